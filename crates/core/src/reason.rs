@@ -1,0 +1,269 @@
+//! The one catalogue of reason codes. Codes are stable and never reused; `gonogo explain CODE` prints an entry and
+//! `docs/reference/reason-codes.md` is generated from it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::exit::Exit;
+
+/// How a judgement ended. Ordered so that the worst wins with `max`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Positive evidence that all is well.
+    Pass,
+    /// Not well, and covered by a recorded waiver.
+    Excused,
+    /// Not known yet, or a person must decide.
+    Hold,
+    /// Positive evidence that something is wrong.
+    Fail,
+    /// The evidence itself cannot be used.
+    Invalid,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pass => "pass",
+            Self::Excused => "excused",
+            Self::Hold => "hold",
+            Self::Fail => "fail",
+            Self::Invalid => "invalid",
+        })
+    }
+}
+
+macro_rules! catalogue {
+    ($($name:ident $code:literal $verdict:ident $exit:ident $meaning:literal $next:literal;)*) => {
+        /// A stable, machine-readable reason.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason {
+            $(#[doc = $meaning] $name,)*
+        }
+
+        impl Reason {
+            /// Every reason, in the catalogue's order.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Returns the stable code.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// Returns one line of meaning.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+
+            /// Returns what to do next.
+            pub const fn next_action(self) -> &'static str {
+                match self { $(Self::$name => $next,)* }
+            }
+
+            /// Returns the verdict that the reason carries unless a policy says otherwise.
+            pub const fn verdict(self) -> Verdict {
+                match self { $(Self::$name => Verdict::$verdict,)* }
+            }
+
+            /// Returns the exit code of a command that ends for this reason.
+            pub const fn exit(self) -> Exit {
+                match self { $(Self::$name => Exit::$exit,)* }
+            }
+        }
+    };
+}
+
+catalogue! {
+    // Analysis of live samples.
+    ErrorRateNonInferior "ERROR_RATE_NON_INFERIOR" Pass Done "The canary's error rate is shown to be no worse than stable's by more than the margin." "Nothing; the release advances.";
+    ErrorRateWithinLimit "ERROR_RATE_WITHIN_LIMIT" Pass Done "The error rate is shown to be below the absolute limit." "Nothing; the release advances.";
+    ErrorRateWorse "ERROR_RATE_WORSE" Fail Fail "The canary answers errors more often than stable over the same windows." "Look at the canary's log; fix, plan again and release again.";
+    ErrorRateOverLimit "ERROR_RATE_OVER_LIMIT" Fail Fail "The error rate is shown to be above the absolute limit." "Look at the version's log; fix, plan again and release again.";
+    SlowShareNonInferior "SLOW_SHARE_NON_INFERIOR" Pass Done "The canary's share of slow requests is shown to be no worse than stable's by more than the margin." "Nothing; the release advances.";
+    SlowShareWithinLimit "SLOW_SHARE_WITHIN_LIMIT" Pass Done "The share of slow requests is shown to be below the absolute limit." "Nothing; the release advances.";
+    SlowShareWorse "SLOW_SHARE_WORSE" Fail Fail "The canary answers slowly more often than stable over the same windows." "Profile the canary; fix, plan again and release again.";
+    SlowShareOverLimit "SLOW_SHARE_OVER_LIMIT" Fail Fail "The share of slow requests is shown to be above the absolute limit." "Profile the version; fix, plan again and release again.";
+    InsufficientSamples "INSUFFICIENT_SAMPLES" Hold Unjudged "Too few requests to judge." "Wait for traffic, or send some; at the deadline the release rolls back.";
+    NotProven "NOT_PROVEN" Hold Unjudged "Enough requests, yet neither shown to be fine nor shown to be bad." "Wait; at the deadline the release rolls back. A wider margin or a longer deadline needs a new plan.";
+    BakeRunning "BAKE_RUNNING" Hold Running "The checks pass and the stage's bake time is not over." "Wait.";
+    SampleMissing "SAMPLE_MISSING" Hold Unjudged "The target could not be sampled." "Check that the agent runs: `gonogo status`.";
+    SampleInvalid "SAMPLE_INVALID" Invalid Unjudged "A sample contradicts itself or an earlier one, so it cannot be used." "Look at the agent's log; the release cannot advance on it.";
+    ShareAgrees "SHARE_AGREES" Pass Done "The measured share of traffic agrees with the weight." "Nothing; the step counts as done.";
+    ShareUnproven "SHARE_UNPROVEN" Hold Unjudged "Too few requests to measure the served share." "Wait for traffic, or send some.";
+    ShareMismatch "SHARE_MISMATCH" Fail Fail "The measured share of traffic does not agree with the weight." "Look for sticky sessions, long-lived connections or another writer of weights.";
+    ServedZero "SERVED_ZERO" Pass Done "The version is measured to serve nothing." "Nothing.";
+    VersionExited "VERSION_EXITED" Fail Fail "The version's process ended by itself." "Look at its log; fix, plan again and release again.";
+    VersionNotReady "VERSION_NOT_READY" Fail Fail "The version did not become ready in time, or stopped being ready." "Look at its log and its readiness probe.";
+    StageDeadline "STAGE_DEADLINE" Fail Fail "The stage's deadline passed without positive evidence." "See the decision's other reason codes: no traffic and no proof need different answers.";
+    // The release machine.
+    GatesNone "GATES_NONE" Pass Done "The environment demands no gate, and says so." "Nothing; the plan shows it.";
+    BaseStateMoved "BASE_STATE_MOVED" Fail Fail "The target is no longer in the state that the plan was made against." "Plan again: `gonogo plan`. Earlier approvals do not carry over.";
+    Promoted "PROMOTED" Pass Done "The new version serves all traffic and passed its soak." "Nothing; the version is known-good.";
+    RolledBack "ROLLED_BACK" Fail Fail "Traffic is back on the known-good version, measured." "Read the first failing decision: `gonogo status OP`.";
+    Refused "REFUSED" Fail Fail "The release was refused before it changed anything." "Read the reason beside it.";
+    Cancelled "CANCELLED" Hold Hold "The operation was cancelled; what it had started was undone." "Nothing, or plan again.";
+    NeedsPerson "NEEDS_PERSON" Fail Hold "gonogo cannot finish safely by itself." "Follow the text beside it; then `gonogo status OP`.";
+    EffectUnknown "EFFECT_UNKNOWN" Hold Unjudged "An effect was sent and its outcome is not known." "Nothing; gonogo probes it before it does anything else.";
+    EffectFailed "EFFECT_FAILED" Fail Fail "The target answered that a step was not done." "Read the outcome's text; fix its cause and plan again.";
+    UndoFailed "UNDO_FAILED" Fail Hold "A rollback step could not be completed." "Restore by hand as the text says, then tell the team; the ledger has every step.";
+    StaleEpoch "STALE_EPOCH" Fail Fail "A newer controller has taken over; the older one's call was refused." "Nothing; the newer controller goes on.";
+    Frozen "FROZEN" Hold Hold "A freeze holds every advance; rollback stays possible." "Wait for the end of the freeze.";
+    // Plans, approvals, operations.
+    NothingToDo "NOTHING_TO_DO" Pass Done "The asked version already serves all traffic with the same content." "Nothing.";
+    PlanLint "PLAN_LINT" Fail Config "The plan cannot work as written." "Fix what the lint lists; then plan again.";
+    PlanEdited "PLAN_EDITED" Fail Fail "The plan's file does not match its fingerprint or its record." "Plan again: `gonogo plan`.";
+    PlanUnrecorded "PLAN_UNRECORDED" Fail Fail "The ledger holds no record of this plan." "Plan again: `gonogo plan`.";
+    PlanNotFound "PLAN_NOT_FOUND" Invalid NotFound "No plan has this id." "List plans: `gonogo history`.";
+    ConfigChanged "CONFIG_CHANGED" Fail Fail "The configuration changed after planning." "See `gonogo plan diff PLAN`; then plan again. Earlier approvals do not carry over.";
+    ArtifactChanged "ARTIFACT_CHANGED" Fail Fail "An artifact or input file changed after planning." "Plan again: `gonogo plan`. Earlier approvals do not carry over.";
+    ToolChanged "TOOL_CHANGED" Fail Fail "The plan was made by another version of gonogo." "Plan again with this version.";
+    ArtifactMissing "ARTIFACT_MISSING" Invalid NotFound "An artifact does not exist." "Build it, or correct its path in gonogo.toml.";
+    ArtifactUnreadable "ARTIFACT_UNREADABLE" Invalid Input "An artifact cannot be read." "Check its permissions.";
+    ApprovalMissing "APPROVAL_MISSING" Hold Permission "No approval names this plan." "Ask an approver: `gonogo approve PLAN`.";
+    ApprovalInvalid "APPROVAL_INVALID" Hold Permission "An approval breaks at least one rule; every broken rule is listed." "Ask for a new approval: `gonogo approve PLAN`.";
+    ApprovalExpired "APPROVAL_EXPIRED" Hold Permission "An approval's time is over." "Ask for a new approval: `gonogo approve PLAN`.";
+    ApprovalReused "APPROVAL_REUSED" Hold Permission "An approval was used before." "Ask for a new approval: `gonogo approve PLAN`.";
+    ApprovalSelfGiven "APPROVAL_SELF_GIVEN" Hold Permission "The approver is the requester, and the environment does not allow that." "Ask somebody else: `gonogo approve PLAN`.";
+    ApprovalQuorum "APPROVAL_QUORUM" Hold Permission "Fewer valid approvals than the environment demands." "Ask another approver: `gonogo approve PLAN`.";
+    IdempotencyConflict "IDEMPOTENCY_CONFLICT" Fail Fail "The idempotency key was used for another plan." "Use another key, or the plan that the key belongs to.";
+    OperationOpen "OPERATION_OPEN" Hold Hold "Another operation runs in this environment." "Follow it: `gonogo watch OP`; or cancel it: `gonogo cancel OP`.";
+    OperationNotFound "OPERATION_NOT_FOUND" Invalid NotFound "No operation has this id." "List operations: `gonogo history`.";
+    OperationEnded "OPERATION_ENDED" Hold Hold "The operation has ended; there is nothing to cancel." "To go back, use `gonogo rollback`.";
+    NoKnownGood "NO_KNOWN_GOOD" Hold Hold "There is no earlier known-good version to go back to." "Release the wanted version: `gonogo release --to VERSION`.";
+    IdAmbiguous "ID_AMBIGUOUS" Invalid Usage "Several ids start with this text." "Give more characters.";
+    LeaseHeld "LEASE_HELD" Hold Running "Another live controller drives this operation." "Follow it: `gonogo watch OP`.";
+    LeaseLost "LEASE_LOST" Hold Running "This controller lost its lease to another." "Follow the operation: `gonogo watch OP`.";
+    TimeOut "TIME_OUT" Hold Running "The operation still runs when --timeout ended." "Follow it: `gonogo watch OP`.";
+    ClockWentBack "CLOCK_WENT_BACK" Invalid Unjudged "The wall clock reads earlier than the newest record." "Set the clock right; nothing was changed.";
+    NotConfirmed "NOT_CONFIRMED" Hold Usage "A destructive command was not confirmed." "Repeat it with --yes.";
+    // Configuration and input.
+    ConfigNotFound "CONFIG_NOT_FOUND" Invalid NotFound "No gonogo.toml was found here or above." "Create one, or name it with --config; `gonogo help config` shows an example.";
+    ConfigUnreadable "CONFIG_UNREADABLE" Invalid Config "The configuration cannot be read." "Check its path, permissions and encoding.";
+    ConfigSyntax "CONFIG_SYNTAX" Invalid Config "The configuration is not TOML." "Correct the marked place.";
+    ConfigUnknownKey "CONFIG_UNKNOWN_KEY" Invalid Config "A key is not known." "Correct or remove it; the nearest known key is named.";
+    ConfigDuplicateKey "CONFIG_DUPLICATE_KEY" Invalid Config "A key stands twice." "Keep one.";
+    ConfigMissingKey "CONFIG_MISSING_KEY" Invalid Config "A needed key is absent." "Add it; `gonogo help config` shows an example.";
+    ConfigValue "CONFIG_VALUE" Invalid Config "A value has the wrong type, unit or range." "Correct it as the text says.";
+    ConfigRequires "CONFIG_REQUIRES" Invalid Config "The configuration asks for another version of gonogo." "Install that version, or change `requires`.";
+    GatesUnstated "GATES_UNSTATED" Invalid Config "The environment says nothing about gates." "State `gates = \"none\"` to demand none; silence is an error.";
+    GateUnknown "GATE_UNKNOWN" Invalid Config "The environment names a gate that does not exist." "Correct the name, or state `gates = \"none\"`.";
+    EnvironmentUnknown "ENVIRONMENT_UNKNOWN" Invalid Usage "No environment has this name." "Use one of the names listed.";
+    VersionUnknown "VERSION_UNKNOWN" Invalid Usage "No version has this name." "Use one of the names listed, or describe it in gonogo.toml.";
+    SecretInConfig "SECRET_IN_CONFIG" Invalid Config "A value looks like a secret." "Pass it by `env_from` and keep it out of the file.";
+    InputMalformed "INPUT_MALFORMED" Invalid Input "An input file cannot be understood." "Correct it as the text says.";
+    InputNotFound "INPUT_NOT_FOUND" Invalid NotFound "An input does not exist." "Correct its path or id.";
+    ArgumentInvalid "ARGUMENT_INVALID" Invalid Usage "An argument cannot be used." "Correct it as the text says.";
+    KeyUnreadable "KEY_UNREADABLE" Invalid Permission "A key cannot be read or is not a P-256 key in PKCS#8." "Check the path and permissions.";
+    ReasonUnknown "REASON_UNKNOWN" Invalid NotFound "No reason has this code." "List all codes: `gonogo explain`.";
+    // The target.
+    AgentUnreachable "AGENT_UNREACHABLE" Hold Unavailable "The traffic agent does not answer." "Start it: `gonogo agent --env ENV`.";
+    AgentRefused "AGENT_REFUSED" Fail Unavailable "The traffic agent refused the call." "Read the text beside it.";
+    PortTaken "PORT_TAKEN" Invalid Unavailable "The port is used by another process." "Stop that process, or change `listen`.";
+    PermissionDenied "PERMISSION_DENIED" Invalid Permission "The operating system refused access." "Check owner and permissions of the named object.";
+    // The store and the ledger.
+    StoreFull "STORE_FULL" Invalid Unavailable "The disk is full; the operation does not advance and nothing acknowledged is lost." "Free space; then any gonogo command goes on.";
+    StoreSyncFailed "STORE_SYNC_FAILED" Invalid Internal "The disk failed to make a record durable; the process ended." "Check the disk; then run `gonogo status`.";
+    StoreFailed "STORE_FAILED" Invalid Internal "The store could not be read or written." "Read the cause beside it; check the disk.";
+    LedgerCorrupt "LEDGER_CORRUPT" Invalid Unjudged "The ledger does not match its own digests." "Stop; keep a copy of .gonogo and find out what wrote there.";
+    LedgerTailCut "LEDGER_TAIL_CUT" Excused Done "An unfinished last record, never acknowledged, was cut after a crash." "Nothing.";
+    // Packets.
+    PacketVerified "PACKET_VERIFIED" Pass Done "Every check of the packet passed." "Nothing.";
+    PacketCorrupt "PACKET_CORRUPT" Fail Fail "The packet's bytes do not match its digests or signatures." "Ask for the packet again; do not trust this one.";
+    PacketMemberMissing "PACKET_MEMBER_MISSING" Fail Fail "The packet lacks a member that its manifest names." "Ask for the packet again; do not trust this one.";
+    PacketMemberAdded "PACKET_MEMBER_ADDED" Fail Fail "The packet holds a member that its manifest does not name." "Ask for the packet again; do not trust this one.";
+    PacketIncomplete "PACKET_INCOMPLETE" Hold Unjudged "The packet leaves something out, so it cannot be judged in full." "Ask for a packet with what is named as left out.";
+    SignatureInvalid "SIGNATURE_INVALID" Fail Fail "A signature does not verify." "Do not trust it.";
+    SignerUnknown "SIGNER_UNKNOWN" Fail Fail "A record is signed by a key that was not enrolled before it." "Do not trust it.";
+    TrustMissing "TRUST_MISSING" Hold Hold "The packet agrees with itself, but no trusted log key was given." "Give the log's key: `gonogo verify PACKET --log-key KEY`.";
+    TrustMismatch "TRUST_MISMATCH" Fail Fail "The packet is not signed by the log key that you trust." "Do not trust it.";
+    ReplayDiffers "REPLAY_DIFFERS" Fail Fail "Deciding again from the recorded samples gives another decision." "Do not trust the decisions.";
+    InclusionFailed "INCLUSION_FAILED" Fail Fail "A record is not in the log that the checkpoint signs." "Do not trust it.";
+    StreamBroken "STREAM_BROKEN" Fail Fail "A stream of records has a gap, a repeat or a wrong link." "Do not trust it; records were left out or reordered.";
+    // Last resort.
+    OutputFailed "OUTPUT_FAILED" Invalid Output "Output cannot be written." "Check the path, permissions and space.";
+    Internal "INTERNAL" Invalid Internal "gonogo broke one of its own assumptions." "Report it with the text printed.";
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+impl FromStr for Reason {
+    type Err = ReasonError;
+
+    fn from_str(text: &str) -> Result<Self, ReasonError> {
+        let found = Self::ALL.iter().find(|r| r.code() == text);
+        found
+            .copied()
+            .ok_or_else(|| ReasonError(text.chars().take(80).collect()))
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// A text that is no reason code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a reason code")]
+pub struct ReasonError(String);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_parse_back() {
+        let codes: BTreeSet<_> = Reason::ALL.iter().map(|r| r.code()).collect();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        for reason in Reason::ALL {
+            assert_eq!(reason.code().parse(), Ok(*reason));
+            assert!(
+                reason
+                    .code()
+                    .bytes()
+                    .all(|b| b.is_ascii_uppercase() || b == b'_')
+            );
+            assert!(reason.meaning().ends_with('.') && !reason.next_action().is_empty());
+        }
+    }
+
+    #[test]
+    fn only_a_pass_or_an_excuse_exits_with_zero() {
+        for reason in Reason::ALL {
+            let green = reason.exit() == Exit::Done;
+            assert_eq!(
+                green,
+                matches!(reason.verdict(), Verdict::Pass | Verdict::Excused),
+                "{reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_worst_verdict_wins() {
+        assert_eq!(
+            [Verdict::Pass, Verdict::Invalid, Verdict::Hold]
+                .into_iter()
+                .max(),
+            Some(Verdict::Invalid)
+        );
+    }
+}
