@@ -123,7 +123,7 @@ impl fmt::Display for Size {
         let (unit, size) = UNITS
             .iter()
             .rev()
-            .find(|(_, size)| self.0 >= *size && self.0 % size == 0)
+            .find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size))
             .unwrap_or(&UNITS[0]);
         write!(f, "{}{unit}", self.0 / size)
     }

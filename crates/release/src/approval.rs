@@ -1,0 +1,305 @@
+//! Approval: who may say yes to exactly which plan, for how long, how often. Pure rules; signatures are checked by the
+//! caller and arrive here as facts.
+
+use std::collections::BTreeSet;
+
+use gonogo_core::id::{ApprovalId, OperationId};
+use gonogo_core::{Fingerprint, Reason, Span, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// What an environment demands. Part of the plan, so it is part of the fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalPolicy {
+    /// Whether the requester may approve.
+    pub own: bool,
+    /// How many different approvers.
+    pub required: u32,
+    /// Roles that may approve; empty means that `approvers` decides alone.
+    pub roles: Vec<String>,
+    /// Known approvers. Empty only where `own` is set: then the requester's own key approves.
+    pub approvers: Vec<Approver>,
+    /// The longest time that an approval may hold.
+    pub max_sla: Span,
+}
+
+/// Somebody who may approve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approver {
+    /// Who.
+    pub id: String,
+    /// In which role.
+    pub role: String,
+    /// Key id: lower-case hex SHA-256 of the P-256 public key's SPKI DER.
+    pub key: String,
+}
+
+/// An approval as stored and signed. Field names follow the operator contract; everything is text here so that a broken
+/// field is reported by name instead of making the whole unreadable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Approval {
+    /// The approval's id.
+    pub approval_id: String,
+    /// Who decided.
+    pub approver_id: String,
+    /// In which role.
+    pub approver_role: String,
+    /// `approved` or `rejected`.
+    pub decision: String,
+    /// RFC 3339.
+    pub decided_at: String,
+    /// How long it holds.
+    pub sla_minutes: u64,
+    /// For which environment.
+    pub environment: String,
+    /// For which plan.
+    pub plan_fingerprint: String,
+    /// Why, in words.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// An approval together with what the caller found out about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presented {
+    /// The approval.
+    pub approval: Approval,
+    /// Key id of the key whose signature verified; none if no signature did.
+    pub key: Option<String>,
+    /// The operation that used the approval, if one did.
+    pub used_by: Option<OperationId>,
+}
+
+/// What an approval is checked against.
+#[derive(Debug, Clone)]
+pub struct Demand<'a> {
+    /// The plan's fingerprint, recomputed.
+    pub fingerprint: Fingerprint,
+    /// The plan's environment.
+    pub environment: &'a str,
+    /// The plan's policy.
+    pub policy: &'a ApprovalPolicy,
+    /// Who asked for the plan.
+    pub requester: &'a str,
+    /// Key id of the requester.
+    pub requester_key: &'a str,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// How far ahead of now a decision may be dated: skew between two machines' clocks.
+pub const SKEW: Span = Span::from_secs(5);
+
+/// Proof that a plan is approved. Only [`check`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approved {
+    /// The approvals that count.
+    pub approvals: Vec<ApprovalId>,
+    _minted: (),
+}
+
+/// Why a plan is not approved: every broken rule has its own token, all are listed together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("approval required: {}", .missing_fields.join(", "))]
+pub struct Refusal {
+    /// Broken rules, in a fixed order, without repeats.
+    pub missing_fields: Vec<String>,
+    /// Reasons that go with them.
+    pub reasons: Vec<Reason>,
+}
+
+/// Checks the presented approvals against what the plan demands.
+///
+/// # Errors
+/// [`Refusal`] with every failing rule. Rules are listed for each approval that falls; a single good quorum is enough even
+/// if other approvals fall.
+pub fn check(presented: &[Presented], demand: &Demand<'_>) -> Result<Approved, Refusal> {
+    let mut tokens = Vec::new();
+    let mut reasons = BTreeSet::new();
+    let mut people: BTreeSet<&str> = BTreeSet::new();
+    let mut keys: BTreeSet<&str> = BTreeSet::new();
+    let mut good = Vec::new();
+    for one in presented {
+        let broken = broken_rules(one, demand);
+        if let ([], Ok(id)) = (
+            broken.as_slice(),
+            one.approval.approval_id.parse::<ApprovalId>(),
+        ) {
+            // One person with two keys, or one key under two names, is one voice.
+            let key = one.key.as_deref().unwrap_or_default();
+            if people.insert(one.approval.approver_id.as_str()) && keys.insert(key) {
+                good.push(id);
+            }
+        } else {
+            for (token, reason) in broken {
+                if !tokens.contains(&token) {
+                    tokens.push(token);
+                }
+                reasons.insert(reason);
+            }
+        }
+    }
+    let required = demand.policy.required.max(1) as usize;
+    if good.len() >= required {
+        return Ok(Approved {
+            approvals: good,
+            _minted: (),
+        });
+    }
+    if presented.is_empty() {
+        tokens.insert(0, "approval".into());
+        reasons.insert(Reason::ApprovalMissing);
+    } else if tokens.is_empty() || required > 1 {
+        tokens.push("approval.quorum".into());
+        reasons.insert(Reason::ApprovalQuorum);
+    }
+    Err(Refusal {
+        missing_fields: tokens,
+        reasons: reasons.into_iter().collect(),
+    })
+}
+
+fn broken_rules(presented: &Presented, demand: &Demand<'_>) -> Vec<(String, Reason)> {
+    let a = &presented.approval;
+    let mut broken: Vec<(String, Reason)> = Vec::new();
+    let mut fault = |ok: bool, token: &str, reason: Reason| {
+        if !ok {
+            broken.push((format!("approval.{token}"), reason));
+        }
+    };
+    let invalid = Reason::ApprovalInvalid;
+    fault(!a.approval_id.trim().is_empty(), "approvalId", invalid);
+    fault(
+        a.approval_id.trim().is_empty() || a.approval_id.parse::<ApprovalId>().is_ok(),
+        "approvalId.format",
+        invalid,
+    );
+    fault(!a.approver_role.trim().is_empty(), "approverRole", invalid);
+    fault(!a.approver_id.trim().is_empty(), "approverId", invalid);
+    fault(!a.decision.is_empty(), "decision", invalid);
+    fault(
+        a.decision.is_empty() || a.decision == "approved",
+        "decision.approved",
+        invalid,
+    );
+    fault(!a.decided_at.is_empty(), "decidedAt", invalid);
+    let decided = a.decided_at.parse::<Timestamp>();
+    fault(
+        a.decided_at.is_empty() || decided.is_ok(),
+        "decidedAt.format",
+        invalid,
+    );
+    fault(a.sla_minutes > 0, "slaMinutes", invalid);
+    let sla = Span::from_secs(a.sla_minutes.saturating_mul(60));
+    fault(
+        sla <= demand.policy.max_sla,
+        "slaMinutes.withinThreshold",
+        invalid,
+    );
+    if let Ok(decided) = decided {
+        fault(
+            decided <= demand.now.after(SKEW),
+            "decidedAt.notInFuture",
+            invalid,
+        );
+        // Exactly at the end it is over.
+        fault(
+            demand.now < decided.after(sla),
+            "notExpired",
+            Reason::ApprovalExpired,
+        );
+    }
+    fault(!a.environment.is_empty(), "environment", invalid);
+    fault(
+        a.environment.is_empty() || a.environment == demand.environment,
+        "environment.match",
+        invalid,
+    );
+    fault(!a.plan_fingerprint.is_empty(), "planFingerprint", invalid);
+    let same = a.plan_fingerprint.parse() == Ok(demand.fingerprint);
+    fault(
+        a.plan_fingerprint.is_empty() || same,
+        "planFingerprint.match",
+        invalid,
+    );
+    fault(
+        presented.used_by.is_none(),
+        "singleUse",
+        Reason::ApprovalReused,
+    );
+    fault(presented.key.is_some(), "signature", invalid);
+
+    let policy = demand.policy;
+    if !policy.roles.is_empty() {
+        fault(
+            policy.roles.contains(&a.approver_role),
+            "approverRole.allowed",
+            invalid,
+        );
+    }
+    let key = presented.key.as_deref().unwrap_or_default();
+    let own = a.approver_id == demand.requester || key == demand.requester_key;
+    fault(
+        policy.own || !own,
+        "approverId.notRequester",
+        Reason::ApprovalSelfGiven,
+    );
+    let listed = policy
+        .approvers
+        .iter()
+        .any(|p| p.id == a.approver_id && p.role == a.approver_role && p.key == key);
+    // Where self-approval is allowed, the requester's own signature is enough; nobody else's unlisted key is.
+    let own_key = policy.own && key == demand.requester_key && a.approver_id == demand.requester;
+    fault(listed || own_key, "approverId.listed", invalid);
+    broken
+}
+
+/// Returns every token that a refusal can hold, for the reference page.
+pub const TOKENS: &[(&str, &str)] = &[
+    ("approval", "no approval names the plan"),
+    ("approval.approvalId", "empty"),
+    ("approval.approvalId.format", "not an approval id"),
+    ("approval.approverRole", "empty"),
+    ("approval.approverId", "empty"),
+    ("approval.decision", "empty"),
+    ("approval.decision.approved", "not exactly `approved`"),
+    ("approval.decidedAt", "empty"),
+    ("approval.decidedAt.format", "not RFC 3339"),
+    ("approval.slaMinutes", "zero"),
+    (
+        "approval.slaMinutes.withinThreshold",
+        "longer than the environment's `max_sla`",
+    ),
+    (
+        "approval.decidedAt.notInFuture",
+        "more than 5 s ahead of now",
+    ),
+    ("approval.notExpired", "decidedAt + slaMinutes is over"),
+    ("approval.environment", "empty"),
+    ("approval.environment.match", "another environment"),
+    ("approval.planFingerprint", "empty"),
+    ("approval.planFingerprint.match", "another plan"),
+    ("approval.singleUse", "used by an earlier operation"),
+    ("approval.signature", "no signature verifies"),
+    (
+        "approval.approverRole.allowed",
+        "role not in the environment's `roles`",
+    ),
+    (
+        "approval.approverId.notRequester",
+        "the requester approved, and `self` is not allowed",
+    ),
+    (
+        "approval.approverId.listed",
+        "id, role and key are not together in the environment's `approvers`",
+    ),
+    (
+        "approval.quorum",
+        "fewer different approvers than `required`",
+    ),
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Every rule alone, and together.
