@@ -1,0 +1,86 @@
+//! Starting a process.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::procfs::{self, Stat};
+use crate::{ExecError, MARK, Process};
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// Program and arguments. A program without `/` is looked for in `PATH` of `env`.
+    pub argv: Vec<String>,
+    /// The whole environment but the mark; nothing is inherited.
+    pub env: BTreeMap<String, String>,
+    /// Working directory.
+    pub dir: PathBuf,
+    /// File that standard output and error are appended to (created 0600).
+    pub log: PathBuf,
+    /// The mark, unique for each start.
+    pub mark: String,
+}
+
+impl Launch {
+    /// Starts the process as leader of its own group, standard input empty.
+    ///
+    /// The caller keeps the mark durably before this and the answer after it: in between the process is found by [`crate::marked`].
+    ///
+    /// # Errors
+    /// [`ExecError::NotFound`], [`ExecError::Denied`] and [`ExecError::Start`] by the system's answer, [`ExecError::Log`] if the log
+    /// cannot be opened. Nothing runs then.
+    pub fn start(&self) -> Result<Process, ExecError> {
+        let (program, arguments) = self.argv.split_first().ok_or(ExecError::NoProgram)?;
+        let boot = procfs::boot()?;
+        let opened = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&self.log);
+        let logs = opened.and_then(|log| Ok((log.try_clone()?, log)));
+        let (out, err) = logs.map_err(|source| ExecError::Log {
+            path: self.log.clone(),
+            source,
+        })?;
+        let child = Command::new(program)
+            .args(arguments)
+            .env_clear()
+            .envs(&self.env)
+            .env(MARK, &self.mark)
+            .current_dir(&self.dir)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .process_group(0)
+            .spawn()
+            .map_err(|source| self.failed(program, source))?;
+        // Not waited for: the child stays a zombie until `reap`, so that its number and start time hold still.
+        let pid = child.id();
+        let started = Stat::of(pid)
+            .map(|stat| stat.started)
+            .ok_or_else(|| ExecError::Proc {
+                path: PathBuf::from(format!("/proc/{pid}/stat")),
+                source: io::Error::from(io::ErrorKind::NotFound),
+            })?;
+        Ok(Process {
+            pid,
+            started,
+            boot,
+            mark: self.mark.clone(),
+        })
+    }
+
+    fn failed(&self, program: &str, source: io::Error) -> ExecError {
+        let program = program.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound if self.dir.is_dir() => ExecError::NotFound { program },
+            io::ErrorKind::PermissionDenied => ExecError::Denied { program },
+            _ => ExecError::Start { program, source },
+        }
+    }
+}
