@@ -1,1 +1,3 @@
 //! gonogo-host.
+
+pub mod proxy;
