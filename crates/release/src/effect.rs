@@ -205,11 +205,4 @@ pub enum Input {
         /// Who.
         by: String,
     },
-    /// A person accepts or refuses to go on where the machine asked for one.
-    Decision {
-        /// Who.
-        by: String,
-        /// Go on.
-        go: bool,
-    },
 }

@@ -1,4 +1,10 @@
-//! The release machine.
+//! The release machine: one operation as a plain value.
+//!
+//! [`Machine::step`] takes the time and one input and returns effects; the same inputs give the same effects. Drivers carry
+//! the effects out and bring back what became of them. At most one act is in flight at a time.
+//!
+//! Invariants: nothing is undone before what is in flight has settled; an unknown outcome is probed, never assumed and
+//! never simply sent again; nothing advances without a passing judgement; a terminal result never changes.
 
 use std::sync::Arc;
 
@@ -8,6 +14,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::effect::{Effect, Input};
 use crate::plan::PlanBody;
+
+mod flight;
+mod forward;
+mod progress;
+mod state;
+mod undo;
+mod watching;
+
+pub use progress::Progress;
+pub use state::State;
 
 /// Where an operation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,11 +35,11 @@ pub enum Phase {
     Gates,
     /// Starting the version.
     Deploy,
-    /// Writing a weight and measuring it.
+    /// Writing a weight.
     Shift,
-    /// Watching a stage.
+    /// Measuring and watching a stage.
     Observe,
-    /// Giving the version everything.
+    /// Giving the version everything, measured.
     Promote,
     /// Watching after promotion.
     Soak,
@@ -33,6 +49,24 @@ pub enum Phase {
     RollingBack,
     /// Ended.
     Done,
+}
+
+impl Phase {
+    /// Returns the phase's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Preflight => "preflight",
+            Self::Gates => "gates",
+            Self::Deploy => "deploy",
+            Self::Shift => "shift",
+            Self::Observe => "observe",
+            Self::Promote => "promote",
+            Self::Soak => "soak",
+            Self::Retire => "retire",
+            Self::RollingBack => "rolling-back",
+            Self::Done => "done",
+        }
+    }
 }
 
 /// How an operation ended.
@@ -53,7 +87,7 @@ pub struct Terminal {
 pub enum Ending {
     /// The new version serves and passed its soak.
     Promoted,
-    /// Traffic is back, measured.
+    /// Traffic is back.
     RolledBack,
     /// Nothing was changed.
     Refused,
@@ -63,32 +97,60 @@ pub enum Ending {
     NeedsPerson,
 }
 
-/// One operation as a value: [`Machine::step`] takes the time and one input and returns effects.
+impl Ending {
+    /// Returns the result's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Promoted => "promoted",
+            Self::RolledBack => "rolled_back",
+            Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
+            Self::NeedsPerson => "needs_person",
+        }
+    }
+
+    /// Returns the reason that stands for the result.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Promoted => Reason::Promoted,
+            Self::RolledBack => Reason::RolledBack,
+            Self::Refused => Reason::Refused,
+            Self::Cancelled => Reason::Cancelled,
+            Self::NeedsPerson => Reason::NeedsPerson,
+        }
+    }
+}
+
+/// One operation.
 #[derive(Debug, Clone)]
 pub struct Machine {
     plan: Arc<PlanBody>,
     state: State,
-}
-
-/// The machine's whole state, as stored in snapshots.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct State {
-    operation: OperationId,
+    #[cfg(feature = "mutants")]
+    undo_before_settle: bool,
 }
 
 impl Machine {
     /// A machine that has not begun.
     pub fn new(operation: OperationId, plan: Arc<PlanBody>) -> Self {
-        Self {
-            plan,
-            state: State { operation },
-        }
+        Self::restore(plan, State::new(operation))
     }
 
     /// Goes on from a snapshot.
     pub fn restore(plan: Arc<PlanBody>, state: State) -> Self {
-        Self { plan, state }
+        Self {
+            plan,
+            state,
+            #[cfg(feature = "mutants")]
+            undo_before_settle: false,
+        }
+    }
+
+    /// Breaks the machine on purpose, so that the simulator can show that it would notice.
+    #[cfg(feature = "mutants")]
+    pub fn undo_before_settle(mut self) -> Self {
+        self.undo_before_settle = true;
+        self
     }
 
     /// The state, for a snapshot.
@@ -101,33 +163,55 @@ impl Machine {
         &self.plan
     }
 
-    /// Takes one input. Total: every input in every state has an answer.
-    pub fn step(&mut self, _now: Timestamp, _input: Input) -> Vec<Effect> {
-        Vec::new()
+    /// Takes one input. Total: every input in every state has an answer, and the answer may be nothing.
+    pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
+        let mut out = Vec::new();
+        self.state.inputs += 1;
+        // Time in the machine never runs backwards, whatever the driver brings.
+        self.state.now = self.state.now.max(now);
+        if self.state.terminal.is_some() {
+            return out;
+        }
+        match input {
+            Input::Start => self.start(&mut out),
+            Input::Done { id, result } => self.done(id, result, &mut out),
+            Input::Due { id } => self.due(id, &mut out),
+            Input::Sample { sample } => self.sample(&sample, &mut out),
+            Input::SampleMissed { text } => self.sample_missed(&text, &mut out),
+            Input::Cancel { by, why } => self.cancel(&by, &why, &mut out),
+            Input::Freeze { on, by } => self.freeze(on, &by, &mut out),
+        }
+        out
     }
 
-    /// Digest of the canonical state.
+    /// Digest of the canonical state. A state always has a canonical form; should it not, the digest says so by being the
+    /// empty one, which no state has.
     pub fn digest(&self) -> Digest {
-        Digest::of(b"")
+        Digest::of(&gonogo_core::canonical::to_vec(&self.state).unwrap_or_default())
     }
 
     /// Where the operation stands.
     pub fn phase(&self) -> Phase {
-        Phase::Preflight
+        self.state.phase
     }
 
     /// How it ended, if it did.
     pub fn terminal(&self) -> Option<&Terminal> {
-        None
+        self.state.terminal.as_ref()
     }
 
     /// How often the driver must bring a sample now; none when nothing is watched.
     pub fn sampling(&self) -> Option<Span> {
-        None
+        let watched = self.state.weighed && self.state.terminal.is_none();
+        watched.then_some(self.plan.strategy.sample_every)
     }
 
-    /// Acts sent and not answered, oldest first.
+    /// Acts sent and not answered.
     pub fn open_acts(&self) -> Vec<u64> {
-        Vec::new()
+        let flight = self.state.flight.as_ref();
+        flight
+            .and_then(|f| f.probe.or((!f.doubt).then_some(f.act.id)))
+            .into_iter()
+            .collect()
     }
 }

@@ -1,0 +1,252 @@
+//! Judgements: verdict, reasons and the numbers behind them.
+
+use gonogo_core::{Reason, Share, Timestamp, Verdict};
+use gonogo_stats::{below_limit, more_needed, more_needed_below_limit, non_inferior, share_agrees};
+use serde_json::{Value, json};
+
+use super::rate::{Rate, Tally};
+use super::{LIMIT_PART, RATIO_PART, SHARE_ALPHA, SOAK_PART, UNREADY_SAMPLES, Watch};
+use crate::plan::{Checks, RateCheck};
+
+/// What is asked of the samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Beside stable, at this share.
+    Beside(Share),
+    /// Alone, just written: is everything served by the new version?
+    Promote,
+    /// Alone: absolute limits only.
+    Alone,
+}
+
+/// A verdict with its reasons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// Pass, hold or fail.
+    pub verdict: Verdict,
+    /// Why; never empty, the weightiest first.
+    pub reasons: Vec<Reason>,
+}
+
+/// How far ahead [`Watch::needed`] looks, in requests.
+const HORIZON: u64 = 10_000_000;
+
+impl Watch {
+    /// Judges what was counted. `bake` is when the step's minimum time is over.
+    pub fn judge(&self, checks: &Checks, mode: Mode, now: Timestamp, bake: Timestamp) -> Judgement {
+        let failures = self.failures(checks, mode);
+        if !failures.is_empty() {
+            return Judgement {
+                verdict: Verdict::Fail,
+                reasons: failures,
+            };
+        }
+        let mut holds = Vec::new();
+        let mut passes = Vec::new();
+        if let Some((reason, _)) = self.share(mode) {
+            if reason.verdict() == Verdict::Pass {
+                passes.push(reason)
+            } else {
+                holds.push(reason)
+            }
+        }
+        if mode != Mode::Promote {
+            if self.window.completed < checks.min_requests {
+                holds.push(Reason::InsufficientSamples);
+            }
+            let rates = [
+                (
+                    &self.errors,
+                    &checks.errors,
+                    Reason::ErrorRateNonInferior,
+                    Reason::ErrorRateWithinLimit,
+                ),
+                (
+                    &self.slow,
+                    &checks.slow,
+                    Reason::SlowShareNonInferior,
+                    Reason::SlowShareWithinLimit,
+                ),
+            ];
+            for (rate, check, beside, alone) in rates {
+                if proven(rate, check, checks, mode) {
+                    passes.push(if matches!(mode, Mode::Alone) {
+                        alone
+                    } else {
+                        beside
+                    });
+                } else if needed(rate, check, checks, mode).is_some() {
+                    holds.push(Reason::InsufficientSamples);
+                } else {
+                    holds.push(Reason::NotProven);
+                }
+            }
+        }
+        if now < bake {
+            holds.push(Reason::BakeRunning);
+        }
+        if holds.is_empty() {
+            return Judgement {
+                verdict: Verdict::Pass,
+                reasons: passes,
+            };
+        }
+        let mut reasons: Vec<Reason> = Vec::new();
+        for reason in holds {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        Judgement {
+            verdict: Verdict::Hold,
+            reasons,
+        }
+    }
+
+    /// Evidence that something is wrong, in any step, at any time.
+    fn failures(&self, checks: &Checks, mode: Mode) -> Vec<Reason> {
+        let mut found = Vec::new();
+        if self.exits > 0 {
+            found.push(Reason::VersionExited);
+        }
+        if self.unready >= UNREADY_SAMPLES {
+            found.push(Reason::VersionNotReady);
+        }
+        let alpha = checks.alpha_abort.fraction();
+        let compared = !matches!(mode, Mode::Alone);
+        let limit_part = if compared { LIMIT_PART } else { SOAK_PART };
+        if compared && self.errors.is_worse(alpha * RATIO_PART) {
+            found.push(Reason::ErrorRateWorse);
+        }
+        if self.errors.is_over(alpha * limit_part) {
+            found.push(Reason::ErrorRateOverLimit);
+        }
+        if compared && self.slow.is_worse(alpha * RATIO_PART) {
+            found.push(Reason::SlowShareWorse);
+        }
+        if self.slow.is_over(alpha * limit_part) {
+            found.push(Reason::SlowShareOverLimit);
+        }
+        found
+    }
+
+    /// Whether the served share agrees with the weight.
+    fn share(&self, mode: Mode) -> Option<(Reason, f64)> {
+        let weight = match mode {
+            Mode::Beside(share) => share.fraction(),
+            Mode::Promote => 1.0,
+            Mode::Alone => return None,
+        };
+        let canary = self.window.routed_canary;
+        let total = canary.saturating_add(self.window.routed_other);
+        Some(match share_agrees(canary, total, weight, SHARE_ALPHA) {
+            Ok(check) if !check.enough => (Reason::ShareUnproven, check.observed),
+            Ok(check) if check.agrees => (Reason::ShareAgrees, check.observed),
+            Ok(check) => (Reason::ShareMismatch, check.observed),
+            Err(_) => (Reason::SampleInvalid, 0.0),
+        })
+    }
+
+    /// How many more requests of the new version the checks need if its rates stay as they are; none if that is not
+    /// the way to a pass.
+    pub fn needed(&self, checks: &Checks, mode: Mode) -> Option<u64> {
+        let short = checks.min_requests.saturating_sub(self.window.completed);
+        let errors = needed(&self.errors, &checks.errors, checks, mode);
+        let slow = needed(&self.slow, &checks.slow, checks, mode);
+        let more = short.max(errors.unwrap_or(0)).max(slow.unwrap_or(0));
+        (mode != Mode::Promote && more > 0).then_some(more)
+    }
+
+    /// The numbers behind a judgement, for evidence. Reals are texts with six digits, so that bytes can be compared.
+    pub fn numbers(&self, checks: &Checks, mode: Mode) -> Value {
+        let (canary_p99, stable_p99) = self.p99_us;
+        let side = |errors: Tally, slow: Tally, p99: u64| json!({"requests": errors.n, "errors": errors.events, "slow": slow.events, "p99_us": p99});
+        let mut out = json!({
+            "canary": side(self.errors.canary, self.slow.canary, canary_p99),
+            "since_write": {"routed": self.window.routed_canary, "others": self.window.routed_other,
+                "completed": self.window.completed, "in_flight": self.window.in_flight, "samples": self.window.samples},
+            "errors": rate_numbers(&self.errors, &checks.errors, checks, mode),
+            "slow": rate_numbers(&self.slow, &checks.slow, checks, mode),
+            "exits": self.exits,
+        });
+        let compared = !matches!(mode, Mode::Alone) && self.stable_slot.is_some();
+        if let Some(map) = out.as_object_mut() {
+            if compared {
+                map.insert(
+                    "stable".into(),
+                    side(self.errors.stable, self.slow.stable, stable_p99),
+                );
+            }
+            if let Some((reason, observed)) = self.share(mode) {
+                map.insert(
+                    "served".into(),
+                    json!({"share": real(observed), "reason": reason}),
+                );
+            }
+            if let Some(more) = self.needed(checks, mode) {
+                map.insert("needed".into(), json!(more));
+            }
+        }
+        out
+    }
+}
+
+fn proven(rate: &Rate, check: &RateCheck, checks: &Checks, mode: Mode) -> bool {
+    let alpha = checks.alpha_promote.fraction();
+    match mode {
+        Mode::Alone => below_limit(rate.canary.count(), check.limit.fraction(), alpha)
+            .is_ok_and(|ceiling| ceiling.passes),
+        _ => non_inferior(
+            rate.canary.count(),
+            rate.stable.count(),
+            check.margin.fraction(),
+            alpha,
+        )
+        .is_ok_and(|comparison| comparison.passes),
+    }
+}
+
+fn needed(rate: &Rate, check: &RateCheck, checks: &Checks, mode: Mode) -> Option<u64> {
+    let alpha = checks.alpha_promote.fraction();
+    let more = match mode {
+        Mode::Alone => {
+            more_needed_below_limit(rate.canary.count(), check.limit.fraction(), alpha, HORIZON)
+        }
+        _ => more_needed(
+            rate.canary.count(),
+            rate.stable.count(),
+            check.margin.fraction(),
+            alpha,
+            HORIZON,
+        ),
+    };
+    more.ok().flatten()
+}
+
+fn rate_numbers(rate: &Rate, check: &RateCheck, checks: &Checks, mode: Mode) -> Value {
+    let alpha = checks.alpha_promote.fraction();
+    match mode {
+        Mode::Alone => {
+            let upper = below_limit(rate.canary.count(), check.limit.fraction(), alpha)
+                .map_or(1.0, |c| c.upper);
+            json!({"p_over": real(rate.p_over()), "upper": real(upper), "limit": check.limit})
+        }
+        _ => {
+            let difference = non_inferior(
+                rate.canary.count(),
+                rate.stable.count(),
+                check.margin.fraction(),
+                alpha,
+            )
+            .map_or(1.0, |c| c.diff_upper);
+            json!({
+                "p_worse": real(rate.p_worse()), "p_over": real(rate.p_over()),
+                "difference_upper": real(difference), "margin": check.margin, "limit": check.limit,
+            })
+        }
+    }
+}
+
+fn real(value: f64) -> String {
+    format!("{value:.6}")
+}
