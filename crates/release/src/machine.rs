@@ -206,6 +206,11 @@ impl Machine {
         watched.then_some(self.plan.strategy.sample_every)
     }
 
+    /// How many inputs it took.
+    pub fn inputs(&self) -> u64 {
+        self.state.inputs
+    }
+
     /// Acts sent and not answered.
     pub fn open_acts(&self) -> Vec<u64> {
         let flight = self.state.flight.as_ref();

@@ -30,31 +30,47 @@ impl Tally {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A test's state. Reals are kept as the hex digits of their bits: exact, and of any size.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TestState {
-    accounts: Vec<f64>,
-    age: f64,
-    peak: f64,
+    accounts: Vec<String>,
+    age: String,
+    peak: String,
 }
 
 impl TestState {
     fn of(parts: Parts) -> Self {
         Self {
-            accounts: parts.log_accounts.to_vec(),
-            age: parts.age,
-            peak: parts.peak_log_e,
+            accounts: parts.accounts.iter().map(bits).collect(),
+            age: bits(&parts.age),
+            peak: bits(&parts.peak_log_e),
         }
     }
 
     fn parts(&self) -> Option<Parts> {
-        let log_accounts = self.accounts.as_slice().try_into().ok()?;
+        let accounts: Vec<f64> = self
+            .accounts
+            .iter()
+            .map(|a| real(a))
+            .collect::<Option<_>>()?;
+        let accounts = accounts.as_slice().try_into().ok()?;
         Some(Parts {
-            log_accounts,
-            age: self.age,
-            peak_log_e: self.peak,
+            accounts,
+            age: real(&self.age)?,
+            peak_log_e: real(&self.peak)?,
         })
     }
+}
+
+fn bits(value: &f64) -> String {
+    format!("{:016x}", value.to_bits())
+}
+
+fn real(text: &str) -> Option<f64> {
+    (text.len() == 16)
+        .then(|| u64::from_str_radix(text, 16).ok().map(f64::from_bits))
+        .flatten()
 }
 
 /// A rate under watch.
@@ -141,7 +157,9 @@ impl Serialize for Rate {
 impl<'de> Deserialize<'de> for Rate {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = Stored::deserialize(deserializer)?;
-        let bad = || serde::de::Error::custom("a stored test has another number of accounts");
+        let bad = || {
+            serde::de::Error::custom("a stored test's state is not one that this version writes")
+        };
         let ratio = stored.ratio.parts().ok_or_else(bad)?;
         let limit = stored.limit.parts().ok_or_else(bad)?;
         Ok(Self {
