@@ -1,0 +1,57 @@
+//! Tables. The version stands in `PRAGMA user_version`; a newer one is refused.
+//!
+//! `WITHOUT ROWID` where the key is (operation, number): a transition then touches few pages, and pages are what a commit
+//! pays for. The unique partial index is the last line of defence for "one open operation per environment".
+
+/// The schema that this gonogo reads and writes.
+pub(crate) const VERSION: i64 = 1;
+
+/// Makes schema 1 in an empty database.
+pub(crate) const CREATE: &str = "
+CREATE TABLE plan(
+    id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, environment TEXT NOT NULL, service TEXT NOT NULL,
+    requester TEXT NOT NULL, created INTEGER NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX plan_by_time ON plan(created);
+CREATE TABLE operation(
+    id TEXT PRIMARY KEY, plan TEXT NOT NULL, fingerprint TEXT NOT NULL, environment TEXT NOT NULL,
+    idempotency TEXT NOT NULL, requester TEXT NOT NULL, created INTEGER NOT NULL, seq INTEGER NOT NULL,
+    snapshot TEXT, digest TEXT, phase TEXT NOT NULL, terminal TEXT, updated INTEGER NOT NULL,
+    UNIQUE(environment, idempotency)
+) STRICT;
+CREATE UNIQUE INDEX operation_open ON operation(environment) WHERE terminal IS NULL;
+CREATE INDEX operation_by_time ON operation(created);
+CREATE TABLE event(
+    operation TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, input TEXT NOT NULL, digest TEXT NOT NULL,
+    PRIMARY KEY(operation, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE outbox(
+    operation TEXT NOT NULL, act INTEGER NOT NULL, state TEXT NOT NULL CHECK(state IN ('ready','started','done')),
+    epoch INTEGER, body TEXT NOT NULL, claimed_at INTEGER,
+    PRIMARY KEY(operation, act)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE timer(
+    operation TEXT NOT NULL, id INTEGER NOT NULL, due INTEGER NOT NULL,
+    PRIMARY KEY(operation, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE inbox(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, operation TEXT NOT NULL, input TEXT NOT NULL, at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX inbox_by_operation ON inbox(operation, id);
+CREATE TABLE pending_record(
+    operation TEXT NOT NULL, seq INTEGER NOT NULL, n INTEGER NOT NULL, draft TEXT NOT NULL,
+    PRIMARY KEY(operation, seq, n)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE lease(
+    environment TEXT PRIMARY KEY, owner TEXT NOT NULL, epoch INTEGER NOT NULL, expires INTEGER NOT NULL,
+    pid INTEGER NOT NULL, start INTEGER NOT NULL, namespace TEXT NOT NULL, boot TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE approval_use(
+    approval TEXT PRIMARY KEY, operation TEXT NOT NULL, at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE known_good(
+    n INTEGER PRIMARY KEY AUTOINCREMENT, environment TEXT NOT NULL, version TEXT NOT NULL, content TEXT NOT NULL,
+    operation TEXT NOT NULL UNIQUE, at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX known_good_by_environment ON known_good(environment, n);
+";
