@@ -23,6 +23,8 @@ use super::worker::Active;
 pub(super) enum BodyError {
     #[error("the body broke off: {0}")]
     Broken(#[from] hyper::Error),
+    #[error("the stream was reset before its end")]
+    Reset,
     #[error("the body was silent for too long")]
     Silent,
 }
@@ -255,6 +257,11 @@ impl Body for ResponseBody {
             Poll::Ready(Some(Ok(frame))) => {
                 download.patience.moved();
                 (Some(Ok(frame)), body.is_end_stream())
+            }
+            // The library takes a reset with NO_ERROR for an end; only END_STREAM is one (RFC 9113 section 8.1).
+            Poll::Ready(None) if download.lease.is_h2() && !body.is_end_stream() => {
+                download.exchange.end(End::Aborted);
+                (Some(Err(BodyError::Reset)), false)
             }
             Poll::Ready(None) => (None, true),
             Poll::Ready(Some(Err(source))) => {

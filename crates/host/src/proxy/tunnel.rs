@@ -1,10 +1,12 @@
 //! Upgraded connections (WebSocket, RFC 6455, and other protocols): bytes both ways until one side ends or the slot is cut.
 
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncWriteExt, copy, split};
 
 use super::counters::SlotStats;
 use super::table::Slot;
@@ -28,8 +30,19 @@ pub(super) fn join(slot: &Rc<Slot>, conn: Rc<Conn>, client: OnUpgrade, upstream:
         let (Ok(client), Ok(upstream)) = tokio::join!(client, upstream) else {
             return;
         };
-        let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
+        let (mut from_client, mut to_client) = split(TokioIo::new(client));
+        let (mut from_upstream, mut to_upstream) = split(TokioIo::new(upstream));
+        // A client may end its side and still listen; an upstream that has ended has nothing more to hear.
+        let up = async {
+            copy(&mut from_client, &mut to_upstream).await?;
+            to_upstream.shutdown().await?;
+            std::future::pending::<io::Result<()>>().await
+        };
+        let down = async {
+            copy(&mut from_upstream, &mut to_client).await?;
+            to_client.shutdown().await
+        };
         // A broken tunnel has nobody left to be told.
-        let _ = tokio::io::copy_bidirectional(&mut client, &mut upstream).await;
+        let _: io::Result<()> = tokio::select! { end = up => end, end = down => end };
     });
 }

@@ -90,6 +90,10 @@ impl Lease {
         }
     }
 
+    pub(super) fn is_h2(&self) -> bool {
+        matches!(self.line, Line::H2(..))
+    }
+
     /// Returns a connection whose exchange is complete to the pool.
     pub(super) fn give_back(mut self) {
         if let Line::H1(sender) = &mut self.line
@@ -239,13 +243,12 @@ impl Pool {
     pub(super) fn run<F: Future + 'static>(self: &Rc<Self>, task: F) {
         let id = self.next_task.get();
         self.next_task.set(id + 1);
-        let pool = Rc::downgrade(self);
+        // Strong, so that a cut finds tunnels of a pool that is in no table any more.
+        let pool = Rc::clone(self);
         let handle = spawn_local(async move {
             // How a connection ended is told to the requests on it.
             let _ = task.await;
-            if let Some(pool) = pool.upgrade() {
-                pool.tasks.borrow_mut().remove(&id);
-            }
+            pool.tasks.borrow_mut().remove(&id);
         });
         self.tasks.borrow_mut().insert(id, handle.abort_handle());
     }
