@@ -401,3 +401,94 @@ fn hand_over(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::mpsc::UnboundedReceiver;
+
+    fn seat(beat: u64) -> (Seat, UnboundedReceiver<Command>) {
+        let (commands, inbox) = unbounded_channel();
+        let stats = Arc::new(WorkerStats::default());
+        stats.beat.store(beat, Relaxed);
+        (Seat { commands, stats }, inbox)
+    }
+
+    fn proxy(seats: Vec<Seat>) -> Proxy {
+        Proxy {
+            local: ([127, 0, 0, 1], 0).into(),
+            seats: Arc::new(seats),
+            registry: Mutex::default(),
+            refused: Arc::default(),
+            halt: Arc::default(),
+            acceptor: None,
+            workers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_change_returns_only_when_every_worker_has_it() {
+        let ((one, mut first), (two, mut second)) = (seat(0), seat(0));
+        let proxy = proxy(vec![one, two]);
+        let (returned, outcome) = mpsc::channel();
+        let confirm = |inbox: &mut UnboundedReceiver<Command>| match inbox.blocking_recv() {
+            Some(Command::Route { ack, .. }) => ack.send(()).unwrap(),
+            _ => panic!("a worker was not told"),
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| returned.send(proxy.route(Routes::default()).is_ok()));
+            confirm(&mut first);
+            let early = outcome.recv_timeout(Duration::from_millis(100));
+            assert_eq!(
+                early,
+                Err(mpsc::RecvTimeoutError::Timeout),
+                "it returned without the second worker"
+            );
+            confirm(&mut second);
+            assert_eq!(outcome.recv(), Ok(true));
+        });
+    }
+
+    #[test]
+    fn a_worker_that_is_gone_is_reported() {
+        let (one, inbox) = seat(0);
+        let proxy = proxy(vec![one]);
+        drop(inbox);
+        assert!(matches!(
+            proxy.route(Routes::default()),
+            Err(ProxyError::Unconfirmed { worker: 0, .. })
+        ));
+    }
+
+    #[test]
+    fn connections_avoid_dead_and_stuck_workers_and_go_to_the_least_loaded() {
+        let origin = Instant::now() - Duration::from_secs(60);
+        let (
+            (dead, gone),
+            (stuck, mut stuck_inbox),
+            (busy, mut busy_inbox),
+            (free, mut free_inbox),
+        ) = (seat(60_000), seat(1), seat(60_000), seat(60_000));
+        drop(gone);
+        busy.stats.connections_open.up();
+        busy.stats.connections_open.up();
+        let seats = [dead, stuck, busy, free];
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        for _ in 0..6 {
+            let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (stream, peer) = listener.accept().unwrap();
+            hand_over(stream, peer, &seats, 100, &AtomicU64::new(0), origin);
+        }
+        let count = |inbox: &mut UnboundedReceiver<Command>| {
+            std::iter::from_fn(|| inbox.try_recv().ok()).count()
+        };
+        assert_eq!(
+            (
+                count(&mut stuck_inbox),
+                count(&mut busy_inbox),
+                count(&mut free_inbox)
+            ),
+            (0, 2, 4)
+        );
+    }
+}

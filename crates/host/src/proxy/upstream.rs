@@ -19,6 +19,7 @@ use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{Instant, timeout};
 
 use super::body::RequestBody;
+use super::wire::Trunk;
 use super::worker::LocalExecutor;
 use super::{Limits, Upstream};
 
@@ -215,7 +216,7 @@ impl Pool {
         let stream = self.open(limits).await?;
         let handshake = http1::Builder::new()
             .max_header_size(limits.max_header_bytes.max(8192))
-            .handshake(TokioIo::new(stream));
+            .handshake(TokioIo::new(Trunk(stream)));
         let (sender, connection) = handshake.await.map_err(|_| ConnectFailure::Refused)?;
         self.run(connection.with_upgrades());
         Ok(sender)
@@ -228,7 +229,7 @@ impl Pool {
             builder
                 .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX));
             builder
-                .handshake(TokioIo::new(stream))
+                .handshake(TokioIo::new(Trunk(stream)))
                 .await
                 .map_err(|_| ConnectFailure::Refused)
         };
