@@ -4,6 +4,10 @@
 //! epochs older than the newest it has seen ([`gonogo_core::Reason::StaleEpoch`]); a probe raises that fence before it
 //! answers. A call with a key seen before answers what became of the first one and does nothing again.
 
+pub mod calls;
+pub mod contract;
+pub mod memory;
+
 use gonogo_core::Span;
 use gonogo_release::plan::{PlanBody, VersionSpec};
 use gonogo_release::{Action, Outcome, Sample};
