@@ -1,0 +1,46 @@
+//! Whether the approval policy can be satisfied at all, given who asks.
+
+use std::collections::BTreeSet;
+
+use super::{Facts, Findings};
+use crate::plan::PlanBody;
+
+pub(super) fn lint(body: &PlanBody, facts: &Facts<'_>, found: &mut Findings) {
+    let policy = &body.approval;
+    let role_counts = |role: &String| policy.roles.is_empty() || policy.roles.contains(role);
+    let own_key = |key: &str| !key.is_empty() && key == facts.requester_key;
+    let own = |id: &str, key: &str| id == facts.requester || own_key(key);
+    let mut ids: BTreeSet<&str> = BTreeSet::new();
+    let mut keys: BTreeSet<&str> = BTreeSet::new();
+    for one in &policy.approvers {
+        if role_counts(&one.role) && (policy.own || !own(&one.id, &one.key)) {
+            ids.insert(&one.id);
+            keys.insert(&one.key);
+        }
+    }
+    if policy.own {
+        ids.insert(facts.requester);
+        keys.insert(facts.requester_key);
+    }
+    // One person with two keys, or one key under two names, is one voice: more than this cannot be.
+    let voices = ids.len().min(keys.len());
+    let required = policy.required.max(1) as usize;
+    if voices >= required {
+        return;
+    }
+    let why = if policy.own || !policy.approvers.iter().any(|p| own(&p.id, &p.key)) {
+        String::new()
+    } else {
+        format!(
+            ", because `{}` asks and may not approve too",
+            facts.requester
+        )
+    };
+    found.error(
+        format!(
+            "environment `{}` demands {required} approvals, and at most {voices} can be given{why}",
+            body.environment
+        ),
+        "name more `approvers`, or let somebody else ask",
+    );
+}
