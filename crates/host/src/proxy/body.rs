@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -72,8 +73,28 @@ pub(super) struct Upload {
 /// What the client did wrong in its request body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UploadFault {
+    /// Its framing was wrong.
     Broken,
+    /// It ended before the body did.
+    Gone,
     Silent,
+}
+
+impl UploadFault {
+    fn of(error: &hyper::Error) -> Self {
+        let mut source = std::error::Error::source(error);
+        while let Some(error) = source {
+            if let Some(io) = error.downcast_ref::<io::Error>() {
+                let framing = matches!(
+                    io.kind(),
+                    io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+                );
+                return if framing { Self::Broken } else { Self::Gone };
+            }
+            source = error.source();
+        }
+        Self::Gone
+    }
 }
 
 /// A request body on its way to the upstream.
@@ -132,8 +153,8 @@ impl Body for RequestBody {
                 body.patience.moved();
                 body.upload.waits_for_client.set(false);
                 body.upload.last.set(Instant::now());
-                if let Some(Err(_)) = &frame {
-                    body.upload.fault.set(Some(UploadFault::Broken));
+                if let Some(Err(error)) = &frame {
+                    body.upload.fault.set(Some(UploadFault::of(error)));
                 }
                 Poll::Ready(frame.map(|f| f.map_err(BodyError::Broken)))
             }

@@ -229,6 +229,11 @@ impl Passage {
                 StatusCode::REQUEST_TIMEOUT,
                 "request body did not come in time\n",
             ),
+            Failure::Client(UploadFault::Gone) => (
+                End::ClientGone,
+                StatusCode::BAD_REQUEST,
+                "request body broke off\n",
+            ),
             Failure::Client(UploadFault::Broken) => {
                 self.worker.stats.bad_requests.up();
                 (

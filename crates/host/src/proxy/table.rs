@@ -97,3 +97,70 @@ pub(super) fn check(routes: &Routes, current: Option<u64>) -> Result<(), ProxyEr
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::Upstream;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    const DRAWS: u32 = 20_000;
+
+    fn table(weights: &[(u32, bool)]) -> Table {
+        let slot = |(i, (weight, ready)): (usize, &(u32, bool))| {
+            let upstream = ([127, 0, 0, 1], 1).into();
+            let route = SlotRoute {
+                slot: i.to_string(),
+                version: String::new(),
+                upstream,
+                protocol: Upstream::Http1,
+                weight: *weight,
+                ready: *ready,
+                slow_over: Duration::ZERO,
+            };
+            Rc::new(Slot {
+                token: i.to_string(),
+                route,
+                stats: Arc::default(),
+                pool: Pool::new(upstream, Upstream::Http1),
+                set_cookie: None,
+                authority: Authority::from_static("x"),
+            })
+        };
+        Table::new(weights.iter().enumerate().map(slot).collect())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn draws_stay_within_binomial_bounds(
+            cuts in proptest::collection::btree_set(1u32..FULL_WEIGHT, 0..5),
+            ready in proptest::collection::vec(any::<bool>(), 6),
+            seed in any::<u64>(),
+        ) {
+            let mut edges: Vec<u32> = cuts.into_iter().collect();
+            edges.extend([0, FULL_WEIGHT]);
+            edges.sort_unstable();
+            let weights: Vec<(u32, bool)> = edges.windows(2).zip(ready).map(|(e, ready)| (e[1] - e[0], ready)).collect();
+            let table = table(&weights);
+            let total: u32 = weights.iter().filter(|(_, ready)| *ready).map(|(w, _)| w).sum();
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut drawn = vec![0u32; weights.len()];
+            for _ in 0..DRAWS {
+                match table.draw(&mut rng) {
+                    Some(slot) => drawn[slot.token.parse::<usize>().unwrap()] += 1,
+                    None => prop_assert_eq!(total, 0),
+                }
+            }
+            for ((weight, ready), drawn) in weights.iter().zip(drawn) {
+                let p = if *ready { f64::from(*weight) / f64::from(total) } else { 0.0 };
+                let (mean, sd) = (f64::from(DRAWS) * p, (f64::from(DRAWS) * p * (1.0 - p)).sqrt());
+                // The constant covers the skew of very small shares.
+                let bound = if p == 0.0 { 0.0 } else { 6.0 * sd + 6.0 };
+                prop_assert!((f64::from(drawn) - mean).abs() <= bound, "{} drawn, {} expected", drawn, mean);
+            }
+        }
+    }
+}

@@ -152,6 +152,9 @@ impl AsyncRead for Wire {
             let n = this.early.len().min(buf.remaining());
             buf.put_slice(&this.early[..n]);
             this.early.drain(..n);
+            if this.early.is_empty() {
+                this.early = Vec::new();
+            }
         }
         if let Some(framing) = &mut this.framing
             && !this.notes.opaque.load(Relaxed)

@@ -338,3 +338,42 @@ fn connections_beyond_the_limit_are_turned_away() {
     wait_until("there is room", || proxy.counters().connections_open == 1);
     assert_eq!(client(&proxy).get("/").status(), 200);
 }
+
+#[test]
+fn an_early_answer_reaches_a_client_that_still_sends() {
+    let origin = Origin::on(|line| {
+        line.head()?;
+        line.stream.write_all(
+            b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig",
+        )?;
+        line.rest().and_then(|_| broken())
+    });
+    let proxy = before(&origin);
+    let mut line = client(&proxy);
+    line.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+        .send([b'x'; 1000]);
+    let answer = line.response().unwrap();
+    assert_eq!((answer.status(), answer.text().as_str()), (413, "big"));
+    let counted = blue(&proxy);
+    assert_eq!((counted.client_errors, counted.client_gone), (1, 0));
+    drop(line);
+    wait_until("the upstream is let go", || origin.ended() == 1);
+}
+
+#[test]
+fn a_client_that_leaves_inside_its_body_is_not_a_bad_request() {
+    let origin = Origin::on(|line| {
+        line.request()?;
+        broken()
+    });
+    let proxy = before(&origin);
+    let mut line = client(&proxy);
+    line.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
+    wait_until("the request is under way", || origin.connections() == 1);
+    drop(line);
+    wait_until("the upstream is let go", || origin.ended() == 1);
+    assert_eq!(
+        (blue(&proxy).client_gone, proxy.counters().bad_requests),
+        (1, 0)
+    );
+}
