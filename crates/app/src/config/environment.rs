@@ -1,0 +1,312 @@
+//! Environments: where a service runs, which gates it demands and who must approve.
+//!
+//! Invariant: silence about gates or approval is a fault; no default opens either.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use gonogo_core::{Digest, Reason, Span, near};
+use gonogo_release::approval::{ApprovalPolicy, Approver};
+use gonogo_release::plan::{Checks, Gates, Strategy, TargetSpec};
+
+use super::keys::{APPROVAL, APPROVER};
+use super::name;
+use super::policy::defaulted;
+use super::reader::{Found, Table};
+
+/// An environment, with its strategy and checks looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// Its name.
+    pub name: String,
+    /// Where versions run.
+    pub target: TargetSpec,
+    /// Which gates must pass first.
+    pub gates: Gates,
+    /// Who must approve.
+    pub approval: ApprovalPolicy,
+    /// How traffic moves.
+    pub strategy: Strategy,
+    /// What is judged.
+    pub checks: Checks,
+}
+
+/// Reads `[environments.NAME]`. `None` after faults that leave nothing to build on.
+pub(super) fn read(
+    name: &str,
+    table: &Table<'_, '_>,
+    strategies: &BTreeMap<String, Strategy>,
+    checks: &BTreeMap<String, Checks>,
+) -> Option<Environment> {
+    table.require("target");
+    table.choice("target", &["host"]);
+    let listen = read_listen(table);
+    let sticky_cookie = table.text("sticky_cookie").map(|cookie| {
+        if !is_token(&cookie.value) {
+            cookie.refuse(
+                table.faults,
+                "expected a cookie's name: 1 to 64 letters, digits or any of `!#$%&'*+-.^_`|~`",
+            );
+        }
+        cookie.value
+    });
+    let gates = read_gates(table);
+    let approval = read_approval(table);
+    let strategy = look_up(table, "strategy", strategies);
+    let checks = look_up(table, "checks", checks);
+    Some(Environment {
+        name: name.to_owned(),
+        target: TargetSpec::Host {
+            listen: listen?,
+            sticky_cookie,
+        },
+        gates: gates?,
+        approval: approval?,
+        strategy: strategy?,
+        checks: checks?,
+    })
+}
+
+fn look_up<T: Clone>(table: &Table<'_, '_>, key: &str, known: &BTreeMap<String, T>) -> Option<T> {
+    let Some(named) = table.text(key) else {
+        return known.get("default").cloned();
+    };
+    let value = known.get(&named.value).cloned();
+    if value.is_none() {
+        let names: Vec<&str> = known.keys().map(String::as_str).collect();
+        named.refuse_with(
+            table.faults,
+            format!("`{}` names no {key}", named.value),
+            near_and_list(&named.value, &names),
+        );
+    }
+    value
+}
+
+/// Returns hints that name the nearest of `known`, and all of them.
+pub(super) fn near_and_list(word: &str, known: &[&str]) -> Vec<String> {
+    let mut hints: Vec<String> = near::nearest(word, known.iter().copied())
+        .map(|n| format!("did you mean `{n}`?"))
+        .into_iter()
+        .collect();
+    hints.push(if known.is_empty() {
+        "the file names none".into()
+    } else {
+        format!("known: {}", known.join(", "))
+    });
+    hints
+}
+
+fn read_listen(table: &Table<'_, '_>) -> Option<String> {
+    table.require("listen");
+    let listen = table.text("listen")?;
+    let form = "an IP address and a port, such as `127.0.0.1:8080` or `[::1]:8080`";
+    match listen.value.parse::<SocketAddr>() {
+        Ok(address) if address.port() == 0 => {
+            listen.refuse(
+                table.faults,
+                "expected a fixed port; port 0 would be another one at each start",
+            );
+        }
+        // One spelling, so that the plan's fingerprint does not depend on how an address was written.
+        Ok(address) => return Some(address.to_string()),
+        Err(_) => {
+            let hints = listen
+                .value
+                .strip_prefix("localhost:")
+                .map(|port| format!("for this machine only: `127.0.0.1:{port}`"));
+            listen.refuse_with(
+                table.faults,
+                format!("expected {form}"),
+                hints.into_iter().collect(),
+            );
+        }
+    }
+    None
+}
+
+fn read_gates(table: &Table<'_, '_>) -> Option<Gates> {
+    if !table.has("gates") {
+        table.missing(
+            "gates",
+            Reason::GatesUnstated,
+            vec!["write `gates = \"none\"` to demand none".into()],
+        );
+        return None;
+    }
+    let stated = if table.is_text("gates") {
+        table.text("gates")
+    } else {
+        None
+    };
+    if stated.is_some_and(|s| s.value == "none") {
+        return Some(Gates::None);
+    }
+    table.faults.add(
+        Reason::GateUnknown,
+        &table.place("gates"),
+        &table.path("gates"),
+        "the environment names a gate, and this version of gonogo knows none",
+        vec!["write `gates = \"none\"` to demand none".into()],
+    );
+    None
+}
+
+fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
+    if !table.require("approval") {
+        return None;
+    }
+    if table.is_text("approval") {
+        table.choice("approval", &["self"])?;
+        return Some(ApprovalPolicy {
+            own: true,
+            required: 1,
+            roles: Vec::new(),
+            approvers: Vec::new(),
+            max_sla: Span::from_secs(3600),
+        });
+    }
+    let table = table.table("approval", &APPROVAL)?;
+    let own = table.flag("self").is_some_and(|f| f.value);
+    let max_sla: Found<Span> = defaulted(&table, "max_sla");
+    if !(Span::from_secs(60)..=Span::from_secs(7 * 86_400)).contains(&max_sla.value) {
+        max_sla.refuse(table.faults, "expected 1m to 7d");
+    }
+    let roles = read_roles(&table);
+    let approvers = table.tables("approvers", &APPROVER);
+    let whole = approvers
+        .as_ref()
+        .is_none_or(|a| table.is_whole_list("approvers", a.value.len()));
+    let people = approvers.map_or_else(Vec::new, |a| read_approvers(&a.value, &roles));
+    if !own {
+        for role in roles
+            .iter()
+            .filter(|r| whole && people.iter().all(|p| p.role != r.value))
+        {
+            role.refuse(
+                table.faults,
+                format!("no approver has the role `{}`", role.value),
+            );
+        }
+    }
+    let voices = people.iter().map(|p| &p.id).collect::<BTreeSet<_>>().len() + usize::from(own);
+    let required = table.count("required");
+    if let Some(n) = required.as_ref().filter(|n| n.value == 0) {
+        n.refuse(
+            table.faults,
+            "expected at least 1; to let the requester decide alone, write `approval = \"self\"`",
+        );
+    } else if let Some(n) = required
+        .as_ref()
+        .filter(|n| whole && n.value > voices as u64)
+    {
+        let who = if own {
+            "the requester included"
+        } else {
+            "the requester left out"
+        };
+        n.refuse(
+            table.faults,
+            format!(
+                "{} must approve, and at most {voices} can ({who}); name more `approvers`",
+                n.value
+            ),
+        );
+    } else if required.is_none() && voices == 0 && whole {
+        table.faults.add(
+            Reason::ConfigValue,
+            &table.span,
+            &table.key,
+            "nobody could approve: there are no `approvers`, and `self` is not allowed",
+            vec!["name `approvers`, or write `approval = \"self\"`".into()],
+        );
+    }
+    Some(ApprovalPolicy {
+        own,
+        required: required.map_or(1, |n| u32::try_from(n.value).unwrap_or(u32::MAX)),
+        roles: roles.into_iter().map(|r| r.value).collect(),
+        approvers: people,
+        max_sla: max_sla.value,
+    })
+}
+
+fn read_roles(table: &Table<'_, '_>) -> Vec<Found<String>> {
+    let roles = table.texts("roles").map_or_else(Vec::new, |r| r.value);
+    for (i, role) in roles.iter().enumerate() {
+        name::check(table.faults, "a role", role);
+        if roles[..i].iter().any(|r| r.value == role.value) {
+            role.refuse(
+                table.faults,
+                format!("`{}` stands twice; keep one", role.value),
+            );
+        }
+    }
+    roles
+}
+
+fn read_approvers(tables: &[Table<'_, '_>], roles: &[Found<String>]) -> Vec<Approver> {
+    let mut people: Vec<Approver> = Vec::new();
+    for table in tables {
+        let [id, role, key] = ["id", "role", "key"].map(|name| {
+            table.require(name);
+            table.text(name)
+        });
+        if let Some(id) = &id
+            && (id.value.trim().is_empty()
+                || id.value.len() > 128
+                || id.value.chars().any(char::is_control))
+        {
+            id.refuse(
+                table.faults,
+                "expected a person's name or address, 1 to 128 characters",
+            );
+        }
+        if let Some(role) = &role {
+            name::check(table.faults, "a role", role);
+            if !roles.is_empty() && roles.iter().all(|r| r.value != role.value) {
+                let names: Vec<&str> = roles.iter().map(|r| r.value.as_str()).collect();
+                let message = format!(
+                    "`{}` is not one of this environment's `roles`, so this approver could never approve",
+                    role.value
+                );
+                role.refuse_with(table.faults, message, near_and_list(&role.value, &names));
+            }
+        }
+        if let Some(key) = &key
+            && Digest::from_hex(&key.value).is_err()
+        {
+            key.refuse(table.faults, "expected a key id: 64 lower-case hex digits");
+        }
+        let (Some(id), Some(role), Some(key)) = (id, role, key) else {
+            continue;
+        };
+        // One key under two names would look like two people and count as one.
+        if let Some(other) = people
+            .iter()
+            .find(|p| p.key == key.value && p.id != id.value)
+        {
+            key.refuse(
+                table.faults,
+                format!("this key belongs to `{}` already", other.id),
+            );
+        }
+        let one = Approver {
+            id: id.value.clone(),
+            role: role.value,
+            key: key.value,
+        };
+        if people.contains(&one) {
+            id.refuse(table.faults, "this approver stands twice; keep one");
+        }
+        people.push(one);
+    }
+    people
+}
+
+/// A token of RFC 9110 section 5.6.2, at most 64 bytes: what a cookie's name is made of.
+fn is_token(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}

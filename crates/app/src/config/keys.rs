@@ -1,0 +1,467 @@
+//! Every key of the file, once: what the reader admits, what the reference page and the JSON schema say.
+//!
+//! The reader asks this table which keys a section knows, so a key that is not listed here cannot be read.
+
+/// What a key holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    /// Text.
+    Text,
+    /// A list of texts.
+    Texts,
+    /// Text to text.
+    TextMap,
+    /// A duration such as `10s`.
+    Span,
+    /// A share such as `5%`.
+    Share,
+    /// A whole number.
+    Count,
+    /// `true` or `false`.
+    Flag,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A section.
+    Table(&'static Section),
+    /// Sections by name.
+    Map(&'static Section),
+    /// A list of sections.
+    List(&'static Section),
+    /// One of these words, or a section.
+    Either(&'static [&'static str], &'static Section),
+}
+
+/// A section: a set of keys.
+#[derive(Debug)]
+pub(super) struct Section {
+    pub(super) keys: &'static [Key],
+}
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) need: Need,
+    pub(super) doc: &'static str,
+}
+
+/// Whether a key may be left out.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Need {
+    /// It may not.
+    Required,
+    /// It may; nothing takes its place.
+    Optional,
+    /// It may; this takes its place (as TOML).
+    Default(&'static str),
+}
+
+const fn key(name: &'static str, kind: Kind, need: Need, doc: &'static str) -> Key {
+    Key {
+        name,
+        kind,
+        need,
+        doc,
+    }
+}
+
+use Kind::*;
+use Need::{Default, Optional, Required};
+
+/// The file.
+pub(super) static ROOT: Section = Section {
+    keys: &[
+        key(
+            "requires",
+            Text,
+            Optional,
+            "Versions of gonogo that may read the file, such as `>=0.1`.",
+        ),
+        key(
+            "service",
+            Text,
+            Required,
+            "Name of the service: 1 to 64 of `A-Z a-z 0-9 . _ + -`, a letter, digit or `_` first.",
+        ),
+        key(
+            "version",
+            Table(&VERSION),
+            Optional,
+            "Template of every version. With it, any well-formed version name is known.",
+        ),
+        key(
+            "versions",
+            Map(&VERSION),
+            Optional,
+            "Versions by name. A key given here replaces the template's whole key.",
+        ),
+        key(
+            "environments",
+            Map(&ENVIRONMENT),
+            Required,
+            "Environments by name; at least one.",
+        ),
+        key(
+            "strategies",
+            Map(&STRATEGY),
+            Optional,
+            "Strategies by name. `default` exists always and may be replaced.",
+        ),
+        key(
+            "checks",
+            Map(&CHECKS),
+            Optional,
+            "Checks by name. `default` exists always and may be replaced.",
+        ),
+    ],
+};
+
+/// `[version]` and `[versions."…"]`.
+pub(super) static VERSION: Section = Section {
+    keys: &[
+        key(
+            "run",
+            Texts,
+            Required,
+            "Program and arguments. `{version}` and `{port}` are replaced; an argument equal to an artifact's path becomes the path of its kept copy. May stand in the template or in the version.",
+        ),
+        key(
+            "artifacts",
+            Texts,
+            Default("[]"),
+            "Files that make up the version, relative to this file or absolute. Their bytes are part of what is approved. `{version}` is replaced.",
+        ),
+        key(
+            "env",
+            TextMap,
+            Default("{}"),
+            "Environment by value. `{version}` is replaced. Never secrets.",
+        ),
+        key(
+            "env_from",
+            Texts,
+            Default("[]"),
+            "Names of variables taken over from the agent's environment; the place for secrets.",
+        ),
+        key(
+            "port_env",
+            Text,
+            Default("\"PORT\""),
+            "Variable that carries the port.",
+        ),
+        key(
+            "protocol",
+            Choice(&["http1", "h2c"]),
+            Default("\"http1\""),
+            "HTTP version spoken to the service; `h2c` is HTTP/2 without TLS, with prior knowledge.",
+        ),
+        key(
+            "ready",
+            Table(&READY),
+            Default("{ tcp = true }"),
+            "How the version says that it is ready.",
+        ),
+        key(
+            "drain",
+            Table(&DRAIN),
+            Default("{}"),
+            "How the version is stopped.",
+        ),
+    ],
+};
+
+/// `ready = { … }`.
+pub(super) static READY: Section = Section {
+    keys: &[
+        key(
+            "http",
+            Text,
+            Optional,
+            "`GET` of this path must answer 2xx. Either this or `tcp = true`.",
+        ),
+        key("tcp", Flag, Optional, "The port must accept a connection."),
+        key(
+            "interval",
+            Span,
+            Default("\"100ms\""),
+            "Time between probes, at least 10ms.",
+        ),
+        key("timeout", Span, Default("\"1s\""), "Time for one probe."),
+        key(
+            "within",
+            Span,
+            Default("\"15s\""),
+            "Time to become ready; then the release rolls back.",
+        ),
+    ],
+};
+
+/// `drain = { … }`.
+pub(super) static DRAIN: Section = Section {
+    keys: &[
+        key(
+            "signal",
+            Choice(&SIGNALS),
+            Default("\"TERM\""),
+            "Signal that asks the process to stop.",
+        ),
+        key(
+            "within",
+            Span,
+            Default("\"10s\""),
+            "Time for requests in flight, and then again for the process, before they are cut.",
+        ),
+    ],
+};
+
+/// Signals that ask a process to stop.
+pub(super) const SIGNALS: [&str; 6] = ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"];
+
+/// `[environments.NAME]`.
+pub(super) static ENVIRONMENT: Section = Section {
+    keys: &[
+        key(
+            "target",
+            Choice(&["host"]),
+            Required,
+            "Where versions run: `host` is this machine, behind the traffic agent.",
+        ),
+        key(
+            "listen",
+            Text,
+            Required,
+            "IP address and port that the agent listens on, such as `127.0.0.1:8080`.",
+        ),
+        key(
+            "sticky_cookie",
+            Text,
+            Optional,
+            "Name of a cookie that keeps a client on one version. Without it every request is shared out anew.",
+        ),
+        key(
+            "gates",
+            Choice(&["none"]),
+            Required,
+            "Gates that must pass first. `none` demands none; silence is an error.",
+        ),
+        key(
+            "approval",
+            Either(&["self"], &APPROVAL),
+            Required,
+            "Who must approve. `self` lets the requester's own key approve; silence is an error.",
+        ),
+        key(
+            "strategy",
+            Text,
+            Default("\"default\""),
+            "Name of a strategy.",
+        ),
+        key(
+            "checks",
+            Text,
+            Default("\"default\""),
+            "Name of a set of checks.",
+        ),
+    ],
+};
+
+/// `approval = { … }`.
+pub(super) static APPROVAL: Section = Section {
+    keys: &[
+        key(
+            "self",
+            Flag,
+            Default("false"),
+            "Whether the requester may approve.",
+        ),
+        key(
+            "required",
+            Count,
+            Default("1"),
+            "How many different people must approve.",
+        ),
+        key(
+            "roles",
+            Texts,
+            Default("[]"),
+            "Roles that may approve; empty leaves it to `approvers` alone.",
+        ),
+        key(
+            "approvers",
+            List(&APPROVER),
+            Default("[]"),
+            "Who may approve.",
+        ),
+        key(
+            "max_sla",
+            Span,
+            Default("\"60m\""),
+            "Longest time that an approval may hold, 1m to 7d.",
+        ),
+    ],
+};
+
+/// One of `approvers`.
+pub(super) static APPROVER: Section = Section {
+    keys: &[
+        key("id", Text, Required, "Who."),
+        key("role", Text, Required, "In which role."),
+        key(
+            "key",
+            Text,
+            Required,
+            "Key id: 64 lower-case hex digits, as `gonogo key show` prints it.",
+        ),
+    ],
+};
+
+/// `[strategies.NAME]`.
+pub(super) static STRATEGY: Section = Section {
+    keys: &[
+        key(
+            "stages",
+            List(&STAGE),
+            Default("[{ weight = \"5%\" }, { weight = \"25%\" }, { weight = \"50%\" }]"),
+            "Shares of traffic on the way; each greater than the one before, between 0% and 100%. Promotion to 100% follows by itself.",
+        ),
+        key(
+            "soak",
+            Span,
+            Default("\"30s\""),
+            "Time to watch after promotion while the old version is kept warm; at least two samples.",
+        ),
+        key(
+            "promote_within",
+            Span,
+            Default("\"30s\""),
+            "Time for promotion to be measured; at least two samples.",
+        ),
+        key(
+            "sample_every",
+            Span,
+            Default("\"500ms\""),
+            "Time between samples, 100ms to 60s. A fault shows at most this late.",
+        ),
+    ],
+};
+
+/// One of `stages`.
+pub(super) static STAGE: Section = Section {
+    keys: &[
+        key(
+            "weight",
+            Share,
+            Required,
+            "Share of new requests, in steps of 0.01%.",
+        ),
+        key(
+            "bake",
+            Span,
+            Default("\"10s\""),
+            "Shortest time in the stage.",
+        ),
+        key(
+            "within",
+            Span,
+            Default("\"2m\""),
+            "Longest time in the stage; without proof by then the release rolls back.",
+        ),
+    ],
+};
+
+/// `[checks.NAME]`.
+pub(super) static CHECKS: Section = Section {
+    keys: &[
+        key(
+            "min_requests",
+            Count,
+            Default("100"),
+            "Fewest requests of the new version in each stage before anything passes; at least 1.",
+        ),
+        key(
+            "errors",
+            Table(&ERRORS),
+            Default("{}"),
+            "The share of answers that are errors.",
+        ),
+        key(
+            "slow",
+            Table(&SLOW),
+            Default("{}"),
+            "The share of answers that are slow.",
+        ),
+        key(
+            "alpha_abort",
+            Share,
+            Default("\"1%\""),
+            "Chance that a healthy release is aborted, over all looks; above 0%, at most 50%.",
+        ),
+        key(
+            "alpha_promote",
+            Share,
+            Default("\"5%\""),
+            "Chance that a pass is wrong, per rate, over all looks; above 0%, at most 50%.",
+        ),
+    ],
+};
+
+/// `errors = { … }`.
+pub(super) static ERRORS: Section = Section {
+    keys: &[
+        key(
+            "margin",
+            Share,
+            Default("\"1%\""),
+            "The new version's rate must be shown to exceed stable's by less than this.",
+        ),
+        key(
+            "limit",
+            Share,
+            Default("\"5%\""),
+            "The rate may not exceed this, whatever stable does.",
+        ),
+    ],
+};
+
+/// `slow = { … }`.
+pub(super) static SLOW: Section = Section {
+    keys: &[
+        key(
+            "over",
+            Span,
+            Default("\"250ms\""),
+            "An answer that takes longer is slow, from request head to the end of the answer.",
+        ),
+        key(
+            "margin",
+            Share,
+            Default("\"2%\""),
+            "The new version's share must be shown to exceed stable's by less than this.",
+        ),
+        key(
+            "limit",
+            Share,
+            Default("\"10%\""),
+            "The share may not exceed this, whatever stable does.",
+        ),
+    ],
+};
+
+impl Section {
+    /// Returns the names of the section's keys.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().map(|k| k.name)
+    }
+
+    /// Returns the default of `name` without TOML's quotes; `None` if it has none.
+    pub(super) fn default_text(&self, name: &str) -> Option<&'static str> {
+        self.keys
+            .iter()
+            .find(|k| k.name == name)
+            .and_then(|k| match k.need {
+                Default(toml) => Some(toml.trim_matches('"')),
+                Required | Optional => None,
+            })
+    }
+}
