@@ -380,10 +380,33 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_no_reason_to_end() {
-        let store = Store::in_memory().unwrap();
-        let full = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None);
-        let result = store.write::<()>(|_| Err(full.into()));
-        assert!(matches!(result, Err(StoreError::Full { .. })));
-        store.write(|_| Ok(())).unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open_with(home.path(), Box::new(|e| panic!("fatal: {e}"))).unwrap();
+        let limit = |pages: u32| {
+            let c = store.lock();
+            c.pragma_update(None, "max_page_count", pages).unwrap();
+        };
+        limit(1);
+        let add = |i: i64| {
+            store.write(|c| {
+                let text = "x".repeat(1000);
+                c.execute(
+                    "INSERT INTO inbox(operation, input, at) VALUES ('op', ?1, ?2)",
+                    (text, i),
+                )?;
+                Ok(())
+            })
+        };
+        let acknowledged = (0..10_000).take_while(|i| add(*i).is_ok()).count() as i64;
+        assert!(matches!(add(-1), Err(StoreError::Full { .. })));
+        let count = || {
+            store.read(|c| {
+                Ok(c.query_row("SELECT count(*) FROM inbox", [], |r| r.get::<_, i64>(0))?)
+            })
+        };
+        assert_eq!(count().unwrap(), acknowledged);
+        limit(100_000);
+        add(-2).unwrap();
+        assert_eq!(count().unwrap(), acknowledged + 1);
     }
 }
