@@ -132,6 +132,21 @@ pub fn end(process: &Process, ladder: Ladder) -> Result<Ended, ExecError> {
     })
 }
 
+/// Kills everything that carries exactly `mark`, wherever it is; for what was started and never recorded.
+///
+/// # Errors
+/// As [`end`].
+pub fn sweep(mark: &str) -> Result<Ended, ExecError> {
+    // No process has this number, so that only the mark counts.
+    let nobody = Process {
+        pid: u32::MAX,
+        started: 0,
+        boot: procfs::boot()?,
+        mark: mark.to_owned(),
+    };
+    end(&nobody, Ladder::KILL)
+}
+
 /// Takes the status of a dead child so that its number becomes free. Harmless for others.
 pub fn reap(process: &Process) {
     if let Some(stat) = process.stat()

@@ -18,7 +18,7 @@ mod scan;
 use std::io;
 use std::path::PathBuf;
 
-pub use end::{Ended, Ladder, StopSignal, end, reap};
+pub use end::{Ended, Ladder, StopSignal, end, reap, sweep};
 pub use launch::Launch;
 pub use probe::{ProbeError, http_ready, tcp_ready};
 pub use process::{Exit, Process};

@@ -27,14 +27,14 @@ pub struct Process {
 }
 
 impl Process {
-    /// Looks at process `pid`; none if it is not alive or does not carry `mark`.
+    /// Looks at process `pid`; none if it is not alive, does not lead its group or does not carry `mark`.
     ///
     /// # Errors
     /// [`ExecError::Proc`] if the boot's name cannot be read.
     pub fn find(pid: u32, mark: &str) -> Result<Option<Self>, ExecError> {
         let boot = procfs::boot()?;
         // The start time is read on both sides of the mark: between them the pid cannot have changed hands.
-        let Some(before) = Stat::of(pid).filter(Stat::is_alive) else {
+        let Some(before) = Stat::of(pid).filter(|stat| stat.is_alive() && stat.group == pid) else {
             return Ok(None);
         };
         let same = procfs::mark_of(pid) == Mark::Is(mark.to_owned())
@@ -56,6 +56,14 @@ impl Process {
     pub(crate) fn stat(&self) -> Option<Stat> {
         let boot = procfs::boot().ok()?;
         Stat::of(self.pid).filter(|stat| boot == self.boot && stat.started == self.started)
+    }
+
+    /// Whether it was started in another boot of this machine.
+    ///
+    /// # Errors
+    /// [`ExecError::Proc`] if the boot's name cannot be read.
+    pub fn is_of_another_boot(&self) -> Result<bool, ExecError> {
+        Ok(procfs::boot()? != self.boot)
     }
 
     /// Waits up to `limit` for the end; none if it still runs then. Does not reap.

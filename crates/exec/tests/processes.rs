@@ -1,4 +1,5 @@
 //! Real processes: identity, groups, the kill ladder, marks. The children are `/bin/sh` scripts.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

@@ -71,7 +71,10 @@ impl Calls {
         if epoch < self.fence {
             return Err(Outcome::Refused {
                 reason: Reason::StaleEpoch,
-                text: format!("epoch {epoch} is older than {}, the newest seen; nothing was done", self.fence),
+                text: format!(
+                    "epoch {epoch} is older than {}, the newest seen; nothing was done",
+                    self.fence
+                ),
             });
         }
         let moved = epoch > self.fence;
@@ -87,13 +90,23 @@ impl Calls {
         match self.seen.get(key) {
             Some(seen) if seen.action != *action => Admission::Refused(Outcome::Refused {
                 reason: Reason::IdempotencyConflict,
-                text: format!("key `{key}` belongs to another action; nothing was done, use a new key"),
+                text: format!(
+                    "key `{key}` belongs to another action; nothing was done, use a new key"
+                ),
             }),
-            Some(Seen { outcome: Some(outcome), .. }) => Admission::Known(outcome.clone()),
+            Some(Seen {
+                outcome: Some(outcome),
+                ..
+            }) => Admission::Known(outcome.clone()),
             Some(Seen { outcome: None, .. }) => Admission::Open,
             None => {
                 self.next += 1;
-                let seen = Seen { n: self.next, epoch, action: action.clone(), outcome: None };
+                let seen = Seen {
+                    n: self.next,
+                    epoch,
+                    action: action.clone(),
+                    outcome: None,
+                };
                 self.seen.insert(key.to_owned(), seen);
                 Admission::Begin
             }
@@ -106,7 +119,8 @@ impl Calls {
             seen.outcome = Some(outcome);
         }
         let settled = self.seen.iter().filter(|(_, seen)| seen.outcome.is_some());
-        let mut order: Vec<(u64, String)> = settled.map(|(key, seen)| (seen.n, key.clone())).collect();
+        let mut order: Vec<(u64, String)> =
+            settled.map(|(key, seen)| (seen.n, key.clone())).collect();
         if order.len() > KEPT {
             order.sort_unstable();
             for (_, key) in &order[..order.len() - KEPT] {
@@ -117,7 +131,11 @@ impl Calls {
 
     /// Takes back the intent of a call that was not begun.
     pub fn withdraw(&mut self, key: &str) {
-        if self.seen.get(key).is_some_and(|seen| seen.outcome.is_none()) {
+        if self
+            .seen
+            .get(key)
+            .is_some_and(|seen| seen.outcome.is_none())
+        {
             self.seen.remove(key);
         }
     }
@@ -127,7 +145,10 @@ impl Calls {
         match self.seen.get(key) {
             None => Fate::Never,
             Some(Seen { outcome: None, .. }) => Fate::Open,
-            Some(Seen { outcome: Some(outcome), .. }) => Fate::Settled(outcome.clone()),
+            Some(Seen {
+                outcome: Some(outcome),
+                ..
+            }) => Fate::Settled(outcome.clone()),
         }
     }
 
@@ -137,11 +158,16 @@ impl Calls {
     pub fn answer(&self, key: &str) -> Option<Outcome> {
         match self.fate(key) {
             Fate::Open => None,
-            Fate::Settled(Outcome::Refused { reason, text }) => Some(Outcome::NotApplied { reason, text }),
+            Fate::Settled(Outcome::Refused { reason, text }) => {
+                Some(Outcome::NotApplied { reason, text })
+            }
             Fate::Settled(outcome) => Some(outcome),
             Fate::Never => Some(Outcome::NotApplied {
                 reason: Reason::EffectFailed,
-                text: format!("no call with key `{key}` has arrived, and none of an epoch below {} will be accepted", self.fence),
+                text: format!(
+                    "no call with key `{key}` has arrived, and none of an epoch below {} will be accepted",
+                    self.fence
+                ),
             }),
         }
     }
@@ -149,9 +175,13 @@ impl Calls {
     /// The calls under way, oldest first.
     pub fn open(&self) -> Vec<(String, Action)> {
         let open = self.seen.iter().filter(|(_, seen)| seen.outcome.is_none());
-        let mut open: Vec<_> = open.map(|(key, seen)| (seen.n, key.clone(), seen.action.clone())).collect();
+        let mut open: Vec<_> = open
+            .map(|(key, seen)| (seen.n, key.clone(), seen.action.clone()))
+            .collect();
         open.sort_by_key(|(n, ..)| *n);
-        open.into_iter().map(|(_, key, action)| (key, action)).collect()
+        open.into_iter()
+            .map(|(_, key, action)| (key, action))
+            .collect()
     }
 }
 
@@ -164,7 +194,10 @@ mod tests {
     }
 
     fn applied(generation: u64) -> Outcome {
-        Outcome::Applied { generation, observed: None }
+        Outcome::Applied {
+            generation,
+            observed: None,
+        }
     }
 
     #[test]
@@ -174,14 +207,23 @@ mod tests {
         assert_eq!(calls.admit("k", 1, &stop("a")), Admission::Open);
         assert_eq!(calls.answer("k"), None);
         calls.settle("k", applied(7));
-        assert_eq!(calls.admit("k", 2, &stop("a")), Admission::Known(applied(7)));
+        assert_eq!(
+            calls.admit("k", 2, &stop("a")),
+            Admission::Known(applied(7))
+        );
         assert!(matches!(
             calls.admit("k", 2, &stop("b")),
-            Admission::Refused(Outcome::Refused { reason: Reason::IdempotencyConflict, .. })
+            Admission::Refused(Outcome::Refused {
+                reason: Reason::IdempotencyConflict,
+                ..
+            })
         ));
         assert!(matches!(
             calls.admit("new", 1, &stop("b")),
-            Admission::Refused(Outcome::Refused { reason: Reason::StaleEpoch, .. })
+            Admission::Refused(Outcome::Refused {
+                reason: Reason::StaleEpoch,
+                ..
+            })
         ));
         assert_eq!(calls.fate("new"), Fate::Never);
     }
@@ -205,8 +247,20 @@ mod tests {
     fn a_refused_call_is_reported_as_not_done() {
         let mut calls = Calls::default();
         calls.admit("k", 3, &stop("a"));
-        calls.settle("k", Outcome::Refused { reason: Reason::AgentRefused, text: "no".into() });
-        assert_eq!(calls.answer("k"), Some(Outcome::NotApplied { reason: Reason::AgentRefused, text: "no".into() }));
+        calls.settle(
+            "k",
+            Outcome::Refused {
+                reason: Reason::AgentRefused,
+                text: "no".into(),
+            },
+        );
+        assert_eq!(
+            calls.answer("k"),
+            Some(Outcome::NotApplied {
+                reason: Reason::AgentRefused,
+                text: "no".into()
+            })
+        );
         let text = serde_json::to_string(&calls).unwrap();
         assert_eq!(serde_json::from_str::<Calls>(&text).unwrap(), calls);
     }

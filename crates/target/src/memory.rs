@@ -71,13 +71,23 @@ impl MemoryTarget {
     /// Serves `requests` without error, spread over the ready slots by weight; the remainders go to the first by name.
     pub fn spread(&self, requests: u64) {
         let mut inner = self.lock();
-        let eligible = |slot: &Slot| if slot.counts.ready { u64::from(slot.counts.weight) } else { 0 };
+        let eligible = |slot: &Slot| {
+            if slot.counts.ready {
+                u64::from(slot.counts.weight)
+            } else {
+                0
+            }
+        };
         let sum: u64 = inner.slots.values().map(eligible).sum();
         let mut left = requests;
         for slot in inner.slots.values_mut().filter(|slot| eligible(slot) > 0) {
             let share = (requests * eligible(slot)).div_ceil(sum).min(left);
             left -= share;
-            slot.add(&SlotCounts { routed: share, ok: share, ..SlotCounts::default() });
+            slot.add(&SlotCounts {
+                routed: share,
+                ok: share,
+                ..SlotCounts::default()
+            });
         }
         inner.unrouted += left;
     }
@@ -104,8 +114,20 @@ impl MemoryTarget {
         inner.seq = 0;
         inner.unrouted = 0;
         for slot in inner.slots.values_mut() {
-            let SlotCounts { version, weight, ready, exits, .. } = std::mem::take(&mut slot.counts);
-            slot.counts = SlotCounts { version, weight, ready, exits, ..SlotCounts::default() };
+            let SlotCounts {
+                version,
+                weight,
+                ready,
+                exits,
+                ..
+            } = std::mem::take(&mut slot.counts);
+            slot.counts = SlotCounts {
+                version,
+                weight,
+                ready,
+                exits,
+                ..SlotCounts::default()
+            };
         }
     }
 
@@ -119,7 +141,9 @@ impl Target for MemoryTarget {
         let mut inner = self.lock();
         let outcome = inner.call(call);
         if inner.lost.remove(&call.key) {
-            return Outcome::Unknown { text: "the answer was lost".into() };
+            return Outcome::Unknown {
+                text: "the answer was lost".into(),
+            };
         }
         outcome
     }
@@ -132,7 +156,11 @@ impl Target for MemoryTarget {
             boot: format!("memory-{}", inner.boot),
             seq: inner.seq,
             generation: inner.generation,
-            slots: inner.slots.iter().map(|(name, slot)| (name.clone(), slot.counts.clone())).collect(),
+            slots: inner
+                .slots
+                .iter()
+                .map(|(name, slot)| (name.clone(), slot.counts.clone()))
+                .collect(),
             unrouted: inner.unrouted,
         })
     }
@@ -158,15 +186,22 @@ impl Inner {
         match &call.action {
             Action::Observe => match self.calls.raise(call.epoch) {
                 Err(refusal) => refusal,
-                Ok(_) => Outcome::Applied { generation: self.generation, observed: Some(self.observed()) },
+                Ok(_) => Outcome::Applied {
+                    generation: self.generation,
+                    observed: Some(self.observed()),
+                },
             },
             Action::Probe { key } => match self.calls.raise(call.epoch) {
                 Err(refusal) => refusal,
-                Ok(_) => self.calls.answer(key).unwrap_or_else(|| Outcome::Unknown { text: "under way".into() }),
+                Ok(_) => self.calls.answer(key).unwrap_or_else(|| Outcome::Unknown {
+                    text: "under way".into(),
+                }),
             },
             action => match self.calls.admit(&call.key, call.epoch, action) {
                 Admission::Known(outcome) | Admission::Refused(outcome) => outcome,
-                Admission::Open => Outcome::Unknown { text: "under way".into() },
+                Admission::Open => Outcome::Unknown {
+                    text: "under way".into(),
+                },
                 Admission::Begin => {
                     let outcome = self.change(call).unwrap_or_else(|not_done| not_done);
                     self.calls.settle(&call.key, outcome.clone());
@@ -178,7 +213,11 @@ impl Inner {
 
     fn change(&mut self, call: &Call) -> Result<Outcome, Outcome> {
         match &call.action {
-            Action::Start { slot, version, content } => self.start(call, slot, version, *content)?,
+            Action::Start {
+                slot,
+                version,
+                content,
+            } => self.start(call, slot, version, *content)?,
             Action::Weigh { weights, expect } => self.weigh(weights, *expect)?,
             Action::Drain { slot } => {
                 self.without_weight(slot)?;
@@ -193,23 +232,48 @@ impl Inner {
             }
             Action::Observe | Action::Probe { .. } => {}
         }
-        Ok(Outcome::Applied { generation: self.generation, observed: None })
+        Ok(Outcome::Applied {
+            generation: self.generation,
+            observed: None,
+        })
     }
 
-    fn start(&mut self, call: &Call, slot: &str, version: &str, content: Digest) -> Result<(), Outcome> {
+    fn start(
+        &mut self,
+        call: &Call,
+        slot: &str,
+        version: &str,
+        content: Digest,
+    ) -> Result<(), Outcome> {
         let (Some(spec), Some(_)) = (&call.version, call.slow_over) else {
-            return Err(refused(Reason::AgentRefused, "a start needs `version` and `slow_over`".into()));
+            return Err(refused(
+                Reason::AgentRefused,
+                "a start needs `version` and `slow_over`".into(),
+            ));
         };
         if spec.version != version || spec.content() != Ok(content) {
-            return Err(refused(Reason::PlanEdited, format!("the description of version `{version}` is not {content}; plan again")));
+            return Err(refused(
+                Reason::PlanEdited,
+                format!("the description of version `{version}` is not {content}; plan again"),
+            ));
         }
         if let Some(held) = self.slots.get(slot) {
-            return Err(refused(Reason::BaseStateMoved, format!("slot `{slot}` holds version `{}`", held.counts.version)));
+            return Err(refused(
+                Reason::BaseStateMoved,
+                format!("slot `{slot}` holds version `{}`", held.counts.version),
+            ));
         }
         if let Some(reason) = self.failing.get(version) {
-            return Err(Outcome::NotApplied { reason: *reason, text: format!("version `{version}`: {}", reason.meaning()) });
+            return Err(Outcome::NotApplied {
+                reason: *reason,
+                text: format!("version `{version}`: {}", reason.meaning()),
+            });
         }
-        let counts = SlotCounts { version: version.to_owned(), ready: true, ..SlotCounts::default() };
+        let counts = SlotCounts {
+            version: version.to_owned(),
+            ready: true,
+            ..SlotCounts::default()
+        };
         self.slots.insert(slot.to_owned(), Slot { content, counts });
         self.generation += 1;
         Ok(())
@@ -217,16 +281,27 @@ impl Inner {
 
     fn weigh(&mut self, weights: &BTreeMap<String, u32>, expect: u64) -> Result<(), Outcome> {
         if expect != self.generation {
-            let text = format!("the target is in generation {}, not {expect}", self.generation);
+            let text = format!(
+                "the target is in generation {}, not {expect}",
+                self.generation
+            );
             return Err(refused(Reason::BaseStateMoved, text));
         }
         let sum: u64 = weights.values().map(|w| u64::from(*w)).sum();
         if sum != 0 && sum != FULL_WEIGHT {
-            return Err(refused(Reason::AgentRefused, format!("the weights add up to {sum}, not {FULL_WEIGHT} or 0")));
+            return Err(refused(
+                Reason::AgentRefused,
+                format!("the weights add up to {sum}, not {FULL_WEIGHT} or 0"),
+            ));
         }
-        let unready = |(name, weight): &(&String, &u32)| **weight > 0 && !self.slots.get(*name).is_some_and(|s| s.counts.ready);
+        let unready = |(name, weight): &(&String, &u32)| {
+            **weight > 0 && !self.slots.get(*name).is_some_and(|s| s.counts.ready)
+        };
         if let Some((name, _)) = weights.iter().find(unready) {
-            return Err(refused(Reason::VersionNotReady, format!("slot `{name}` is empty or not ready and gets no weight")));
+            return Err(refused(
+                Reason::VersionNotReady,
+                format!("slot `{name}` is empty or not ready and gets no weight"),
+            ));
         }
         for (name, slot) in &mut self.slots {
             slot.counts.weight = weights.get(name).copied().unwrap_or(0);
@@ -238,7 +313,10 @@ impl Inner {
     fn without_weight(&self, slot: &str) -> Result<(), Outcome> {
         match self.slots.get(slot).map_or(0, |s| s.counts.weight) {
             0 => Ok(()),
-            weight => Err(refused(Reason::AgentRefused, format!("slot `{slot}` has weight {weight}; set it to 0 first"))),
+            weight => Err(refused(
+                Reason::AgentRefused,
+                format!("slot `{slot}` has weight {weight}; set it to 0 first"),
+            )),
         }
     }
 
@@ -250,12 +328,18 @@ impl Inner {
             weight: slot.counts.weight,
             ready: slot.counts.ready,
         });
-        Observed { generation: self.generation, slots: slots.collect() }
+        Observed {
+            generation: self.generation,
+            slots: slots.collect(),
+        }
     }
 }
 
 fn refused(reason: Reason, text: String) -> Outcome {
-    Outcome::Refused { reason, text: format!("{text}; nothing was done") }
+    Outcome::Refused {
+        reason,
+        text: format!("{text}; nothing was done"),
+    }
 }
 
 #[cfg(test)]
@@ -275,8 +359,16 @@ mod tests {
             env_from: Vec::new(),
             port_env: "PORT".into(),
             artifacts: Vec::new(),
-            ready: Ready { probe: ReadyProbe::Tcp, interval: Span::from_secs(1), timeout: Span::from_secs(1), within: Span::from_secs(1) },
-            drain: Drain { signal: "TERM".into(), within: Span::from_secs(1) },
+            ready: Ready {
+                probe: ReadyProbe::Tcp,
+                interval: Span::from_secs(1),
+                timeout: Span::from_secs(1),
+                within: Span::from_secs(1),
+            },
+            drain: Drain {
+                signal: "TERM".into(),
+                within: Span::from_secs(1),
+            },
             protocol: Protocol::Http1,
         }
     }
@@ -300,7 +392,9 @@ mod tests {
     }
 
     /// A target that breaks one rule.
-    struct Mutant(MemoryTarget, fn(&MemoryTarget, &Call) -> Outcome);
+    struct Mutant(MemoryTarget, Mutation);
+
+    type Mutation = fn(&MemoryTarget, &Call) -> Outcome;
 
     impl Target for Mutant {
         fn call(&self, call: &Call) -> Outcome {
@@ -313,35 +407,52 @@ mod tests {
 
     #[test]
     fn the_contract_kills_mutants() {
-        let mutants: [(&str, fn(&MemoryTarget, &Call) -> Outcome); 4] = [
-            ("fence", |target, call| {
+        let mutants: [(&str, &str, Mutation); 4] = [
+            ("fence", "older epoch", |target, call| {
                 // Forgets epochs: everything comes with the newest.
-                target.call(&Call { epoch: 99, ..call.clone() })
+                target.call(&Call {
+                    epoch: 99,
+                    ..call.clone()
+                })
             }),
-            ("probe", |target, call| match &call.action {
+            ("probe", "older epoch", |target, call| match &call.action {
                 // Answers without raising the fence.
                 Action::Probe { key } => target.lock().calls.answer(key).unwrap(),
                 _ => target.call(call),
             }),
-            ("key", |target, call| {
+            ("key", "known key", |target, call| {
                 // Does everything again.
                 target.lock().seq += 1;
                 let key = format!("{}-{}", call.key, target.lock().seq);
-                target.call(&Call { key, ..call.clone() })
+                target.call(&Call {
+                    key,
+                    ..call.clone()
+                })
             }),
-            ("generation", |target, call| match &call.action {
-                Action::Weigh { weights, .. } => {
-                    let expect = target.lock().generation;
-                    target.call(&Call { action: Action::Weigh { weights: weights.clone(), expect }, ..call.clone() })
-                }
-                _ => target.call(call),
-            }),
+            (
+                "generation",
+                "expects the generation",
+                |target, call| match &call.action {
+                    Action::Weigh { weights, .. } => {
+                        let expect = target.lock().generation;
+                        target.call(&Call {
+                            action: Action::Weigh {
+                                weights: weights.clone(),
+                                expect,
+                            },
+                            ..call.clone()
+                        })
+                    }
+                    _ => target.call(call),
+                },
+            ),
         ];
-        for (name, mutant) in mutants {
+        for (name, killer, mutant) in mutants {
             let target = MemoryTarget::new();
             target.fail_start("3", Reason::VersionExited);
             let breach = check_contract(&Mutant(target, mutant), &fixture());
-            assert!(breach.is_err(), "{name} lives");
+            let rule = breach.expect_err(name).rule;
+            assert!(rule.contains(killer), "{name} dies of: {rule}");
         }
     }
 
@@ -359,10 +470,23 @@ mod tests {
             slow_over: Some(Span::from_secs(1)),
         };
         target.lose_answer("k");
-        let start = Action::Start { slot: "a".into(), version: "1".into(), content };
-        assert!(matches!(target.call(&call("k", start)), Outcome::Unknown { .. }));
+        let start = Action::Start {
+            slot: "a".into(),
+            version: "1".into(),
+            content,
+        };
+        assert!(matches!(
+            target.call(&call("k", start)),
+            Outcome::Unknown { .. }
+        ));
         let told = target.call(&call("p", Action::Probe { key: "k".into() }));
-        assert_eq!(told, Outcome::Applied { generation: 1, observed: None });
+        assert_eq!(
+            told,
+            Outcome::Applied {
+                generation: 1,
+                observed: None
+            }
+        );
     }
 
     #[test]
@@ -379,18 +503,40 @@ mod tests {
             slow_over: Some(Span::from_secs(1)),
         };
         for slot in ["a", "b"] {
-            target.call(&call(slot, Action::Start { slot: slot.into(), version: "1".into(), content }));
+            target.call(&call(
+                slot,
+                Action::Start {
+                    slot: slot.into(),
+                    version: "1".into(),
+                    content,
+                },
+            ));
         }
         target.spread(5);
         let weights = [("a".to_owned(), 9_000), ("b".to_owned(), 1_000)].into();
         target.call(&call("w", Action::Weigh { weights, expect: 2 }));
         target.spread(1_000);
         let sample = target.sample(Span::ZERO).unwrap();
-        assert_eq!((sample.slots["a"].routed, sample.slots["b"].routed, sample.unrouted), (900, 100, 5));
+        assert_eq!(
+            (
+                sample.slots["a"].routed,
+                sample.slots["b"].routed,
+                sample.unrouted
+            ),
+            (900, 100, 5)
+        );
         target.exit("b");
         target.restart();
         let again = target.sample(Span::ZERO).unwrap();
         assert_ne!(again.boot, sample.boot);
-        assert_eq!((again.seq, again.slots["a"].routed, again.slots["b"].exits, again.slots["a"].weight), (1, 0, 1, 9_000));
+        assert_eq!(
+            (
+                again.seq,
+                again.slots["a"].routed,
+                again.slots["b"].exits,
+                again.slots["a"].weight
+            ),
+            (1, 0, 1, 9_000)
+        );
     }
 }
