@@ -145,3 +145,29 @@ fn a_head_that_is_too_large_is_refused() {
     let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(30_000));
     assert_eq!(client(&proxy).ask(long).status(), 200);
 }
+
+#[test]
+fn an_ambiguous_response_is_framed_anew() {
+    let origin = Origin::replying(|_| {
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+            .to_owned()
+    });
+    let proxy = before(&origin);
+    let mut line = client(&proxy);
+    for _ in 0..2 {
+        let answer = line.get("/");
+        assert_eq!(
+            (answer.one("content-length"), answer.text().as_str()),
+            (None, "abc")
+        );
+    }
+}
+
+#[test]
+fn folded_response_fields_are_an_error() {
+    let origin = Origin::replying(|_| {
+        "HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n".to_owned()
+    });
+    let proxy = before(&origin);
+    assert_eq!(client(&proxy).get("/").status(), 502);
+}
