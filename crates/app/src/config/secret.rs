@@ -74,7 +74,7 @@ pub(super) fn in_arguments<'a>(run: impl IntoIterator<Item = &'a str>) -> Option
 /// Whether a line mentions anything that may be a secret, so that it must not be quoted.
 pub(super) fn mentions(line: &str) -> bool {
     let words = line.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')));
-    words.into_iter().any(is_secret_name) || is_secret_value(line)
+    words.into_iter().any(is_secret_name) || line.split(['"', '\'']).any(is_secret_value)
 }
 
 #[cfg(test)]
@@ -130,6 +130,24 @@ mod tests {
             "info",
         ] {
             assert!(!is_secret_value(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_line_with_a_secret_is_known_by_name_or_by_a_quoted_value() {
+        for line in [
+            "TOKEN = 1",
+            "A = \"AKIAIOSFODNN7EXAMPLE\" x",
+            "run = ['pg://u:p@h']",
+        ] {
+            assert!(mentions(line), "{line}");
+        }
+        for line in [
+            "",
+            "listen = \"127.0.0.1:80\"",
+            "TOKEN_FILE = \"/run/token-file\"",
+        ] {
+            assert!(!mentions(line), "{line}");
         }
     }
 
