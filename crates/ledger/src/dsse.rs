@@ -157,6 +157,13 @@ impl Envelope {
         out.into_bytes()
     }
 
+    /// Returns how many bytes the stored form has.
+    pub fn stored_length(&self) -> usize {
+        let base64 = |n: usize| n.div_ceil(3) * 4;
+        let frame = HEAD.len() + TYPE.len() + SIG.len() + TAIL.len();
+        frame + base64(self.payload.len()) + 64 + base64(self.signature.len())
+    }
+
     /// Returns the statement's exact bytes.
     pub fn payload(&self) -> &[u8] {
         &self.payload
@@ -222,6 +229,7 @@ mod tests {
         let value = canonical::parse(&bytes).unwrap();
         assert_eq!(canonical::to_vec(&value).unwrap(), bytes);
         assert_eq!(Envelope::parse(&bytes).unwrap(), envelope);
+        assert_eq!(envelope.stored_length(), bytes.len());
         let loose = serde_json::to_string_pretty(&value).unwrap();
         assert!(Envelope::parse(loose.as_bytes()).is_err());
         assert_eq!(Envelope::import(loose.as_bytes()).unwrap(), envelope);

@@ -226,13 +226,13 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
+    /// Returns the root as the note writes it.
+    pub fn root_base64(&self) -> String {
+        STANDARD.encode(self.root.as_bytes())
+    }
+
     fn text(&self) -> String {
-        format!(
-            "{}\n{}\n{}\n",
-            self.origin,
-            self.size,
-            STANDARD.encode(self.root.as_bytes())
-        )
+        format!("{}\n{}\n{}\n", self.origin, self.size, self.root_base64())
     }
 
     fn parse(text: &str) -> Result<Self, Error> {

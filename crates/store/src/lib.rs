@@ -10,6 +10,7 @@ mod database;
 mod draft;
 mod error;
 mod lease;
+pub mod ledger;
 mod operation;
 mod plan;
 mod schema;

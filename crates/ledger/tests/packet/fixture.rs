@@ -1,5 +1,10 @@
 //! A small log in memory that makes packets as the store does, and lets tests cheat.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a fixture of tests; a panic is their failure"
+)]
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::{self, Read};
@@ -11,7 +16,7 @@ use gonogo_ledger::{
     CONTROLLER, Checkpoint, Envelope, Error, KeyEvent, LogKey, SYSTEM_STREAM, Seen, SigningKey,
     Statement, Subject, Tool, leaf,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub(crate) const STREAM: &str = "operation/op_000000000000";
 
@@ -79,7 +84,10 @@ impl Log {
             }],
             stream: stream.into(),
             seq,
-            prev: of_stream.last().map(|e| e.envelope.statement_digest()),
+            prev: of_stream
+                .clone()
+                .next_back()
+                .map(|e| e.envelope.statement_digest()),
             key: format!("{kind}/{seq}"),
             time: Timestamp::from_millis(1_795_000_000_000 + seq as i64),
             actor: "test".into(),

@@ -1,5 +1,7 @@
 //! Packets as an attacker would send them: every change must be refused, and for the stated reason.
 
+#![expect(clippy::unwrap_used, reason = "these are tests; a panic is their failure")]
+
 mod fixture;
 
 use std::thread;

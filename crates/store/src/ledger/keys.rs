@@ -1,0 +1,85 @@
+//! The ledger's two private keys. Made once, under the append lock; never overwritten.
+
+use std::path::Path;
+
+use gonogo_ledger::{LogKey, Pkcs8, SigningKey, Vkey};
+
+use super::disk::{self, Layout};
+use super::error::LedgerError;
+
+pub(super) struct Keys {
+    pub(super) log: LogKey,
+    pub(super) controller: std::sync::Arc<SigningKey>,
+}
+
+/// Loads the keys; makes them if the ledger is new (it has no `log.vkey` yet).
+pub(super) fn load_or_make(layout: &Layout, origin: &str) -> Result<Keys, LedgerError> {
+    let (log_path, controller_path) = (
+        layout.keys().join("log.key"),
+        layout.keys().join("controller.key"),
+    );
+    let founded = disk::read_small(&layout.vkey())?.is_some();
+    if !founded {
+        disk::make_dir(&layout.keys(), 0o700)?;
+        make(&log_path, LogKey::generate)?;
+        make(&controller_path, SigningKey::generate)?;
+        let key = load(&log_path, |pkcs8| LogKey::load(origin, pkcs8))?;
+        disk::write_durably(
+            &layout.vkey(),
+            format!("{}\n", key.vkey()).as_bytes(),
+            0o644,
+        )?;
+    }
+    let vkey = read_vkey(layout)?;
+    let log = load(&log_path, |pkcs8| LogKey::load(vkey.name(), pkcs8))?;
+    if *log.vkey() != vkey {
+        return Err(LedgerError::Key {
+            path: log_path,
+            text: format!("it is not the private half of {vkey}"),
+        });
+    }
+    let controller = load(&controller_path, SigningKey::load)?;
+    Ok(Keys {
+        log,
+        controller: std::sync::Arc::new(controller),
+    })
+}
+
+/// Reads the log's public key.
+pub(super) fn read_vkey(layout: &Layout) -> Result<Vkey, LedgerError> {
+    let path = layout.vkey();
+    let text = disk::read_small(&path)?.ok_or_else(|| LedgerError::Absent {
+        path: layout.ledger(),
+    })?;
+    text.trim_end()
+        .parse()
+        .map_err(|e: gonogo_ledger::Error| LedgerError::corrupt(&path, e.to_string()))
+}
+
+fn make(
+    path: &Path,
+    generate: impl Fn() -> Result<Pkcs8, gonogo_ledger::Error>,
+) -> Result<(), LedgerError> {
+    if disk::read_small(path)?.is_some() {
+        return Ok(());
+    }
+    disk::write_durably(path, generate()?.pem().as_bytes(), 0o600)
+}
+
+fn load<K>(
+    path: &Path,
+    read: impl Fn(&Pkcs8) -> Result<K, gonogo_ledger::Error>,
+) -> Result<K, LedgerError> {
+    let unusable = |text: String| LedgerError::Key {
+        path: path.to_owned(),
+        text,
+    };
+    let text = disk::read_small(path)
+        .map_err(|e| unusable(e.to_string()))?
+        .ok_or_else(|| {
+            unusable("the file does not exist; restore it from where you keep it".into())
+        })?;
+    Pkcs8::from_pem(&text)
+        .and_then(|pkcs8| read(&pkcs8))
+        .map_err(|e| unusable(e.to_string()))
+}

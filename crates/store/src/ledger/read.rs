@@ -1,0 +1,341 @@
+//! Reading the ledger, preparing statements for other signers, and keys.
+
+use gonogo_core::{Digest, Timestamp};
+use gonogo_ledger::merkle::Frontier;
+use gonogo_ledger::{
+    Checkpoint, KeyEvent, KeyId, PublicKey, SYSTEM_STREAM, Statement, Tool, key_event,
+};
+use rusqlite::{OptionalExtension, params};
+
+use super::error::LedgerError;
+use super::index::{self, Entry, Sql};
+use super::journal::{self, Frames, Next, Place};
+use super::record::{Draft, Filter, Receipt, RecordView};
+use super::{Ledger, frame, lock, recover, sequencer};
+
+const PAGE: usize = 100;
+const LARGEST_PAGE: usize = 1000;
+const PAGE_BYTES: usize = 16 << 20;
+
+impl Ledger {
+    /// Returns a page of records, ascending by index. An empty page is the end; go on after the last record's index.
+    ///
+    /// # Errors
+    /// [`LedgerError::Corrupt`] if a record's bytes are not those that were recorded.
+    pub fn records(&self, filter: &Filter) -> Result<Vec<RecordView>, LedgerError> {
+        let limit = if filter.limit == 0 {
+            PAGE
+        } else {
+            filter.limit.min(LARGEST_PAGE)
+        };
+        let after = filter.after.map_or(-1, u64::cast_signed);
+        let entries = self.query(|connection| {
+            let mut sql =
+                "SELECT idx, segment, offset, seq, digest, leaf FROM record WHERE idx > ?1"
+                    .to_owned();
+            for (column, value, parameter) in [
+                ("stream", &filter.stream, "?2"),
+                ("kind", &filter.kind, "?3"),
+                ("actor", &filter.actor, "?4"),
+            ] {
+                // Every parameter is named, so that the number of values does not depend on the filter.
+                sql += &match value {
+                    Some(_) => format!(" AND {column} = {parameter}"),
+                    None => format!(" AND {parameter} IS NULL"),
+                };
+            }
+            sql += " ORDER BY idx LIMIT ?5";
+            connection
+                .prepare_cached(&sql)?
+                .query_map(
+                    params![
+                        after,
+                        filter.stream,
+                        filter.kind,
+                        filter.actor,
+                        limit as i64
+                    ],
+                    index::entry,
+                )?
+                .collect::<Sql<Vec<Entry>>>()
+        })?;
+        let mut page = Vec::new();
+        let mut bytes = 0;
+        for entry in entries {
+            if bytes > PAGE_BYTES {
+                break;
+            }
+            let (view, size) = self.view(&entry)?;
+            bytes += size;
+            page.push(view);
+        }
+        Ok(page)
+    }
+
+    /// Returns the record named by its index (decimal digits only), or by the beginning of its digest: at least 4 hex
+    /// digits, with or without `sha256:`. A beginning without any letter needs the `sha256:`.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotFound`], [`LedgerError::Ambiguous`], [`LedgerError::Corrupt`].
+    pub fn record(&self, name: &str) -> Result<RecordView, LedgerError> {
+        if let Ok(index) = name.parse() {
+            return self.record_at(index);
+        }
+        let unknown = || LedgerError::NotFound(name.chars().take(80).collect());
+        let hex = name.strip_prefix("sha256:").unwrap_or(name);
+        let (low, high) = digest_range(hex).ok_or_else(unknown)?;
+        match &self.query(|connection| index::by_digest(connection, &low, &high))?[..] {
+            [] => Err(unknown()),
+            [one] => Ok(self.view(one)?.0),
+            _ => Err(LedgerError::Ambiguous(name.to_owned())),
+        }
+    }
+
+    /// Returns the record at a leaf's index.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotFound`], [`LedgerError::Corrupt`].
+    pub fn record_at(&self, index: u64) -> Result<RecordView, LedgerError> {
+        Ok(self.view(&self.entry(index)?)?.0)
+    }
+
+    /// Returns the stored form of the envelope at a leaf's index.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotFound`], [`LedgerError::Corrupt`].
+    pub fn envelope(&self, index: u64) -> Result<Vec<u8>, LedgerError> {
+        Ok(self.frame(&self.entry(index)?)?.envelope.to_bytes())
+    }
+
+    /// Returns the number of records that can be read, acknowledged or about to be.
+    ///
+    /// # Errors
+    /// [`LedgerError::Index`].
+    pub fn size(&self) -> Result<u64, LedgerError> {
+        Ok(self.query(index::load)?.frontier.size())
+    }
+
+    /// Returns the latest time that any record carries; `None` for a ledger without records. A wall clock that reads
+    /// earlier went back.
+    ///
+    /// # Errors
+    /// [`LedgerError::Index`].
+    pub fn newest_time(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let state = self.query(index::load)?;
+        Ok((state.frontier.size() > 0).then_some(state.newest))
+    }
+
+    /// Returns the newest signed checkpoint, a whole C2SP note, after verifying it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Corrupt`] if there is none or it does not verify.
+    pub fn checkpoint_note(&self) -> Result<String, LedgerError> {
+        self.checkpoint().map(|(_, note)| note)
+    }
+
+    pub(super) fn checkpoint(&self) -> Result<(Checkpoint, String), LedgerError> {
+        recover::read_checkpoint(&self.layout, &self.vkey)?.ok_or_else(|| {
+            LedgerError::corrupt(&self.layout.checkpoint(), "it is missing or empty")
+        })
+    }
+
+    /// Returns the bytes to sign for a record by a key that this process does not hold; see [`Ledger::append_signed`].
+    ///
+    /// # Errors
+    /// [`LedgerError::Rules`] if the draft has no statement.
+    pub fn prepare(&self, draft: Draft) -> Result<Vec<u8>, LedgerError> {
+        let (head, state) =
+            self.query(|c| Ok((index::head(c, &draft.stream)?, index::load(c)?)))?;
+        let tool = Tool {
+            name: "gonogo".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        };
+        // The index may be ahead of what was acknowledged by one batch; a record may name only acknowledged state.
+        let seen = if state.frontier.size() == self.checkpoint()?.0.size {
+            state.frontier
+        } else {
+            Frontier::default()
+        };
+        Ok(sequencer::next_statement(draft, head, &seen, &tool).to_bytes()?)
+    }
+
+    /// Enrols a key: from the next record on it may sign. Enrolling the same key for the same person and role again gives
+    /// the first receipt.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    pub fn enrol(
+        &self,
+        key: PublicKey,
+        who: &str,
+        role: &str,
+        actor: &str,
+        time: Timestamp,
+    ) -> Result<Receipt, LedgerError> {
+        let event = KeyEvent::Enrol {
+            key,
+            who: who.to_owned(),
+            role: role.to_owned(),
+        };
+        Ok(self.append(vec![key_event_draft(&event, actor, time)])?[0])
+    }
+
+    /// Revokes a key: what it signs from the next record on does not count.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`]; [`LedgerError::Refused`] for the controller's own key.
+    pub fn revoke(
+        &self,
+        key: KeyId,
+        why: &str,
+        actor: &str,
+        time: Timestamp,
+    ) -> Result<Receipt, LedgerError> {
+        let event = KeyEvent::Revoke {
+            key,
+            why: why.to_owned(),
+        };
+        Ok(self.append(vec![key_event_draft(&event, actor, time)])?[0])
+    }
+
+    /// Reads the whole journal again and checks every record: form, signature, place in the index, and the root that the
+    /// checkpoint signs. Returns the number of records.
+    ///
+    /// # Errors
+    /// [`LedgerError::Corrupt`] naming the first place that does not fit.
+    pub fn check(&self) -> Result<u64, LedgerError> {
+        let (checkpoint, _) = self.checkpoint()?;
+        let mut frontier = Frontier::default();
+        let mut place = Place::START;
+        while let Some(mut frames) = Frames::open(&self.layout, place)? {
+            loop {
+                let path = self.layout.segment(place.segment);
+                let bad = |text: String| LedgerError::corrupt(&path, text);
+                let begin = frames.offset();
+                match frames.next()? {
+                    Next::End => break,
+                    Next::Bad if frontier.size() >= checkpoint.size => break,
+                    Next::Bad => return Err(bad(format!("no good record at byte {begin}"))),
+                    Next::Frame(frame::Frame::Checkpoint(_), _) => {}
+                    Next::Frame(frame::Frame::Record(record), _) => {
+                        let at = |e| bad(format!("the record at byte {begin}: {e}"));
+                        record.envelope.verify(&record.signer).map_err(at)?;
+                        Statement::parse(record.envelope.payload()).map_err(at)?;
+                        let leaf = gonogo_ledger::leaf::hash(&record.envelope, &record.signer);
+                        let entry = self.query(|c| index::by_index(c, frontier.size()))?;
+                        if entry.is_none_or(|e| {
+                            e.leaf != leaf
+                                || e.place
+                                    != (Place {
+                                        segment: place.segment,
+                                        offset: begin,
+                                    })
+                        }) {
+                            return Err(bad(format!(
+                                "the index does not have the record at byte {begin}"
+                            )));
+                        }
+                        frontier.push(leaf);
+                        if frontier.size() == checkpoint.size && frontier.root() != checkpoint.root
+                        {
+                            return Err(bad(
+                                "the records do not have the root that the checkpoint signs".into(),
+                            ));
+                        }
+                    }
+                }
+            }
+            place.segment += 1;
+        }
+        if frontier.size() < checkpoint.size {
+            let text = format!(
+                "it holds {} records, the checkpoint signs {}",
+                frontier.size(),
+                checkpoint.size
+            );
+            return Err(LedgerError::corrupt(&self.layout.journal(), text));
+        }
+        Ok(frontier.size())
+    }
+
+    pub(super) fn query<T>(
+        &self,
+        run: impl FnOnce(&rusqlite::Connection) -> Sql<T>,
+    ) -> Result<T, LedgerError> {
+        run(&lock(&self.reader)).map_err(|e| index::failure(&self.layout.index(), &e))
+    }
+
+    pub(super) fn entry(&self, index: u64) -> Result<Entry, LedgerError> {
+        self.query(|connection| index::by_index(connection, index).optional())?
+            .flatten()
+            .ok_or_else(|| LedgerError::NotFound(index.to_string()))
+    }
+
+    /// Reads a record's frame and checks it against the index.
+    pub(super) fn frame(&self, entry: &Entry) -> Result<frame::RecordFrame, LedgerError> {
+        let record = journal::read_record(&self.layout, entry.place)?;
+        let leaf = gonogo_ledger::leaf::hash(&record.envelope, &record.signer);
+        if record.envelope.statement_digest() != entry.digest || leaf != entry.leaf {
+            return Err(LedgerError::corrupt(
+                &self.layout.segment(entry.place.segment),
+                format!("record {} is not the one that was recorded", entry.index),
+            ));
+        }
+        Ok(record)
+    }
+
+    fn view(&self, entry: &Entry) -> Result<(RecordView, usize), LedgerError> {
+        let record = self.frame(entry)?;
+        let size = record.envelope.payload().len();
+        let statement = Statement::parse(record.envelope.payload())?;
+        let view = RecordView {
+            index: entry.index,
+            stream: statement.stream,
+            seq: statement.seq,
+            key: statement.key,
+            kind: statement.kind,
+            time: statement.time,
+            actor: statement.actor,
+            signer: record.signer.id(),
+            subject: statement.subject,
+            body: statement.body,
+            digest: entry.digest,
+            leaf_hash: entry.leaf,
+        };
+        Ok((view, size))
+    }
+}
+
+/// The draft of a key event. Its idempotency key names the key and what happens to it.
+pub(super) fn key_event_draft(event: &KeyEvent, actor: &str, time: Timestamp) -> Draft {
+    let verb = match event {
+        KeyEvent::Enrol { .. } => "enrol",
+        KeyEvent::Revoke { .. } => "revoke",
+    };
+    Draft {
+        stream: SYSTEM_STREAM.to_owned(),
+        key: format!("{verb}/{}", event.key_id()),
+        kind: key_event::KIND.to_owned(),
+        subject: vec![gonogo_ledger::Subject {
+            name: format!("key/{}", event.key_id()),
+            digest: *event.key_id().digest(),
+        }],
+        time,
+        actor: actor.to_owned(),
+        body: event.to_body(),
+        signer: None,
+    }
+}
+
+/// The digests that begin with 4 to 64 lower-case hex digits, as an inclusive range.
+fn digest_range(hex: &str) -> Option<([u8; 32], [u8; 32])> {
+    let fits = (4..=64).contains(&hex.len());
+    if !fits {
+        return None;
+    }
+    let bound = |fill: &str| {
+        let text = format!("{hex}{}", fill.repeat(64 - hex.len()));
+        Digest::from_hex(&text).ok().map(|d| *d.as_bytes())
+    };
+    Some((bound("0")?, bound("f")?))
+}
