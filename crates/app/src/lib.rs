@@ -1,1 +1,22 @@
-//! gonogo-app.
+//! Every use case of gonogo, each once. The only place where rules meet hands.
+//!
+//! Floor 3. Doors (command line, later HTTP, MCP and console) call these functions and render what comes back; they decide
+//! nothing. [`catalogue`] lists the use cases, so that a door that lacks one is found.
+
+pub mod applying;
+pub mod approving;
+pub mod catalogue;
+pub mod config;
+pub mod driving;
+pub mod error;
+pub mod evidence;
+pub mod following;
+pub mod hosting;
+pub mod identity;
+pub mod planning;
+pub mod reference;
+pub mod rolling_back;
+pub mod workspace;
+
+pub use error::AppError;
+pub use workspace::Workspace;

@@ -1,1 +1,32 @@
-//! gonogo-cli.
+//! The `gonogo` command line: clap tree, rendering, exit codes. It calls use cases and decides nothing.
+//!
+//! Floor 4. stdout carries the answer, stderr the talk. With `--json` stdout carries exactly one envelope, also for
+//! failures.
+
+#![allow(unreachable_pub, reason = "a program's modules: everything is used from here")]
+
+mod args;
+mod commands;
+mod screen;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+use gonogo_core::Exit;
+
+/// Runs one command line; `argv` includes the program's name.
+pub fn run(argv: Vec<OsString>) -> ExitCode {
+    // The example service brings its own small argument reader, so it is reached before clap.
+    if argv.get(1).is_some_and(|a| a == "storefront") {
+        let code = gonogo_storefront::main_with(argv.into_iter().skip(2));
+        return ExitCode::from(u8::try_from(code).unwrap_or(Exit::Internal.code()));
+    }
+    let json = argv.iter().any(|a| a == "--json");
+    let args = match args::Args::try_parse_from(argv) {
+        Ok(args) => args,
+        Err(e) => return screen::clap_answer(&e, json),
+    };
+    let screen = screen::Screen::new(&args.output);
+    ExitCode::from(commands::run(&args, &screen).code())
+}

@@ -1,2 +1,5 @@
-//! `gonogo`.
-fn main() {}
+//! `gonogo`: proves that a release is safe, then ships it, or holds it with reasons.
+
+fn main() -> std::process::ExitCode {
+    gonogo_cli::run(std::env::args_os().collect())
+}

@@ -1,0 +1,114 @@
+//! Applying a plan: every check again, then exactly one operation.
+
+use std::path::PathBuf;
+
+use gonogo_core::id::{OperationId, PlanId};
+use gonogo_core::{Reason, Timestamp};
+use gonogo_release::plan::Plan;
+use gonogo_store::{Draft, Subject, Submission};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::identity::random;
+use crate::{AppError, Workspace, approving, hosting, planning};
+
+/// How a plan is applied.
+#[derive(Debug, Clone, Default)]
+pub struct Apply {
+    /// Idempotency key; the plan's id if absent, so that one plan is one operation.
+    pub key: Option<String>,
+    /// Signed approvals brought from elsewhere.
+    pub approvals: Vec<PathBuf>,
+}
+
+/// The handle of an operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Handle {
+    /// The operation.
+    pub operation_id: OperationId,
+    /// The plan.
+    pub plan_id: PlanId,
+    /// Whether this call began it.
+    pub fresh: bool,
+    /// When it was submitted.
+    pub submitted_at: Timestamp,
+    /// How it may end.
+    pub terminal_states: [&'static str; 5],
+}
+
+fn handle(operation_id: OperationId, plan_id: PlanId, fresh: bool, submitted_at: Timestamp) -> Handle {
+    let terminal_states = ["promoted", "rolled_back", "refused", "cancelled", "needs_person"];
+    Handle { operation_id, plan_id, fresh, submitted_at, terminal_states }
+}
+
+/// Begins the operation that applies a plan, or returns the one that the same key began earlier.
+///
+/// # Errors
+/// Everything that makes the plan other than what was approved, each with its own reason; nothing is changed then, and the
+/// refusal is recorded.
+pub fn apply(ws: &Workspace, id: &PlanId, how: &Apply) -> Result<Handle, AppError> {
+    let now = ws.now()?;
+    let me = ws.identity()?;
+    submit(ws, id, how, &me.name, now).map_err(|e| ws.refused(&planning::stream(id), &me.name, e))
+}
+
+fn submit(ws: &Workspace, id: &PlanId, how: &Apply, actor: &str, now: Timestamp) -> Result<Handle, AppError> {
+    let plan = planning::read(ws, id)?;
+    let key = how.key.clone().unwrap_or_else(|| plan.id.to_string());
+    if key.is_empty() || key.len() > 200 || key.chars().any(char::is_control) {
+        return Err(AppError::new(Reason::ArgumentInvalid, "an idempotency key has 1 to 200 printable characters"));
+    }
+    approving::recorded(ws, &plan)?;
+    // The same request again is answered before anything is compared: by now the world has moved because of it.
+    if let Some(known) = ws.store.by_key(&plan.body.environment, &key)? {
+        if known.fingerprint != plan.fingerprint {
+            let text = format!("key `{key}` belongs to operation `{}` of plan `{}`", known.id, known.plan);
+            return Err(AppError::new(Reason::IdempotencyConflict, text));
+        }
+        return Ok(handle(known.id, known.plan, false, known.created));
+    }
+    planning::staleness(ws, &plan)?;
+    let environment = ws.config.environment(Some(&plan.body.environment))?;
+    hosting::ensure_agent(ws, environment)?;
+    let seen = hosting::observe(ws, environment)?;
+    if let Some(text) = gonogo_release::machine::drift(&plan.body.base, &seen) {
+        return Err(AppError::new(Reason::BaseStateMoved, format!("`{}`: {text}", plan.body.environment)));
+    }
+    let approved = approving::approved(ws, &plan, &how.approvals, now)?;
+    let operation = OperationId::mint(random());
+    let body = json!({
+        "plan": plan.id,
+        "fingerprint": plan.fingerprint,
+        "environment": plan.body.environment,
+        "idempotencyKey": key,
+        "requester": actor,
+        "approvals": approved.approvals,
+    });
+    let submission = Submission {
+        operation: operation.clone(),
+        plan: plan.id.clone(),
+        fingerprint: plan.fingerprint,
+        environment: plan.body.environment.clone(),
+        key,
+        requester: actor.into(),
+        at: now,
+        approvals: approved.approvals,
+        records: vec![Draft {
+            stream: format!("operation/{operation}"),
+            key: "begin".into(),
+            kind: "operation".into(),
+            time: now,
+            actor: actor.into(),
+            subject: Subject { name: plan.id.to_string(), digest: plan.fingerprint.digest() },
+            body,
+        }],
+    };
+    let submitted = ws.store.submit(&submission)?;
+    Ok(handle(submitted.operation, plan.id, submitted.fresh, now))
+}
+
+/// Reads the plan of an operation.
+pub(crate) fn plan_of(ws: &Workspace, plan: &PlanId) -> Result<Plan, AppError> {
+    Ok(ws.store.plan(plan)?)
+}

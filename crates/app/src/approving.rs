@@ -1,0 +1,287 @@
+//! Approvals: given by people with keys, bound to one plan, kept as signed records.
+
+use std::path::{Path, PathBuf};
+
+use gonogo_core::id::{ApprovalId, PlanId};
+use gonogo_core::{Reason, Span, Timestamp};
+use gonogo_release::approval::{self, Approval, Approved, Demand, Presented};
+use gonogo_release::plan::Plan;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use gonogo_ledger::dsse::pae;
+use gonogo_ledger::key::PublicKey;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::identity::{Identity, random};
+use crate::{AppError, Workspace, planning};
+
+/// Kind of the record that holds an approval.
+pub const KIND: &str = "approval";
+
+/// An approval just given.
+#[derive(Debug, Clone, Serialize)]
+pub struct Given {
+    /// The approval.
+    pub approval: Approval,
+    /// Key id of the signer.
+    pub key: String,
+    /// When it stops counting.
+    pub expires: Timestamp,
+    /// Whether the approver is also the requester.
+    pub own: bool,
+}
+
+/// What an approver says.
+#[derive(Debug, Clone, Default)]
+pub struct Say {
+    /// In which role; the role that the environment lists for the caller if absent.
+    pub role: Option<String>,
+    /// For how long, in minutes; as long as the environment allows if absent.
+    pub sla_minutes: Option<u64>,
+    /// Why.
+    pub note: Option<String>,
+    /// No instead of yes.
+    pub reject: bool,
+    /// Also write the signed envelope here, to be carried to another machine.
+    pub out: Option<PathBuf>,
+}
+
+/// Gives an approval to exactly the plan that is stored now.
+///
+/// # Errors
+/// The plan cannot be read; the approval would break a rule (every broken rule is listed; the refusal is recorded).
+pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError> {
+    let now = ws.now()?;
+    let me = ws.identity()?;
+    let plan = planning::read(ws, id)?;
+    let recorded = recorded(ws, &plan)?;
+    let policy = &plan.body.approval;
+    let role = say.role.clone().unwrap_or_else(|| {
+        let listed = policy.approvers.iter().find(|a| a.id == me.name);
+        listed.map(|a| a.role.clone()).or_else(|| policy.roles.first().cloned()).unwrap_or_else(|| "owner".into())
+    });
+    let max = policy.max_sla.as_millis() / 60_000;
+    let approval = Approval {
+        approval_id: ApprovalId::mint(random()).to_string(),
+        approver_id: me.name.clone(),
+        approver_role: role,
+        decision: if say.reject { "rejected" } else { "approved" }.into(),
+        decided_at: now.to_string(),
+        sla_minutes: say.sla_minutes.unwrap_or(max),
+        environment: plan.body.environment.clone(),
+        plan_fingerprint: plan.fingerprint.to_string(),
+        note: say.note.clone().unwrap_or_default(),
+    };
+    let presented = Presented { approval: approval.clone(), key: Some(me.key_id()), used_by: None };
+    let mut single = policy.clone();
+    single.required = 1;
+    let demand = Demand { policy: &single, ..demand(&plan, &recorded.key, now) };
+    // A rejection is a decision and is recorded; a broken approval is not given at all.
+    if !say.reject
+        && let Err(refusal) = approval::check(&[presented], &demand)
+    {
+        return Err(ws.refused(&planning::stream(id), &me.name, refused(&plan, &refusal)));
+    }
+    keep(ws, &plan, &me, &approval, now, say.out.as_deref())?;
+    Ok(Given {
+        expires: now.after(Span::from_secs(approval.sla_minutes.saturating_mul(60))),
+        own: me.name == plan.requester || me.key_id() == recorded.key,
+        key: me.key_id(),
+        approval,
+    })
+}
+
+fn keep(
+    ws: &Workspace,
+    plan: &Plan,
+    me: &Identity,
+    approval: &Approval,
+    now: Timestamp,
+    out: Option<&Path>,
+) -> Result<(), AppError> {
+    let signed = Signed::sign(approval, me)?;
+    if let Some(path) = out {
+        let mut bytes = serde_json::to_vec_pretty(&signed).map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+        bytes.push(b'\n');
+        crate::workspace::write_atomic(path, &bytes)?;
+    }
+    record(ws, plan, approval, &signed, &me.name, Some(me), now)
+}
+
+/// Keeps an approval in the ledger; one that is there already is left as it is.
+fn record(
+    ws: &Workspace,
+    plan: &Plan,
+    approval: &Approval,
+    signed: &Signed,
+    actor: &str,
+    signer: Option<&Identity>,
+    now: Timestamp,
+) -> Result<(), AppError> {
+    let draft = gonogo_store::ledger::Draft {
+        stream: planning::stream(&plan.id),
+        key: format!("approval/{}", gonogo_core::Digest::of(signed.payload.as_bytes()).hex()),
+        kind: KIND.into(),
+        subject: vec![gonogo_ledger::Subject { name: plan.id.to_string(), digest: plan.fingerprint.digest() }],
+        time: now,
+        actor: actor.into(),
+        body: json!({ "approval": approval, "signed": signed }),
+        signer: signer.map(|me| me.key.clone()),
+    };
+    ws.ledger.append(vec![draft])?;
+    Ok(())
+}
+
+/// The plan's own record: who signed it.
+pub(crate) struct Recorded {
+    /// Key id of the requester.
+    pub(crate) key: String,
+}
+
+/// Checks that the ledger holds exactly this plan.
+pub(crate) fn recorded(ws: &Workspace, plan: &Plan) -> Result<Recorded, AppError> {
+    let stored = serde_json::to_value(plan).map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+    let records = ws.every(planning::stream(&plan.id), "plan")?;
+    if records.is_empty() {
+        return Err(AppError::new(Reason::PlanUnrecorded, format!("the ledger holds no record of plan `{}`", plan.id)));
+    }
+    match records.iter().find(|r| r.body == stored) {
+        Some(record) => Ok(Recorded { key: record.signer.to_string() }),
+        None => Err(AppError::new(
+            Reason::PlanEdited,
+            format!("the file of plan `{}` is not what was recorded; requester or time were edited", plan.id),
+        )),
+    }
+}
+
+pub(crate) fn demand<'a>(plan: &'a Plan, requester_key: &'a str, now: Timestamp) -> Demand<'a> {
+    Demand {
+        fingerprint: plan.fingerprint,
+        environment: &plan.body.environment,
+        policy: &plan.body.approval,
+        requester: &plan.requester,
+        requester_key,
+        now,
+    }
+}
+
+/// Checks every recorded approval of a plan, and those brought in `files`, against what the plan demands.
+///
+/// # Errors
+/// [`Reason::ApprovalMissing`] and its kin with every failing rule in `missingFields`.
+pub(crate) fn approved(
+    ws: &Workspace,
+    plan: &Plan,
+    files: &[PathBuf],
+    now: Timestamp,
+) -> Result<Approved, AppError> {
+    let recorded = recorded(ws, plan)?;
+    for file in files {
+        import(ws, plan, file, now)?;
+    }
+    let presented = presented(ws, plan)?;
+    approval::check(&presented, &demand(plan, &recorded.key, now)).map_err(|refusal| refused(plan, &refusal))
+}
+
+/// Takes in an approval that was signed elsewhere. Whether it counts is decided later, with all the others.
+fn import(ws: &Workspace, plan: &Plan, file: &Path, now: Timestamp) -> Result<(), AppError> {
+    let malformed = |why: String| {
+        AppError::new(Reason::InputMalformed, format!("approval file `{}`: {why}", file.display()))
+            .hint("an approval file is what `gonogo approve PLAN --out FILE` wrote, unchanged")
+    };
+    let bytes = std::fs::read(file).map_err(|e| AppError::io("read", file, &e))?;
+    let value = gonogo_core::canonical::parse(&bytes).map_err(|e| malformed(e.to_string()))?;
+    let signed: Signed = serde_json::from_value(value).map_err(|e| malformed(e.to_string()))?;
+    let (approval, _) = signed.open().map_err(malformed)?;
+    let known = presented(ws, plan)?.iter().any(|p| p.approval == approval);
+    if known { Ok(()) } else { record(ws, plan, &approval, &signed, &approval.approver_id, None, now) }
+}
+
+/// Every approval that is recorded for a plan, with what is known about it.
+pub(crate) fn presented(ws: &Workspace, plan: &Plan) -> Result<Vec<Presented>, AppError> {
+    let mut out = Vec::new();
+    for record in ws.every(planning::stream(&plan.id), KIND)? {
+        let (approval, key) = read_record(&record.body);
+        let used_by = match approval.approval_id.parse() {
+            Ok(id) => ws.store.approval_user(&id)?,
+            Err(_) => None,
+        };
+        out.push(Presented { approval, key, used_by });
+    }
+    Ok(out)
+}
+
+/// Reads an approval out of its record: what it says and whose signature verifies. A body that cannot be read is an empty
+/// approval: it fails, rule by rule, and is not passed over.
+pub(crate) fn read_record(body: &Value) -> (Approval, Option<String>) {
+    let stated: Approval =
+        body.get("approval").cloned().and_then(|v| serde_json::from_value(v).ok()).unwrap_or_default();
+    let signed = body.get("signed").cloned().and_then(|v| serde_json::from_value::<Signed>(v).ok());
+    match signed.map(|s| s.open()) {
+        Some(Ok((approval, key))) if approval == stated => (stated, Some(key)),
+        _ => (stated, None),
+    }
+}
+
+/// An approval with its signature: DSSE over the approval's canonical JSON, with the public key beside it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Signed {
+    payload_type: String,
+    payload: String,
+    signatures: Vec<Signature>,
+    public_key: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signature {
+    keyid: String,
+    sig: String,
+}
+
+const PAYLOAD_TYPE: &str = "application/vnd.gonogo.approval.v1+json";
+
+impl Signed {
+    fn sign(approval: &Approval, me: &Identity) -> Result<Self, AppError> {
+        let payload = gonogo_core::canonical::to_vec(approval)?;
+        let sig = me.key.sign(&pae(PAYLOAD_TYPE, &payload))?;
+        Ok(Self {
+            payload_type: PAYLOAD_TYPE.into(),
+            payload: BASE64.encode(&payload),
+            signatures: vec![Signature { keyid: me.key_id(), sig: BASE64.encode(sig) }],
+            public_key: me.key.public().base64(),
+        })
+    }
+
+    /// Checks the signature and reads what was signed; returns it with the key's id.
+    pub(crate) fn open(&self) -> Result<(Approval, String), String> {
+        let [signature] = self.signatures.as_slice() else { return Err("it needs exactly one signature".into()) };
+        if self.payload_type != PAYLOAD_TYPE {
+            return Err(format!("its type is `{}`, not `{PAYLOAD_TYPE}`", self.payload_type));
+        }
+        let key = PublicKey::from_base64(&self.public_key).map_err(|e| e.to_string())?;
+        let payload = BASE64.decode(&self.payload).map_err(|e| e.to_string())?;
+        let sig = BASE64.decode(&signature.sig).map_err(|e| e.to_string())?;
+        key.verify(&pae(PAYLOAD_TYPE, &payload), &sig).map_err(|e| e.to_string())?;
+        let value = gonogo_core::canonical::parse(&payload).map_err(|e| e.to_string())?;
+        let approval = serde_json::from_value(value).map_err(|e| e.to_string())?;
+        Ok((approval, key.id().to_string()))
+    }
+}
+
+pub(crate) fn refused(plan: &Plan, refusal: &approval::Refusal) -> AppError {
+    let reason = refusal.reasons.first().copied().unwrap_or(Reason::ApprovalInvalid);
+    let text = format!(
+        "plan `{}` is not approved for `{}`: {}",
+        plan.id,
+        plan.body.environment,
+        refusal.missing_fields.join(", ")
+    );
+    AppError::new(reason, text)
+        .and(&refusal.reasons)
+        .hint(format!("an approver runs `gonogo approve {}`", plan.id))
+        .with("missingFields", json!(refusal.missing_fields))
+        .with("maxSlaMinutes", plan.body.approval.max_sla.as_millis() / 60_000)
+}

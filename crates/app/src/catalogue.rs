@@ -1,0 +1,61 @@
+//! Every use case, once. Each door is compared with this list; what a door lacks on purpose is listed with its reason.
+
+use gonogo_core::envelope::Class;
+
+/// A use case.
+#[derive(Debug, Clone, Copy)]
+pub struct UseCase {
+    /// Stable name: the envelope's `toolId`.
+    pub name: &'static str,
+    /// The command that reaches it.
+    pub command: &'static str,
+    /// What it may do.
+    pub class: Class,
+}
+
+const fn case(name: &'static str, command: &'static str, class: Class) -> UseCase {
+    UseCase { name, command, class }
+}
+
+/// Every use case, by name.
+pub const ALL: &[UseCase] = &[
+    case("agent_run", "agent", Class::Apply),
+    case("controller_run", "controller", Class::Apply),
+    case("demo_run", "demo", Class::Apply),
+    case("evidence_list", "evidence list", Class::Read),
+    case("evidence_show", "evidence show", Class::Read),
+    case("key_create", "key new", Class::Plan),
+    case("key_show", "key show", Class::Read),
+    case("operation_cancel", "cancel", Class::Apply),
+    case("operation_history", "history", Class::Read),
+    case("operation_status", "status", Class::Read),
+    case("operation_watch", "watch", Class::Read),
+    case("packet_verify", "verify", Class::Read),
+    case("packet_write", "packet", Class::Read),
+    case("plan_apply", "apply", Class::Apply),
+    case("plan_approve", "approve", Class::Plan),
+    case("plan_create", "plan", Class::Plan),
+    case("plan_diff", "plan diff", Class::Read),
+    case("plan_lint", "plan lint", Class::Read),
+    case("plan_show", "plan show", Class::Read),
+    case("reason_explain", "explain", Class::Read),
+    case("release", "release", Class::Apply),
+    case("rollback", "rollback", Class::Apply),
+];
+
+/// Returns the use case of this name.
+pub fn find(name: &str) -> Option<&'static UseCase> {
+    ALL.iter().find(|u| u.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_commands_are_unique_and_sorted() {
+        assert!(ALL.windows(2).all(|w| w[0].name < w[1].name));
+        let commands: std::collections::BTreeSet<_> = ALL.iter().map(|u| u.command).collect();
+        assert_eq!(commands.len(), ALL.len());
+    }
+}

@@ -1,0 +1,112 @@
+//! Driving operations to their end, here or in a process of their own, and picking up what a dead controller left.
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use gonogo_core::id::OperationId;
+use gonogo_core::Reason;
+use gonogo_engine::{DriveError, Driver, Evidence, EvidenceError, Progress, Settings};
+use gonogo_release::machine::{Ending, Terminal};
+use gonogo_store::ledger::Ledger;
+use gonogo_store::{Draft, Liveness};
+
+use crate::{AppError, Workspace, applying, evidence, hosting};
+
+/// The ledger as the engine's evidence.
+struct LedgerEvidence(Arc<Ledger>);
+
+impl Evidence for LedgerEvidence {
+    fn append(&self, drafts: Vec<Draft>) -> Result<(), EvidenceError> {
+        let drafts = drafts.into_iter().map(Into::into).collect();
+        match self.0.append(drafts) {
+            Ok(_) => Ok(()),
+            Err(e) if e.reason() == Reason::StoreFull => Err(EvidenceError::Full(e.to_string())),
+            Err(e) => Err(EvidenceError::Failed(e.to_string())),
+        }
+    }
+}
+
+/// Drives an operation to its end; `see` is told what happens. Writes the packet when it has ended.
+///
+/// # Errors
+/// Another controller drives it ([`Reason::LeaseHeld`], [`Reason::LeaseLost`]), or store or evidence failed.
+pub fn drive(
+    ws: &Workspace,
+    operation: &OperationId,
+    stop: Arc<AtomicBool>,
+    see: &dyn Fn(&Progress<'_>),
+) -> Result<Option<Terminal>, AppError> {
+    let known = ws.store.operation(operation)?;
+    let plan = applying::plan_of(ws, &known.plan)?;
+    let environment = ws.config.environment(Some(&plan.body.environment))?;
+    let target = hosting::target(ws, environment);
+    let driver = Driver {
+        store: ws.store.clone(),
+        evidence: Arc::new(LedgerEvidence(ws.ledger.clone())),
+        target: Arc::new(target),
+        clock: ws.clock.clone(),
+        settings: Settings::default(),
+        stop,
+    };
+    let ended = driver.drive(operation, see).map_err(failed)?;
+    if ended.is_some() {
+        evidence::write_packet(ws, operation)?;
+    }
+    Ok(ended)
+}
+
+fn failed(e: DriveError) -> AppError {
+    AppError::new(e.reason(), e.to_string())
+}
+
+/// Picks up operations whose controller is gone: starts a controller of its own for each. Returns what was picked up.
+///
+/// # Errors
+/// The store cannot be read, or no process can be started.
+pub fn pick_up(ws: &Workspace) -> Result<Vec<OperationId>, AppError> {
+    let mut picked = Vec::new();
+    for open in ws.store.open_operations()? {
+        let orphaned = open.holder.as_ref().is_none_or(|h| h.liveness != Liveness::Live);
+        if orphaned {
+            spawn(ws, &open.operation.id)?;
+            picked.push(open.operation.id);
+        }
+    }
+    Ok(picked)
+}
+
+/// Starts a controller of its own for an operation. Two of them do no harm: the lease lets one act.
+///
+/// # Errors
+/// No process can be started.
+pub fn spawn(ws: &Workspace, operation: &OperationId) -> Result<(), AppError> {
+    use std::os::unix::process::CommandExt;
+    let log = ws.state.join("controller.log");
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&log)
+        .map_err(|e| AppError::io("write", &log, &e))?;
+    let both = file.try_clone().map_err(|e| AppError::io("write", &log, &e))?;
+    Command::new(&ws.program)
+        .arg("--config")
+        .arg(&ws.config.path)
+        .args(["controller", operation.as_str()])
+        .stdin(Stdio::null())
+        .stdout(file)
+        .stderr(both)
+        .process_group(0)
+        .spawn()
+        .map(drop)
+        .map_err(|e| AppError::io("start", &ws.program, &e))
+}
+
+/// Exit code of a command that saw an operation end.
+pub fn exit_of(terminal: &Terminal) -> gonogo_core::Exit {
+    match terminal.result {
+        Ending::Promoted => gonogo_core::Exit::Done,
+        Ending::RolledBack | Ending::Refused => gonogo_core::Exit::Fail,
+        Ending::Cancelled | Ending::NeedsPerson => gonogo_core::Exit::Hold,
+    }
+}

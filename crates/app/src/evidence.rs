@@ -1,0 +1,207 @@
+//! Evidence: listing and showing records, packing an operation's records for others, and verifying a packet offline.
+
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gonogo_core::id::OperationId;
+use gonogo_core::{Exit, Reason};
+use gonogo_ledger::note::Vkey;
+use gonogo_ledger::verify::{Limits, Report, Trust, VerifiedRecord, verify as verify_packet};
+use gonogo_release::approval::{self, Presented};
+use gonogo_release::plan::Plan;
+use gonogo_release::replay::{Replayed, replay};
+use gonogo_store::ledger::{Filter, PacketRequest, RecordView};
+use serde::Serialize;
+
+use crate::{AppError, Workspace, approving, following, planning};
+
+/// A packet that was written.
+#[derive(Debug, Clone, Serialize)]
+pub struct Packed {
+    /// Where.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Records in it.
+    pub records: u64,
+    /// The key that the reader needs to trust.
+    pub log_key: String,
+}
+
+/// Lists records, oldest first.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn list(ws: &Workspace, filter: &Filter) -> Result<Vec<RecordView>, AppError> {
+    Ok(ws.ledger.records(filter)?)
+}
+
+/// Shows one record, by index or by the first digits of its digest.
+///
+/// # Errors
+/// [`Reason::InputNotFound`].
+pub fn show(ws: &Workspace, name: &str) -> Result<RecordView, AppError> {
+    Ok(ws.ledger.record(name)?)
+}
+
+/// Writes the packet of an operation.
+///
+/// # Errors
+/// The operation is not known, or the packet cannot be written.
+pub fn write_packet(ws: &Workspace, operation: &OperationId) -> Result<Packed, AppError> {
+    pack(ws, operation, &ws.packet_path(operation))
+}
+
+/// Writes the packet of the operation whose id starts with `prefix`, to `out` or to its usual place.
+///
+/// # Errors
+/// As [`write_packet`].
+pub fn packet(ws: &Workspace, prefix: &str, out: Option<&Path>) -> Result<Packed, AppError> {
+    let known = following::find(ws, prefix)?;
+    match out {
+        Some(path) => pack(ws, &known.id, path),
+        None => write_packet(ws, &known.id),
+    }
+}
+
+fn pack(ws: &Workspace, operation: &OperationId, out: &Path) -> Result<Packed, AppError> {
+    let known = ws.store.operation(operation)?;
+    if let Some(dir) = out.parent().filter(|d| !d.as_os_str().is_empty()) {
+        crate::workspace::make_dir(dir)?;
+    }
+    let request = PacketRequest {
+        stream: &format!("operation/{operation}"),
+        extra_streams: &[planning::stream(&known.plan)],
+        blobs: &[],
+        out,
+        actor: "gonogo",
+        time: ws.clock.now().wall,
+    };
+    let info = ws.ledger.write_packet(&request)?;
+    let log_key = ws.ledger.log_vkey().to_string();
+    Ok(Packed { path: out.to_path_buf(), bytes: info.size, records: info.records, log_key })
+}
+
+/// What to trust, and how far to look.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    /// The log's key, as `gonogo packet` prints it.
+    pub log_key: Option<String>,
+    /// Decide again from the recorded samples.
+    pub replay: bool,
+}
+
+/// What a verification showed.
+#[derive(Debug)]
+pub struct Verified {
+    /// Every check.
+    pub report: Report,
+    /// The approvals checked again as of the operation's beginning, if every check before passed: how many counted.
+    pub approvals: Option<Result<usize, String>>,
+    /// The replay, if it was asked for and every check before it passed.
+    pub replayed: Option<Result<Replayed, String>>,
+    /// How the operation in the packet ended, as recorded.
+    pub result: Option<String>,
+    /// How the command ends.
+    pub exit: Exit,
+    /// Why.
+    pub reasons: Vec<Reason>,
+}
+
+/// Verifies a packet. Reads nothing but the packet and never the network.
+///
+/// # Errors
+/// The file cannot be read, or the key given cannot be understood. A packet that fails is a result and no error.
+pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
+    let file = std::fs::File::open(path).map_err(|e| AppError::io("read", path, &e))?;
+    let log_vkey = look
+        .log_key
+        .as_deref()
+        .map(|text| text.parse::<Vkey>())
+        .transpose()
+        .map_err(|e| AppError::new(Reason::ArgumentInvalid, format!("--log-key: {e}")))?;
+    let report = verify_packet(BufReader::new(file), &Trust { log_vkey }, &Limits::default())
+        .map_err(|e| AppError::new(Reason::PacketCorrupt, format!("packet `{}`: {e}", path.display())))?;
+    let mut reasons: Vec<Reason> = report.checks.iter().filter(|c| !c.ok).map(|c| c.reason).collect();
+    let sound = reasons.iter().all(|r| *r == Reason::TrustMissing);
+    let result = sound.then(|| recorded_result(&report.records)).flatten();
+    let replayed = (look.replay && sound).then(|| replay_records(&report.records));
+    let approvals = sound.then(|| check_approvals(&report.records));
+    if matches!(approvals, Some(Err(_))) {
+        reasons.insert(0, Reason::ApprovalInvalid);
+    }
+    match &replayed {
+        Some(Err(_)) => reasons.insert(0, Reason::ReplayDiffers),
+        // Asked for and not possible is not passed.
+        None if look.replay => reasons.push(Reason::PacketIncomplete),
+        _ => {}
+    }
+    let exit = reasons.iter().map(|r| r.exit()).fold(Exit::Done, worst);
+    if reasons.is_empty() {
+        reasons.push(Reason::PacketVerified);
+    }
+    Ok(Verified { report, approvals, replayed, result, exit, reasons })
+}
+
+/// A failure outweighs what could not be judged, and that outweighs a missing trust.
+fn worst(a: Exit, b: Exit) -> Exit {
+    let weight = |e: Exit| match e {
+        Exit::Done => 0,
+        Exit::Hold => 1,
+        Exit::Unjudged => 2,
+        _ => 3,
+    };
+    if weight(b) > weight(a) { b } else { a }
+}
+
+fn recorded_result(records: &[VerifiedRecord]) -> Option<String> {
+    let last = records.iter().rfind(|r| r.kind == "result")?;
+    Some(last.body.get("result")?.get("result")?.as_str()?.to_owned())
+}
+
+/// Finds the operation in a packet and the plan that it names, intact.
+fn begun(records: &[VerifiedRecord]) -> Result<(&VerifiedRecord, &VerifiedRecord, Plan), String> {
+    let begin = records.iter().find(|r| r.kind == "operation").ok_or("the packet holds no operation")?;
+    let fingerprint = begin.body.get("fingerprint").cloned().ok_or("the operation names no plan")?;
+    let (record, plan) = records
+        .iter()
+        .filter(|r| r.kind == "plan")
+        .filter_map(|r| Some((r, serde_json::from_value::<Plan>(r.body.clone()).ok()?)))
+        .find(|(_, p)| serde_json::to_value(p.fingerprint).is_ok_and(|f| f == fingerprint))
+        .ok_or("the packet holds no record of the plan that the operation names")?;
+    if plan.is_intact() { Ok((begin, record, plan)) } else { Err("the recorded plan does not match its fingerprint".into()) }
+}
+
+/// Checks again, from the records alone, that the plan was approved when the operation began.
+fn check_approvals(records: &[VerifiedRecord]) -> Result<usize, String> {
+    let (begin, planned, plan) = begun(records)?;
+    let named: Vec<String> = begin
+        .body
+        .get("approvals")
+        .and_then(|a| serde_json::from_value(a.clone()).ok())
+        .ok_or("the operation does not say which approvals it used")?;
+    let presented: Vec<Presented> = records
+        .iter()
+        .filter(|r| r.kind == approving::KIND && r.stream == planned.stream && r.index < begin.index)
+        .map(|r| approving::read_record(&r.body))
+        .filter(|(approval, _)| named.contains(&approval.approval_id))
+        .map(|(approval, key)| Presented { approval, key, used_by: None })
+        .collect();
+    let key = planned.signer.key.to_string();
+    let demand = approving::demand(&plan, &key, begin.time);
+    approval::check(&presented, &demand).map(|a| a.approvals.len()).map_err(|e| e.to_string())
+}
+
+fn replay_records(records: &[VerifiedRecord]) -> Result<Replayed, String> {
+    let (begin, _, plan) = begun(records)?;
+    let id = begin.stream.strip_prefix("operation/").ok_or("the operation's stream has another name")?;
+    let id: OperationId = id.parse().map_err(|e| format!("{e}"))?;
+    let stream = &begin.stream;
+    let of_machine = ["input", "outcome", "sample", "intent", "decision", "result"];
+    let entries = records
+        .iter()
+        .filter(|r| r.stream == *stream && of_machine.contains(&r.kind.as_str()))
+        .map(|r| (r.kind.as_str(), &r.body));
+    replay(id, Arc::new(plan.body), entries).map_err(|e| e.to_string())
+}

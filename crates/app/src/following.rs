@@ -1,0 +1,222 @@
+//! Looking at operations and steering them: status, history, cancel.
+
+use gonogo_core::id::OperationId;
+use gonogo_core::{Reason, Timestamp};
+use gonogo_release::effect::{Input, Observed};
+use gonogo_release::machine::{Machine, Phase, State, Terminal};
+use gonogo_release::plan::Plan;
+use gonogo_store::{Liveness, Operation};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{AppError, Workspace, applying, hosting};
+
+/// An operation for people.
+#[derive(Debug, Clone, Serialize)]
+pub struct OperationView {
+    /// Its id.
+    pub id: OperationId,
+    /// Its plan.
+    pub plan: Plan,
+    /// Who asked.
+    pub requester: String,
+    /// When.
+    pub submitted_at: Timestamp,
+    /// Last change.
+    pub updated_at: Timestamp,
+    /// Where it stands.
+    pub phase: Phase,
+    /// How it ended.
+    pub terminal: Option<Terminal>,
+    /// What it does and waits for; none when it has ended.
+    pub progress: Option<Value>,
+    /// Whether a live controller drives it.
+    pub driven: bool,
+    /// Its decisions so far, oldest first.
+    pub decisions: Vec<Decision>,
+}
+
+/// A decision as recorded.
+#[derive(Debug, Clone, Serialize)]
+pub struct Decision {
+    /// When.
+    pub at: Timestamp,
+    /// Verdict, reasons, numbers.
+    pub body: Value,
+}
+
+/// An environment for people.
+#[derive(Debug, Clone, Serialize)]
+pub struct EnvironmentView {
+    /// Its name.
+    pub name: String,
+    /// What its target reports; none if it does not answer.
+    pub observed: Option<Observed>,
+    /// Why it does not answer.
+    pub unreachable: Option<String>,
+    /// The operation that runs there.
+    pub open: Option<OperationId>,
+    /// The last version that passed its soak there.
+    pub known_good: Option<String>,
+}
+
+/// A line of the history.
+#[derive(Debug, Clone, Serialize)]
+pub struct HistoryLine {
+    /// The operation.
+    pub id: OperationId,
+    /// Where.
+    pub environment: String,
+    /// From which version.
+    pub from: Option<String>,
+    /// To which version.
+    pub to: String,
+    /// Who asked.
+    pub requester: String,
+    /// When.
+    pub submitted_at: Timestamp,
+    /// Last change.
+    pub updated_at: Timestamp,
+    /// Where it stands.
+    pub phase: Phase,
+    /// How it ended.
+    pub result: Option<&'static str>,
+    /// Why.
+    pub reasons: Vec<Reason>,
+}
+
+/// Finds the one operation whose id starts with `prefix`.
+///
+/// # Errors
+/// [`Reason::OperationNotFound`] and [`Reason::IdAmbiguous`].
+pub fn find(ws: &Workspace, prefix: &str) -> Result<Operation, AppError> {
+    let wanted = if prefix.starts_with(OperationId::PREFIX) {
+        prefix.to_owned()
+    } else {
+        format!("{}{prefix}", OperationId::PREFIX)
+    };
+    let mut found = ws.store.operations(&wanted, 3)?;
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(AppError::new(Reason::OperationNotFound, format!("no operation's id starts with `{prefix}`"))),
+        _ => {
+            let told: Vec<&str> = found.iter().map(|o| o.id.as_str()).collect();
+            Err(AppError::new(Reason::IdAmbiguous, format!("`{prefix}` may be {}", told.join(" or "))))
+        }
+    }
+}
+
+/// Shows one operation.
+///
+/// # Errors
+/// It cannot be found or read.
+pub fn operation(ws: &Workspace, prefix: &str) -> Result<OperationView, AppError> {
+    let known = find(ws, prefix)?;
+    let plan = applying::plan_of(ws, &known.plan)?;
+    let progress = match (&known.terminal, &known.snapshot) {
+        (None, Some(snapshot)) => {
+            let state: State =
+                serde_json::from_str(snapshot).map_err(|e| AppError::new(Reason::StoreFailed, e.to_string()))?;
+            let machine = Machine::restore(std::sync::Arc::new(plan.body.clone()), state);
+            Some(json!(machine.progress()))
+        }
+        _ => None,
+    };
+    let open = ws.store.open_operations()?;
+    let driven = open
+        .iter()
+        .any(|o| o.operation.id == known.id && o.holder.as_ref().is_some_and(|h| h.liveness == Liveness::Live));
+    let records = ws.every(format!("operation/{}", known.id), "decision")?;
+    let decisions = records
+        .into_iter()
+        .map(|r| Decision { at: r.time, body: r.body.get("decision").cloned().unwrap_or(r.body) })
+        .collect();
+    Ok(OperationView {
+        id: known.id,
+        plan,
+        requester: known.requester,
+        submitted_at: known.created,
+        updated_at: known.updated,
+        phase: known.phase,
+        terminal: known.terminal,
+        progress,
+        driven,
+        decisions,
+    })
+}
+
+/// Shows every environment.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn environments(ws: &Workspace, only: Option<&str>) -> Result<Vec<EnvironmentView>, AppError> {
+    if let Some(name) = only {
+        ws.config.environment(Some(name))?;
+    }
+    let open = ws.store.open_operations()?;
+    let mut out = Vec::new();
+    for (name, environment) in &ws.config.environments {
+        if only.is_some_and(|wanted| wanted != name) {
+            continue;
+        }
+        let (observed, unreachable) = match hosting::observe(ws, environment) {
+            Ok(observed) => (Some(observed), None),
+            Err(e) => (None, Some(e.message)),
+        };
+        out.push(EnvironmentView {
+            name: name.clone(),
+            observed,
+            unreachable,
+            open: open.iter().find(|o| o.operation.environment == *name).map(|o| o.operation.id.clone()),
+            known_good: ws.store.known_good(name, 1)?.first().map(|k| k.version.clone()),
+        });
+    }
+    Ok(out)
+}
+
+/// Lists operations, newest first.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn history(ws: &Workspace, environment: Option<&str>, limit: u32) -> Result<Vec<HistoryLine>, AppError> {
+    if let Some(name) = environment {
+        ws.config.environment(Some(name))?;
+    }
+    let mut out = Vec::new();
+    for known in ws.store.operations("", limit)? {
+        if environment.is_some_and(|e| e != known.environment) {
+            continue;
+        }
+        let plan = applying::plan_of(ws, &known.plan)?;
+        out.push(HistoryLine {
+            id: known.id,
+            environment: known.environment,
+            from: plan.body.from.map(|f| f.version),
+            to: plan.body.to.version,
+            requester: known.requester,
+            submitted_at: known.created,
+            updated_at: known.updated,
+            phase: known.phase,
+            result: known.terminal.as_ref().map(|t| t.result.name()),
+            reasons: known.terminal.map(|t| t.reasons).unwrap_or_default(),
+        });
+    }
+    Ok(out)
+}
+
+/// Asks for an operation to end and to be undone. Returns at once; the controller acts on it.
+///
+/// # Errors
+/// [`Reason::OperationEnded`].
+pub fn cancel(ws: &Workspace, prefix: &str, why: &str) -> Result<OperationId, AppError> {
+    let now = ws.now()?;
+    let me = ws.identity()?;
+    let known = find(ws, prefix)?;
+    if let Some(terminal) = &known.terminal {
+        let text = format!("operation `{}` ended as {}", known.id, terminal.result.name());
+        return Err(AppError::new(Reason::OperationEnded, text));
+    }
+    let input = Input::Cancel { by: me.name, why: why.into() };
+    ws.store.post(&known.id, &input, now)?;
+    Ok(known.id)
+}

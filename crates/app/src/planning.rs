@@ -1,0 +1,377 @@
+//! Plans: made from configuration, artifacts and the observed target; stored, recorded, shown, compared.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use gonogo_core::canonical;
+use gonogo_core::digest::Hasher;
+use gonogo_core::id::PlanId;
+use gonogo_core::Reason;
+use gonogo_release::effect::Observed;
+use gonogo_release::lint::{Facts, Finding, Severity, lint};
+use gonogo_release::plan::{
+    Artifact, Budget, Deployed, Plan, PlanBody, PlanKind, RollbackTarget, VersionSpec, resolve,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::config::{Environment, VersionTemplate};
+use crate::identity::Identity;
+use crate::workspace::write_atomic;
+use crate::{AppError, Workspace, hosting};
+
+/// Name and version of the tool, as plans and records carry it.
+pub const TOOL: &str = concat!("gonogo ", env!("CARGO_PKG_VERSION"));
+
+/// Slots that a host target uses. Two are enough; the third is there for a target that a crash left with a spare.
+const SLOTS: [&str; 3] = ["a", "b", "c"];
+
+/// A plan just made.
+#[derive(Debug, Clone, Serialize)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// What lint noticed; no errors among it.
+    pub findings: Vec<FindingView>,
+    /// Whether this plan did not exist before.
+    pub fresh: bool,
+}
+
+/// A lint finding, for showing.
+#[derive(Debug, Clone, Serialize)]
+pub struct FindingView {
+    /// `error` or `warning`.
+    pub severity: &'static str,
+    /// Its reason.
+    pub reason: Reason,
+    /// What.
+    pub text: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl FindingView {
+    fn of(f: &Finding) -> Self {
+        let severity = if f.severity == Severity::Error { "error" } else { "warning" };
+        Self { severity, reason: f.reason, text: f.text.clone(), hint: f.hint.clone() }
+    }
+}
+
+/// Makes a plan that brings `version` to `environment`.
+///
+/// # Errors
+/// Configuration, artifact and agent faults; [`Reason::NothingToDo`] if the version serves already; [`Reason::PlanLint`]
+/// if it cannot work.
+pub fn plan(ws: &Workspace, environment: Option<&str>, version: &str) -> Result<Planned, AppError> {
+    let now = ws.now()?;
+    let me = ws.identity()?;
+    let environment = ws.config.environment(environment)?;
+    let template = ws.config.version(version)?;
+    let to = pinned(ws.config.root(), template)?;
+    hosting::ensure_agent(ws, environment)?;
+    let base = hosting::observe(ws, environment)?;
+    let body = assemble(ws, environment, to, base, PlanKind::Release)?;
+    if let Some(from) = &body.from
+        && Ok(from.content) == body.to.content()
+    {
+        let text = format!("{} {version} serves all traffic in `{}` already", ws.config.service, environment.name);
+        return Err(AppError::new(Reason::NothingToDo, text));
+    }
+    keep(ws, body, &me, now)
+}
+
+/// Lints, seals, stores and records a body.
+pub(crate) fn keep(
+    ws: &Workspace,
+    body: PlanBody,
+    me: &Identity,
+    now: gonogo_core::Timestamp,
+) -> Result<Planned, AppError> {
+    let findings = findings(ws, &body, &me.name);
+    let errors: Vec<&FindingView> = findings.iter().filter(|f| f.severity == "error").collect();
+    if let Some(first) = errors.first() {
+        let listed: Vec<String> = errors.iter().map(|f| format!("{}: {}", f.reason, f.text)).collect();
+        let error = AppError::new(Reason::PlanLint, format!("the plan cannot work:\n  {}", listed.join("\n  ")));
+        let reasons: Vec<Reason> = errors.iter().map(|f| f.reason).collect();
+        return Err(error.and(&reasons).hint(first.hint.clone()).with("findings", json!(findings)));
+    }
+    let config_path = ws.config.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let mut plan = Plan::seal(body, me.name.clone(), now, &config_path)?;
+    // The same intent over the same content is the same plan: who asked first, and when, stays.
+    let earlier = read(ws, &plan.id).ok().filter(|known| known.body == plan.body && known.requester == me.name);
+    let fresh = earlier.is_none();
+    if let Some(known) = earlier {
+        plan = known;
+    } else {
+        write_atomic(&ws.plan_path(&plan.id), &pretty(&plan)?)?;
+        let draft = gonogo_store::ledger::Draft {
+            stream: stream(&plan.id),
+            key: format!("plan/{}/{now}", me.name),
+            kind: "plan".into(),
+            subject: vec![gonogo_ledger::Subject { name: plan.id.to_string(), digest: plan.fingerprint.digest() }],
+            time: now,
+            actor: me.name.clone(),
+            body: serde_json::to_value(&plan).map_err(|e| AppError::new(Reason::Internal, e.to_string()))?,
+            signer: Some(me.key.clone()),
+        };
+        ws.ledger.append(vec![draft])?;
+        ws.store.put_plan(&plan)?;
+    }
+    Ok(Planned { plan, findings, fresh })
+}
+
+/// Stream that holds a plan, its approvals and its refusals.
+pub fn stream(id: &PlanId) -> String {
+    format!("plan/{id}")
+}
+
+fn findings(ws: &Workspace, body: &PlanBody, requester: &str) -> Vec<FindingView> {
+    let on_path = |program: &str| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        program.starts_with('/') && Path::new(program).exists()
+            || std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+            || ws.config.root().join(program).is_file()
+    };
+    let present = |name: &str| std::env::var_os(name).is_some();
+    let facts = Facts::new(requester, &on_path, &present);
+    lint(body, &facts).iter().map(FindingView::of).collect()
+}
+
+/// Lint of a stored plan, errors and warnings.
+///
+/// # Errors
+/// The plan cannot be read.
+pub fn lint_plan(ws: &Workspace, id: &PlanId) -> Result<Vec<FindingView>, AppError> {
+    let plan = read(ws, id)?;
+    Ok(findings(ws, &plan.body, &plan.requester))
+}
+
+/// Puts a body together. Pure but for what it is given: the same arguments give the same body.
+pub(crate) fn assemble(
+    ws: &Workspace,
+    environment: &Environment,
+    to: VersionSpec,
+    base: Observed,
+    kind: PlanKind,
+) -> Result<PlanBody, AppError> {
+    let serving: Vec<_> = base.slots.iter().filter(|s| s.weight > 0).collect();
+    if serving.len() > 1 {
+        let told: Vec<String> = serving.iter().map(|s| format!("{} at {} bp", s.version, s.weight)).collect();
+        let text = format!("`{}` splits traffic between {}: an operation is unfinished", environment.name, told.join(" and "));
+        return Err(AppError::new(Reason::OperationOpen, text).hint("finish or cancel it: `gonogo status`"));
+    }
+    let from = serving.first().map(|s| Deployed {
+        slot: s.slot.clone(),
+        version: s.version.clone(),
+        content: s.content,
+    });
+    let used: Vec<&str> = base.slots.iter().map(|s| s.slot.as_str()).collect();
+    let slot = SLOTS.iter().find(|s| !used.contains(s)).ok_or_else(|| {
+        AppError::new(Reason::AgentRefused, format!("`{}` has no free slot: {} are in use", environment.name, used.join(", ")))
+            .hint("stop the agent with its services and start it again: `gonogo agent --stop`")
+    })?;
+    let mut strategy = environment.strategy.clone();
+    if kind == PlanKind::Rollback {
+        // Back to known-good is one step: it was judged when it went forward.
+        strategy.stages.clear();
+    }
+    let steps = resolve(from.as_ref(), &to, slot, &strategy);
+    Ok(PlanBody {
+        service: ws.config.service.clone(),
+        environment: environment.name.clone(),
+        kind,
+        target: environment.target.clone(),
+        rollback: from.clone().map_or(RollbackTarget::Nothing, RollbackTarget::Version),
+        from,
+        to,
+        slot: (*slot).into(),
+        base,
+        budget: Budget::of(strategy.sample_every),
+        strategy,
+        checks: environment.checks.clone(),
+        gates: environment.gates,
+        approval: environment.approval.clone(),
+        steps,
+        config: ws.config.digest,
+        tool: TOOL.into(),
+    })
+}
+
+/// Hashes the artifacts of a version.
+pub(crate) fn pinned(root: &Path, template: VersionTemplate) -> Result<VersionSpec, AppError> {
+    let artifacts = template.artifacts.iter().map(|path| artifact(root, path)).collect::<Result<_, _>>()?;
+    Ok(template.with_artifacts(artifacts))
+}
+
+fn artifact(root: &Path, path: &str) -> Result<Artifact, AppError> {
+    let full = root.join(path);
+    let fault = |e: std::io::Error| {
+        let reason = match e.kind() {
+            std::io::ErrorKind::NotFound => Reason::ArtifactMissing,
+            _ => Reason::ArtifactUnreadable,
+        };
+        AppError::new(reason, format!("artifact `{path}` cannot be read at `{}`: {e}", full.display()))
+    };
+    let meta = std::fs::metadata(&full).map_err(fault)?;
+    if !meta.is_file() {
+        let text = format!("artifact `{path}` is not a file; list the files that make up the version");
+        return Err(AppError::new(Reason::ArtifactUnreadable, text));
+    }
+    let mut file = std::fs::File::open(&full).map_err(fault)?;
+    let mut hasher = Hasher::default();
+    let mut buffer = vec![0; 128 * 1024];
+    let mut bytes = 0;
+    loop {
+        match file.read(&mut buffer).map_err(fault)? {
+            0 => break,
+            n => {
+                hasher.update(&buffer[..n]);
+                bytes += n as u64;
+            }
+        }
+    }
+    let executable = meta.permissions().mode() & 0o111 != 0;
+    Ok(Artifact { path: path.into(), sha256: hasher.finish(), bytes, executable })
+}
+
+/// Reads a stored plan strictly and checks that fingerprint and id still belong to it.
+///
+/// # Errors
+/// [`Reason::PlanNotFound`], [`Reason::InputMalformed`], [`Reason::PlanEdited`].
+pub fn read(ws: &Workspace, id: &PlanId) -> Result<Plan, AppError> {
+    let path = ws.plan_path(id);
+    let bytes = std::fs::read(&path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => AppError::new(Reason::PlanNotFound, format!("no plan has the id `{id}`")),
+        _ => AppError::io("read", &path, &e),
+    })?;
+    let malformed = |why: String| AppError::new(Reason::PlanEdited, format!("plan `{id}`: {why}"));
+    let value = canonical::parse(&bytes).map_err(|e| malformed(e.to_string()))?;
+    let plan: Plan = serde_json::from_value(value).map_err(|e| malformed(e.to_string()))?;
+    if !plan.is_intact() || plan.id != *id {
+        return Err(malformed(format!("its content does not match its fingerprint {}", plan.fingerprint)));
+    }
+    Ok(plan)
+}
+
+/// Finds the one plan whose id starts with `prefix`.
+///
+/// # Errors
+/// [`Reason::PlanNotFound`] and [`Reason::IdAmbiguous`].
+pub fn find(ws: &Workspace, prefix: &str) -> Result<PlanId, AppError> {
+    let wanted = if prefix.starts_with(PlanId::PREFIX) { prefix.to_owned() } else { format!("{}{prefix}", PlanId::PREFIX) };
+    let ids = ws.store.plan_ids(&wanted, 3)?;
+    match ids.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(AppError::new(Reason::PlanNotFound, format!("no plan's id starts with `{prefix}`"))),
+        many => {
+            let told: Vec<&str> = many.iter().map(PlanId::as_str).collect();
+            Err(AppError::new(Reason::IdAmbiguous, format!("`{prefix}` may be {}", told.join(" or "))))
+        }
+    }
+}
+
+/// One difference between two plans.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Where in the body, like `checks.errors.margin`.
+    pub path: String,
+    /// There.
+    pub was: Option<Value>,
+    /// Here.
+    pub is: Option<Value>,
+}
+
+/// Compares a plan with another one, or with what would be planned now.
+///
+/// # Errors
+/// One of the two cannot be read or made.
+pub fn diff(ws: &Workspace, id: &PlanId, against: Option<&PlanId>) -> Result<Vec<Difference>, AppError> {
+    let plan = read(ws, id)?;
+    let other = match against {
+        Some(id) => read(ws, id)?.body,
+        None => {
+            let environment = ws.config.environment(Some(&plan.body.environment))?;
+            hosting::ensure_agent(ws, environment)?;
+            let base = hosting::observe(ws, environment)?;
+            let to = current_version(ws, &plan)?;
+            assemble(ws, environment, to, base, plan.body.kind)?
+        }
+    };
+    differences(&plan.body, &other)
+}
+
+/// What the plan's version is today: from configuration and artifacts for a release, from the plan for a rollback (its
+/// content was kept when it ran).
+pub(crate) fn current_version(ws: &Workspace, plan: &Plan) -> Result<VersionSpec, AppError> {
+    match plan.body.kind {
+        PlanKind::Release => pinned(ws.config.root(), ws.config.version(&plan.body.to.version)?),
+        PlanKind::Rollback => Ok(plan.body.to.clone()),
+    }
+}
+
+/// Lists what differs between two bodies, leaf by leaf.
+pub(crate) fn differences(was: &PlanBody, is: &PlanBody) -> Result<Vec<Difference>, AppError> {
+    let flat = |body: &PlanBody| -> Result<BTreeMap<String, Value>, AppError> {
+        let value = serde_json::to_value(body).map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+        let mut out = BTreeMap::new();
+        flatten(String::new(), &value, &mut out);
+        Ok(out)
+    };
+    let (a, b) = (flat(was)?, flat(is)?);
+    let paths: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    Ok(paths
+        .into_iter()
+        .filter(|path| a.get(*path) != b.get(*path))
+        .map(|path| Difference { path: path.clone(), was: a.get(path).cloned(), is: b.get(path).cloned() })
+        .collect())
+}
+
+fn flatten(path: String, value: &Value, out: &mut BTreeMap<String, Value>) {
+    let under = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match value {
+        Value::Object(map) if !map.is_empty() => map.iter().for_each(|(k, v)| flatten(under(k), v, out)),
+        Value::Array(items) if !items.is_empty() => {
+            items.iter().enumerate().for_each(|(i, v)| flatten(under(&i.to_string()), v, out));
+        }
+        leaf => {
+            out.insert(path, leaf.clone());
+        }
+    }
+}
+
+fn pretty(plan: &Plan) -> Result<Vec<u8>, AppError> {
+    let mut bytes = serde_json::to_vec_pretty(plan).map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Why `plan` is not what would be planned now, apart from the target's state, which is compared on its own.
+pub(crate) fn staleness(ws: &Workspace, plan: &Plan) -> Result<(), AppError> {
+    let environment = ws.config.environment(Some(&plan.body.environment))?;
+    let to = current_version(ws, plan)?;
+    let now = assemble(ws, environment, to, plan.body.base.clone(), plan.body.kind)?;
+    let found = differences(&plan.body, &now)?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let starts = |prefix: &str| found.iter().any(|d| d.path.starts_with(prefix));
+    let mut reasons = Vec::new();
+    if starts("to.artifacts") {
+        reasons.push(Reason::ArtifactChanged);
+    }
+    if starts("tool") {
+        reasons.push(Reason::ToolChanged);
+    }
+    if reasons.is_empty() || starts("config") {
+        reasons.push(Reason::ConfigChanged);
+    }
+    let paths: Vec<&str> = found.iter().map(|d| d.path.as_str()).take(8).collect();
+    let text = format!("plan `{}` is not what would be planned now; changed: {}", plan.id, paths.join(", "));
+    Err(AppError::new(reasons[0], text)
+        .and(&reasons)
+        .hint(format!("see `gonogo plan diff {}`", plan.id))
+        .hint("plan again; earlier approvals do not carry over")
+        .with("differences", json!(found)))
+}

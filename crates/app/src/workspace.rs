@@ -1,0 +1,173 @@
+//! A project as the use cases see it: its configuration, its state directory, its clock, and who asks.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gonogo_core::{Clock, Reason, Span, Timestamp};
+use gonogo_store::Store;
+use gonogo_store::ledger::{Filter, Founding, Ledger, RecordView};
+use serde_json::Value;
+
+use crate::AppError;
+use crate::config::{Config, Overrides};
+use crate::identity::Identity;
+
+/// Name of the state directory beside `gonogo.toml`.
+pub const STATE_DIR: &str = ".gonogo";
+
+/// How far the wall clock may read behind the newest record: skew between two processes that write at once.
+const BACKWARDS: Span = Span::from_secs(2);
+
+/// Who asks, as given at a door.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    /// Name; the operating system's user name if absent.
+    pub name: Option<String>,
+    /// File with the caller's P-256 key; the project's key of that name if absent.
+    pub key: Option<PathBuf>,
+}
+
+/// An open project.
+pub struct Workspace {
+    /// The configuration.
+    pub config: Config,
+    /// The state directory.
+    pub state: PathBuf,
+    /// Operations.
+    pub store: Arc<Store>,
+    /// Evidence.
+    pub ledger: Arc<Ledger>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Who asks.
+    pub caller: Caller,
+    /// The program to start agents and controllers with; none inside tests that bring their own.
+    pub program: PathBuf,
+}
+
+impl Workspace {
+    /// Opens the project at or above `start`.
+    ///
+    /// # Errors
+    /// Configuration, permission and ledger faults, each with its own reason.
+    pub fn open(start: &Path, overrides: &Overrides, caller: Caller, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
+        let config = Config::discover(start, overrides)?;
+        let state = config.root().join(STATE_DIR);
+        make_dir(&state)?;
+        let store = Arc::new(Store::open(&state)?);
+        let origin = format!("ledger.{}", config.service);
+        let founding = Founding { origin: &origin, actor: "gonogo", time: clock.now().wall };
+        let ledger = Arc::new(Ledger::open(&state, founding)?);
+        let program = std::env::current_exe().map_err(|e| AppError::io("find", Path::new("gonogo"), &e))?;
+        Ok(Self { config, state, store, ledger, clock, caller, program })
+    }
+
+    /// The wall clock, unless it reads earlier than the newest record.
+    ///
+    /// # Errors
+    /// [`Reason::ClockWentBack`]: whatever was asked must not happen on such a clock.
+    pub fn now(&self) -> Result<Timestamp, AppError> {
+        let now = self.clock.now().wall;
+        match self.ledger.newest_time()? {
+            Some(newest) if newest > now.after(BACKWARDS) => Err(AppError::new(
+                Reason::ClockWentBack,
+                format!("the clock reads {now}, and the newest record was written at {newest}; nothing was changed"),
+            )),
+            _ => Ok(now),
+        }
+    }
+
+    /// The caller's name and key, enrolled in the ledger.
+    ///
+    /// # Errors
+    /// [`Reason::KeyUnreadable`].
+    pub fn identity(&self) -> Result<Identity, AppError> {
+        Identity::of(self)
+    }
+
+    /// Keeps a refusal as evidence and gives it back.
+    pub fn refused(&self, stream: &str, actor: &str, error: AppError) -> AppError {
+        let time = self.clock.now().wall;
+        let body = serde_json::json!({
+            "reasons": std::iter::once(&error.reason).chain(&error.others).collect::<Vec<_>>(),
+            "message": error.message,
+            "details": error.details,
+        });
+        match self.record(stream, &format!("refusal/{}", crate::identity::nonce()), "refusal", time, actor, None, body) {
+            Ok(()) => error,
+            // The refusal stands either way; that it could not be recorded is said beside it.
+            Err(fault) => error.hint(format!("the refusal could not be recorded: {fault}")),
+        }
+    }
+
+    /// Appends one record, signed by the project's controller key.
+    #[expect(clippy::too_many_arguments, reason = "a record has this many parts and they come from different places")]
+    pub(crate) fn record(
+        &self,
+        stream: &str,
+        key: &str,
+        kind: &str,
+        time: Timestamp,
+        actor: &str,
+        subject: Option<(String, gonogo_core::Digest)>,
+        body: Value,
+    ) -> Result<(), AppError> {
+        let draft = gonogo_store::ledger::Draft {
+            stream: stream.into(),
+            key: key.into(),
+            kind: kind.into(),
+            subject: subject.into_iter().map(|(name, digest)| gonogo_ledger::Subject { name, digest }).collect(),
+            time,
+            actor: actor.into(),
+            body,
+            signer: None,
+        };
+        self.ledger.append(vec![draft])?;
+        Ok(())
+    }
+
+    /// Every record that matches, page by page. `filter.limit` and `filter.after` are set here.
+    pub(crate) fn every(&self, stream: String, kind: &str) -> Result<Vec<RecordView>, AppError> {
+        let mut filter = Filter { stream: Some(stream), kind: Some(kind.into()), limit: 1000, ..Filter::default() };
+        let mut all = Vec::new();
+        loop {
+            let page = self.ledger.records(&filter)?;
+            let Some(last) = page.last() else { return Ok(all) };
+            filter.after = Some(last.index);
+            all.extend(page);
+        }
+    }
+
+    /// Path of a plan's file.
+    pub fn plan_path(&self, id: &gonogo_core::id::PlanId) -> PathBuf {
+        self.state.join("plans").join(format!("{id}.json"))
+    }
+
+    /// Path of an operation's packet.
+    pub fn packet_path(&self, id: &gonogo_core::id::OperationId) -> PathBuf {
+        self.state.join("packets").join(format!("{id}.tar"))
+    }
+}
+
+/// Makes a directory that only its owner can enter.
+pub(crate) fn make_dir(path: &Path) -> Result<(), AppError> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|e| AppError::io("create", path, &e))
+}
+
+/// Writes a file so that readers see the old bytes or the new ones, and a crash leaves one of both.
+pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
+    use std::io::Write;
+    let dir = path.parent().unwrap_or(Path::new("."));
+    make_dir(dir)?;
+    let fault = |e: std::io::Error| AppError::io("write", path, &e);
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(fault)?;
+    file.write_all(bytes).map_err(fault)?;
+    file.as_file().sync_all().map_err(fault)?;
+    file.persist(path).map_err(|e| fault(e.error))?;
+    std::fs::File::open(dir).and_then(|d| d.sync_all()).map_err(fault)
+}

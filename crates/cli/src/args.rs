@@ -1,0 +1,405 @@
+//! The clap tree. Help texts are part of the product: first line imperative, no period.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use gonogo_core::Span;
+
+/// Prove that a release is safe, then ship it, or hold it with reasons
+#[derive(Debug, Parser)]
+#[command(name = "gonogo", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = "Start with `gonogo demo`. Topics: `gonogo help config`, `gonogo help exit-codes`.")]
+pub struct Args {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub select: Select,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Which project and who.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "Selection")]
+pub struct Select {
+    /// Read this file instead of the gonogo.toml found here or above
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Act under this name instead of your user name
+    #[arg(long = "as", global = true, value_name = "NAME", env = "GONOGO_ACTOR")]
+    pub name: Option<String>,
+    /// Sign with this P-256 key instead of the project's key of that name
+    #[arg(long, global = true, value_name = "FILE", env = "GONOGO_KEY_FILE")]
+    pub key: Option<PathBuf>,
+}
+
+/// How to answer.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "Output")]
+pub struct Output {
+    /// Print one JSON envelope on stdout, also for failures
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print the answer only
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Print without colour
+    #[arg(long, global = true)]
+    pub no_color: bool,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a plan, or show, compare and lint one
+    Plan(Plan),
+    /// Approve exactly the plan that is stored now
+    Approve(Approve),
+    /// Apply an approved plan and follow it
+    Apply(Apply),
+    /// Plan, approve and apply in one
+    Release(Release),
+    /// Show environments, or one operation
+    Status(Status),
+    /// Follow an operation to its end
+    Watch(Watch),
+    /// Ask a running operation to end and to be undone
+    Cancel(Cancel),
+    /// Go back: undo the running operation, or return to the last known-good version
+    Rollback(Rollback),
+    /// List operations
+    History(History),
+    /// List and show records of the ledger
+    Evidence(Evidence),
+    /// Write an operation's records and proofs into one file
+    Packet(Packet),
+    /// Verify a packet offline
+    Verify(Verify),
+    /// Explain a reason code
+    Explain(Explain),
+    /// Run the traffic and process host of an environment
+    Agent(Agent),
+    /// Show a whole release and a whole rollback on this machine
+    Demo(Demo),
+    /// Make and show signing keys
+    Key(Key),
+    /// Show a topic: config, exit-codes, approval
+    Help(Help),
+    /// Print shell completions
+    Completions(Completions),
+    /// Drive an operation whose controller is gone
+    #[command(hide = true)]
+    Controller(Controller),
+    /// Write the reference pages
+    #[command(hide = true)]
+    Reference(Reference),
+}
+
+/// Where and what.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Wanted {
+    /// Environment; the only one of the configuration if absent
+    #[arg(long, value_name = "ENV", env = "GONOGO_ENV")]
+    pub env: Option<String>,
+    /// Version to bring there
+    #[arg(long, value_name = "VERSION", required = true)]
+    pub to: Option<String>,
+}
+
+/// `plan`.
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Plan {
+    #[command(subcommand)]
+    pub what: Option<PlanWhat>,
+    #[command(flatten)]
+    pub wanted: Wanted,
+}
+
+/// `plan …`.
+#[derive(Debug, Subcommand)]
+pub enum PlanWhat {
+    /// Show a plan
+    Show {
+        /// Plan; a unique prefix of its id
+        plan: String,
+    },
+    /// Compare a plan with another, or with what would be planned now
+    Diff {
+        /// Plan; a unique prefix of its id
+        plan: String,
+        /// The other plan
+        #[arg(long, value_name = "PLAN")]
+        against: Option<String>,
+        /// Exit with 1 if something differs
+        #[arg(long)]
+        exit_code: bool,
+    },
+    /// Find what cannot work before anybody approves it
+    Lint {
+        /// Plan; a unique prefix of its id
+        plan: String,
+    },
+}
+
+/// `approve`.
+#[derive(Debug, ClapArgs)]
+pub struct Approve {
+    /// Plan; a unique prefix of its id
+    pub plan: String,
+    /// Role in which you approve; the one listed for you if absent
+    #[arg(long, value_name = "ROLE", help_heading = "Approval and safety")]
+    pub role: Option<String>,
+    /// For how many minutes it holds; as long as the environment allows if absent
+    #[arg(long, value_name = "N", help_heading = "Approval and safety")]
+    pub sla_minutes: Option<u64>,
+    /// Why
+    #[arg(long, value_name = "TEXT", help_heading = "Approval and safety")]
+    pub note: Option<String>,
+    /// Say no instead of yes
+    #[arg(long, help_heading = "Approval and safety")]
+    pub reject: bool,
+    /// Also write the signed approval to this file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+}
+
+/// How to wait.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Waiting {
+    /// Return when the operation has begun, and let a controller of its own drive it (exit 75)
+    #[arg(long, help_heading = "Output")]
+    pub detach: bool,
+    /// Stop following after this time (exit 75); the operation goes on
+    #[arg(long, value_name = "TIME", help_heading = "Output")]
+    pub timeout: Option<Span>,
+}
+
+/// `apply`.
+#[derive(Debug, ClapArgs)]
+pub struct Apply {
+    /// Plan; a unique prefix of its id
+    pub plan: String,
+    /// Idempotency key: the same key and plan is the same operation
+    #[arg(long, value_name = "KEY", help_heading = "Approval and safety")]
+    pub idempotency_key: Option<String>,
+    /// Signed approval from another machine (can be repeated)
+    #[arg(long, value_name = "FILE", help_heading = "Approval and safety")]
+    pub approval: Vec<PathBuf>,
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+/// `release`.
+#[derive(Debug, ClapArgs)]
+pub struct Release {
+    #[command(flatten)]
+    pub wanted: Wanted,
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+/// `status`.
+#[derive(Debug, ClapArgs)]
+pub struct Status {
+    /// Operation; a unique prefix of its id
+    pub operation: Option<String>,
+    /// Only this environment
+    #[arg(long, value_name = "ENV", env = "GONOGO_ENV", help_heading = "Selection")]
+    pub env: Option<String>,
+}
+
+/// `watch`.
+#[derive(Debug, ClapArgs)]
+pub struct Watch {
+    /// Operation; a unique prefix of its id
+    pub operation: String,
+    /// Stop following after this time (exit 75); the operation goes on
+    #[arg(long, value_name = "TIME", help_heading = "Output")]
+    pub timeout: Option<Span>,
+}
+
+/// `cancel`.
+#[derive(Debug, ClapArgs)]
+pub struct Cancel {
+    /// Operation; a unique prefix of its id
+    pub operation: String,
+    /// Why
+    #[arg(long, value_name = "TEXT", default_value = "no reason given", hide_default_value = true)]
+    pub why: String,
+    /// Confirm: what the operation did is undone
+    #[arg(long, help_heading = "Approval and safety")]
+    pub yes: bool,
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+/// `rollback`.
+#[derive(Debug, ClapArgs)]
+pub struct Rollback {
+    /// Environment; the only one of the configuration if absent
+    #[arg(long, value_name = "ENV", env = "GONOGO_ENV", help_heading = "Selection")]
+    pub env: Option<String>,
+    /// Known-good version to go back to; the newest one that does not serve if absent
+    #[arg(long, value_name = "VERSION", help_heading = "Selection")]
+    pub to: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT", default_value = "rollback asked for", hide_default_value = true)]
+    pub why: String,
+    /// Confirm: traffic moves at once
+    #[arg(long, help_heading = "Approval and safety")]
+    pub yes: bool,
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+/// `history`.
+#[derive(Debug, ClapArgs)]
+pub struct History {
+    /// Only this environment
+    #[arg(long, value_name = "ENV", env = "GONOGO_ENV", help_heading = "Selection")]
+    pub env: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 20, help_heading = "Selection")]
+    pub limit: u32,
+}
+
+/// `evidence`.
+#[derive(Debug, ClapArgs)]
+pub struct Evidence {
+    #[command(subcommand)]
+    pub what: EvidenceWhat,
+}
+
+/// `evidence …`.
+#[derive(Debug, Subcommand)]
+pub enum EvidenceWhat {
+    /// List records, oldest first
+    List {
+        /// Only this stream, like operation/op_…, or the operation's or plan's id
+        #[arg(long, value_name = "STREAM", help_heading = "Selection")]
+        stream: Option<String>,
+        /// Only this kind, like decision
+        #[arg(long, value_name = "KIND", help_heading = "Selection")]
+        kind: Option<String>,
+        /// Only after this index
+        #[arg(long, value_name = "INDEX", help_heading = "Selection")]
+        after: Option<u64>,
+        /// At most this many
+        #[arg(long, value_name = "N", default_value_t = 50, help_heading = "Selection")]
+        limit: u32,
+    },
+    /// Show one record
+    Show {
+        /// Index, or the first digits of the record's digest
+        record: String,
+    },
+}
+
+/// `packet`.
+#[derive(Debug, ClapArgs)]
+pub struct Packet {
+    /// Operation; a unique prefix of its id
+    pub operation: String,
+    /// Write to this file instead of .gonogo/packets
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+}
+
+/// `verify`.
+#[derive(Debug, ClapArgs)]
+pub struct Verify {
+    /// Packet
+    pub packet: PathBuf,
+    /// The log key that you trust, as `gonogo packet` prints it; without it the answer is 1 at best
+    #[arg(long, value_name = "KEY", help_heading = "Approval and safety")]
+    pub log_key: Option<String>,
+    /// Decide again from the recorded samples and compare, byte for byte
+    #[arg(long)]
+    pub replay: bool,
+}
+
+/// `explain`.
+#[derive(Debug, ClapArgs)]
+pub struct Explain {
+    /// Reason code; all of them if absent
+    pub code: Option<String>,
+}
+
+/// `agent`.
+#[derive(Debug, ClapArgs)]
+pub struct Agent {
+    /// Environment; the only one of the configuration if absent
+    #[arg(long, value_name = "ENV", env = "GONOGO_ENV", help_heading = "Selection")]
+    pub env: Option<String>,
+    /// Stop the running agent; the services go on
+    #[arg(long, help_heading = "Approval and safety")]
+    pub stop: bool,
+    /// With --stop: stop the services too
+    #[arg(long, requires = "stop", help_heading = "Approval and safety")]
+    pub with_services: bool,
+}
+
+/// `demo`.
+#[derive(Debug, ClapArgs)]
+pub struct Demo {
+    /// Directory for the demo's project; a fresh one under the temporary directory if absent
+    #[arg(long, value_name = "DIR", help_heading = "Selection")]
+    pub dir: Option<PathBuf>,
+    /// Keep the services running at the end, to look around
+    #[arg(long, help_heading = "Approval and safety")]
+    pub keep: bool,
+}
+
+/// `key`.
+#[derive(Debug, ClapArgs)]
+pub struct Key {
+    #[command(subcommand)]
+    pub what: KeyWhat,
+}
+
+/// `key …`.
+#[derive(Debug, Subcommand)]
+pub enum KeyWhat {
+    /// Make a signing key; never overwrites
+    New {
+        /// Where
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Show a key's id, as `approvers` in gonogo.toml names it
+    Show {
+        /// The key file
+        file: PathBuf,
+    },
+}
+
+/// `help`.
+#[derive(Debug, ClapArgs)]
+pub struct Help {
+    /// Topic
+    pub topic: Option<String>,
+}
+
+/// `completions`.
+#[derive(Debug, ClapArgs)]
+pub struct Completions {
+    /// Shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `controller`.
+#[derive(Debug, ClapArgs)]
+pub struct Controller {
+    /// Operation
+    pub operation: String,
+}
+
+/// `reference`.
+#[derive(Debug, ClapArgs)]
+pub struct Reference {
+    /// Directory to write to
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}

@@ -1,0 +1,74 @@
+//! One module a group of commands. Each calls use cases, renders what comes back and returns an exit code.
+
+mod demo;
+mod evidence;
+mod hosting;
+mod live;
+mod looking;
+mod planning;
+mod releasing;
+mod topics;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gonogo_app::config::Overrides;
+use gonogo_app::workspace::Caller;
+use gonogo_app::{AppError, Workspace, driving};
+use gonogo_core::Exit;
+use gonogo_core::clock::SystemClock;
+
+use crate::args::{Args, Command, Select};
+use crate::screen::{Screen, Tone};
+
+type Answer = Result<Exit, AppError>;
+
+/// Runs a command.
+pub fn run(args: &Args, screen: &Screen) -> Exit {
+    let select = &args.select;
+    let (name, answer) = match &args.command {
+        Command::Plan(a) => planning::plan(select, a, screen),
+        Command::Approve(a) => ("plan_approve", planning::approve(select, a, screen)),
+        Command::Apply(a) => ("plan_apply", releasing::apply(select, a, screen)),
+        Command::Release(a) => ("release", releasing::release(select, a, screen)),
+        Command::Status(a) => ("operation_status", looking::status(select, a, screen)),
+        Command::Watch(a) => ("operation_watch", releasing::watch(select, a, screen)),
+        Command::Cancel(a) => ("operation_cancel", releasing::cancel(select, a, screen)),
+        Command::Rollback(a) => ("rollback", releasing::rollback(select, a, screen)),
+        Command::History(a) => ("operation_history", looking::history(select, a, screen)),
+        Command::Evidence(a) => evidence::evidence(select, a, screen),
+        Command::Packet(a) => ("packet_write", evidence::packet(select, a, screen)),
+        Command::Verify(a) => ("packet_verify", evidence::verify(a, screen)),
+        Command::Explain(a) => ("reason_explain", topics::explain(a, screen)),
+        Command::Agent(a) => ("agent_run", hosting::agent(select, a, screen)),
+        Command::Demo(a) => ("demo_run", demo::demo(a, screen)),
+        Command::Key(a) => hosting::key(a, screen),
+        Command::Help(a) => ("help", topics::help(a, screen)),
+        Command::Completions(a) => ("help", topics::completions(a, screen)),
+        Command::Controller(a) => ("controller_run", hosting::controller(select, a, screen)),
+        Command::Reference(a) => ("help", topics::reference(a, screen)),
+    };
+    answer.unwrap_or_else(|e| screen.fail(name, &e))
+}
+
+/// Opens the project and picks up what a dead controller left, unless this command is about to drive it itself.
+fn open(select: &Select, screen: &Screen, pick_up: bool) -> Result<Workspace, AppError> {
+    let ws = open_quietly(select)?;
+    for notice in ws.ledger.notices() {
+        screen.talk(&screen.paint(Tone::Wait, &format!("{}: {}", notice.reason, notice.text)));
+    }
+    if pick_up {
+        for id in driving::pick_up(&ws)? {
+            screen.talk(&screen.paint(Tone::Wait, &format!("the controller of {id} was gone; a new one goes on with it")));
+        }
+    }
+    Ok(ws)
+}
+
+fn open_quietly(select: &Select) -> Result<Workspace, AppError> {
+    let overrides = Overrides { config: select.config.clone(), environment: None }
+        .over(Overrides::from_env(|name| std::env::var_os(name)));
+    let here = std::env::current_dir().map_err(|e| AppError::io("find", Path::new("."), &e))?;
+    let caller = Caller { name: select.name.clone(), key: select.key.clone() };
+    Workspace::open(&here, &overrides, caller, Arc::new(SystemClock::default()))
+}

@@ -1,0 +1,137 @@
+//! `evidence list|show`, `packet`, `verify`.
+
+use gonogo_app::evidence::{self, Look};
+use gonogo_core::Exit;
+use gonogo_store::ledger::{Filter, RecordView};
+use serde_json::json;
+
+use super::{Answer, open};
+use crate::args::{self, EvidenceWhat, Select};
+use crate::screen::{Screen, Tone};
+
+pub fn evidence(select: &Select, a: &args::Evidence, screen: &Screen) -> (&'static str, Answer) {
+    match &a.what {
+        EvidenceWhat::List { stream, kind, after, limit } => {
+            let filter = Filter {
+                stream: stream.as_deref().map(stream_name),
+                kind: kind.clone(),
+                after: *after,
+                limit: *limit as usize,
+                ..Filter::default()
+            };
+            ("evidence_list", list(select, &filter, screen))
+        }
+        EvidenceWhat::Show { record } => ("evidence_show", show(select, record, screen)),
+    }
+}
+
+/// An operation's or plan's id names its stream.
+fn stream_name(text: &str) -> String {
+    match text.split_once('_') {
+        Some(("op", _)) => format!("operation/{text}"),
+        Some(("pln", _)) => format!("plan/{text}"),
+        _ => text.to_owned(),
+    }
+}
+
+fn list(select: &Select, filter: &Filter, screen: &Screen) -> Answer {
+    let ws = open(select, screen, true)?;
+    let records = evidence::list(&ws, filter)?;
+    if records.is_empty() {
+        screen.say("no record matches");
+    }
+    for r in &records {
+        screen.say(&format!("{:>6}  {}  {:<12} {:<28} {:>5}  {}  {}", r.index, r.time, r.kind, r.stream, r.seq, &r.digest.hex()[..12], r.actor));
+    }
+    if let Some(last) = records.last().filter(|_| records.len() >= filter.limit) {
+        screen.talk(&format!("more with --after {}", last.index));
+    }
+    screen.answer("evidence_list", json!({"records": records.iter().map(record_json).collect::<Vec<_>>()}));
+    Ok(Exit::Done)
+}
+
+fn show(select: &Select, name: &str, screen: &Screen) -> Answer {
+    let ws = open(select, screen, true)?;
+    let record = evidence::show(&ws, name)?;
+    screen.say(&format!("record  {}  {}", record.index, record.digest));
+    screen.say(&format!("stream  {} #{}", record.stream, record.seq));
+    screen.say(&format!("kind    {}  at {} by {}  signed by {}", record.kind, record.time, record.actor, record.signer));
+    screen.say(&serde_json::to_string_pretty(&record.body).unwrap_or_default());
+    screen.answer("evidence_show", json!({"record": record_json(&record)}));
+    Ok(Exit::Done)
+}
+
+fn record_json(r: &RecordView) -> serde_json::Value {
+    let subject: Vec<_> = r.subject.iter().map(|s| json!({"name": s.name, "digest": s.digest})).collect();
+    json!({
+        "index": r.index, "stream": r.stream, "seq": r.seq, "key": r.key, "kind": r.kind, "time": r.time,
+        "actor": r.actor, "signer": r.signer.to_string(), "subject": subject, "digest": r.digest,
+        "leafHash": r.leaf_hash, "body": r.body,
+    })
+}
+
+pub fn packet(select: &Select, a: &args::Packet, screen: &Screen) -> Answer {
+    let ws = open(select, screen, true)?;
+    let packed = evidence::packet(&ws, &a.operation, a.out.as_deref())?;
+    let path = packed.path.display();
+    screen.say(&format!("packet    {path}  {} records, {} bytes", packed.records, packed.bytes));
+    screen.say(&format!("next      gonogo verify {path} --replay --log-key '{}'", packed.log_key));
+    screen.answer("packet_write", json!(packed));
+    Ok(Exit::Done)
+}
+
+pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
+    let look = Look { log_key: a.log_key.clone(), replay: a.replay };
+    let seen = evidence::verify(&a.packet, &look)?;
+    let mut checks = Vec::new();
+    for check in &seen.report.checks {
+        let (word, tone) = match (check.ok, check.reason.exit()) {
+            (true, _) => ("ok  ", Tone::Good),
+            (false, Exit::Hold | Exit::Unjudged) => ("hold", Tone::Wait),
+            (false, _) => ("FAIL", Tone::Bad),
+        };
+        screen.say(&format!("{}  {:<12} {}", screen.paint(tone, word), check.name, check.text));
+        checks.push(json!({"name": check.name, "ok": check.ok, "reasonCode": check.reason, "text": check.text}));
+    }
+    match &seen.approvals {
+        Some(Ok(n)) => screen.say(&format!("{}  {:<12} {n} bind this plan and held when it began", screen.paint(Tone::Good, "ok  "), "approvals")),
+        Some(Err(why)) => screen.say(&format!("{}  {:<12} {why}", screen.paint(Tone::Bad, "FAIL"), "approvals")),
+        None => {}
+    }
+    let replayed = match &seen.replayed {
+        Some(Ok(r)) => {
+            screen.say(&format!(
+                "{}  {:<12} {} inputs fed again, {} answers equal byte for byte",
+                screen.paint(Tone::Good, "ok  "),
+                "replay",
+                r.inputs,
+                r.answers
+            ));
+            json!({"ok": true, "inputs": r.inputs, "answers": r.answers, "ended": r.ended})
+        }
+        Some(Err(why)) => {
+            screen.say(&format!("{}  {:<12} {why}", screen.paint(Tone::Bad, "FAIL"), "replay"));
+            json!({"ok": false, "text": why})
+        }
+        None => serde_json::Value::Null,
+    };
+    let result = seen.result.as_deref().unwrap_or("not recorded");
+    let (word, tone) = match seen.exit {
+        Exit::Done => ("verified", Tone::Good),
+        Exit::Hold => ("agrees with itself, but nobody vouches for it", Tone::Wait),
+        Exit::Unjudged => ("could not be judged", Tone::Wait),
+        _ => ("NOT verified: do not trust it", Tone::Bad),
+    };
+    screen.say(&format!("{} · {} · recorded result: {result}", screen.paint(tone, word), a.packet.display()));
+    if seen.exit != Exit::Done {
+        for reason in &seen.reasons {
+            screen.talk(&format!("  {reason}: {} {}", reason.meaning(), reason.next_action()));
+        }
+    }
+    screen.answer(
+        "packet_verify",
+        json!({"verified": seen.exit == Exit::Done, "reasonCodes": seen.reasons, "checks": checks,
+            "replay": replayed, "recordedResult": seen.result}),
+    );
+    Ok(seen.exit)
+}

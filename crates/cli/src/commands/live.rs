@@ -1,0 +1,286 @@
+//! Following an operation: one line for each decision as it is recorded, until it ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use gonogo_app::following::{self, OperationView};
+use gonogo_app::{AppError, Workspace, driving};
+use gonogo_core::id::OperationId;
+use gonogo_core::{Exit, Reason, Span};
+use gonogo_release::machine::{Ending, Terminal};
+use gonogo_release::plan::{Plan, PlanKind, TargetSpec};
+use serde_json::{Value, json};
+
+use crate::screen::{Screen, Tone};
+
+/// How often a follower looks.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How following ended.
+pub enum Seen {
+    /// The operation ended.
+    Ended(Box<OperationView>, Terminal),
+    /// The time was over, or the follower was interrupted; the operation goes on.
+    Left(OperationId),
+}
+
+/// Says the plan in the two lines that everything else stands under.
+pub fn say_plan(screen: &Screen, plan: &Plan) {
+    let body = &plan.body;
+    let from = body.from.as_ref().map_or("nothing", |f| f.version.as_str());
+    let TargetSpec::Host { listen, .. } = &body.target;
+    let title = format!("{} · {} · {from} → {}", body.service, body.environment, body.to.version);
+    screen.say(&format!("{}   http://{listen}", screen.paint(Tone::Strong, &format!("{title:<60}"))));
+    let back = match (&body.from, body.kind) {
+        (Some(f), _) => format!("back to {}", f.version),
+        (None, _) => "back to nothing".into(),
+    };
+    let kind = if body.kind == PlanKind::Rollback { " · rollback" } else { "" };
+    screen.say(&format!(
+        "plan      {}  {}…  {} steps · {back}{kind} · gates none · budget {} from fault to zero",
+        plan.id,
+        &plan.fingerprint.to_string()[..18],
+        body.steps.len(),
+        body.budget.total.seconds_text(),
+    ));
+}
+
+/// Drives an operation in this process if nobody else does, and follows it.
+pub fn drive_and_follow(
+    ws: &Arc<Workspace>,
+    id: &OperationId,
+    screen: &Screen,
+    timeout: Option<Span>,
+) -> Result<Seen, AppError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // Without the handler an interrupt ends the process; the next one picks the operation up. So a failure is no loss.
+        let _ = signal_hook::flag::register(signal, interrupted.clone());
+    }
+    let driver = {
+        let (ws, id, stop) = (ws.clone(), id.clone(), stop.clone());
+        std::thread::spawn(move || drive(&ws, &id, stop))
+    };
+    let seen = follow(ws, id, screen, timeout, &interrupted, &|| driver.is_finished());
+    stop.store(true, Ordering::Relaxed);
+    let driven = driver.join().unwrap_or_else(|_| Err(AppError::new(Reason::Internal, "the controller panicked")));
+    match (seen, driven) {
+        (Ok(Seen::Left(id)), _) => {
+            driving::spawn(ws, &id)?;
+            screen.talk(&format!("left; {id} goes on by itself · follow it with `gonogo watch {id}`"));
+            Ok(Seen::Left(id))
+        }
+        (Ok(ended), Ok(())) => Ok(ended),
+        (_, Err(e)) | (Err(e), _) => Err(e),
+    }
+}
+
+/// Drives until the operation ends; waits where another controller does.
+fn drive(ws: &Workspace, id: &OperationId, stop: Arc<AtomicBool>) -> Result<(), AppError> {
+    loop {
+        match driving::drive(ws, id, stop.clone(), &|_| {}) {
+            Ok(_) => return Ok(()),
+            Err(e) if matches!(e.reason, Reason::LeaseHeld | Reason::LeaseLost) => {
+                if stop.load(Ordering::Relaxed) || ws.store.operation(id)?.terminal.is_some() {
+                    return Ok(());
+                }
+                std::thread::sleep(LOOK);
+            }
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+fn follow(
+    ws: &Workspace,
+    id: &OperationId,
+    screen: &Screen,
+    timeout: Option<Span>,
+    interrupted: &AtomicBool,
+    driver_gone: &dyn Fn() -> bool,
+) -> Result<Seen, AppError> {
+    let began = ws.clock.now().mono_ms;
+    let mut told = 0;
+    let mut waiting: Option<String> = None;
+    loop {
+        let gone = driver_gone();
+        let view = following::operation(ws, id.as_str())?;
+        for decision in view.decisions.iter().skip(told) {
+            if let Some(line) = line(screen, &view.plan, &decision.body) {
+                screen.say(&line);
+            }
+        }
+        told = view.decisions.len();
+        if let Some(terminal) = view.terminal.clone() {
+            return Ok(Seen::Ended(Box::new(view), terminal));
+        }
+        let now = wait_text(&view);
+        if now != waiting {
+            if let Some(text) = &now {
+                screen.talk(&screen.paint(Tone::Wait, text));
+            }
+            waiting = now;
+        }
+        let over = timeout.is_some_and(|t| ws.clock.now().mono_ms.saturating_sub(began) >= t.as_millis());
+        if over || interrupted.load(Ordering::Relaxed) {
+            return Ok(Seen::Left(id.clone()));
+        }
+        if gone {
+            // The controller ended without ending the operation; its error says why.
+            return Ok(Seen::Left(id.clone()));
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// What it waits for that no decision line says: an act whose outcome is long in coming.
+fn wait_text(view: &OperationView) -> Option<String> {
+    let act = view.progress.as_ref()?.get("in_flight")?.as_array()?;
+    let key = act.first()?.as_str()?;
+    if key.contains("/probe/") || view.progress.as_ref()?.get("phase")?.as_str()? == "deploy" {
+        let what = key.split_once('/').map_or(key, |(_, rest)| rest);
+        return Some(format!("  waiting for `{what}`"));
+    }
+    None
+}
+
+/// One decision in one line.
+pub fn line(screen: &Screen, plan: &Plan, decision: &Value) -> Option<String> {
+    let text = |v: &Value, k: &str| v.get(k).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let verdict = text(decision, "verdict");
+    let phase = text(decision, "phase");
+    let reasons: Vec<&str> =
+        decision.get("reasons").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let first = reasons.first().copied().unwrap_or_default();
+    let none = Value::Null;
+    let numbers = decision.get("numbers").unwrap_or(&none);
+    let name = match (phase.as_str(), decision.get("weight").and_then(Value::as_str)) {
+        ("rolling-back", _) => "back".into(),
+        (_, Some(weight)) => weight.replace('%', " %"),
+        (phase, None) => phase.to_owned(),
+    };
+    let tone = match verdict.as_str() {
+        "pass" => Tone::Good,
+        "hold" | "excused" => Tone::Wait,
+        _ => Tone::Bad,
+    };
+    let detail = match first {
+        "GATES_NONE" => return None,
+        "SERVED_ZERO" => zero_text(numbers),
+        "CANCELLED" | "FROZEN" => format!("{} {}", text(numbers, "by"), text(numbers, "why")),
+        _ if numbers.get("canary").is_some() => counts_text(plan, numbers),
+        _ => text(numbers, "text"),
+    };
+    let waits = match (verdict.as_str(), numbers.get("needed").and_then(Value::as_u64)) {
+        ("hold", Some(n)) if n < 10_000_000 => format!(" · {} more requests", thousands(n)),
+        _ => String::new(),
+    };
+    let codes = reasons.join(", ");
+    Some(format!("{name:>10}   {detail:<66} {}   {codes}{waits}", screen.paint(tone, &format!("{verdict:<5}"))))
+}
+
+fn zero_text(numbers: &Value) -> String {
+    let n = |k: &str| numbers.get(k).and_then(Value::as_u64).unwrap_or(0);
+    format!(
+        "serves nothing, measured {} ms after the decision · it served {} requests, {} badly",
+        n("since_decision_ms"),
+        thousands(n("served")),
+        thousands(n("errors")),
+    )
+}
+
+fn counts_text(plan: &Plan, numbers: &Value) -> String {
+    let n = |side: &str, k: &str| numbers.get(side).and_then(|s| s.get(k)).and_then(Value::as_u64).unwrap_or(0);
+    let served = numbers.get("served").and_then(|s| s.get("share")).and_then(Value::as_str);
+    let served = served.and_then(|s| s.parse::<f64>().ok()).map_or(String::new(), |s| format!("served {:.1} %   ", s * 100.0));
+    let compared = numbers.get("stable").is_some();
+    let p99 = |side: &str| n(side, "p99_us") as f64 / 1000.0;
+    if compared {
+        format!(
+            "{served}{} canary / {} stable   errors {} vs {}   slow {} vs {}   p99 {:.0} vs {:.0} ms",
+            thousands(n("canary", "requests")),
+            thousands(n("stable", "requests")),
+            n("canary", "errors"),
+            n("stable", "errors"),
+            n("canary", "slow"),
+            n("stable", "slow"),
+            p99("canary"),
+            p99("stable"),
+        )
+    } else {
+        format!(
+            "{served}{} requests of {}   errors {}   slow {}   p99 {:.0} ms",
+            thousands(n("canary", "requests")),
+            plan.body.to.version,
+            n("canary", "errors"),
+            n("canary", "slow"),
+            p99("canary"),
+        )
+    }
+}
+
+/// Writes a number with thousands apart: `7,713`.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Says how following ended and returns the exit code.
+pub fn finish(ws: &Workspace, screen: &Screen, use_case: &str, seen: Seen) -> Result<Exit, AppError> {
+    match seen {
+        Seen::Left(id) => {
+            screen.answer(use_case, json!({"operationId": id, "status": "running"}));
+            if !screen.json {
+                screen.say(&format!("running   {id} · follow it with `gonogo watch {id}`"));
+            }
+            Ok(Exit::Running)
+        }
+        Seen::Ended(view, terminal) => {
+            say_end(ws, screen, &view, &terminal);
+            let packet = ws.packet_path(&view.id);
+            screen.answer(
+                use_case,
+                json!({
+                    "operationId": view.id,
+                    "status": terminal.result.name(),
+                    "reasonCodes": terminal.reasons,
+                    "text": terminal.text,
+                    "packet": packet,
+                    "logKey": ws.ledger.log_vkey().to_string(),
+                }),
+            );
+            Ok(driving::exit_of(&terminal))
+        }
+    }
+}
+
+pub fn say_end(ws: &Workspace, screen: &Screen, view: &OperationView, terminal: &Terminal) {
+    let took = view.updated_at.since(view.submitted_at).seconds_text();
+    let tone = if terminal.result == Ending::Promoted { Tone::Good } else { Tone::Bad };
+    let word = terminal.result.name().replace('_', " ");
+    let lost = view.decisions.iter().rev().find_map(|d| d.body.get("numbers")?.get("unrouted")?.as_u64());
+    let lost = lost.map_or(String::new(), |n| format!(" · {} requests lost", thousands(n)));
+    screen.say(&format!("{} in {took}{lost}", screen.paint(tone, &word)));
+    if terminal.result != Ending::Promoted {
+        let codes: Vec<&str> = terminal.reasons.iter().map(|r| r.code()).collect();
+        screen.say(&format!("          because {}", terminal.text));
+        screen.say(&format!("          {}", codes.join(", ")));
+    }
+    let path = ws.packet_path(&view.id);
+    let here = std::env::current_dir().ok();
+    let shown = here.as_deref().and_then(|h| path.strip_prefix(h).ok()).unwrap_or(&path).display().to_string();
+    screen.say(&format!("          packet {shown}"));
+    screen.say(&format!(
+        "          check it anywhere:  gonogo verify {shown} --replay --log-key '{}'",
+        ws.ledger.log_vkey()
+    ));
+}

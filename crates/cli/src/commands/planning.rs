@@ -1,0 +1,150 @@
+//! `plan`, `plan show|diff|lint`, `approve`.
+
+use gonogo_app::approving::{self, Say};
+use gonogo_app::planning::{self, FindingView};
+use gonogo_app::{AppError, Workspace};
+use gonogo_core::{Exit, Reason};
+use gonogo_release::plan::{Plan, StepKind};
+use serde_json::json;
+
+use super::releasing::say_given;
+use super::{Answer, live, open};
+use crate::args::{self, PlanWhat, Select};
+use crate::screen::{Screen, Tone};
+
+pub fn plan(select: &Select, a: &args::Plan, screen: &Screen) -> (&'static str, Answer) {
+    match &a.what {
+        None => ("plan_create", create(select, &a.wanted, screen)),
+        Some(PlanWhat::Show { plan }) => ("plan_show", show(select, plan, screen)),
+        Some(PlanWhat::Diff { plan, against, exit_code }) => {
+            ("plan_diff", diff(select, plan, against.as_deref(), *exit_code, screen))
+        }
+        Some(PlanWhat::Lint { plan }) => ("plan_lint", lint(select, plan, screen)),
+    }
+}
+
+fn create(select: &Select, wanted: &args::Wanted, screen: &Screen) -> Answer {
+    let ws = open(select, screen, true)?;
+    let version = wanted.to.as_deref().unwrap_or_default();
+    let planned = match planning::plan(&ws, wanted.env.as_deref(), version) {
+        Ok(planned) => planned,
+        Err(e) if e.reason == Reason::NothingToDo => {
+            screen.answer("plan_create", json!({"status": "nothing_to_do", "text": e.message}));
+            screen.say(&format!("nothing to do: {}", e.message));
+            return Ok(Exit::Done);
+        }
+        Err(e) => return Err(e),
+    };
+    say_warnings(screen, &planned.findings);
+    live::say_plan(screen, &planned.plan);
+    say_steps(screen, &planned.plan);
+    if !planned.fresh {
+        screen.talk("this plan existed already: same intent, same content");
+    }
+    screen.say(&format!("next      gonogo approve {}", planned.plan.id));
+    screen.answer("plan_create", json!(planned));
+    Ok(Exit::Done)
+}
+
+pub fn say_warnings(screen: &Screen, findings: &[FindingView]) {
+    for f in findings {
+        screen.talk(&screen.paint(Tone::Wait, &format!("{}: {} ({})", f.severity, f.text, f.reason)));
+    }
+}
+
+fn say_steps(screen: &Screen, plan: &Plan) {
+    for step in &plan.body.steps {
+        let what = match &step.kind {
+            StepKind::Stage { weight, bake } => format!("{weight} of new requests, at least {bake}"),
+            StepKind::Deploy { slot } => format!("{} in slot {slot}, ready within {}", plan.body.to.version, plan.body.to.ready.within),
+            StepKind::Soak { bake } => format!("watch for {bake} while the old version stays warm"),
+            StepKind::Drain { slot } | StepKind::Stop { slot } => format!("the old version in slot {slot}"),
+            StepKind::Gates => "none, as the environment states".into(),
+            StepKind::Preflight => "the target is as it was when this was planned".into(),
+            StepKind::Promote => "all new requests".into(),
+        };
+        let class = step.class.map_or(String::new(), |c| serde_json::to_value(c).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default());
+        screen.say(&format!("  {:>2}  {:<10} {what:<60} {class:<18} ≤ {}", step.n, step.kind.name(), step.within));
+    }
+}
+
+fn read(ws: &Workspace, prefix: &str) -> Result<Plan, AppError> {
+    planning::read(ws, &planning::find(ws, prefix)?)
+}
+
+fn show(select: &Select, prefix: &str, screen: &Screen) -> Answer {
+    let ws = open(select, screen, true)?;
+    let plan = read(&ws, prefix)?;
+    live::say_plan(screen, &plan);
+    say_steps(screen, &plan);
+    screen.say(&format!("asked     {} at {}", plan.requester, plan.created_at));
+    for artifact in &plan.body.to.artifacts {
+        screen.say(&format!("artifact  {}  {}  {} bytes", artifact.path, artifact.sha256, artifact.bytes));
+    }
+    screen.say(&format!("config    {}", plan.body.config));
+    screen.say(&format!("print     {}", plan.fingerprint));
+    screen.say(&format!("legacy    {} (names the request, decides nothing)", plan.legacy_request_hash));
+    screen.answer("plan_show", json!({ "plan": plan }));
+    Ok(Exit::Done)
+}
+
+fn diff(select: &Select, prefix: &str, against: Option<&str>, exit_code: bool, screen: &Screen) -> Answer {
+    let ws = open(select, screen, true)?;
+    let id = planning::find(&ws, prefix)?;
+    let against = against.map(|p| planning::find(&ws, p)).transpose()?;
+    let found = planning::diff(&ws, &id, against.as_ref())?;
+    let other = against.as_ref().map_or("what would be planned now".to_owned(), ToString::to_string);
+    if found.is_empty() {
+        screen.say(&format!("no difference between {id} and {other}"));
+    }
+    for d in &found {
+        let side = |v: &Option<serde_json::Value>| v.as_ref().map_or("—".to_owned(), ToString::to_string);
+        screen.say(&format!("{}\n  {}\n  {}", d.path, screen.paint(Tone::Bad, &format!("- {}", side(&d.was))), screen.paint(Tone::Good, &format!("+ {}", side(&d.is)))));
+    }
+    let exit = if exit_code && !found.is_empty() { Exit::Hold } else { Exit::Done };
+    screen.answer("plan_diff", json!({"plan": id, "against": other, "differences": found}));
+    Ok(exit)
+}
+
+fn lint(select: &Select, prefix: &str, screen: &Screen) -> Answer {
+    let ws = open(select, screen, true)?;
+    let id = planning::find(&ws, prefix)?;
+    let findings = planning::lint_plan(&ws, &id)?;
+    if findings.is_empty() {
+        screen.say(&format!("{id}: nothing to object"));
+    }
+    for f in &findings {
+        let tone = if f.severity == "error" { Tone::Bad } else { Tone::Wait };
+        screen.say(&format!("{}  {}  {}\n    {}", screen.paint(tone, f.severity), f.reason, f.text, f.hint));
+    }
+    screen.answer("plan_lint", json!({"plan": id, "findings": findings}));
+    let worst = |severity: &str| findings.iter().any(|f| f.severity == severity);
+    Ok(if worst("error") {
+        Exit::Fail
+    } else if worst("warning") {
+        Exit::Hold
+    } else {
+        Exit::Done
+    })
+}
+
+pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
+    let ws = open(select, screen, true)?;
+    let id = planning::find(&ws, &a.plan)?;
+    let plan = planning::read(&ws, &id)?;
+    live::say_plan(screen, &plan);
+    let say = Say {
+        role: a.role.clone(),
+        sla_minutes: a.sla_minutes,
+        note: a.note.clone(),
+        reject: a.reject,
+        out: a.out.clone(),
+    };
+    let given = approving::approve(&ws, &id, &say)?;
+    say_given(screen, &plan, &given);
+    if !a.reject {
+        screen.say(&format!("next      gonogo apply {id}"));
+    }
+    screen.answer("plan_approve", json!(given));
+    Ok(Exit::Done)
+}

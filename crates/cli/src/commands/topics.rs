@@ -1,0 +1,110 @@
+//! `explain`, `help`, `completions` and the reference pages.
+
+use std::io::Write;
+
+use clap::CommandFactory;
+use gonogo_app::{AppError, config, reference};
+use gonogo_core::{Exit, Reason};
+use serde_json::json;
+
+use super::Answer;
+use crate::args::{self, Args};
+use crate::screen::{Screen, Tone};
+
+pub fn explain(a: &args::Explain, screen: &Screen) -> Answer {
+    let Some(code) = &a.code else {
+        for r in Reason::ALL {
+            screen.say(&format!("{:<28} {:<8} {}", r.code(), r.verdict(), r.meaning()));
+        }
+        let all: Vec<_> = Reason::ALL.iter().map(|r| entry(*r)).collect();
+        screen.answer("reason_explain", json!({ "reasons": all }));
+        return Ok(Exit::Done);
+    };
+    let reason: Reason = code.to_uppercase().parse().map_err(|_| {
+        let near = gonogo_core::near::nearest(code, Reason::ALL.iter().map(|r| r.code()));
+        let error = AppError::new(Reason::ReasonUnknown, format!("no reason has the code `{code}`"));
+        match near {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error,
+        }
+    })?;
+    screen.say(&screen.paint(Tone::Strong, reason.code()));
+    screen.say(&format!("  {}", reason.meaning()));
+    screen.say(&format!("  verdict {} · exit {} ({})", reason.verdict(), reason.exit().code(), reason.exit().meaning()));
+    screen.say(&format!("  next: {}", reason.next_action()));
+    screen.answer("reason_explain", entry(reason));
+    Ok(Exit::Done)
+}
+
+fn entry(r: Reason) -> serde_json::Value {
+    json!({"code": r, "meaning": r.meaning(), "next": r.next_action(), "verdict": r.verdict(), "exit": r.exit().code()})
+}
+
+pub fn help(a: &args::Help, screen: &Screen) -> Answer {
+    let topic = a.topic.as_deref().unwrap_or_default();
+    let text = match topic {
+        "" => Args::command().render_long_help().to_string(),
+        "exit-codes" => reference::exit_codes(),
+        "config" => config::template().to_owned(),
+        "approval" => reference::approval_tokens(),
+        other => match Args::command().find_subcommand_mut(other) {
+            Some(command) => command.render_long_help().to_string(),
+            None => {
+                let text = format!("no topic `{other}`; topics: config, exit-codes, approval, and every command");
+                return Err(AppError::new(Reason::ArgumentInvalid, text));
+            }
+        },
+    };
+    screen.say(text.trim_end());
+    screen.answer("help", json!({"topic": topic, "text": text}));
+    Ok(Exit::Done)
+}
+
+pub fn completions(a: &args::Completions, screen: &Screen) -> Answer {
+    let mut bytes = Vec::new();
+    clap_complete::generate(a.shell, &mut Args::command(), "gonogo", &mut bytes);
+    screen.say(String::from_utf8_lossy(&bytes).trim_end());
+    Ok(Exit::Done)
+}
+
+/// Writes every page that is made from code.
+pub fn reference(a: &args::Reference, screen: &Screen) -> Answer {
+    let schema = serde_json::to_string_pretty(&config::schema()).unwrap_or_default();
+    let pages = [
+        ("reason-codes.md", reference::reason_codes()),
+        ("exit-codes.md", reference::exit_codes()),
+        ("approval-rules.md", reference::approval_tokens()),
+        ("config-keys.md", config::key_table()),
+        ("gonogo.schema.json", format!("{schema}\n")),
+        ("cli.md", commands_page()),
+    ];
+    for (name, text) in &pages {
+        let path = a.out.join(name);
+        std::fs::create_dir_all(&a.out)
+            .and_then(|()| std::fs::File::create(&path))
+            .and_then(|mut f| f.write_all(text.as_bytes()))
+            .map_err(|e| AppError::io("write", &path, &e))?;
+        screen.say(&path.display().to_string());
+    }
+    Ok(Exit::Done)
+}
+
+/// The command reference: every command's long help.
+fn commands_page() -> String {
+    let mut page = String::from("# Commands\n\n<!-- Made by `cargo xtask drift --write`; edit the code instead. -->\n");
+    let mut root = Args::command().term_width(100);
+    root.build();
+    add(&mut page, &mut root);
+    page
+}
+
+fn add(page: &mut String, command: &mut clap::Command) {
+    if command.is_hide_set() {
+        return;
+    }
+    let name = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
+    page.push_str(&format!("\n## `{name}`\n\n```text\n{}\n```\n", command.render_long_help().to_string().trim_end()));
+    for sub in command.get_subcommands_mut() {
+        add(page, sub);
+    }
+}

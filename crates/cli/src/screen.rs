@@ -1,0 +1,124 @@
+//! What people and programs see: answers on stdout, talk on stderr, colour only where a person looks.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use gonogo_app::{AppError, catalogue};
+use gonogo_core::clock::{Clock, SystemClock};
+use gonogo_core::envelope::{Class, Frame};
+use gonogo_core::{Exit, Reason};
+use serde_json::Value;
+
+use crate::args::Output;
+
+/// Where and how to write.
+pub struct Screen {
+    /// One envelope on stdout and nothing else there.
+    pub json: bool,
+    quiet: bool,
+    colour: bool,
+}
+
+/// A style, by meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    Good,
+    Bad,
+    Wait,
+    Strong,
+}
+
+impl Screen {
+    pub fn new(output: &Output) -> Self {
+        let plain = output.no_color || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
+        let colour = !plain && !dumb && !output.json && std::io::stdout().is_terminal();
+        Self { json: output.json, quiet: output.quiet, colour }
+    }
+
+    /// Paints `text` where a person looks. Meaning never depends on it.
+    pub fn paint(&self, tone: Tone, text: &str) -> String {
+        if !self.colour {
+            return text.to_owned();
+        }
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Bad => "31",
+            Tone::Wait => "33",
+            Tone::Strong => "1",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+
+    /// Writes one line of the answer. A reader that went away ends the talking quietly.
+    pub fn say(&self, line: &str) {
+        if !self.json {
+            write_line(&mut std::io::stdout().lock(), line);
+        }
+    }
+
+    /// Writes one line of talk.
+    pub fn talk(&self, line: &str) {
+        if !self.quiet {
+            write_line(&mut std::io::stderr().lock(), line);
+        }
+    }
+
+    /// Ends a command well: the envelope under `--json`, else nothing more.
+    pub fn answer(&self, use_case: &str, data: Value) {
+        if self.json {
+            print_json(&frame(use_case).success(data));
+        }
+    }
+
+    /// Ends a command with an error and returns its exit code.
+    pub fn fail(&self, use_case: &str, error: &AppError) -> Exit {
+        if self.json {
+            print_json(&frame(use_case).failure(&error.failure()));
+        } else {
+            let mut text = format!("error[{}]: {}\n", error.reason, error.message);
+            for hint in error.shown_hints() {
+                text.push_str(&format!("\n  hint: {hint}"));
+            }
+            write_line(&mut std::io::stderr().lock(), &text);
+        }
+        error.exit()
+    }
+}
+
+fn frame(use_case: &str) -> Frame {
+    Frame {
+        tool_id: use_case.into(),
+        tool_version: env!("CARGO_PKG_VERSION").into(),
+        class: catalogue::find(use_case).map_or(Class::Read, |u| u.class),
+        trace_id: std::env::var("GONOGO_TRACE_ID").unwrap_or_else(|_| format!("trace-{}", gonogo_app::identity::nonce())),
+        timestamp: SystemClock::default().now().wall,
+    }
+}
+
+fn print_json(value: &Value) {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    write_line(&mut std::io::stdout().lock(), &text);
+}
+
+fn write_line(to: &mut dyn Write, line: &str) {
+    // A closed pipe is the reader's decision and no fault of the command.
+    let _ = writeln!(to, "{line}").and_then(|()| to.flush());
+}
+
+/// Answers for clap: help and version on stdout with 0, everything else as a usage error.
+pub fn clap_answer(error: &clap::Error, json: bool) -> ExitCode {
+    use clap::error::ErrorKind;
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = error.print();
+        return ExitCode::from(Exit::Done.code());
+    }
+    if json {
+        let text = error.render().to_string();
+        let app = AppError::new(Reason::ArgumentInvalid, text.trim().trim_start_matches("error: "));
+        print_json(&frame("usage").failure(&app.failure()));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(Exit::Usage.code())
+}
