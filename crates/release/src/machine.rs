@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::effect::{Effect, Input};
 use crate::plan::PlanBody;
 
+mod control;
 mod flight;
 mod forward;
 mod progress;
@@ -22,6 +23,7 @@ mod state;
 mod undo;
 mod watching;
 
+pub use forward::drift;
 pub use progress::Progress;
 pub use state::State;
 
@@ -215,7 +217,10 @@ impl Machine {
     pub fn open_acts(&self) -> Vec<u64> {
         let flight = self.state.flight.as_ref();
         flight
-            .and_then(|f| f.probe.or((!f.doubt).then_some(f.act.id)))
+            .and_then(|f| {
+                f.probe
+                    .or((!f.doubt && f.again.is_none()).then_some(f.act.id))
+            })
             .into_iter()
             .collect()
     }

@@ -12,9 +12,11 @@ use crate::approval::ApprovalPolicy;
 use crate::effect::Observed;
 
 mod budget;
+mod sound;
 mod steps;
 
 pub use budget::Budget;
+pub use sound::unsound;
 pub use steps::{Step, StepKind, resolve};
 
 /// Schema name of a stored plan.

@@ -2,6 +2,7 @@
 //!
 //! The tests' state is kept as plain numbers so that a snapshot is exact.
 
+use gonogo_core::canonical::MAX_SAFE_INTEGER;
 use gonogo_stats::{Count, LimitTest, Parts, RateRatioTest};
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +19,15 @@ pub struct Tally {
 impl Tally {
     pub(crate) const fn add(self, other: Self) -> Self {
         Self {
-            n: self.n.saturating_add(other.n),
-            events: self.events.saturating_add(other.events),
+            n: kept(self.n.saturating_add(other.n)),
+            events: kept(self.events.saturating_add(other.events)),
+        }
+    }
+
+    pub(crate) const fn times(self, factor: u64) -> Self {
+        Self {
+            n: self.n.saturating_mul(factor),
+            events: self.events.saturating_mul(factor),
         }
     }
 
@@ -27,6 +35,15 @@ impl Tally {
     /// only look worse.
     pub(crate) fn count(self) -> Count {
         Count::new(self.n.max(self.events), self.events).unwrap_or(Count::ZERO)
+    }
+}
+
+/// Stops a sum where canonical JSON stops.
+const fn kept(n: u64) -> u64 {
+    if n > MAX_SAFE_INTEGER {
+        MAX_SAFE_INTEGER
+    } else {
+        n
     }
 }
 

@@ -34,13 +34,27 @@ const HORIZON: u64 = 10_000_000;
 impl Watch {
     /// Judges what was counted. `bake` is when the step's minimum time is over.
     pub fn judge(&self, checks: &Checks, mode: Mode, now: Timestamp, bake: Timestamp) -> Judgement {
-        let failures = self.failures(checks, mode);
-        if !failures.is_empty() {
-            return Judgement {
-                verdict: Verdict::Fail,
-                reasons: failures,
-            };
-        }
+        self.judge_failure(checks, mode)
+            .unwrap_or_else(|| self.judge_proof(checks, mode, now, bake))
+    }
+
+    /// Judges only whether something is shown to be wrong; none if not.
+    pub(crate) fn judge_failure(&self, checks: &Checks, mode: Mode) -> Option<Judgement> {
+        let reasons = self.failures(checks, mode);
+        (!reasons.is_empty()).then_some(Judgement {
+            verdict: Verdict::Fail,
+            reasons,
+        })
+    }
+
+    /// Judges whether all is shown to be well, where nothing is shown to be wrong.
+    pub(crate) fn judge_proof(
+        &self,
+        checks: &Checks,
+        mode: Mode,
+        now: Timestamp,
+        bake: Timestamp,
+    ) -> Judgement {
         let mut holds = Vec::new();
         let mut passes = Vec::new();
         if let Some((reason, _)) = self.share(mode) {
@@ -50,10 +64,10 @@ impl Watch {
                 holds.push(reason)
             }
         }
-        if mode != Mode::Promote {
-            if self.window.completed < checks.min_requests {
-                holds.push(Reason::InsufficientSamples);
-            }
+        if mode != Mode::Promote && self.window.completed < checks.min_requests {
+            // Whatever the rates are: bounds need not be computed.
+            holds.push(Reason::InsufficientSamples);
+        } else if mode != Mode::Promote {
             let rates = [
                 (
                     &self.errors,
@@ -69,16 +83,13 @@ impl Watch {
                 ),
             ];
             for (rate, check, beside, alone) in rates {
-                if proven(rate, check, checks, mode) {
-                    passes.push(if matches!(mode, Mode::Alone) {
-                        alone
-                    } else {
-                        beside
-                    });
-                } else if needed(rate, check, checks, mode).is_some() {
-                    holds.push(Reason::InsufficientSamples);
-                } else {
-                    holds.push(Reason::NotProven);
+                let pass = if mode == Mode::Alone { alone } else { beside };
+                match proof(rate.canary, rate.stable, check, checks, mode) {
+                    true => passes.push(pass),
+                    false if may_come(rate, check, checks, mode) => {
+                        holds.push(Reason::InsufficientSamples)
+                    }
+                    false => holds.push(Reason::NotProven),
                 }
             }
         }
@@ -112,19 +123,18 @@ impl Watch {
         if self.unready >= UNREADY_SAMPLES {
             found.push(Reason::VersionNotReady);
         }
-        let alpha = checks.alpha_abort.fraction();
-        let compared = !matches!(mode, Mode::Alone);
-        let limit_part = if compared { LIMIT_PART } else { SOAK_PART };
-        if compared && self.errors.is_worse(alpha * RATIO_PART) {
+        let (worse, over) = levels(checks, mode);
+        let compared = mode != Mode::Alone;
+        if compared && self.errors.is_worse(worse) {
             found.push(Reason::ErrorRateWorse);
         }
-        if self.errors.is_over(alpha * limit_part) {
+        if self.errors.is_over(over) {
             found.push(Reason::ErrorRateOverLimit);
         }
-        if compared && self.slow.is_worse(alpha * RATIO_PART) {
+        if compared && self.slow.is_worse(worse) {
             found.push(Reason::SlowShareWorse);
         }
-        if self.slow.is_over(alpha * limit_part) {
+        if self.slow.is_over(over) {
             found.push(Reason::SlowShareOverLimit);
         }
         found
@@ -133,7 +143,8 @@ impl Watch {
     /// Whether the served share agrees with the weight.
     fn share(&self, mode: Mode) -> Option<(Reason, f64)> {
         let weight = match mode {
-            Mode::Beside(share) => share.fraction(),
+            // The weight as written: basis points.
+            Mode::Beside(share) => f64::from(share.basis_points()) / 1e4,
             Mode::Promote => 1.0,
             Mode::Alone => return None,
         };
@@ -157,53 +168,88 @@ impl Watch {
         (mode != Mode::Promote && more > 0).then_some(more)
     }
 
-    /// The numbers behind a judgement, for evidence. Reals are texts with six digits, so that bytes can be compared.
+    /// The numbers behind a judgement, for evidence. Reals are texts, so that bytes can be compared.
     pub fn numbers(&self, checks: &Checks, mode: Mode) -> Value {
+        let mut out = self.numbers_of(checks, mode);
+        if let (Some(map), Some(more)) = (out.as_object_mut(), self.needed(checks, mode)) {
+            map.insert("needed".into(), json!(more));
+        }
+        out
+    }
+
+    /// As [`Watch::numbers`], without how many requests are still needed.
+    pub(crate) fn numbers_of(&self, checks: &Checks, mode: Mode) -> Value {
         let (canary_p99, stable_p99) = self.p99_us;
-        let side = |errors: Tally, slow: Tally, p99: u64| json!({"requests": errors.n, "errors": errors.events, "slow": slow.events, "p99_us": p99});
+        let side = |errors: Tally, slow: Tally, p99: u64| {
+            json!({"requests": errors.n, "errors": errors.events, "error_rate": rate(errors),
+                "slow": slow.events, "slow_share": rate(slow), "p99_us": p99})
+        };
+        let (worse, over) = levels(checks, mode);
         let mut out = json!({
             "canary": side(self.errors.canary, self.slow.canary, canary_p99),
             "since_write": {"routed": self.window.routed_canary, "others": self.window.routed_other,
                 "completed": self.window.completed, "in_flight": self.window.in_flight, "samples": self.window.samples},
             "errors": rate_numbers(&self.errors, &checks.errors, checks, mode),
             "slow": rate_numbers(&self.slow, &checks.slow, checks, mode),
+            "fails_below": {"p_over": p_text(over)},
             "exits": self.exits,
+            "unready_samples": self.unready,
+            "unrouted": self.unrouted,
         });
-        let compared = !matches!(mode, Mode::Alone) && self.stable_slot.is_some();
-        if let Some(map) = out.as_object_mut() {
-            if compared {
-                map.insert(
-                    "stable".into(),
-                    side(self.errors.stable, self.slow.stable, stable_p99),
-                );
-            }
-            if let Some((reason, observed)) = self.share(mode) {
-                map.insert(
-                    "served".into(),
-                    json!({"share": real(observed), "reason": reason}),
-                );
-            }
-            if let Some(more) = self.needed(checks, mode) {
-                map.insert("needed".into(), json!(more));
-            }
+        let compared = mode != Mode::Alone && self.stable_slot.is_some();
+        if compared {
+            out["stable"] = side(self.errors.stable, self.slow.stable, stable_p99);
+            out["fails_below"]["p_worse"] = json!(p_text(worse));
+        }
+        if self.restarts() > 0 {
+            out["counter_restarts"] = json!(self.restarts());
+        }
+        if let Some((reason, observed)) = self.share(mode) {
+            out["served"] = json!({"share": real(observed), "reason": reason});
         }
         out
     }
 }
 
-fn proven(rate: &Rate, check: &RateCheck, checks: &Checks, mode: Mode) -> bool {
+/// The p-values below which a comparison with stable and an absolute limit fail.
+fn levels(checks: &Checks, mode: Mode) -> (f64, f64) {
+    let alpha = checks.alpha_abort.fraction();
+    let limit_part = if mode == Mode::Alone {
+        SOAK_PART
+    } else {
+        LIMIT_PART
+    };
+    (alpha * RATIO_PART, alpha * limit_part)
+}
+
+fn proof(canary: Tally, stable: Tally, check: &RateCheck, checks: &Checks, mode: Mode) -> bool {
     let alpha = checks.alpha_promote.fraction();
     match mode {
-        Mode::Alone => below_limit(rate.canary.count(), check.limit.fraction(), alpha)
+        Mode::Alone => below_limit(canary.count(), check.limit.fraction(), alpha)
             .is_ok_and(|ceiling| ceiling.passes),
         _ => non_inferior(
-            rate.canary.count(),
-            rate.stable.count(),
+            canary.count(),
+            stable.count(),
             check.margin.fraction(),
             alpha,
         )
         .is_ok_and(|comparison| comparison.passes),
     }
+}
+
+/// Whether about [`HORIZON`] more requests at the same rates would be proof. Cheap, where [`needed`] searches for how many.
+fn may_come(rate: &Rate, check: &RateCheck, checks: &Checks, mode: Mode) -> bool {
+    if rate.canary.n == 0 {
+        return needed(rate, check, checks, mode).is_some();
+    }
+    let factor = HORIZON / rate.canary.n + 2;
+    proof(
+        rate.canary.times(factor),
+        rate.stable.times(factor),
+        check,
+        checks,
+        mode,
+    )
 }
 
 fn needed(rate: &Rate, check: &RateCheck, checks: &Checks, mode: Mode) -> Option<u64> {
@@ -229,7 +275,7 @@ fn rate_numbers(rate: &Rate, check: &RateCheck, checks: &Checks, mode: Mode) -> 
         Mode::Alone => {
             let upper = below_limit(rate.canary.count(), check.limit.fraction(), alpha)
                 .map_or(1.0, |c| c.upper);
-            json!({"p_over": real(rate.p_over()), "upper": real(upper), "limit": check.limit})
+            json!({"p_over": p_text(rate.p_over()), "upper": real(upper), "limit": check.limit})
         }
         _ => {
             let difference = non_inferior(
@@ -240,13 +286,27 @@ fn rate_numbers(rate: &Rate, check: &RateCheck, checks: &Checks, mode: Mode) -> 
             )
             .map_or(1.0, |c| c.diff_upper);
             json!({
-                "p_worse": real(rate.p_worse()), "p_over": real(rate.p_over()),
+                "p_worse": p_text(rate.p_worse()), "p_over": p_text(rate.p_over()),
                 "difference_upper": real(difference), "margin": check.margin, "limit": check.limit,
             })
         }
     }
 }
 
+/// Events among requests; none without requests.
+fn rate(tally: Tally) -> Option<String> {
+    (tally.n > 0).then(|| real(tally.events as f64 / tally.n as f64))
+}
+
 fn real(value: f64) -> String {
     format!("{value:.6}")
+}
+
+/// A p-value: small ones say how small.
+fn p_text(value: f64) -> String {
+    if value < 1e-4 {
+        format!("{value:.3e}")
+    } else {
+        real(value)
+    }
 }

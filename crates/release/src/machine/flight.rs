@@ -1,11 +1,18 @@
 //! Acts in flight: sending, answers, doubt, probing.
 //!
 //! An answer that says "done" or "not done" settles an act. Anything else is doubt, and doubt is probed by key until it is
-//! settled or a person is needed. A probe that says "never seen" makes sending again safe, because it raised the fence.
+//! settled or a person is needed.
+//!
+//! A probe that says "never seen" makes sending again safe only because no call sent before it can still arrive and be
+//! obeyed. Two rules together see to that. The driver raises the lease's epoch when it claims a [`Action::Probe`], so that
+//! the probe's epoch is newer than that of every call claimed before, this driver's own late ones included; and the target
+//! raises its fence to the probe's epoch before it answers. Take either away and the simulator shows a release that is
+//! undone and then served by a call that came late.
 
+use gonogo_core::canonical::MAX_SAFE_INTEGER;
 use gonogo_core::{Reason, Span, Timestamp};
 
-use super::state::{Aim, Flight};
+use super::state::{Aim, Flight, HELD};
 use super::{Ending, Machine};
 use crate::effect::{Act, Action, Class, Effect, Outcome};
 
@@ -85,9 +92,7 @@ impl Machine {
             Outcome::NotApplied {
                 reason: Reason::AgentUnreachable,
                 ..
-            } if self.state.cause.is_none() || self.state.undo.is_some() => {
-                self.again_later(Some(result), out);
-            }
+            } => self.again_later(Some(result), out),
             Outcome::Unknown { .. }
             | Outcome::Partial { .. }
             | Outcome::Refused {
@@ -132,14 +137,14 @@ impl Machine {
 
     fn probed(&mut self, result: Outcome, out: &mut Vec<Effect>) {
         match result {
-            Outcome::Applied { .. } => self.settled(result, out),
+            // The target knows the call and says how far it came. Half done is not done, and is undone like the whole.
+            Outcome::Applied { .. } | Outcome::Partial { .. } => self.settled(result, out),
             Outcome::NotApplied {
                 reason: Reason::AgentUnreachable,
                 ..
             }
             | Outcome::Refused { .. }
-            | Outcome::Unknown { .. }
-            | Outcome::Partial { .. } => self.again_later(None, out),
+            | Outcome::Unknown { .. } => self.again_later(None, out),
             Outcome::NotApplied { reason, .. } => {
                 let Some(flight) = &mut self.state.flight else {
                     return;
@@ -155,10 +160,16 @@ impl Machine {
     }
 
     /// Sends the act in flight once more, under its key.
-    fn send_again(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn send_again(&mut self, out: &mut Vec<Effect>) {
         let Some(mut flight) = self.state.flight.take() else {
             return;
         };
+        if self.state.frozen && flight.aim.advances() {
+            flight.again = Some(HELD);
+            self.state.flight = Some(flight);
+            return;
+        }
+        flight.again = None;
         let Act {
             key,
             class,
@@ -179,12 +190,20 @@ impl Machine {
             return;
         };
         let forward = self.state.undo.is_none();
+        if let Some(outcome) = not_done.clone()
+            && forward
+            && self.state.cause.is_some()
+        {
+            // Certainly not done, and not wanted any more.
+            return self.settled(outcome, out);
+        }
         let step = self
             .plan
             .steps
             .get(self.state.step)
             .map_or(SETTLE_WITHIN, |s| s.within);
-        let within = if forward && not_done.is_some() {
+        let last = self.state.pivoted || flight.aim == Aim::Confirm;
+        let within = if forward && not_done.is_some() && !last {
             step.min(SETTLE_WITHIN)
         } else {
             SETTLE_WITHIN
@@ -240,19 +259,16 @@ impl Machine {
         let Some(flight) = self.state.flight.take() else {
             return;
         };
-        let applied = matches!(result, Outcome::Applied { .. });
         if let Outcome::Applied { generation, .. } = &result {
-            self.state.generation = *generation;
+            // A generation beyond canonical JSON is no target's; the next write is refused by it.
+            self.state.generation = (*generation).min(MAX_SAFE_INTEGER);
         }
         if self.state.undo.is_some() {
             return self.undone(flight.aim, result, out);
         }
         if self.state.cause.is_some() {
-            // Something asked to go back while this was in flight; now it is safe.
-            let pivot_done = flight.aim == Aim::Stop && applied;
-            if !pivot_done {
-                return self.begin_undo(out);
-            }
+            // Something asked to go back while this was in flight; now it is safe. After the pivot nothing may ask.
+            return self.begin_undo(out);
         }
         self.stepped(flight.aim, result, out);
     }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use gonogo_core::{Reason, Span, Verdict};
+use gonogo_core::{Digest, Reason, Span, Verdict};
 use serde_json::{Value, json};
 
-use super::state::{Aim, Cause};
-use super::{Ending, Machine, Phase, Terminal};
-use crate::effect::{Action, Effect, Observed, Outcome};
+use super::state::Aim;
+use super::{Ending, Machine, Phase};
+use crate::effect::{Action, Class, Effect, Observed, Outcome};
 use crate::judge::Watch;
-use crate::plan::{Deployed, StepKind};
+use crate::plan::{StepKind, unsound};
 
 /// So long a call that only looks may take.
 pub(super) const LOOK_WITHIN: Span = Span::from_secs(5);
@@ -20,23 +20,43 @@ pub(super) const ALL: u32 = 10_000;
 
 impl Machine {
     pub(super) fn start(&mut self, out: &mut Vec<Effect>) {
-        if self.state.inputs == 1 {
-            self.enter(0, out);
+        // Acts are numbered from the first step on: a second start, or one after a cancel, finds some or an end.
+        if self.state.acts > 0 {
+            return;
+        }
+        match unsound(&self.plan) {
+            None => self.enter(0, out),
+            Some(text) => self.end(Ending::Refused, vec![Reason::PlanLint], text, out),
         }
     }
 
-    fn enter(&mut self, step: usize, out: &mut Vec<Effect>) {
+    pub(super) fn enter(&mut self, step: usize, out: &mut Vec<Effect>) {
+        let advances = self
+            .plan
+            .steps
+            .get(step)
+            .is_some_and(|s| !matches!(s.class, None | Some(Class::Read)));
+        if self.state.frozen && advances {
+            self.state.held = Some(step);
+            self.state.deadline = None;
+            return self.decide(
+                Verdict::Hold,
+                &[Reason::Frozen],
+                json!({"waits": true}),
+                out,
+            );
+        }
         self.state.step = step;
         self.state.step_began = self.state.now;
         self.state.told = None;
         self.state.deadline = None;
         let plan = self.plan.clone();
         let Some(current) = plan.steps.get(step) else {
-            let text = format!("{} {} serves all traffic", plan.service, plan.to.version);
-            return self.end(Ending::Promoted, vec![Reason::Promoted], text, out);
+            self.state.step = step.saturating_sub(1);
+            return self.look(Aim::Confirm, "confirm", out);
         };
         let n = current.n;
-        let class = current.class.unwrap_or(crate::effect::Class::Read);
+        let class = current.class.unwrap_or(Class::Opaque);
         match &current.kind {
             StepKind::Preflight => {
                 self.state.phase = Phase::Preflight;
@@ -122,7 +142,7 @@ impl Machine {
         }
     }
 
-    fn arm(&mut self, within: Span, out: &mut Vec<Effect>) {
+    pub(super) fn arm(&mut self, within: Span, out: &mut Vec<Effect>) {
         let due = self.state.now.after(within);
         let timer = self.timer(due, out);
         self.state.deadline = Some((timer, due));
@@ -141,7 +161,7 @@ impl Machine {
             weights,
             expect: self.state.generation,
         };
-        let class = crate::effect::Class::CompareAndSet;
+        let class = Class::CompareAndSet;
         self.send(
             Aim::Weigh,
             &format!("{n}/weigh"),
@@ -171,7 +191,25 @@ impl Machine {
                 let text = format!("the target could not be observed: {text}");
                 self.end(Ending::Refused, vec![reason], text, out);
             }
-            (Aim::Deploy, Outcome::Applied { .. }) => self.enter(next, out),
+            // A start is no compare-and-set, so the target is looked at again before it gets traffic.
+            (Aim::Deploy, Outcome::Applied { .. }) => self.look(Aim::Look, "look", out),
+            (
+                Aim::Look,
+                Outcome::Applied {
+                    observed: Some(seen),
+                    ..
+                },
+            ) => match self.beside(&seen) {
+                None => self.enter(next, out),
+                Some(text) => self.moved(text, out),
+            },
+            (
+                Aim::Confirm,
+                Outcome::Applied {
+                    observed: Some(seen),
+                    ..
+                },
+            ) => self.confirmed(&seen, out),
             (Aim::Weigh, Outcome::Applied { .. }) => {
                 if self.state.phase == Phase::Shift {
                     self.state.phase = Phase::Observe;
@@ -182,6 +220,32 @@ impl Machine {
                 }
             }
             (Aim::Drain | Aim::Stop, Outcome::Applied { .. }) => self.enter(next, out),
+            (Aim::Drain, other) => {
+                // The new version serves and has passed: no reason to go back. The target stops nothing that has weight.
+                let (reason, text) = why(&other);
+                let text =
+                    format!("the old version was not drained: {text}; its stop cuts what is left");
+                self.decide(
+                    Verdict::Hold,
+                    &[Reason::EffectFailed, reason],
+                    json!({ "text": text }),
+                    out,
+                );
+                self.enter(next, out);
+            }
+            (Aim::Confirm, other) if self.state.pivoted => {
+                let (reason, text) = why(&other);
+                let text = format!(
+                    "{} {} was given all traffic, but that could not be confirmed at the end: {text}; look with `gonogo status`",
+                    self.plan.service, self.plan.to.version,
+                );
+                self.end(
+                    Ending::NeedsPerson,
+                    vec![Reason::EffectUnknown, reason],
+                    text,
+                    out,
+                );
+            }
             (Aim::Stop, other) => {
                 let (reason, text) = why(&other);
                 let text = format!(
@@ -219,142 +283,72 @@ impl Machine {
         }
     }
 
-    /// Asks to go back. What is in flight settles first.
-    pub(super) fn fail(&mut self, reasons: Vec<Reason>, text: String, out: &mut Vec<Effect>) {
-        if self.state.cause.is_none() && !self.state.pivoted {
-            self.state.cause = Some(Cause {
-                at: self.state.now,
-                cancelled: false,
-                reasons,
-                text,
-            });
-            self.go_back(out);
+    fn look(&mut self, aim: Aim, what: &str, out: &mut Vec<Effect>) {
+        let n = self.plan.steps.get(self.state.step).map_or(0, |s| s.n);
+        let key = format!("{n}/{what}");
+        self.send(aim, &key, Class::Read, LOOK_WITHIN, Action::Observe, out);
+    }
+
+    /// What differs between the target and the plan's base state with the new version beside it, without traffic.
+    fn beside(&self, seen: &Observed) -> Option<String> {
+        let content = self.plan.to.content().ok();
+        let new = seen.slots.iter().find(|s| s.slot == self.plan.slot);
+        if !new.is_some_and(|s| Some(s.content) == content && s.weight == 0) {
+            return Some(format!(
+                "slot `{}` does not hold version `{}` without traffic",
+                self.plan.slot, self.plan.to.version
+            ));
+        }
+        let mut rest = seen.clone();
+        rest.slots.retain(|s| s.slot != self.plan.slot);
+        // The start itself led to another generation.
+        rest.generation = self.plan.base.generation;
+        let mut base = self.plan.base.clone();
+        base.slots.retain(|s| s.slot != self.plan.slot);
+        drift(&base, &rest)
+    }
+
+    /// The last look before the end.
+    fn confirmed(&mut self, seen: &Observed, out: &mut Vec<Effect>) {
+        let plan = self.plan.clone();
+        let wanted = (plan.slot.as_str(), plan.to.content().ok());
+        if let Some(text) = serves_otherwise(seen, Some(wanted)) {
+            return self.moved(text, out);
+        }
+        let text = format!("{} {} serves all traffic", plan.service, plan.to.version);
+        match self.state.late.take() {
+            None => self.end(Ending::Promoted, vec![Reason::Promoted], text, out),
+            Some(reasons) => {
+                let text = format!(
+                    "{text}, but failed its checks when the old version was being stopped: roll back with `gonogo rollback`"
+                );
+                self.end(Ending::NeedsPerson, reasons, text, out);
+            }
         }
     }
 
-    pub(super) fn cancel(&mut self, by: &str, why: &str, out: &mut Vec<Effect>) {
-        let ignored = if self.state.cause.is_some() {
-            Some("it is going back already")
-        } else if self.state.pivoted {
-            Some("the old version is being stopped; there is no way back any more, use a rollback")
-        } else {
-            None
-        };
-        let numbers = json!({"by": by, "why": why, "ignored": ignored});
-        self.decide(Verdict::Hold, &[Reason::Cancelled], numbers, out);
-        if ignored.is_none() {
-            let text = format!("cancelled by {by}: {why}");
-            self.state.cause = Some(Cause {
-                at: self.state.now,
-                cancelled: true,
-                reasons: vec![Reason::Cancelled],
-                text,
-            });
-            self.go_back(out);
-        }
-    }
-
-    fn go_back(&mut self, out: &mut Vec<Effect>) {
-        #[cfg(feature = "mutants")]
-        if self.undo_before_settle {
-            return self.begin_undo(out);
-        }
-        if self.state.flight.is_none() {
-            self.begin_undo(out);
-        } else if self
-            .state
-            .flight
-            .as_ref()
-            .is_some_and(|f| !f.doubt && f.again.is_some())
-        {
-            // It was certainly not done and only waits to be sent again: that is settled.
-            self.state.flight = None;
-            self.begin_undo(out);
-        }
-    }
-
-    pub(super) fn freeze(&mut self, on: bool, by: &str, out: &mut Vec<Effect>) {
-        if self.state.frozen == on {
-            return;
-        }
-        self.state.frozen = on;
+    /// Somebody else changed the target.
+    pub(super) fn moved(&mut self, text: String, out: &mut Vec<Effect>) {
         self.decide(
-            Verdict::Hold,
-            &[Reason::Frozen],
-            json!({"on": on, "by": by}),
+            Verdict::Fail,
+            &[Reason::BaseStateMoved],
+            json!({ "text": text }),
             out,
         );
-        let waits = matches!(
-            self.state.phase,
-            Phase::Shift | Phase::Observe | Phase::Promote | Phase::Soak
-        );
-        if !on && waits {
-            // Time spent frozen does not count against the step.
-            let within = self
-                .plan
-                .steps
-                .get(self.state.step)
-                .map_or(Span::ZERO, |s| s.within);
-            self.arm(within, out);
+        if self.state.pivoted && self.state.flight.is_none() {
+            return self.end(Ending::NeedsPerson, vec![Reason::BaseStateMoved], text, out);
         }
+        self.fail(vec![Reason::BaseStateMoved], text, out);
     }
 
     /// The next step, after a passing judgement.
     pub(super) fn advance(&mut self, out: &mut Vec<Effect>) {
         self.enter(self.state.step + 1, out);
     }
-
-    /// Keeps a decision as evidence.
-    pub(super) fn decide(
-        &mut self,
-        verdict: Verdict,
-        reasons: &[Reason],
-        numbers: Value,
-        out: &mut Vec<Effect>,
-    ) {
-        let step = self.plan.steps.get(self.state.step);
-        let mut body = json!({
-            "phase": self.state.phase,
-            "step": step.map_or(0, |s| s.n),
-            "verdict": verdict,
-            "reasons": reasons,
-        });
-        if let Some(map) = body.as_object_mut() {
-            if let Some(StepKind::Stage { weight, .. }) = step.map(|s| &s.kind) {
-                map.insert("weight".into(), json!(weight));
-            }
-            if !numbers.is_null() {
-                map.insert("numbers".into(), numbers);
-            }
-        }
-        out.push(Effect::Decide(body));
-    }
-
-    pub(super) fn end(
-        &mut self,
-        result: Ending,
-        mut reasons: Vec<Reason>,
-        text: String,
-        out: &mut Vec<Effect>,
-    ) {
-        if !reasons.contains(&result.reason()) {
-            reasons.insert(0, result.reason());
-        }
-        let terminal = Terminal {
-            result,
-            reasons,
-            text,
-        };
-        self.state.phase = Phase::Done;
-        self.state.flight = None;
-        self.state.deadline = None;
-        self.state.terminal = Some(terminal.clone());
-        out.push(Effect::End(terminal));
-    }
 }
 
 /// Returns what differs between the planned base state and what is seen. Readiness may change by itself and is no drift.
-fn drift(base: &Observed, seen: &Observed) -> Option<String> {
+pub fn drift(base: &Observed, seen: &Observed) -> Option<String> {
     let told = |o: &Observed| -> Vec<String> {
         o.slots
             .iter()
@@ -384,25 +378,47 @@ fn drift(base: &Observed, seen: &Observed) -> Option<String> {
     ))
 }
 
+/// Returns how the target differs from serving everything with `wanted` (slot and content), or nothing at all.
+pub(super) fn serves_otherwise(
+    seen: &Observed,
+    wanted: Option<(&str, Option<Digest>)>,
+) -> Option<String> {
+    let serving: Vec<_> = seen.slots.iter().filter(|s| s.weight > 0).collect();
+    let right = match (serving.as_slice(), wanted) {
+        ([], None) => true,
+        ([s], Some((slot, content))) => {
+            s.slot == slot && Some(s.content) == content && s.weight == ALL
+        }
+        _ => false,
+    };
+    let told: Vec<String> = serving
+        .iter()
+        .map(|s| format!("{}={} at {} bp", s.slot, s.version, s.weight))
+        .collect();
+    (!right).then(|| {
+        format!(
+            "somebody else changed the target: in generation {} it serves {}",
+            seen.generation,
+            if told.is_empty() {
+                "nothing".into()
+            } else {
+                told.join(", ")
+            }
+        )
+    })
+}
+
 /// Returns the reason and the words of an outcome that is not a success.
 pub(super) fn why(outcome: &Outcome) -> (Reason, String) {
     match outcome {
         Outcome::NotApplied { reason, text } | Outcome::Refused { reason, text } => {
             (*reason, text.clone())
         }
-        Outcome::Unknown { text } | Outcome::Partial { text } => {
-            (Reason::EffectUnknown, text.clone())
-        }
+        Outcome::Unknown { text } => (Reason::EffectUnknown, text.clone()),
+        Outcome::Partial { text } => (Reason::EffectFailed, format!("it was done in part: {text}")),
         Outcome::Applied { .. } => (
             Reason::SampleInvalid,
             "the answer lacks the observed state".into(),
         ),
-    }
-}
-
-impl Machine {
-    /// The version that serves if this operation is undone.
-    pub(super) fn old(&self) -> Option<&Deployed> {
-        self.plan.from.as_ref()
     }
 }

@@ -44,12 +44,11 @@ impl Machine {
                 Some(StepKind::Stage { weight, .. }) => Some(*weight),
                 _ => None,
             },
-            waiting: self
-                .state
-                .told
-                .as_ref()
-                .map(|(_, reasons)| reasons.clone())
-                .unwrap_or_default(),
+            waiting: {
+                let told = self.state.told.iter().flat_map(|(_, reasons)| reasons);
+                let frozen = self.state.frozen.then_some(Reason::Frozen);
+                frozen.into_iter().chain(told.copied()).collect()
+            },
             needed: watched.and_then(|(watch, mode)| watch.needed(&self.plan.checks, mode)),
             until: self.state.deadline.map(|(_, due)| due),
             in_flight: self
@@ -57,7 +56,7 @@ impl Machine {
                 .flight
                 .as_ref()
                 .map(|f| (f.act.key.clone(), f.since)),
-            numbers: watched.map(|(watch, mode)| watch.numbers(&self.plan.checks, mode)),
+            numbers: watched.map(|(watch, mode)| watch.numbers_of(&self.plan.checks, mode)),
         }
     }
 }

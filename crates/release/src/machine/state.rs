@@ -36,8 +36,12 @@ pub struct State {
     /// The old version may be stopped: there is no way back any more.
     pub(super) pivoted: bool,
     pub(super) frozen: bool,
+    /// The step that waits for the end of a freeze.
+    pub(super) held: Option<usize>,
     pub(super) cause: Option<Cause>,
     pub(super) undo: Option<Undo>,
+    /// What failed after there was no way back.
+    pub(super) late: Option<Vec<Reason>>,
     pub(super) watch: Option<Watch>,
     /// The last judgement kept as evidence.
     pub(super) told: Option<(Verdict, Vec<Reason>)>,
@@ -65,13 +69,25 @@ impl State {
             weighed: false,
             pivoted: false,
             frozen: false,
+            held: None,
             cause: None,
             undo: None,
+            late: None,
             watch: None,
             told: None,
             missed: 0,
             terminal: None,
         }
+    }
+}
+
+/// Stands for a timer that never comes: timers count from 1.
+pub(super) const HELD: u64 = 0;
+
+impl Aim {
+    /// Whether the act takes the release forward, which a freeze forbids.
+    pub(super) const fn advances(self) -> bool {
+        matches!(self, Self::Deploy | Self::Weigh | Self::Drain | Self::Stop)
     }
 }
 
@@ -81,13 +97,19 @@ impl State {
 pub(super) enum Aim {
     Preflight,
     Deploy,
+    /// Is the target what it was, and the new version beside it?
+    Look,
     Weigh,
     Drain,
     Stop,
+    /// Is the target what the result will claim?
+    Confirm,
     UndoObserve,
     UndoWeigh,
     UndoDrain,
     UndoStop,
+    /// As [`Aim::Confirm`], after going back.
+    UndoConfirm,
 }
 
 /// The one act in flight.
@@ -104,7 +126,7 @@ pub(super) struct Flight {
     pub(super) probe: Option<u64>,
     /// Probes sent.
     pub(super) probes: u32,
-    /// Timer after which it is sent or probed again.
+    /// Timer after which it is sent or probed again; [`HELD`] while it waits for the end of a freeze.
     pub(super) again: Option<u64>,
     /// First sent.
     pub(super) since: Timestamp,

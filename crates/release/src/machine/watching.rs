@@ -11,27 +11,24 @@ use crate::sample::Sample;
 
 impl Machine {
     pub(super) fn sample(&mut self, sample: &Sample, out: &mut Vec<Effect>) {
+        let going_back = self.state.undo.as_ref();
+        let waits_for_zero = going_back.is_some_and(|u| u.zero.is_some());
+        let settles = going_back.is_some_and(|u| u.zero.is_none());
+        let moving = self.state.flight.is_some() || settles;
         let Some(watch) = &mut self.state.watch else {
             return;
         };
-        match watch.take(sample) {
+        match watch.take(sample, moving) {
             Ok(()) => self.state.missed = 0,
-            // Read before the last write was, or while one is under way: the next one will tell.
-            Err(Unusable::Foreign { seen, known })
-                if seen < known || self.state.flight.is_some() =>
-            {
+            // Read before the last write was: the next one will tell.
+            Err(Unusable::Foreign { seen, known }) if seen < known => return,
+            Err(Unusable::Foreign { .. }) if waits_for_zero => return self.undo_again(out),
+            Err(e @ (Unusable::Foreign { .. } | Unusable::WrongVersion { .. })) => {
+                // What is under way may be what empties a slot, and will be looked at when it has settled.
+                if !moving {
+                    self.moved(e.to_string(), out);
+                }
                 return;
-            }
-            Err(e @ (Unusable::Foreign { .. } | Unusable::WrongVersion { .. }))
-                if self.state.undo.is_none() =>
-            {
-                self.decide(
-                    Verdict::Fail,
-                    &[Reason::BaseStateMoved],
-                    json!({"text": e.to_string()}),
-                    out,
-                );
-                return self.fail(vec![Reason::BaseStateMoved], e.to_string(), out);
             }
             Err(e) => return self.unusable(Reason::SampleInvalid, &e.to_string(), out),
         }
@@ -64,23 +61,31 @@ impl Machine {
             return;
         };
         let plan = self.plan.clone();
-        let judgement = watch.judge(&plan.checks, mode, self.state.now, bake);
+        let failure = watch.judge_failure(&plan.checks, mode);
         let waiting =
             self.state.flight.is_some() || matches!(self.state.phase, Phase::Shift | Phase::Retire);
-        // While a write is under way only a failure matters.
-        if waiting && judgement.verdict != Verdict::Fail {
-            return;
-        }
+        let judgement = match failure {
+            Some(failure) => failure,
+            // While a write is under way only a failure matters.
+            None if waiting => return,
+            None => watch.judge_proof(&plan.checks, mode, self.state.now, bake),
+        };
         let told = Some((judgement.verdict, judgement.reasons.clone()));
         if self.state.told != told {
-            let numbers = watch.numbers(&plan.checks, mode);
+            // How many requests are missing is searched for: only where it is the answer.
+            let short = judgement.reasons.contains(&Reason::InsufficientSamples);
+            let numbers = if short {
+                watch.numbers(&plan.checks, mode)
+            } else {
+                watch.numbers_of(&plan.checks, mode)
+            };
             self.state.told = told;
             self.decide(judgement.verdict, &judgement.reasons, numbers, out);
         }
         match judgement.verdict {
             Verdict::Fail | Verdict::Invalid => {
                 let words: Vec<&str> = judgement.reasons.iter().map(|r| r.meaning()).collect();
-                self.fail(judgement.reasons.clone(), words.join(" "), out);
+                self.fail(judgement.reasons, words.join(" "), out);
             }
             Verdict::Pass if !self.state.frozen => self.advance(out),
             Verdict::Pass | Verdict::Excused | Verdict::Hold => {}
@@ -99,13 +104,15 @@ impl Machine {
             .map(|(_, reasons)| reasons)
             .unwrap_or_default();
         let mut reasons = vec![Reason::StageDeadline];
-        reasons.extend(if held.is_empty() {
+        reasons.extend(if held.is_empty() && self.state.flight.is_some() {
+            vec![Reason::EffectUnknown]
+        } else if held.is_empty() {
             vec![Reason::SampleMissing]
         } else {
             held
         });
         let numbers = match (&self.state.watch, self.mode()) {
-            (Some(watch), Some((mode, _))) => watch.numbers(&self.plan.checks, mode),
+            (Some(watch), Some((mode, _))) => watch.numbers_of(&self.plan.checks, mode),
             _ => Value::Null,
         };
         self.decide(Verdict::Fail, &reasons, numbers, out);
