@@ -4,4 +4,5 @@
 //! Never a dependency of anything that ships. Everything is seeded: a seed and a commit reproduce a run.
 
 pub mod fixture;
+pub mod scenario;
 pub mod sim;
