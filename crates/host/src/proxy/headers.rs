@@ -79,9 +79,31 @@ fn strip(headers: &mut HeaderMap) {
     for name in [&KEEP_ALIVE, &PROXY_CONNECTION, &HTTP2_SETTINGS] {
         headers.remove(name);
     }
-    for name in [TE, TRANSFER_ENCODING, UPGRADE] {
+    for name in [TE, UPGRADE] {
         headers.remove(name);
     }
+    if headers.remove(TRANSFER_ENCODING).is_some() {
+        // It overrides a length, which must not travel on (RFC 9112 section 6.3).
+        headers.remove(CONTENT_LENGTH);
+    }
+    one_length(headers);
+}
+
+/// Writes a repeated length once; the library has refused those that differ (RFC 9110 section 8.6).
+fn one_length(headers: &mut HeaderMap) {
+    let Some(first) = headers.get(CONTENT_LENGTH) else {
+        return;
+    };
+    let list = first.as_bytes().contains(&b',');
+    if !list && headers.get_all(CONTENT_LENGTH).iter().nth(1).is_none() {
+        return;
+    }
+    let text = first.to_str().ok().and_then(|v| v.split(',').next());
+    let length = text.and_then(|v| v.trim().parse::<u64>().ok());
+    match length {
+        Some(length) => headers.insert(CONTENT_LENGTH, HeaderValue::from(length)),
+        None => headers.remove(CONTENT_LENGTH),
+    };
 }
 
 fn protocol(version: Version) -> &'static str {

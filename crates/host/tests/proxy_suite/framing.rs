@@ -1,6 +1,6 @@
 //! Request smuggling and other broken framing: refused, the connection closed, and nothing of it seen by the upstream.
 
-use crate::kit::{Origin, before, client, settled, wait_until};
+use crate::kit::{Origin, before, client, ok, settled, wait_until};
 
 const ORDINARY: &str = "GET /ordinary HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -170,4 +170,49 @@ fn folded_response_fields_are_an_error() {
     });
     let proxy = before(&origin);
     assert_eq!(client(&proxy).get("/").status(), 502);
+}
+
+#[test]
+fn repeated_response_lengths_are_one_or_an_error() {
+    for (lengths, good) in [
+        ("Content-Length: 3\r\nContent-Length: 3", true),
+        ("Content-Length: 3, 3", true),
+        ("Content-Length: 3\r\nContent-Length: 2", false),
+        ("Content-Length: 3, 2", false),
+        ("Content-Length: 2, 3", false),
+        ("Content-Length: +3", false),
+        ("Content-Length: three", false),
+    ] {
+        let origin = Origin::replying(move |_| format!("HTTP/1.1 200 OK\r\n{lengths}\r\n\r\nabc"));
+        let proxy = before(&origin);
+        let mut line = client(&proxy);
+        let answer = line.get("/");
+        if good {
+            assert_eq!(
+                (answer.one("content-length"), answer.text().as_str()),
+                (Some("3"), "abc"),
+                "{lengths:?}"
+            );
+            assert_eq!(line.get("/").text(), "abc");
+        } else {
+            assert_eq!(answer.status(), 502, "{lengths:?}");
+        }
+    }
+}
+
+#[test]
+fn a_response_nobody_asked_for_answers_nobody() {
+    let origin = Origin::replying(|_| format!("{}{}", ok("good"), ok("evil")));
+    let proxy = before(&origin);
+    let mut line = client(&proxy);
+    for _ in 0..50 {
+        assert_eq!(line.get("/").text(), "good");
+    }
+    // The same after a response that has no body by definition.
+    let origin = Origin::replying(|_| format!("HTTP/1.1 204 No Content\r\n\r\n{}", ok("evil")));
+    let proxy = before(&origin);
+    let mut line = client(&proxy);
+    for _ in 0..50 {
+        assert_eq!(line.get("/").status(), 204);
+    }
 }
