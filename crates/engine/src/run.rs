@@ -32,7 +32,7 @@ use time::MachineTime;
 /// First pause after a failed write; it doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: u64 = 100;
 /// Longest pause between two tries of a failed write.
-const PAUSE_MAX: u64 = 5_000;
+const PAUSE_MAX: u64 = 2_000;
 /// Evidence of so many records is appended at once, and never more is kept back.
 const BATCH: usize = 256;
 /// How often [`Notice::Waiting`] is said.

@@ -9,6 +9,8 @@
 mod crash;
 #[path = "engine/drive.rs"]
 mod drive;
+#[path = "engine/real.rs"]
+mod real;
 #[path = "engine/toy.rs"]
 mod toy;
 #[path = "engine/world.rs"]

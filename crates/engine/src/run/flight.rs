@@ -61,7 +61,6 @@ impl<C: Core> Run<'_, C> {
 
     fn send(&mut self, claim: Claim) {
         let act = claim.act();
-        let call = Call::of(act, claim.epoch(), &self.plan);
         let since = self.mono();
         let flight = Flight {
             key: act.key.clone(),
@@ -77,6 +76,7 @@ impl<C: Core> Run<'_, C> {
             act,
             epoch: claim.epoch(),
         });
+        let call = Call::of(act, claim.epoch(), &self.plan);
         let (target, sender) = (self.driver.target.clone(), self.sender.clone());
         let thread = thread::Builder::new().name(format!("act {id}"));
         let begun = thread.spawn(move || {

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use gonogo_core::Span;
-use gonogo_engine::{DriveError, Notice, Settings};
+use gonogo_engine::{DriveError, Notice};
 use gonogo_store::{Liveness, Store};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -31,19 +31,25 @@ fn child() {
     };
     let dir = Path::new(&dir);
     let mut driver = file_driver(dir);
-    let target = std::sync::Arc::new(if std::env::var(GATED).is_ok() {
+    let gated = std::env::var(GATED).unwrap_or_default();
+    if !gated.is_empty() {
         driver.settings.lease = SHORT;
-        FileTarget::gated(dir)
-    } else {
-        FileTarget::new(dir)
-    });
-    driver.target = target.clone();
-    let code = match driver.drive_core::<Toy>(&operation(1), &|_| {}) {
+    }
+    if gated == "call" {
+        driver.target = std::sync::Arc::new(FileTarget::gated(dir));
+    }
+    let code = match driver.drive_core::<Toy>(&operation(1), &|p| {
+        if gated == "send" && matches!(p.notice, Notice::Sent { .. }) {
+            std::fs::write(dir.join("claimed"), "").unwrap();
+            until("the gate opens", || dir.join("gate").exists());
+        }
+    }) {
         Ok(Some(_)) => 0,
         Ok(None) => 2,
         Err(DriveError::LeaseLost(_)) => {
-            until("the call ends", || {
-                target.busy.load(std::sync::atomic::Ordering::SeqCst) == 0
+            // The call's own thread may still be on its way to the target.
+            until("the call is refused", || {
+                target_log(dir).iter().any(|l| l.starts_with("refused "))
             });
             3
         }
@@ -52,17 +58,15 @@ fn child() {
     std::process::exit(code);
 }
 
-fn start(dir: &Path, gated: bool) -> Child {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
+fn start(dir: &Path, gated: &str) -> Child {
+    Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::child", "--nocapture"])
         .env(DIR, dir)
+        .env(GATED, gated)
         .stdout(Stdio::null())
-        .stderr(Stdio::inherit());
-    if gated {
-        command.env(GATED, "1");
-    }
-    command.spawn().unwrap()
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap()
 }
 
 #[test]
@@ -78,7 +82,7 @@ fn killed_at_random_points_it_recovers_and_applies_nothing_twice() {
         let store = Store::open(dir).unwrap();
         submit(&store, &toy_plan(25, |_| {}), 1);
         loop {
-            let mut child = start(dir, false);
+            let mut child = start(dir, "");
             let life = Duration::from_micros(random.u64(1_000..90_000));
             std::thread::sleep(life);
             if let Some(status) = child.try_wait().unwrap() {
@@ -161,18 +165,17 @@ fn release(store: &Store) {
     }
 }
 
-#[test]
-fn a_paused_driver_that_wakes_up_carries_its_old_epoch() {
+/// Stops a child in its first act, lets another driver finish the operation, and continues the child.
+fn paused(gated: &str, reached: impl Fn(&Path) -> bool) {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path();
     let store = Store::open(dir).unwrap();
     let id = submit(&store, &toy_plan(3, |_| {}), 1);
-    let mut child = start(dir, true);
-    until("the child's first call", || !target_log(dir).is_empty());
+    let mut child = start(dir, gated);
+    until("the child's first act", || reached(dir));
     let pid = Pid::from_child(&child);
     kill_process(pid, Signal::STOP).unwrap();
     let driver = driver(store, FileTarget::new(dir), FileEvidence::new(dir));
-    assert_eq!(driver.settings, Settings::default());
     let mut terminal = None;
     until("the lease runs out", || {
         match driver.drive_core::<Toy>(&id, &|_| {}) {
@@ -195,10 +198,19 @@ fn a_paused_driver_that_wakes_up_carries_its_old_epoch() {
     );
     let log = target_log(dir);
     let key = format!("{id}/step/1");
-    assert_eq!(log[0], format!("called {key} 1"));
     assert!(log.contains(&format!("applied {key} 2")), "{log:?}");
     assert_eq!(log.last(), Some(&format!("refused {key} 1")), "{log:?}");
     check::<Toy>(&driver.store, &id, &evidence_log(dir), &log);
+}
+
+#[test]
+fn paused_between_claim_and_send_it_carries_the_claims_epoch() {
+    paused("send", |dir| dir.join("claimed").exists());
+}
+
+#[test]
+fn paused_inside_a_call_it_is_refused_by_the_fence() {
+    paused("call", |dir| !target_log(dir).is_empty());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,7 +33,6 @@ pub(crate) struct FileTarget {
     path: PathBuf,
     /// While this file is absent, calls wait between `called` and `applied`.
     gate: Option<PathBuf>,
-    pub(crate) busy: AtomicUsize,
 }
 
 impl FileTarget {
@@ -41,7 +40,6 @@ impl FileTarget {
         Self {
             path: dir.join("target.log"),
             gate: None,
-            busy: AtomicUsize::new(0),
         }
     }
 
@@ -123,10 +121,7 @@ pub(crate) fn target_log(dir: &Path) -> Vec<String> {
 
 impl Target for FileTarget {
     fn call(&self, call: &Call) -> Outcome {
-        self.busy.fetch_add(1, Ordering::SeqCst);
-        let outcome = self.carry_out(call).unwrap_or_else(|refused| refused);
-        self.busy.fetch_sub(1, Ordering::SeqCst);
-        outcome
+        self.carry_out(call).unwrap_or_else(|refused| refused)
     }
 
     fn sample(&self, _deadline: Span) -> Result<Sample, String> {
