@@ -6,10 +6,15 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::procfs::{self, Stat};
 use crate::{ExecError, MARK, Process};
+
+/// How often a program that is open for writing is tried again.
+const BUSY_TRIES: u32 = 50;
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -47,7 +52,8 @@ impl Launch {
             path: self.log.clone(),
             source,
         })?;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(arguments)
             .env_clear()
             .envs(&self.env)
@@ -56,9 +62,8 @@ impl Launch {
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)
-            .process_group(0)
-            .spawn()
-            .map_err(|source| self.failed(program, source))?;
+            .process_group(0);
+        let child = spawn(&mut command).map_err(|source| self.failed(program, source))?;
         // Not waited for: the child stays a zombie until `reap`, so that its number and start time hold still.
         let pid = child.id();
         let started = Stat::of(pid)
@@ -81,6 +86,21 @@ impl Launch {
             io::ErrorKind::NotFound if self.dir.is_dir() => ExecError::NotFound { program },
             io::ErrorKind::PermissionDenied => ExecError::Denied { program },
             _ => ExecError::Start { program, source },
+        }
+    }
+}
+
+/// Starts, and tries again while the program is open for writing: a child that another thread forked holds our own freshly written
+/// files open until it runs its program.
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    let mut tries = 0;
+    loop {
+        match command.spawn() {
+            Err(e) if e.kind() == io::ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES => {
+                tries += 1;
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            done => return done,
         }
     }
 }

@@ -4,6 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use gonogo_core::Clock;
+use gonogo_core::clock::SystemClock;
+
 /// Longest answer head that is read for its status line.
 const HEAD: usize = 1024;
 
@@ -56,14 +59,15 @@ pub fn tcp_ready(addr: SocketAddr, limit: Duration) -> Result<(), ProbeError> {
     connect(addr, limit).map(|_| ())
 }
 
-/// Says whether `GET path` over HTTP/1.1 (RFC 9112) answers 2xx. Connecting, and each wait for bytes, takes at most `limit`; at most
-/// 1 KiB is read.
+/// Says whether `GET path` over HTTP/1.1 (RFC 9112) answers 2xx within `limit`. At most 1 KiB is read.
 ///
 /// # Errors
 /// [`ProbeError`] saying what was seen instead.
 pub fn http_ready(addr: SocketAddr, path: &str, limit: Duration) -> Result<(), ProbeError> {
+    let clock = SystemClock::default();
+    let left = || limit.saturating_sub(Duration::from_millis(clock.now().mono_ms));
     let mut stream = connect(addr, limit)?;
-    let status = ask(&mut stream, addr, path, limit).map_err(|source| ProbeError::Answer {
+    let status = ask(&mut stream, addr, path, left).map_err(|source| ProbeError::Answer {
         addr,
         path: path.to_owned(),
         source,
@@ -92,19 +96,22 @@ fn ask(
     stream: &mut TcpStream,
     addr: SocketAddr,
     path: &str,
-    limit: Duration,
+    left: impl Fn() -> Duration,
 ) -> io::Result<Option<u16>> {
-    let limit = Some(limit.max(Duration::from_millis(1)));
-    stream.set_write_timeout(limit)?;
-    stream.set_read_timeout(limit)?;
+    let wait = || match left() {
+        Duration::ZERO => Err(io::Error::from(io::ErrorKind::TimedOut)),
+        left => Ok(left),
+    };
+    stream.set_write_timeout(Some(wait()?))?;
     let request = format!(
         "GET {path} HTTP/1.1\r\nhost: {addr}\r\nuser-agent: gonogo-ready\r\nconnection: close\r\n\r\n"
     );
     stream.write_all(request.as_bytes())?;
     let mut head = Vec::with_capacity(64);
     let mut piece = [0; 64];
-    // The status line is enough. One byte per time-out cannot hold us for ever: the line is bounded.
+    // The status line is enough.
     while head.len() < HEAD && !head.contains(&b'\n') {
+        stream.set_read_timeout(Some(wait()?))?;
         match stream.read(&mut piece) {
             Ok(0) => break,
             Ok(n) => head.extend_from_slice(&piece[..n]),

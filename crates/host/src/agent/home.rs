@@ -4,7 +4,7 @@
 //! agent.lock   held for the agent's life; holds its process number
 //! agent.sock   control socket, 0600
 //! agent.log    what a detached agent says
-//! agent.failure.json  why the last agent could not begin
+//! failed/PID.json  why an agent could not begin
 //! state.json   the state
 //! log/SLOT.log what the versions say
 //! releases/    kept copies of versions
@@ -209,7 +209,6 @@ pub(crate) fn connect(dir: &Path, limit: Duration) -> io::Result<UnixStream> {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Failure {
-    pid: u32,
     /// The reason.
     pub(crate) reason: Reason,
     /// In words.
@@ -221,24 +220,39 @@ pub(crate) struct Failure {
 impl Failure {
     /// Leaves it. Best effort: the log says it, too.
     pub(super) fn leave(dir: &Path, error: &AgentError) {
-        let running = matches!(error, AgentError::Running { .. });
         let failure = Self {
-            pid: std::process::id(),
             reason: error.reason(),
             text: error.to_string(),
-            running,
+            running: matches!(error, AgentError::Running { .. }),
         };
+        let dir = dir.join("failed");
+        let _ = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
         if let Ok(bytes) = serde_json::to_vec(&failure) {
-            let _ = fs::write(dir.join("agent.failure.json"), bytes);
+            let _ = fs::write(dir.join(format!("{}.json", std::process::id())), bytes);
         }
+        forget_oldest(&dir);
     }
 
-    /// Reads what process `pid` has left.
-    pub(crate) fn of(dir: &Path, pid: u32) -> Option<Self> {
-        let bytes = fs::read(dir.join("agent.failure.json")).ok()?;
-        serde_json::from_slice(&bytes)
-            .ok()
-            .filter(|failure: &Self| failure.pid == pid)
+    /// Takes what process `pid` has left.
+    pub(crate) fn take(dir: &Path, pid: u32) -> Option<Self> {
+        let path = dir.join("failed").join(format!("{pid}.json"));
+        let failure = serde_json::from_slice(&fs::read(&path).ok()?).ok();
+        let _ = fs::remove_file(path);
+        failure
+    }
+}
+
+/// Most failures that wait for somebody to read them.
+const MOST_FAILURES: usize = 16;
+
+fn forget_oldest(dir: &Path) {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut all: Vec<_> = entries
+        .filter_map(|e| Some((e.metadata().ok()?.modified().ok()?, e.path())))
+        .collect();
+    all.sort();
+    for (_, path) in &all[..all.len().saturating_sub(MOST_FAILURES)] {
+        let _ = fs::remove_file(path);
     }
 }
 

@@ -13,7 +13,7 @@ use gonogo_target::calls::Admission;
 
 use super::home::{Home, fresh_id};
 use super::state::{Phase, Slot, State};
-use super::{AgentError, Settings};
+use super::{AgentError, Settings, kept};
 use crate::proxy::{Config, Proxy, ProxyError, Routes, SlotRoute, Upstream};
 
 /// A running agent.
@@ -23,6 +23,8 @@ pub(super) struct Agent {
     /// Names this life.
     pub(super) boot: String,
     pub(super) clock: SystemClock,
+    /// Held while a kept copy is made or found and not yet noted in a slot, and while copies are removed.
+    pub(super) keeping: Mutex<()>,
     live: Mutex<Live>,
     /// Told at every settled call, freed turn and changed slot.
     changed: Condvar,
@@ -168,6 +170,7 @@ impl Agent {
             home,
             boot: fresh_id()?,
             clock: SystemClock::default(),
+            keeping: Mutex::new(()),
             live: Mutex::new(live),
             changed: Condvar::new(),
         }))
@@ -176,6 +179,15 @@ impl Agent {
     pub(super) fn lock(&self) -> MutexGuard<'_, Live> {
         // A panic under the lock leaves at worst an unsettled call, which a probe reports as under way.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes old kept copies, unless one is being made or found just now.
+    pub(super) fn prune(&self) {
+        if let Ok(_keeping) = self.keeping.try_lock() {
+            let slots = &self.lock().stored.slots;
+            let used = slots.values().map(|slot| slot.content).collect();
+            kept::prune(&self.home.releases(), &used);
+        }
     }
 
     /// Waits for a change, up to `limit`.

@@ -61,3 +61,71 @@ fn h2c_ready(addr: std::net::SocketAddr, path: &str, limit: Duration) -> Result<
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::convert::Infallible;
+
+    use gonogo_core::Span;
+    use gonogo_release::plan::{Drain, Ready};
+    use hyper::service::service_fn;
+
+    use super::*;
+
+    #[test]
+    fn a_version_that_speaks_only_http2_is_asked_in_http2() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                listener.set_nonblocking(true).unwrap();
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    let answer = |request: http::Request<hyper::body::Incoming>| async move {
+                        let status = if request.uri().path() == "/good" {
+                            204
+                        } else {
+                            503
+                        };
+                        let answer = http::Response::builder().status(status);
+                        Ok::<_, Infallible>(answer.body(Empty::<Bytes>::new()).unwrap())
+                    };
+                    // A probe in HTTP/1 ends its own connection only.
+                    let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                        .serve_connection(TokioIo::new(stream), service_fn(answer))
+                        .await;
+                }
+            });
+        });
+        let spec = |path: &str, protocol| VersionSpec {
+            version: "1".into(),
+            run: Vec::new(),
+            env: BTreeMap::new(),
+            env_from: Vec::new(),
+            port_env: "PORT".into(),
+            artifacts: Vec::new(),
+            ready: Ready {
+                probe: ReadyProbe::Http(path.into()),
+                interval: Span::from_secs(1),
+                timeout: Span::from_secs(5),
+                within: Span::from_secs(5),
+            },
+            drain: Drain {
+                signal: "TERM".into(),
+                within: Span::from_secs(1),
+            },
+            protocol,
+        };
+        let limit = Duration::from_secs(5);
+        ask(&spec("/good", Protocol::H2c), port, limit).unwrap();
+        let bad = ask(&spec("/bad", Protocol::H2c), port, limit).unwrap_err();
+        assert!(bad.contains("503"), "{bad}");
+        assert!(ask(&spec("/good", Protocol::Http1), port, limit).is_err());
+    }
+}

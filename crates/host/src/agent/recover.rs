@@ -15,7 +15,7 @@ use gonogo_release::{Action, Outcome};
 use super::live::{Agent, runs};
 use super::state::{Phase, State};
 use super::stop::end_slot;
-use super::{AgentError, keep, kept, ready};
+use super::{AgentError, keep, ready};
 
 /// How long a version that was being stopped is asked before it is killed.
 const STOP_AT_MOST: Duration = Duration::from_secs(5);
@@ -88,14 +88,8 @@ pub(super) fn settle(agent: &Arc<Agent>) -> Result<(), AgentError> {
         .map(|(name, runs)| (name, live.settle_in(name, *runs)))
         .collect();
     live.route().map_err(AgentError::proxy)?;
-    let used = live
-        .stored
-        .slots
-        .values()
-        .map(|slot| slot.content)
-        .collect();
     drop(live);
-    kept::prune(&agent.home.releases(), &used);
+    agent.prune();
     for (name, tenancy) in tenancies {
         keep::watch(agent, name, tenancy);
     }

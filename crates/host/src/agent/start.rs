@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use gonogo_core::{Digest, Reason};
@@ -79,6 +79,7 @@ impl Agent {
                 text,
             });
         }
+        let keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = kept::keep(&self.home.releases(), &self.settings.project, spec, content)
             .map_err(|e| match e.refused {
                 true => Outcome::Refused {
@@ -113,6 +114,7 @@ impl Agent {
                 )
             })?
         };
+        drop(keeping);
         let port = self.lock().stored.slots.get(name).map_or(0, |s| s.port);
         let within = begun
             .saturating_add(spec.ready.within.as_millis())
@@ -193,9 +195,8 @@ impl Agent {
             },
         };
         let outcome = self.commit(&mut live, &call.key, outcome);
-        let used: BTreeSet<Digest> = live.stored.slots.values().map(|s| s.content).collect();
         drop(live);
-        kept::prune(&self.home.releases(), &used);
+        self.prune();
         keep::watch(self, slot, tenancy);
         outcome
     }

@@ -17,14 +17,12 @@ const ALL_LIMIT_MS: u64 = 60_000;
 impl Agent {
     /// Stops the version in a slot and frees the slot. An empty slot is already so.
     pub(super) fn stop(&self, call: &Call, name: &str, limit: u64) -> Outcome {
-        let outcome = self.turn(name, call.epoch, limit).and_then(|_turn| {
-            let Some(slot) = self.begin_stop(name)? else {
-                return Ok(Outcome::Applied {
-                    generation: self.lock().stored.generation,
-                    observed: None,
-                });
-            };
-            if let Err(e) = end_slot(&slot, self.left(limit)) {
+        let turn = self.turn(name, call.epoch, limit);
+        let ended = turn.and_then(|turn| {
+            let slot = self.begin_stop(name)?;
+            if let Some(slot) = &slot
+                && let Err(e) = end_slot(slot, self.left(limit))
+            {
                 let text = format!(
                     "version `{}` in slot `{name}` gets no traffic and could not be ended: {e}",
                     slot.spec.version
@@ -34,23 +32,30 @@ impl Agent {
                     text,
                 });
             }
-            let mut live = self.lock();
-            live.stored.slots.remove(name);
-            live.seen.remove(name);
-            live.stored.generation += 1;
-            // The slot had no weight; a worker that did not confirm sends nothing there either.
-            let _ = live.route();
-            let done = Outcome::Applied {
-                generation: live.stored.generation,
-                observed: None,
-            };
-            Ok(self.commit(&mut live, &call.key, done))
+            Ok((turn, slot.is_some()))
         });
-        match outcome {
-            // Already committed together with the freed slot; settling again changes nothing.
-            Ok(done) => self.commit(&mut self.lock(), &call.key, done),
-            Err(not_done) => self.commit(&mut self.lock(), &call.key, not_done),
-        }
+        // The freed slot and the outcome are one write; the turn is kept until then.
+        let mut live = self.lock();
+        let outcome = match &ended {
+            Err(not_done) => not_done.clone(),
+            Ok((_, ended)) => {
+                if *ended {
+                    live.stored.slots.remove(name);
+                    live.seen.remove(name);
+                    live.stored.generation += 1;
+                    // The slot had no weight; a worker that did not confirm sends nothing there either.
+                    let _ = live.route();
+                }
+                Outcome::Applied {
+                    generation: live.stored.generation,
+                    observed: None,
+                }
+            }
+        };
+        let outcome = self.commit(&mut live, &call.key, outcome);
+        drop(live);
+        drop(ended);
+        outcome
     }
 
     /// Marks a slot as being stopped, durably; none if it is empty.

@@ -19,8 +19,6 @@ use crate::agent::home::{Failure, tail};
 const ASK: Span = Span::from_millis(1_000);
 /// How often it is asked whether the new agent is there.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long another agent, started at the same time, may take to answer after ours found the place taken.
-const OTHER: u64 = 2_000;
 /// Lines of the log that go with a failure.
 const LAST_WORDS: usize = 10;
 
@@ -58,7 +56,7 @@ pub(super) fn ensure_running(
         failed(reason, format!("cannot start {}: {e}", exe.display()))
     })?;
     let clock = SystemClock::default();
-    let mut end = within.as_millis();
+    let mut other = None;
     let mut gone = None;
     loop {
         let hello = target.hello(ASK);
@@ -75,9 +73,9 @@ pub(super) fn ensure_running(
             && let Ok(Some(status)) = child.try_wait()
         {
             gone = Some(status);
-            match Failure::of(&target.dir, child.id()) {
+            match Failure::take(&target.dir, child.id()) {
                 // Two were started at once, and the other one won.
-                Some(failure) if failure.running => end = end.min(clock.now().mono_ms + OTHER),
+                Some(failure) if failure.running => other = Some(failure.text),
                 Some(failure) => return Err(failed(failure.reason, failure.text)),
                 None => {
                     return Err(failed(
@@ -87,14 +85,10 @@ pub(super) fn ensure_running(
                 }
             }
         }
-        if clock.now().mono_ms >= end {
-            return Err(failed(
-                Reason::AgentUnreachable,
-                format!(
-                    "it does not answer after {within}{}",
-                    left_running(&mut child)
-                ),
-            ));
+        if clock.now().mono_ms >= within.as_millis() {
+            let why = other.unwrap_or_else(|| left_running(&mut child));
+            let text = format!("none answers after {within}: {why}");
+            return Err(failed(Reason::AgentUnreachable, text));
         }
         thread::sleep(LOOK);
     }
@@ -103,8 +97,9 @@ pub(super) fn ensure_running(
 /// Says what happens to an agent that is too slow: it is left to come up.
 fn left_running(child: &mut Child) -> String {
     match child.try_wait() {
-        Ok(None) => format!("; process {} is left running", child.id()),
-        _ => String::new(),
+        Ok(None) => format!("process {} is left running", child.id()),
+        Ok(Some(status)) => format!("it ended ({status})"),
+        Err(e) => e.to_string(),
     }
 }
 

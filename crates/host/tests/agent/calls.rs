@@ -142,22 +142,26 @@ fn a_caller_that_left_before_its_call_was_read_gets_nothing_done() {
     )
     .unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
-    let hasty = Call {
-        deadline: Span::from_millis(50),
-        ..call(
-            "s",
-            1,
-            Action::Stop {
-                slot: "blue".into(),
-            },
-            None,
-        )
-    };
-    let outcome = world.target().call(&hasty);
+    let keys = ["s0", "s1", "s2", "s3"];
+    for key in keys {
+        let stop = Action::Stop {
+            slot: "blue".into(),
+        };
+        let hasty = Call {
+            deadline: Span::from_millis(20),
+            ..call(key, 1, stop, None)
+        };
+        let outcome = world.target().call(&hasty);
+        assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
+    }
     rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
-    assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
-    let told = world.probe("s");
-    assert!(matches!(told, Outcome::NotApplied { .. }), "{told:?}");
+    for key in keys {
+        let told = world.probe(key);
+        assert!(
+            matches!(told, Outcome::NotApplied { .. }),
+            "{key}: {told:?}"
+        );
+    }
     assert_eq!(world.observe().slots.len(), 1, "and it stays undone");
 }
 

@@ -330,3 +330,27 @@ fn programs_that_cannot_run_are_told_apart() {
     );
     assert!(!env.contains("CARGO"), "nothing else is taken over: {env}");
 }
+
+#[test]
+fn a_version_that_keeps_ending_is_started_again_after_longer_and_longer_pauses() {
+    let world = World::new();
+    applied(world.start("a", "blue", &world.version("1", &[])));
+    applied(world.weigh("w", &[("blue", 10_000)]));
+    for exits in 1..=2 {
+        until("an answer", || (world.get("/").0 == 200).then_some(()));
+        world.get("/exit");
+        until("the exit", || {
+            (world.target().sample(ASK).unwrap().slots["blue"].exits == exits).then_some(())
+        });
+    }
+    let log = world.target().logs("blue", 100, ASK).unwrap();
+    let pauses: Vec<&str> = log
+        .iter()
+        .filter_map(|line| line.split("started again in ").nth(1))
+        .collect();
+    assert_eq!(pauses, ["500 ms", "1000 ms"], "{log:?}");
+    // A stop in the middle of a pause ends it.
+    applied(world.weigh("off", &[]));
+    applied(world.stop("s", "blue"));
+    assert_eq!((world.running().len(), world.observe().slots.len()), (0, 0));
+}
