@@ -76,6 +76,8 @@ struct Run<'a, C> {
     lease: Lease,
     /// Acts whose intent is journalled and that nobody claimed.
     ready: Vec<u64>,
+    /// A probe is among what is ready: it needs an epoch of its own.
+    fence: bool,
     /// Acts sent by this run and not answered.
     flights: BTreeMap<u64, Flight>,
     timers: BTreeSet<(Timestamp, u64)>,
@@ -199,6 +201,7 @@ impl<'a, C: Core> Run<'a, C> {
             time: MachineTime::new(now, last),
             lease,
             ready: Vec::new(),
+            fence: false,
             flights: BTreeMap::new(),
             timers: BTreeSet::new(),
             inbox: VecDeque::new(),

@@ -173,6 +173,23 @@ impl Store {
         Ok(())
     }
 
+    /// Begins a new reign of the same owner. A call claimed before carries an older epoch, so a target that has seen the new
+    /// one refuses it, however late it comes.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] if somebody took over; the lease is unchanged on any error.
+    pub fn raise_epoch(&self, lease: &mut Lease) -> Result<(), StoreError> {
+        let epoch = lease.epoch + 1;
+        self.write(|c| {
+            own(c, lease)?;
+            c.prepare_cached("UPDATE lease SET epoch = ?2 WHERE environment = ?1")?
+                .execute(params![lease.environment, epoch as i64])?;
+            Ok(())
+        })?;
+        lease.epoch = epoch;
+        Ok(())
+    }
+
     /// Gives a lease back, so that the next controller need not wait. One that somebody else took is left alone.
     ///
     /// # Errors

@@ -234,6 +234,19 @@ impl Store {
         self.read(|c| operation(c, id))
     }
 
+    /// The operation that a caller's key began in an environment, if it did.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn by_key(&self, environment: &str, key: &str) -> Result<Option<Operation>, StoreError> {
+        self.read(|c| {
+            let sql = format!("SELECT {COLUMNS} FROM operation WHERE environment = ?1 AND idempotency = ?2");
+            let mut query = c.prepare_cached(&sql)?;
+            let mut rows = query.query(params![environment, key])?;
+            rows.next()?.map(read_operation).transpose()
+        })
+    }
+
     /// Operations whose ids begin with `prefix`, at most `limit`, newest first. The empty prefix lists all.
     ///
     /// # Errors

@@ -29,6 +29,17 @@ impl<C: Core> Run<'_, C> {
         self.hold_lease(self.lease.length)?;
         let at = self.now();
         let mut pause = PAUSE_MIN;
+        // "Never seen" is only true for good if what this driver itself sent earlier can no longer arrive.
+        while std::mem::take(&mut self.fence) {
+            match self.driver.store.raise_epoch(&mut self.lease) {
+                Ok(()) => {}
+                Err(e) if is_passing(&e) => {
+                    self.fence = true;
+                    self.stall(e.reason(), e.to_string(), &mut pause)?;
+                }
+                Err(e) => return Err(e.into()),
+            }
+        }
         let claims = loop {
             let store = &self.driver.store;
             match store.claim(&self.lease, &self.operation, &acts, at) {

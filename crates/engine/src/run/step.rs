@@ -2,7 +2,7 @@
 
 use gonogo_core::canonical;
 use gonogo_release::machine::Ending;
-use gonogo_release::{Effect, Input, Outcome, replay};
+use gonogo_release::{Action, Effect, Input, Outcome, replay};
 use gonogo_store::{Draft, KnownGood, Transition};
 
 use super::{Halt, PAUSE_MIN, Run, is_passing};
@@ -56,6 +56,7 @@ impl<C: Core> Run<'_, C> {
             self.stall(e.reason(), e.to_string(), &mut pause)?;
         }
         self.ready.extend(transition.acts.iter().map(|a| a.id));
+        self.fence |= transition.acts.iter().any(|a| matches!(a.action, Action::Probe { .. }));
         if let Input::Due { id } = input {
             self.timers.retain(|(_, timer)| *timer != id);
         }
