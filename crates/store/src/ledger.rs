@@ -33,6 +33,8 @@ mod read;
 mod record;
 mod recover;
 mod sequencer;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

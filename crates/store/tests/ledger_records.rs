@@ -1,6 +1,9 @@
 //! Appending, reading, keys, blobs and packets on a real disk.
 
-#![expect(clippy::unwrap_used, reason = "these are tests; a panic is their failure")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests; a panic is their failure"
+)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -128,7 +131,13 @@ fn records_are_numbered_linked_and_found_again() {
         assert_eq!(bodies, [(1, 1), (3, 3)]);
         assert_eq!(found[1].digest, receipts[2].digest);
         let hex = receipts[1].digest.hex();
-        assert_eq!(reader.record(&format!("sha256:{}", &hex[..12])).unwrap().index, 2);
+        assert_eq!(
+            reader
+                .record(&format!("sha256:{}", &hex[..12]))
+                .unwrap()
+                .index,
+            2
+        );
         assert_eq!(reader.record(&format!("sha256:{hex}")).unwrap().index, 2);
         assert_eq!(reader.record("3").unwrap().index, 3);
         assert!(matches!(reader.record("99"), Err(LedgerError::NotFound(_))));

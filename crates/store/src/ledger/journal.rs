@@ -10,7 +10,7 @@ use super::error::LedgerError;
 use super::frame::{Frame, HEADER, Header, RecordFrame};
 
 /// A segment is closed once it is longer than this.
-pub(super) const SEGMENT_LIMIT: u64 = 64 << 20;
+pub(super) const SEGMENT_LIMIT: u64 = if cfg!(test) { 1 << 20 } else { 64 << 20 };
 
 /// A place in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

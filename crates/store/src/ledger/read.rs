@@ -1,7 +1,7 @@
 //! Reading the ledger, preparing statements for other signers, and keys.
 
 use gonogo_core::{Digest, Timestamp};
-use gonogo_ledger::merkle::Frontier;
+use gonogo_ledger::merkle::{self, Frontier};
 use gonogo_ledger::{
     Checkpoint, KeyEvent, KeyId, PublicKey, SYSTEM_STREAM, Statement, Tool, key_event,
 };
@@ -137,6 +137,22 @@ impl Ledger {
         recover::read_checkpoint(&self.layout, &self.vkey)?.ok_or_else(|| {
             LedgerError::corrupt(&self.layout.checkpoint(), "it is missing or empty")
         })
+    }
+
+    /// Returns the newest checkpoint and the proof that its tree extends the tree of the first `old` leaves (RFC 6962 section
+    /// 2.1.2): what a reader who remembers an older checkpoint should ask for.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotFound`] if `old` is more than there is; [`LedgerError::Corrupt`].
+    pub fn prove_consistency(&self, old: u64) -> Result<(Checkpoint, Vec<Digest>), LedgerError> {
+        let (checkpoint, _) = self.checkpoint()?;
+        if old > checkpoint.size {
+            return Err(LedgerError::NotFound(format!("{old} leaves")));
+        }
+        let path = self.query(|connection| {
+            merkle::consistency_path(&mut index::Tiles::new(connection), old, checkpoint.size)
+        })?;
+        Ok((checkpoint, path))
     }
 
     /// Returns the bytes to sign for a record by a key that this process does not hold; see [`Ledger::append_signed`].

@@ -92,6 +92,20 @@ impl Sequencer {
         self.keys.controller.public().id()
     }
 
+    #[cfg(test)]
+    pub(super) fn fail_syncs(&mut self, sync: fn(&File) -> io::Result<()>) {
+        self.sync = sync;
+    }
+
+    /// Limits the index to so many pages, or to none.
+    #[cfg(test)]
+    pub(super) fn limit_index(&self, pages: Option<i64>) {
+        let pages = pages.unwrap_or(1 << 30);
+        self.index
+            .pragma_update(None, "max_page_count", pages)
+            .expect("a limit can be set");
+    }
+
     /// Records the controller's key as leaf 0 of a new ledger, and makes the first checkpoint durable: from then on a
     /// missing checkpoint means damage. On a ledger that has it, this catches up and recovers.
     fn found(&mut self, founding: Founding<'_>) -> Result<(), LedgerError> {

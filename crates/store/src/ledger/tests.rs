@@ -1,0 +1,151 @@
+//! Failures of the disk that a test outside cannot cause: a sync that fails, an index without room.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use gonogo_core::Timestamp;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+
+fn founding() -> Founding<'static> {
+    Founding {
+        origin: "ledger.test",
+        actor: "controller@test",
+        time: Timestamp::from_millis(1_795_000_000_000),
+    }
+}
+
+fn draft(key: &str) -> Draft {
+    Draft {
+        stream: "operation/op_1".into(),
+        key: key.into(),
+        kind: "rollout-step".into(),
+        subject: Vec::new(),
+        time: founding().time,
+        actor: "test".into(),
+        body: json!({"text": "x".repeat(2000)}),
+        signer: None,
+    }
+}
+
+fn journal_length(root: &Path) -> u64 {
+    fs::metadata(root.join("ledger/journal/0000.seg"))
+        .unwrap()
+        .len()
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_acknowledged_and_the_next_start_mends() {
+    let dir = TempDir::new().unwrap();
+    let ended = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&ended);
+    let hook: OnSyncFailure = Arc::new(move |error| {
+        assert!(error.is_fatal());
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    let ledger = Ledger::open_with(dir.path(), founding(), hook).unwrap();
+    ledger.append(vec![draft("a")]).unwrap();
+    let (good, checkpoint) = (
+        journal_length(dir.path()),
+        ledger.checkpoint_note().unwrap(),
+    );
+    lock(ledger.sequencer().unwrap()).fail_syncs(|_| Err(io::Error::other("injected")));
+    let error = ledger.append(vec![draft("b")]).unwrap_err();
+    assert_eq!(error.reason(), Reason::StoreSyncFailed);
+    assert_eq!(
+        ended.load(Ordering::SeqCst),
+        1,
+        "the process would have ended"
+    );
+    // A sync that works again changes nothing: the data of the failed one may be gone.
+    lock(ledger.sequencer().unwrap()).fail_syncs(fs::File::sync_data);
+    assert!(ledger.append(vec![draft("c")]).unwrap_err().is_fatal());
+    assert_eq!(ledger.checkpoint_note().unwrap(), checkpoint);
+    assert_eq!(ledger.size().unwrap(), 2);
+    assert!(dir.path().join("ledger/suspect").exists());
+
+    let ledger = Ledger::open(dir.path(), founding()).unwrap();
+    assert_eq!(ledger.notices().len(), 1);
+    assert_eq!(ledger.notices()[0].reason, Reason::LedgerTailCut);
+    assert_eq!(journal_length(dir.path()), good);
+    assert!(!dir.path().join("ledger/suspect").exists());
+    let receipt = ledger.append(vec![draft("b")]).unwrap()[0];
+    assert_eq!((receipt.index, receipt.seq, receipt.fresh), (2, 1, true));
+    assert_eq!(ledger.check().unwrap(), 3);
+}
+
+#[test]
+fn an_index_without_room_takes_the_records_back() {
+    let dir = TempDir::new().unwrap();
+    let ledger = Ledger::open(dir.path(), founding()).unwrap();
+    ledger.append(vec![draft("a")]).unwrap();
+    let good = journal_length(dir.path());
+    let pages = |limit: Option<i64>| {
+        let sequencer = lock(ledger.sequencer().unwrap());
+        sequencer.limit_index(limit)
+    };
+    pages(Some(1));
+    let mut failed = 0;
+    for n in 0..200 {
+        match ledger.append(vec![draft(&format!("k{n}"))]) {
+            Ok(_) => assert_eq!(failed, 0, "no room once means no room now"),
+            Err(error) => {
+                assert_eq!(error.reason(), Reason::StoreFull, "{error}");
+                failed += 1;
+            }
+        }
+        if failed == 3 {
+            break;
+        }
+    }
+    assert_eq!(failed, 3);
+    assert!(journal_length(dir.path()) >= good);
+    let size = ledger.size().unwrap();
+    assert_eq!(
+        ledger.check().unwrap(),
+        size,
+        "the journal has no record that was not acknowledged"
+    );
+    pages(None);
+    let receipt = ledger.append(vec![draft("later")]).unwrap()[0];
+    assert_eq!(receipt.index, size);
+    assert_eq!(ledger.check().unwrap(), size + 1);
+}
+
+#[test]
+fn segments_follow_one_another() {
+    let dir = TempDir::new().unwrap();
+    let ledger = Ledger::open(dir.path(), founding()).unwrap();
+    let big = |n: usize| Draft {
+        body: json!({"text": "x".repeat(1_000_000)}),
+        ..draft(&n.to_string())
+    };
+    let mut n = 0;
+    while !dir.path().join("ledger/journal/0001.seg").exists() {
+        ledger.append((n..n + 8).map(big).collect()).unwrap();
+        n += 8;
+    }
+    ledger.append(vec![draft("last")]).unwrap();
+    let size = n as u64 + 2;
+    assert_eq!(ledger.check().unwrap(), size);
+    drop(ledger);
+    index::remove(&dir.path().join("ledger/index.db")).unwrap();
+    let ledger = Ledger::open(dir.path(), founding()).unwrap();
+    assert_eq!(ledger.check().unwrap(), size);
+    assert_eq!(ledger.append(vec![draft("next")]).unwrap()[0].index, size);
+    drop(ledger);
+    // A damaged end of a segment that another follows is not an unfinished append.
+    index::remove(&dir.path().join("ledger/index.db")).unwrap();
+    let length = journal_length(dir.path());
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(dir.path().join("ledger/journal/0000.seg"))
+        .unwrap();
+    file.set_len(length - 1).unwrap();
+    let opened = Ledger::open(dir.path(), founding());
+    assert!(matches!(opened, Err(LedgerError::Corrupt { .. })));
+}
