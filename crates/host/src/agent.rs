@@ -174,7 +174,9 @@ pub fn run(settings: Settings) -> Result<(), AgentError> {
     begin_and_serve(settings).inspect_err(|e| home::Failure::leave(&dir, e))
 }
 
-fn begin_and_serve(settings: Settings) -> Result<(), AgentError> {
+fn begin_and_serve(mut settings: Settings) -> Result<(), AgentError> {
+    settings.project = std::path::absolute(&settings.project)
+        .map_err(|e| AgentError::io("find", &settings.project, e))?;
     let home = home::Home::open(&settings.dir)?;
     let stored = home.load(&settings.environment)?;
     let (halt, halted) = mpsc::channel();
