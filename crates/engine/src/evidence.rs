@@ -25,6 +25,10 @@ pub enum EvidenceError {
     /// Another process is writing. The driver tries again.
     #[error("the ledger is busy: {0}")]
     Busy(String),
+    /// A sync failed: what was written may be lost although a later sync succeeds. The driver gives up, and the process must
+    /// end without acknowledging anything.
+    #[error("the disk failed to make evidence durable; check the disk: {0}")]
+    SyncFailed(String),
     /// Anything else. The driver gives up; nothing is lost.
     #[error("evidence cannot be kept: {0}")]
     Failed(String),
@@ -35,6 +39,7 @@ impl EvidenceError {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Full(_) => Reason::StoreFull,
+            Self::SyncFailed(_) => Reason::StoreSyncFailed,
             Self::Busy(_) | Self::Failed(_) => Reason::StoreFailed,
         }
     }

@@ -56,7 +56,10 @@ impl<C: Core> Run<'_, C> {
             self.stall(e.reason(), e.to_string(), &mut pause)?;
         }
         self.ready.extend(transition.acts.iter().map(|a| a.id));
-        self.fence |= transition.acts.iter().any(|a| matches!(a.action, Action::Probe { .. }));
+        self.fence |= transition
+            .acts
+            .iter()
+            .any(|a| matches!(a.action, Action::Probe { .. }));
         if let Input::Due { id } = input {
             self.timers.retain(|(_, timer)| *timer != id);
         }

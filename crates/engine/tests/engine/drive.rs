@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 use gonogo_core::clock::SystemClock;
@@ -150,19 +150,60 @@ fn evidence_that_fails_ends_the_drive_and_the_next_one_completes_it() {
 }
 
 #[test]
+fn an_ended_operation_without_its_evidence_is_not_finished() {
+    struct UntilTheResult(MemoryEvidence);
+    impl Evidence for UntilTheResult {
+        fn append(&self, drafts: Vec<Draft>) -> Result<(), EvidenceError> {
+            if drafts.iter().any(|d| d.kind == "result") {
+                return Err(EvidenceError::SyncFailed("injected".into()));
+            }
+            self.0.append(drafts)
+        }
+    }
+    let store = Store::in_memory().unwrap();
+    let id = submit(&store, &toy_plan(2, |_| {}), 1);
+    let broken = Arc::new(UntilTheResult(MemoryEvidence::default()));
+    let mut driver = driver(
+        store,
+        Scripted::new(|_: &Call| applied()),
+        MemoryEvidence::default(),
+    );
+    driver.evidence = broken.clone();
+    let failed = driver.drive_core::<Toy>(&id, &|_| {}).unwrap_err();
+    assert_eq!(failed.reason(), Reason::StoreSyncFailed);
+    let open = driver.store.open_operations().unwrap();
+    assert_eq!((open.len(), &open[0].operation.id), (1, &id));
+    assert!(open[0].operation.terminal.is_some());
+    let mut drafts = broken.0.drafts();
+    let rest = Arc::new(MemoryEvidence::default());
+    driver.evidence = rest.clone();
+    assert!(driver.drive_core::<Toy>(&id, &|_| {}).unwrap().is_some());
+    assert_eq!(driver.store.open_operations().unwrap(), []);
+    drafts.extend(rest.drafts());
+    check::<Toy>(&driver.store, &id, &drafts, &[]);
+}
+
+#[test]
 fn a_call_that_outlives_its_deadline_is_unknown_and_its_late_answer_is_not_heard() {
     let store = Store::in_memory().unwrap();
-    let plan = toy_plan(1, |p| p.strategy.promote_within = Span::from_millis(80));
+    let plan = toy_plan(3, |p| p.strategy.promote_within = Span::from_millis(80));
     let id = submit(&store, &plan, 1);
-    let (late, wait): (Sender<()>, _) = channel();
-    let wait = Mutex::new(wait);
-    let target = Arc::new(Scripted::new(move |call: &Call| match &call.action {
-        Action::Probe { .. } => applied(),
-        _ => {
-            // Answers only after the drive is over and the sender is gone.
-            wait.lock().unwrap().recv().unwrap_err();
-            applied()
+    let (probed, wait) = channel();
+    let (probed, wait) = (Mutex::new(Some(probed)), Mutex::new(wait));
+    let first = format!("{id}/step/1");
+    let epochs = Arc::new(Mutex::new(Vec::new()));
+    let seen = epochs.clone();
+    let target = Arc::new(Scripted::new(move |call: &Call| {
+        let probe = matches!(call.action, Action::Probe { .. });
+        seen.lock().unwrap().push((probe, call.epoch));
+        if probe {
+            // Lets the first call answer, too late, while the operation goes on.
+            drop(probed.lock().unwrap().take());
+        } else if call.key == first {
+            let nothing: Result<(), _> = wait.lock().unwrap().recv();
+            nothing.unwrap_err();
         }
+        applied()
     }));
     let evidence = Arc::new(MemoryEvidence::default());
     let mut driver = driver(
@@ -181,12 +222,17 @@ fn a_call_that_outlives_its_deadline_is_unknown_and_its_late_answer_is_not_heard
     assert_eq!(terminal.unwrap().unwrap().result, Ending::Promoted);
     let oldest = oldest.into_inner().unwrap();
     assert_eq!((oldest.id, oldest.deadline), (1, Span::from_millis(80)));
-    drop(late);
     let keys = target.keys();
-    assert_eq!(keys.len(), 2, "the call and one probe: {keys:?}");
+    assert_eq!(keys.len(), 4, "three calls and one probe: {keys:?}");
     let events = driver.store.events(&id, 0, 100).unwrap();
     let unknown = |input: &Input| matches!(input, Input::Done { id: 1, result: Outcome::Unknown { text } } if text == "no answer within 80ms");
+    let first = |input: &Input| matches!(input, Input::Done { id: 1, .. });
     assert_eq!(events.iter().filter(|e| unknown(&e.input)).count(), 1);
+    assert_eq!(
+        events.iter().filter(|e| first(&e.input)).count(),
+        1,
+        "one outcome for one act"
+    );
     check::<Toy>(&driver.store, &id, &evidence.drafts(), &[]);
 }
 
