@@ -190,16 +190,15 @@ impl Store {
         Ok(())
     }
 
-    /// Gives a lease back, so that the next controller need not wait. One that somebody else took is left alone.
+    /// Gives a lease back, whatever its epoch is by now, so that the next controller need not wait. One that another owner took
+    /// is left alone.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be written.
     pub fn release_lease(&self, lease: &Lease) -> Result<(), StoreError> {
         self.write(|c| {
-            c.prepare_cached(
-                "UPDATE lease SET expires = 0 WHERE environment = ?1 AND owner = ?2 AND epoch = ?3",
-            )?
-            .execute(params![lease.environment, lease.owner, lease.epoch as i64])?;
+            c.prepare_cached("UPDATE lease SET expires = 0 WHERE environment = ?1 AND owner = ?2")?
+                .execute(params![lease.environment, lease.owner])?;
             Ok(())
         })
     }
@@ -316,6 +315,29 @@ mod tests {
                 Liveness::Expired
             );
         }
+    }
+
+    #[test]
+    fn a_new_reign_of_one_owner_overtakes_its_older_claims_and_can_be_released() {
+        let store = Store::in_memory().unwrap();
+        let first = store.take_lease("prod", &Owner::new(), LONG).unwrap();
+        let mut lease = first.clone();
+        store.raise_epoch(&mut lease).unwrap();
+        assert_eq!(lease.epoch, 2);
+        assert!(matches!(
+            store.renew_lease(&mut first.clone()),
+            Err(StoreError::LeaseLost { epoch: 1, .. })
+        ));
+        store.renew_lease(&mut lease).unwrap();
+        store.release_lease(&first).unwrap();
+        let holder = store.holder("prod").unwrap().unwrap();
+        assert_eq!((holder.epoch, holder.liveness), (2, Liveness::Expired));
+        assert_eq!(epoch_after(&store, &Owner::new(), LONG), 3);
+        assert!(matches!(
+            store.raise_epoch(&mut lease),
+            Err(StoreError::LeaseLost { epoch: 2, .. })
+        ));
+        assert_eq!(lease.epoch, 2);
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub struct Operation {
     pub updated: Timestamp,
 }
 
-/// An operation that has not ended, and who drives it.
+/// An operation that is not finished, and who drives it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenOperation {
     /// The operation.
@@ -240,7 +240,9 @@ impl Store {
     /// [`StoreError`] if the store cannot be read.
     pub fn by_key(&self, environment: &str, key: &str) -> Result<Option<Operation>, StoreError> {
         self.read(|c| {
-            let sql = format!("SELECT {COLUMNS} FROM operation WHERE environment = ?1 AND idempotency = ?2");
+            let sql = format!(
+                "SELECT {COLUMNS} FROM operation WHERE environment = ?1 AND idempotency = ?2"
+            );
             let mut query = c.prepare_cached(&sql)?;
             let mut rows = query.query(params![environment, key])?;
             rows.next()?.map(read_operation).transpose()
@@ -266,15 +268,17 @@ impl Store {
         })
     }
 
-    /// Operations that have not ended, oldest first, each with what is known about its driver: one whose driver is not
-    /// [`Live`](crate::Liveness::Live) waits for somebody to go on with it.
+    /// Operations that are not finished, oldest first: not ended, or ended with evidence that is not in the ledger yet. Each
+    /// comes with what is known about its driver: one whose driver is not [`Live`](crate::Liveness::Live) waits for somebody
+    /// to go on with it.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn open_operations(&self) -> Result<Vec<OpenOperation>, StoreError> {
         let open = self.read(|c| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM operation WHERE terminal IS NULL ORDER BY created, id"
+                "SELECT {COLUMNS} FROM operation
+                 WHERE terminal IS NULL OR id IN (SELECT operation FROM pending_record) ORDER BY created, id"
             );
             let mut query = c.prepare_cached(&sql)?;
             let mut rows = query.query([])?;

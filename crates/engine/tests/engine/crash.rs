@@ -198,7 +198,8 @@ fn paused(gated: &str, reached: impl Fn(&Path) -> bool) {
     );
     let log = target_log(dir);
     let key = format!("{id}/step/1");
-    assert!(log.contains(&format!("applied {key} 2")), "{log:?}");
+    // The second driver's reign is 2, and its probe begins 3.
+    assert!(log.contains(&format!("applied {key} 3")), "{log:?}");
     assert_eq!(log.last(), Some(&format!("refused {key} 1")), "{log:?}");
     check::<Toy>(&driver.store, &id, &evidence_log(dir), &log);
 }
