@@ -6,7 +6,7 @@
 //! Invariants: nothing is undone before what is in flight has settled; an unknown outcome is probed, never assumed and
 //! never simply sent again; nothing advances without a passing judgement; a terminal result never changes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gonogo_core::id::OperationId;
 use gonogo_core::{Digest, Reason, Span, Timestamp};
@@ -128,6 +128,8 @@ impl Ending {
 pub struct Machine {
     plan: Arc<PlanBody>,
     state: State,
+    /// Digest of the new version's description, computed when first asked for.
+    content: OnceLock<Option<Digest>>,
     #[cfg(feature = "mutants")]
     undo_before_settle: bool,
 }
@@ -143,6 +145,7 @@ impl Machine {
         Self {
             plan,
             state,
+            content: OnceLock::new(),
             #[cfg(feature = "mutants")]
             undo_before_settle: false,
         }
@@ -163,6 +166,11 @@ impl Machine {
     /// The plan.
     pub fn plan(&self) -> &PlanBody {
         &self.plan
+    }
+
+    /// Digest of the new version's whole description; none if it has no canonical form.
+    fn content(&self) -> Option<Digest> {
+        *self.content.get_or_init(|| self.plan.to.content().ok())
     }
 
     /// Takes one input. Total: every input in every state has an answer, and the answer may be nothing.

@@ -3,6 +3,16 @@
 //!
 //! A run has a phase of faults and then a phase of healing in which nothing more goes wrong; the operation must end, and
 //! the target must be in the state that the result claims.
+//!
+//! Faults: drivers crash, pause and lose their lease; calls and answers are lost or late; clocks jump; the agent is away for
+//! a while and loses its counters; somebody else writes weights; somebody cancels; nobody sends requests; versions are bad
+//! from the start or end before they are ready.
+//!
+//! What is *not* simulated, and so is not shown here: a store that loses or tears a transaction (each is atomic and durable
+//! in this world); a target whose fence or outcomes are not durable; half-done calls ([`gonogo_release::Outcome::Partial`]);
+//! sticky clients and requests in flight, so that zero is always measured; latency; versions that turn bad later or that
+//! are bad by chance only (counts here have no noise); a stable version that fails, too; freezes; more than two drivers, more
+//! than one foreign write; an agent that never comes back. The scenarios and the property tests cover some of these.
 
 mod target;
 mod world;

@@ -122,7 +122,7 @@ impl Machine {
             "phase": self.state.phase,
             "step": step.map_or(0, |s| s.n),
             "verdict": verdict,
-            "reasons": reasons,
+            "reasons": once(reasons),
         });
         if let Some(map) = body.as_object_mut() {
             if let Some(StepKind::Stage { weight, .. }) = step.map(|s| &s.kind) {
@@ -147,7 +147,7 @@ impl Machine {
         }
         let terminal = Terminal {
             result,
-            reasons,
+            reasons: once(&reasons),
             text,
         };
         self.state.phase = Phase::Done;
@@ -156,4 +156,15 @@ impl Machine {
         self.state.terminal = Some(terminal.clone());
         out.push(Effect::End(terminal));
     }
+}
+
+/// The same reasons in the same order, each once.
+fn once(reasons: &[Reason]) -> Vec<Reason> {
+    let mut told = Vec::with_capacity(reasons.len());
+    for reason in reasons {
+        if !told.contains(reason) {
+            told.push(*reason);
+        }
+    }
+    told
 }

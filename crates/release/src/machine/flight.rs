@@ -20,7 +20,7 @@ use crate::effect::{Act, Action, Class, Effect, Outcome};
 const SETTLE_WITHIN: Span = Span::from_secs(300);
 /// So long a probe may take.
 const PROBE_WITHIN: Span = Span::from_secs(5);
-/// So often an act that was certainly not done is sent again.
+/// So often an act that never arrived is sent again.
 const TRIES: u32 = 5;
 /// Longest pause between two tries.
 const PAUSE_MAX: u64 = 5_000;
@@ -43,6 +43,7 @@ impl Machine {
             aim,
             act,
             tries: 1,
+            lost: 0,
             doubt: false,
             probe: None,
             probes: 0,
@@ -150,10 +151,11 @@ impl Machine {
                     return;
                 };
                 let going_back = self.state.cause.is_some() && self.state.undo.is_none();
-                if is_final(reason) || going_back || flight.tries >= TRIES {
+                if is_final(reason) || going_back || flight.lost >= TRIES {
                     return self.settled(result, out);
                 }
                 flight.doubt = false;
+                flight.lost += 1;
                 self.send_again(out);
             }
         }

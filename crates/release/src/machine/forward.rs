@@ -77,24 +77,17 @@ impl Machine {
             StepKind::Deploy { slot } => {
                 self.state.phase = Phase::Deploy;
                 self.state.deployed = true;
-                match plan.to.content() {
-                    Ok(content) => {
-                        let action = Action::Start {
-                            slot: slot.clone(),
-                            version: plan.to.version.clone(),
-                            content,
-                        };
-                        self.send(
-                            Aim::Deploy,
-                            &format!("{n}/start/{slot}"),
-                            class,
-                            current.within,
-                            action,
-                            out,
-                        );
-                    }
-                    Err(e) => self.end(Ending::Refused, vec![Reason::Internal], e.to_string(), out),
-                }
+                let Some(content) = self.content() else {
+                    let text = "the version's description has no canonical form".into();
+                    return self.end(Ending::Refused, vec![Reason::Internal], text, out);
+                };
+                let action = Action::Start {
+                    slot: slot.clone(),
+                    version: plan.to.version.clone(),
+                    content,
+                };
+                let key = format!("{n}/start/{slot}");
+                self.send(Aim::Deploy, &key, class, current.within, action, out);
             }
             StepKind::Stage { weight, .. } => {
                 self.state.phase = Phase::Shift;
@@ -291,7 +284,7 @@ impl Machine {
 
     /// What differs between the target and the plan's base state with the new version beside it, without traffic.
     fn beside(&self, seen: &Observed) -> Option<String> {
-        let content = self.plan.to.content().ok();
+        let content = self.content();
         let new = seen.slots.iter().find(|s| s.slot == self.plan.slot);
         if !new.is_some_and(|s| Some(s.content) == content && s.weight == 0) {
             return Some(format!(
@@ -305,13 +298,18 @@ impl Machine {
         rest.generation = self.plan.base.generation;
         let mut base = self.plan.base.clone();
         base.slots.retain(|s| s.slot != self.plan.slot);
-        drift(&base, &rest)
+        drift(&base, &rest)?;
+        let from = self.plan.from.as_ref();
+        let wanted = from.map(|d| (d.slot.as_str(), Some(d.content)));
+        serves_otherwise(seen, wanted).or_else(|| {
+            Some("somebody else changed the target while the version was being started".into())
+        })
     }
 
     /// The last look before the end.
     fn confirmed(&mut self, seen: &Observed, out: &mut Vec<Effect>) {
         let plan = self.plan.clone();
-        let wanted = (plan.slot.as_str(), plan.to.content().ok());
+        let wanted = (plan.slot.as_str(), self.content());
         if let Some(text) = serves_otherwise(seen, Some(wanted)) {
             return self.moved(text, out);
         }

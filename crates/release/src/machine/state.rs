@@ -120,6 +120,8 @@ pub(super) struct Flight {
     pub(super) act: Act,
     /// How often it was sent.
     pub(super) tries: u32,
+    /// How often it was sent and, as a probe told, never arrived.
+    pub(super) lost: u32,
     /// Its outcome is in doubt: only a probe can settle it.
     pub(super) doubt: bool,
     /// The probe under way.

@@ -177,7 +177,7 @@ impl Machine {
             },
             // A drain that could not finish is cut by the stop.
             Aim::UndoDrain => self.undo_stop(out),
-            Aim::UndoStop if applied && self.state.weighed => {
+            Aim::UndoStop if applied => {
                 let key = self.undo_key("confirm");
                 let action = Action::Observe;
                 self.send(
@@ -189,7 +189,6 @@ impl Machine {
                     out,
                 );
             }
-            Aim::UndoStop if applied => self.gone_back(out),
             Aim::UndoConfirm => match result {
                 Outcome::Applied {
                     observed: Some(seen),
@@ -199,7 +198,14 @@ impl Machine {
                     let wanted = from.map(|d| (d.slot.as_str(), Some(d.content)));
                     match serves_otherwise(&seen, wanted) {
                         None => self.gone_back(out),
-                        Some(text) => self.stuck(Reason::BaseStateMoved, &text, out),
+                        Some(text) => {
+                            let slot = &self.plan.slot;
+                            let text = format!("slot `{slot}` is free again, but {text}");
+                            let text =
+                                format!("{text}; it was going back because: {}", self.cause_text());
+                            let reasons = vec![Reason::BaseStateMoved];
+                            self.end(Ending::NeedsPerson, reasons, text, out);
+                        }
                     }
                 }
                 other => {
@@ -252,7 +258,7 @@ impl Machine {
                 old.slot, old.version
             ));
         }
-        let content = self.plan.to.content().ok();
+        let content = self.content();
         let other = in_slot(&self.plan.slot).filter(|s| Some(s.content) != content)?;
         Some(format!(
             "slot `{}` holds `{}`, which this operation did not start",
@@ -312,14 +318,17 @@ impl Machine {
     }
 
     fn stuck(&mut self, reason: Reason, text: &str, out: &mut Vec<Effect>) {
-        let cause = self.state.cause.as_ref().map_or("", |c| c.text.as_str());
-        let text = format!("{text}; it was going back because: {cause}");
+        let text = format!("{text}; it was going back because: {}", self.cause_text());
         self.end(
             Ending::NeedsPerson,
             vec![Reason::UndoFailed, reason],
             text,
             out,
         );
+    }
+
+    fn cause_text(&self) -> &str {
+        self.state.cause.as_ref().map_or("", |c| c.text.as_str())
     }
 
     fn verdict_of_cause(&self) -> (Ending, Vec<Reason>, String) {

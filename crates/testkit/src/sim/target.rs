@@ -29,8 +29,13 @@ pub struct SimTarget {
     results: BTreeMap<String, Outcome>,
     executed: BTreeMap<String, u32>,
     seq: u64,
+    boot: u64,
     traffic: Traffic,
     canary: String,
+    /// Order of events here: calls, looks, writes by others.
+    events: u64,
+    last_look: u64,
+    last_foreign: Option<u64>,
 }
 
 impl SimTarget {
@@ -63,9 +68,59 @@ impl SimTarget {
             results: BTreeMap::new(),
             executed: BTreeMap::new(),
             seq: 0,
+            boot: 0,
             traffic,
             canary: plan.slot.clone(),
+            events: 0,
+            last_look: 0,
+            last_foreign: None,
         }
+    }
+
+    /// The agent was ended and began again: slots, weights, fence and outcomes are durable, counters are not.
+    pub fn restart(&mut self) {
+        self.boot += 1;
+        self.seq = 0;
+        for counts in self.counts.values_mut() {
+            *counts = SlotCounts {
+                version: std::mem::take(&mut counts.version),
+                exits: counts.exits,
+                ..SlotCounts::default()
+            };
+        }
+    }
+
+    /// Somebody else writes weights that no plan has: `share` for the first slot, the rest for the last.
+    pub fn foreign(&mut self, share: u32) {
+        if self.slots.is_empty() {
+            return;
+        }
+        self.events += 1;
+        self.last_foreign = Some(self.events);
+        self.generation += 1;
+        let last = self.slots.len().saturating_sub(1);
+        for (i, slot) in self.slots.values_mut().enumerate() {
+            slot.weight = match i {
+                0 => share,
+                i if i == last => 10_000 - share,
+                _ => 0,
+            };
+        }
+    }
+
+    /// Whether somebody else wrote weights and the operation looked at the target after that.
+    pub fn foreign_was_seen(&self) -> bool {
+        self.last_foreign.is_some_and(|at| at < self.last_look)
+    }
+
+    /// Whether somebody else wrote weights.
+    pub fn foreign_came(&self) -> bool {
+        self.last_foreign.is_some()
+    }
+
+    /// Whether somebody else wrote weights after the operation had looked for the last time.
+    pub fn foreign_came_last(&self) -> bool {
+        self.last_foreign.is_some_and(|at| at > self.last_look)
     }
 
     /// Executes a call that arrives with `epoch`.
@@ -80,14 +135,18 @@ impl SimTarget {
             if self.probe_raises_fence {
                 self.fence = epoch;
             }
-            return self
-                .results
-                .get(key)
-                .cloned()
-                .unwrap_or_else(|| Outcome::NotApplied {
-                    reason: Reason::EffectUnknown,
+            return match self.results.get(key) {
+                // A probe's own refusal speaks of the probe; a refused call was certainly not done.
+                Some(Outcome::Refused { reason, text }) => Outcome::NotApplied {
+                    reason: *reason,
+                    text: text.clone(),
+                },
+                Some(outcome) => outcome.clone(),
+                None => Outcome::NotApplied {
+                    reason: Reason::EffectFailed,
                     text: "never seen".into(),
-                });
+                },
+            };
         }
         self.fence = epoch;
         let result = self.execute(action);
@@ -103,8 +162,10 @@ impl SimTarget {
     }
 
     fn execute(&mut self, action: &Action) -> Outcome {
+        self.events += 1;
         match action {
             Action::Observe => {
+                self.last_look = self.events;
                 let slots = self.slots.values().cloned().collect();
                 let observed = Observed {
                     generation: self.generation,
@@ -216,7 +277,7 @@ impl SimTarget {
         }
         Sample {
             at,
-            boot: "sim".into(),
+            boot: format!("sim-{}", self.boot),
             seq: self.seq,
             generation: self.generation,
             slots: self.counts.clone(),

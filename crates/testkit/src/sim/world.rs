@@ -2,11 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use fastrand::Rng;
-use gonogo_core::Timestamp;
 use gonogo_core::id::OperationId;
+use gonogo_core::{Reason, Timestamp};
 use gonogo_release::effect::{Act, Action, Effect, Input, Outcome as Answer};
 use gonogo_release::machine::{Ending, Machine};
 use gonogo_release::plan::PlanBody;
@@ -20,6 +20,13 @@ const TICK_MS: u64 = 200;
 /// Faults happen until here; then everything heals.
 const FAULTS_UNTIL: u64 = 30_000;
 const HORIZON: u64 = 400_000;
+
+/// Plans over an earlier version and from nothing, each with two and with one stage.
+static PLANS: LazyLock<[[Arc<PlanBody>; 2]; 2]> = LazyLock::new(|| {
+    [Some("1.0.0"), None].map(|from| {
+        [&[20, 50][..], &[50]].map(|weights| Arc::new(fixture::plan(from, "2.0.0", weights)))
+    })
+});
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
@@ -58,6 +65,10 @@ enum Event {
     },
     Sample,
     Cancel,
+    /// The agent stops answering, for a while.
+    AgentDown,
+    /// Somebody else writes weights.
+    Foreign,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,22 +97,24 @@ struct World {
     lease: (usize, u64, u64), // owner, epoch, until
     machine: Machine,
     rows: BTreeMap<u64, (Act, RowState)>,
+    /// Rows that are not done, in order: a handful at most.
+    open: Vec<u64>,
     timers: BTreeMap<u64, u64>,
     target: SimTarget,
     answers: Vec<Answer>,
     executions_at_end: Option<u64>,
     sampling: bool,
     clock_skew: i64,
+    agent_down_until: u64,
 }
 
 /// Runs one release with the faults of `seed`.
 pub fn run(seed: u64, mutant: Option<Mutant>) -> Outcome {
     let mut rng = Rng::with_seed(seed);
     let first = rng.u8(..) < 40;
-    let weights: &[u32] = if rng.bool() { &[50] } else { &[20, 50] };
-    let plan = Arc::new(fixture::plan((!first).then_some("1.0.0"), "2.0.0", weights));
+    let plan = PLANS[usize::from(first)][usize::from(rng.bool())].clone();
     let traffic = Traffic {
-        per_period: 8_000,
+        per_period: if rng.u8(..) < 12 { 0 } else { 8_000 },
         bad_permille: if rng.u8(..) < 90 { 300 } else { 0 },
         crashes: rng.u8(..) < 12,
     };
@@ -127,11 +140,13 @@ pub fn run(seed: u64, mutant: Option<Mutant>) -> Outcome {
         lease: (0, 0, 0),
         machine,
         rows: BTreeMap::new(),
+        open: Vec::new(),
         timers: BTreeMap::new(),
         answers: Vec::new(),
         executions_at_end: None,
         sampling: false,
         clock_skew: 0,
+        agent_down_until: 0,
     };
     world.live();
     world.verdict(&plan, traffic)
@@ -154,6 +169,14 @@ impl World {
         if self.rng.u8(..) < 50 {
             let when = self.rng.u64(0..20_000);
             self.at(when, Event::Cancel);
+        }
+        if self.rng.u8(..) < 60 {
+            let when = self.rng.u64(0..20_000);
+            self.at(when, Event::AgentDown);
+        }
+        if self.rng.u8(..) < 25 {
+            let when = self.rng.u64(0..20_000);
+            self.at(when, Event::Foreign);
         }
         self.transact(Input::Start);
         let mut settle = 0;
@@ -200,7 +223,14 @@ impl World {
                 let Some((body, _)) = self.rows.get(&act) else {
                     return;
                 };
-                let answer = self.target.call(&body.key, epoch, &body.action);
+                let answer = if self.now < self.agent_down_until {
+                    Answer::NotApplied {
+                        reason: Reason::AgentUnreachable,
+                        text: "connection refused".into(),
+                    }
+                } else {
+                    self.target.call(&body.key, epoch, &body.action)
+                };
                 if !lose_answer {
                     self.answers.push(answer);
                     let delay = self.delay();
@@ -232,6 +262,23 @@ impl World {
                 self.answered(driver, life, act, result);
             }
             Event::Sample => self.take_sample(),
+            Event::AgentDown => {
+                self.agent_down_until = self.now + self.rng.u64(200..12_000);
+                // Most often it was ended and has lost its counters.
+                if self.rng.u8(..) < 180 {
+                    self.target.restart();
+                }
+                let again = self.rng.u64(1_000..30_000);
+                if self.now + again < FAULTS_UNTIL / 2 {
+                    self.at(again, Event::AgentDown);
+                }
+            }
+            Event::Foreign => {
+                let share = self.rng.u32(1..10_000);
+                if self.machine.terminal().is_none() {
+                    self.target.foreign(share);
+                }
+            }
             Event::Cancel => self.transact(Input::Cancel {
                 by: "ann".into(),
                 why: "drill".into(),
@@ -284,13 +331,7 @@ impl World {
 
     /// A new leader does not know what became of the calls of the old one.
     fn recover(&mut self) {
-        let started: Vec<u64> = self
-            .rows
-            .iter()
-            .filter(|(_, (_, s))| *s == RowState::Started)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in started {
+        for id in self.in_state(RowState::Started) {
             if self.mutant == Some(Mutant::BlindRetry) {
                 self.set(id, RowState::Ready);
             } else {
@@ -308,6 +349,15 @@ impl World {
         if let Some((_, s)) = self.rows.get_mut(&id) {
             *s = state;
         }
+        if state == RowState::Done {
+            self.open.retain(|open| *open != id);
+        }
+    }
+
+    fn in_state(&self, state: RowState) -> Vec<u64> {
+        let open = self.open.iter().copied();
+        open.filter(|id| self.rows.get(id).is_some_and(|(_, s)| *s == state))
+            .collect()
     }
 
     fn finish(&mut self, id: u64, result: Answer) {
@@ -326,13 +376,7 @@ impl World {
             self.timers.remove(&id);
             self.transact(Input::Due { id });
         }
-        let ready: Vec<u64> = self
-            .rows
-            .iter()
-            .filter(|(_, (_, s))| *s == RowState::Ready)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in ready {
+        for id in self.in_state(RowState::Ready) {
             // A probe gets an epoch of its own, so that it also fences off this driver's own late call.
             if self
                 .rows
@@ -463,12 +507,16 @@ impl World {
             self.sampling = false;
             return;
         };
+        // Requests are served whether somebody reads the counters or not.
         let sample = self.target.sample(Timestamp::from_millis(self.now as i64));
         let led = self
             .drivers
             .iter()
             .any(|d| d.alive && d.leads && self.now >= d.paused_until);
-        if led && !self.chance(3) {
+        if led && self.now < self.agent_down_until {
+            let text = "connection refused".into();
+            self.transact(Input::SampleMissed { text });
+        } else if led && !self.chance(3) {
             self.transact(Input::Sample { sample });
         }
         self.at(period.as_millis(), Event::Sample);
@@ -488,6 +536,7 @@ impl World {
         {
             match effect {
                 Effect::Act(act) => {
+                    self.open.push(act.id);
                     self.rows.insert(act.id, (act, RowState::Ready));
                 }
                 Effect::Timer { id, due } => {
@@ -509,18 +558,31 @@ impl World {
             .map(|d| (d.slot.as_str(), 10_000))
             .collect();
         let new = BTreeMap::from([(plan.slot.as_str(), 10_000)]);
-        let bad = traffic.bad_permille > 0 || traffic.crashes;
+        let bad = traffic.bad_permille > 0 || traffic.crashes || traffic.per_period == 0;
+        let foreign = self.target.foreign_was_seen();
+        // What somebody else does after the last look is no business of the operation any more.
+        let disturbed = self.target.foreign_came_last();
         let state_is = |want: &BTreeMap<&str, u32>| weights == *want;
         match ending {
             None => wrong.push("it never ended".to_owned()),
+            Some(Ending::Promoted) if foreign => {
+                wrong.push("promoted over somebody else's weights".to_owned())
+            }
             Some(Ending::Promoted) if bad => wrong.push("a bad version was promoted".to_owned()),
-            Some(Ending::Promoted) if !state_is(&new) => {
+            Some(Ending::Promoted) if !state_is(&new) && !disturbed => {
                 wrong.push(format!("promoted, but the target is {weights:?}"))
             }
-            Some(Ending::RolledBack | Ending::Cancelled | Ending::Refused) if !state_is(&old) => {
+            // Refused over somebody else's weights, it leaves them.
+            Some(Ending::Refused) if foreign || disturbed => {}
+            // Cancelled before it did anything, too.
+            Some(Ending::Cancelled)
+                if self.target.foreign_came() && self.target.executions() == 0 => {}
+            Some(Ending::RolledBack | Ending::Cancelled | Ending::Refused)
+                if !state_is(&old) && !disturbed =>
+            {
                 wrong.push(format!("{ending:?}, but the target is {weights:?}"));
             }
-            Some(Ending::NeedsPerson) => {
+            Some(Ending::NeedsPerson) if !self.target.foreign_came() => {
                 wrong.push("a person was asked though everything healed".to_owned())
             }
             Some(_) => {}
