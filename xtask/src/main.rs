@@ -1,7 +1,12 @@
 //! The project's chores: `cargo xtask test|deps|drift|tidy|bench`.
 //!
 //! Nothing here ships. Each chore fails with a text that says what to do.
-#![allow(unreachable_pub, clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who runs it")]
+#![allow(
+    unreachable_pub,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a chore talks to the person who runs it"
+)]
 
 mod bench;
 mod deps;

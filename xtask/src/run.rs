@@ -21,7 +21,9 @@ pub fn cargo() -> Command {
 /// Runs a command to its end; its output is shown.
 pub fn loud(what: &str, command: &mut Command) -> Result<()> {
     println!("── {what}");
-    let status = command.status().with_context(|| format!("{what}: cannot start {command:?}"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("{what}: cannot start {command:?}"))?;
     if !status.success() {
         bail!("{what} failed ({status}): {command:?}");
     }
@@ -30,7 +32,10 @@ pub fn loud(what: &str, command: &mut Command) -> Result<()> {
 
 /// Runs a command and returns what it printed.
 pub fn output(command: &mut Command) -> Result<String> {
-    let out = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start {command:?}"))?;
+    let out = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start {command:?}"))?;
     if !out.status.success() {
         bail!("{command:?} failed ({})", out.status);
     }

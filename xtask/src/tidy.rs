@@ -15,16 +15,29 @@ pub fn check() -> Result<()> {
     let mut wrong = Vec::new();
     for path in rust_files()? {
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let shown = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
+        let shown = path
+            .strip_prefix(root())
+            .unwrap_or(&path)
+            .display()
+            .to_string();
         if !text.starts_with("//!") {
-            wrong.push(format!("{shown}: the file does not say what it is for (`//!`)"));
+            wrong.push(format!(
+                "{shown}: the file does not say what it is for (`//!`)"
+            ));
         }
         let lines = text.lines().count();
         if lines > LINES {
-            wrong.push(format!("{shown}: {lines} lines; split it, {LINES} is the most"));
+            wrong.push(format!(
+                "{shown}: {lines} lines; split it, {LINES} is the most"
+            ));
         }
         for (n, line) in text.lines().enumerate() {
-            for word in [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("#[ign", "ore"), concat!("FIX", "ME")] {
+            for word in [
+                concat!("todo", "!("),
+                concat!("unimplemented", "!("),
+                concat!("#[ign", "ore"),
+                concat!("FIX", "ME"),
+            ] {
                 if line.contains(word) {
                     wrong.push(format!("{shown}:{}: `{word}`", n + 1));
                 }

@@ -37,9 +37,26 @@ pub struct Handle {
     pub terminal_states: [&'static str; 5],
 }
 
-fn handle(operation_id: OperationId, plan_id: PlanId, fresh: bool, submitted_at: Timestamp) -> Handle {
-    let terminal_states = ["promoted", "rolled_back", "refused", "cancelled", "needs_person"];
-    Handle { operation_id, plan_id, fresh, submitted_at, terminal_states }
+fn handle(
+    operation_id: OperationId,
+    plan_id: PlanId,
+    fresh: bool,
+    submitted_at: Timestamp,
+) -> Handle {
+    let terminal_states = [
+        "promoted",
+        "rolled_back",
+        "refused",
+        "cancelled",
+        "needs_person",
+    ];
+    Handle {
+        operation_id,
+        plan_id,
+        fresh,
+        submitted_at,
+        terminal_states,
+    }
 }
 
 /// Begins the operation that applies a plan, or returns the one that the same key began earlier.
@@ -53,17 +70,29 @@ pub fn apply(ws: &Workspace, id: &PlanId, how: &Apply) -> Result<Handle, AppErro
     submit(ws, id, how, &me.name, now).map_err(|e| ws.refused(&planning::stream(id), &me.name, e))
 }
 
-fn submit(ws: &Workspace, id: &PlanId, how: &Apply, actor: &str, now: Timestamp) -> Result<Handle, AppError> {
+fn submit(
+    ws: &Workspace,
+    id: &PlanId,
+    how: &Apply,
+    actor: &str,
+    now: Timestamp,
+) -> Result<Handle, AppError> {
     let plan = planning::read(ws, id)?;
     let key = how.key.clone().unwrap_or_else(|| plan.id.to_string());
     if key.is_empty() || key.len() > 200 || key.chars().any(char::is_control) {
-        return Err(AppError::new(Reason::ArgumentInvalid, "an idempotency key has 1 to 200 printable characters"));
+        return Err(AppError::new(
+            Reason::ArgumentInvalid,
+            "an idempotency key has 1 to 200 printable characters",
+        ));
     }
     approving::recorded(ws, &plan)?;
     // The same request again is answered before anything is compared: by now the world has moved because of it.
     if let Some(known) = ws.store.by_key(&plan.body.environment, &key)? {
         if known.fingerprint != plan.fingerprint {
-            let text = format!("key `{key}` belongs to operation `{}` of plan `{}`", known.id, known.plan);
+            let text = format!(
+                "key `{key}` belongs to operation `{}` of plan `{}`",
+                known.id, known.plan
+            );
             return Err(AppError::new(Reason::IdempotencyConflict, text));
         }
         return Ok(handle(known.id, known.plan, false, known.created));
@@ -73,7 +102,10 @@ fn submit(ws: &Workspace, id: &PlanId, how: &Apply, actor: &str, now: Timestamp)
     hosting::ensure_agent(ws, environment)?;
     let seen = hosting::observe(ws, environment)?;
     if let Some(text) = gonogo_release::machine::drift(&plan.body.base, &seen) {
-        return Err(AppError::new(Reason::BaseStateMoved, format!("`{}`: {text}", plan.body.environment)));
+        return Err(AppError::new(
+            Reason::BaseStateMoved,
+            format!("`{}`: {text}", plan.body.environment),
+        ));
     }
     let approved = approving::approved(ws, &plan, &how.approvals, now)?;
     let operation = OperationId::mint(random());
@@ -100,7 +132,10 @@ fn submit(ws: &Workspace, id: &PlanId, how: &Apply, actor: &str, now: Timestamp)
             kind: "operation".into(),
             time: now,
             actor: actor.into(),
-            subject: Subject { name: plan.id.to_string(), digest: plan.fingerprint.digest() },
+            subject: Subject {
+                name: plan.id.to_string(),
+                digest: plan.fingerprint.digest(),
+            },
             body,
         }],
     };

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use gonogo_core::id::{ApprovalId, PlanId};
-use gonogo_core::{Reason, Span, Timestamp};
-use gonogo_release::approval::{self, Approval, Approved, Demand, Presented};
-use gonogo_release::plan::Plan;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use gonogo_core::id::{ApprovalId, PlanId};
+use gonogo_core::{Reason, Span, Timestamp};
 use gonogo_ledger::dsse::pae;
 use gonogo_ledger::key::PublicKey;
+use gonogo_release::approval::{self, Approval, Approved, Demand, Presented};
+use gonogo_release::plan::Plan;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -59,7 +59,10 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
     let policy = &plan.body.approval;
     let role = say.role.clone().unwrap_or_else(|| {
         let listed = policy.approvers.iter().find(|a| a.id == me.name);
-        listed.map(|a| a.role.clone()).or_else(|| policy.roles.first().cloned()).unwrap_or_else(|| "owner".into())
+        listed
+            .map(|a| a.role.clone())
+            .or_else(|| policy.roles.first().cloned())
+            .unwrap_or_else(|| "owner".into())
     });
     let max = policy.max_sla.as_millis() / 60_000;
     let approval = Approval {
@@ -73,10 +76,17 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
         plan_fingerprint: plan.fingerprint.to_string(),
         note: say.note.clone().unwrap_or_default(),
     };
-    let presented = Presented { approval: approval.clone(), key: Some(me.key_id()), used_by: None };
+    let presented = Presented {
+        approval: approval.clone(),
+        key: Some(me.key_id()),
+        used_by: None,
+    };
     let mut single = policy.clone();
     single.required = 1;
-    let demand = Demand { policy: &single, ..demand(&plan, &recorded.key, now) };
+    let demand = Demand {
+        policy: &single,
+        ..demand(&plan, &recorded.key, now)
+    };
     // A rejection is a decision and is recorded; a broken approval is not given at all.
     if !say.reject
         && let Err(refusal) = approval::check(&[presented], &demand)
@@ -102,7 +112,8 @@ fn keep(
 ) -> Result<(), AppError> {
     let signed = Signed::sign(approval, me)?;
     if let Some(path) = out {
-        let mut bytes = serde_json::to_vec_pretty(&signed).map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+        let mut bytes = serde_json::to_vec_pretty(&signed)
+            .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
         bytes.push(b'\n');
         crate::workspace::write_atomic(path, &bytes)?;
     }
@@ -121,9 +132,15 @@ fn record(
 ) -> Result<(), AppError> {
     let draft = gonogo_store::ledger::Draft {
         stream: planning::stream(&plan.id),
-        key: format!("approval/{}", gonogo_core::Digest::of(signed.payload.as_bytes()).hex()),
+        key: format!(
+            "approval/{}",
+            gonogo_core::Digest::of(signed.payload.as_bytes()).hex()
+        ),
         kind: KIND.into(),
-        subject: vec![gonogo_ledger::Subject { name: plan.id.to_string(), digest: plan.fingerprint.digest() }],
+        subject: vec![gonogo_ledger::Subject {
+            name: plan.id.to_string(),
+            digest: plan.fingerprint.digest(),
+        }],
         time: now,
         actor: actor.into(),
         body: json!({ "approval": approval, "signed": signed }),
@@ -141,16 +158,25 @@ pub(crate) struct Recorded {
 
 /// Checks that the ledger holds exactly this plan.
 pub(crate) fn recorded(ws: &Workspace, plan: &Plan) -> Result<Recorded, AppError> {
-    let stored = serde_json::to_value(plan).map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+    let stored =
+        serde_json::to_value(plan).map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
     let records = ws.every(planning::stream(&plan.id), "plan")?;
     if records.is_empty() {
-        return Err(AppError::new(Reason::PlanUnrecorded, format!("the ledger holds no record of plan `{}`", plan.id)));
+        return Err(AppError::new(
+            Reason::PlanUnrecorded,
+            format!("the ledger holds no record of plan `{}`", plan.id),
+        ));
     }
     match records.iter().find(|r| r.body == stored) {
-        Some(record) => Ok(Recorded { key: record.signer.to_string() }),
+        Some(record) => Ok(Recorded {
+            key: record.signer.to_string(),
+        }),
         None => Err(AppError::new(
             Reason::PlanEdited,
-            format!("the file of plan `{}` is not what was recorded; requester or time were edited", plan.id),
+            format!(
+                "the file of plan `{}` is not what was recorded; requester or time were edited",
+                plan.id
+            ),
         )),
     }
 }
@@ -181,21 +207,37 @@ pub(crate) fn approved(
         import(ws, plan, file, now)?;
     }
     let presented = presented(ws, plan)?;
-    approval::check(&presented, &demand(plan, &recorded.key, now)).map_err(|refusal| refused(plan, &refusal))
+    approval::check(&presented, &demand(plan, &recorded.key, now))
+        .map_err(|refusal| refused(plan, &refusal))
 }
 
 /// Takes in an approval that was signed elsewhere. Whether it counts is decided later, with all the others.
 fn import(ws: &Workspace, plan: &Plan, file: &Path, now: Timestamp) -> Result<(), AppError> {
     let malformed = |why: String| {
-        AppError::new(Reason::InputMalformed, format!("approval file `{}`: {why}", file.display()))
-            .hint("an approval file is what `gonogo approve PLAN --out FILE` wrote, unchanged")
+        AppError::new(
+            Reason::InputMalformed,
+            format!("approval file `{}`: {why}", file.display()),
+        )
+        .hint("an approval file is what `gonogo approve PLAN --out FILE` wrote, unchanged")
     };
     let bytes = std::fs::read(file).map_err(|e| AppError::io("read", file, &e))?;
     let value = gonogo_core::canonical::parse(&bytes).map_err(|e| malformed(e.to_string()))?;
     let signed: Signed = serde_json::from_value(value).map_err(|e| malformed(e.to_string()))?;
     let (approval, _) = signed.open().map_err(malformed)?;
     let known = presented(ws, plan)?.iter().any(|p| p.approval == approval);
-    if known { Ok(()) } else { record(ws, plan, &approval, &signed, &approval.approver_id, None, now) }
+    if known {
+        Ok(())
+    } else {
+        record(
+            ws,
+            plan,
+            &approval,
+            &signed,
+            &approval.approver_id,
+            None,
+            now,
+        )
+    }
 }
 
 /// Every approval that is recorded for a plan, with what is known about it.
@@ -207,7 +249,11 @@ pub(crate) fn presented(ws: &Workspace, plan: &Plan) -> Result<Vec<Presented>, A
             Ok(id) => ws.store.approval_user(&id)?,
             Err(_) => None,
         };
-        out.push(Presented { approval, key, used_by });
+        out.push(Presented {
+            approval,
+            key,
+            used_by,
+        });
     }
     Ok(out)
 }
@@ -215,9 +261,15 @@ pub(crate) fn presented(ws: &Workspace, plan: &Plan) -> Result<Vec<Presented>, A
 /// Reads an approval out of its record: what it says and whose signature verifies. A body that cannot be read is an empty
 /// approval: it fails, rule by rule, and is not passed over.
 pub(crate) fn read_record(body: &Value) -> (Approval, Option<String>) {
-    let stated: Approval =
-        body.get("approval").cloned().and_then(|v| serde_json::from_value(v).ok()).unwrap_or_default();
-    let signed = body.get("signed").cloned().and_then(|v| serde_json::from_value::<Signed>(v).ok());
+    let stated: Approval = body
+        .get("approval")
+        .cloned()
+        .and_then(|v| serde_json::from_value(v).ok())
+        .unwrap_or_default();
+    let signed = body
+        .get("signed")
+        .cloned()
+        .and_then(|v| serde_json::from_value::<Signed>(v).ok());
     match signed.map(|s| s.open()) {
         Some(Ok((approval, key))) if approval == stated => (stated, Some(key)),
         _ => (stated, None),
@@ -250,21 +302,30 @@ impl Signed {
         Ok(Self {
             payload_type: PAYLOAD_TYPE.into(),
             payload: BASE64.encode(&payload),
-            signatures: vec![Signature { keyid: me.key_id(), sig: BASE64.encode(sig) }],
+            signatures: vec![Signature {
+                keyid: me.key_id(),
+                sig: BASE64.encode(sig),
+            }],
             public_key: me.key.public().base64(),
         })
     }
 
     /// Checks the signature and reads what was signed; returns it with the key's id.
     pub(crate) fn open(&self) -> Result<(Approval, String), String> {
-        let [signature] = self.signatures.as_slice() else { return Err("it needs exactly one signature".into()) };
+        let [signature] = self.signatures.as_slice() else {
+            return Err("it needs exactly one signature".into());
+        };
         if self.payload_type != PAYLOAD_TYPE {
-            return Err(format!("its type is `{}`, not `{PAYLOAD_TYPE}`", self.payload_type));
+            return Err(format!(
+                "its type is `{}`, not `{PAYLOAD_TYPE}`",
+                self.payload_type
+            ));
         }
         let key = PublicKey::from_base64(&self.public_key).map_err(|e| e.to_string())?;
         let payload = BASE64.decode(&self.payload).map_err(|e| e.to_string())?;
         let sig = BASE64.decode(&signature.sig).map_err(|e| e.to_string())?;
-        key.verify(&pae(PAYLOAD_TYPE, &payload), &sig).map_err(|e| e.to_string())?;
+        key.verify(&pae(PAYLOAD_TYPE, &payload), &sig)
+            .map_err(|e| e.to_string())?;
         let value = gonogo_core::canonical::parse(&payload).map_err(|e| e.to_string())?;
         let approval = serde_json::from_value(value).map_err(|e| e.to_string())?;
         Ok((approval, key.id().to_string()))
@@ -272,7 +333,11 @@ impl Signed {
 }
 
 pub(crate) fn refused(plan: &Plan, refusal: &approval::Refusal) -> AppError {
-    let reason = refusal.reasons.first().copied().unwrap_or(Reason::ApprovalInvalid);
+    let reason = refusal
+        .reasons
+        .first()
+        .copied()
+        .unwrap_or(Reason::ApprovalInvalid);
     let text = format!(
         "plan `{}` is not approved for `{}`: {}",
         plan.id,
@@ -283,5 +348,8 @@ pub(crate) fn refused(plan: &Plan, refusal: &approval::Refusal) -> AppError {
         .and(&refusal.reasons)
         .hint(format!("an approver runs `gonogo approve {}`", plan.id))
         .with("missingFields", json!(refusal.missing_fields))
-        .with("maxSlaMinutes", plan.body.approval.max_sla.as_millis() / 60_000)
+        .with(
+            "maxSlaMinutes",
+            plan.body.approval.max_sla.as_millis() / 60_000,
+        )
 }

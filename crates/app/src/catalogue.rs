@@ -14,7 +14,11 @@ pub struct UseCase {
 }
 
 const fn case(name: &'static str, command: &'static str, class: Class) -> UseCase {
-    UseCase { name, command, class }
+    UseCase {
+        name,
+        command,
+        class,
+    }
 }
 
 /// Every use case, by name.

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use gonogo_core::id::OperationId;
-use gonogo_core::Reason;
 use gonogo_engine::{DriveError, Driver, Evidence, EvidenceError, Progress, Settings};
 use gonogo_release::machine::{Ending, Terminal};
-use gonogo_store::ledger::Ledger;
+use gonogo_store::ledger::{Ledger, LedgerError};
 use gonogo_store::{Draft, Liveness};
 
 use crate::{AppError, Workspace, applying, evidence, hosting};
+
+/// What controllers that nobody follows say, in the state directory.
+pub(crate) const CONTROLLER_LOG: &str = "controller.log";
 
 /// The ledger as the engine's evidence.
 struct LedgerEvidence(Arc<Ledger>);
@@ -21,7 +23,9 @@ impl Evidence for LedgerEvidence {
         let drafts = drafts.into_iter().map(Into::into).collect();
         match self.0.append(drafts) {
             Ok(_) => Ok(()),
-            Err(e) if e.reason() == Reason::StoreFull => Err(EvidenceError::Full(e.to_string())),
+            Err(e @ LedgerError::Full { .. }) => Err(EvidenceError::Full(e.to_string())),
+            Err(e @ LedgerError::Locked { .. }) => Err(EvidenceError::Busy(e.to_string())),
+            Err(e @ LedgerError::Sync { .. }) => Err(EvidenceError::SyncFailed(e.to_string())),
             Err(e) => Err(EvidenceError::Failed(e.to_string())),
         }
     }
@@ -41,6 +45,11 @@ pub fn drive(
     let plan = applying::plan_of(ws, &known.plan)?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;
     let target = hosting::target(ws, environment);
+    // Without its agent an operation cannot go on, forward or back, and nobody else starts one.
+    let _attendant = known
+        .terminal
+        .is_none()
+        .then(|| hosting::attend(ws, environment));
     let driver = Driver {
         store: ws.store.clone(),
         evidence: Arc::new(LedgerEvidence(ws.ledger.clone())),
@@ -60,17 +69,27 @@ fn failed(e: DriveError) -> AppError {
     AppError::new(e.reason(), e.to_string())
 }
 
-/// Picks up operations whose controller is gone: starts a controller of its own for each. Returns what was picked up.
+/// Picks up operations whose controller is gone: starts a controller of its own for each. Returns what was picked up. The
+/// newest operation counts as open, too, until its packet is written: a controller may have ended just before that.
 ///
 /// # Errors
 /// The store cannot be read, or no process can be started.
 pub fn pick_up(ws: &Workspace) -> Result<Vec<OperationId>, AppError> {
     let mut picked = Vec::new();
     for open in ws.store.open_operations()? {
-        let orphaned = open.holder.as_ref().is_none_or(|h| h.liveness != Liveness::Live);
+        let orphaned = open
+            .holder
+            .as_ref()
+            .is_none_or(|h| h.liveness != Liveness::Live);
         if orphaned {
             spawn(ws, &open.operation.id)?;
             picked.push(open.operation.id);
+        }
+    }
+    for last in ws.store.operations("", 1)? {
+        if last.terminal.is_some() && !ws.packet_path(&last.id).exists() {
+            spawn(ws, &last.id)?;
+            picked.push(last.id);
         }
     }
     Ok(picked)
@@ -82,13 +101,15 @@ pub fn pick_up(ws: &Workspace) -> Result<Vec<OperationId>, AppError> {
 /// No process can be started.
 pub fn spawn(ws: &Workspace, operation: &OperationId) -> Result<(), AppError> {
     use std::os::unix::process::CommandExt;
-    let log = ws.state.join("controller.log");
+    let log = ws.state.join(CONTROLLER_LOG);
     let file = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
         .open(&log)
         .map_err(|e| AppError::io("write", &log, &e))?;
-    let both = file.try_clone().map_err(|e| AppError::io("write", &log, &e))?;
+    let both = file
+        .try_clone()
+        .map_err(|e| AppError::io("write", &log, &e))?;
     Command::new(&ws.program)
         .arg("--config")
         .arg(&ws.config.path)

@@ -27,7 +27,13 @@ pub struct AppError {
 impl AppError {
     /// Makes an error. The catalogue's next action becomes its hint until a better one is given.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, others: Vec::new(), message: message.into(), hints: Vec::new(), details: json!({}) }
+        Self {
+            reason,
+            others: Vec::new(),
+            message: message.into(),
+            hints: Vec::new(),
+            details: json!({}),
+        }
     }
 
     /// Adds a hint.
@@ -48,7 +54,8 @@ impl AppError {
 
     /// Adds further reasons.
     pub fn and(mut self, reasons: &[Reason]) -> Self {
-        self.others.extend(reasons.iter().filter(|r| **r != self.reason));
+        self.others
+            .extend(reasons.iter().filter(|r| **r != self.reason));
         self
     }
 
@@ -61,7 +68,10 @@ impl AppError {
             ErrorKind::StorageFull => Reason::StoreFull,
             _ => Reason::StoreFailed,
         };
-        Self::new(reason, format!("cannot {what} `{}`: {error}", path.display()))
+        Self::new(
+            reason,
+            format!("cannot {what} `{}`: {error}", path.display()),
+        )
     }
 
     /// Exit code of a command that ends with this error.
@@ -71,18 +81,27 @@ impl AppError {
 
     /// Hints to show: the given ones, else the catalogue's next action.
     pub fn shown_hints(&self) -> Vec<String> {
-        if self.hints.is_empty() { vec![self.reason.next_action().to_owned()] } else { self.hints.clone() }
+        if self.hints.is_empty() {
+            vec![self.reason.next_action().to_owned()]
+        } else {
+            self.hints.clone()
+        }
     }
 
     /// The contract's code.
     pub fn code(&self) -> Code {
         match self.exit() {
             _ if self.is_conflict() => Code::Conflict,
-            Exit::Permission if self.reason != Reason::KeyUnreadable && self.reason != Reason::PermissionDenied => {
+            Exit::Permission
+                if self.reason != Reason::KeyUnreadable
+                    && self.reason != Reason::PermissionDenied =>
+            {
                 Code::ApprovalRequired
             }
             Exit::Permission => Code::AuthFailure,
-            Exit::Usage | Exit::Input | Exit::NotFound | Exit::Config => Code::InputValidationFailed,
+            Exit::Usage | Exit::Input | Exit::NotFound | Exit::Config => {
+                Code::InputValidationFailed
+            }
             Exit::Unavailable => Code::DependencyUnavailable,
             _ => Code::RunnerError,
         }
@@ -108,7 +127,9 @@ impl AppError {
     pub fn failure(&self) -> Failure {
         let code = self.code();
         let retry = match (code, self.reason) {
-            (Code::DependencyUnavailable, Reason::AgentUnreachable) => Some(Retry::TransportUnavailable),
+            (Code::DependencyUnavailable, Reason::AgentUnreachable) => {
+                Some(Retry::TransportUnavailable)
+            }
             (Code::DependencyUnavailable, Reason::StoreFull) => Some(Retry::DependencyUnavailable),
             _ => None,
         };
@@ -116,7 +137,14 @@ impl AppError {
         if let Some(map) = details.as_object_mut() {
             map.insert("hints".into(), json!(self.shown_hints()));
         }
-        Failure::new(code, self.message.clone(), retry, self.reason, &self.others, details)
+        Failure::new(
+            code,
+            self.message.clone(),
+            retry,
+            self.reason,
+            &self.others,
+            details,
+        )
     }
 }
 
@@ -160,7 +188,12 @@ impl From<crate::config::ConfigErrors> for AppError {
         let all: Vec<String> = e.all().iter().map(ToString::to_string).collect();
         let reasons: Vec<Reason> = e.all().iter().map(|e| e.reason).collect();
         let mut error = Self::new(first.reason, all.join("\n")).and(&reasons);
-        error.hints = e.all().iter().flat_map(|e| e.hints.clone()).take(3).collect();
+        error.hints = e
+            .all()
+            .iter()
+            .flat_map(|e| e.hints.clone())
+            .take(3)
+            .collect();
         error
     }
 }

@@ -80,7 +80,12 @@ fn pack(ws: &Workspace, operation: &OperationId, out: &Path) -> Result<Packed, A
     };
     let info = ws.ledger.write_packet(&request)?;
     let log_key = ws.ledger.log_vkey().to_string();
-    Ok(Packed { path: out.to_path_buf(), bytes: info.size, records: info.records, log_key })
+    Ok(Packed {
+        path: out.to_path_buf(),
+        bytes: info.size,
+        records: info.records,
+        log_key,
+    })
 }
 
 /// What to trust, and how far to look.
@@ -121,9 +126,23 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
         .map(|text| text.parse::<Vkey>())
         .transpose()
         .map_err(|e| AppError::new(Reason::ArgumentInvalid, format!("--log-key: {e}")))?;
-    let report = verify_packet(BufReader::new(file), &Trust { log_vkey }, &Limits::default())
-        .map_err(|e| AppError::new(Reason::PacketCorrupt, format!("packet `{}`: {e}", path.display())))?;
-    let mut reasons: Vec<Reason> = report.checks.iter().filter(|c| !c.ok).map(|c| c.reason).collect();
+    let report = verify_packet(
+        BufReader::new(file),
+        &Trust { log_vkey },
+        &Limits::default(),
+    )
+    .map_err(|e| {
+        AppError::new(
+            Reason::PacketCorrupt,
+            format!("packet `{}`: {e}", path.display()),
+        )
+    })?;
+    let mut reasons: Vec<Reason> = report
+        .checks
+        .iter()
+        .filter(|c| !c.ok)
+        .map(|c| c.reason)
+        .collect();
     let sound = reasons.iter().all(|r| *r == Reason::TrustMissing);
     let result = sound.then(|| recorded_result(&report.records)).flatten();
     let replayed = (look.replay && sound).then(|| replay_records(&report.records));
@@ -141,7 +160,14 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
     if reasons.is_empty() {
         reasons.push(Reason::PacketVerified);
     }
-    Ok(Verified { report, approvals, replayed, result, exit, reasons })
+    Ok(Verified {
+        report,
+        approvals,
+        replayed,
+        result,
+        exit,
+        reasons,
+    })
 }
 
 /// A failure outweighs what could not be judged, and that outweighs a missing trust.
@@ -162,15 +188,26 @@ fn recorded_result(records: &[VerifiedRecord]) -> Option<String> {
 
 /// Finds the operation in a packet and the plan that it names, intact.
 fn begun(records: &[VerifiedRecord]) -> Result<(&VerifiedRecord, &VerifiedRecord, Plan), String> {
-    let begin = records.iter().find(|r| r.kind == "operation").ok_or("the packet holds no operation")?;
-    let fingerprint = begin.body.get("fingerprint").cloned().ok_or("the operation names no plan")?;
+    let begin = records
+        .iter()
+        .find(|r| r.kind == "operation")
+        .ok_or("the packet holds no operation")?;
+    let fingerprint = begin
+        .body
+        .get("fingerprint")
+        .cloned()
+        .ok_or("the operation names no plan")?;
     let (record, plan) = records
         .iter()
         .filter(|r| r.kind == "plan")
         .filter_map(|r| Some((r, serde_json::from_value::<Plan>(r.body.clone()).ok()?)))
         .find(|(_, p)| serde_json::to_value(p.fingerprint).is_ok_and(|f| f == fingerprint))
         .ok_or("the packet holds no record of the plan that the operation names")?;
-    if plan.is_intact() { Ok((begin, record, plan)) } else { Err("the recorded plan does not match its fingerprint".into()) }
+    if plan.is_intact() {
+        Ok((begin, record, plan))
+    } else {
+        Err("the recorded plan does not match its fingerprint".into())
+    }
 }
 
 /// Checks again, from the records alone, that the plan was approved when the operation began.
@@ -183,19 +220,30 @@ fn check_approvals(records: &[VerifiedRecord]) -> Result<usize, String> {
         .ok_or("the operation does not say which approvals it used")?;
     let presented: Vec<Presented> = records
         .iter()
-        .filter(|r| r.kind == approving::KIND && r.stream == planned.stream && r.index < begin.index)
+        .filter(|r| {
+            r.kind == approving::KIND && r.stream == planned.stream && r.index < begin.index
+        })
         .map(|r| approving::read_record(&r.body))
         .filter(|(approval, _)| named.contains(&approval.approval_id))
-        .map(|(approval, key)| Presented { approval, key, used_by: None })
+        .map(|(approval, key)| Presented {
+            approval,
+            key,
+            used_by: None,
+        })
         .collect();
     let key = planned.signer.key.to_string();
     let demand = approving::demand(&plan, &key, begin.time);
-    approval::check(&presented, &demand).map(|a| a.approvals.len()).map_err(|e| e.to_string())
+    approval::check(&presented, &demand)
+        .map(|a| a.approvals.len())
+        .map_err(|e| e.to_string())
 }
 
 fn replay_records(records: &[VerifiedRecord]) -> Result<Replayed, String> {
     let (begin, _, plan) = begun(records)?;
-    let id = begin.stream.strip_prefix("operation/").ok_or("the operation's stream has another name")?;
+    let id = begin
+        .stream
+        .strip_prefix("operation/")
+        .ok_or("the operation's stream has another name")?;
     let id: OperationId = id.parse().map_err(|e| format!("{e}"))?;
     let stream = &begin.stream;
     let of_machine = ["input", "outcome", "sample", "intent", "decision", "result"];

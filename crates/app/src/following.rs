@@ -98,10 +98,16 @@ pub fn find(ws: &Workspace, prefix: &str) -> Result<Operation, AppError> {
     let mut found = ws.store.operations(&wanted, 3)?;
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => Err(AppError::new(Reason::OperationNotFound, format!("no operation's id starts with `{prefix}`"))),
+        0 => Err(AppError::new(
+            Reason::OperationNotFound,
+            format!("no operation's id starts with `{prefix}`"),
+        )),
         _ => {
             let told: Vec<&str> = found.iter().map(|o| o.id.as_str()).collect();
-            Err(AppError::new(Reason::IdAmbiguous, format!("`{prefix}` may be {}", told.join(" or "))))
+            Err(AppError::new(
+                Reason::IdAmbiguous,
+                format!("`{prefix}` may be {}", told.join(" or ")),
+            ))
         }
     }
 }
@@ -115,21 +121,27 @@ pub fn operation(ws: &Workspace, prefix: &str) -> Result<OperationView, AppError
     let plan = applying::plan_of(ws, &known.plan)?;
     let progress = match (&known.terminal, &known.snapshot) {
         (None, Some(snapshot)) => {
-            let state: State =
-                serde_json::from_str(snapshot).map_err(|e| AppError::new(Reason::StoreFailed, e.to_string()))?;
+            let state: State = serde_json::from_str(snapshot)
+                .map_err(|e| AppError::new(Reason::StoreFailed, e.to_string()))?;
             let machine = Machine::restore(std::sync::Arc::new(plan.body.clone()), state);
             Some(json!(machine.progress()))
         }
         _ => None,
     };
     let open = ws.store.open_operations()?;
-    let driven = open
-        .iter()
-        .any(|o| o.operation.id == known.id && o.holder.as_ref().is_some_and(|h| h.liveness == Liveness::Live));
+    let driven = open.iter().any(|o| {
+        o.operation.id == known.id
+            && o.holder
+                .as_ref()
+                .is_some_and(|h| h.liveness == Liveness::Live)
+    });
     let records = ws.every(format!("operation/{}", known.id), "decision")?;
     let decisions = records
         .into_iter()
-        .map(|r| Decision { at: r.time, body: r.body.get("decision").cloned().unwrap_or(r.body) })
+        .map(|r| Decision {
+            at: r.time,
+            body: r.body.get("decision").cloned().unwrap_or(r.body),
+        })
         .collect();
     Ok(OperationView {
         id: known.id,
@@ -167,8 +179,15 @@ pub fn environments(ws: &Workspace, only: Option<&str>) -> Result<Vec<Environmen
             name: name.clone(),
             observed,
             unreachable,
-            open: open.iter().find(|o| o.operation.environment == *name).map(|o| o.operation.id.clone()),
-            known_good: ws.store.known_good(name, 1)?.first().map(|k| k.version.clone()),
+            open: open
+                .iter()
+                .find(|o| o.operation.environment == *name)
+                .map(|o| o.operation.id.clone()),
+            known_good: ws
+                .store
+                .known_good(name, 1)?
+                .first()
+                .map(|k| k.version.clone()),
         });
     }
     Ok(out)
@@ -178,7 +197,11 @@ pub fn environments(ws: &Workspace, only: Option<&str>) -> Result<Vec<Environmen
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn history(ws: &Workspace, environment: Option<&str>, limit: u32) -> Result<Vec<HistoryLine>, AppError> {
+pub fn history(
+    ws: &Workspace,
+    environment: Option<&str>,
+    limit: u32,
+) -> Result<Vec<HistoryLine>, AppError> {
     if let Some(name) = environment {
         ws.config.environment(Some(name))?;
     }
@@ -213,10 +236,17 @@ pub fn cancel(ws: &Workspace, prefix: &str, why: &str) -> Result<OperationId, Ap
     let me = ws.identity()?;
     let known = find(ws, prefix)?;
     if let Some(terminal) = &known.terminal {
-        let text = format!("operation `{}` ended as {}", known.id, terminal.result.name());
+        let text = format!(
+            "operation `{}` ended as {}",
+            known.id,
+            terminal.result.name()
+        );
         return Err(AppError::new(Reason::OperationEnded, text));
     }
-    let input = Input::Cancel { by: me.name, why: why.into() };
+    let input = Input::Cancel {
+        by: me.name,
+        why: why.into(),
+    };
     ws.store.post(&known.id, &input, now)?;
     Ok(known.id)
 }

@@ -1,24 +1,34 @@
 //! The host target: finding, starting, stopping and observing the traffic agent of an environment.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
 use std::time::Duration;
 
 use gonogo_core::{Reason, Span};
 use gonogo_host::agent;
-use gonogo_host::client::HostTarget;
+use gonogo_host::client::{ClientError, HostTarget};
 use gonogo_host::proxy::Sticky;
 use gonogo_release::effect::Observed;
 use gonogo_release::plan::TargetSpec;
 
 use crate::config::Environment;
+use crate::driving::CONTROLLER_LOG;
 use crate::{AppError, Workspace};
 
 /// How long an agent may take to answer a question.
 const ANSWER: Span = Span::from_secs(3);
 /// How long an agent may take to start: it may have versions to adopt or restart.
 const START: Span = Span::from_secs(20);
+/// How often an attendant looks whether the agent answers.
+const ATTEND: Duration = Duration::from_millis(250);
+/// How long an agent may take to say its name before it is taken for gone.
+const NAME: Span = Span::from_secs(1);
+/// How long an attendant waits after it could not start an agent.
+const AFTER_FAILURE: Duration = Duration::from_secs(2);
 /// How long a client that sticks to a version does so.
 const STICKY_FOR: Duration = Duration::from_secs(3600);
 
@@ -37,16 +47,15 @@ pub fn target(ws: &Workspace, environment: &Environment) -> HostTarget {
 /// # Errors
 /// [`Reason::PortTaken`], [`Reason::PermissionDenied`], [`Reason::AgentUnreachable`].
 pub fn ensure_agent(ws: &Workspace, environment: &Environment) -> Result<(), AppError> {
-    let args: Vec<OsString> = vec![
-        "--config".into(),
-        ws.config.path.clone().into(),
-        "agent".into(),
-        "--env".into(),
-        environment.name.clone().into(),
-    ];
-    let hello = target(ws, environment).ensure_running(&ws.program, &args, START).map_err(|e| {
-        AppError::new(e.reason(), format!("the agent of `{}` does not run: {e}", environment.name))
-    })?;
+    let args = agent_args(ws, environment);
+    let hello = target(ws, environment)
+        .ensure_running(&ws.program, &args, START)
+        .map_err(|e| {
+            AppError::new(
+                e.reason(),
+                format!("the agent of `{}` does not run: {e}", environment.name),
+            )
+        })?;
     let TargetSpec::Host { listen, .. } = &environment.target;
     if hello.listen == *listen {
         return Ok(());
@@ -55,7 +64,81 @@ pub fn ensure_agent(ws: &Workspace, environment: &Environment) -> Result<(), App
         "the agent of `{}` listens on {}, the configuration says {listen}",
         environment.name, hello.listen
     );
-    Err(AppError::new(Reason::AgentRefused, text).hint(format!("restart it: `gonogo agent --env {} --stop`", environment.name)))
+    Err(AppError::new(Reason::AgentRefused, text).hint(format!(
+        "restart it: `gonogo agent --env {} --stop`",
+        environment.name
+    )))
+}
+
+fn agent_args(ws: &Workspace, environment: &Environment) -> Vec<OsString> {
+    vec![
+        "--config".into(),
+        ws.config.path.clone().into(),
+        "agent".into(),
+        "--env".into(),
+        environment.name.clone().into(),
+    ]
+}
+
+/// Keeps an environment's agent running until it is dropped.
+pub struct Attendant {
+    /// Its end is the sign to stop.
+    _stop: Sender<()>,
+}
+
+/// Begins to look after the environment's agent: whenever none answers, one is started, which takes over the versions that
+/// go on running. What it does is noted in `controller.log`. An agent that somebody stops is started again, too: to end it
+/// for good, end the operation first.
+pub fn attend(ws: &Workspace, environment: &Environment) -> Attendant {
+    let (stop, stopped) = channel();
+    let (target, program) = (target(ws, environment), ws.program.clone());
+    let (args, log) = (agent_args(ws, environment), ws.state.join(CONTROLLER_LOG));
+    let name = environment.name.clone();
+    let body = move || {
+        let mut pause = ATTEND;
+        while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+            pause = ATTEND;
+            if !matches!(target.hello(NAME), Err(ClientError::Unreachable { .. })) {
+                continue;
+            }
+            note(
+                &log,
+                &format!("the agent of `{name}` does not answer; starting it again"),
+            );
+            match target.ensure_running(&program, &args, START) {
+                Ok(hello) => note(
+                    &log,
+                    &format!("the agent of `{name}` answers again, process {}", hello.pid),
+                ),
+                Err(e) => {
+                    note(&log, &e.to_string());
+                    pause = AFTER_FAILURE;
+                }
+            }
+        }
+    };
+    if let Err(e) = thread::Builder::new().name("attendant".into()).spawn(body) {
+        // The operation can go on without, as long as its agent lives; that nobody looks after it must be seen.
+        note(
+            &ws.state.join(CONTROLLER_LOG),
+            &format!(
+                "nobody looks after the agent of `{}`: {e}",
+                environment.name
+            ),
+        );
+    }
+    Attendant { _stop: stop }
+}
+
+/// Adds a line to a log. A log that cannot be written stops nothing.
+fn note(log: &Path, line: &str) {
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log);
+    if let Ok(mut file) = file {
+        let _ = writeln!(file, "{line}");
+    }
 }
 
 /// Asks the agent for its state.
@@ -64,8 +147,17 @@ pub fn ensure_agent(ws: &Workspace, environment: &Environment) -> Result<(), App
 /// [`Reason::AgentUnreachable`] and what the agent refuses.
 pub fn observe(ws: &Workspace, environment: &Environment) -> Result<Observed, AppError> {
     target(ws, environment).observe(ANSWER).map_err(|e| {
-        AppError::new(e.reason(), format!("the agent of `{}` could not be observed: {e}", environment.name))
-            .hint(format!("start it: `gonogo agent --env {}`", environment.name))
+        AppError::new(
+            e.reason(),
+            format!(
+                "the agent of `{}` could not be observed: {e}",
+                environment.name
+            ),
+        )
+        .hint(format!(
+            "start it: `gonogo agent --env {}`",
+            environment.name
+        ))
     })
 }
 
@@ -74,14 +166,23 @@ pub fn observe(ws: &Workspace, environment: &Environment) -> Result<Observed, Ap
 /// # Errors
 /// [`Reason::PortTaken`], [`Reason::PermissionDenied`], or another agent holds the environment.
 pub fn run_agent(ws: &Workspace, environment: &Environment) -> Result<(), AppError> {
-    let TargetSpec::Host { listen, sticky_cookie } = &environment.target;
-    let listen: SocketAddr = listen
-        .parse()
-        .map_err(|e| AppError::new(Reason::ConfigValue, format!("`listen` of `{}`: {e}", environment.name)))?;
+    let TargetSpec::Host {
+        listen,
+        sticky_cookie,
+    } = &environment.target;
+    let listen: SocketAddr = listen.parse().map_err(|e| {
+        AppError::new(
+            Reason::ConfigValue,
+            format!("`listen` of `{}`: {e}", environment.name),
+        )
+    })?;
     let settings = agent::Settings {
         dir: agent_dir(ws, environment),
         listen,
-        sticky: sticky_cookie.as_ref().map(|cookie| Sticky { cookie: cookie.clone(), ttl: STICKY_FOR }),
+        sticky: sticky_cookie.as_ref().map(|cookie| Sticky {
+            cookie: cookie.clone(),
+            ttl: STICKY_FOR,
+        }),
         workers: 0,
         project: ws.config.root().to_path_buf(),
         environment: environment.name.clone(),
@@ -94,9 +195,21 @@ pub fn run_agent(ws: &Workspace, environment: &Environment) -> Result<(), AppErr
 ///
 /// # Errors
 /// [`Reason::AgentUnreachable`].
-pub fn stop_agent(ws: &Workspace, environment: &Environment, with_services: bool) -> Result<(), AppError> {
+pub fn stop_agent(
+    ws: &Workspace,
+    environment: &Environment,
+    with_services: bool,
+) -> Result<(), AppError> {
     let limit = Span::from_secs(60);
-    target(ws, environment).shutdown(with_services, limit).map_err(|e| {
-        AppError::new(e.reason(), format!("the agent of `{}` could not be stopped: {e}", environment.name))
-    })
+    target(ws, environment)
+        .shutdown(with_services, limit)
+        .map_err(|e| {
+            AppError::new(
+                e.reason(),
+                format!(
+                    "the agent of `{}` could not be stopped: {e}",
+                    environment.name
+                ),
+            )
+        })
 }

@@ -34,7 +34,8 @@ impl Identity {
             }
         };
         let key = Arc::new(read_key(&path)?);
-        ws.ledger.enrol(*key.public(), &name, "person", &name, ws.clock.now().wall)?;
+        ws.ledger
+            .enrol(*key.public(), &name, "person", &name, ws.clock.now().wall)?;
         Ok(Self { name, key })
     }
 
@@ -57,7 +58,9 @@ pub fn create_key(path: &Path) -> Result<(), AppError> {
         .mode(0o600)
         .open(path)
         .map_err(|e| AppError::io("create", path, &e))?;
-    file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| AppError::io("write", path, &e))
+    file.write_all(pem.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|e| AppError::io("write", path, &e))
 }
 
 /// Reads a P-256 key in PKCS#8 PEM.
@@ -65,7 +68,12 @@ pub fn create_key(path: &Path) -> Result<(), AppError> {
 /// # Errors
 /// [`Reason::KeyUnreadable`].
 pub fn read_key(path: &Path) -> Result<SigningKey, AppError> {
-    let unusable = |why: String| AppError::new(Reason::KeyUnreadable, format!("key `{}`: {why}", path.display()));
+    let unusable = |why: String| {
+        AppError::new(
+            Reason::KeyUnreadable,
+            format!("key `{}`: {why}", path.display()),
+        )
+    };
     let pem = std::fs::read_to_string(path).map_err(|e| unusable(e.to_string()))?;
     let pkcs8 = Pkcs8::from_pem(&pem).map_err(|e| unusable(e.to_string()))?;
     SigningKey::load(&pkcs8).map_err(|e| unusable(e.to_string()))
@@ -75,12 +83,16 @@ pub fn read_key(path: &Path) -> Result<SigningKey, AppError> {
 pub fn caller_name(given: Option<&str>) -> Result<String, AppError> {
     let name = match given {
         Some(name) => name.to_owned(),
-        None => std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "you".into()),
+        None => std::env::var("USER")
+            .or_else(|_| std::env::var("LOGNAME"))
+            .unwrap_or_else(|_| "you".into()),
     };
     if crate::config::is_plain_name(&name) {
         return Ok(name);
     }
-    let text = format!("`{name}` cannot be used as a name: letters, digits, `.`, `_`, `+` and `-`, at most 64");
+    let text = format!(
+        "`{name}` cannot be used as a name: letters, digits, `.`, `_`, `+` and `-`, at most 64"
+    );
     Err(AppError::new(Reason::ArgumentInvalid, text).hint("give one with --as NAME"))
 }
 
@@ -89,7 +101,9 @@ pub fn random() -> [u8; 8] {
     use ring::rand::SecureRandom;
     let mut bytes = [0; 8];
     // Without the kernel's randomness no id and no key can be made; there is no safe way to go on.
-    ring::rand::SystemRandom::new().fill(&mut bytes).expect("the kernel gives randomness");
+    ring::rand::SystemRandom::new()
+        .fill(&mut bytes)
+        .expect("the kernel gives randomness");
     bytes
 }
 

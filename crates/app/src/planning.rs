@@ -5,10 +5,10 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use gonogo_core::Reason;
 use gonogo_core::canonical;
 use gonogo_core::digest::Hasher;
 use gonogo_core::id::PlanId;
-use gonogo_core::Reason;
 use gonogo_release::effect::Observed;
 use gonogo_release::lint::{Facts, Finding, Severity, lint};
 use gonogo_release::plan::{
@@ -54,8 +54,17 @@ pub struct FindingView {
 
 impl FindingView {
     fn of(f: &Finding) -> Self {
-        let severity = if f.severity == Severity::Error { "error" } else { "warning" };
-        Self { severity, reason: f.reason, text: f.text.clone(), hint: f.hint.clone() }
+        let severity = if f.severity == Severity::Error {
+            "error"
+        } else {
+            "warning"
+        };
+        Self {
+            severity,
+            reason: f.reason,
+            text: f.text.clone(),
+            hint: f.hint.clone(),
+        }
     }
 }
 
@@ -76,7 +85,10 @@ pub fn plan(ws: &Workspace, environment: Option<&str>, version: &str) -> Result<
     if let Some(from) = &body.from
         && Ok(from.content) == body.to.content()
     {
-        let text = format!("{} {version} serves all traffic in `{}` already", ws.config.service, environment.name);
+        let text = format!(
+            "{} {version} serves all traffic in `{}` already",
+            ws.config.service, environment.name
+        );
         return Err(AppError::new(Reason::NothingToDo, text));
     }
     keep(ws, body, &me, now)
@@ -92,15 +104,30 @@ pub(crate) fn keep(
     let findings = findings(ws, &body, &me.name);
     let errors: Vec<&FindingView> = findings.iter().filter(|f| f.severity == "error").collect();
     if let Some(first) = errors.first() {
-        let listed: Vec<String> = errors.iter().map(|f| format!("{}: {}", f.reason, f.text)).collect();
-        let error = AppError::new(Reason::PlanLint, format!("the plan cannot work:\n  {}", listed.join("\n  ")));
+        let listed: Vec<String> = errors
+            .iter()
+            .map(|f| format!("{}: {}", f.reason, f.text))
+            .collect();
+        let error = AppError::new(
+            Reason::PlanLint,
+            format!("the plan cannot work:\n  {}", listed.join("\n  ")),
+        );
         let reasons: Vec<Reason> = errors.iter().map(|f| f.reason).collect();
-        return Err(error.and(&reasons).hint(first.hint.clone()).with("findings", json!(findings)));
+        return Err(error
+            .and(&reasons)
+            .hint(first.hint.clone())
+            .with("findings", json!(findings)));
     }
-    let config_path = ws.config.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let config_path = ws
+        .config
+        .path
+        .file_name()
+        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let mut plan = Plan::seal(body, me.name.clone(), now, &config_path)?;
     // The same intent over the same content is the same plan: who asked first, and when, stays.
-    let earlier = read(ws, &plan.id).ok().filter(|known| known.body == plan.body && known.requester == me.name);
+    let earlier = read(ws, &plan.id)
+        .ok()
+        .filter(|known| known.body == plan.body && known.requester == me.name);
     let fresh = earlier.is_none();
     if let Some(known) = earlier {
         plan = known;
@@ -110,16 +137,24 @@ pub(crate) fn keep(
             stream: stream(&plan.id),
             key: format!("plan/{}/{now}", me.name),
             kind: "plan".into(),
-            subject: vec![gonogo_ledger::Subject { name: plan.id.to_string(), digest: plan.fingerprint.digest() }],
+            subject: vec![gonogo_ledger::Subject {
+                name: plan.id.to_string(),
+                digest: plan.fingerprint.digest(),
+            }],
             time: now,
             actor: me.name.clone(),
-            body: serde_json::to_value(&plan).map_err(|e| AppError::new(Reason::Internal, e.to_string()))?,
+            body: serde_json::to_value(&plan)
+                .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?,
             signer: Some(me.key.clone()),
         };
         ws.ledger.append(vec![draft])?;
         ws.store.put_plan(&plan)?;
     }
-    Ok(Planned { plan, findings, fresh })
+    Ok(Planned {
+        plan,
+        findings,
+        fresh,
+    })
 }
 
 /// Stream that holds a plan, its approvals and its refusals.
@@ -158,9 +193,18 @@ pub(crate) fn assemble(
 ) -> Result<PlanBody, AppError> {
     let serving: Vec<_> = base.slots.iter().filter(|s| s.weight > 0).collect();
     if serving.len() > 1 {
-        let told: Vec<String> = serving.iter().map(|s| format!("{} at {} bp", s.version, s.weight)).collect();
-        let text = format!("`{}` splits traffic between {}: an operation is unfinished", environment.name, told.join(" and "));
-        return Err(AppError::new(Reason::OperationOpen, text).hint("finish or cancel it: `gonogo status`"));
+        let told: Vec<String> = serving
+            .iter()
+            .map(|s| format!("{} at {} bp", s.version, s.weight))
+            .collect();
+        let text = format!(
+            "`{}` splits traffic between {}: an operation is unfinished",
+            environment.name,
+            told.join(" and ")
+        );
+        return Err(
+            AppError::new(Reason::OperationOpen, text).hint("finish or cancel it: `gonogo status`")
+        );
     }
     let from = serving.first().map(|s| Deployed {
         slot: s.slot.clone(),
@@ -169,8 +213,15 @@ pub(crate) fn assemble(
     });
     let used: Vec<&str> = base.slots.iter().map(|s| s.slot.as_str()).collect();
     let slot = SLOTS.iter().find(|s| !used.contains(s)).ok_or_else(|| {
-        AppError::new(Reason::AgentRefused, format!("`{}` has no free slot: {} are in use", environment.name, used.join(", ")))
-            .hint("stop the agent with its services and start it again: `gonogo agent --stop`")
+        AppError::new(
+            Reason::AgentRefused,
+            format!(
+                "`{}` has no free slot: {} are in use",
+                environment.name,
+                used.join(", ")
+            ),
+        )
+        .hint("stop the agent with its services and start it again: `gonogo agent --stop`")
     })?;
     let mut strategy = environment.strategy.clone();
     if kind == PlanKind::Rollback {
@@ -183,7 +234,9 @@ pub(crate) fn assemble(
         environment: environment.name.clone(),
         kind,
         target: environment.target.clone(),
-        rollback: from.clone().map_or(RollbackTarget::Nothing, RollbackTarget::Version),
+        rollback: from
+            .clone()
+            .map_or(RollbackTarget::Nothing, RollbackTarget::Version),
         from,
         to,
         slot: (*slot).into(),
@@ -201,7 +254,11 @@ pub(crate) fn assemble(
 
 /// Hashes the artifacts of a version.
 pub(crate) fn pinned(root: &Path, template: VersionTemplate) -> Result<VersionSpec, AppError> {
-    let artifacts = template.artifacts.iter().map(|path| artifact(root, path)).collect::<Result<_, _>>()?;
+    let artifacts = template
+        .artifacts
+        .iter()
+        .map(|path| artifact(root, path))
+        .collect::<Result<_, _>>()?;
     Ok(template.with_artifacts(artifacts))
 }
 
@@ -212,11 +269,18 @@ fn artifact(root: &Path, path: &str) -> Result<Artifact, AppError> {
             std::io::ErrorKind::NotFound => Reason::ArtifactMissing,
             _ => Reason::ArtifactUnreadable,
         };
-        AppError::new(reason, format!("artifact `{path}` cannot be read at `{}`: {e}", full.display()))
+        AppError::new(
+            reason,
+            format!(
+                "artifact `{path}` cannot be read at `{}`: {e}",
+                full.display()
+            ),
+        )
     };
     let meta = std::fs::metadata(&full).map_err(fault)?;
     if !meta.is_file() {
-        let text = format!("artifact `{path}` is not a file; list the files that make up the version");
+        let text =
+            format!("artifact `{path}` is not a file; list the files that make up the version");
         return Err(AppError::new(Reason::ArtifactUnreadable, text));
     }
     let mut file = std::fs::File::open(&full).map_err(fault)?;
@@ -233,7 +297,12 @@ fn artifact(root: &Path, path: &str) -> Result<Artifact, AppError> {
         }
     }
     let executable = meta.permissions().mode() & 0o111 != 0;
-    Ok(Artifact { path: path.into(), sha256: hasher.finish(), bytes, executable })
+    Ok(Artifact {
+        path: path.into(),
+        sha256: hasher.finish(),
+        bytes,
+        executable,
+    })
 }
 
 /// Reads a stored plan strictly and checks that fingerprint and id still belong to it.
@@ -243,14 +312,19 @@ fn artifact(root: &Path, path: &str) -> Result<Artifact, AppError> {
 pub fn read(ws: &Workspace, id: &PlanId) -> Result<Plan, AppError> {
     let path = ws.plan_path(id);
     let bytes = std::fs::read(&path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => AppError::new(Reason::PlanNotFound, format!("no plan has the id `{id}`")),
+        std::io::ErrorKind::NotFound => {
+            AppError::new(Reason::PlanNotFound, format!("no plan has the id `{id}`"))
+        }
         _ => AppError::io("read", &path, &e),
     })?;
     let malformed = |why: String| AppError::new(Reason::PlanEdited, format!("plan `{id}`: {why}"));
     let value = canonical::parse(&bytes).map_err(|e| malformed(e.to_string()))?;
     let plan: Plan = serde_json::from_value(value).map_err(|e| malformed(e.to_string()))?;
     if !plan.is_intact() || plan.id != *id {
-        return Err(malformed(format!("its content does not match its fingerprint {}", plan.fingerprint)));
+        return Err(malformed(format!(
+            "its content does not match its fingerprint {}",
+            plan.fingerprint
+        )));
     }
     Ok(plan)
 }
@@ -260,14 +334,24 @@ pub fn read(ws: &Workspace, id: &PlanId) -> Result<Plan, AppError> {
 /// # Errors
 /// [`Reason::PlanNotFound`] and [`Reason::IdAmbiguous`].
 pub fn find(ws: &Workspace, prefix: &str) -> Result<PlanId, AppError> {
-    let wanted = if prefix.starts_with(PlanId::PREFIX) { prefix.to_owned() } else { format!("{}{prefix}", PlanId::PREFIX) };
+    let wanted = if prefix.starts_with(PlanId::PREFIX) {
+        prefix.to_owned()
+    } else {
+        format!("{}{prefix}", PlanId::PREFIX)
+    };
     let ids = ws.store.plan_ids(&wanted, 3)?;
     match ids.as_slice() {
         [one] => Ok(one.clone()),
-        [] => Err(AppError::new(Reason::PlanNotFound, format!("no plan's id starts with `{prefix}`"))),
+        [] => Err(AppError::new(
+            Reason::PlanNotFound,
+            format!("no plan's id starts with `{prefix}`"),
+        )),
         many => {
             let told: Vec<&str> = many.iter().map(PlanId::as_str).collect();
-            Err(AppError::new(Reason::IdAmbiguous, format!("`{prefix}` may be {}", told.join(" or "))))
+            Err(AppError::new(
+                Reason::IdAmbiguous,
+                format!("`{prefix}` may be {}", told.join(" or ")),
+            ))
         }
     }
 }
@@ -287,7 +371,11 @@ pub struct Difference {
 ///
 /// # Errors
 /// One of the two cannot be read or made.
-pub fn diff(ws: &Workspace, id: &PlanId, against: Option<&PlanId>) -> Result<Vec<Difference>, AppError> {
+pub fn diff(
+    ws: &Workspace,
+    id: &PlanId,
+    against: Option<&PlanId>,
+) -> Result<Vec<Difference>, AppError> {
     let plan = read(ws, id)?;
     let other = match against {
         Some(id) => read(ws, id)?.body,
@@ -314,7 +402,8 @@ pub(crate) fn current_version(ws: &Workspace, plan: &Plan) -> Result<VersionSpec
 /// Lists what differs between two bodies, leaf by leaf.
 pub(crate) fn differences(was: &PlanBody, is: &PlanBody) -> Result<Vec<Difference>, AppError> {
     let flat = |body: &PlanBody| -> Result<BTreeMap<String, Value>, AppError> {
-        let value = serde_json::to_value(body).map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+        let value = serde_json::to_value(body)
+            .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
         let mut out = BTreeMap::new();
         flatten(String::new(), &value, &mut out);
         Ok(out)
@@ -324,16 +413,31 @@ pub(crate) fn differences(was: &PlanBody, is: &PlanBody) -> Result<Vec<Differenc
     Ok(paths
         .into_iter()
         .filter(|path| a.get(*path) != b.get(*path))
-        .map(|path| Difference { path: path.clone(), was: a.get(path).cloned(), is: b.get(path).cloned() })
+        .map(|path| Difference {
+            path: path.clone(),
+            was: a.get(path).cloned(),
+            is: b.get(path).cloned(),
+        })
         .collect())
 }
 
 fn flatten(path: String, value: &Value, out: &mut BTreeMap<String, Value>) {
-    let under = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    let under = |key: &str| {
+        if path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{path}.{key}")
+        }
+    };
     match value {
-        Value::Object(map) if !map.is_empty() => map.iter().for_each(|(k, v)| flatten(under(k), v, out)),
+        Value::Object(map) if !map.is_empty() => {
+            map.iter().for_each(|(k, v)| flatten(under(k), v, out))
+        }
         Value::Array(items) if !items.is_empty() => {
-            items.iter().enumerate().for_each(|(i, v)| flatten(under(&i.to_string()), v, out));
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(i, v)| flatten(under(&i.to_string()), v, out));
         }
         leaf => {
             out.insert(path, leaf.clone());
@@ -342,7 +446,8 @@ fn flatten(path: String, value: &Value, out: &mut BTreeMap<String, Value>) {
 }
 
 fn pretty(plan: &Plan) -> Result<Vec<u8>, AppError> {
-    let mut bytes = serde_json::to_vec_pretty(plan).map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+    let mut bytes = serde_json::to_vec_pretty(plan)
+        .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
     bytes.push(b'\n');
     Ok(bytes)
 }
@@ -368,7 +473,11 @@ pub(crate) fn staleness(ws: &Workspace, plan: &Plan) -> Result<(), AppError> {
         reasons.push(Reason::ConfigChanged);
     }
     let paths: Vec<&str> = found.iter().map(|d| d.path.as_str()).take(8).collect();
-    let text = format!("plan `{}` is not what would be planned now; changed: {}", plan.id, paths.join(", "));
+    let text = format!(
+        "plan `{}` is not what would be planned now; changed: {}",
+        plan.id,
+        paths.join(", ")
+    );
     Err(AppError::new(reasons[0], text)
         .and(&reasons)
         .hint(format!("see `gonogo plan diff {}`", plan.id))

@@ -9,11 +9,21 @@ const MADE: &str = "<!-- Made by `cargo xtask drift --write`; edit the code inst
 
 /// The page of reason codes.
 pub fn reason_codes() -> String {
-    let mut page = format!("# Reason codes\n\n{MADE}`gonogo explain CODE` prints an entry. Codes are stable and never reused.\n\n");
+    let mut page = format!(
+        "# Reason codes\n\n{MADE}`gonogo explain CODE` prints an entry. Codes are stable and never reused.\n\n"
+    );
     page.push_str("| code | verdict | exit | meaning | next |\n|---|---|---|---|---|\n");
     for r in Reason::ALL {
         // Writing into a string cannot fail.
-        let _ = writeln!(page, "| `{}` | {} | {} | {} | {} |", r.code(), r.verdict(), r.exit().code(), r.meaning(), r.next_action());
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} | {} | {} |",
+            r.code(),
+            r.verdict(),
+            r.exit().code(),
+            r.meaning(),
+            r.next_action()
+        );
     }
     page
 }

@@ -20,11 +20,19 @@ pub enum Way {
 ///
 /// # Errors
 /// [`Reason::NoKnownGood`].
-pub fn roll_back(ws: &Workspace, environment: Option<&str>, to: Option<&str>, why: &str) -> Result<Way, AppError> {
+pub fn roll_back(
+    ws: &Workspace,
+    environment: Option<&str>,
+    to: Option<&str>,
+    why: &str,
+) -> Result<Way, AppError> {
     let now = ws.now()?;
     let environment = ws.config.environment(environment)?;
     let open = ws.store.open_operations()?;
-    if let Some(open) = open.iter().find(|o| o.operation.environment == environment.name) {
+    if let Some(open) = open
+        .iter()
+        .find(|o| o.operation.environment == environment.name)
+    {
         let id = following::cancel(ws, open.operation.id.as_str(), why)?;
         return Ok(Way::Cancelled(id));
     }
@@ -33,11 +41,24 @@ pub fn roll_back(ws: &Workspace, environment: Option<&str>, to: Option<&str>, wh
     let base = hosting::observe(ws, environment)?;
     let serving = base.slots.iter().find(|s| s.weight > 0).map(|s| s.content);
     let known = ws.store.known_good(&environment.name, 100)?;
-    let good = known.iter().find(|k| Some(k.content) != serving && to.is_none_or(|v| v == k.version));
+    let good = known
+        .iter()
+        .find(|k| Some(k.content) != serving && to.is_none_or(|v| v == k.version));
     let Some(good) = good else {
-        let names: Vec<&str> = known.iter().filter(|k| Some(k.content) != serving).map(|k| k.version.as_str()).collect();
-        let told = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        let text = format!("no known-good version to go back to in `{}`; known-good besides the serving one: {told}", environment.name);
+        let names: Vec<&str> = known
+            .iter()
+            .filter(|k| Some(k.content) != serving)
+            .map(|k| k.version.as_str())
+            .collect();
+        let told = if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        };
+        let text = format!(
+            "no known-good version to go back to in `{}`; known-good besides the serving one: {told}",
+            environment.name
+        );
         return Err(AppError::new(Reason::NoKnownGood, text));
     };
     // What ran then, to the byte: the agent kept it under its digest.

@@ -50,16 +50,34 @@ impl Workspace {
     ///
     /// # Errors
     /// Configuration, permission and ledger faults, each with its own reason.
-    pub fn open(start: &Path, overrides: &Overrides, caller: Caller, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
+    pub fn open(
+        start: &Path,
+        overrides: &Overrides,
+        caller: Caller,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AppError> {
         let config = Config::discover(start, overrides)?;
         let state = config.root().join(STATE_DIR);
         make_dir(&state)?;
         let store = Arc::new(Store::open(&state)?);
         let origin = format!("ledger.{}", config.service);
-        let founding = Founding { origin: &origin, actor: "gonogo", time: clock.now().wall };
+        let founding = Founding {
+            origin: &origin,
+            actor: "gonogo",
+            time: clock.now().wall,
+        };
         let ledger = Arc::new(Ledger::open(&state, founding)?);
-        let program = std::env::current_exe().map_err(|e| AppError::io("find", Path::new("gonogo"), &e))?;
-        Ok(Self { config, state, store, ledger, clock, caller, program })
+        let program =
+            std::env::current_exe().map_err(|e| AppError::io("find", Path::new("gonogo"), &e))?;
+        Ok(Self {
+            config,
+            state,
+            store,
+            ledger,
+            clock,
+            caller,
+            program,
+        })
     }
 
     /// The wall clock, unless it reads earlier than the newest record.
@@ -71,7 +89,9 @@ impl Workspace {
         match self.ledger.newest_time()? {
             Some(newest) if newest > now.after(BACKWARDS) => Err(AppError::new(
                 Reason::ClockWentBack,
-                format!("the clock reads {now}, and the newest record was written at {newest}; nothing was changed"),
+                format!(
+                    "the clock reads {now}, and the newest record was written at {newest}; nothing was changed"
+                ),
             )),
             _ => Ok(now),
         }
@@ -93,7 +113,15 @@ impl Workspace {
             "message": error.message,
             "details": error.details,
         });
-        match self.record(stream, &format!("refusal/{}", crate::identity::nonce()), "refusal", time, actor, None, body) {
+        match self.record(
+            stream,
+            &format!("refusal/{}", crate::identity::nonce()),
+            "refusal",
+            time,
+            actor,
+            None,
+            body,
+        ) {
             Ok(()) => error,
             // The refusal stands either way; that it could not be recorded is said beside it.
             Err(fault) => error.hint(format!("the refusal could not be recorded: {fault}")),
@@ -101,7 +129,10 @@ impl Workspace {
     }
 
     /// Appends one record, signed by the project's controller key.
-    #[expect(clippy::too_many_arguments, reason = "a record has this many parts and they come from different places")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a record has this many parts and they come from different places"
+    )]
     pub(crate) fn record(
         &self,
         stream: &str,
@@ -116,7 +147,10 @@ impl Workspace {
             stream: stream.into(),
             key: key.into(),
             kind: kind.into(),
-            subject: subject.into_iter().map(|(name, digest)| gonogo_ledger::Subject { name, digest }).collect(),
+            subject: subject
+                .into_iter()
+                .map(|(name, digest)| gonogo_ledger::Subject { name, digest })
+                .collect(),
             time,
             actor: actor.into(),
             body,
@@ -128,11 +162,18 @@ impl Workspace {
 
     /// Every record that matches, page by page. `filter.limit` and `filter.after` are set here.
     pub(crate) fn every(&self, stream: String, kind: &str) -> Result<Vec<RecordView>, AppError> {
-        let mut filter = Filter { stream: Some(stream), kind: Some(kind.into()), limit: 1000, ..Filter::default() };
+        let mut filter = Filter {
+            stream: Some(stream),
+            kind: Some(kind.into()),
+            limit: 1000,
+            ..Filter::default()
+        };
         let mut all = Vec::new();
         loop {
             let page = self.ledger.records(&filter)?;
-            let Some(last) = page.last() else { return Ok(all) };
+            let Some(last) = page.last() else {
+                return Ok(all);
+            };
             filter.after = Some(last.index);
             all.extend(page);
         }
@@ -169,5 +210,7 @@ pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
     file.write_all(bytes).map_err(fault)?;
     file.as_file().sync_all().map_err(fault)?;
     file.persist(path).map_err(|e| fault(e.error))?;
-    std::fs::File::open(dir).and_then(|d| d.sync_all()).map_err(fault)
+    std::fs::File::open(dir)
+        .and_then(|d| d.sync_all())
+        .map_err(fault)
 }

@@ -93,7 +93,7 @@ fn a_full_file_says_what_it_says() {
     assert_eq!(prod.strategy.soak, Span::from_secs(60));
     assert_eq!(prod.checks.min_requests, 1000);
     assert_eq!(prod.checks.errors.margin, Share::from_ppm(1000));
-    assert_eq!(prod.checks.errors.limit, Share::from_percent(5));
+    assert_eq!(prod.checks.errors.limit, Share::from_percent(2));
     assert_eq!(prod.checks.slow_over, Span::from_millis(100));
     assert_eq!(prod.checks.alpha_abort, Share::from_ppm(1000));
     let TargetSpec::Host { sticky_cookie, .. } = &config.environment(Some("local")).unwrap().target;

@@ -7,8 +7,15 @@ use gonogo_core::Span;
 
 /// Prove that a release is safe, then ship it, or hold it with reasons
 #[derive(Debug, Parser)]
-#[command(name = "gonogo", version, propagate_version = true, disable_help_subcommand = true)]
-#[command(after_help = "Start with `gonogo demo`. Topics: `gonogo help config`, `gonogo help exit-codes`.")]
+#[command(
+    name = "gonogo",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+#[command(
+    after_help = "Start with `gonogo demo`. Topics: `gonogo help config`, `gonogo help exit-codes`."
+)]
 pub struct Args {
     /// What to do
     #[command(subcommand)]
@@ -206,7 +213,12 @@ pub struct Status {
     /// Operation; a unique prefix of its id
     pub operation: Option<String>,
     /// Only this environment
-    #[arg(long, value_name = "ENV", env = "GONOGO_ENV", help_heading = "Selection")]
+    #[arg(
+        long,
+        value_name = "ENV",
+        env = "GONOGO_ENV",
+        help_heading = "Selection"
+    )]
     pub env: Option<String>,
 }
 
@@ -226,7 +238,12 @@ pub struct Cancel {
     /// Operation; a unique prefix of its id
     pub operation: String,
     /// Why
-    #[arg(long, value_name = "TEXT", default_value = "no reason given", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "no reason given",
+        hide_default_value = true
+    )]
     pub why: String,
     /// Confirm: what the operation did is undone
     #[arg(long, help_heading = "Approval and safety")]
@@ -239,13 +256,23 @@ pub struct Cancel {
 #[derive(Debug, ClapArgs)]
 pub struct Rollback {
     /// Environment; the only one of the configuration if absent
-    #[arg(long, value_name = "ENV", env = "GONOGO_ENV", help_heading = "Selection")]
+    #[arg(
+        long,
+        value_name = "ENV",
+        env = "GONOGO_ENV",
+        help_heading = "Selection"
+    )]
     pub env: Option<String>,
     /// Known-good version to go back to; the newest one that does not serve if absent
     #[arg(long, value_name = "VERSION", help_heading = "Selection")]
     pub to: Option<String>,
     /// Why
-    #[arg(long, value_name = "TEXT", default_value = "rollback asked for", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "rollback asked for",
+        hide_default_value = true
+    )]
     pub why: String,
     /// Confirm: traffic moves at once
     #[arg(long, help_heading = "Approval and safety")]
@@ -258,10 +285,20 @@ pub struct Rollback {
 #[derive(Debug, ClapArgs)]
 pub struct History {
     /// Only this environment
-    #[arg(long, value_name = "ENV", env = "GONOGO_ENV", help_heading = "Selection")]
+    #[arg(
+        long,
+        value_name = "ENV",
+        env = "GONOGO_ENV",
+        help_heading = "Selection"
+    )]
     pub env: Option<String>,
     /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 20, help_heading = "Selection")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 20,
+        help_heading = "Selection"
+    )]
     pub limit: u32,
 }
 
@@ -287,7 +324,12 @@ pub enum EvidenceWhat {
         #[arg(long, value_name = "INDEX", help_heading = "Selection")]
         after: Option<u64>,
         /// At most this many
-        #[arg(long, value_name = "N", default_value_t = 50, help_heading = "Selection")]
+        #[arg(
+            long,
+            value_name = "N",
+            default_value_t = 50,
+            help_heading = "Selection"
+        )]
         limit: u32,
     },
     /// Show one record
@@ -331,7 +373,12 @@ pub struct Explain {
 #[derive(Debug, ClapArgs)]
 pub struct Agent {
     /// Environment; the only one of the configuration if absent
-    #[arg(long, value_name = "ENV", env = "GONOGO_ENV", help_heading = "Selection")]
+    #[arg(
+        long,
+        value_name = "ENV",
+        env = "GONOGO_ENV",
+        help_heading = "Selection"
+    )]
     pub env: Option<String>,
     /// Stop the running agent; the services go on
     #[arg(long, help_heading = "Approval and safety")]

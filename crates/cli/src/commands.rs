@@ -59,16 +59,25 @@ fn open(select: &Select, screen: &Screen, pick_up: bool) -> Result<Workspace, Ap
     }
     if pick_up {
         for id in driving::pick_up(&ws)? {
-            screen.talk(&screen.paint(Tone::Wait, &format!("the controller of {id} was gone; a new one goes on with it")));
+            screen.talk(&screen.paint(
+                Tone::Wait,
+                &format!("the controller of {id} was gone; a new one goes on with it"),
+            ));
         }
     }
     Ok(ws)
 }
 
 fn open_quietly(select: &Select) -> Result<Workspace, AppError> {
-    let overrides = Overrides { config: select.config.clone(), environment: None }
-        .over(Overrides::from_env(|name| std::env::var_os(name)));
+    let overrides = Overrides {
+        config: select.config.clone(),
+        environment: None,
+    }
+    .over(Overrides::from_env(|name| std::env::var_os(name)));
     let here = std::env::current_dir().map_err(|e| AppError::io("find", Path::new("."), &e))?;
-    let caller = Caller { name: select.name.clone(), key: select.key.clone() };
+    let caller = Caller {
+        name: select.name.clone(),
+        key: select.key.clone(),
+    };
     Workspace::open(&here, &overrides, caller, Arc::new(SystemClock::default()))
 }

@@ -3,7 +3,10 @@
 //! Floor 4. stdout carries the answer, stderr the talk. With `--json` stdout carries exactly one envelope, also for
 //! failures.
 
-#![allow(unreachable_pub, reason = "a program's modules: everything is used from here")]
+#![allow(
+    unreachable_pub,
+    reason = "a program's modules: everything is used from here"
+)]
 
 mod args;
 mod commands;

@@ -33,7 +33,11 @@ impl Screen {
         let plain = output.no_color || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
         let colour = !plain && !dumb && !output.json && std::io::stdout().is_terminal();
-        Self { json: output.json, quiet: output.quiet, colour }
+        Self {
+            json: output.json,
+            quiet: output.quiet,
+            colour,
+        }
     }
 
     /// Paints `text` where a person looks. Meaning never depends on it.
@@ -91,7 +95,8 @@ fn frame(use_case: &str) -> Frame {
         tool_id: use_case.into(),
         tool_version: env!("CARGO_PKG_VERSION").into(),
         class: catalogue::find(use_case).map_or(Class::Read, |u| u.class),
-        trace_id: std::env::var("GONOGO_TRACE_ID").unwrap_or_else(|_| format!("trace-{}", gonogo_app::identity::nonce())),
+        trace_id: std::env::var("GONOGO_TRACE_ID")
+            .unwrap_or_else(|_| format!("trace-{}", gonogo_app::identity::nonce())),
         timestamp: SystemClock::default().now().wall,
     }
 }
@@ -109,13 +114,19 @@ fn write_line(to: &mut dyn Write, line: &str) {
 /// Answers for clap: help and version on stdout with 0, everything else as a usage error.
 pub fn clap_answer(error: &clap::Error, json: bool) -> ExitCode {
     use clap::error::ErrorKind;
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
         let _ = error.print();
         return ExitCode::from(Exit::Done.code());
     }
     if json {
         let text = error.render().to_string();
-        let app = AppError::new(Reason::ArgumentInvalid, text.trim().trim_start_matches("error: "));
+        let app = AppError::new(
+            Reason::ArgumentInvalid,
+            text.trim().trim_start_matches("error: "),
+        );
         print_json(&frame("usage").failure(&app.failure()));
     } else {
         let _ = error.print();

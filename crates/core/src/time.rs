@@ -22,7 +22,12 @@ impl Timestamp {
 
     /// Returns the time `span` later; saturates.
     pub const fn after(self, span: Span) -> Self {
-        Self(self.0.saturating_add(span.as_millis() as i64))
+        let ms = if span.0 > i64::MAX as u64 {
+            i64::MAX
+        } else {
+            span.0 as i64
+        };
+        Self(self.0.saturating_add(ms))
     }
 
     /// Returns how long `earlier` lies back; zero if it lies ahead.
@@ -201,6 +206,7 @@ mod tests {
         assert_eq!("2026-11-18T12:06:40.12+01:00".parse(), Ok(t));
         assert!("yesterday".parse::<Timestamp>().is_err());
         assert!("2026-11-18T12:06:40".parse::<Timestamp>().is_err());
+        assert!(t.after(Span::from_millis(u64::MAX)) > t);
     }
 
     #[test]

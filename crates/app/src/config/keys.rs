@@ -418,7 +418,7 @@ pub(super) static ERRORS: Section = Section {
         key(
             "limit",
             Share,
-            Default("\"5%\""),
+            Default("\"2%\""),
             "The rate may not exceed this, whatever stable does.",
         ),
     ],

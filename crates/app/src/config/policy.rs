@@ -36,7 +36,7 @@ pub fn default_strategy() -> Strategy {
     }
 }
 
-/// Returns the built-in checks `default`: after 100 requests, errors within 1 % of stable's and under 5 %, requests over
+/// Returns the built-in checks `default`: after 100 requests, errors within 1 % of stable's and under 2 %, requests over
 /// 250 ms within 2 % of stable's and under 10 %.
 pub fn default_checks() -> Checks {
     Checks {
@@ -44,7 +44,7 @@ pub fn default_checks() -> Checks {
         min_requests: 100,
         errors: RateCheck {
             margin: Share::from_percent(1),
-            limit: Share::from_percent(5),
+            limit: Share::from_percent(2),
         },
         slow: RateCheck {
             margin: Share::from_percent(2),

@@ -11,7 +11,12 @@ use crate::screen::{Screen, Tone};
 
 pub fn evidence(select: &Select, a: &args::Evidence, screen: &Screen) -> (&'static str, Answer) {
     match &a.what {
-        EvidenceWhat::List { stream, kind, after, limit } => {
+        EvidenceWhat::List {
+            stream,
+            kind,
+            after,
+            limit,
+        } => {
             let filter = Filter {
                 stream: stream.as_deref().map(stream_name),
                 kind: kind.clone(),
@@ -41,12 +46,24 @@ fn list(select: &Select, filter: &Filter, screen: &Screen) -> Answer {
         screen.say("no record matches");
     }
     for r in &records {
-        screen.say(&format!("{:>6}  {}  {:<12} {:<28} {:>5}  {}  {}", r.index, r.time, r.kind, r.stream, r.seq, &r.digest.hex()[..12], r.actor));
+        screen.say(&format!(
+            "{:>6}  {}  {:<12} {:<28} {:>5}  {}  {}",
+            r.index,
+            r.time,
+            r.kind,
+            r.stream,
+            r.seq,
+            &r.digest.hex()[..12],
+            r.actor
+        ));
     }
     if let Some(last) = records.last().filter(|_| records.len() >= filter.limit) {
         screen.talk(&format!("more with --after {}", last.index));
     }
-    screen.answer("evidence_list", json!({"records": records.iter().map(record_json).collect::<Vec<_>>()}));
+    screen.answer(
+        "evidence_list",
+        json!({"records": records.iter().map(record_json).collect::<Vec<_>>()}),
+    );
     Ok(Exit::Done)
 }
 
@@ -55,14 +72,21 @@ fn show(select: &Select, name: &str, screen: &Screen) -> Answer {
     let record = evidence::show(&ws, name)?;
     screen.say(&format!("record  {}  {}", record.index, record.digest));
     screen.say(&format!("stream  {} #{}", record.stream, record.seq));
-    screen.say(&format!("kind    {}  at {} by {}  signed by {}", record.kind, record.time, record.actor, record.signer));
+    screen.say(&format!(
+        "kind    {}  at {} by {}  signed by {}",
+        record.kind, record.time, record.actor, record.signer
+    ));
     screen.say(&serde_json::to_string_pretty(&record.body).unwrap_or_default());
     screen.answer("evidence_show", json!({"record": record_json(&record)}));
     Ok(Exit::Done)
 }
 
 fn record_json(r: &RecordView) -> serde_json::Value {
-    let subject: Vec<_> = r.subject.iter().map(|s| json!({"name": s.name, "digest": s.digest})).collect();
+    let subject: Vec<_> = r
+        .subject
+        .iter()
+        .map(|s| json!({"name": s.name, "digest": s.digest}))
+        .collect();
     json!({
         "index": r.index, "stream": r.stream, "seq": r.seq, "key": r.key, "kind": r.kind, "time": r.time,
         "actor": r.actor, "signer": r.signer.to_string(), "subject": subject, "digest": r.digest,
@@ -74,14 +98,23 @@ pub fn packet(select: &Select, a: &args::Packet, screen: &Screen) -> Answer {
     let ws = open(select, screen, true)?;
     let packed = evidence::packet(&ws, &a.operation, a.out.as_deref())?;
     let path = packed.path.display();
-    screen.say(&format!("packet    {path}  {} records, {} bytes", packed.records, packed.bytes));
-    screen.say(&format!("next      gonogo verify {path} --replay --log-key '{}'", packed.log_key));
+    screen.say(&format!(
+        "packet    {path}  {} records, {} bytes",
+        packed.records, packed.bytes
+    ));
+    screen.say(&format!(
+        "next      gonogo verify {path} --replay --log-key '{}'",
+        packed.log_key
+    ));
     screen.answer("packet_write", json!(packed));
     Ok(Exit::Done)
 }
 
 pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
-    let look = Look { log_key: a.log_key.clone(), replay: a.replay };
+    let look = Look {
+        log_key: a.log_key.clone(),
+        replay: a.replay,
+    };
     let seen = evidence::verify(&a.packet, &look)?;
     let mut checks = Vec::new();
     for check in &seen.report.checks {
@@ -90,12 +123,25 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
             (false, Exit::Hold | Exit::Unjudged) => ("hold", Tone::Wait),
             (false, _) => ("FAIL", Tone::Bad),
         };
-        screen.say(&format!("{}  {:<12} {}", screen.paint(tone, word), check.name, check.text));
+        screen.say(&format!(
+            "{}  {:<12} {}",
+            screen.paint(tone, word),
+            check.name,
+            check.text
+        ));
         checks.push(json!({"name": check.name, "ok": check.ok, "reasonCode": check.reason, "text": check.text}));
     }
     match &seen.approvals {
-        Some(Ok(n)) => screen.say(&format!("{}  {:<12} {n} bind this plan and held when it began", screen.paint(Tone::Good, "ok  "), "approvals")),
-        Some(Err(why)) => screen.say(&format!("{}  {:<12} {why}", screen.paint(Tone::Bad, "FAIL"), "approvals")),
+        Some(Ok(n)) => screen.say(&format!(
+            "{}  {:<12} {n} bind this plan and held when it began",
+            screen.paint(Tone::Good, "ok  "),
+            "approvals"
+        )),
+        Some(Err(why)) => screen.say(&format!(
+            "{}  {:<12} {why}",
+            screen.paint(Tone::Bad, "FAIL"),
+            "approvals"
+        )),
         None => {}
     }
     let replayed = match &seen.replayed {
@@ -110,7 +156,11 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
             json!({"ok": true, "inputs": r.inputs, "answers": r.answers, "ended": r.ended})
         }
         Some(Err(why)) => {
-            screen.say(&format!("{}  {:<12} {why}", screen.paint(Tone::Bad, "FAIL"), "replay"));
+            screen.say(&format!(
+                "{}  {:<12} {why}",
+                screen.paint(Tone::Bad, "FAIL"),
+                "replay"
+            ));
             json!({"ok": false, "text": why})
         }
         None => serde_json::Value::Null,
@@ -122,10 +172,18 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
         Exit::Unjudged => ("could not be judged", Tone::Wait),
         _ => ("NOT verified: do not trust it", Tone::Bad),
     };
-    screen.say(&format!("{} · {} · recorded result: {result}", screen.paint(tone, word), a.packet.display()));
+    screen.say(&format!(
+        "{} · {} · recorded result: {result}",
+        screen.paint(tone, word),
+        a.packet.display()
+    ));
     if seen.exit != Exit::Done {
         for reason in &seen.reasons {
-            screen.talk(&format!("  {reason}: {} {}", reason.meaning(), reason.next_action()));
+            screen.talk(&format!(
+                "  {reason}: {} {}",
+                reason.meaning(),
+                reason.next_action()
+            ));
         }
     }
     screen.answer(

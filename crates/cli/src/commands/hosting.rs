@@ -16,13 +16,20 @@ pub fn agent(select: &Select, a: &args::Agent, screen: &Screen) -> Answer {
     let environment = ws.config.environment(a.env.as_deref())?;
     if a.stop {
         hosting::stop_agent(&ws, environment, a.with_services)?;
-        let what = if a.with_services { "the agent and its services have ended" } else { "the agent has ended; its services go on" };
+        let what = if a.with_services {
+            "the agent and its services have ended"
+        } else {
+            "the agent has ended; its services go on"
+        };
         screen.say(what);
         screen.answer("agent_run", json!({"status": "stopped", "services": if a.with_services { "stopped" } else { "running" }}));
         return Ok(Exit::Done);
     }
     let gonogo_release::plan::TargetSpec::Host { listen, .. } = &environment.target;
-    screen.talk(&format!("agent of `{}` on http://{listen} · end it with Ctrl-C; services go on", environment.name));
+    screen.talk(&format!(
+        "agent of `{}` on http://{listen} · end it with Ctrl-C; services go on",
+        environment.name
+    ));
     hosting::run_agent(&ws, environment)?;
     screen.answer("agent_run", json!({"status": "stopped"}));
     Ok(Exit::Done)
@@ -35,7 +42,10 @@ pub fn controller(select: &Select, a: &args::Controller, screen: &Screen) -> Ans
     let stop = Arc::new(AtomicBool::new(false));
     match driving::drive(&ws, &known.id, stop, &|_| {}) {
         Ok(Some(terminal)) => {
-            screen.answer("controller_run", json!({"operationId": known.id, "status": terminal.result.name()}));
+            screen.answer(
+                "controller_run",
+                json!({"operationId": known.id, "status": terminal.result.name()}),
+            );
             Ok(driving::exit_of(&terminal))
         }
         Ok(None) => Ok(Exit::Running),
@@ -46,7 +56,10 @@ pub fn controller(select: &Select, a: &args::Controller, screen: &Screen) -> Ans
 
 pub fn key(a: &args::Key, screen: &Screen) -> (&'static str, Answer) {
     match &a.what {
-        KeyWhat::New { out } => ("key_create", identity::create_key(out).and_then(|()| show(out, screen, "key_create"))),
+        KeyWhat::New { out } => (
+            "key_create",
+            identity::create_key(out).and_then(|()| show(out, screen, "key_create")),
+        ),
         KeyWhat::Show { file } => ("key_show", show(file, screen, "key_show")),
     }
 }
@@ -55,7 +68,9 @@ fn show(file: &std::path::Path, screen: &Screen, use_case: &str) -> Answer {
     let key = identity::read_key(file)?;
     let id = key.public().id().to_string();
     screen.say(&id);
-    screen.talk(&format!("in gonogo.toml: approvers = [{{ id = \"NAME\", role = \"ROLE\", key = \"{id}\" }}]"));
+    screen.talk(&format!(
+        "in gonogo.toml: approvers = [{{ id = \"NAME\", role = \"ROLE\", key = \"{id}\" }}]"
+    ));
     screen.answer(use_case, json!({"file": file, "key": id}));
     Ok(Exit::Done)
 }

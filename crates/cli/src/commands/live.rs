@@ -30,13 +30,23 @@ pub fn say_plan(screen: &Screen, plan: &Plan) {
     let body = &plan.body;
     let from = body.from.as_ref().map_or("nothing", |f| f.version.as_str());
     let TargetSpec::Host { listen, .. } = &body.target;
-    let title = format!("{} · {} · {from} → {}", body.service, body.environment, body.to.version);
-    screen.say(&format!("{}   http://{listen}", screen.paint(Tone::Strong, &format!("{title:<60}"))));
+    let title = format!(
+        "{} · {} · {from} → {}",
+        body.service, body.environment, body.to.version
+    );
+    screen.say(&format!(
+        "{}   http://{listen}",
+        screen.paint(Tone::Strong, &format!("{title:<60}"))
+    ));
     let back = match (&body.from, body.kind) {
         (Some(f), _) => format!("back to {}", f.version),
         (None, _) => "back to nothing".into(),
     };
-    let kind = if body.kind == PlanKind::Rollback { " · rollback" } else { "" };
+    let kind = if body.kind == PlanKind::Rollback {
+        " · rollback"
+    } else {
+        ""
+    };
     screen.say(&format!(
         "plan      {}  {}…  {} steps · {back}{kind} · gates none · budget {} from fault to zero",
         plan.id,
@@ -63,13 +73,19 @@ pub fn drive_and_follow(
         let (ws, id, stop) = (ws.clone(), id.clone(), stop.clone());
         std::thread::spawn(move || drive(&ws, &id, stop))
     };
-    let seen = follow(ws, id, screen, timeout, &interrupted, &|| driver.is_finished());
+    let seen = follow(ws, id, screen, timeout, &interrupted, &|| {
+        driver.is_finished()
+    });
     stop.store(true, Ordering::Relaxed);
-    let driven = driver.join().unwrap_or_else(|_| Err(AppError::new(Reason::Internal, "the controller panicked")));
+    let driven = driver
+        .join()
+        .unwrap_or_else(|_| Err(AppError::new(Reason::Internal, "the controller panicked")));
     match (seen, driven) {
         (Ok(Seen::Left(id)), _) => {
             driving::spawn(ws, &id)?;
-            screen.talk(&format!("left; {id} goes on by itself · follow it with `gonogo watch {id}`"));
+            screen.talk(&format!(
+                "left; {id} goes on by itself · follow it with `gonogo watch {id}`"
+            ));
             Ok(Seen::Left(id))
         }
         (Ok(ended), Ok(())) => Ok(ended),
@@ -123,7 +139,8 @@ fn follow(
             }
             waiting = now;
         }
-        let over = timeout.is_some_and(|t| ws.clock.now().mono_ms.saturating_sub(began) >= t.as_millis());
+        let over =
+            timeout.is_some_and(|t| ws.clock.now().mono_ms.saturating_sub(began) >= t.as_millis());
         if over || interrupted.load(Ordering::Relaxed) {
             return Ok(Seen::Left(id.clone()));
         }
@@ -148,15 +165,28 @@ fn wait_text(view: &OperationView) -> Option<String> {
 
 /// One decision in one line.
 pub fn line(screen: &Screen, plan: &Plan, decision: &Value) -> Option<String> {
-    let text = |v: &Value, k: &str| v.get(k).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |v: &Value, k: &str| {
+        v.get(k)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let verdict = text(decision, "verdict");
     let phase = text(decision, "phase");
-    let reasons: Vec<&str> =
-        decision.get("reasons").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let reasons: Vec<&str> = decision
+        .get("reasons")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let first = reasons.first().copied().unwrap_or_default();
     let none = Value::Null;
     let numbers = decision.get("numbers").unwrap_or(&none);
-    let name = match (phase.as_str(), decision.get("weight").and_then(Value::as_str)) {
+    let name = match (
+        phase.as_str(),
+        decision.get("weight").and_then(Value::as_str),
+    ) {
         ("rolling-back", _) => "back".into(),
         (_, Some(weight)) => weight.replace('%', " %"),
         (phase, None) => phase.to_owned(),
@@ -173,12 +203,18 @@ pub fn line(screen: &Screen, plan: &Plan, decision: &Value) -> Option<String> {
         _ if numbers.get("canary").is_some() => counts_text(plan, numbers),
         _ => text(numbers, "text"),
     };
-    let waits = match (verdict.as_str(), numbers.get("needed").and_then(Value::as_u64)) {
+    let waits = match (
+        verdict.as_str(),
+        numbers.get("needed").and_then(Value::as_u64),
+    ) {
         ("hold", Some(n)) if n < 10_000_000 => format!(" · {} more requests", thousands(n)),
         _ => String::new(),
     };
     let codes = reasons.join(", ");
-    Some(format!("{name:>10}   {detail:<66} {}   {codes}{waits}", screen.paint(tone, &format!("{verdict:<5}"))))
+    Some(format!(
+        "{name:>9}  {detail:<60} {}  {codes}{waits}",
+        screen.paint(tone, &format!("{verdict:<5}"))
+    ))
 }
 
 fn zero_text(numbers: &Value) -> String {
@@ -192,33 +228,56 @@ fn zero_text(numbers: &Value) -> String {
 }
 
 fn counts_text(plan: &Plan, numbers: &Value) -> String {
-    let n = |side: &str, k: &str| numbers.get(side).and_then(|s| s.get(k)).and_then(Value::as_u64).unwrap_or(0);
-    let served = numbers.get("served").and_then(|s| s.get("share")).and_then(Value::as_str);
-    let served = served.and_then(|s| s.parse::<f64>().ok()).map_or(String::new(), |s| format!("served {:.1} %   ", s * 100.0));
-    let compared = numbers.get("stable").is_some();
-    let p99 = |side: &str| n(side, "p99_us") as f64 / 1000.0;
-    if compared {
-        format!(
-            "{served}{} canary / {} stable   errors {} vs {}   slow {} vs {}   p99 {:.0} vs {:.0} ms",
+    let n = |side: &str, k: &str| {
+        numbers
+            .get(side)
+            .and_then(|s| s.get(k))
+            .and_then(Value::as_u64)
+            .unwrap_or(0)
+    };
+    let window = n("since_write", "routed") + n("since_write", "others");
+    let share = numbers
+        .get("served")
+        .and_then(|s| s.get("share"))
+        .and_then(Value::as_str);
+    let share = share
+        .and_then(|s| s.parse::<f64>().ok())
+        .filter(|_| window > 0);
+    let served = share.map_or(String::new(), |s| format!("served {:.1} %  ", s * 100.0));
+    let p99 = |side: &str| format!("{:.0}", n(side, "p99_us") as f64 / 1000.0);
+    if numbers.get("stable").is_none() {
+        let requests = format!(
+            "{} requests of {}",
             thousands(n("canary", "requests")),
-            thousands(n("stable", "requests")),
+            plan.body.to.version
+        );
+        return format!(
+            "{served}{requests}  errors {}  slow {}",
             n("canary", "errors"),
-            n("stable", "errors"),
+            n("canary", "slow")
+        );
+    }
+    let requests = format!(
+        "{} canary / {} stable",
+        thousands(n("canary", "requests")),
+        thousands(n("stable", "requests"))
+    );
+    let mut text = format!(
+        "{served}{requests}  errors {} vs {}",
+        n("canary", "errors"),
+        n("stable", "errors")
+    );
+    if n("canary", "slow") + n("stable", "slow") > 0 {
+        let slow = format!(
+            "  slow {} vs {} (p99 {} vs {} ms)",
             n("canary", "slow"),
             n("stable", "slow"),
             p99("canary"),
-            p99("stable"),
-        )
-    } else {
-        format!(
-            "{served}{} requests of {}   errors {}   slow {}   p99 {:.0} ms",
-            thousands(n("canary", "requests")),
-            plan.body.to.version,
-            n("canary", "errors"),
-            n("canary", "slow"),
-            p99("canary"),
-        )
+            p99("stable")
+        );
+        text.push_str(&slow);
     }
+    text
 }
 
 /// Writes a number with thousands apart: `7,713`.
@@ -235,12 +294,19 @@ pub fn thousands(n: u64) -> String {
 }
 
 /// Says how following ended and returns the exit code.
-pub fn finish(ws: &Workspace, screen: &Screen, use_case: &str, seen: Seen) -> Result<Exit, AppError> {
+pub fn finish(
+    ws: &Workspace,
+    screen: &Screen,
+    use_case: &str,
+    seen: Seen,
+) -> Result<Exit, AppError> {
     match seen {
         Seen::Left(id) => {
             screen.answer(use_case, json!({"operationId": id, "status": "running"}));
             if !screen.json {
-                screen.say(&format!("running   {id} · follow it with `gonogo watch {id}`"));
+                screen.say(&format!(
+                    "running   {id} · follow it with `gonogo watch {id}`"
+                ));
             }
             Ok(Exit::Running)
         }
@@ -265,10 +331,20 @@ pub fn finish(ws: &Workspace, screen: &Screen, use_case: &str, seen: Seen) -> Re
 
 pub fn say_end(ws: &Workspace, screen: &Screen, view: &OperationView, terminal: &Terminal) {
     let took = view.updated_at.since(view.submitted_at).seconds_text();
-    let tone = if terminal.result == Ending::Promoted { Tone::Good } else { Tone::Bad };
+    let tone = if terminal.result == Ending::Promoted {
+        Tone::Good
+    } else {
+        Tone::Bad
+    };
     let word = terminal.result.name().replace('_', " ");
-    let lost = view.decisions.iter().rev().find_map(|d| d.body.get("numbers")?.get("unrouted")?.as_u64());
-    let lost = lost.map_or(String::new(), |n| format!(" · {} requests lost", thousands(n)));
+    let lost = view
+        .decisions
+        .iter()
+        .rev()
+        .find_map(|d| d.body.get("numbers")?.get("unrouted")?.as_u64());
+    let lost = lost.map_or(String::new(), |n| {
+        format!(" · {} requests lost", thousands(n))
+    });
     screen.say(&format!("{} in {took}{lost}", screen.paint(tone, &word)));
     if terminal.result != Ending::Promoted {
         let codes: Vec<&str> = terminal.reasons.iter().map(|r| r.code()).collect();
@@ -277,7 +353,12 @@ pub fn say_end(ws: &Workspace, screen: &Screen, view: &OperationView, terminal: 
     }
     let path = ws.packet_path(&view.id);
     let here = std::env::current_dir().ok();
-    let shown = here.as_deref().and_then(|h| path.strip_prefix(h).ok()).unwrap_or(&path).display().to_string();
+    let shown = here
+        .as_deref()
+        .and_then(|h| path.strip_prefix(h).ok())
+        .unwrap_or(&path)
+        .display()
+        .to_string();
     screen.say(&format!("          packet {shown}"));
     screen.say(&format!(
         "          check it anywhere:  gonogo verify {shown} --replay --log-key '{}'",

@@ -21,7 +21,10 @@ pub fn status(select: &Select, a: &args::Status, screen: &Screen) -> Answer {
     for view in &views {
         say_environment(screen, &ws.config.service, view);
     }
-    screen.answer("operation_status", json!({"service": ws.config.service, "environments": views}));
+    screen.answer(
+        "operation_status",
+        json!({"service": ws.config.service, "environments": views}),
+    );
     let blind = views.iter().any(|v| v.observed.is_none());
     Ok(if blind { Exit::Unjudged } else { Exit::Done })
 }
@@ -43,7 +46,10 @@ fn say_environment(screen: &Screen, service: &str, view: &EnvironmentView) {
                 ));
             }
         }
-        (None, Some(why)) => screen.say(&format!("  {}", screen.paint(Tone::Bad, &format!("not known: {why}")))),
+        (None, Some(why)) => screen.say(&format!(
+            "  {}",
+            screen.paint(Tone::Bad, &format!("not known: {why}"))
+        )),
         (None, None) => screen.say("  not known"),
     }
     if let Some(version) = &view.known_good {
@@ -51,7 +57,10 @@ fn say_environment(screen: &Screen, service: &str, view: &EnvironmentView) {
     }
     match &view.open {
         Some(id) => screen.say(&format!("  running   {id} · `gonogo watch {id}`")),
-        None => screen.say(&format!("  next      gonogo release --env {} --to VERSION", view.name)),
+        None => screen.say(&format!(
+            "  next      gonogo release --env {} --to VERSION",
+            view.name
+        )),
     }
 }
 
@@ -65,13 +74,25 @@ fn say_operation(screen: &Screen, view: &OperationView) {
     match (&view.terminal, &view.progress) {
         (Some(terminal), _) => {
             let codes: Vec<&str> = terminal.reasons.iter().map(|r| r.code()).collect();
-            screen.say(&format!("{}   {}", terminal.result.name().replace('_', " "), terminal.text));
+            screen.say(&format!(
+                "{}   {}",
+                terminal.result.name().replace('_', " "),
+                terminal.text
+            ));
             screen.say(&format!("          {}", codes.join(", ")));
         }
         (None, progress) => {
-            let driven = if view.driven { "" } else { " · no controller drives it" };
+            let driven = if view.driven {
+                ""
+            } else {
+                " · no controller drives it"
+            };
             screen.say(&format!("running   phase {}{driven}", view.phase.name()));
-            if let Some(until) = progress.as_ref().and_then(|p| p.get("until")).and_then(|u| u.as_str()) {
+            if let Some(until) = progress
+                .as_ref()
+                .and_then(|p| p.get("until"))
+                .and_then(|u| u.as_str())
+            {
                 screen.say(&format!("          this step until {until}"));
             }
             screen.say(&format!("next      gonogo watch {}", view.id));
@@ -87,7 +108,11 @@ pub fn history(select: &Select, a: &args::History, screen: &Screen) -> Answer {
     }
     for l in &lines {
         let from = l.from.as_deref().unwrap_or("nothing");
-        let result = l.result.map_or(format!("running ({})", l.phase.name()), |r| r.replace('_', " "));
+        let result = l
+            .result
+            .map_or(format!("running ({})", l.phase.name()), |r| {
+                r.replace('_', " ")
+            });
         let took = l.updated_at.since(l.submitted_at).seconds_text();
         let codes: Vec<&str> = l.reasons.iter().map(|r| r.code()).collect();
         screen.say(&format!(

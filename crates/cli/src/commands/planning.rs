@@ -16,9 +16,14 @@ pub fn plan(select: &Select, a: &args::Plan, screen: &Screen) -> (&'static str, 
     match &a.what {
         None => ("plan_create", create(select, &a.wanted, screen)),
         Some(PlanWhat::Show { plan }) => ("plan_show", show(select, plan, screen)),
-        Some(PlanWhat::Diff { plan, against, exit_code }) => {
-            ("plan_diff", diff(select, plan, against.as_deref(), *exit_code, screen))
-        }
+        Some(PlanWhat::Diff {
+            plan,
+            against,
+            exit_code,
+        }) => (
+            "plan_diff",
+            diff(select, plan, against.as_deref(), *exit_code, screen),
+        ),
         Some(PlanWhat::Lint { plan }) => ("plan_lint", lint(select, plan, screen)),
     }
 }
@@ -29,7 +34,10 @@ fn create(select: &Select, wanted: &args::Wanted, screen: &Screen) -> Answer {
     let planned = match planning::plan(&ws, wanted.env.as_deref(), version) {
         Ok(planned) => planned,
         Err(e) if e.reason == Reason::NothingToDo => {
-            screen.answer("plan_create", json!({"status": "nothing_to_do", "text": e.message}));
+            screen.answer(
+                "plan_create",
+                json!({"status": "nothing_to_do", "text": e.message}),
+            );
             screen.say(&format!("nothing to do: {}", e.message));
             return Ok(Exit::Done);
         }
@@ -48,23 +56,43 @@ fn create(select: &Select, wanted: &args::Wanted, screen: &Screen) -> Answer {
 
 pub fn say_warnings(screen: &Screen, findings: &[FindingView]) {
     for f in findings {
-        screen.talk(&screen.paint(Tone::Wait, &format!("{}: {} ({})", f.severity, f.text, f.reason)));
+        screen.talk(&screen.paint(
+            Tone::Wait,
+            &format!("{}: {} ({})", f.severity, f.text, f.reason),
+        ));
     }
 }
 
 fn say_steps(screen: &Screen, plan: &Plan) {
     for step in &plan.body.steps {
         let what = match &step.kind {
-            StepKind::Stage { weight, bake } => format!("{weight} of new requests, at least {bake}"),
-            StepKind::Deploy { slot } => format!("{} in slot {slot}, ready within {}", plan.body.to.version, plan.body.to.ready.within),
+            StepKind::Stage { weight, bake } => {
+                format!("{weight} of new requests, at least {bake}")
+            }
+            StepKind::Deploy { slot } => format!(
+                "{} in slot {slot}, ready within {}",
+                plan.body.to.version, plan.body.to.ready.within
+            ),
             StepKind::Soak { bake } => format!("watch for {bake} while the old version stays warm"),
-            StepKind::Drain { slot } | StepKind::Stop { slot } => format!("the old version in slot {slot}"),
+            StepKind::Drain { slot } | StepKind::Stop { slot } => {
+                format!("the old version in slot {slot}")
+            }
             StepKind::Gates => "none, as the environment states".into(),
             StepKind::Preflight => "the target is as it was when this was planned".into(),
             StepKind::Promote => "all new requests".into(),
         };
-        let class = step.class.map_or(String::new(), |c| serde_json::to_value(c).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default());
-        screen.say(&format!("  {:>2}  {:<10} {what:<60} {class:<18} ≤ {}", step.n, step.kind.name(), step.within));
+        let class = step.class.map_or(String::new(), |c| {
+            serde_json::to_value(c)
+                .ok()
+                .and_then(|v| v.as_str().map(str::to_owned))
+                .unwrap_or_default()
+        });
+        screen.say(&format!(
+            "  {:>2}  {:<10} {what:<60} {class:<18} ≤ {}",
+            step.n,
+            step.kind.name(),
+            step.within
+        ));
     }
 }
 
@@ -77,32 +105,62 @@ fn show(select: &Select, prefix: &str, screen: &Screen) -> Answer {
     let plan = read(&ws, prefix)?;
     live::say_plan(screen, &plan);
     say_steps(screen, &plan);
-    screen.say(&format!("asked     {} at {}", plan.requester, plan.created_at));
+    screen.say(&format!(
+        "asked     {} at {}",
+        plan.requester, plan.created_at
+    ));
     for artifact in &plan.body.to.artifacts {
-        screen.say(&format!("artifact  {}  {}  {} bytes", artifact.path, artifact.sha256, artifact.bytes));
+        screen.say(&format!(
+            "artifact  {}  {}  {} bytes",
+            artifact.path, artifact.sha256, artifact.bytes
+        ));
     }
     screen.say(&format!("config    {}", plan.body.config));
     screen.say(&format!("print     {}", plan.fingerprint));
-    screen.say(&format!("legacy    {} (names the request, decides nothing)", plan.legacy_request_hash));
+    screen.say(&format!(
+        "legacy    {} (names the request, decides nothing)",
+        plan.legacy_request_hash
+    ));
     screen.answer("plan_show", json!({ "plan": plan }));
     Ok(Exit::Done)
 }
 
-fn diff(select: &Select, prefix: &str, against: Option<&str>, exit_code: bool, screen: &Screen) -> Answer {
+fn diff(
+    select: &Select,
+    prefix: &str,
+    against: Option<&str>,
+    exit_code: bool,
+    screen: &Screen,
+) -> Answer {
     let ws = open(select, screen, true)?;
     let id = planning::find(&ws, prefix)?;
     let against = against.map(|p| planning::find(&ws, p)).transpose()?;
     let found = planning::diff(&ws, &id, against.as_ref())?;
-    let other = against.as_ref().map_or("what would be planned now".to_owned(), ToString::to_string);
+    let other = against
+        .as_ref()
+        .map_or("what would be planned now".to_owned(), ToString::to_string);
     if found.is_empty() {
         screen.say(&format!("no difference between {id} and {other}"));
     }
     for d in &found {
-        let side = |v: &Option<serde_json::Value>| v.as_ref().map_or("—".to_owned(), ToString::to_string);
-        screen.say(&format!("{}\n  {}\n  {}", d.path, screen.paint(Tone::Bad, &format!("- {}", side(&d.was))), screen.paint(Tone::Good, &format!("+ {}", side(&d.is)))));
+        let side =
+            |v: &Option<serde_json::Value>| v.as_ref().map_or("—".to_owned(), ToString::to_string);
+        screen.say(&format!(
+            "{}\n  {}\n  {}",
+            d.path,
+            screen.paint(Tone::Bad, &format!("- {}", side(&d.was))),
+            screen.paint(Tone::Good, &format!("+ {}", side(&d.is)))
+        ));
     }
-    let exit = if exit_code && !found.is_empty() { Exit::Hold } else { Exit::Done };
-    screen.answer("plan_diff", json!({"plan": id, "against": other, "differences": found}));
+    let exit = if exit_code && !found.is_empty() {
+        Exit::Hold
+    } else {
+        Exit::Done
+    };
+    screen.answer(
+        "plan_diff",
+        json!({"plan": id, "against": other, "differences": found}),
+    );
     Ok(exit)
 }
 
@@ -114,8 +172,18 @@ fn lint(select: &Select, prefix: &str, screen: &Screen) -> Answer {
         screen.say(&format!("{id}: nothing to object"));
     }
     for f in &findings {
-        let tone = if f.severity == "error" { Tone::Bad } else { Tone::Wait };
-        screen.say(&format!("{}  {}  {}\n    {}", screen.paint(tone, f.severity), f.reason, f.text, f.hint));
+        let tone = if f.severity == "error" {
+            Tone::Bad
+        } else {
+            Tone::Wait
+        };
+        screen.say(&format!(
+            "{}  {}  {}\n    {}",
+            screen.paint(tone, f.severity),
+            f.reason,
+            f.text,
+            f.hint
+        ));
     }
     screen.answer("plan_lint", json!({"plan": id, "findings": findings}));
     let worst = |severity: &str| findings.iter().any(|f| f.severity == severity);

@@ -23,7 +23,10 @@ pub fn apply(select: &Select, a: &args::Apply, screen: &Screen) -> Answer {
     if let Ok(plan) = &plan {
         live::say_plan(screen, plan);
     }
-    let how = Apply { key: a.idempotency_key.clone(), approvals: a.approval.clone() };
+    let how = Apply {
+        key: a.idempotency_key.clone(),
+        approvals: a.approval.clone(),
+    };
     begin(&ws, &id, &how, &a.waiting, "plan_apply", screen)
 }
 
@@ -40,12 +43,16 @@ fn begin(
     if handle.fresh {
         screen.talk(&format!("operation {id}"));
     } else {
-        screen.talk(&format!("operation {id} was begun by this request before; following it"));
+        screen.talk(&format!(
+            "operation {id} was begun by this request before; following it"
+        ));
     }
     if waiting.detach {
         driving::spawn(ws, &id)?;
         screen.answer(use_case, json!({"handle": handle, "status": "running"}));
-        screen.say(&format!("running   {id} · follow it with `gonogo watch {id}`"));
+        screen.say(&format!(
+            "running   {id} · follow it with `gonogo watch {id}`"
+        ));
         return Ok(Exit::Running);
     }
     let seen = live::drive_and_follow(ws, &id, screen, waiting.timeout)?;
@@ -58,7 +65,10 @@ pub fn release(select: &Select, a: &args::Release, screen: &Screen) -> Answer {
     let planned = match gonogo_app::planning::plan(&ws, a.wanted.env.as_deref(), version) {
         Ok(planned) => planned,
         Err(e) if e.reason == Reason::NothingToDo => {
-            screen.answer("release", json!({"status": "nothing_to_do", "text": e.message}));
+            screen.answer(
+                "release",
+                json!({"status": "nothing_to_do", "text": e.message}),
+            );
             screen.say(&format!("nothing to do: {}", e.message));
             return Ok(Exit::Done);
         }
@@ -70,7 +80,13 @@ pub fn release(select: &Select, a: &args::Release, screen: &Screen) -> Answer {
 }
 
 /// Approves the plan in the caller's name where the environment allows that, then applies it.
-fn approve_and_begin(ws: &Arc<Workspace>, plan: &Plan, waiting: &Waiting, use_case: &str, screen: &Screen) -> Answer {
+fn approve_and_begin(
+    ws: &Arc<Workspace>,
+    plan: &Plan,
+    waiting: &Waiting,
+    use_case: &str,
+    screen: &Screen,
+) -> Answer {
     approve_if_own(ws, plan, screen)?;
     begin(ws, &plan.id, &Apply::default(), waiting, use_case, screen)
 }
@@ -84,14 +100,22 @@ fn approve_if_own(ws: &Workspace, plan: &Plan, screen: &Screen) -> Result<(), Ap
 }
 
 /// Approves and submits, and returns the operation for the caller to follow.
-pub fn approve_and_submit(ws: &Workspace, plan: &Plan, screen: &Screen) -> Result<OperationId, AppError> {
+pub fn approve_and_submit(
+    ws: &Workspace,
+    plan: &Plan,
+    screen: &Screen,
+) -> Result<OperationId, AppError> {
     approve_if_own(ws, plan, screen)?;
     Ok(applying::apply(ws, &plan.id, &Apply::default())?.operation_id)
 }
 
 /// Says an approval in one line.
 pub fn say_given(screen: &Screen, plan: &Plan, given: &Given) {
-    let own = if given.own { format!(" (self, allowed in `{}`)", plan.body.environment) } else { String::new() };
+    let own = if given.own {
+        format!(" (self, allowed in `{}`)", plan.body.environment)
+    } else {
+        String::new()
+    };
     screen.say(&format!(
         "{:<9} {}  {}{own} · binds {}… · until {} UTC",
         given.approval.decision,
@@ -156,6 +180,7 @@ fn confirmed(yes: bool, what: &str) -> Result<(), AppError> {
     if yes {
         return Ok(());
     }
-    let text = format!("`{what}` undoes what serves now and was not confirmed; nothing was changed");
+    let text =
+        format!("`{what}` undoes what serves now and was not confirmed; nothing was changed");
     Err(AppError::new(Reason::NotConfirmed, text))
 }

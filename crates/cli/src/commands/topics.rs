@@ -14,7 +14,12 @@ use crate::screen::{Screen, Tone};
 pub fn explain(a: &args::Explain, screen: &Screen) -> Answer {
     let Some(code) = &a.code else {
         for r in Reason::ALL {
-            screen.say(&format!("{:<28} {:<8} {}", r.code(), r.verdict(), r.meaning()));
+            screen.say(&format!(
+                "{:<28} {:<8} {}",
+                r.code(),
+                r.verdict(),
+                r.meaning()
+            ));
         }
         let all: Vec<_> = Reason::ALL.iter().map(|r| entry(*r)).collect();
         screen.answer("reason_explain", json!({ "reasons": all }));
@@ -22,7 +27,10 @@ pub fn explain(a: &args::Explain, screen: &Screen) -> Answer {
     };
     let reason: Reason = code.to_uppercase().parse().map_err(|_| {
         let near = gonogo_core::near::nearest(code, Reason::ALL.iter().map(|r| r.code()));
-        let error = AppError::new(Reason::ReasonUnknown, format!("no reason has the code `{code}`"));
+        let error = AppError::new(
+            Reason::ReasonUnknown,
+            format!("no reason has the code `{code}`"),
+        );
         match near {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None => error,
@@ -30,7 +38,12 @@ pub fn explain(a: &args::Explain, screen: &Screen) -> Answer {
     })?;
     screen.say(&screen.paint(Tone::Strong, reason.code()));
     screen.say(&format!("  {}", reason.meaning()));
-    screen.say(&format!("  verdict {} · exit {} ({})", reason.verdict(), reason.exit().code(), reason.exit().meaning()));
+    screen.say(&format!(
+        "  verdict {} · exit {} ({})",
+        reason.verdict(),
+        reason.exit().code(),
+        reason.exit().meaning()
+    ));
     screen.say(&format!("  next: {}", reason.next_action()));
     screen.answer("reason_explain", entry(reason));
     Ok(Exit::Done)
@@ -50,7 +63,9 @@ pub fn help(a: &args::Help, screen: &Screen) -> Answer {
         other => match Args::command().find_subcommand_mut(other) {
             Some(command) => command.render_long_help().to_string(),
             None => {
-                let text = format!("no topic `{other}`; topics: config, exit-codes, approval, and every command");
+                let text = format!(
+                    "no topic `{other}`; topics: config, exit-codes, approval, and every command"
+                );
                 return Err(AppError::new(Reason::ArgumentInvalid, text));
             }
         },
@@ -74,7 +89,7 @@ pub fn reference(a: &args::Reference, screen: &Screen) -> Answer {
         ("reason-codes.md", reference::reason_codes()),
         ("exit-codes.md", reference::exit_codes()),
         ("approval-rules.md", reference::approval_tokens()),
-        ("config-keys.md", config::key_table()),
+        ("config.md", config::page()),
         ("gonogo.schema.json", format!("{schema}\n")),
         ("cli.md", commands_page()),
     ];
@@ -91,7 +106,9 @@ pub fn reference(a: &args::Reference, screen: &Screen) -> Answer {
 
 /// The command reference: every command's long help.
 fn commands_page() -> String {
-    let mut page = String::from("# Commands\n\n<!-- Made by `cargo xtask drift --write`; edit the code instead. -->\n");
+    let mut page = String::from(
+        "# Commands\n\n<!-- Made by `cargo xtask drift --write`; edit the code instead. -->\n",
+    );
     let mut root = Args::command().term_width(100);
     root.build();
     add(&mut page, &mut root);
@@ -102,8 +119,14 @@ fn add(page: &mut String, command: &mut clap::Command) {
     if command.is_hide_set() {
         return;
     }
-    let name = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
-    page.push_str(&format!("\n## `{name}`\n\n```text\n{}\n```\n", command.render_long_help().to_string().trim_end()));
+    let name = command
+        .get_bin_name()
+        .unwrap_or(command.get_name())
+        .to_owned();
+    page.push_str(&format!(
+        "\n## `{name}`\n\n```text\n{}\n```\n",
+        command.render_long_help().to_string().trim_end()
+    ));
     for sub in command.get_subcommands_mut() {
         add(page, sub);
     }
