@@ -65,8 +65,10 @@ pub(super) fn settle(agent: &Arc<Agent>) -> Result<(), AgentError> {
         .map(|slot| slot.mark.clone())
         .collect();
     for mark in found.values().collect::<BTreeSet<_>>() {
-        if !kept_marks.contains(mark) {
-            sweep(mark)?;
+        if !kept_marks.contains(mark)
+            && let Err(e) = sweep(mark)
+        {
+            agent.home.note("strays", &e.to_string());
         }
     }
     for (key, action) in open {
@@ -96,8 +98,8 @@ pub(super) fn settle(agent: &Arc<Agent>) -> Result<(), AgentError> {
     Ok(())
 }
 
-/// Leaves a slot serving or free.
-fn settle_slot(stored: &mut State, name: &str) -> Result<(), AgentError> {
+/// Leaves a slot serving or free; or, if its process cannot be ended, being stopped: traffic must not wait for that.
+fn settle_slot(agent: &Agent, stored: &mut State, name: &str) -> Result<(), AgentError> {
     let Some(slot) = stored.slots.get_mut(name) else {
         return Ok(());
     };
@@ -108,18 +110,22 @@ fn settle_slot(stored: &mut State, name: &str) -> Result<(), AgentError> {
                 // A machine that was switched off did not end it by itself.
                 slot.exits += u64::from(!process.is_of_another_boot()?);
             }
-            sweep(&slot.mark)?;
+            if let Err(e) = sweep(&slot.mark) {
+                agent.home.note(name, &e.to_string());
+            }
         }
         Phase::Starting | Phase::Stopping => {
             let stopping = slot.phase == Phase::Stopping;
-            end_slot(
-                slot,
-                if stopping {
-                    STOP_AT_MOST
-                } else {
-                    Duration::ZERO
-                },
-            )?;
+            let at_most = if stopping {
+                STOP_AT_MOST
+            } else {
+                Duration::ZERO
+            };
+            if let Err(e) = end_slot(slot, at_most) {
+                agent.home.note(name, &e.to_string());
+                slot.phase = Phase::Stopping;
+                return Ok(());
+            }
             stored.slots.remove(name);
             // A start that was never shown changes nothing for anybody.
             stored.generation += u64::from(stopping);
@@ -140,7 +146,10 @@ fn outcome_of(stored: &State, key: &str, action: &Action) -> Outcome {
     };
     match action {
         Action::Start { slot, .. } => match stored.slots.get(slot) {
-            Some(held) if held.key == key => applied,
+            Some(held) if held.key == key && held.phase == Phase::Serving => applied,
+            Some(held) if held.key == key => {
+                not("what it had started is not ready and could not be ended; stop the slot")
+            }
             _ => not("what it had started was ended, too"),
         },
         Action::Weigh { .. } => not("the weights are as before"),
