@@ -4,7 +4,8 @@
 //! the effects out and bring back what became of them. At most one act is in flight at a time.
 //!
 //! Invariants: nothing is undone before what is in flight has settled; an unknown outcome is probed, never assumed and
-//! never simply sent again; nothing advances without a passing judgement; a terminal result never changes.
+//! never simply sent again; nothing advances without a passing judgement, nor while frozen; the target is looked at before the
+//! new version gets traffic and again before an end is claimed; a terminal result never changes.
 
 use std::sync::{Arc, OnceLock};
 

@@ -4,8 +4,10 @@
 //! rates, the parts of `alpha_abort` that the judge really uses, and the rules for a pass:
 //!
 //! - `a_a`: both versions are the same. Default strategy (5, 25, 50 %) and default checks; requests a second (200 to 2,000),
-//!   error rate (0.1 to 2 %) and slow share (0.2 to 8 %) are drawn for each release, evenly on a logarithmic scale. A release that
-//!   is not promoted is counted under its reasons, and in which third of the range of error rates it lay.
+//!   error rate and slow share (0.1 to 2 % each) are drawn for each release, evenly on a logarithmic scale. A release that is
+//!   not promoted is counted under its reasons and the weight at which it went wrong, and by the third of the range of error
+//!   rates that it lay in. `failed_a_check` are false alarms, which `alpha_abort` bounds; `no_proof_in_time` are releases that
+//!   nothing was held against, but whose traffic was not enough to prove them well before a stage's deadline.
 //! - `doubled`: the new version's error rate is 2 % where stable's is 1 %, at 25 % weight and 200 requests a second. Caught is
 //!   a release with a failing comparison or limit within 6,000 of the new version's requests; one that passes is a miss.
 //!
@@ -51,6 +53,8 @@ struct Run {
     terminal: Terminal,
     /// Requests of the new version when a decision failed for the first time, if none had passed before.
     failed_at: Option<u64>,
+    /// Weight of the new version at that decision, parts per ten thousand.
+    failed_weight: u32,
     seconds: u64,
 }
 
@@ -58,7 +62,10 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let runs = args.next().and_then(|n| n.parse().ok()).unwrap_or(1_000);
     let seed = args.next().and_then(|n| n.parse().ok()).unwrap_or(1);
-    println!("{}", json!({ "a_a": a_a(runs, seed), "doubled": doubled(runs, seed) }));
+    println!(
+        "{}",
+        json!({ "a_a": a_a(runs, seed), "doubled": doubled(runs, seed) })
+    );
 }
 
 /// The built-in strategy `default` with these stages in per cent.
@@ -96,7 +103,7 @@ fn a_a(runs: u64, seed: u64) -> Value {
         let world = World {
             rps: drawn(&mut rng, 200.0, 2_000.0),
             errors: [rate; 2],
-            slow: drawn(&mut rng, 0.002, 0.08),
+            slow: drawn(&mut rng, 0.001, 0.02),
         };
         let run = release(&plan, world, &mut rng, u64::MAX);
         let third = ((rate / 0.001).ln() / 20_f64.ln() * 3.0).min(2.0) as usize;
@@ -107,7 +114,10 @@ fn a_a(runs: u64, seed: u64) -> Value {
             continue;
         }
         let codes: Vec<&str> = run.terminal.reasons.iter().map(|r| r.code()).collect();
-        *reasons.entry(codes.join("+")).or_default() += 1;
+        let weight = run.failed_weight / 100;
+        *reasons
+            .entry(format!("{} at {weight}%", codes.join("+")))
+            .or_default() += 1;
         if run.terminal.reasons.contains(&Reason::StageDeadline) {
             unproven += 1;
             thirds[third][2] += 1;
@@ -117,9 +127,7 @@ fn a_a(runs: u64, seed: u64) -> Value {
         }
     }
     seconds.sort_unstable();
-    let third = |[n, failed, unproven]: [u64; 3]| {
-        json!({"releases": n, "failed_a_check": failed, "no_proof_in_time": unproven})
-    };
+    let third = |[n, failed, unproven]: [u64; 3]| json!({"releases": n, "failed_a_check": failed, "no_proof_in_time": unproven});
     json!({
         "releases": runs,
         "promoted": promoted,
@@ -174,13 +182,17 @@ fn release(plan: &Arc<PlanBody>, world: World, rng: &mut Rng, most: u64) -> Run 
         crashes: false,
     };
     let mut live = Live {
-        machine: Machine::new(OperationId::mint(rng.next_u64().to_be_bytes()), plan.clone()),
+        machine: Machine::new(
+            OperationId::mint(rng.next_u64().to_be_bytes()),
+            plan.clone(),
+        ),
         target: SimTarget::new(plan, quiet, true),
         generation: plan.base.generation,
         timers: BTreeMap::new(),
         counts: [SlotCounts::default(), SlotCounts::default()],
         passed: false,
         failed_at: None,
+        failed_weight: 0,
     };
     let period = plan.strategy.sample_every.as_millis();
     let (mut now, mut seq, mut owed) = (0, 0, 0.0);
@@ -190,6 +202,7 @@ fn release(plan: &Arc<PlanBody>, world: World, rng: &mut Rng, most: u64) -> Run 
             return Run {
                 terminal: terminal.clone(),
                 failed_at: live.failed_at,
+                failed_weight: live.failed_weight,
                 seconds: now / 1000,
             };
         }
@@ -211,11 +224,16 @@ fn release(plan: &Arc<PlanBody>, world: World, rng: &mut Rng, most: u64) -> Run 
         if live.machine.terminal().is_none() && (spent || now > HORIZON) {
             return Run {
                 terminal: Terminal {
-                    result: if live.passed { Ending::Promoted } else { Ending::NeedsPerson },
+                    result: if live.passed {
+                        Ending::Promoted
+                    } else {
+                        Ending::NeedsPerson
+                    },
                     reasons: vec![Reason::TimeOut],
                     text: "the simulation ends here".into(),
                 },
                 failed_at: None,
+                failed_weight: 0,
                 seconds: now / 1000,
             };
         }
@@ -233,6 +251,7 @@ struct Live {
     /// Whether the first stage passed.
     passed: bool,
     failed_at: Option<u64>,
+    failed_weight: u32,
 }
 
 impl Live {
@@ -262,8 +281,14 @@ impl Live {
     fn decided(&mut self, decision: &Value) {
         let served = self.counts[1].completed();
         match decision["verdict"].as_str() {
-            Some("fail") if !self.passed => {
-                self.failed_at.get_or_insert(served);
+            Some("fail") if self.failed_weight == 0 => {
+                self.failed_at = (!self.passed).then_some(served);
+                // The act that takes the weight away comes after the decision.
+                let weights = self.target.weights();
+                self.failed_weight = weights
+                    .get(self.machine.plan().slot.as_str())
+                    .copied()
+                    .unwrap_or(0);
             }
             Some("pass") if served > 0 => self.passed = true,
             _ => {}

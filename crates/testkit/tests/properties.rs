@@ -209,7 +209,7 @@ impl Run {
                 Effect::Act(act) => self.check_act(act.clone(), effects),
                 Effect::Timer { id, .. } => self.timers.push(*id),
                 Effect::Decide(body) => {
-                    let reasons = body["reasons"].as_array().unwrap();
+                    let reasons = body["reasons"].as_array().expect("a list of reasons");
                     assert!(!reasons.is_empty(), "no reason: {body}");
                     let cancelled = reasons.iter().any(|r| r == "CANCELLED")
                         && body["numbers"]["ignored"].is_null();

@@ -23,7 +23,9 @@ impl Machine {
             // Read before the last write was: the next one will tell.
             Err(Unusable::Foreign { seen, known }) if seen < known => return,
             Err(Unusable::Foreign { .. }) if waits_for_zero => return self.undo_again(out),
-            Err(e @ (Unusable::Foreign { .. } | Unusable::WrongVersion { .. })) => {
+            Err(e @ (Unusable::Foreign { .. } | Unusable::WrongVersion { .. }))
+                if !waits_for_zero =>
+            {
                 // What is under way may be what empties a slot, and will be looked at when it has settled.
                 if !moving {
                     self.moved(e.to_string(), out);
