@@ -57,7 +57,7 @@ pub(super) fn settle(agent: &Arc<Agent>) -> Result<(), AgentError> {
         }
     }
     for name in stored.slots.keys().cloned().collect::<Vec<_>>() {
-        settle_slot(&mut stored, &name)?;
+        settle_slot(agent, &mut stored, &name)?;
     }
     let kept_marks: BTreeSet<String> = stored
         .slots
