@@ -27,6 +27,7 @@ mod frame;
 mod index;
 mod journal;
 mod keys;
+mod numbering;
 mod packet;
 mod queue;
 mod read;

@@ -1,6 +1,9 @@
 //! Packets as an attacker would send them: every change must be refused, and for the stated reason.
 
-#![expect(clippy::unwrap_used, reason = "these are tests; a panic is their failure")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests; a panic is their failure"
+)]
 
 mod fixture;
 

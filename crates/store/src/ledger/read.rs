@@ -11,7 +11,7 @@ use super::error::LedgerError;
 use super::index::{self, Entry, Sql};
 use super::journal::{self, Frames, Next, Place};
 use super::record::{Draft, Filter, Receipt, RecordView};
-use super::{Ledger, frame, lock, recover, sequencer};
+use super::{Ledger, frame, lock, numbering, recover};
 
 const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
@@ -172,7 +172,7 @@ impl Ledger {
         } else {
             Frontier::default()
         };
-        Ok(sequencer::next_statement(draft, head, &seen, &tool).to_bytes()?)
+        Ok(numbering::next_statement(draft, head, &seen, &tool).to_bytes()?)
     }
 
     /// Enrols a key: from the next record on it may sign. Enrolling the same key for the same person and role again gives

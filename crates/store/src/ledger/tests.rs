@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -68,7 +69,14 @@ fn after_a_failed_sync_nothing_is_acknowledged_and_the_next_start_mends() {
     assert_eq!(ledger.size().unwrap(), 2);
     assert!(dir.path().join("ledger/suspect").exists());
 
+    let inode = || {
+        fs::metadata(dir.path().join("ledger/journal/0000.seg"))
+            .unwrap()
+            .ino()
+    };
+    let suspect = inode();
     let ledger = Ledger::open(dir.path(), founding()).unwrap();
+    assert_ne!(inode(), suspect, "what was acknowledged is in a new file");
     assert_eq!(ledger.notices().len(), 1);
     assert_eq!(ledger.notices()[0].reason, Reason::LedgerTailCut);
     assert_eq!(journal_length(dir.path()), good);
@@ -114,6 +122,27 @@ fn an_index_without_room_takes_the_records_back() {
     let receipt = ledger.append(vec![draft("later")]).unwrap()[0];
     assert_eq!(receipt.index, size);
     assert_eq!(ledger.check().unwrap(), size + 1);
+}
+
+#[test]
+fn without_a_checkpoint_the_records_are_taken_back() {
+    let dir = TempDir::new().unwrap();
+    let ledger = Ledger::open(dir.path(), founding()).unwrap();
+    ledger.append(vec![draft("a")]).unwrap();
+    let good = journal_length(dir.path());
+    // Directories stand where the new checkpoint's temporary file would be.
+    let in_the_way = |n: u32| {
+        dir.path()
+            .join(format!("ledger/.tmp-{}-{n}", std::process::id()))
+    };
+    (0..3000).for_each(|n| fs::create_dir(in_the_way(n)).unwrap());
+    let error = ledger.append(vec![draft("b")]).unwrap_err();
+    assert_eq!(error.reason(), Reason::StoreFailed, "{error}");
+    assert_eq!(journal_length(dir.path()), good);
+    (0..3000).for_each(|n| fs::remove_dir(in_the_way(n)).unwrap());
+    let receipt = ledger.append(vec![draft("b")]).unwrap()[0];
+    assert_eq!((receipt.index, receipt.fresh), (2, true));
+    assert_eq!(ledger.check().unwrap(), 3);
 }
 
 #[test]
