@@ -78,24 +78,24 @@ fn submit(
     now: Timestamp,
 ) -> Result<Handle, AppError> {
     let plan = planning::read(ws, id)?;
-    let key = how.key.clone().unwrap_or_else(|| plan.id.to_string());
+    let mut key = how.key.clone().unwrap_or_else(|| plan.id.to_string());
     if key.is_empty() || key.len() > 200 || key.chars().any(char::is_control) {
-        return Err(AppError::new(
-            Reason::ArgumentInvalid,
-            "an idempotency key has 1 to 200 printable characters",
-        ));
+        return Err(AppError::new(Reason::ArgumentInvalid, "an idempotency key has 1 to 200 printable characters"));
     }
     approving::recorded(ws, &plan)?;
     // The same request again is answered before anything is compared: by now the world has moved because of it.
     if let Some(known) = ws.store.by_key(&plan.body.environment, &key)? {
         if known.fingerprint != plan.fingerprint {
-            let text = format!(
-                "key `{key}` belongs to operation `{}` of plan `{}`",
-                known.id, known.plan
-            );
+            let text = format!("key `{key}` belongs to operation `{}` of plan `{}`", known.id, known.plan);
             return Err(AppError::new(Reason::IdempotencyConflict, text));
         }
-        return Ok(handle(known.id, known.plan, false, known.created));
+        // Without a key of the caller's own, a new approval is what makes a new request: an operation that ended without
+        // changing anything can be tried again with the same plan.
+        let again = how.key.is_none() && known.terminal.is_some();
+        match again.then(|| approving::approved(ws, &plan, &how.approvals, now)) {
+            Some(Ok(approved)) => key = format!("{}/{}", plan.id, approved.approvals[0]),
+            _ => return Ok(handle(known.id, known.plan, false, known.created)),
+        }
     }
     planning::staleness(ws, &plan)?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use gonogo_core::id::OperationId;
 use gonogo_core::{Exit, Reason};
+use gonogo_ledger::key_event::CONTROLLER;
 use gonogo_ledger::note::Vkey;
 use gonogo_ledger::verify::{Limits, Report, Trust, VerifiedRecord, verify as verify_packet};
 use gonogo_release::approval::{self, Presented};
@@ -213,6 +214,11 @@ fn begun(records: &[VerifiedRecord]) -> Result<(&VerifiedRecord, &VerifiedRecord
 /// Checks again, from the records alone, that the plan was approved when the operation began.
 fn check_approvals(records: &[VerifiedRecord]) -> Result<usize, String> {
     let (begin, planned, plan) = begun(records)?;
+    // A person's key may sign plans and approvals; what an operation did is for its controller to say.
+    let foreign = records.iter().find(|r| r.stream == begin.stream && r.signer.role != CONTROLLER);
+    if let Some(r) = foreign {
+        return Err(format!("record {} of the operation is signed by `{}`, not by a controller", r.index, r.signer.who));
+    }
     let named: Vec<String> = begin
         .body
         .get("approvals")
