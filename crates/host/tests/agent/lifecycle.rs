@@ -343,12 +343,15 @@ fn a_version_that_keeps_ending_is_started_again_after_longer_and_longer_pauses()
             (world.target().sample(ASK).unwrap().slots["blue"].exits == exits).then_some(())
         });
     }
-    let log = world.target().logs("blue", 100, ASK).unwrap();
-    let pauses: Vec<&str> = log
-        .iter()
-        .filter_map(|line| line.split("started again in ").nth(1))
-        .collect();
-    assert_eq!(pauses, ["500 ms", "1000 ms"], "{log:?}");
+    let pauses = until("the log", || {
+        let log = world.target().logs("blue", 100, ASK).unwrap();
+        let pauses = log
+            .iter()
+            .filter_map(|line| line.split("started again in ").nth(1));
+        let pauses: Vec<String> = pauses.map(str::to_owned).collect();
+        (pauses.len() == 2).then_some(pauses)
+    });
+    assert_eq!(pauses, ["500 ms", "1000 ms"]);
     // A stop in the middle of a pause ends it.
     applied(world.weigh("off", &[]));
     applied(world.stop("s", "blue"));
