@@ -21,7 +21,7 @@ struct Feed {
 
 fn feed(from: Option<&str>) -> Feed {
     let plan = fixture::plan(from, "2.0.0", &[10]);
-    let mut watch = Watch::new(&plan).unwrap();
+    let mut watch = Watch::new(&plan).expect("usable limits");
     watch.turn(GENERATION);
     let counts = |version: &str| SlotCounts {
         version: version.into(),
@@ -61,7 +61,10 @@ impl Feed {
     }
 
     fn canary(&mut self) -> &mut SlotCounts {
-        self.sample.slots.get_mut(&self.plan.slot).unwrap()
+        self.sample
+            .slots
+            .get_mut(&self.plan.slot)
+            .expect("the slot")
     }
 
     fn judge(&self, mode: Mode) -> (Verdict, Vec<Reason>) {
