@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let slot = SlotRoute {
         slot: "blue".to_owned(),
         version: "1".to_owned(),
+        instance: 1,
         upstream,
         protocol: Upstream::Http1,
         weight: FULL_WEIGHT,

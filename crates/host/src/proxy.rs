@@ -46,7 +46,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Worker threads; 0 means one per available core.
     pub workers: usize,
-    /// Session affinity by cookie; `None` draws anew for each request.
+    /// Session affinity by cookie; `None` draws a slot anew for each request.
     pub sticky: Option<Sticky>,
     /// Time and size limits.
     pub limits: Limits,
@@ -65,9 +65,11 @@ impl Config {
     }
 }
 
-/// Session affinity: a cookie names the slot and version that served the first request.
+/// Session affinity: a cookie gives each client a bucket, a random number under [`FULL_WEIGHT`] that it keeps as long as the cookie lives.
 ///
-/// It is honoured only while that slot, with that version, is ready and has weight; a slot at weight 0 loses its users at once.
+/// The weights divide the buckets, the newest slot (highest [`SlotRoute::instance`]) from 0 upwards. So the share of clients follows each
+/// change of weights; growing the newest slot takes clients from the others and moves none of its own, shrinking it moves them back, and
+/// a slot at weight 0 loses its clients at once. The clients of a slot that is not ready go to the others until it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sticky {
     /// Cookie name, an RFC 6265 token.
@@ -128,6 +130,9 @@ pub struct SlotRoute {
     pub slot: String,
     /// Version in the slot; another version in the same slot counts from zero.
     pub version: String,
+    /// Number of this filling of the slot, higher than that of every earlier filling of any slot. A slot filled anew counts from zero,
+    /// also with the same version; the highest is the newest (see [`Sticky`]).
+    pub instance: u64,
     /// Address of the process.
     pub upstream: SocketAddr,
     /// Protocol spoken to it.

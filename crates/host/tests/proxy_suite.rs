@@ -7,6 +7,8 @@
     reason = "a failed step of the fixture fails the test"
 )]
 
+#[path = "proxy_suite/affinity.rs"]
+mod affinity;
 #[path = "proxy_suite/drain.rs"]
 mod drain;
 #[path = "proxy_suite/failures.rs"]

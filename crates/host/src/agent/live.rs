@@ -42,8 +42,8 @@ pub(super) struct Live {
     turns: BTreeSet<String>,
     /// Number of the last sample.
     pub(super) sampled: u64,
-    /// Answers without error as last reported, by slot and version (see `view`).
-    pub(super) reported_ok: BTreeMap<(String, String), u64>,
+    /// Instance and answers without error as last reported, by slot (see `view`).
+    pub(super) reported_ok: BTreeMap<String, (u64, u64)>,
     /// Numbers the tenancies.
     tenancies: u64,
     /// The agent ends.
@@ -108,6 +108,7 @@ impl Live {
         let slots = self.stored.shown().map(|(name, slot)| SlotRoute {
             slot: name.clone(),
             version: slot.spec.version.clone(),
+            instance: slot.instance,
             upstream: local(slot.port),
             protocol: match slot.spec.protocol {
                 Protocol::Http1 => Upstream::Http1,

@@ -52,8 +52,9 @@ pub(super) fn settle(agent: &Arc<Agent>) -> Result<(), AgentError> {
             && ready::ask(&held.spec, held.port, held.spec.ready.timeout.to_std()).is_ok()
             && runs(held)
         {
-            held.phase = Phase::Serving;
             stored.generation += 1;
+            held.phase = Phase::Serving;
+            held.instance = stored.generation;
         }
     }
     for name in stored.slots.keys().cloned().collect::<Vec<_>>() {

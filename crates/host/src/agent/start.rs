@@ -100,6 +100,7 @@ impl Agent {
                     weight: 0,
                     phase: Phase::Starting,
                     key: call.key.clone(),
+                    instance: 0,
                     port,
                     mark,
                     process: None,
@@ -176,12 +177,13 @@ impl Agent {
     /// Notes that a start has succeeded and begins to watch the version.
     fn begun(self: &Arc<Self>, call: &Call, slot: &str) -> Outcome {
         let mut live = self.lock();
-        if let Some(held) = live.stored.slots.get_mut(slot) {
-            held.phase = Phase::Serving;
-        }
-        let tenancy = live.settle_in(slot, true);
         live.stored.generation += 1;
         let generation = live.stored.generation;
+        if let Some(held) = live.stored.slots.get_mut(slot) {
+            held.phase = Phase::Serving;
+            held.instance = generation;
+        }
+        let tenancy = live.settle_in(slot, true);
         let outcome = match live.route() {
             Ok(()) => Outcome::Applied {
                 generation,

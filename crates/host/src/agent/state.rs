@@ -46,6 +46,9 @@ pub(super) struct Slot {
     pub(super) phase: Phase,
     /// Key of the call that started it.
     pub(super) key: String,
+    /// Generation in which it came into use: numbers the fillings of slots, the newest highest. 0 while it starts.
+    #[serde(default)]
+    pub(super) instance: u64,
     /// Port of the process.
     pub(super) port: u16,
     /// Mark of the process; durable before it is started.

@@ -28,13 +28,17 @@ impl Agent {
                 exits: slot.exits,
                 ..SlotCounts::default()
             };
-            if let Some(counters) = counters.slots.get(name).filter(|c| c.version == *version) {
-                let last = live
-                    .reported_ok
-                    .entry((name.clone(), version.clone()))
-                    .or_default();
-                fill(&mut counts, counters, *last);
-                *last = counts.ok;
+            if let Some(counters) = counters
+                .slots
+                .get(name)
+                .filter(|c| (&c.version, c.instance) == (version, slot.instance))
+            {
+                let last = live.reported_ok.entry(name.clone()).or_default();
+                if last.0 != slot.instance {
+                    *last = (slot.instance, 0);
+                }
+                fill(&mut counts, counters, last.1);
+                last.1 = counts.ok;
             }
             slots.insert(name.clone(), counts);
         }

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 
 use super::counters::{Counters, SlotCounters, SlotStats, WorkerStats};
 use super::worker::{Command, Setup, run};
-use super::{Config, ProxyError, Routes, sticky, table};
+use super::{Config, ProxyError, Routes, SlotRoute, sticky, table};
 
 /// How long a worker may take to confirm a command.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
@@ -35,6 +35,7 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 21\r\n
 /// A slot's counts, one set per worker.
 struct Entry {
     version: String,
+    instance: u64,
     listed: bool,
     stats: Vec<Arc<SlotStats>>,
 }
@@ -198,7 +199,11 @@ impl Proxy {
                 .map(|(slot, entry)| {
                     (
                         slot.clone(),
-                        SlotCounters::of(&entry.version, entry.stats.iter().map(AsRef::as_ref)),
+                        SlotCounters {
+                            version: entry.version.clone(),
+                            instance: entry.instance,
+                            ..SlotCounters::of(entry.stats.iter().map(AsRef::as_ref))
+                        },
                     )
                 })
                 .collect(),
@@ -266,9 +271,9 @@ impl Registry {
             let entry = self
                 .slots
                 .entry(route.slot.clone())
-                .or_insert_with(|| Entry::new(&route.version, workers));
-            if entry.version != route.version {
-                *entry = Entry::new(&route.version, workers);
+                .or_insert_with(|| Entry::new(route, workers));
+            if (&entry.version, entry.instance) != (&route.version, route.instance) {
+                *entry = Entry::new(route, workers);
             }
             entry.listed = true;
         }
@@ -285,9 +290,10 @@ impl Registry {
 }
 
 impl Entry {
-    fn new(version: &str, workers: usize) -> Self {
+    fn new(route: &SlotRoute, workers: usize) -> Self {
         Self {
-            version: version.to_owned(),
+            version: route.version.clone(),
+            instance: route.instance,
             listed: true,
             stats: (0..workers).map(|_| Arc::default()).collect(),
         }

@@ -45,7 +45,7 @@ impl Count {
     }
 }
 
-/// One worker's counts for one slot and version. Aligned so that two workers never write to the same cache line.
+/// One worker's counts for one slot, version and instance. Aligned so that two workers never write to the same cache line.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct SlotStats {
@@ -132,7 +132,7 @@ pub struct Counters {
     /// The routing table in use.
     pub generation: u64,
     /// Counts per slot name. A slot that left the table stays here with its last counts, for as long as its name is not given to
-    /// another version (which starts from zero) and at least until its last request has ended.
+    /// another version or instance (which starts from zero) and at least until its last request has ended.
     pub slots: BTreeMap<String, SlotCounters>,
     /// Requests answered 503 because no slot was eligible.
     pub unrouted: u64,
@@ -144,11 +144,13 @@ pub struct Counters {
     pub bad_requests: u64,
 }
 
-/// Counts of one slot and version, cumulative but for the two gauges `in_flight` and `upgraded_open`.
+/// Counts of one slot, version and instance, cumulative but for the two gauges `in_flight` and `upgraded_open`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SlotCounters {
     /// The version these counts belong to.
     pub version: String,
+    /// The filling of the slot these counts belong to.
+    pub instance: u64,
     /// Requests given to the slot.
     pub routed: u64,
     /// Requests under way now (gauge).
@@ -188,11 +190,9 @@ impl SlotCounters {
             + self.client_gone
     }
 
-    pub(super) fn of<'a>(version: &str, stats: impl Iterator<Item = &'a SlotStats>) -> Self {
-        let mut out = Self {
-            version: version.to_owned(),
-            ..Self::default()
-        };
+    /// The sum of the workers' counts.
+    pub(super) fn of<'a>(stats: impl Iterator<Item = &'a SlotStats>) -> Self {
+        let mut out = Self::default();
         for worker in stats {
             worker.add_to(&mut out);
         }

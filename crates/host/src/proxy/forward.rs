@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::body::{Download, RequestBody, ResponseBody, Upload, UploadFault};
 use super::exchange::{End, Exchange};
 use super::headers::{self, Ask, Refusal};
+use super::sticky::Bucket;
 use super::table::Slot;
 use super::upstream::{ConnectFailure, Lease};
 use super::worker::{Active, Conn, Worker};
@@ -73,18 +74,20 @@ pub(super) async fn serve(
         .flatten();
     let bodiless = parts.method == Method::HEAD;
 
-    let token = worker
+    let known = worker
         .sticky
         .as_ref()
         .and_then(|s| sticky::find(s, &parts.headers));
-    let Some((slot, kept)) = worker.choose(token) else {
+    let bucket = known.unwrap_or_else(|| worker.draw());
+    let Some(slot) = worker.choose(bucket) else {
         return Ok(unrouted(&worker, active));
     };
     let mut passage = Passage {
         worker,
         exchange: Exchange::begin(slot, started),
         upload: None,
-        stick: !kept,
+        bucket,
+        stick: known.is_none(),
     };
     let (body, upload) = RequestBody::new(body, passage.worker.limits.body_idle_timeout, started);
     passage.upload = upload;
@@ -120,7 +123,8 @@ struct Passage {
     worker: Rc<Worker>,
     exchange: Exchange,
     upload: Option<Rc<Upload>>,
-    /// Whether the response binds the client to the slot.
+    bucket: Bucket,
+    /// Whether the response gives the client its bucket.
     stick: bool,
 }
 
@@ -157,13 +161,12 @@ impl Passage {
         }
     }
 
-    /// Draws again if the slot lost its share while the request waited.
+    /// Chooses again if the slot lost its share while the request waited.
     fn keep_or_move(&mut self) -> Result<(), Failure> {
         if self.worker.is_current(self.exchange.slot()) {
             return Ok(());
         }
-        let (slot, kept) = self.worker.choose(None).ok_or(Failure::Unrouted)?;
-        self.stick |= !kept;
+        let slot = self.worker.choose(self.bucket).ok_or(Failure::Unrouted)?;
         self.exchange.move_to(slot);
         Ok(())
     }
@@ -274,9 +277,10 @@ impl Passage {
         let (mut parts, body) = response.into_parts();
         headers::respond(&mut parts, switching);
         if self.stick
-            && let Some(cookie) = &self.exchange.slot().set_cookie
+            && let Some(sticky) = &self.worker.sticky
+            && let Some(cookie) = sticky::set_cookie(sticky, self.bucket)
         {
-            parts.headers.append(SET_COOKIE, cookie.clone());
+            parts.headers.append(SET_COOKIE, cookie);
         }
         if let Some((client, upstream)) = tunnelled {
             conn.notes.make_opaque();

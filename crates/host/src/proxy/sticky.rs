@@ -1,8 +1,37 @@
-//! Session affinity: the cookie's value names slot and version, and is compared, never interpreted.
+//! Session affinity: the cookie's value is a bucket, a number drawn once per client that says nothing about slots.
+//!
+//! Which slot a bucket falls to is the routing table's business (see `table`), so a change of weights moves exactly the clients whose
+//! buckets it moves. A value that is no bucket counts as none; anybody can choose a bucket by hand, which selects nothing that a
+//! client without a cookie could not be given.
 
 use http::header::{COOKIE, HeaderMap, HeaderValue};
 
-use super::{ProxyError, SlotRoute, Sticky};
+use super::{FULL_WEIGHT, ProxyError, Sticky};
+
+/// A point in the range that the weights divide: 0 to [`FULL_WEIGHT`], the end excluded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bucket(u32);
+
+impl Bucket {
+    pub(super) fn draw(rng: &mut fastrand::Rng) -> Self {
+        Self(rng.u32(0..FULL_WEIGHT))
+    }
+
+    /// Reads a cookie value: decimal digits without sign or leading zeros, as they were written.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let canonical = text.bytes().all(|b| b.is_ascii_digit())
+            && (text.len() == 1 || (2..=4).contains(&text.len()) && !text.starts_with('0'));
+        canonical
+            .then(|| text.parse().ok())
+            .flatten()
+            .filter(|n| *n < FULL_WEIGHT)
+            .map(Self)
+    }
+
+    pub(super) fn number(self) -> u32 {
+        self.0
+    }
+}
 
 /// Whether a cookie name is an RFC 9110 token.
 pub(super) fn check(sticky: &Sticky) -> Result<(), ProxyError> {
@@ -15,46 +44,45 @@ pub(super) fn check(sticky: &Sticky) -> Result<(), ProxyError> {
     })
 }
 
-/// The cookie value for a slot and version: `slot~version`, everything but letters, digits, `-`, `_` and `.` percent-encoded.
-pub(super) fn token(route: &SlotRoute) -> String {
-    let mut out = String::new();
-    for (i, part) in [&route.slot, &route.version].into_iter().enumerate() {
-        if i > 0 {
-            out.push('~');
-        }
-        for b in part.bytes() {
-            if b.is_ascii_alphanumeric() || b"-_.".contains(&b) {
-                out.push(char::from(b));
-            } else {
-                out.push('%');
-                out.extend(
-                    [b >> 4, b & 15].map(|d| char::from_digit(u32::from(d), 16).unwrap_or('0')),
-                );
-            }
-        }
-    }
-    out
-}
-
-/// The `Set-Cookie` value that binds a client to a token.
-pub(super) fn set_cookie(sticky: &Sticky, token: &str) -> Option<HeaderValue> {
+/// The `Set-Cookie` value that gives a client its bucket.
+pub(super) fn set_cookie(sticky: &Sticky, bucket: Bucket) -> Option<HeaderValue> {
     let text = format!(
-        "{}={token}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax",
+        "{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax",
         sticky.cookie,
+        bucket.0,
         sticky.ttl.as_secs()
     );
     HeaderValue::from_str(&text).ok()
 }
 
-/// The value of the affinity cookie in a request; the first one wins (RFC 6265 leaves the order to the client).
-pub(super) fn find<'h>(sticky: &Sticky, headers: &'h HeaderMap) -> Option<&'h str> {
+/// The bucket in a request.
+///
+/// RFC 6265 leaves the order of cookies with one name to the client, so the first that is a bucket wins: a foreign cookie of the same
+/// name, which a new `Set-Cookie` would not replace, must not make the client drift.
+pub(super) fn find(sticky: &Sticky, headers: &HeaderMap) -> Option<Bucket> {
     headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|v| v.to_str().ok())
         .flat_map(|v| v.split(';'))
-        .find_map(|pair| {
-            let (name, value) = pair.split_once('=')?;
-            (name.trim() == sticky.cookie).then(|| value.trim())
-        })
+        .filter_map(|pair| pair.split_once('='))
+        .filter(|(name, _)| name.trim() == sticky.cookie)
+        .find_map(|(_, value)| Bucket::parse(value.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_written_is_a_bucket() {
+        for n in [0, 1, 9, 10, 4_711, 9_999] {
+            assert_eq!(Bucket::parse(&n.to_string()), Some(Bucket(n)));
+        }
+        let bad =
+            "|00|01|0042|+1|-1|1.0|1e3|0x1| 1|10000|99999|4294967297|\u{661}|blue~blue-1|\"1\"";
+        for text in bad.split('|') {
+            assert_eq!(Bucket::parse(text), None, "{text:?}");
+        }
+    }
 }

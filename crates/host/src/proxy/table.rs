@@ -1,12 +1,16 @@
 //! One worker's copy of the routing table, and the weighted choice.
+//!
+//! The slots with weight lie side by side over the buckets, the newest first. So a growing newest slot takes buckets from the others and
+//! loses none, and a shrinking one only gives back: among two slots a client changes sides only in the direction of the weights.
 
+use std::cmp::Reverse;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::HeaderValue;
 use http::uri::Authority;
 
 use super::counters::SlotStats;
+use super::sticky::Bucket;
 use super::upstream::Pool;
 use super::{FULL_WEIGHT, ProxyError, Routes, SlotRoute};
 
@@ -17,10 +21,6 @@ pub(super) struct Slot {
     pub(super) stats: Arc<SlotStats>,
     /// This worker's connections to the upstream.
     pub(super) pool: Rc<Pool>,
-    /// Cookie value that names slot and version.
-    pub(super) token: String,
-    /// Ready `Set-Cookie` value when affinity is on.
-    pub(super) set_cookie: Option<HeaderValue>,
     /// Used when a request came without a host.
     pub(super) authority: Authority,
 }
@@ -34,42 +34,55 @@ impl Slot {
 /// A routing table as one worker uses it.
 pub(super) struct Table {
     pub(super) slots: Vec<Rc<Slot>>,
-    /// Eligible slots with the running sum of their weights.
-    draw: Vec<(u32, Rc<Slot>)>,
+    /// Slots with weight, the newest first, each with the end of its range of buckets.
+    ranges: Vec<(u32, Rc<Slot>)>,
+    /// Sum of the weights of eligible slots.
+    eligible: u32,
 }
 
 impl Table {
     pub(super) fn new(slots: Vec<Rc<Slot>>) -> Self {
-        let mut sum = 0;
-        let draw = slots
-            .iter()
-            .filter(|s| s.eligible())
+        let mut weighted: Vec<&Rc<Slot>> = slots.iter().filter(|s| s.route.weight > 0).collect();
+        // By name among slots of one instance, so that the order in the table never matters.
+        weighted.sort_by_key(|s| (Reverse(s.route.instance), &s.route.slot));
+        let mut end = 0;
+        let ranges: Vec<_> = weighted
+            .into_iter()
             .map(|s| {
-                sum += s.route.weight;
-                (sum, Rc::clone(s))
+                end += s.route.weight;
+                (end, Rc::clone(s))
             })
             .collect();
-        Self { slots, draw }
-    }
-
-    /// The slot a new request goes to; `None` when nothing is eligible.
-    pub(super) fn draw(&self, rng: &mut fastrand::Rng) -> Option<Rc<Slot>> {
-        let (sum, last) = self.draw.last()?;
-        if self.draw.len() == 1 {
-            return Some(Rc::clone(last));
+        let eligible = ranges.iter().filter(|(_, s)| s.eligible());
+        Self {
+            eligible: eligible.map(|(_, s)| s.route.weight).sum(),
+            slots,
+            ranges,
         }
-        let ticket = rng.u32(0..*sum);
-        self.draw
-            .iter()
-            .find(|(upto, _)| ticket < *upto)
-            .map(|(_, slot)| Rc::clone(slot))
     }
 
-    /// The eligible slot that an affinity token names.
-    pub(super) fn by_token(&self, token: &str) -> Option<Rc<Slot>> {
-        self.draw
-            .iter()
-            .find(|(_, s)| s.token == token)
+    /// The slot that a bucket falls to; `None` when nothing is eligible.
+    ///
+    /// The range of a slot that is not ready is shared out among the eligible ones by weight. Whoever is elsewhere stays there.
+    pub(super) fn at(&self, bucket: Bucket) -> Option<Rc<Slot>> {
+        let bucket = bucket.number();
+        let (end, owner) = self.ranges.iter().find(|(end, _)| bucket < *end)?;
+        if owner.eligible() {
+            return Some(Rc::clone(owner));
+        }
+        let width = owner.route.weight;
+        let offset = bucket + width - end;
+        // The middle of the bucket, so that a narrow range is not pulled to one side; both factors are at most 20 000.
+        let mut ticket = (2 * offset + 1) * self.eligible / (2 * width);
+        let mut eligible = self.ranges.iter().filter(|(_, s)| s.eligible());
+        eligible
+            .find(|(_, s)| match ticket.checked_sub(s.route.weight) {
+                Some(rest) => {
+                    ticket = rest;
+                    false
+                }
+                None => true,
+            })
             .map(|(_, s)| Rc::clone(s))
     }
 }
@@ -113,6 +126,8 @@ mod tests {
             let route = SlotRoute {
                 slot: i.to_string(),
                 version: String::new(),
+                // The later in the list, the newer.
+                instance: i as u64,
                 upstream,
                 protocol: Upstream::Http1,
                 weight: *weight,
@@ -120,15 +135,79 @@ mod tests {
                 slow_over: Duration::ZERO,
             };
             Rc::new(Slot {
-                token: i.to_string(),
                 route,
                 stats: Arc::default(),
                 pool: Pool::new(upstream, Upstream::Http1),
-                set_cookie: None,
                 authority: Authority::from_static("x"),
             })
         };
         Table::new(weights.iter().enumerate().map(slot).collect())
+    }
+
+    /// Index of the slot that each bucket falls to.
+    fn owners(table: &Table) -> Vec<Option<usize>> {
+        (0..FULL_WEIGHT)
+            .map(|n| {
+                let bucket = Bucket::parse(&n.to_string()).unwrap();
+                table.at(bucket).map(|s| s.route.slot.parse().unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_newer_slot_grows_and_shrinks_without_moving_anybody_else() {
+        let at = |w| owners(&table(&[(FULL_WEIGHT - w, true), (w, true)]));
+        for (less, more) in [
+            (0, 1),
+            (1, 500),
+            (500, 2_500),
+            (2_500, 9_999),
+            (9_999, 10_000),
+        ] {
+            let (before, after) = (at(less), at(more));
+            let on = |owners: &[Option<usize>]| owners.iter().filter(|o| **o == Some(1)).count();
+            assert_eq!((on(&before), on(&after)), (less as usize, more as usize));
+            for (n, (old, new)) in before.iter().zip(&after).enumerate() {
+                assert!(
+                    old == new || new == &Some(1),
+                    "bucket {n} left the growing slot"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_clients_of_a_slot_that_is_not_ready_move_and_to_all_others() {
+        let all = owners(&table(&[(5_000, true), (3_000, true), (2_000, true)]));
+        for down in 0..3 {
+            let weights = [5_000, 3_000, 2_000];
+            let mut slots = weights.map(|w| (w, true));
+            slots[down].1 = false;
+            let mut moved = [0u32; 3];
+            for (n, (old, new)) in all.iter().zip(owners(&table(&slots))).enumerate() {
+                if *old == Some(down) {
+                    moved[new.unwrap()] += 1;
+                } else {
+                    assert_eq!(*old, new, "bucket {n} moved without need");
+                }
+            }
+            for other in (0..3).filter(|o| *o != down) {
+                let share = weights[down] * weights[other] / (FULL_WEIGHT - weights[down]);
+                assert!(
+                    moved[other].abs_diff(share) <= 1,
+                    "{moved:?}, expected {share}"
+                );
+            }
+            assert_eq!(moved[down], 0);
+        }
+    }
+
+    #[test]
+    fn the_order_of_a_table_does_not_matter() {
+        let one = table(&[(5_000, true), (3_000, true), (2_000, false)]);
+        let mut turned: Vec<_> = one.slots.iter().map(Rc::clone).collect();
+        turned.reverse();
+        assert_eq!(owners(&one), owners(&Table::new(turned)));
     }
 
     proptest! {
@@ -149,8 +228,8 @@ mod tests {
             let mut rng = fastrand::Rng::with_seed(seed);
             let mut drawn = vec![0u32; weights.len()];
             for _ in 0..DRAWS {
-                match table.draw(&mut rng) {
-                    Some(slot) => drawn[slot.token.parse::<usize>().unwrap()] += 1,
+                match table.at(Bucket::draw(&mut rng)) {
+                    Some(slot) => drawn[slot.route.slot.parse::<usize>().unwrap()] += 1,
                     None => prop_assert_eq!(total, 0),
                 }
             }

@@ -31,10 +31,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use super::counters::{SlotStats, WorkerStats};
 use super::forward;
 use super::framing::Framing;
+use super::sticky::Bucket;
 use super::table::{Slot, Table};
 use super::upstream::Pool;
 use super::wire::{Notes, Wire};
-use super::{Limits, Routes, Sticky, sticky};
+use super::{Limits, Routes, Sticky};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -215,15 +216,14 @@ impl Worker {
         })
     }
 
-    /// The slot for a new request: the one its affinity token names (`true`), or one drawn by weight.
-    pub(super) fn choose(&self, token: Option<&str>) -> Option<(Rc<Slot>, bool)> {
-        let table = self.table.borrow();
-        if let Some(slot) = token.and_then(|t| table.by_token(t)) {
-            return Some((slot, true));
-        }
-        table
-            .draw(&mut self.rng.borrow_mut())
-            .map(|slot| (slot, false))
+    /// A bucket for a client that has none.
+    pub(super) fn draw(&self) -> Bucket {
+        Bucket::draw(&mut self.rng.borrow_mut())
+    }
+
+    /// The slot for a request with this bucket; `None` when nothing is eligible.
+    pub(super) fn choose(&self, bucket: Bucket) -> Option<Rc<Slot>> {
+        self.table.borrow().at(bucket)
     }
 
     /// Whether a slot, chosen before, may still get a request.
@@ -241,8 +241,9 @@ impl Worker {
         let slots = routes.slots.iter().zip(stats).map(|(route, stats)| {
             let same = |s: &&Rc<Slot>| {
                 let old = &s.route;
-                (&old.slot, &old.version, old.upstream, old.protocol)
-                    == (&route.slot, &route.version, route.upstream, route.protocol)
+                (&old.slot, &old.version, old.instance)
+                    == (&route.slot, &route.version, route.instance)
+                    && (old.upstream, old.protocol) == (route.upstream, route.protocol)
             };
             let pool = table
                 .slots
@@ -254,13 +255,7 @@ impl Worker {
                     pools.push((route.slot.clone(), Rc::downgrade(&pool)));
                     pool
                 });
-            let token = sticky::token(route);
             Rc::new(Slot {
-                set_cookie: self
-                    .sticky
-                    .as_ref()
-                    .and_then(|s| sticky::set_cookie(s, &token)),
-                token,
                 route: route.clone(),
                 stats,
                 pool,

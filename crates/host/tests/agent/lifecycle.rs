@@ -72,6 +72,44 @@ fn traffic_follows_the_weights_and_is_counted() {
 }
 
 #[test]
+fn a_version_started_again_in_its_slot_counts_from_zero() {
+    let mut world = World::new();
+    let spec = world.version("1", &[]);
+    let counts = |world: &World| world.target().sample(ASK).unwrap().slots["blue"].clone();
+    applied(world.start("a", "blue", &spec));
+    applied(world.weigh("on", &[("blue", 10_000)]));
+    for _ in 0..5 {
+        assert_eq!(world.get("/").0, 200);
+    }
+    until("the counts", || (counts(&world).ok == 5).then_some(()));
+    applied(world.weigh("off", &[]));
+    applied(world.stop("s", "blue"));
+    let generation = applied(world.start("b", "blue", &spec));
+    let anew = counts(&world);
+    assert_eq!(
+        (
+            anew.version.as_str(),
+            anew.routed,
+            anew.ok,
+            anew.completed()
+        ),
+        ("1", 0, 0, 0)
+    );
+    let instance = |world: &World| world.state()["slots"]["blue"]["instance"].as_u64();
+    assert_eq!(instance(&world), Some(generation));
+    applied(world.weigh("on2", &[("blue", 10_000)]));
+    assert_eq!(world.get("/").0, 200);
+    until("the count", || (counts(&world).ok == 1).then_some(()));
+    world.kill_agent();
+    world.start_agent();
+    assert_eq!(
+        instance(&world),
+        Some(generation),
+        "the slot was not filled anew"
+    );
+}
+
+#[test]
 fn a_version_that_exits_is_routed_away_counted_and_started_again() {
     let world = World::new();
     applied(world.start("a", "blue", &world.version("1", &[])));

@@ -321,6 +321,7 @@ pub(crate) fn slot(name: &str, upstream: SocketAddr, weight: u32) -> SlotRoute {
     SlotRoute {
         slot: name.to_owned(),
         version: format!("{name}-1"),
+        instance: 1,
         upstream,
         protocol: Upstream::Http1,
         weight,

@@ -1,4 +1,4 @@
-//! The split: shares, eligibility, changes under load, affinity, counters across changes.
+//! The split: shares, eligibility, changes under load, counters across changes.
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -6,12 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use gonogo_host::proxy::{Config, Proxy, ProxyError, Sticky, Upstream};
+use gonogo_host::proxy::{Proxy, ProxyError, Upstream};
 use socket2::{Domain, Socket, Type};
 
-use crate::kit::{
-    Line, Message, Origin, before, client, config, ok, routes, settled, slot, wait_until,
-};
+use crate::kit::{Message, Origin, before, client, config, ok, routes, settled, slot, wait_until};
 
 #[test]
 fn shares_follow_weights_within_binomial_bounds() {
@@ -280,91 +278,41 @@ fn counts_survive_a_change_and_start_again_for_another_version() {
     );
 }
 
-fn sticky() -> Config {
-    Config {
-        sticky: Some(Sticky {
-            cookie: "lane".to_owned(),
-            ttl: Duration::from_secs(600),
-        }),
-        ..config()
-    }
-}
-
-fn with_cookie(line: &mut Line, cookie: &str) -> Message {
-    line.ask(format!(
-        "GET / HTTP/1.1\r\nHost: x\r\nCookie: a=b; {cookie}; c=d\r\n\r\n"
-    ))
-}
-
 #[test]
-fn affinity_holds_until_the_slot_loses_its_share() {
-    let (blue, green) = (Origin::saying("blue"), Origin::saying("green"));
-    let table = |generation, b, g| {
-        routes(
-            generation,
-            [slot("blue", blue.addr, b), slot("green", green.addr, g)],
-        )
-    };
-    let proxy = Proxy::start(sticky(), table(1, 5_000, 5_000)).unwrap();
+fn a_slot_filled_anew_with_the_same_version_counts_from_zero() {
+    let (first, second) = (Origin::saying("first"), Origin::saying("second"));
+    let proxy = before(&first);
     let mut line = client(&proxy);
-    let first = line.get("/");
-    let set = first
-        .one("set-cookie")
-        .expect("the first answer binds")
-        .to_owned();
-    assert!(
-        set.ends_with("; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"),
-        "{set}"
-    );
-    let cookie = set.split(';').next().unwrap().to_owned();
-    assert_eq!(cookie, format!("lane={0}~{0}-1", first.text()));
-    for _ in 0..40 {
-        let answer = with_cookie(&mut line, &cookie);
-        assert_eq!(
-            (answer.text(), answer.one("set-cookie")),
-            (first.text(), None)
-        );
+    for _ in 0..5 {
+        line.get("/");
     }
-    // Down to a hundredth, still bound; down to nothing, moved with the next request.
-    let (b, g, other) = if first.text() == "blue" {
-        (100, 9_900, "green")
-    } else {
-        (9_900, 100, "blue")
-    };
-    proxy.route(table(2, b, g)).unwrap();
-    assert_eq!(with_cookie(&mut line, &cookie).text(), first.text());
-    let (b, g) = if b < g { (0, 10_000) } else { (10_000, 0) };
-    proxy.route(table(3, b, g)).unwrap();
-    let moved = with_cookie(&mut line, &cookie);
-    assert_eq!(moved.text(), other);
-    assert!(
-        moved
-            .one("set-cookie")
-            .expect("a moved user is bound again")
-            .starts_with(&format!("lane={other}~"))
+    settled(&proxy);
+    assert_eq!(proxy.counters().slots["blue"].ok, 5);
+    proxy.route(routes(2, [])).unwrap();
+    // The process may even get the address of the last one; its connections are not taken over.
+    let mut anew = slot("blue", first.addr, 10_000);
+    anew.instance = 2;
+    proxy.route(routes(3, [anew.clone()])).unwrap();
+    let counts = &proxy.counters().slots["blue"];
+    assert_eq!(
+        (counts.instance, counts.version.as_str(), counts.routed),
+        (2, "blue-1", 0)
     );
-}
+    assert_eq!((counts.ok, counts.latency.count()), (0, 0));
+    line.get("/");
+    settled(&proxy);
+    assert_eq!(proxy.counters().slots["blue"].ok, 1);
+    assert_eq!(first.connections(), 2);
 
-#[test]
-fn affinity_to_another_version_of_the_slot_is_not_honoured() {
-    let (blue, green) = (Origin::saying("blue"), Origin::saying("green"));
-    let mut next = slot("blue", blue.addr, 1);
-    next.version = "blue-2".to_owned();
-    let proxy = Proxy::start(
-        sticky(),
-        routes(1, [next, slot("green", green.addr, 9_999)]),
-    )
-    .unwrap();
-    let mut line = client(&proxy);
-    let greens = (0..20)
-        .filter(|_| with_cookie(&mut line, "lane=blue~blue-1").text() == "green")
-        .count();
-    assert!(
-        greens >= 18,
-        "the old version's cookie bound {} of 20 requests",
-        20 - greens
-    );
-    assert_eq!(with_cookie(&mut line, "lane=blue~blue-2").text(), "blue");
+    // Without a table in between, and with requests of the last one still in mind.
+    anew.instance = 3;
+    anew.upstream = second.addr;
+    proxy.route(routes(4, [anew.clone()])).unwrap();
+    assert_eq!(proxy.counters().slots["blue"].ok, 0);
+    anew.weight = 0;
+    let other = slot("green", second.addr, 10_000);
+    proxy.route(routes(5, [anew, other])).unwrap();
+    assert_eq!(proxy.counters().slots["blue"].instance, 3);
 }
 
 #[test]
