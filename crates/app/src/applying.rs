@@ -80,13 +80,19 @@ fn submit(
     let plan = planning::read(ws, id)?;
     let mut key = how.key.clone().unwrap_or_else(|| plan.id.to_string());
     if key.is_empty() || key.len() > 200 || key.chars().any(char::is_control) {
-        return Err(AppError::new(Reason::ArgumentInvalid, "an idempotency key has 1 to 200 printable characters"));
+        return Err(AppError::new(
+            Reason::ArgumentInvalid,
+            "an idempotency key has 1 to 200 printable characters",
+        ));
     }
     approving::recorded(ws, &plan)?;
     // The same request again is answered before anything is compared: by now the world has moved because of it.
     if let Some(known) = ws.store.by_key(&plan.body.environment, &key)? {
         if known.fingerprint != plan.fingerprint {
-            let text = format!("key `{key}` belongs to operation `{}` of plan `{}`", known.id, known.plan);
+            let text = format!(
+                "key `{key}` belongs to operation `{}` of plan `{}`",
+                known.id, known.plan
+            );
             return Err(AppError::new(Reason::IdempotencyConflict, text));
         }
         // Without a key of the caller's own, a new approval is what makes a new request: an operation that ended without
@@ -97,8 +103,44 @@ fn submit(
             _ => return Ok(handle(known.id, known.plan, false, known.created)),
         }
     }
-    planning::staleness(ws, &plan)?;
+    match begin(ws, &plan, how, &key, actor, now) {
+        // The same request, sent twice at once: what the other one did has made this one fail, so it is answered as a repeat.
+        Err(e) => match ws.store.by_key(&plan.body.environment, &key)? {
+            Some(twin) if twin.fingerprint == plan.fingerprint => {
+                Ok(handle(twin.id, twin.plan, false, twin.created))
+            }
+            _ => Err(e),
+        },
+        begun => begun,
+    }
+}
+
+/// Checks everything again and submits.
+fn begin(
+    ws: &Workspace,
+    plan: &Plan,
+    how: &Apply,
+    key: &str,
+    actor: &str,
+    now: Timestamp,
+) -> Result<Handle, AppError> {
+    planning::staleness(ws, plan)?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;
+    // While another operation moves the target, its state says nothing about this plan.
+    let open = ws.store.open_operations()?;
+    if let Some(open) = open
+        .iter()
+        .find(|o| o.operation.environment == environment.name)
+    {
+        let id = &open.operation.id;
+        let text = format!(
+            "operation `{id}` runs in `{}`; nothing was changed",
+            environment.name
+        );
+        return Err(AppError::new(Reason::OperationOpen, text)
+            .hint(format!("follow it: `gonogo watch {id}`"))
+            .hint(format!("or take it back: `gonogo cancel {id} --yes`")));
+    }
     hosting::ensure_agent(ws, environment)?;
     let seen = hosting::observe(ws, environment)?;
     if let Some(text) = gonogo_release::machine::drift(&plan.body.base, &seen) {
@@ -107,7 +149,7 @@ fn submit(
             format!("`{}`: {text}", plan.body.environment),
         ));
     }
-    let approved = approving::approved(ws, &plan, &how.approvals, now)?;
+    let approved = approving::approved(ws, plan, &how.approvals, now)?;
     let operation = OperationId::mint(random());
     let body = json!({
         "plan": plan.id,
@@ -122,7 +164,7 @@ fn submit(
         plan: plan.id.clone(),
         fingerprint: plan.fingerprint,
         environment: plan.body.environment.clone(),
-        key,
+        key: key.to_owned(),
         requester: actor.into(),
         at: now,
         approvals: approved.approvals,

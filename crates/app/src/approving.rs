@@ -115,7 +115,12 @@ fn keep(
         let mut bytes = serde_json::to_vec_pretty(&signed)
             .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
         bytes.push(b'\n');
-        crate::workspace::write_atomic(path, &bytes)?;
+        crate::workspace::write_atomic(path, &bytes).map_err(|e| {
+            AppError::new(
+                Reason::OutputFailed,
+                format!("{e}; the approval was not given"),
+            )
+        })?;
     }
     record(ws, plan, approval, &signed, &me.name, Some(me), now)
 }
@@ -204,7 +209,7 @@ pub(crate) fn approved(
 ) -> Result<Approved, AppError> {
     let recorded = recorded(ws, plan)?;
     for file in files {
-        import(ws, plan, file, now)?;
+        import(ws, plan, file, by, now)?;
     }
     let presented = presented(ws, plan)?;
     approval::check(&presented, &demand(plan, &recorded.key, now))
@@ -212,7 +217,13 @@ pub(crate) fn approved(
 }
 
 /// Takes in an approval that was signed elsewhere. Whether it counts is decided later, with all the others.
-fn import(ws: &Workspace, plan: &Plan, file: &Path, now: Timestamp) -> Result<(), AppError> {
+fn import(
+    ws: &Workspace,
+    plan: &Plan,
+    file: &Path,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), AppError> {
     let malformed = |why: String| {
         AppError::new(
             Reason::InputMalformed,
@@ -223,20 +234,15 @@ fn import(ws: &Workspace, plan: &Plan, file: &Path, now: Timestamp) -> Result<()
     let bytes = std::fs::read(file).map_err(|e| AppError::io("read", file, &e))?;
     let value = gonogo_core::canonical::parse(&bytes).map_err(|e| malformed(e.to_string()))?;
     let signed: Signed = serde_json::from_value(value).map_err(|e| malformed(e.to_string()))?;
-    let (approval, _) = signed.open().map_err(malformed)?;
-    let known = presented(ws, plan)?.iter().any(|p| p.approval == approval);
+    let (approval, key) = signed.open().map_err(malformed)?;
+    // The same words under another signature are another approval: else a forged one would keep the true one out.
+    let known = presented(ws, plan)?
+        .iter()
+        .any(|p| p.approval == approval && p.key.as_ref() == Some(&key));
     if known {
         Ok(())
     } else {
-        record(
-            ws,
-            plan,
-            &approval,
-            &signed,
-            &approval.approver_id,
-            None,
-            now,
-        )
+        record(ws, plan, &approval, &signed, by, None, now)
     }
 }
 

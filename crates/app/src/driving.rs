@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use gonogo_core::Span;
 use gonogo_core::id::OperationId;
 use gonogo_engine::{DriveError, Driver, Evidence, EvidenceError, Progress, Settings};
 use gonogo_release::machine::{Ending, Terminal};
@@ -14,6 +15,9 @@ use crate::{AppError, Workspace, applying, evidence, hosting};
 
 /// What controllers that nobody follows say, in the state directory.
 pub(crate) const CONTROLLER_LOG: &str = "controller.log";
+
+/// A live controller has written the packet so soon after the end.
+const PACKET_WITHIN: Span = Span::from_secs(2);
 
 /// The ledger as the engine's evidence.
 struct LedgerEvidence(Arc<Ledger>);
@@ -34,7 +38,7 @@ impl Evidence for LedgerEvidence {
 /// Drives an operation to its end; `see` is told what happens. Writes the packet when it has ended.
 ///
 /// # Errors
-/// Another controller drives it ([`Reason::LeaseHeld`], [`Reason::LeaseLost`]), or store or evidence failed.
+/// Another controller drives it (`LEASE_HELD`, `LEASE_LOST`), or store or evidence failed.
 pub fn drive(
     ws: &Workspace,
     operation: &OperationId,
@@ -86,8 +90,10 @@ pub fn pick_up(ws: &Workspace) -> Result<Vec<OperationId>, AppError> {
             picked.push(open.operation.id);
         }
     }
+    let now = ws.clock.now().wall;
     for last in ws.store.operations("", 1)? {
-        if last.terminal.is_some() && !ws.packet_path(&last.id).exists() {
+        let unfinished = last.terminal.is_some() && !ws.packet_path(&last.id).exists();
+        if unfinished && now.since(last.updated) > PACKET_WITHIN {
             spawn(ws, &last.id)?;
             picked.push(last.id);
         }

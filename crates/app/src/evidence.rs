@@ -157,7 +157,7 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
         None if look.replay => reasons.push(Reason::PacketIncomplete),
         _ => {}
     }
-    let exit = reasons.iter().map(|r| r.exit()).fold(Exit::Done, worst);
+    let exit = reasons.iter().map(|r| shown(*r)).fold(Exit::Done, worst);
     if reasons.is_empty() {
         reasons.push(Reason::PacketVerified);
     }
@@ -169,6 +169,15 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
         exit,
         reasons,
     })
+}
+
+/// Exit that a reason gives here: a packet whose approval does not hold is a no, and not a matter of permission.
+fn shown(reason: Reason) -> Exit {
+    if reason == Reason::ApprovalInvalid {
+        Exit::Fail
+    } else {
+        reason.exit()
+    }
 }
 
 /// A failure outweighs what could not be judged, and that outweighs a missing trust.
@@ -215,9 +224,14 @@ fn begun(records: &[VerifiedRecord]) -> Result<(&VerifiedRecord, &VerifiedRecord
 fn check_approvals(records: &[VerifiedRecord]) -> Result<usize, String> {
     let (begin, planned, plan) = begun(records)?;
     // A person's key may sign plans and approvals; what an operation did is for its controller to say.
-    let foreign = records.iter().find(|r| r.stream == begin.stream && r.signer.role != CONTROLLER);
+    let foreign = records
+        .iter()
+        .find(|r| r.stream == begin.stream && r.signer.role != CONTROLLER);
     if let Some(r) = foreign {
-        return Err(format!("record {} of the operation is signed by `{}`, not by a controller", r.index, r.signer.who));
+        return Err(format!(
+            "record {} of the operation is signed by `{}`, not by a controller",
+            r.index, r.signer.who
+        ));
     }
     let named: Vec<String> = begin
         .body

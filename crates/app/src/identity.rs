@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use gonogo_core::Reason;
 use gonogo_ledger::key::{Pkcs8, SigningKey};
+use gonogo_store::ledger::LedgerError;
 
-use crate::workspace::make_dir;
+use crate::workspace::{make_dir, parent};
 use crate::{AppError, Workspace};
 
 /// A caller with a key.
@@ -34,8 +35,21 @@ impl Identity {
             }
         };
         let key = Arc::new(read_key(&path)?);
-        ws.ledger
-            .enrol(*key.public(), &name, "person", &name, ws.clock.now().wall)?;
+        match ws
+            .ledger
+            .enrol(*key.public(), &name, "person", &name, ws.clock.now().wall)
+        {
+            Err(LedgerError::KeyReused { .. }) => {
+                let text = format!(
+                    "key `{}` belongs to another name in the ledger, not to `{name}`",
+                    path.display()
+                );
+                return Err(AppError::new(Reason::ArgumentInvalid, text)
+                    .hint("give the name that the key was used with: --as NAME")
+                    .hint("or a key of your own: `gonogo key new --out FILE`"));
+            }
+            enrolled => enrolled?,
+        };
         Ok(Self { name, key })
     }
 
@@ -50,14 +64,23 @@ impl Identity {
 /// # Errors
 /// The path cannot be written, or something is there already.
 pub fn create_key(path: &Path) -> Result<(), AppError> {
-    make_dir(path.parent().unwrap_or(Path::new(".")))?;
+    make_dir(parent(path))?;
     let pem = SigningKey::generate()?.pem();
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .map_err(|e| AppError::io("create", path, &e))?;
+        .map_err(|e| match e.kind() {
+            std::io::ErrorKind::AlreadyExists => {
+                let text = format!(
+                    "`{}` is there already, and a key is never overwritten",
+                    path.display()
+                );
+                AppError::new(Reason::OutputFailed, text).hint("give another path")
+            }
+            _ => AppError::io("create", path, &e),
+        })?;
     file.write_all(pem.as_bytes())
         .and_then(|()| file.sync_all())
         .map_err(|e| AppError::io("write", path, &e))

@@ -200,10 +200,17 @@ pub(crate) fn make_dir(path: &Path) -> Result<(), AppError> {
         .map_err(|e| AppError::io("create", path, &e))
 }
 
+/// The directory that holds `path`; `.` for a bare name.
+pub(crate) fn parent(path: &Path) -> &Path {
+    path.parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
 /// Writes a file so that readers see the old bytes or the new ones, and a crash leaves one of both.
 pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
     use std::io::Write;
-    let dir = path.parent().unwrap_or(Path::new("."));
+    let dir = parent(path);
     make_dir(dir)?;
     let fault = |e: std::io::Error| AppError::io("write", path, &e);
     let mut file = tempfile::NamedTempFile::new_in(dir).map_err(fault)?;

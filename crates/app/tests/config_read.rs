@@ -89,7 +89,7 @@ fn a_full_file_says_what_it_says() {
         .collect();
     assert_eq!(weights, [50, 1000]);
     assert_eq!(prod.strategy.stages[0].bake, Span::from_secs(20));
-    assert_eq!(prod.strategy.stages[1].within, Span::from_secs(120));
+    assert_eq!(prod.strategy.stages[1].within, Span::from_secs(600));
     assert_eq!(prod.strategy.soak, Span::from_secs(60));
     assert_eq!(prod.checks.min_requests, 1000);
     assert_eq!(prod.checks.errors.margin, Share::from_ppm(1000));

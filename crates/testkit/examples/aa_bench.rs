@@ -4,7 +4,8 @@
 //! rates, the parts of `alpha_abort` that the judge really uses, and the rules for a pass:
 //!
 //! - `a_a`: both versions are the same. Default strategy (5, 25, 50 %) and default checks; requests a second (200 to 2,000),
-//!   error rate and slow share (0.1 to 2 % each) are drawn for each release, evenly on a logarithmic scale. A release that is
+//!   error rate (0.1 to 1 %, half of the default limit) and slow share (0.1 to 2 %) are drawn for each release, evenly on a
+//!   logarithmic scale. A release that is
 //!   not promoted is counted under its reasons and the weight at which it went wrong, and by the third of the range of error
 //!   rates that it lay in. `failed_a_check` are false alarms, which `alpha_abort` bounds; `no_proof_in_time` are releases that
 //!   nothing was held against, but whose traffic was not enough to prove them well before a stage's deadline.
@@ -31,8 +32,8 @@ use serde_json::{Value, json};
 
 /// Canary requests within which a doubled error rate is to be caught.
 const WITHIN: u64 = 6_000;
-/// No release lasts longer than this; in milliseconds. The default strategy ends after nine minutes at most.
-const HORIZON: u64 = 1_800_000;
+/// No release lasts longer than this; in milliseconds. The default strategy ends after forty minutes at most.
+const HORIZON: u64 = 3_600_000;
 
 /// Begin of every release.
 const EPOCH: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -91,7 +92,7 @@ fn plan(weights: &[u32], bake: Span, within: Span) -> Arc<PlanBody> {
 }
 
 fn a_a(runs: u64, seed: u64) -> Value {
-    let plan = plan(&[5, 25, 50], Span::from_secs(10), Span::from_secs(120));
+    let plan = plan(&[5, 25, 50], Span::from_secs(10), Span::from_secs(600));
     let mut seeds = Rng::new(seed);
     let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
     let (mut promoted, mut failed, mut unproven) = (0_u64, 0_u64, 0_u64);
@@ -99,14 +100,14 @@ fn a_a(runs: u64, seed: u64) -> Value {
     let mut seconds = Vec::new();
     for _ in 0..runs {
         let mut rng = Rng::new(seeds.next_u64());
-        let rate = drawn(&mut rng, 0.001, 0.02);
+        let rate = drawn(&mut rng, 0.001, 0.01);
         let world = World {
             rps: drawn(&mut rng, 200.0, 2_000.0),
             errors: [rate; 2],
             slow: drawn(&mut rng, 0.001, 0.02),
         };
         let run = release(&plan, world, &mut rng, u64::MAX);
-        let third = ((rate / 0.001).ln() / 20_f64.ln() * 3.0).min(2.0) as usize;
+        let third = ((rate / 0.001).ln() / 10_f64.ln() * 3.0).min(2.0) as usize;
         thirds[third][0] += 1;
         if run.terminal.result == Ending::Promoted {
             promoted += 1;
@@ -136,9 +137,9 @@ fn a_a(runs: u64, seed: u64) -> Value {
         "no_proof_in_time": unproven,
         "reasons": reasons,
         "by_error_rate": {
-            "0.1% to 0.27%": third(thirds[0]),
-            "0.27% to 0.74%": third(thirds[1]),
-            "0.74% to 2%": third(thirds[2]),
+            "0.1% to 0.22%": third(thirds[0]),
+            "0.22% to 0.46%": third(thirds[1]),
+            "0.46% to 1%": third(thirds[2]),
         },
         "seconds_to_promoted": {"p50": at(&seconds, 0.5), "p95": at(&seconds, 0.95)},
     })

@@ -364,7 +364,7 @@ pub(super) static STAGE: Section = Section {
         key(
             "within",
             Span,
-            Default("\"2m\""),
+            Default("\"10m\""),
             "Longest time in the stage; without proof by then the release rolls back.",
         ),
     ],

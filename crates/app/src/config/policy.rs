@@ -19,7 +19,7 @@ const MOST_REQUESTS: u64 = 1_000_000_000;
 /// Share of traffic that one part per ten thousand is, in parts per million.
 const BASIS_POINT: u32 = 100;
 
-/// Returns the built-in strategy `default`: 5 %, 25 %, 50 %, each 10 s to 2 min, then 30 s of soak.
+/// Returns the built-in strategy `default`: 5 %, 25 %, 50 %, each 10 s to 10 min, then 30 s of soak.
 pub fn default_strategy() -> Strategy {
     Strategy {
         name: "default".into(),
@@ -27,7 +27,7 @@ pub fn default_strategy() -> Strategy {
             .map(|percent| Stage {
                 weight: Share::from_percent(percent),
                 bake: Span::from_secs(10),
-                within: Span::from_secs(120),
+                within: Span::from_secs(600),
             })
             .into(),
         soak: Span::from_secs(30),
