@@ -272,7 +272,7 @@ fn what_carries_the_mark_and_belongs_to_no_slot_is_ended() {
         mark: format!("{}stray", world.prefix().unwrap()),
     };
     let foreign = Launch {
-        mark: "another-agent/1".into(),
+        mark: format!("another-{}1", world.prefix().unwrap()),
         ..stray.clone()
     };
     let (stray, foreign) = (stray.start().unwrap(), foreign.start().unwrap());
