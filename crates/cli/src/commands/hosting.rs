@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use gonogo_app::{driving, hosting, identity};
 use gonogo_core::{Exit, Reason};
+use gonogo_engine::{Notice, Progress};
 use serde_json::json;
 
 use super::{Answer, open_quietly};
@@ -40,7 +41,13 @@ pub fn controller(select: &Select, a: &args::Controller, screen: &Screen) -> Ans
     let ws = open_quietly(select)?;
     let known = gonogo_app::following::find(&ws, &a.operation)?;
     let stop = Arc::new(AtomicBool::new(false));
-    match driving::drive(&ws, &known.id, stop, &|_| {}) {
+    // Nobody follows: what it waits for goes to the log.
+    let see = |p: &Progress<'_>| {
+        if let Notice::Stalled { reason, text, .. } = &p.notice {
+            screen.talk(&format!("{}: waiting, {reason}: {text}", known.id));
+        }
+    };
+    match driving::drive(&ws, &known.id, stop, &see) {
         Ok(Some(terminal)) => {
             screen.answer(
                 "controller_run",

@@ -1,6 +1,6 @@
 //! Following an operation: one line for each decision as it is recorded, until it ends.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use gonogo_app::following::{self, OperationView};
 use gonogo_app::{AppError, Workspace, driving};
 use gonogo_core::id::OperationId;
 use gonogo_core::{Exit, Reason, Span};
+use gonogo_engine::Notice;
 use gonogo_release::machine::{Ending, Terminal};
 use gonogo_release::plan::{Plan, PlanKind, TargetSpec};
 use serde_json::{Value, json};
@@ -69,11 +70,12 @@ pub fn drive_and_follow(
         // Without the handler an interrupt ends the process; the next one picks the operation up. So a failure is no loss.
         let _ = signal_hook::flag::register(signal, interrupted.clone());
     }
+    let stall = Stall::default();
     let driver = {
-        let (ws, id, stop) = (ws.clone(), id.clone(), stop.clone());
-        std::thread::spawn(move || drive(&ws, &id, stop))
+        let (ws, id, stop, stall) = (ws.clone(), id.clone(), stop.clone(), stall.clone());
+        std::thread::spawn(move || drive(&ws, &id, stop, &stall))
     };
-    let seen = follow(ws, id, screen, timeout, &interrupted, &|| {
+    let seen = follow(ws, id, screen, timeout, &interrupted, &stall, &|| {
         driver.is_finished()
     });
     stop.store(true, Ordering::Relaxed);
@@ -93,10 +95,30 @@ pub fn drive_and_follow(
     }
 }
 
+/// What keeps the operation from advancing, as the controller of this process last said.
+#[derive(Clone, Default)]
+pub struct Stall(Arc<Mutex<Option<String>>>);
+
+impl Stall {
+    /// Takes up what the controller says.
+    pub fn note(&self, notice: &Notice<'_>) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match notice {
+            Notice::Stalled { reason, text, .. } => *now = Some(format!("  waiting, {reason}: {text}")),
+            Notice::Recovered => *now = None,
+            _ => {}
+        }
+    }
+
+    fn text(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// Drives until the operation ends; waits where another controller does.
-fn drive(ws: &Workspace, id: &OperationId, stop: Arc<AtomicBool>) -> Result<(), AppError> {
+fn drive(ws: &Workspace, id: &OperationId, stop: Arc<AtomicBool>, stall: &Stall) -> Result<(), AppError> {
     loop {
-        match driving::drive(ws, id, stop.clone(), &|_| {}) {
+        match driving::drive(ws, id, stop.clone(), &|p| stall.note(&p.notice)) {
             Ok(_) => return Ok(()),
             Err(e) if matches!(e.reason, Reason::LeaseHeld | Reason::LeaseLost) => {
                 if stop.load(Ordering::Relaxed) || ws.store.operation(id)?.terminal.is_some() {
@@ -115,6 +137,7 @@ fn follow(
     screen: &Screen,
     timeout: Option<Span>,
     interrupted: &AtomicBool,
+    stall: &Stall,
     driver_gone: &dyn Fn() -> bool,
 ) -> Result<Seen, AppError> {
     let began = ws.clock.now().mono_ms;
@@ -132,7 +155,7 @@ fn follow(
         if let Some(terminal) = view.terminal.clone() {
             return Ok(Seen::Ended(Box::new(view), terminal));
         }
-        let now = wait_text(&view);
+        let now = stall.text().or_else(|| wait_text(&view));
         if now != waiting {
             if let Some(text) = &now {
                 screen.talk(&screen.paint(Tone::Wait, text));
