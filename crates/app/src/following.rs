@@ -1,5 +1,7 @@
 //! Looking at operations and steering them: status, history, cancel.
 
+use std::path::Path;
+
 use gonogo_core::id::OperationId;
 use gonogo_core::{Reason, Timestamp};
 use gonogo_release::effect::{Input, Observed};
@@ -10,6 +12,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{AppError, Workspace, applying, hosting};
+
+/// With less than this left, in bytes, a step and its evidence may not fit.
+const SPACE_NEEDED: u64 = 256 << 10;
 
 /// An operation for people.
 #[derive(Debug, Clone, Serialize)]
@@ -32,6 +37,9 @@ pub struct OperationView {
     pub progress: Option<Value>,
     /// Whether a live controller drives it.
     pub driven: bool,
+    /// Set while it runs on a disk that is as good as full: bytes left. Its controller waits for space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub short_of_space: Option<u64>,
     /// Its decisions so far, oldest first.
     pub decisions: Vec<Decision>,
 }
@@ -135,6 +143,12 @@ pub fn operation(ws: &Workspace, prefix: &str) -> Result<OperationView, AppError
                 .as_ref()
                 .is_some_and(|h| h.liveness == Liveness::Live)
     });
+    let space = known
+        .terminal
+        .is_none()
+        .then(|| space_left(&ws.state))
+        .flatten();
+    let short_of_space = space.filter(|left| *left < SPACE_NEEDED);
     let records = ws.every(format!("operation/{}", known.id), "decision")?;
     let decisions = records
         .into_iter()
@@ -153,8 +167,15 @@ pub fn operation(ws: &Workspace, prefix: &str) -> Result<OperationView, AppError
         terminal: known.terminal,
         progress,
         driven,
+        short_of_space,
         decisions,
     })
+}
+
+/// Bytes that the caller may still write beside `path`; none if the system does not say.
+fn space_left(path: &Path) -> Option<u64> {
+    let told = rustix::fs::statvfs(path).ok()?;
+    Some(told.f_bavail.saturating_mul(told.f_frsize))
 }
 
 /// Shows every environment.

@@ -5,10 +5,18 @@
 //! judge it, sampled every 250 ms. Each run has a version of its own name, so that none can be mistaken for another. At
 //! most 60 runs: the load generator tells that many versions apart.
 
-#![allow(clippy::unwrap_used, reason = "a measurement that cannot be set up ends")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a measurement that cannot be set up ends"
+)]
 
 #[path = "../tests/faults/lab.rs"]
-#[allow(dead_code, unreachable_pub, missing_docs, reason = "shared with the tests")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "shared with the tests"
+)]
 mod lab;
 
 use std::io::Write;
@@ -46,18 +54,33 @@ fn main() {
     let mut wrong: Vec<String> = Vec::new();
     for n in 0..runs {
         let version = format!("9.0.{n}");
-        lab.behave(&version, &format!("version = \"{version}\"\nerror_rate = 0.5\n"));
+        lab.behave(
+            &version,
+            &format!("version = \"{version}\"\nerror_rate = 0.5\n"),
+        );
         let ran = lab.run(&["release", "--to", &version]);
         if ran.code != Some(2) {
             wrong.push(format!("run {n}: exit {:?}: {}", ran.code, ran.err));
         }
         let report = load.snapshot();
         match report.versions.get(&version) {
-            Some(v) => all.push(Seen { took: v.last_ms - v.first_ms, answers: v.answers, errors: v.server_errors }),
-            None => wrong.push(format!("run {n}: the faulty version answered nothing, so nothing was measured")),
+            Some(v) => all.push(Seen {
+                took: v.last_ms - v.first_ms,
+                answers: v.answers,
+                errors: v.server_errors,
+            }),
+            None => wrong.push(format!(
+                "run {n}: the faulty version answered nothing, so nothing was measured"
+            )),
         }
         if let Some(seen) = all.last() {
-            drop(writeln!(std::io::stderr(), "{n}: {:.0} ms, {} answers, {} errors", seen.took, seen.answers, seen.errors));
+            drop(writeln!(
+                std::io::stderr(),
+                "{n}: {:.0} ms, {} answers, {} errors",
+                seen.took,
+                seen.answers,
+                seen.errors
+            ));
         }
     }
     load.stop();

@@ -4,16 +4,34 @@
 //! means: the expected result, target and ledger and agent agree, the packet verifies with replay, every act was done once,
 //! and no request was lost. `docs/benchmarks.md` holds the figures.
 
-#![allow(clippy::unwrap_used, reason = "a measurement that cannot be set up ends")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a measurement that cannot be set up ends"
+)]
 
 #[path = "../tests/faults/audit.rs"]
-#[allow(dead_code, unreachable_pub, missing_docs, reason = "shared with the tests")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "shared with the tests"
+)]
 mod audit;
 #[path = "../tests/faults/kills.rs"]
-#[allow(dead_code, unreachable_pub, missing_docs, reason = "shared with the tests")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "shared with the tests"
+)]
 mod kills;
 #[path = "../tests/faults/lab.rs"]
-#[allow(dead_code, unreachable_pub, missing_docs, reason = "shared with the tests")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "shared with the tests"
+)]
 mod lab;
 
 use std::io::Write;

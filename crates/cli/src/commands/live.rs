@@ -1,7 +1,7 @@
 //! Following an operation: one line for each decision as it is recorded, until it ends.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gonogo_app::following::{self, OperationView};
@@ -104,19 +104,29 @@ impl Stall {
     pub fn note(&self, notice: &Notice<'_>) {
         let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match notice {
-            Notice::Stalled { reason, text, .. } => *now = Some(format!("  waiting, {reason}: {text}")),
+            Notice::Stalled { reason, text, .. } => {
+                *now = Some(format!("  waiting, {reason}: {text}"))
+            }
             Notice::Recovered => *now = None,
             _ => {}
         }
     }
 
     fn text(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
 /// Drives until the operation ends; waits where another controller does.
-fn drive(ws: &Workspace, id: &OperationId, stop: Arc<AtomicBool>, stall: &Stall) -> Result<(), AppError> {
+fn drive(
+    ws: &Workspace,
+    id: &OperationId,
+    stop: Arc<AtomicBool>,
+    stall: &Stall,
+) -> Result<(), AppError> {
     loop {
         match driving::drive(ws, id, stop.clone(), &|p| stall.note(&p.notice)) {
             Ok(_) => return Ok(()),

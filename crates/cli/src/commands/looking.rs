@@ -1,7 +1,7 @@
 //! `status` and `history`.
 
 use gonogo_app::following::{self, EnvironmentView, OperationView};
-use gonogo_core::Exit;
+use gonogo_core::{Exit, Reason};
 use serde_json::json;
 
 use super::{Answer, live, open};
@@ -94,6 +94,14 @@ fn say_operation(screen: &Screen, view: &OperationView) {
                 .and_then(|u| u.as_str())
             {
                 screen.say(&format!("          this step until {until}"));
+            }
+            if let Some(left) = view.short_of_space {
+                let left = left >> 10;
+                let text = format!(
+                    "          waiting, {}: {left} KiB left beside the project's state; free space and it goes on",
+                    Reason::StoreFull
+                );
+                screen.say(&screen.paint(Tone::Wait, &text));
             }
             screen.say(&format!("next      gonogo watch {}", view.id));
         }

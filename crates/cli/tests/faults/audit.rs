@@ -23,7 +23,11 @@ impl Before {
         let observed = lab.observed().ok();
         Self {
             generation: observed.as_ref().map_or(0, |o| o.generation),
-            slots: observed.iter().flat_map(|o| &o.slots).map(|s| s.slot.clone()).collect(),
+            slots: observed
+                .iter()
+                .flat_map(|o| &o.slots)
+                .map(|s| s.slot.clone())
+                .collect(),
             starts: lab.starts(),
             agent: lab.agent(),
         }
@@ -60,15 +64,22 @@ pub fn wrong(lab: &Lab, id: &OperationId, before: &Before, expected: &Expected<'
     let told: BTreeSet<&String> = seen.iter().map(|(_, key, _)| *key).collect();
     for (key, outcome) in &keys {
         match state["calls"]["seen"].get(key) {
-            None => say(format!("the ledger has an outcome of `{key}` ({outcome}), the agent never saw it")),
+            None => say(format!(
+                "the ledger has an outcome of `{key}` ({outcome}), the agent never saw it"
+            )),
             Some(call) if call["outcome"]["outcome"] != outcome.as_str() => {
-                say(format!("`{key}`: the ledger says {outcome}, the agent {}", call["outcome"]));
+                say(format!(
+                    "`{key}`: the ledger says {outcome}, the agent {}",
+                    call["outcome"]
+                ));
             }
             Some(_) => {}
         }
     }
     for key in told.iter().filter(|key| !keys.contains_key(**key)) {
-        say(format!("the agent did `{key}`, the ledger has no outcome of it"));
+        say(format!(
+            "the agent did `{key}`, the ledger has no outcome of it"
+        ));
     }
     // Replays the calls on the slots: each applied change moves the generation by one, so a repeated effect shows.
     let (mut slots, mut generation, mut starts) = (before.slots.clone(), before.generation, 0);
@@ -76,7 +87,10 @@ pub fn wrong(lab: &Lab, id: &OperationId, before: &Before, expected: &Expected<'
         if call["outcome"]["outcome"] != "applied" {
             continue;
         }
-        let slot = call["action"]["slot"].as_str().unwrap_or_default().to_owned();
+        let slot = call["action"]["slot"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         match call["action"]["do"].as_str() {
             Some("start") => {
                 starts += 1;
@@ -89,13 +103,23 @@ pub fn wrong(lab: &Lab, id: &OperationId, before: &Before, expected: &Expected<'
         }
     }
     if state["generation"] != generation {
-        say(format!("the calls lead to generation {generation}, the agent is at {}", state["generation"]));
+        say(format!(
+            "the calls lead to generation {generation}, the agent is at {}",
+            state["generation"]
+        ));
     }
     if lab.starts() - before.starts != starts {
-        say(format!("{starts} starts were applied, versions began to listen {} times", lab.starts() - before.starts));
+        say(format!(
+            "{starts} starts were applied, versions began to listen {} times",
+            lab.starts() - before.starts
+        ));
     }
     if before.agent.is_some() && lab.agent() != before.agent {
-        say(format!("the agent was {:?} and is {:?}", before.agent, lab.agent()));
+        say(format!(
+            "the agent was {:?} and is {:?}",
+            before.agent,
+            lab.agent()
+        ));
     }
     if events == 0 {
         say("the ledger holds nothing of the operation".into());
@@ -110,13 +134,23 @@ pub fn agreed(lab: &Lab, id: &OperationId, expected: &Expected<'_>) -> Vec<Strin
     let known = lab.store().operation(id).unwrap();
     match &known.terminal {
         Some(t) if t.result == expected.ending => {}
-        other => say(format!("ended as {other:?}, expected {:?}", expected.ending)),
+        other => say(format!(
+            "ended as {other:?}, expected {:?}",
+            expected.ending
+        )),
     }
     match lab.observed() {
         Ok(observed) => {
-            let seen: Vec<_> = observed.slots.iter().map(|s| (s.version.as_str(), s.weight, s.ready)).collect();
+            let seen: Vec<_> = observed
+                .slots
+                .iter()
+                .map(|s| (s.version.as_str(), s.weight, s.ready))
+                .collect();
             if seen != [(expected.serves, 10_000, true)] {
-                say(format!("the target has {seen:?}, expected {} alone", expected.serves));
+                say(format!(
+                    "the target has {seen:?}, expected {} alone",
+                    expected.serves
+                ));
             }
         }
         Err(e) => say(e),
@@ -133,7 +167,11 @@ pub fn agreed(lab: &Lab, id: &OperationId, expected: &Expected<'_>) -> Vec<Strin
 }
 
 /// Outcome of each key that changes something, and how many events there were. Says what is not once.
-fn in_ledger(lab: &Lab, id: &OperationId, say: &mut dyn FnMut(String)) -> Result<(BTreeMap<String, String>, u64), String> {
+fn in_ledger(
+    lab: &Lab,
+    id: &OperationId,
+    say: &mut dyn FnMut(String),
+) -> Result<(BTreeMap<String, String>, u64), String> {
     let ledger = Ledger::open_read(&lab.path(".gonogo")).map_err(|e| e.to_string())?;
     let records = every(&ledger, &format!("operation/{id}"))?;
     let mut acts: BTreeMap<u64, Value> = BTreeMap::new();
@@ -145,7 +183,10 @@ fn in_ledger(lab: &Lab, id: &OperationId, say: &mut dyn FnMut(String)) -> Result
         if matches!(record.kind.as_str(), "input" | "outcome" | "sample") {
             events += 1;
             if step != Some(events) {
-                say(format!("record {} is of step {step:?}, expected {events}", record.index));
+                say(format!(
+                    "record {} is of step {step:?}, expected {events}",
+                    record.index
+                ));
             }
         }
         if record.kind == "intent" {
@@ -162,7 +203,9 @@ fn in_ledger(lab: &Lab, id: &OperationId, say: &mut dyn FnMut(String)) -> Result
                 say(format!("act {number} has two outcomes"));
             }
             let Some(act) = acts.get(&number) else {
-                say(format!("act {number} has an outcome and no intent before it"));
+                say(format!(
+                    "act {number} has an outcome and no intent before it"
+                ));
                 continue;
             };
             let about = match act["action"]["do"].as_str() {
@@ -172,10 +215,13 @@ fn in_ledger(lab: &Lab, id: &OperationId, say: &mut dyn FnMut(String)) -> Result
             };
             let outcome = input["result"]["outcome"].as_str().unwrap_or_default();
             if let (Some(key), "applied" | "not-applied" | "refused") = (about, outcome) {
-                let never = act["action"]["do"] == "probe" && outcome == "not-applied" || unreachable(&input["result"]);
+                let never = act["action"]["do"] == "probe" && outcome == "not-applied"
+                    || unreachable(&input["result"]);
                 let stale = input["result"]["reason"] == "STALE_EPOCH";
                 match outcomes.get(key).map(String::as_str) {
-                    Some("applied") if outcome != "applied" => say(format!("`{key}` was applied and then {outcome}")),
+                    Some("applied") if outcome != "applied" => {
+                        say(format!("`{key}` was applied and then {outcome}"))
+                    }
                     _ if never || stale => {}
                     _ => drop(outcomes.insert(key.to_owned(), outcome.to_owned())),
                 }
@@ -197,11 +243,17 @@ fn unreachable(result: &Value) -> bool {
 }
 
 fn every(ledger: &Ledger, stream: &str) -> Result<Vec<RecordView>, String> {
-    let mut filter = Filter { stream: Some(stream.to_owned()), limit: 1000, ..Filter::default() };
+    let mut filter = Filter {
+        stream: Some(stream.to_owned()),
+        limit: 1000,
+        ..Filter::default()
+    };
     let mut all = Vec::new();
     loop {
         let page = ledger.records(&filter).map_err(|e| e.to_string())?;
-        let Some(last) = page.last() else { return Ok(all) };
+        let Some(last) = page.last() else {
+            return Ok(all);
+        };
         filter.after = Some(last.index);
         all.extend(page);
     }

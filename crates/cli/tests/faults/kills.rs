@@ -32,7 +32,10 @@ pub struct Kills {
 
 impl Kills {
     pub fn json(&self) -> Value {
-        let at = |q: f64| self.takeover_ms.get(((self.takeover_ms.len() as f64 - 1.0) * q) as usize);
+        let at = |q: f64| {
+            self.takeover_ms
+                .get(((self.takeover_ms.len() as f64 - 1.0) * q) as usize)
+        };
         json!({
             "killPoints": self.kills,
             "right": self.right,
@@ -92,15 +95,30 @@ pub fn run(lab: &Lab, runs: u64, seed: u64, tell: &mut dyn FnMut(&str)) -> Kills
         let n = k.operations;
         k.operations += 1;
         let bad = n % 4 == 3 || n == 1;
-        let version = if bad { BAD } else if stable == GOOD { OTHER } else { GOOD };
-        let ending = if bad { Ending::RolledBack } else { Ending::Promoted };
+        let version = if bad {
+            BAD
+        } else if stable == GOOD {
+            OTHER
+        } else {
+            GOOD
+        };
+        let ending = if bad {
+            Ending::RolledBack
+        } else {
+            Ending::Promoted
+        };
         let serves = if bad { stable } else { version };
         let plan = lab.approved(version);
         let before = Before::of(lab);
         let started = now();
         let allowed = if n < 2 { 0 } else { runs - k.kills };
         let kills_before = k.kills;
-        let mut operation = Operation { lab, plan: &plan, typical: typical[usize::from(bad)], dice: &mut dice };
+        let mut operation = Operation {
+            lab,
+            plan: &plan,
+            typical: typical[usize::from(bad)],
+            dice: &mut dice,
+        };
         let id = operation.drive(allowed, &mut k);
         if n < 2 {
             typical[usize::from(bad)] = started.elapsed().as_millis() as u64;
@@ -108,7 +126,11 @@ pub fn run(lab: &Lab, runs: u64, seed: u64, tell: &mut dyn FnMut(&str)) -> Kills
         let mut wrong = audit::wrong(lab, &id, &before, &Expected { ending, serves });
         let report = load.snapshot();
         if lost(&report) > k.lost {
-            wrong.push(format!("{} requests were lost by now: {:?}", lost(&report), report.failures));
+            wrong.push(format!(
+                "{} requests were lost by now: {:?}",
+                lost(&report),
+                report.failures
+            ));
             k.lost = lost(&report);
         }
         tell(&format!(
@@ -120,7 +142,11 @@ pub fn run(lab: &Lab, runs: u64, seed: u64, tell: &mut dyn FnMut(&str)) -> Kills
         if wrong.is_empty() {
             k.right += k.kills - kills_before;
         }
-        k.wrong.extend(wrong.into_iter().map(|w| format!("operation {n} ({id}, to {version}): {w}")));
+        k.wrong.extend(
+            wrong
+                .into_iter()
+                .map(|w| format!("operation {n} ({id}, to {version}): {w}")),
+        );
         stable = serves;
     }
     load.stop();
@@ -147,29 +173,41 @@ impl Operation<'_> {
         let mut kills = 0;
         loop {
             let again = kills == 0 || self.dice.below(2) == 0;
-            let kill = (kills < allowed && again).then(|| Duration::from_millis(self.dice.below(self.typical)));
+            let kill = (kills < allowed && again)
+                .then(|| Duration::from_millis(self.dice.below(self.typical)));
             let Some(_) = self.ended_or_killed(controller, kill) else {
                 break;
             };
             kills += 1;
             k.kills += 1;
-            let phase = self.lab.operation(self.plan).map_or("not-begun", |o| match &o.terminal {
-                Some(_) => "ended",
-                None => o.phase.name(),
-            });
+            let phase = self
+                .lab
+                .operation(self.plan)
+                .map_or("not-begun", |o| match &o.terminal {
+                    Some(_) => "ended",
+                    None => o.phase.name(),
+                });
             *k.phases.entry(phase.to_owned()).or_default() += 1;
             let since = now();
             controller = self.next();
             if phase != "ended" {
                 let lab = self.lab;
-                let driven = || lab.controller().map(drop).or_else(|| lab.operation(self.plan)?.terminal.map(drop));
+                let driven = || {
+                    lab.controller()
+                        .map(drop)
+                        .or_else(|| lab.operation(self.plan)?.terminal.map(drop))
+                };
                 wait("a controller drives again", LONGEST, driven);
                 k.takeover_ms.push(since.elapsed().as_millis() as u64);
             }
         }
-        let ended = self.lab.until(self.plan, "the operation ends", |o| o.terminal.is_some());
+        let ended = self
+            .lab
+            .until(self.plan, "the operation ends", |o| o.terminal.is_some());
         self.lab.controller().into_iter().for_each(|pid| {
-            wait("the controller ends", LONGEST, || (!alive(pid)).then_some(()));
+            wait("the controller ends", LONGEST, || {
+                (!alive(pid)).then_some(())
+            });
         });
         // A controller killed between end and packet: the next command sees to it.
         let packet = self.lab.path(&format!(".gonogo/packets/{}.tar", ended.id));
@@ -208,17 +246,27 @@ impl Operation<'_> {
                 });
                 child.kill().then_some(())
             }
-            Controller::Detached => wait("the operation ends or its controller is killed", LONGEST, || {
-                if kill.as_ref().is_some_and(due)
-                    && let Some(pid) = self.lab.controller()
-                    && pid != std::process::id()
-                    && signal(pid, Signal::KILL)
-                {
-                    wait("the killed controller ends", LONGEST, || (!alive(pid)).then_some(()));
-                    return Some(Some(()));
-                }
-                self.lab.operation(self.plan)?.terminal.is_some().then_some(None)
-            }),
+            Controller::Detached => wait(
+                "the operation ends or its controller is killed",
+                LONGEST,
+                || {
+                    if kill.as_ref().is_some_and(due)
+                        && let Some(pid) = self.lab.controller()
+                        && pid != std::process::id()
+                        && signal(pid, Signal::KILL)
+                    {
+                        wait("the killed controller ends", LONGEST, || {
+                            (!alive(pid)).then_some(())
+                        });
+                        return Some(Some(()));
+                    }
+                    self.lab
+                        .operation(self.plan)?
+                        .terminal
+                        .is_some()
+                        .then_some(None)
+                },
+            ),
         }
     }
 }

@@ -88,7 +88,10 @@ pub struct Running {
 }
 
 /// Real time, for deadlines and durations.
-#[expect(clippy::disallowed_methods, reason = "tests and measurements with real processes run in real time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests and measurements with real processes run in real time"
+)]
 pub fn now() -> Instant {
     Instant::now()
 }
@@ -108,7 +111,14 @@ pub fn wait<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Option<T>)
 
 /// The program to measure: `$GONOGO_PROGRAM`, else the one that was built beside this example.
 pub fn program_beside() -> PathBuf {
-    let beside = || std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("gonogo");
+    let beside = || {
+        std::env::current_exe()
+            .unwrap()
+            .ancestors()
+            .nth(2)
+            .unwrap()
+            .join("gonogo")
+    };
     std::env::var_os("GONOGO_PROGRAM").map_or_else(beside, PathBuf::from)
 }
 
@@ -121,21 +131,34 @@ pub fn signal(pid: u32, signal: Signal) -> bool {
 /// Whether a process runs; a zombie does not.
 pub fn alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 impl Lab {
     /// A project with this configuration; `PROGRAM` and `LISTEN` are filled in.
     pub fn new(program: &Path, config: &str) -> Self {
-        let dir = tempfile::Builder::new().prefix("gonogo-lab-").tempdir().unwrap();
-        let listen = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).unwrap();
+        let dir = tempfile::Builder::new()
+            .prefix("gonogo-lab-")
+            .tempdir()
+            .unwrap();
+        let listen = TcpListener::bind("127.0.0.1:0")
+            .and_then(|l| l.local_addr())
+            .unwrap();
         // Out of the range that outgoing connections take their ports from.
         let port = (12_000 + listen.port() % 7_000..20_000)
             .find(|p| TcpListener::bind(("127.0.0.1", *p)).is_ok())
             .unwrap();
         let listen = SocketAddr::from(([127, 0, 0, 1], port));
-        let lab = Self { dir, program: program.to_owned(), listen, files: AtomicU64::new(0) };
-        let text = config.replace("PROGRAM", &program.display().to_string()).replace("LISTEN", &listen.to_string());
+        let lab = Self {
+            dir,
+            program: program.to_owned(),
+            listen,
+            files: AtomicU64::new(0),
+        };
+        let text = config
+            .replace("PROGRAM", &program.display().to_string())
+            .replace("LISTEN", &listen.to_string());
         std::fs::write(lab.path("gonogo.toml"), text).unwrap();
         for version in [GOOD, OTHER] {
             lab.behave(version, &format!("version = \"{version}\"\n"));
@@ -163,10 +186,23 @@ impl Lab {
     /// The program with these arguments, run by another program such as a tracer.
     pub fn wrapped(&self, by: &[&str], args: &[&str]) -> Command {
         let program = self.program.to_str().unwrap();
-        let line: Vec<&str> = by.iter().copied().chain([program]).chain(args.iter().copied()).collect();
+        let line: Vec<&str> = by
+            .iter()
+            .copied()
+            .chain([program])
+            .chain(args.iter().copied())
+            .collect();
         let mut command = Command::new(line[0]);
-        command.args(&line[1..]).current_dir(self.dir.path()).stdin(Stdio::null());
-        for name in ["GONOGO_ENV", "GONOGO_CONFIG", "GONOGO_KEY_FILE", "GONOGO_TRACE_ID"] {
+        command
+            .args(&line[1..])
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null());
+        for name in [
+            "GONOGO_ENV",
+            "GONOGO_CONFIG",
+            "GONOGO_KEY_FILE",
+            "GONOGO_TRACE_ID",
+        ] {
             command.env_remove(name);
         }
         command.env("GONOGO_ACTOR", "you").env("NO_COLOR", "1");
@@ -176,8 +212,15 @@ impl Lab {
     /// Starts a command and leaves it running.
     pub fn begin(&self, mut command: Command) -> Running {
         let n = self.files.fetch_add(1, Ordering::Relaxed);
-        let (out, err) = (self.path(&format!("said-{n}.out")), self.path(&format!("said-{n}.err")));
-        let child = command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap()).spawn().unwrap();
+        let (out, err) = (
+            self.path(&format!("said-{n}.out")),
+            self.path(&format!("said-{n}.err")),
+        );
+        let child = command
+            .stdout(File::create(&out).unwrap())
+            .stderr(File::create(&err).unwrap())
+            .spawn()
+            .unwrap();
         Running { child, out, err }
     }
 
@@ -205,7 +248,10 @@ impl Lab {
     /// Makes a plan, approves it and returns its id.
     #[track_caller]
     pub fn approved(&self, version: &str) -> String {
-        let id = self.data(&["plan", "--to", version])["plan"]["id"].as_str().unwrap().to_owned();
+        let id = self.data(&["plan", "--to", version])["plan"]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         self.data(&["approve", &id]);
         id
     }
@@ -239,7 +285,9 @@ impl Lab {
     #[track_caller]
     pub fn until(&self, plan: &str, what: &str, is: impl Fn(&Operation) -> bool) -> Operation {
         let store = self.store();
-        wait(what, LONGEST, || store.by_key("local", plan).unwrap().filter(&is))
+        wait(what, LONGEST, || {
+            store.by_key("local", plan).unwrap().filter(&is)
+        })
     }
 
     /// Process of the live controller, if there is one.
@@ -254,7 +302,11 @@ impl Lab {
 
     /// Process of the agent, as its lock says.
     pub fn agent(&self) -> Option<u32> {
-        let pid = std::fs::read_to_string(self.agent_dir().join("agent.lock")).ok()?.trim().parse().ok()?;
+        let pid = std::fs::read_to_string(self.agent_dir().join("agent.lock"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()?;
         alive(pid).then_some(pid)
     }
 
@@ -269,26 +321,39 @@ impl Lab {
         let state = self.agent_state();
         let slots = state["slots"].as_object()?;
         let slot = slots.values().find(|s| s["spec"]["version"] == version)?;
-        slot["process"]["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
+        slot["process"]["pid"]
+            .as_u64()
+            .and_then(|pid| u32::try_from(pid).ok())
     }
 
     /// How often a version began to listen, ever: read from the versions' logs.
     pub fn starts(&self) -> u64 {
-        let logs = std::fs::read_dir(self.agent_dir().join("log")).into_iter().flatten().flatten();
+        let logs = std::fs::read_dir(self.agent_dir().join("log"))
+            .into_iter()
+            .flatten()
+            .flatten();
         let texts = logs.filter_map(|f| std::fs::read_to_string(f.path()).ok());
-        texts.map(|t| t.matches(" listening on ").count() as u64).sum()
+        texts
+            .map(|t| t.matches(" listening on ").count() as u64)
+            .sum()
     }
 
     /// What the agent says it serves.
     pub fn observed(&self) -> Result<Observed, String> {
-        HostTarget::new(self.agent_dir()).observe(Span::from_secs(5)).map_err(|e| e.to_string())
+        HostTarget::new(self.agent_dir())
+            .observe(Span::from_secs(5))
+            .map_err(|e| e.to_string())
     }
 
     /// Waits until one version has all traffic, and is the only one.
     #[track_caller]
     pub fn serves_only(&self, version: &str) {
         let observed = self.observed().unwrap();
-        let seen: Vec<_> = observed.slots.iter().map(|s| (s.version.as_str(), s.weight, s.ready)).collect();
+        let seen: Vec<_> = observed
+            .slots
+            .iter()
+            .map(|s| (s.version.as_str(), s.weight, s.ready))
+            .collect();
         assert_eq!(seen, [(version, 10_000, true)]);
     }
 
@@ -314,7 +379,13 @@ impl Lab {
     pub fn verify(&self, operation: &OperationId) -> Ran {
         let key = std::fs::read_to_string(self.path(".gonogo/ledger/log.vkey")).unwrap();
         let packet = self.path(&format!(".gonogo/packets/{operation}.tar"));
-        self.run(&["verify", packet.to_str().unwrap(), "--replay", "--log-key", key.trim()])
+        self.run(&[
+            "verify",
+            packet.to_str().unwrap(),
+            "--replay",
+            "--log-key",
+            key.trim(),
+        ])
     }
 
     /// Processes whose command line or working directory lies in this project.
@@ -387,8 +458,15 @@ impl Running {
             std::thread::sleep(Duration::from_millis(5));
         };
         let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
-        let ran = Ran { code: status.code(), out: read(&self.out), err: read(&self.err) };
-        let _ = (std::fs::remove_file(&self.out), std::fs::remove_file(&self.err));
+        let ran = Ran {
+            code: status.code(),
+            out: read(&self.out),
+            err: read(&self.err),
+        };
+        let _ = (
+            std::fs::remove_file(&self.out),
+            std::fs::remove_file(&self.err),
+        );
         ran
     }
 }

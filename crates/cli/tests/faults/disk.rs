@@ -1,0 +1,197 @@
+//! Disks that are full or fail. They need a file system of their own and a tracer; where those are not to be had the test
+//! says so and why.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use gonogo_release::machine::{Ending, Phase};
+use gonogo_store::ledger::Ledger;
+
+use crate::lab::{GOOD, LONGEST, Lab, OTHER, lost, nothing_lost, wait};
+use crate::{PROGRAM, ended, founded_slow, lab};
+
+/// Says that a test could not be made here. Visible under `--nocapture` and in the log of CI.
+fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+}
+
+/// A small file system of its own, taken away when dropped.
+struct Mount(PathBuf);
+
+impl Mount {
+    fn new(at: &Path, size: &str) -> Result<Self, String> {
+        std::fs::create_dir_all(at).unwrap();
+        let out = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(at)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|e| format!("no mount: {e}"))?;
+        if out.status.success() {
+            Ok(Self(at.to_owned()))
+        } else {
+            Err(String::from_utf8_lossy(&out.stderr).into_owned())
+        }
+    }
+
+    /// Writes until nothing fits any more; returns the file to remove.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.join("ballast");
+        let mut file = std::fs::File::create(&path).unwrap();
+        for size in [1 << 20, 1 << 12, 1] {
+            let piece = vec![7_u8; size];
+            while file.write_all(&piece).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_holds_the_release_and_space_lets_it_go_on() {
+    let config = lab::QUICK.replace("bake = \"400ms\"", "bake = \"3s\"");
+    let lab = Lab::new(Path::new(PROGRAM), &config);
+    let mount = match Mount::new(&lab.path(".gonogo"), "64m") {
+        Ok(mount) => mount,
+        Err(why) => return skipped(&format!("a file system of 64 MiB cannot be mounted: {why}")),
+    };
+    lab.found();
+    let load = lab.load(200.0);
+    let plan = lab.approved(OTHER);
+    let apply = lab.start(&["apply", &plan]);
+    let id = lab
+        .until(&plan, "the stage begins", |o| o.phase == Phase::Observe)
+        .id;
+    let ballast = mount.fill();
+    wait("the command says what it waits for", LONGEST, || {
+        apply.said().contains("STORE_FULL").then_some(())
+    });
+    let held = lab.operation(&plan).unwrap();
+    let recorded = Ledger::open_read(&lab.path(".gonogo"))
+        .unwrap()
+        .size()
+        .unwrap();
+    // Longer than the stage's bake: without the full disk it would be over.
+    let sent = load.snapshot().sent;
+    wait("five seconds of requests", LONGEST, || {
+        (load.snapshot().sent > sent + 1000).then_some(())
+    });
+    let still = lab.operation(&plan).unwrap();
+    assert_eq!(
+        (still.phase, still.terminal),
+        (held.phase, None),
+        "it does not advance"
+    );
+    let status = lab.run(&["status", id.as_str()]);
+    assert!(
+        format!("{}{}", status.out, status.err).contains("STORE_FULL"),
+        "{status:?}"
+    );
+    std::fs::remove_file(ballast).unwrap();
+    let ran = apply.finish(LONGEST);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    ended(&lab, &id, Ending::Promoted, OTHER);
+    let ledger = Ledger::open_read(&lab.path(".gonogo")).unwrap();
+    assert_eq!(
+        ledger.check().unwrap(),
+        ledger.size().unwrap(),
+        "every record is whole"
+    );
+    assert!(ledger.size().unwrap() > recorded);
+    nothing_lost(load);
+    drop((lab, mount));
+}
+
+/// Runs `apply` under a tracer that makes the `when`-th call of `call` in its process fail with EIO.
+fn failing_sync(call: &str, when: u32) {
+    let works = Command::new("strace")
+        .args(["-qq", "-f", "-e", "trace=none", "true"])
+        .status();
+    match works {
+        Ok(status) if status.success() => {}
+        Ok(status) => return skipped(&format!("strace cannot trace here ({status})")),
+        Err(e) => return skipped(&format!("no strace: {e}")),
+    }
+    let lab = founded_slow("1s");
+    let load = lab.load(200.0);
+    let plan = lab.approved(OTHER);
+    let inject = format!("inject={call}:error=EIO:when={when}");
+    let trace = format!("trace={call}");
+    let command = lab.wrapped(
+        &[
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            &trace,
+            "-e",
+            &inject,
+        ],
+        &["apply", &plan],
+    );
+    let ran = lab.begin(command).finish(LONGEST);
+    assert_eq!(ran.code, Some(70), "the process ends at once: {ran:?}");
+    assert!(ran.err.contains("STORE_SYNC_FAILED"), "{ran:?}");
+    assert!(
+        !ran.out.contains("promoted"),
+        "nothing is acknowledged: {ran:?}"
+    );
+    let id = lab.operation(&plan).map(|o| o.id);
+    // Nothing but the next command is needed.
+    let again = lab.run(&["apply", &plan]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let known = lab.operation(&plan).unwrap();
+    assert!(
+        id.is_none_or(|id| id == known.id),
+        "the same operation goes on"
+    );
+    ended(&lab, &known.id, Ending::Promoted, OTHER);
+    let ledger = Ledger::open_read(&lab.path(".gonogo")).unwrap();
+    assert_eq!(
+        ledger.check().unwrap(),
+        ledger.size().unwrap(),
+        "every record is whole"
+    );
+    assert_eq!(lost(&load.snapshot()), 0);
+    assert!(load.snapshot().versions.contains_key(GOOD));
+    nothing_lost(load);
+}
+
+#[test]
+fn a_failed_sync_ends_the_process_and_the_next_one_recovers() {
+    for when in [6, 14] {
+        failing_sync("fdatasync", when);
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_from_the_start_refuses_and_changes_nothing() {
+    let lab = Lab::new(Path::new(PROGRAM), lab::QUICK);
+    let mount = match Mount::new(&lab.path(".gonogo"), "64m") {
+        Ok(mount) => mount,
+        Err(why) => return skipped(&format!("a file system of 64 MiB cannot be mounted: {why}")),
+    };
+    lab.found();
+    let plan = lab.approved(OTHER);
+    let ballast = mount.fill();
+    let began = crate::lab::now();
+    let ran = lab.run(&["apply", &plan]);
+    assert!(ran.err.contains("STORE_FULL"), "{ran:?}");
+    assert_eq!(ran.code, Some(69), "{ran:?}");
+    assert!(began.elapsed() < Duration::from_secs(30));
+    lab.serves_only(GOOD);
+    std::fs::remove_file(ballast).unwrap();
+    let load = lab.load(200.0);
+    assert_eq!(lab.run(&["apply", &plan]).code, Some(0));
+    nothing_lost(load);
+    drop((lab, mount));
+}
