@@ -147,7 +147,10 @@ impl Agent {
         port: u16,
         within: u64,
     ) -> Result<(), (Reason, String)> {
+        let mut before = None;
         loop {
+            // The last probe may have less time than an answer takes; then what was seen before says more.
+            let hurried = self.left(within) < spec.ready.timeout.to_std();
             let seen = ready::ask(spec, port, self.left(within).max(Duration::from_millis(1)));
             // A probe that another process answered proves nothing: the version itself must be alive after it.
             let pause = if seen.is_ok() {
@@ -162,13 +165,16 @@ impl Agent {
                 Err(e) => return Err((Reason::VersionNotReady, e.to_string())),
                 Ok(None) => match seen {
                     Ok(()) => return Ok(()),
-                    Err(what) if self.left(within).is_zero() || self.lock().ending => {
-                        return Err((
-                            Reason::VersionNotReady,
-                            format!("was not ready in time ({what})"),
-                        ));
+                    Err(what) => {
+                        let what = before.take().filter(|_| hurried).unwrap_or(what);
+                        if self.left(within).is_zero() || self.lock().ending {
+                            return Err((
+                                Reason::VersionNotReady,
+                                format!("was not ready in time ({what})"),
+                            ));
+                        }
+                        before = Some(what);
                     }
-                    Err(_) => {}
                 },
             }
         }
