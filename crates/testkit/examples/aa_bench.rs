@@ -1,14 +1,15 @@
 //! Simulates whole releases with chance in their counts and prints what the release machine made of them, as JSON.
 //!
-//! `aa_bench [RUNS] [SEED]`. Two figures, each over RUNS releases (default 1000) through [`Machine`], with every look, both
+//! `aa_bench [RUNS] [SEED]`. Three figures, each over RUNS releases (default 1000) through [`Machine`], with every look, both
 //! rates, the parts of `alpha_abort` that the judge really uses, and the rules for a pass:
 //!
 //! - `a_a`: both versions are the same. Default strategy (5, 25, 50 %) and default checks; requests a second (200 to 2,000),
 //!   error rate (0.1 to 1 %, half of the default limit) and slow share (0.1 to 2 %) are drawn for each release, evenly on a
-//!   logarithmic scale. A release that is
-//!   not promoted is counted under its reasons and the weight at which it went wrong, and by the third of the range of error
-//!   rates that it lay in. `failed_a_check` are false alarms, which `alpha_abort` bounds; `no_proof_in_time` are releases that
-//!   nothing was held against, but whose traffic was not enough to prove them well before a stage's deadline.
+//!   logarithmic scale. A release that is not promoted is counted under its reasons and the weight at which it went wrong, and
+//!   by the third of the range of error rates that it lay in. `failed_a_check` are false alarms, which `alpha_abort` bounds;
+//!   `no_proof_in_time` are releases that nothing was held against, but whose traffic was not enough to prove them well
+//!   before a step's deadline.
+//! - `a_a_near_limit`: the same with error rates of 1 to 2 %. At the limit of 2 % no proof of being under it can come.
 //! - `doubled`: the new version's error rate is 2 % where stable's is 1 %, at 25 % weight and 200 requests a second. Caught is
 //!   a release with a failing comparison or limit within 6,000 of the new version's requests; one that passes is a miss.
 //!
@@ -65,7 +66,11 @@ fn main() {
     let seed = args.next().and_then(|n| n.parse().ok()).unwrap_or(1);
     println!(
         "{}",
-        json!({ "a_a": a_a(runs, seed), "doubled": doubled(runs, seed) })
+        json!({
+            "a_a": a_a(runs, seed, [0.001, 0.01]),
+            "a_a_near_limit": a_a(runs, seed, [0.01, 0.02]),
+            "doubled": doubled(runs, seed),
+        })
     );
 }
 
@@ -91,7 +96,8 @@ fn plan(weights: &[u32], bake: Span, within: Span) -> Arc<PlanBody> {
     Arc::new(plan)
 }
 
-fn a_a(runs: u64, seed: u64) -> Value {
+/// Releases of a version over itself, with error rates between `low` and `high`.
+fn a_a(runs: u64, seed: u64, [low, high]: [f64; 2]) -> Value {
     let plan = plan(&[5, 25, 50], Span::from_secs(10), Span::from_secs(600));
     let mut seeds = Rng::new(seed);
     let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
@@ -100,14 +106,14 @@ fn a_a(runs: u64, seed: u64) -> Value {
     let mut seconds = Vec::new();
     for _ in 0..runs {
         let mut rng = Rng::new(seeds.next_u64());
-        let rate = drawn(&mut rng, 0.001, 0.01);
+        let rate = drawn(&mut rng, low, high);
         let world = World {
             rps: drawn(&mut rng, 200.0, 2_000.0),
             errors: [rate; 2],
             slow: drawn(&mut rng, 0.001, 0.02),
         };
         let run = release(&plan, world, &mut rng, u64::MAX);
-        let third = ((rate / 0.001).ln() / 10_f64.ln() * 3.0).min(2.0) as usize;
+        let third = ((rate / low).ln() / (high / low).ln() * 3.0).min(2.0) as usize;
         thirds[third][0] += 1;
         if run.terminal.result == Ending::Promoted {
             promoted += 1;
@@ -136,11 +142,8 @@ fn a_a(runs: u64, seed: u64) -> Value {
         "failed_a_check": failed,
         "no_proof_in_time": unproven,
         "reasons": reasons,
-        "by_error_rate": {
-            "0.1% to 0.22%": third(thirds[0]),
-            "0.22% to 0.46%": third(thirds[1]),
-            "0.46% to 1%": third(thirds[2]),
-        },
+        "error_rate": [low, high],
+        "by_third_of_error_rates": thirds.map(third),
         "seconds_to_promoted": {"p50": at(&seconds, 0.5), "p95": at(&seconds, 0.95)},
     })
 }
