@@ -98,7 +98,7 @@ fn submit(
         // Without a key of the caller's own, a new approval is what makes a new request: an operation that ended without
         // changing anything can be tried again with the same plan.
         let again = how.key.is_none() && known.terminal.is_some();
-        match again.then(|| approving::approved(ws, &plan, &how.approvals, now)) {
+        match again.then(|| approving::approved(ws, &plan, &how.approvals, actor, now)) {
             Some(Ok(approved)) => key = format!("{}/{}", plan.id, approved.approvals[0]),
             _ => return Ok(handle(known.id, known.plan, false, known.created)),
         }
@@ -149,7 +149,7 @@ fn begin(
             format!("`{}`: {text}", plan.body.environment),
         ));
     }
-    let approved = approving::approved(ws, plan, &how.approvals, now)?;
+    let approved = approving::approved(ws, plan, &how.approvals, actor, now)?;
     let operation = OperationId::mint(random());
     let body = json!({
         "plan": plan.id,
@@ -182,7 +182,12 @@ fn begin(
         }],
     };
     let submitted = ws.store.submit(&submission)?;
-    Ok(handle(submitted.operation, plan.id, submitted.fresh, now))
+    Ok(handle(
+        submitted.operation,
+        plan.id.clone(),
+        submitted.fresh,
+        now,
+    ))
 }
 
 /// Reads the plan of an operation.

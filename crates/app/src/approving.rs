@@ -138,8 +138,9 @@ fn record(
     let draft = gonogo_store::ledger::Draft {
         stream: planning::stream(&plan.id),
         key: format!(
-            "approval/{}",
-            gonogo_core::Digest::of(signed.payload.as_bytes()).hex()
+            "approval/{}/{}",
+            gonogo_core::Digest::of(signed.payload.as_bytes()).hex(),
+            gonogo_core::Digest::of(signed.public_key.as_bytes()).hex()
         ),
         kind: KIND.into(),
         subject: vec![gonogo_ledger::Subject {
@@ -197,7 +198,7 @@ pub(crate) fn demand<'a>(plan: &'a Plan, requester_key: &'a str, now: Timestamp)
     }
 }
 
-/// Checks every recorded approval of a plan, and those brought in `files`, against what the plan demands.
+/// Checks every recorded approval of a plan, and those brought in `files` by `by`, against what the plan demands.
 ///
 /// # Errors
 /// [`Reason::ApprovalMissing`] and its kin with every failing rule in `missingFields`.
@@ -205,6 +206,7 @@ pub(crate) fn approved(
     ws: &Workspace,
     plan: &Plan,
     files: &[PathBuf],
+    by: &str,
     now: Timestamp,
 ) -> Result<Approved, AppError> {
     let recorded = recorded(ws, plan)?;
@@ -344,12 +346,17 @@ pub(crate) fn refused(plan: &Plan, refusal: &approval::Refusal) -> AppError {
         .first()
         .copied()
         .unwrap_or(Reason::ApprovalInvalid);
-    let text = format!(
-        "plan `{}` is not approved for `{}`: {}",
-        plan.id,
-        plan.body.environment,
-        refusal.missing_fields.join(", ")
+    let mut text = format!(
+        "plan `{}` is not approved for `{}`:",
+        plan.id, plan.body.environment
     );
+    for token in &refusal.missing_fields {
+        let broken = approval::TOKENS
+            .iter()
+            .find(|(known, _)| known == token)
+            .map_or("", |(_, when)| *when);
+        text.push_str(&format!("\n  {token:<34} {broken}"));
+    }
     AppError::new(reason, text)
         .and(&refusal.reasons)
         .hint(format!("an approver runs `gonogo approve {}`", plan.id))

@@ -185,7 +185,15 @@ impl From<crate::config::ConfigError> for AppError {
 impl From<crate::config::ConfigErrors> for AppError {
     fn from(e: crate::config::ConfigErrors) -> Self {
         let first = e.first();
-        let all: Vec<String> = e.all().iter().map(ToString::to_string).collect();
+        let told = |fault: &crate::config::ConfigError| {
+            let marked = fault
+                .excerpt
+                .iter()
+                .flat_map(|x| x.lines())
+                .map(|line| format!("\n    {line}"));
+            marked.fold(fault.to_string(), |all, line| all + &line)
+        };
+        let all: Vec<String> = e.all().iter().map(told).collect();
         let reasons: Vec<Reason> = e.all().iter().map(|e| e.reason).collect();
         let mut error = Self::new(first.reason, all.join("\n")).and(&reasons);
         error.hints = e

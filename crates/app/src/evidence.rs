@@ -61,7 +61,12 @@ pub fn write_packet(ws: &Workspace, operation: &OperationId) -> Result<Packed, A
 pub fn packet(ws: &Workspace, prefix: &str, out: Option<&Path>) -> Result<Packed, AppError> {
     let known = following::find(ws, prefix)?;
     match out {
-        Some(path) => pack(ws, &known.id, path),
+        Some(path) => pack(ws, &known.id, path).map_err(|e| match e.reason {
+            Reason::InputNotFound | Reason::PermissionDenied | Reason::StoreFailed => {
+                AppError::new(Reason::OutputFailed, e.message)
+            }
+            _ => e,
+        }),
         None => write_packet(ws, &known.id),
     }
 }

@@ -48,15 +48,23 @@ pub fn target(ws: &Workspace, environment: &Environment) -> HostTarget {
 /// [`Reason::PortTaken`], [`Reason::PermissionDenied`], [`Reason::AgentUnreachable`].
 pub fn ensure_agent(ws: &Workspace, environment: &Environment) -> Result<(), AppError> {
     let args = agent_args(ws, environment);
+    let TargetSpec::Host { listen, .. } = &environment.target;
     let hello = target(ws, environment)
         .ensure_running(&ws.program, &args, START)
-        .map_err(|e| {
-            AppError::new(
-                e.reason(),
+        .map_err(|e| match e.reason() {
+            // The agent's own words and its log would say it three times over.
+            Reason::PortTaken => {
+                let text = format!(
+                    "the agent of `{}` cannot listen on {listen}: another process does",
+                    environment.name
+                );
+                AppError::new(Reason::PortTaken, text)
+            }
+            reason => AppError::new(
+                reason,
                 format!("the agent of `{}` does not run: {e}", environment.name),
-            )
+            ),
         })?;
-    let TargetSpec::Host { listen, .. } = &environment.target;
     if hello.listen == *listen {
         return Ok(());
     }
@@ -147,14 +155,15 @@ fn note(log: &Path, line: &str) {
 /// [`Reason::AgentUnreachable`] and what the agent refuses.
 pub fn observe(ws: &Workspace, environment: &Environment) -> Result<Observed, AppError> {
     target(ws, environment).observe(ANSWER).map_err(|e| {
-        AppError::new(
-            e.reason(),
+        let text = if agent_dir(ws, environment).join("agent.sock").exists() {
             format!(
                 "the agent of `{}` could not be observed: {e}",
                 environment.name
-            ),
-        )
-        .hint(format!(
+            )
+        } else {
+            format!("no agent runs for `{}`", environment.name)
+        };
+        AppError::new(e.reason(), text).hint(format!(
             "start it: `gonogo agent --env {}`",
             environment.name
         ))

@@ -342,10 +342,22 @@ pub fn find(ws: &Workspace, prefix: &str) -> Result<PlanId, AppError> {
     let ids = ws.store.plan_ids(&wanted, 3)?;
     match ids.as_slice() {
         [one] => Ok(one.clone()),
+        [] if ws
+            .state
+            .join("plans")
+            .join(format!("{wanted}.json"))
+            .exists() =>
+        {
+            Err(AppError::new(
+                Reason::PlanUnrecorded,
+                format!("`{wanted}` is a file here and no plan that was made here"),
+            ))
+        }
         [] => Err(AppError::new(
             Reason::PlanNotFound,
             format!("no plan's id starts with `{prefix}`"),
-        )),
+        )
+        .hint("list plans: `gonogo evidence list --kind plan`")),
         many => {
             let told: Vec<&str> = many.iter().map(PlanId::as_str).collect();
             Err(AppError::new(

@@ -54,7 +54,7 @@ sample_every = "250ms"
 [checks.shop]
 min_requests = 100
 errors = { margin = "1%", limit = "2%" }
-slow = { over = "100ms", margin = "2%", limit = "5%" }
+slow = { over = "250ms", margin = "5%", limit = "20%" }
 "#;
 
 pub fn demo(a: &args::Demo, screen: &Screen) -> Answer {
@@ -285,8 +285,8 @@ fn begin_load(listen: SocketAddr) -> Result<Handle, AppError> {
         mix: vec![
             Shot::read("/").weighted(2),
             Shot::read("/products").weighted(5),
-            Shot::read("/products/3").weighted(2),
-            Shot::post("/cart", r#"{"product":3,"quantity":1}"#),
+            Shot::read("/products/mug").weighted(2),
+            Shot::post("/cart", r#"{"product":"mug","quantity":1}"#),
         ],
         ..LoadConfig::new(listen)
     };

@@ -135,7 +135,10 @@ pub fn watch(select: &Select, a: &args::Watch, screen: &Screen) -> Answer {
 }
 
 pub fn cancel(select: &Select, a: &args::Cancel, screen: &Screen) -> Answer {
-    confirmed(a.yes, &format!("cancel {}", a.operation))?;
+    confirmed(
+        a.yes,
+        &format!("`cancel` takes back what `{}` has done so far", a.operation),
+    )?;
     let ws = Arc::new(open(select, screen, false)?);
     let id = following::cancel(&ws, &a.operation, &a.why)?;
     screen.talk(&format!("asked {id} to go back"));
@@ -162,7 +165,10 @@ fn follow_back(
 }
 
 pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer {
-    confirmed(a.yes, "rollback")?;
+    confirmed(
+        a.yes,
+        "`rollback` moves all traffic to another version at once",
+    )?;
     let ws = Arc::new(open(select, screen, false)?);
     match rolling_back::roll_back(&ws, a.env.as_deref(), a.to.as_deref(), &a.why)? {
         Way::Cancelled(id) => {
@@ -180,7 +186,6 @@ fn confirmed(yes: bool, what: &str) -> Result<(), AppError> {
     if yes {
         return Ok(());
     }
-    let text =
-        format!("`{what}` undoes what serves now and was not confirmed; nothing was changed");
+    let text = format!("{what}; this was not confirmed, and nothing was changed");
     Err(AppError::new(Reason::NotConfirmed, text))
 }

@@ -53,6 +53,9 @@ fn entry(r: Reason) -> serde_json::Value {
     json!({"code": r, "meaning": r.meaning(), "next": r.next_action(), "verdict": r.verdict(), "exit": r.exit().code()})
 }
 
+/// Topics of `help` that are no commands.
+const TOPICS: [&str; 3] = ["config", "exit-codes", "approval"];
+
 pub fn help(a: &args::Help, screen: &Screen) -> Answer {
     let topic = a.topic.as_deref().unwrap_or_default();
     let text = match topic {
@@ -66,7 +69,14 @@ pub fn help(a: &args::Help, screen: &Screen) -> Answer {
                 let text = format!(
                     "no topic `{other}`; topics: config, exit-codes, approval, and every command"
                 );
-                return Err(AppError::new(Reason::ArgumentInvalid, text));
+                let commands = Args::command();
+                let names = commands.get_subcommands().map(clap::Command::get_name);
+                let error = AppError::new(Reason::ArgumentInvalid, text);
+                let near = gonogo_core::near::nearest(other, TOPICS.into_iter().chain(names));
+                return Err(match near {
+                    Some(near) => error.hint(format!("did you mean `{near}`?")),
+                    None => error.hint("see `gonogo help`"),
+                });
             }
         },
     };
