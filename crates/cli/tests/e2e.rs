@@ -1,0 +1,33 @@
+//! The real binary, end to end: real agents, the example shop, real load. One project in a directory of its own for each
+//! test; whatever a test started is ended when it ends, also by a panic.
+//!
+//! A refusal is tested from both sides: what it says (exit code, reason codes, what to do), and that target, plans,
+//! operations and ledger are afterwards what they were before.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a step of a test that fails is a failed test"
+)]
+
+#[path = "e2e/approvals.rs"]
+mod approvals;
+#[path = "e2e/configuration.rs"]
+mod configuration;
+#[path = "e2e/doors.rs"]
+mod doors;
+#[path = "e2e/idempotency.rs"]
+mod idempotency;
+#[path = "e2e/interruptions.rs"]
+mod interruptions;
+#[path = "e2e/packets.rs"]
+mod packets;
+#[path = "e2e/plans.rs"]
+mod plans;
+#[path = "e2e/project.rs"]
+mod project;
+#[path = "e2e/releases.rs"]
+mod releases;
+#[path = "e2e/screen.rs"]
+mod screen;
+#[path = "e2e/surroundings.rs"]
+mod surroundings;

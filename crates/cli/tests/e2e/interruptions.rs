@@ -1,0 +1,259 @@
+//! Whoever follows an operation may leave, by choice or by force: the operation goes on and ends right.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::project::{CONFIG, Project, Running, wait};
+
+const RATE: f64 = 300.0;
+const END: Duration = Duration::from_secs(40);
+
+/// A configuration whose stage bakes long enough to do something meanwhile.
+fn long(bake: &str) -> String {
+    CONFIG.replace("bake = \"200ms\"", &format!("bake = \"{bake}\""))
+}
+
+/// Waits until an operation is open and the new version gets traffic; returns the operation.
+#[track_caller]
+fn under_way(project: &Project) -> String {
+    wait(
+        "traffic on the new version",
+        Duration::from_secs(20),
+        || {
+            let status = project.data(&["status"])["environments"][0].clone();
+            let slots = status["observed"]["slots"].as_array()?;
+            let shared = slots.iter().filter(|s| s["weight"] == 5000).count() == 2;
+            status["open"]
+                .as_str()
+                .filter(|_| shared)
+                .map(str::to_owned)
+        },
+    )
+}
+
+/// Waits until the operation has ended, looking with `status` as a person would.
+#[track_caller]
+fn ended(project: &Project, operation: &str) -> Value {
+    wait("the operation's end", END, || {
+        let ran = project.run(&["status", operation, "--json"]);
+        let data = ran.envelope()["data"].clone();
+        assert_eq!(ran.status == 75, data["terminal"].is_null(), "{data:#}");
+        (!data["terminal"].is_null()).then_some(data)
+    })
+}
+
+/// Records of an operation are one unbroken stream with one result, and its packet verifies with every decision again.
+#[track_caller]
+fn sound(project: &Project, operation: &str) {
+    let packet = wait("the packet", Duration::from_secs(10), || {
+        let path = project.path(&format!(".gonogo/packets/{operation}.tar"));
+        path.is_file().then_some(path)
+    });
+    let key = project.text(".gonogo/ledger/log.vkey");
+    project
+        .run(&[
+            "verify",
+            packet.to_str().unwrap(),
+            "--replay",
+            "--log-key",
+            key.trim(),
+        ])
+        .expect(0);
+    let results = project.records("result");
+    assert_eq!(
+        results
+            .iter()
+            .filter(|r| r["stream"] == format!("operation/{operation}"))
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn cancel_in_the_middle_of_a_stage_takes_it_back() {
+    let project = Project::serving_with(&long("15s"));
+    let load = project.load(RATE);
+    let follower = project.start(&["release", "--to", "2.0.0", "--json"]);
+    let operation = under_way(&project);
+    let cancelled = project.run(&[
+        "cancel",
+        &operation,
+        "--yes",
+        "--why",
+        "wrong day",
+        "--json",
+    ]);
+    cancelled.expect(0);
+    assert_eq!(cancelled.envelope()["data"]["status"], "cancelled");
+    // The one who followed sees the same end, and for that one it is no success.
+    let seen = follower.join();
+    seen.expect(1);
+    assert_eq!(seen.envelope()["data"]["status"], "cancelled");
+    assert_eq!(project.serves(), ["1.0.0:10000"]);
+    load.stop();
+    let report = load.join();
+    assert_eq!(report.failed(), 0, "{:?}", report.failures);
+    sound(&project, &operation);
+}
+
+#[test]
+fn rollback_while_an_operation_runs_takes_it_back() {
+    let project = Project::serving_with(&long("15s"));
+    let load = project.load(RATE);
+    let follower = project.start(&["release", "--to", "2.0.0"]);
+    let operation = under_way(&project);
+    project.run(&["rollback", "--yes"]).expect(0);
+    follower.join().expect(1);
+    assert_eq!(project.serves(), ["1.0.0:10000"]);
+    load.stop();
+    assert_eq!(load.join().failed(), 0);
+    sound(&project, &operation);
+}
+
+#[test]
+fn a_time_limit_ends_the_following_and_not_the_operation() {
+    let project = Project::serving_with(&long("1s"));
+    let load = project.load(RATE);
+    let left = project.run(&["release", "--to", "2.0.0", "--timeout", "300ms", "--json"]);
+    left.expect(75);
+    let data = left.envelope()["data"].clone();
+    assert_eq!(data["status"], "running");
+    let operation = data["operationId"].as_str().unwrap().to_owned();
+    let seen = project.run(&["watch", &operation, "--json"]);
+    seen.expect(0);
+    assert_eq!(seen.envelope()["data"]["status"], "promoted");
+    drop(load);
+    assert_eq!(project.serves(), ["2.0.0:10000"]);
+    sound(&project, &operation);
+}
+
+#[test]
+fn a_detached_operation_ends_by_itself() {
+    let project = Project::serving();
+    let load = project.load(RATE);
+    let plan = project.approved("2.0.0");
+    let ran = project.run(&["apply", &plan, "--detach", "--json"]);
+    ran.expect(75);
+    let handle = ran.envelope()["data"]["handle"].clone();
+    assert_eq!(handle["planId"], plan.as_str());
+    assert!(
+        handle["terminalStates"].as_array().unwrap().len() >= 4
+            && handle["submittedAt"].is_string()
+    );
+    let operation = handle["operationId"].as_str().unwrap();
+    // Nobody looks: the packet appears when the controller has ended it.
+    let packet = project.path(&format!(".gonogo/packets/{operation}.tar"));
+    wait("the packet", END, || packet.is_file().then_some(()));
+    assert_eq!(
+        project.data(&["history"])["operations"][0]["result"],
+        "promoted"
+    );
+    drop(load);
+    sound(&project, operation);
+}
+
+/// Ends the follower in the middle of a stage and returns what became of the operation.
+#[track_caller]
+fn interrupted(project: &Project, end: impl FnOnce(Running)) -> String {
+    let follower = project.start(&["release", "--to", "2.0.0", "--json"]);
+    let operation = under_way(project);
+    end(follower);
+    operation
+}
+
+#[test]
+fn a_controller_that_was_killed_is_replaced_by_the_next_look() {
+    let project = Project::serving_with(&long("3s"));
+    let load = project.load(RATE);
+    let operation = interrupted(&project, |follower| {
+        follower.signal(Signal::KILL);
+        follower.join().expect(-1);
+    });
+    let end = ended(&project, &operation);
+    assert_eq!(end["terminal"]["result"], "promoted", "{end:#}");
+    assert_eq!(project.serves(), ["2.0.0:10000"]);
+    load.stop();
+    let report = load.join();
+    assert_eq!(report.failed(), 0, "{:?}", report.failures);
+    sound(&project, &operation);
+}
+
+#[test]
+fn a_killed_controller_of_a_bad_version_still_goes_back() {
+    let strict = long("3s").replace(
+        "margin = \"5%\", limit = \"15%\"",
+        "margin = \"1%\", limit = \"3%\"",
+    );
+    let project = Project::serving_with(&strict);
+    project.behave(
+        "2.0.0",
+        "version = \"2.0.0\"\nerror_rate = 0.3\nerrors_after = \"4s\"\n",
+    );
+    let load = project.load(RATE);
+    let operation = interrupted(&project, |follower| {
+        follower.signal(Signal::KILL);
+        follower.join().expect(-1);
+    });
+    let end = ended(&project, &operation);
+    assert_eq!(end["terminal"]["result"], "rolled_back", "{end:#}");
+    assert_eq!(project.serves(), ["1.0.0:10000"]);
+    drop(load);
+    sound(&project, &operation);
+}
+
+#[test]
+fn ctrl_c_hands_over() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let project = Project::serving_with(&long("2s"));
+        let load = project.load(RATE);
+        let operation = interrupted(&project, |follower| {
+            follower.signal(signal);
+            let ran = follower.join();
+            ran.expect(75);
+            assert_eq!(ran.envelope()["data"]["status"], "running");
+            assert!(
+                ran.err.contains("goes on by itself") && ran.err.contains("gonogo watch"),
+                "{}",
+                ran.err
+            );
+        });
+        // It is driven without any further command.
+        let packet = project.path(&format!(".gonogo/packets/{operation}.tar"));
+        wait("the packet", END, || packet.is_file().then_some(()));
+        assert_eq!(project.serves(), ["2.0.0:10000"]);
+        drop(load);
+        sound(&project, &operation);
+    }
+}
+
+#[test]
+fn an_agent_that_was_killed_in_the_middle_is_started_again() {
+    let project = Project::serving_with(&long("3s"));
+    let load = project.load(RATE);
+    let follower = project.start(&["release", "--to", "2.0.0", "--json"]);
+    let operation = under_way(&project);
+    let agent = project
+        .processes()
+        .into_iter()
+        .find(|pid| {
+            std::fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|c| c.windows(7).any(|w| w == b"\0agent\0"))
+        })
+        .unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(agent).unwrap(), Signal::KILL)
+        .unwrap();
+    // Any command that acts starts the agent anew, which finds its versions.
+    project.run(&["plan", "--to", "1.0.0"]);
+    let ran = follower.join();
+    drop(load);
+    let status = ran.envelope()["data"]["status"].clone();
+    let serves = project.serves();
+    assert!(
+        (status == "promoted" && serves == ["2.0.0:10000"])
+            || (status == "rolled_back" && serves == ["1.0.0:10000"]),
+        "{status} and {serves:?}"
+    );
+    sound(&project, &operation);
+}

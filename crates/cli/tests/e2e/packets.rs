@@ -1,0 +1,399 @@
+//! Packets: what verifies, and that no change of a packet does.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gonogo_app::evidence::{Look, verify};
+use gonogo_core::clock::{Clock, SystemClock};
+use gonogo_core::{Exit, Reason};
+use gonogo_ledger::packet::archive::Writer;
+use gonogo_store::ledger::{Draft, Founding, Ledger, PacketRequest};
+use serde_json::{Value, json};
+
+use crate::project::Project;
+
+/// A project with one promoted and one rolled back release; the packets, and the log's key.
+fn packed() -> (Project, [PathBuf; 2], String) {
+    let project = Project::serving();
+    project
+        .run(&["release", "--to", "crash-at-start"])
+        .expect(2);
+    let operations = project.data(&["history"])["operations"].clone();
+    let path = |n: usize| {
+        project.path(&format!(
+            ".gonogo/packets/{}.tar",
+            operations[n]["id"].as_str().unwrap()
+        ))
+    };
+    let paths = [path(1), path(0)];
+    let key = project.text(".gonogo/ledger/log.vkey").trim().to_owned();
+    (project, paths, key)
+}
+
+/// Members of a tar archive: name and bytes.
+fn members(path: &Path) -> Vec<(String, Vec<u8>)> {
+    let bytes = std::fs::read(path).unwrap();
+    let mut at = 0;
+    let mut found = Vec::new();
+    while bytes[at] != 0 {
+        let text =
+            |from: usize, to: usize| String::from_utf8(bytes[at + from..at + to].to_vec()).unwrap();
+        let name = text(0, 100).trim_end_matches('\0').to_owned();
+        let size = usize::from_str_radix(text(124, 135).trim_end_matches('\0'), 8).unwrap();
+        found.push((name, bytes[at + 512..at + 512 + size].to_vec()));
+        at += 512 + size.div_ceil(512) * 512;
+    }
+    found
+}
+
+fn pack(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut writer = Writer::new(Vec::new());
+    for (name, bytes) in members {
+        writer.append(name, bytes).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+/// Verifies bytes as a file, with the same function as the command, and returns exit and reasons.
+fn judged(bytes: &[u8], key: &str) -> (Exit, Vec<Reason>) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    match verify(
+        file.path(),
+        &Look {
+            log_key: Some(key.into()),
+            replay: true,
+        },
+    ) {
+        Ok(seen) => (seen.exit, seen.reasons),
+        Err(e) => (e.exit(), vec![e.reason]),
+    }
+}
+
+#[test]
+fn a_packet_verifies_with_the_key_that_one_trusts() {
+    let (project, packets, key) = packed();
+    let other = "ledger.shop+5e4a1b3b+AQIzPVM0fBPrB1rmUCyAEuhKTGyVUbBrFvXi+7SIyJjF";
+    for packet in &packets {
+        let packet = packet.to_str().unwrap();
+        let seen = project.run(&["verify", packet, "--replay", "--log-key", &key, "--json"]);
+        seen.expect(0);
+        let data = seen.envelope()["data"].clone();
+        assert_eq!(
+            (&data["verified"], &data["replay"]["ok"]),
+            (&Value::Bool(true), &Value::Bool(true)),
+            "{data:#}"
+        );
+        assert!(
+            data["replay"]["inputs"].as_u64().unwrap() > 3
+                && data["replay"]["answers"].as_u64().unwrap() > 3,
+            "{data:#}"
+        );
+        let names: Vec<&str> = data["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| c["name"].as_str().unwrap())
+            .collect();
+        assert!(names.len() >= 5, "{names:?}");
+
+        // Nobody vouches for it: it can agree with itself, and that is not a pass.
+        let seen = project.run(&["verify", packet, "--json"]);
+        seen.expect(1);
+        let data = seen.envelope()["data"].clone();
+        assert_eq!(
+            (&data["verified"], &data["reasonCodes"]),
+            (&Value::Bool(false), &json!(["TRUST_MISSING"]))
+        );
+
+        // Another log's key, well formed.
+        let elsewhere = Project::new();
+        elsewhere.run(&["history"]).expect(0);
+        let strange = elsewhere.text(".gonogo/ledger/log.vkey");
+        let seen = project.run(&["verify", packet, "--log-key", strange.trim(), "--json"]);
+        seen.expect(2);
+        assert!(seen.out.contains("TRUST_MISMATCH"), "{}", seen.out);
+        project
+            .run(&["verify", packet, "--log-key", other, "--json"])
+            .refusal(64, &["ARGUMENT_INVALID"]);
+    }
+    let (good, bad) = (packets[0].to_str().unwrap(), packets[1].to_str().unwrap());
+    project
+        .run(&["verify", good, "--replay", "--log-key", &key])
+        .matches("verify-good");
+    project.run(&["verify", bad]).matches("verify-no-key");
+}
+
+#[test]
+fn a_packet_written_again_elsewhere_verifies_too() {
+    let (project, packets, key) = packed();
+    let id = packets[0].file_stem().unwrap().to_str().unwrap();
+    let data = project.data(&["packet", id, "--out", "sent/packet.tar"]);
+    assert_eq!(
+        data["log_key"]
+            .as_str()
+            .or(data["logKey"].as_str())
+            .unwrap(),
+        key
+    );
+    project
+        .run(&["verify", "sent/packet.tar", "--replay", "--log-key", &key])
+        .expect(0);
+    // Verifying needs neither project nor configuration.
+    std::fs::remove_file(project.path("gonogo.toml")).unwrap();
+    project
+        .run(&["verify", "sent/packet.tar", "--replay", "--log-key", &key])
+        .expect(0);
+}
+
+#[test]
+fn not_one_changed_byte_goes_unseen() {
+    let (project, packets, key) = packed();
+    let good = std::fs::read(&packets[1]).unwrap();
+    assert_eq!(
+        judged(&good, &key),
+        (Exit::Done, vec![Reason::PacketVerified])
+    );
+    // A fixed walk over the file that meets every member, each time with another bit.
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut first = None;
+    for n in 0..120 {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let at = (seed >> 20) as usize % good.len();
+        let mut bad = good.clone();
+        bad[at] ^= 1 << (n % 8);
+        let (exit, reasons) = judged(&bad, &key);
+        assert!(
+            !matches!(exit, Exit::Done | Exit::Hold),
+            "byte {at} changed: {exit:?} {reasons:?}"
+        );
+        first.get_or_insert(bad);
+    }
+    std::fs::write(project.path("flipped.tar"), first.unwrap()).unwrap();
+    let seen = project.run(&["verify", "flipped.tar", "--replay", "--log-key", &key]);
+    assert!(
+        seen.status >= 2 && !seen.out.contains("verified ·") && !seen.out.contains("\nverified"),
+        "{}",
+        seen.out
+    );
+}
+
+#[test]
+fn a_member_left_out_or_added_or_swapped_is_named() {
+    let (_project, packets, key) = packed();
+    let all = members(&packets[0]);
+    assert_eq!(
+        pack(&all),
+        std::fs::read(&packets[0]).unwrap(),
+        "this test's reader understands the archive"
+    );
+    for n in 0..all.len() {
+        let mut fewer = all.clone();
+        let (name, _) = fewer.remove(n);
+        let (exit, reasons) = judged(&pack(&fewer), &key);
+        assert!(
+            !matches!(exit, Exit::Done | Exit::Hold),
+            "without `{name}`: {exit:?} {reasons:?}"
+        );
+        if name.starts_with("records/") {
+            assert!(
+                reasons.contains(&Reason::PacketMemberMissing),
+                "without `{name}`: {reasons:?}"
+            );
+        }
+    }
+    let last = all
+        .iter()
+        .rfind(|(name, _)| name.starts_with("records/"))
+        .unwrap()
+        .clone();
+    for name in [
+        "records/000999.dsse.json",
+        "proofs/000999.tlog-proof",
+        "readme.txt",
+        "blobs/sha256/00",
+    ] {
+        let mut more = all.clone();
+        more.push((name.into(), last.1.clone()));
+        more.sort();
+        let (exit, reasons) = judged(&pack(&more), &key);
+        assert!(
+            !matches!(exit, Exit::Done | Exit::Hold),
+            "with `{name}`: {exit:?} {reasons:?}"
+        );
+        assert!(
+            reasons.contains(&Reason::PacketMemberAdded)
+                || reasons.contains(&Reason::PacketCorrupt),
+            "with `{name}`: {reasons:?}"
+        );
+    }
+    let records: Vec<usize> = (0..all.len())
+        .filter(|n| all[*n].0.starts_with("records/"))
+        .collect();
+    let mut swapped = all.clone();
+    let (one, two) = (records[2], records[3]);
+    let bytes = swapped[one].1.clone();
+    swapped[one].1 = std::mem::replace(&mut swapped[two].1, bytes);
+    assert_eq!(judged(&pack(&swapped), &key).0, Exit::Fail);
+}
+
+#[test]
+fn what_is_no_packet_is_never_one() {
+    let (project, packets, key) = packed();
+    let good = std::fs::read(&packets[0]).unwrap();
+    for cut in [
+        0,
+        1,
+        511,
+        512,
+        good.len() / 2,
+        good.len() - 1024,
+        good.len() - 512,
+        good.len() - 1,
+    ] {
+        std::fs::write(project.path("cut.tar"), &good[..cut]).unwrap();
+        let seen = project.run(&["verify", "cut.tar", "--log-key", &key, "--json"]);
+        assert!(
+            seen.status >= 2,
+            "cut to {cut}: exit {}\n{}",
+            seen.status,
+            seen.out
+        );
+        seen.envelope();
+    }
+    let mut longer = good.clone();
+    longer.extend([0; 512]);
+    assert_eq!(
+        judged(&longer, &key).0,
+        Exit::Fail,
+        "something after the end"
+    );
+    std::fs::write(project.path("text.tar"), "this is no archive").unwrap();
+    let seen = project.run(&["verify", "text.tar", "--json"]);
+    seen.expect(2);
+    let data = seen.envelope()["data"].clone();
+    assert_eq!(data["verified"], false);
+    assert!(
+        data["reasonCodes"].to_string().contains("PACKET_CORRUPT"),
+        "{data:#}"
+    );
+    project
+        .run(&["verify", "text.tar"])
+        .matches("verify-no-packet");
+    project
+        .run(&["verify", "gone.tar", "--json"])
+        .refusal(66, &["INPUT_NOT_FOUND"]);
+    let dir = project.run(&["verify", "versions", "--json"]);
+    assert!(dir.status >= 2, "{}", dir.out);
+    project
+        .run(&[
+            "verify",
+            packets[0].to_str().unwrap(),
+            "--log-key",
+            "nonsense",
+            "--json",
+        ])
+        .refusal(64, &["ARGUMENT_INVALID"]);
+}
+
+/// A well-signed packet whose operation names an approval that `spoil` has changed before it was recorded.
+fn packet_with(approval: impl Fn(&mut Value)) -> (tempfile::TempDir, PathBuf, String) {
+    let project = Project::new();
+    let plan = project.approved("1.0.0");
+    let body = |kind: &str| project.records(kind)[0]["body"].clone();
+    let (planned, mut given) = (body("plan"), body("approval"));
+    approval(&mut given);
+    let dir = tempfile::tempdir().unwrap();
+    let time = SystemClock::default().now().wall;
+    let ledger = Ledger::open(
+        dir.path(),
+        Founding {
+            origin: "ledger.shop",
+            actor: "gonogo",
+            time,
+        },
+    )
+    .unwrap();
+    let you = Arc::new(
+        gonogo_app::identity::read_key(&project.path(".gonogo/keys/you.p256.pem")).unwrap(),
+    );
+    ledger
+        .enrol(*you.public(), "you", "person", "you", time)
+        .unwrap();
+    let stream = format!("plan/{plan}");
+    let operation = "operation/op_000000000000";
+    let begun = json!({"plan": plan, "fingerprint": planned["fingerprint"], "environment": "local", "idempotencyKey": plan,
+        "requester": "you", "approvals": [given["approval"]["approvalId"]]});
+    for (stream, kind, body) in [
+        (stream.as_str(), "plan", planned),
+        (stream.as_str(), "approval", given),
+        (operation, "operation", begun),
+    ] {
+        let draft = Draft {
+            stream: stream.into(),
+            key: kind.into(),
+            kind: kind.into(),
+            subject: vec![],
+            time,
+            actor: "you".into(),
+            body,
+            signer: (kind != "operation").then(|| you.clone()),
+        };
+        ledger.append(vec![draft]).unwrap();
+    }
+    let out = dir.path().join("packet.tar");
+    let extra = [stream.clone()];
+    ledger
+        .write_packet(&PacketRequest {
+            stream: operation,
+            extra_streams: &extra,
+            blobs: &[],
+            out: &out,
+            actor: "gonogo",
+            time,
+        })
+        .unwrap();
+    let key = ledger.log_vkey().to_string();
+    (dir, out, key)
+}
+
+#[test]
+fn a_well_signed_packet_without_a_fitting_approval_is_a_no() {
+    let look = |key: String| Look {
+        log_key: Some(key),
+        replay: false,
+    };
+    let (_dir, path, key) = packet_with(|_| {});
+    let seen = verify(&path, &look(key)).unwrap();
+    assert_eq!(
+        (seen.exit, seen.approvals.unwrap().unwrap()),
+        (Exit::Done, 1)
+    );
+
+    type Spoil = fn(&mut Value);
+    let spoils: [(&str, Spoil); 4] = [
+        ("another plan", |a| {
+            a["approval"]["planFingerprint"] = format!("v2:sha256:{}", "0".repeat(64)).into()
+        }),
+        ("another environment", |a| {
+            a["approval"]["environment"] = "prod".into()
+        }),
+        ("no signature", |a| a["signed"] = Value::Null),
+        ("a rejection", |a| {
+            a["approval"]["decision"] = "rejected".into()
+        }),
+    ];
+    for (what, spoil) in spoils {
+        let (_dir, path, key) = packet_with(spoil);
+        let seen = verify(&path, &look(key)).unwrap();
+        assert_eq!(seen.exit, Exit::Fail, "{what}: {:?}", seen.reasons);
+        assert_eq!(
+            seen.reasons.first(),
+            Some(&Reason::ApprovalInvalid),
+            "{what}"
+        );
+        assert!(matches!(seen.approvals, Some(Err(_))), "{what}");
+    }
+}

@@ -1,0 +1,185 @@
+//! A machine that does not play along: a port in use, a directory that cannot be written, a clock that jumped.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+
+use gonogo_core::Timestamp;
+use gonogo_core::clock::{Clock, SystemClock};
+use gonogo_store::ledger::{Draft, Founding, Ledger};
+use serde_json::json;
+
+use crate::project::{Project, finish, wait};
+
+#[test]
+fn a_port_that_somebody_uses_is_named() {
+    let project = Project::new();
+    let taken = TcpListener::bind(project.listen).unwrap();
+    let error = project
+        .run(&["plan", "--to", "1.0.0", "--json"])
+        .refusal(69, &["PORT_TAKEN"]);
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains(&project.listen.to_string()),
+        "{error}"
+    );
+    project
+        .run(&["plan", "--to", "1.0.0"])
+        .matches("port-taken");
+    project
+        .run(&["release", "--to", "1.0.0", "--json"])
+        .refusal(69, &["PORT_TAKEN"]);
+    project
+        .run(&["agent", "--json"])
+        .refusal(69, &["PORT_TAKEN"]);
+    assert!(project.records("plan").is_empty() && !project.path(".gonogo/plans").exists());
+    wait("no process left", std::time::Duration::from_secs(5), || {
+        project.processes().is_empty().then_some(())
+    });
+    drop(taken);
+    project.run(&["plan", "--to", "1.0.0"]).expect(0);
+}
+
+#[test]
+fn an_environment_whose_address_changed_says_so() {
+    let project = Project::new();
+    project.plan("1.0.0");
+    let config = project.text("gonogo.toml");
+    let moved = config.replace(
+        &project.listen.to_string(),
+        &format!("127.0.0.1:{}", crate::project::free_port()),
+    );
+    std::fs::write(project.path("gonogo.toml"), moved).unwrap();
+    let error = project.refuses(&["plan", "--to", "1.0.0"], 69, &["AGENT_REFUSED"]);
+    assert!(
+        error["details"]["hints"]
+            .to_string()
+            .contains("agent --env local --stop"),
+        "{error}"
+    );
+    project
+        .run(&["plan", "--to", "1.0.0"])
+        .matches("listen-changed");
+}
+
+#[test]
+fn a_status_without_an_agent_is_not_green() {
+    let project = Project::new();
+    let ran = project.run(&["status", "--json"]);
+    ran.expect(3);
+    assert_eq!(
+        ran.envelope()["data"]["environments"][0]["observed"],
+        serde_json::Value::Null
+    );
+    project
+        .run(&["agent", "--stop", "--json"])
+        .refusal(69, &["AGENT_UNREACHABLE"]);
+}
+
+/// Runs the program as a user without rights; none if this test may not become one.
+fn as_nobody(project: &Project, args: &[&str]) -> Option<crate::screen::Ran> {
+    if !rustix::process::getuid().is_root() {
+        return None;
+    }
+    let mut command = std::process::Command::new("setpriv");
+    command.args([
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        crate::project::PROGRAM,
+    ]);
+    command
+        .args(args)
+        .current_dir(project.path(""))
+        .env("GONOGO_ACTOR", "nobody")
+        .env("NO_COLOR", "1")
+        .env_remove("GONOGO_ENV");
+    Some(finish(command, args))
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_named() {
+    let project = Project::new();
+    let mode = |path: &str, mode| {
+        std::fs::set_permissions(project.path(path), std::fs::Permissions::from_mode(mode)).unwrap()
+    };
+    mode("", 0o755);
+    // The program itself must be in reach of that user.
+    let reach = as_nobody(&project, &["--version"]);
+    if reach.is_none_or(|ran| ran.status != 0) {
+        eprintln!(
+            "SKIPPED: this test needs root, setpriv, and a program that other users can start"
+        );
+        return;
+    }
+    let told = as_nobody(&project, &["plan", "--to", "1.0.0", "--json"]).unwrap();
+    let error = told.refusal(77, &["PERMISSION_DENIED"]);
+    assert!(
+        error["message"].as_str().unwrap().contains(".gonogo"),
+        "{error}"
+    );
+    assert!(!project.path(".gonogo").exists());
+
+    // Somebody else's project: the state is there, and out of reach.
+    project.plan("1.0.0");
+    let before = project.world();
+    for args in [
+        ["plan", "--to", "1.0.0"].as_slice(),
+        &["status"],
+        &["release", "--to", "1.0.0"],
+        &["history"],
+    ] {
+        let told = as_nobody(&project, &[args, &["--json"]].concat()).unwrap();
+        let error = told.refusal(77, &["PERMISSION_DENIED"]);
+        assert!(
+            error["message"].as_str().unwrap().contains(".gonogo"),
+            "{error}"
+        );
+    }
+    assert_eq!(project.world(), before);
+    as_nobody(&project, &["plan", "--to", "1.0.0"])
+        .unwrap()
+        .matches("permission-denied");
+}
+
+#[test]
+fn a_clock_that_went_back_stops_everything_that_changes() {
+    let project = Project::new();
+    let id = project.approved("1.0.0");
+    let now = SystemClock::default().now().wall;
+    let ahead = Timestamp::from_millis(now.as_millis() + 3_600_000);
+    {
+        let founding = Founding {
+            origin: "ledger.shop",
+            actor: "gonogo",
+            time: now,
+        };
+        let ledger = Ledger::open(&project.path(".gonogo"), founding).unwrap();
+        let draft = Draft {
+            stream: "system".into(),
+            key: "from-the-future".into(),
+            kind: "note".into(),
+            subject: vec![],
+            time: ahead,
+            actor: "gonogo".into(),
+            body: json!({}),
+            signer: None,
+        };
+        ledger.append(vec![draft]).unwrap();
+    }
+    for args in [
+        ["plan", "--to", "2.0.0"].as_slice(),
+        &["approve", &id],
+        &["apply", &id],
+        &["release", "--to", "2.0.0"],
+        &["rollback", "--yes"],
+    ] {
+        project.refuses(args, 3, &["CLOCK_WENT_BACK"]);
+    }
+    project.run(&["apply", &id]).matches("clock-went-back");
+    // Looking is still possible.
+    project.run(&["history"]).expect(0);
+    project.run(&["evidence", "list"]).expect(0);
+    assert!(project.serves().is_empty());
+}
