@@ -74,3 +74,55 @@ fn a_controller_killed_at_random_times_loses_nothing_and_repeats_nothing() {
     );
     assert!(kills.kills >= 8 && kills.sent > 0);
 }
+
+#[test]
+fn the_audit_sees_effects_that_an_operation_did_not_record() {
+    let lab = founded();
+    let load = lab.load(200.0);
+    let before = audit::Before::of(&lab);
+    lab.promote(lab::OTHER);
+    let plan = lab.approved(lab::GOOD);
+    assert_eq!(lab.run(&["apply", &plan]).code, Some(0));
+    let id = lab.operation(&plan).unwrap().id;
+    let expected = audit::Expected {
+        ending: Ending::Promoted,
+        serves: lab::GOOD,
+    };
+    // To the second operation the effects of the first are a stranger's.
+    let wrong = audit::wrong(&lab, &id, &before, &expected).join("; ");
+    assert!(wrong.contains("the calls lead to generation"), "{wrong}");
+    assert!(
+        wrong.contains("versions began to listen 2 times"),
+        "{wrong}"
+    );
+    let expected = audit::Expected {
+        ending: Ending::RolledBack,
+        serves: lab::OTHER,
+    };
+    let wrong = audit::agreed(&lab, &id, &expected).join("; ");
+    assert!(
+        wrong.contains("ended as") && wrong.contains("the target has"),
+        "{wrong}"
+    );
+    lab::nothing_lost(load);
+}
+
+#[test]
+fn a_packet_that_a_killed_controller_did_not_write_is_written_by_the_next_command() {
+    let lab = founded();
+    let load = lab.load(200.0);
+    let plan = lab.approved(lab::OTHER);
+    assert_eq!(lab.run(&["apply", &plan]).code, Some(0));
+    let id = lab.operation(&plan).unwrap().id;
+    let packet = lab.path(&format!(".gonogo/packets/{id}.tar"));
+    std::fs::remove_file(&packet).unwrap();
+    lab::wait("the packet is written", lab::LONGEST, || {
+        lab.run(&["status"]);
+        packet.exists().then_some(())
+    });
+    lab::wait("its controller ends", lab::LONGEST, || {
+        lab.controller().is_none().then_some(())
+    });
+    ended(&lab, &id, Ending::Promoted, lab::OTHER);
+    drop(load);
+}

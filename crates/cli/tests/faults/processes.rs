@@ -1,5 +1,6 @@
 //! Agents, versions and controllers that are killed or stopped.
 
+use std::io::Write;
 use std::time::Duration;
 
 use gonogo_core::Reason;
@@ -19,6 +20,27 @@ fn replace_agent(lab: &Lab) -> Duration {
         (lab.agent().is_some_and(|pid| pid != old) && lab.observed().is_ok()).then_some(())
     });
     began.elapsed()
+}
+
+/// Stops a process that holds no lock on a file: one that sleeps in the middle of a write keeps everybody else from writing,
+/// and nobody can take over before it wakes up. Goes on with it and says no if it does.
+fn stop_between_writes(pid: u32) -> bool {
+    assert!(signal(pid, Signal::STOP));
+    let stopped = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(") ")?.1.starts_with('T').then_some(())
+    };
+    wait("the process stops", LONGEST, stopped);
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    let pid_text = pid.to_string();
+    let writes = locks.lines().any(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.contains(&"WRITE") && words.get(4) == Some(&pid_text.as_str())
+    });
+    if writes {
+        assert!(signal(pid, Signal::CONT));
+    }
+    !writes
 }
 
 fn in_first_stage(o: &gonogo_store::Operation) -> bool {
@@ -56,6 +78,10 @@ fn an_agent_killed_in_a_stage_is_started_again_and_the_release_goes_on_with_the_
         down < Duration::from_secs(5),
         "nobody listened for {down:?}"
     );
+    drop(writeln!(
+        std::io::stderr(),
+        "the agent was down for {down:?}"
+    ));
     let log = std::fs::read_to_string(lab.path(".gonogo/controller.log")).unwrap();
     assert!(
         log.contains("does not answer; starting it again") && log.contains("answers again"),
@@ -233,14 +259,18 @@ fn a_controller_that_slept_longer_than_its_lease_does_nothing_more() {
     let sleeper = lab.start(&["apply", &plan]);
     let id = lab.until(&plan, "the stage begins", in_first_stage).id;
     assert_eq!(lab.controller(), Some(sleeper.pid()));
-    assert!(signal(sleeper.pid(), Signal::STOP));
+    wait("it is stopped", LONGEST, || {
+        stop_between_writes(sleeper.pid()).then_some(())
+    });
+    let takes_over = || {
+        lab.run(&["status"]);
+        lab.controller().filter(|pid| *pid != sleeper.pid())
+    };
+    let within = Duration::from_secs(40);
     let taken = wait(
         "the lease runs out and another controller takes over",
-        Duration::from_secs(40),
-        || {
-            lab.run(&["status"]);
-            lab.controller().filter(|pid| *pid != sleeper.pid())
-        },
+        within,
+        takes_over,
     );
     assert!(signal(sleeper.pid(), Signal::CONT));
     let ran = sleeper.finish(LONGEST);
