@@ -19,8 +19,6 @@
 )]
 mod lab;
 
-use std::io::Write;
-
 use lab::Lab;
 use serde_json::{Value, json};
 
@@ -74,12 +72,9 @@ fn main() {
             )),
         }
         if let Some(seen) = all.last() {
-            drop(writeln!(
-                std::io::stderr(),
+            lab::say(&format!(
                 "{n}: {:.0} ms, {} answers, {} errors",
-                seen.took,
-                seen.answers,
-                seen.errors
+                seen.took, seen.answers, seen.errors
             ));
         }
     }
@@ -96,7 +91,7 @@ fn main() {
         "stableErrors": report.versions.get(lab::GOOD).map(|v| v.server_errors),
         "wrong": wrong,
     });
-    writeln!(std::io::stdout(), "{out:#}").unwrap();
+    lab::answer(&out);
     std::process::exit(i32::from(!wrong.is_empty()));
 }
 

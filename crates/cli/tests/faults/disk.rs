@@ -14,7 +14,7 @@ use crate::{PROGRAM, ended, founded_slow, lab};
 
 /// Says that a test could not be made here. Visible under `--nocapture` and in the log of CI.
 fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+    lab::say(&format!("SKIPPED: {why}"));
 }
 
 /// A small file system of its own, taken away when dropped.

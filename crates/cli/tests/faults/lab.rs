@@ -5,6 +5,7 @@
 //! is dropped; no wait is without a deadline.
 
 use std::fs::File;
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -120,6 +121,18 @@ pub fn program_beside() -> PathBuf {
             .join("gonogo")
     };
     std::env::var_os("GONOGO_PROGRAM").map_or_else(beside, PathBuf::from)
+}
+
+/// Writes one line of talk.
+pub fn say(line: &str) {
+    let mut to = std::io::stderr().lock();
+    let _ = writeln!(to, "{line}");
+}
+
+/// Writes the answer of a measurement.
+pub fn answer(value: &Value) {
+    let mut to = std::io::stdout().lock();
+    writeln!(to, "{value:#}").unwrap();
 }
 
 /// Sends a signal to one process.

@@ -1,6 +1,5 @@
 //! Agents, versions and controllers that are killed or stopped.
 
-use std::io::Write;
 use std::time::Duration;
 
 use gonogo_core::Reason;
@@ -78,10 +77,7 @@ fn an_agent_killed_in_a_stage_is_started_again_and_the_release_goes_on_with_the_
         down < Duration::from_secs(5),
         "nobody listened for {down:?}"
     );
-    drop(writeln!(
-        std::io::stderr(),
-        "the agent was down for {down:?}"
-    ));
+    crate::lab::say(&format!("the agent was down for {down:?}"));
     let log = std::fs::read_to_string(lab.path(".gonogo/controller.log")).unwrap();
     assert!(
         log.contains("does not answer; starting it again") && log.contains("answers again"),
