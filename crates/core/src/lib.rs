@@ -13,6 +13,7 @@ pub mod fingerprint;
 pub mod id;
 pub mod near;
 pub mod reason;
+mod text;
 pub mod time;
 pub mod units;
 
