@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 
 use crate::screen::{Screen, Tone};
 
+/// A decision that is longer says its reasons on a line of their own.
+const WIDTH: usize = 100;
 /// How often a follower looks.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -240,14 +242,19 @@ pub fn line(screen: &Screen, plan: &Plan, decision: &Value) -> Option<String> {
         verdict.as_str(),
         numbers.get("needed").and_then(Value::as_u64),
     ) {
-        ("hold", Some(n)) if n < 10_000_000 => format!(" · {} more requests", thousands(n)),
+        // A number that nobody waits for says less than none.
+        ("hold", Some(n)) if n < 100_000 => format!(" · {} more requests", thousands(n)),
         _ => String::new(),
     };
-    let codes = reasons.join(", ");
-    Some(format!(
-        "{name:>9}  {detail:<60} {}  {codes}{waits}",
-        screen.paint(tone, &format!("{verdict:<5}"))
-    ))
+    let why = format!("{}{waits}", reasons.join(", "));
+    let plain = format!("{name:>9}  {detail:<60} {verdict:<5}");
+    let painted = screen.paint(tone, &format!("{verdict:<5}"));
+    let gap = if plain.chars().count() + 2 + why.chars().count() > WIDTH {
+        format!("\n{:11}", "")
+    } else {
+        "  ".into()
+    };
+    Some(format!("{name:>9}  {detail:<60} {painted}{gap}{why}"))
 }
 
 fn zero_text(numbers: &Value) -> String {
