@@ -28,7 +28,7 @@ pub(super) const STATS: Bench = Bench {
         ),
         (
             "healthy releases not promoted, lack of proof included",
-            "≤ 1 %",
+            "≤ 1 %, errors up to half of the limit",
         ),
         (
             "error rate doubled (1 % to 2 %) at 25 %, caught within 6,000 canary requests",
@@ -62,8 +62,8 @@ pub(super) const ENGINE: Bench = Bench {
 pub(super) const KILL: Bench = Bench {
     name: "kill",
     bars: &[(
-        "releases that end right after the controller was killed",
-        "all",
+        "controller killed at random points of releases under load: right afterwards",
+        "all, no request lost",
     )],
     run: kill,
 };

@@ -140,7 +140,7 @@ fn markdown(figures: &[(&Bench, Value)]) -> String {
             for (what, bar) in bench.bars {
                 line(
                     &mut out,
-                    bench.name,
+                    &format!("`{}`", bench.name),
                     [what, bar, "not measured yet", "—", "not measured"],
                 );
             }
