@@ -92,6 +92,8 @@ fn main() {
         "wrong": wrong,
     });
     lab::answer(&out);
+    // An exit drops nothing by itself.
+    drop(lab);
     std::process::exit(i32::from(!wrong.is_empty()));
 }
 

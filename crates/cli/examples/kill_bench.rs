@@ -45,5 +45,7 @@ fn main() {
     report["seed"] = seed.into();
     lab::answer(&report);
     let right = kills.right == kills.kills && kills.wrong.is_empty() && kills.lost == 0;
+    // An exit drops nothing by itself.
+    drop(lab);
     std::process::exit(i32::from(!right));
 }
