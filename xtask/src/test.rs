@@ -18,33 +18,58 @@ pub fn test(docs: bool) -> Result<()> {
     deps::check()?;
     tidy::check()?;
     if component("clippy") {
-        let strict = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
+        let strict = [
+            "clippy",
+            "--quiet",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ];
         loud("lints", cargo().args(strict))?;
     } else {
         skipped.push("lints: clippy is not installed");
     }
     // The programs that tests start.
-    loud("programs", cargo().args(["build", "--quiet", "--workspace", "--bins", "--examples"]))?;
-    loud("tests", cargo().args(["test", "--workspace", "--no-fail-fast"]))?;
+    loud(
+        "programs",
+        cargo().args(["build", "--quiet", "--workspace", "--bins", "--examples"]),
+    )?;
+    loud(
+        "tests",
+        cargo().args(["test", "--workspace", "--no-fail-fast"]),
+    )?;
     drift::drift(false)?;
     if docs {
         let mut doc = cargo();
-        doc.args(["doc", "--quiet", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+        doc.args(["doc", "--quiet", "--workspace", "--no-deps"])
+            .env("RUSTDOCFLAGS", "-D warnings");
         loud("docs", &mut doc)?;
     }
     if has("cargo-deny") {
-        loud("licences and sources", cargo().args(["deny", "--offline", "check", "licenses", "bans", "sources"]))?;
+        loud(
+            "licences and sources",
+            cargo().args(["deny", "--offline", "check", "licenses", "bans", "sources"]),
+        )?;
     } else {
         skipped.push("licences and sources: cargo-deny is not installed");
     }
     for what in &skipped {
         println!("skipped  {what}");
     }
-    println!("every check that can run here passed; {} skipped", skipped.len());
+    println!(
+        "every check that can run here passed; {} skipped",
+        skipped.len()
+    );
     Ok(())
 }
 
 fn component(name: &str) -> bool {
-    let asked = cargo().args([name, "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let asked = cargo()
+        .args([name, "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     asked.is_ok_and(|status| status.success())
 }

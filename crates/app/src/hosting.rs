@@ -29,8 +29,8 @@ const ATTEND: Duration = Duration::from_millis(250);
 const NAME: Span = Span::from_secs(1);
 /// How long an attendant waits after it could not start an agent.
 const AFTER_FAILURE: Duration = Duration::from_secs(2);
-/// How long a client that sticks to a version does so.
-const STICKY_FOR: Duration = Duration::from_secs(3600);
+/// How long a client keeps its place in the split.
+const STICKY_FOR: Duration = Duration::from_secs(7 * 86_400);
 
 /// Directory of an environment's agent.
 pub fn agent_dir(ws: &Workspace, environment: &Environment) -> PathBuf {

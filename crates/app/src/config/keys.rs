@@ -237,7 +237,7 @@ pub(super) static ENVIRONMENT: Section = Section {
             "sticky_cookie",
             Text,
             Optional,
-            "Name of a cookie that keeps a client on one version. Without it every request is shared out anew.",
+            "Name of a cookie that keeps a client's place in the split, so that a growing canary only moves clients towards it. Without it every request is shared out anew.",
         ),
         key(
             "gates",
