@@ -21,40 +21,37 @@ fn waiting() -> (Project, String, String) {
 #[test]
 fn eight_processes_with_one_request_begin_one_operation() {
     let project = Project::new();
-    let plan = project.approved("1.0.0");
-    let started: Vec<_> = (0..8)
-        .map(|_| project.start(&["apply", &plan, "--detach", "--json"]))
-        .collect();
-    let mut ids = BTreeSet::new();
-    let mut fresh = 0;
-    for one in started {
-        let ran = one.join();
-        ran.expect(75);
-        let handle = ran.envelope()["data"]["handle"].clone();
-        ids.insert(handle["operationId"].as_str().unwrap().to_owned());
-        fresh += u32::from(handle["fresh"] == true);
+    // The window in which one request sees what its twin has done is narrow, so it is tried several times.
+    for round in 1..=4 {
+        project.behave("1.0.0", &format!("version = \"1.0.0\"\n# {round}\n"));
+        let plan = project.approved("1.0.0");
+        let started: Vec<_> = (0..8)
+            .map(|_| project.start(&["apply", &plan, "--detach", "--json"]))
+            .collect();
+        let mut ids = BTreeSet::new();
+        let mut fresh = 0;
+        for one in started {
+            let ran = one.join();
+            ran.expect(75);
+            let handle = ran.envelope()["data"]["handle"].clone();
+            ids.insert(handle["operationId"].as_str().unwrap().to_owned());
+            fresh += u32::from(handle["fresh"] == true);
+        }
+        assert_eq!((ids.len(), fresh), (1, 1), "{ids:?}");
+        assert_eq!(project.records("operation").len(), round);
+        let history = project.data(&["history"])["operations"].clone();
+        assert_eq!(history.as_array().unwrap().len(), round);
+        let id = ids.pop_first().unwrap();
+        project.run(&["cancel", &id, "--yes"]).expect(0);
     }
-    assert_eq!((ids.len(), fresh), (1, 1), "{ids:?}");
-    assert_eq!(
-        project.data(&["history"])["operations"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
-    assert_eq!(project.records("operation").len(), 1);
-    // Eight controllers were started; one drives, so each step was done once.
-    let id = ids.pop_first().unwrap();
-    project.run(&["cancel", &id, "--yes"]).expect(0);
+    // Each round started eight controllers; one drove, so each step was done once.
     let intents = project.records("intent");
-    let mut keys = BTreeSet::new();
+    let mut steps = BTreeSet::new();
     for intent in &intents {
-        assert!(
-            keys.insert(intent["key"].to_string()),
-            "an effect was sent twice: {intent:#}"
-        );
+        let step = format!("{} {}", intent["stream"], intent["key"]);
+        assert!(steps.insert(step), "an effect was sent twice: {intent:#}");
     }
-    assert!(!intents.is_empty());
+    assert!(intents.len() >= 8);
 }
 
 #[test]

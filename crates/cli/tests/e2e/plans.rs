@@ -227,6 +227,11 @@ fn a_plan_edited_by_hand_is_refused() {
         let error = project.refuses(&["apply", &id], 2, &["PLAN_EDITED"]);
         assert_eq!(error["code"], "CONFLICT", "{what}: {error}");
         project.refuses(&["approve", &id], 2, &["PLAN_EDITED"]);
+        if !["the requester", "the time"].contains(&what) {
+            // Whoever only looks is not shown it either.
+            project.refuses(&["plan", "show", &id], 2, &["PLAN_EDITED"]);
+            project.refuses(&["plan", "lint", &id], 2, &["PLAN_EDITED"]);
+        }
     }
     assert!(
         project.serves().is_empty(),
