@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicBool;
 
 use gonogo_core::Span;
 use gonogo_core::id::OperationId;
-use gonogo_engine::{DriveError, Driver, Evidence, EvidenceError, Progress, Settings};
+use gonogo_engine::{DriveError, Driver, Evidence, EvidenceError, Settings};
+pub use gonogo_engine::{Notice, Progress};
 use gonogo_release::machine::{Ending, Terminal};
 use gonogo_store::ledger::{Ledger, LedgerError};
 use gonogo_store::{Draft, Liveness};

@@ -95,6 +95,8 @@ pub enum Command {
     Help(Help),
     /// Print shell completions
     Completions(Completions),
+    /// Write man pages
+    Man(Reference),
     /// Drive an operation whose controller is gone
     #[command(hide = true)]
     Controller(Controller),

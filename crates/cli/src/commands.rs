@@ -44,6 +44,7 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Demo(a) => ("demo_run", demo::demo(a, screen)),
         Command::Key(a) => hosting::key(a, screen),
         Command::Help(a) => ("help", topics::help(a, screen)),
+        Command::Man(a) => ("help", topics::man(a, screen)),
         Command::Completions(a) => ("help", topics::completions(a, screen)),
         Command::Controller(a) => ("controller_run", hosting::controller(select, a, screen)),
         Command::Reference(a) => ("help", topics::reference(a, screen)),

@@ -1,6 +1,6 @@
 //! The host agent: one process that runs the versions of one environment on one machine and splits its traffic over them.
 //!
-//! Controllers reach it over a unix socket (`docs/reference/agent-protocol.md`); it holds the [`Proxy`] and starts, watches and ends the
+//! Controllers reach it over a unix socket (`docs/reference/agent-protocol.md`); it holds the [`Proxy`](crate::proxy::Proxy) and starts, watches and ends the
 //! versions' processes with `gonogo_exec`. It decides nothing about a release: it does what a call says, or says exactly why not.
 //!
 //! Invariants:

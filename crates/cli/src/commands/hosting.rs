@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use gonogo_app::driving::{Notice, Progress};
 use gonogo_app::{driving, hosting, identity};
 use gonogo_core::{Exit, Reason};
-use gonogo_engine::{Notice, Progress};
 use serde_json::json;
 
 use super::{Answer, open_quietly};

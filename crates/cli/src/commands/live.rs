@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use gonogo_app::driving::Notice;
 use gonogo_app::following::{self, OperationView};
 use gonogo_app::{AppError, Workspace, driving};
 use gonogo_core::id::OperationId;
 use gonogo_core::{Exit, Reason, Span};
-use gonogo_engine::Notice;
 use gonogo_release::machine::{Ending, Terminal};
 use gonogo_release::plan::{Plan, PlanKind, TargetSpec};
 use serde_json::{Value, json};

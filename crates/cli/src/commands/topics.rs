@@ -92,6 +92,15 @@ pub fn completions(a: &args::Completions, screen: &Screen) -> Answer {
     Ok(Exit::Done)
 }
 
+/// Writes one man page for each command.
+pub fn man(a: &args::Reference, screen: &Screen) -> Answer {
+    std::fs::create_dir_all(&a.out)
+        .and_then(|()| clap_mangen::generate_to(Args::command(), &a.out))
+        .map_err(|e| AppError::io("write", &a.out, &e))?;
+    screen.say(&format!("man pages in {}", a.out.display()));
+    Ok(Exit::Done)
+}
+
 /// Writes every page that is made from code.
 pub fn reference(a: &args::Reference, screen: &Screen) -> Answer {
     let schema = serde_json::to_string_pretty(&config::schema()).unwrap_or_default();

@@ -8,7 +8,7 @@ use gonogo_core::{Exit, Reason};
 use crate::project::Project;
 
 /// Commands that are no use case: they show what is compiled in.
-const NO_USE_CASE: [&str; 2] = ["help", "completions"];
+const NO_USE_CASE: [&str; 3] = ["help", "completions", "man"];
 /// Commands that are hidden, and why.
 const HIDDEN: [(&str, &str); 2] = [
     ("controller", "started by gonogo itself"),
