@@ -106,7 +106,9 @@ fn a_full_disk_holds_the_release_and_space_lets_it_go_on() {
     );
     assert!(ledger.size().unwrap() > recorded);
     nothing_lost(load);
-    drop((lab, mount));
+    // The mount first: a directory with one in it cannot be removed.
+    drop(mount);
+    drop(lab);
 }
 
 /// Runs `apply` under a tracer that makes the `when`-th call of `call` in its process fail with EIO.
@@ -201,5 +203,7 @@ fn a_disk_that_is_full_from_the_start_refuses_and_changes_nothing() {
     let load = lab.load(200.0);
     assert_eq!(lab.run(&["apply", &plan]).code, Some(0));
     nothing_lost(load);
-    drop((lab, mount));
+    // The mount first: a directory with one in it cannot be removed.
+    drop(mount);
+    drop(lab);
 }
