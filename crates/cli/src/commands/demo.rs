@@ -54,7 +54,7 @@ sample_every = "250ms"
 [checks.shop]
 min_requests = 100
 errors = { margin = "1%", limit = "2%" }
-slow = { over = "250ms", margin = "5%", limit = "20%" }
+slow = { over = "500ms", margin = "5%", limit = "20%" }
 "#;
 
 pub fn demo(a: &args::Demo, screen: &Screen) -> Answer {

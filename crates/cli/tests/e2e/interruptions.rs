@@ -182,14 +182,14 @@ fn a_controller_that_was_killed_is_replaced_by_the_next_look() {
 
 #[test]
 fn a_killed_controller_of_a_bad_version_still_goes_back() {
-    let strict = long("3s").replace(
+    let strict = long("10s").replace(
         "margin = \"5%\", limit = \"15%\"",
         "margin = \"1%\", limit = \"3%\"",
     );
     let project = Project::serving_with(&strict);
     project.behave(
         "2.0.0",
-        "version = \"2.0.0\"\nerror_rate = 0.3\nerrors_after = \"4s\"\n",
+        "version = \"2.0.0\"\nerror_rate = 0.3\nerrors_after = \"5s\"\n",
     );
     let load = project.load(RATE);
     let operation = interrupted(&project, |follower| {

@@ -211,15 +211,18 @@ fn a_version_with_errors_is_caught_and_no_request_is_lost() {
 
 #[test]
 fn a_slow_tail_is_caught_though_its_median_is_fine() {
-    let slow = CONFIG.replace(
-        "over = \"1s\", margin = \"20%\", limit = \"50%\"",
-        "over = \"100ms\", margin = \"3%\", limit = \"40%\"",
-    );
-    let project = Project::serving_with(&slow);
-    // Median 5 ms; one request in six takes longer than 100 ms.
+    let project = Project::serving();
+    let strict = CONFIG
+        .replace(
+            "over = \"1s\", margin = \"20%\", limit = \"50%\"",
+            "over = \"200ms\", margin = \"3%\", limit = \"40%\"",
+        )
+        .replace("within = \"2s\" }", "within = \"6s\" }");
+    project.configure(&strict);
+    // Median 5 ms; one request in thirteen takes longer than 200 ms.
     project.behave(
         "slow-tail",
-        "version = \"3.1.0\"\np50_ms = 5\np99_ms = 5000\n",
+        "version = \"3.1.0\"\np50_ms = 5\np99_ms = 2000\n",
     );
     let (data, report) = release(&project, "slow-tail", 2);
     rolled_back(
