@@ -73,8 +73,10 @@ pub(super) fn settle(agent: &Arc<Agent>) -> Result<(), AgentError> {
         }
     }
     for (key, action) in open {
-        let outcome = outcome_of(&stored, &key, &action);
-        stored.calls.settle(&key, outcome);
+        match outcome_of(&stored, &key, &action) {
+            Some(outcome) => stored.calls.settle(&key, outcome),
+            None => stored.calls.withdraw(&key),
+        }
     }
     let mut live = agent.lock();
     live.stored = stored;
@@ -135,8 +137,9 @@ fn settle_slot(agent: &Agent, stored: &mut State, name: &str) -> Result<(), Agen
     Ok(())
 }
 
-/// What became of a call that the last agent left open, now that everything is settled.
-fn outcome_of(stored: &State, key: &str, action: &Action) -> Outcome {
+/// What became of a call that the last agent left open, now that everything is settled. None if nothing of it is left and
+/// only the agent's own end was in its way: then it is as if it had never come, and the same call may be made again.
+fn outcome_of(stored: &State, key: &str, action: &Action) -> Option<Outcome> {
     let applied = Outcome::Applied {
         generation: stored.generation,
         observed: None,
@@ -145,15 +148,16 @@ fn outcome_of(stored: &State, key: &str, action: &Action) -> Outcome {
         reason: Reason::EffectFailed,
         text: format!("the agent was ended in the middle of it; {text}"),
     };
-    match action {
+    Some(match action {
         Action::Start { slot, .. } => match stored.slots.get(slot) {
             Some(held) if held.key == key && held.phase == Phase::Serving => applied,
             Some(held) if held.key == key => {
                 not("what it had started is not ready and could not be ended; stop the slot")
             }
-            _ => not("what it had started was ended, too"),
+            _ => return None,
         },
-        Action::Weigh { .. } => not("the weights are as before"),
+        // A weighing that moved the generation is not open any more.
+        Action::Weigh { .. } => return None,
         Action::Drain { slot } | Action::Stop { slot } => match stored.slots.get(slot) {
             Some(held) if held.weight > 0 => not("the slot has weight"),
             // A drained slot may stay; a stopped one was freed above.
@@ -161,5 +165,5 @@ fn outcome_of(stored: &State, key: &str, action: &Action) -> Outcome {
             _ => applied,
         },
         Action::Observe | Action::Probe { .. } => not("it changes nothing"),
-    }
+    })
 }

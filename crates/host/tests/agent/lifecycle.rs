@@ -215,7 +215,8 @@ fn a_version_that_does_not_become_ready_is_killed_with_its_group() {
         "1",
         &[("NEVER_READY", "1"), ("FORK", "1"), ("IGNORE_TERM", "1")],
     );
-    spec.ready.within = Span::from_millis(300);
+    // Long enough that it listens and says 503, also on a busy machine.
+    spec.ready.within = Span::from_secs(3);
     let outcome = world.start("a", "blue", &spec);
     let Outcome::NotApplied {
         reason: Reason::VersionNotReady,
