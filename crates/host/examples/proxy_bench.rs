@@ -7,6 +7,10 @@ use std::time::Duration;
 
 use gonogo_host::proxy::{Config, FULL_WEIGHT, Proxy, Routes, SlotRoute, Upstream};
 
+/// As in the program that ships.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let usage = "usage: proxy_bench <listen> <upstream> [workers]";
