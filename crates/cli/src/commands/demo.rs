@@ -176,6 +176,7 @@ fn summary(
         "── checked offline: signatures, inclusion, order, and every decision made again",
     ));
     let key = ws.ledger.log_vkey().to_string();
+    let me = called();
     let mut all_right = lost == 0;
     let mut checked = Vec::new();
     for run in runs {
@@ -198,7 +199,7 @@ fn summary(
             run.ended.name().replace('_', " ")
         ));
         screen.say(&format!(
-            "  gonogo verify {} --replay --log-key '{key}'",
+            "  {me} verify {} --replay --log-key '{key}'",
             run.packet.display()
         ));
         checked.push(json!({"version": run.version, "operationId": run.operation, "status": run.ended.name(),
@@ -208,12 +209,12 @@ fn summary(
     screen.say("");
     if keep {
         screen.say(&format!(
-            "running   the shop goes on; end it: gonogo --config {} agent --stop --with-services",
+            "running   the shop goes on; end it: {me} --config {} agent --stop --with-services",
             config.display()
         ));
     }
     screen.say(&format!(
-        "next      gonogo --config {} history",
+        "next      {me} --config {} history",
         config.display()
     ));
     screen.answer(
@@ -229,6 +230,30 @@ fn summary(
         "the demo did not go as it should; the lines above say where",
     ));
     Ok(Exit::Fail)
+}
+
+/// How this program is called from here: by its name if the shell finds it, else by its path.
+fn called() -> String {
+    let Ok(me) = std::env::current_exe() else {
+        return "gonogo".into();
+    };
+    let found = std::env::var_os("PATH").and_then(|path| {
+        std::env::split_paths(&path)
+            .map(|dir| dir.join("gonogo"))
+            .find(|program| program.is_file())
+    });
+    if found
+        .and_then(|program| program.canonicalize().ok())
+        .is_some_and(|program| program == me)
+    {
+        return "gonogo".into();
+    }
+    let here = std::env::current_dir().ok();
+    let near = here
+        .as_deref()
+        .and_then(|here| me.strip_prefix(here).ok())
+        .map(Path::to_path_buf);
+    near.unwrap_or(me).display().to_string()
 }
 
 fn place(given: Option<&Path>) -> Result<PathBuf, AppError> {
