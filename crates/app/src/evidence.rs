@@ -126,6 +126,13 @@ pub struct Verified {
 /// The file cannot be read, or the key given cannot be understood. A packet that fails is a result and no error.
 pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
     let file = std::fs::File::open(path).map_err(|e| AppError::io("read", path, &e))?;
+    if file.metadata().is_ok_and(|m| m.is_dir()) {
+        let text = format!(
+            "`{}` is a directory, and a packet is one file",
+            path.display()
+        );
+        return Err(AppError::new(Reason::InputMalformed, text));
+    }
     let log_vkey = look
         .log_key
         .as_deref()
