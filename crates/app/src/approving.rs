@@ -1,15 +1,17 @@
 //! Approvals: given by people with keys, bound to one plan, kept as signed records.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use gonogo_core::id::{ApprovalId, PlanId};
+use gonogo_core::id::{ApprovalId, OperationId, PlanId};
 use gonogo_core::{Reason, Span, Timestamp};
 use gonogo_ledger::dsse::pae;
 use gonogo_ledger::key::PublicKey;
 use gonogo_release::approval::{self, Approval, Approved, Demand, Presented};
 use gonogo_release::plan::Plan;
+use gonogo_store::ledger::Filter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -251,12 +253,15 @@ fn import(
 /// Every approval that is recorded for a plan, with what is known about it.
 pub(crate) fn presented(ws: &Workspace, plan: &Plan) -> Result<Vec<Presented>, AppError> {
     let mut out = Vec::new();
+    let recorded = used(ws)?;
     for record in ws.every(planning::stream(&plan.id), KIND)? {
         let (approval, key) = read_record(&record.body);
-        let used_by = match approval.approval_id.parse() {
+        // The store knows first, the ledger for ever: an approval stays used though the store is lost.
+        let stored = match approval.approval_id.parse() {
             Ok(id) => ws.store.approval_user(&id)?,
             Err(_) => None,
         };
+        let used_by = stored.or_else(|| recorded.get(&approval.approval_id).cloned());
         out.push(Presented {
             approval,
             key,
@@ -264,6 +269,42 @@ pub(crate) fn presented(ws: &Workspace, plan: &Plan) -> Result<Vec<Presented>, A
         });
     }
     Ok(out)
+}
+
+/// Every approval that an operation in the ledger used, and which one.
+fn used(ws: &Workspace) -> Result<BTreeMap<String, OperationId>, AppError> {
+    let mut filter = Filter {
+        kind: Some("operation".into()),
+        limit: 1000,
+        ..Filter::default()
+    };
+    let mut out = BTreeMap::new();
+    loop {
+        let page = ws.ledger.records(&filter)?;
+        let Some(last) = page.last() else {
+            return Ok(out);
+        };
+        filter.after = Some(last.index);
+        for record in page {
+            let id = record
+                .stream
+                .strip_prefix("operation/")
+                .and_then(|id| id.parse::<OperationId>().ok());
+            let named = record
+                .body
+                .get("approvals")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
+            if let Some(id) = id {
+                out.extend(
+                    named
+                        .filter_map(Value::as_str)
+                        .map(|approval| (approval.to_owned(), id.clone())),
+                );
+            }
+        }
+    }
 }
 
 /// Reads an approval out of its record: what it says and whose signature verifies. A body that cannot be read is an empty

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::config::{Environment, VersionTemplate};
 use crate::identity::Identity;
 use crate::workspace::write_atomic;
-use crate::{AppError, Workspace, hosting};
+use crate::{AppError, Workspace, approving, hosting};
 
 /// Name and version of the tool, as plans and records carry it.
 pub const TOOL: &str = concat!("gonogo ", env!("CARGO_PKG_VERSION"));
@@ -127,7 +127,9 @@ pub(crate) fn keep(
     // The same intent over the same content is the same plan: who asked first, and when, stays.
     let earlier = read(ws, &plan.id)
         .ok()
-        .filter(|known| known.body == plan.body && known.requester == me.name);
+        .filter(|known| known.body == plan.body && known.requester == me.name)
+        // A file alone is not a plan: its record may be elsewhere.
+        .filter(|known| approving::recorded(ws, known).is_ok());
     let fresh = earlier.is_none();
     if let Some(known) = earlier {
         plan = known;
@@ -148,8 +150,8 @@ pub(crate) fn keep(
             signer: Some(me.key.clone()),
         };
         ws.ledger.append(vec![draft])?;
-        ws.store.put_plan(&plan)?;
     }
+    ws.store.put_plan(&plan)?;
     Ok(Planned {
         plan,
         findings,

@@ -628,6 +628,23 @@ fn an_approval_works_once() {
     project
         .run(&["apply", &id, "--idempotency-key", "second"])
         .matches("apply-approval-reused");
+    // Nor does it work again when the store that counted it is gone: the ledger knows.
+    for name in ["state.db", "state.db-wal", "state.db-shm"] {
+        let _ = std::fs::rename(
+            project.path(&format!(".gonogo/{name}")),
+            project.path(&format!("kept-{name}")),
+        );
+    }
+    assert_eq!(project.plan("crash-at-start"), id);
+    let error = project.refuses(&["apply", &id], 77, &["APPROVAL_REUSED"]);
+    assert_eq!(tokens(&error), ["approval.singleUse"]);
+    for name in ["state.db", "state.db-wal", "state.db-shm"] {
+        let _ = std::fs::remove_file(project.path(&format!(".gonogo/{name}")));
+        let _ = std::fs::rename(
+            project.path(&format!("kept-{name}")),
+            project.path(&format!(".gonogo/{name}")),
+        );
+    }
     // A second approval of the same plan is a second permission.
     project.data(&["approve", &id]);
     project
