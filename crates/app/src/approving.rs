@@ -1,17 +1,15 @@
 //! Approvals: given by people with keys, bound to one plan, kept as signed records.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use gonogo_core::id::{ApprovalId, OperationId, PlanId};
+use gonogo_core::id::{ApprovalId, PlanId};
 use gonogo_core::{Reason, Span, Timestamp};
 use gonogo_ledger::dsse::pae;
 use gonogo_ledger::key::PublicKey;
 use gonogo_release::approval::{self, Approval, Approved, Demand, Presented};
 use gonogo_release::plan::Plan;
-use gonogo_store::ledger::Filter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -23,6 +21,7 @@ pub const KIND: &str = "approval";
 
 /// An approval just given.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Given {
     /// The approval.
     pub approval: Approval,
@@ -32,6 +31,11 @@ pub struct Given {
     pub expires: Timestamp,
     /// Whether the approver is also the requester.
     pub own: bool,
+    /// Whose rejections stand against the plan now; while there is one it cannot be applied.
+    pub rejected_by: Vec<String>,
+    /// Why the plan could not be applied now though it is approved; none if it could.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale: Option<String>,
 }
 
 /// What an approver says.
@@ -49,15 +53,15 @@ pub struct Say {
     pub out: Option<PathBuf>,
 }
 
-/// Gives an approval to exactly the plan that is stored now.
+/// Gives an approval, or a rejection, to exactly the plan that is stored now. The key is enrolled once every rule holds: a
+/// refused attempt leaves nothing but its refusal, in the name of whoever is proven to have made it.
 ///
 /// # Errors
 /// The plan cannot be read; the approval would break a rule (every broken rule is listed; the refusal is recorded).
 pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError> {
     let now = ws.now()?;
-    let me = ws.identity()?;
-    let plan = planning::read(ws, id)?;
-    let recorded = recorded(ws, &plan)?;
+    let me = Identity::claimed(ws)?;
+    let (plan, recorded) = planning::read_recorded(ws, id)?;
     let policy = &plan.body.approval;
     let role = say.role.clone().unwrap_or_else(|| {
         let listed = policy.approvers.iter().find(|a| a.id == me.name);
@@ -78,30 +82,59 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
         plan_fingerprint: plan.fingerprint.to_string(),
         note: say.note.clone().unwrap_or_default(),
     };
-    let presented = Presented {
+    let given = Presented {
         approval: approval.clone(),
         key: Some(me.key_id()),
         used_by: None,
     };
+    // This one alone: what others said is weighed when the plan is applied.
     let mut single = policy.clone();
     single.required = 1;
-    let demand = Demand {
+    let alone = Demand {
         policy: &single,
         ..demand(&plan, &recorded.key, now)
     };
-    // A rejection is a decision and is recorded; a broken approval is not given at all.
-    if !say.reject
-        && let Err(refusal) = approval::check(&[presented], &demand)
-    {
-        return Err(ws.refused(&planning::stream(id), &me.name, refused(&plan, &refusal)));
+    let checked = if say.reject {
+        approval::check_rejection(&given, &alone)
+    } else {
+        approval::check(std::slice::from_ref(&given), &alone).map(drop)
+    };
+    if let Err(refusal) = checked {
+        let error = refused(&plan, &refusal).with("claimed", me.name.as_str());
+        return Err(ws.refused(
+            &planning::stream(id),
+            &proven(ws, &plan, &recorded, &me),
+            error,
+        ));
     }
+    me.enrol(ws)?;
     keep(ws, &plan, &me, &approval, now, say.out.as_deref())?;
+    let all = presented(ws, &plan)?;
+    let vetoes = approval::vetoes(&all, &demand(&plan, &recorded.key, now));
+    let mut rejected_by: Vec<String> = vetoes
+        .iter()
+        .map(|v| v.approval.approver_id.clone())
+        .collect();
+    rejected_by.dedup();
     Ok(Given {
         expires: now.after(Span::from_secs(approval.sla_minutes.saturating_mul(60))),
         own: me.name == plan.requester || me.key_id() == recorded.key,
         key: me.key_id(),
+        rejected_by,
+        stale: planning::standing(ws, &plan).err().map(|e| e.message),
         approval,
     })
+}
+
+/// Who is proven to act: the name, where configuration or plan ties it to the key; else the key.
+fn proven(ws: &Workspace, plan: &Plan, recorded: &Recorded, me: &Identity) -> String {
+    let key = me.key_id();
+    let listed = ws.config.people().any(|(id, k)| id == me.name && k == key);
+    if listed || (plan.requester == me.name && recorded.key == key) {
+        me.name.clone()
+    } else {
+        format!("key:{key}")
+    }
 }
 
 fn keep(
@@ -253,15 +286,12 @@ fn import(
 /// Every approval that is recorded for a plan, with what is known about it.
 pub(crate) fn presented(ws: &Workspace, plan: &Plan) -> Result<Vec<Presented>, AppError> {
     let mut out = Vec::new();
-    let recorded = used(ws)?;
     for record in ws.every(planning::stream(&plan.id), KIND)? {
         let (approval, key) = read_record(&record.body);
-        // The store knows first, the ledger for ever: an approval stays used though the store is lost.
-        let stored = match approval.approval_id.parse() {
+        let used_by = match approval.approval_id.parse() {
             Ok(id) => ws.store.approval_user(&id)?,
             Err(_) => None,
         };
-        let used_by = stored.or_else(|| recorded.get(&approval.approval_id).cloned());
         out.push(Presented {
             approval,
             key,
@@ -269,42 +299,6 @@ pub(crate) fn presented(ws: &Workspace, plan: &Plan) -> Result<Vec<Presented>, A
         });
     }
     Ok(out)
-}
-
-/// Every approval that an operation in the ledger used, and which one.
-fn used(ws: &Workspace) -> Result<BTreeMap<String, OperationId>, AppError> {
-    let mut filter = Filter {
-        kind: Some("operation".into()),
-        limit: 1000,
-        ..Filter::default()
-    };
-    let mut out = BTreeMap::new();
-    loop {
-        let page = ws.ledger.records(&filter)?;
-        let Some(last) = page.last() else {
-            return Ok(out);
-        };
-        filter.after = Some(last.index);
-        for record in page {
-            let id = record
-                .stream
-                .strip_prefix("operation/")
-                .and_then(|id| id.parse::<OperationId>().ok());
-            let named = record
-                .body
-                .get("approvals")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten();
-            if let Some(id) = id {
-                out.extend(
-                    named
-                        .filter_map(Value::as_str)
-                        .map(|approval| (approval.to_owned(), id.clone())),
-                );
-            }
-        }
-    }
 }
 
 /// Reads an approval out of its record: what it says and whose signature verifies. A body that cannot be read is an empty

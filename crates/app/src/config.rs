@@ -30,7 +30,7 @@ mod version;
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors};
 pub use file::{FILE, MAX_BYTES, find};
-pub use name::is_plain_name;
+pub use name::{is_person_name, is_plain_name};
 pub use overrides::Overrides;
 pub use policy::{default_checks, default_strategy};
 pub use reference::{key_table, page, schema, template};
@@ -160,6 +160,17 @@ impl Config {
                 }
             }
         }
+    }
+
+    /// Everybody whom an environment lists, with the key it lists for them.
+    pub fn people(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.environments.values().flat_map(|e| {
+            let approvers = e.approval.approvers.iter().map(|a| (&a.id, &a.key));
+            let requesters = e.approval.requesters.iter().map(|r| (&r.id, &r.key));
+            approvers
+                .chain(requesters)
+                .map(|(id, key)| (id.as_str(), key.as_str()))
+        })
     }
 
     /// Returns the version called `name`, with every `{version}` replaced.

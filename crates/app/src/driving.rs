@@ -92,7 +92,7 @@ pub fn pick_up(ws: &Workspace) -> Result<Vec<OperationId>, AppError> {
         }
     }
     let now = ws.clock.now().wall;
-    for last in ws.store.operations("", 1)? {
+    for last in ws.store.operations("", None, 1)? {
         let unfinished = last.terminal.is_some() && !ws.packet_path(&last.id).exists();
         if unfinished && now.since(last.updated) > PACKET_WITHIN {
             spawn(ws, &last.id)?;

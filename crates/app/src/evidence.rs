@@ -14,11 +14,14 @@ use gonogo_release::plan::Plan;
 use gonogo_release::replay::{Replayed, replay};
 use gonogo_store::ledger::{Filter, PacketRequest, RecordView};
 use serde::Serialize;
+use serde_json::Value;
 
+use crate::workspace::{make_dir, parent};
 use crate::{AppError, Workspace, approving, following, planning};
 
 /// A packet that was written.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Packed {
     /// Where.
     pub path: PathBuf,
@@ -51,7 +54,9 @@ pub fn show(ws: &Workspace, name: &str) -> Result<RecordView, AppError> {
 /// # Errors
 /// The operation is not known, or the packet cannot be written.
 pub fn write_packet(ws: &Workspace, operation: &OperationId) -> Result<Packed, AppError> {
-    pack(ws, operation, &ws.packet_path(operation))
+    let path = ws.packet_path(operation);
+    make_dir(parent(&path))?;
+    pack(ws, operation, &path)
 }
 
 /// Writes the packet of the operation whose id starts with `prefix`, to `out` or to its usual place.
@@ -61,6 +66,11 @@ pub fn write_packet(ws: &Workspace, operation: &OperationId) -> Result<Packed, A
 pub fn packet(ws: &Workspace, prefix: &str, out: Option<&Path>) -> Result<Packed, AppError> {
     let known = following::find(ws, prefix)?;
     match out {
+        Some(path) if !parent(path).is_dir() => {
+            let dir = parent(path).display();
+            let text = format!("cannot write `{}`: `{dir}` is no directory", path.display());
+            Err(AppError::new(Reason::OutputFailed, text))
+        }
         Some(path) => pack(ws, &known.id, path).map_err(|e| match e.reason {
             Reason::InputNotFound | Reason::PermissionDenied | Reason::StoreFailed => {
                 AppError::new(Reason::OutputFailed, e.message)
@@ -73,9 +83,6 @@ pub fn packet(ws: &Workspace, prefix: &str, out: Option<&Path>) -> Result<Packed
 
 fn pack(ws: &Workspace, operation: &OperationId, out: &Path) -> Result<Packed, AppError> {
     let known = ws.store.operation(operation)?;
-    if let Some(dir) = out.parent().filter(|d| !d.as_os_str().is_empty()) {
-        crate::workspace::make_dir(dir)?;
-    }
     let request = PacketRequest {
         stream: &format!("operation/{operation}"),
         extra_streams: &[planning::stream(&known.plan)],
@@ -210,10 +217,14 @@ fn recorded_result(records: &[VerifiedRecord]) -> Option<String> {
 
 /// Finds the operation in a packet and the plan that it names, intact.
 fn begun(records: &[VerifiedRecord]) -> Result<(&VerifiedRecord, &VerifiedRecord, Plan), String> {
-    let begin = records
-        .iter()
-        .find(|r| r.kind == "operation")
-        .ok_or("the packet holds no operation")?;
+    let mut all = records.iter().filter(|r| r.kind == "operation");
+    let begin = all.next().ok_or("the packet holds no operation")?;
+    if let Some(other) = all.next() {
+        return Err(format!(
+            "records {} and {} both begin an operation, and a packet is about one",
+            begin.index, other.index
+        ));
+    }
     let fingerprint = begin
         .body
         .get("fingerprint")
@@ -225,10 +236,21 @@ fn begun(records: &[VerifiedRecord]) -> Result<(&VerifiedRecord, &VerifiedRecord
         .filter_map(|r| Some((r, serde_json::from_value::<Plan>(r.body.clone()).ok()?)))
         .find(|(_, p)| serde_json::to_value(p.fingerprint).is_ok_and(|f| f == fingerprint))
         .ok_or("the packet holds no record of the plan that the operation names")?;
-    if plan.is_intact() {
-        Ok((begin, record, plan))
-    } else {
-        Err("the recorded plan does not match its fingerprint".into())
+    if !plan.is_intact() {
+        return Err("the recorded plan does not match its fingerprint".into());
+    }
+    let says = |key: &str| begin.body.get(key).and_then(Value::as_str);
+    let wanted = [
+        ("plan", plan.id.as_str()),
+        ("environment", plan.body.environment.as_str()),
+        ("requester", begin.actor.as_str()),
+    ];
+    match wanted.iter().find(|(key, value)| says(key) != Some(value)) {
+        Some((key, value)) => Err(format!(
+            "record {} begins the operation with another `{key}` than `{value}`",
+            begin.index
+        )),
+        None => Ok((begin, record, plan)),
     }
 }
 
@@ -256,7 +278,8 @@ fn check_approvals(records: &[VerifiedRecord]) -> Result<usize, String> {
             r.kind == approving::KIND && r.stream == planned.stream && r.index < begin.index
         })
         .map(|r| approving::read_record(&r.body))
-        .filter(|(approval, _)| named.contains(&approval.approval_id))
+        // A rejection counts though no operation names it.
+        .filter(|(a, _)| named.contains(&a.approval_id) || a.decision == "rejected")
         .map(|(approval, key)| Presented {
             approval,
             key,

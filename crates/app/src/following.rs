@@ -18,6 +18,7 @@ const SPACE_NEEDED: u64 = 256 << 10;
 
 /// An operation for people.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct OperationView {
     /// Its id.
     pub id: OperationId,
@@ -46,6 +47,7 @@ pub struct OperationView {
 
 /// A decision as recorded.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Decision {
     /// When.
     pub at: Timestamp,
@@ -55,6 +57,7 @@ pub struct Decision {
 
 /// An environment for people.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct EnvironmentView {
     /// Its name.
     pub name: String,
@@ -70,6 +73,7 @@ pub struct EnvironmentView {
 
 /// A line of the history.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct HistoryLine {
     /// The operation.
     pub id: OperationId,
@@ -103,7 +107,7 @@ pub fn find(ws: &Workspace, prefix: &str) -> Result<Operation, AppError> {
     } else {
         format!("{}{prefix}", OperationId::PREFIX)
     };
-    let mut found = ws.store.operations(&wanted, 3)?;
+    let mut found = ws.store.operations(&wanted, None, 3)?;
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => Err(AppError::new(
@@ -227,10 +231,7 @@ pub fn history(
         ws.config.environment(Some(name))?;
     }
     let mut out = Vec::new();
-    for known in ws.store.operations("", limit)? {
-        if environment.is_some_and(|e| e != known.environment) {
-            continue;
-        }
+    for known in ws.store.operations("", environment, limit)? {
         let plan = applying::plan_of(ws, &known.plan)?;
         out.push(HistoryLine {
             id: known.id,

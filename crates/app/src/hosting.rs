@@ -170,11 +170,15 @@ pub fn observe(ws: &Workspace, environment: &Environment) -> Result<Observed, Ap
     })
 }
 
-/// Runs the agent of an environment until it is told to end.
+/// Runs the agent of an environment until it is told to end; calls `ready` once it listens.
 ///
 /// # Errors
 /// [`Reason::PortTaken`], [`Reason::PermissionDenied`], or another agent holds the environment.
-pub fn run_agent(ws: &Workspace, environment: &Environment) -> Result<(), AppError> {
+pub fn run_agent(
+    ws: &Workspace,
+    environment: &Environment,
+    ready: impl FnOnce(),
+) -> Result<(), AppError> {
     let TargetSpec::Host {
         listen,
         sticky_cookie,
@@ -197,7 +201,7 @@ pub fn run_agent(ws: &Workspace, environment: &Environment) -> Result<(), AppErr
         environment: environment.name.clone(),
         autostarted: false,
     };
-    agent::run(settings).map_err(|e| AppError::new(e.reason(), e.to_string()))
+    agent::run(settings, ready).map_err(|e| AppError::new(e.reason(), e.to_string()))
 }
 
 /// Ends the agent of an environment.
@@ -210,15 +214,19 @@ pub fn stop_agent(
     with_services: bool,
 ) -> Result<(), AppError> {
     let limit = Span::from_secs(60);
+    let name = &environment.name;
     target(ws, environment)
         .shutdown(with_services, limit)
         .map_err(|e| {
-            AppError::new(
-                e.reason(),
-                format!(
-                    "the agent of `{}` could not be stopped: {e}",
-                    environment.name
-                ),
-            )
+            let text = format!("the agent of `{name}` could not be stopped: {e}");
+            let error = AppError::new(e.reason(), text);
+            if e.reason() != Reason::AgentUnreachable {
+                return error;
+            }
+            error
+                .hint("if none runs there is nothing to stop: `gonogo status` shows it")
+                .hint(format!(
+                    "services that it left go on; to end them, start it with `gonogo agent --env {name}`, then stop it with --with-services"
+                ))
         })
 }

@@ -22,35 +22,91 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The caller with the key that the configuration lists for the name. A name that it does not list gets a key of its own
+    /// on first use; a listed name never does, and a listed key works under its own name alone.
     pub(crate) fn of(ws: &Workspace) -> Result<Self, AppError> {
         let name = caller_name(ws.caller.name.as_deref())?;
-        let path = match &ws.caller.key {
-            Some(path) => path.clone(),
-            None => {
-                let path = key_path(&ws.state, &name);
-                if !path.exists() {
-                    create_key(&path)?;
-                }
-                path
-            }
+        let listed: Vec<&str> = ws
+            .config
+            .people()
+            .filter(|(id, _)| *id == name)
+            .map(|(_, key)| key)
+            .collect();
+        let path = ws.key_file(&name);
+        if listed.is_empty() && ws.caller.key.is_none() && !path.exists() {
+            make_dir(parent(&path))?;
+            create_key(&path)?;
+        }
+        let me = Self::claimed(ws)?;
+        let id = me.key_id();
+        let fault = if !listed.is_empty() && !listed.contains(&id.as_str()) {
+            Some(format!(
+                "`{name}` is listed in `{}` with another key than `{}`",
+                ws.config.path.display(),
+                path.display()
+            ))
+        } else {
+            let owner = ws
+                .config
+                .people()
+                .find(|(other, key)| *key == id && *other != name);
+            owner.map(|(other, _)| {
+                format!(
+                    "key `{}` is listed for `{other}`, not for `{name}`",
+                    path.display()
+                )
+            })
         };
+        if let Some(text) = fault {
+            return Err(AppError::new(Reason::KeyNotListed, text));
+        }
+        me.enrol(ws)?;
+        Ok(me)
+    }
+
+    /// The caller's name and key as claimed: nothing is made and nothing is enrolled.
+    pub(crate) fn claimed(ws: &Workspace) -> Result<Self, AppError> {
+        let name = caller_name(ws.caller.name.as_deref())?;
+        let path = ws.key_file(&name);
+        if ws.caller.key.is_none() && !path.exists() {
+            let text = format!(
+                "no key of `{name}` is here: `{}` does not exist",
+                path.display()
+            );
+            return Err(AppError::new(Reason::KeyUnreadable, text)
+                .hint("give your key: --key FILE")
+                .hint(
+                    "make one: `gonogo key new --out FILE`, and have its id listed in gonogo.toml",
+                ));
+        }
         let key = Arc::new(read_key(&path)?);
-        match ws
-            .ledger
-            .enrol(*key.public(), &name, "person", &name, ws.clock.now().wall)
-        {
+        Ok(Self { name, key })
+    }
+
+    /// Enrols the key under the name, so that it may sign records.
+    pub(crate) fn enrol(&self, ws: &Workspace) -> Result<(), AppError> {
+        let name = &self.name;
+        match ws.ledger.enrol(
+            *self.key.public(),
+            name,
+            "person",
+            name,
+            ws.clock.now().wall,
+        ) {
             Err(LedgerError::KeyReused { .. }) => {
                 let text = format!(
                     "key `{}` belongs to another name in the ledger, not to `{name}`",
-                    path.display()
+                    ws.key_file(name).display()
                 );
-                return Err(AppError::new(Reason::ArgumentInvalid, text)
+                Err(AppError::new(Reason::ArgumentInvalid, text)
                     .hint("give the name that the key was used with: --as NAME")
-                    .hint("or a key of your own: `gonogo key new --out FILE`"));
+                    .hint("or a key of your own: `gonogo key new --out FILE`"))
             }
-            enrolled => enrolled?,
-        };
-        Ok(Self { name, key })
+            enrolled => {
+                enrolled?;
+                Ok(())
+            }
+        }
     }
 
     /// The key's name in records.
@@ -62,9 +118,8 @@ impl Identity {
 /// Makes a new P-256 key, readable by its owner only. Never overwrites.
 ///
 /// # Errors
-/// The path cannot be written, or something is there already.
+/// The directory does not exist, the path cannot be written, or something is there already.
 pub fn create_key(path: &Path) -> Result<(), AppError> {
-    make_dir(parent(path))?;
     let pem = SigningKey::generate()?.pem();
     let mut file = std::fs::OpenOptions::new()
         .write(true)
@@ -79,7 +134,10 @@ pub fn create_key(path: &Path) -> Result<(), AppError> {
                 );
                 AppError::new(Reason::OutputFailed, text).hint("give another path")
             }
-            _ => AppError::io("create", path, &e),
+            _ => AppError::new(
+                Reason::OutputFailed,
+                format!("cannot create `{}`: {e}", path.display()),
+            ),
         })?;
     file.write_all(pem.as_bytes())
         .and_then(|()| file.sync_all())
@@ -110,11 +168,11 @@ pub fn caller_name(given: Option<&str>) -> Result<String, AppError> {
             .or_else(|_| std::env::var("LOGNAME"))
             .unwrap_or_else(|_| "you".into()),
     };
-    if crate::config::is_plain_name(&name) {
+    if crate::config::is_person_name(&name) {
         return Ok(name);
     }
     let text = format!(
-        "`{name}` cannot be used as a name: letters, digits, `.`, `_`, `+` and `-`, at most 64"
+        "`{name}` cannot be used as a name: letters, digits, `.`, `_`, `+`, `-` and `@`, at most 64"
     );
     Err(AppError::new(Reason::ArgumentInvalid, text).hint("give one with --as NAME"))
 }

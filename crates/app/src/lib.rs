@@ -5,6 +5,7 @@
 
 pub mod applying;
 pub mod approving;
+mod bond;
 pub mod catalogue;
 pub mod config;
 pub mod driving;

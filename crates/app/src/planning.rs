@@ -17,9 +17,10 @@ use gonogo_release::plan::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::approving::Recorded;
 use crate::config::{Environment, VersionTemplate};
 use crate::identity::Identity;
-use crate::workspace::write_atomic;
+use crate::workspace::{make_dir, parent, write_atomic};
 use crate::{AppError, Workspace, approving, hosting};
 
 /// Name and version of the tool, as plans and records carry it.
@@ -30,6 +31,7 @@ const SLOTS: [&str; 3] = ["a", "b", "c"];
 
 /// A plan just made.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
@@ -41,6 +43,7 @@ pub struct Planned {
 
 /// A lint finding, for showing.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct FindingView {
     /// `error` or `warning`.
     pub severity: &'static str,
@@ -75,8 +78,8 @@ impl FindingView {
 /// if it cannot work.
 pub fn plan(ws: &Workspace, environment: Option<&str>, version: &str) -> Result<Planned, AppError> {
     let now = ws.now()?;
-    let me = ws.identity()?;
     let environment = ws.config.environment(environment)?;
+    let me = asker(ws, environment)?;
     let template = ws.config.version(version)?;
     let to = pinned(ws.config.root(), template)?;
     hosting::ensure_agent(ws, environment)?;
@@ -94,6 +97,29 @@ pub fn plan(ws: &Workspace, environment: Option<&str>, version: &str) -> Result<
     keep(ws, body, &me, now)
 }
 
+/// Who asks for a plan in `environment`. Where approver and requester must be two, a name that nobody knows is refused before
+/// a key is made for it.
+pub(crate) fn asker(ws: &Workspace, environment: &Environment) -> Result<Identity, AppError> {
+    let policy = &environment.approval;
+    let unlisted = |name: &str, what: &str| {
+        let text = format!(
+            "`{name}` asks, and `{}` {what}, so approver and requester could be one",
+            environment.name
+        );
+        AppError::new(Reason::RequesterUnlisted, text)
+    };
+    let name = crate::identity::caller_name(ws.caller.name.as_deref())?;
+    if !policy.knows(&name) {
+        return Err(unlisted(&name, "does not know that name"));
+    }
+    let me = ws.identity()?;
+    if policy.may_ask(&me.name, &me.key_id()) {
+        Ok(me)
+    } else {
+        Err(unlisted(&name, "knows that name with another key"))
+    }
+}
+
 /// Lints, seals, stores and records a body.
 pub(crate) fn keep(
     ws: &Workspace,
@@ -101,7 +127,7 @@ pub(crate) fn keep(
     me: &Identity,
     now: gonogo_core::Timestamp,
 ) -> Result<Planned, AppError> {
-    let findings = findings(ws, &body, &me.name);
+    let findings = findings(ws, &body, &me.name, &me.key_id());
     let errors: Vec<&FindingView> = findings.iter().filter(|f| f.severity == "error").collect();
     if let Some(first) = errors.first() {
         let listed: Vec<String> = errors
@@ -127,14 +153,14 @@ pub(crate) fn keep(
     // The same intent over the same content is the same plan: who asked first, and when, stays.
     let earlier = read(ws, &plan.id)
         .ok()
-        .filter(|known| known.body == plan.body && known.requester == me.name)
-        // A file alone is not a plan: its record may be elsewhere.
-        .filter(|known| approving::recorded(ws, known).is_ok());
+        .filter(|known| known.body == plan.body && known.requester == me.name);
     let fresh = earlier.is_none();
     if let Some(known) = earlier {
         plan = known;
     } else {
-        write_atomic(&ws.plan_path(&plan.id), &pretty(&plan)?)?;
+        let path = ws.plan_path(&plan.id);
+        make_dir(parent(&path))?;
+        write_atomic(&path, &pretty(&plan)?)?;
         let draft = gonogo_store::ledger::Draft {
             stream: stream(&plan.id),
             key: format!("plan/{}/{now}", me.name),
@@ -164,7 +190,7 @@ pub fn stream(id: &PlanId) -> String {
     format!("plan/{id}")
 }
 
-fn findings(ws: &Workspace, body: &PlanBody, requester: &str) -> Vec<FindingView> {
+fn findings(ws: &Workspace, body: &PlanBody, requester: &str, key: &str) -> Vec<FindingView> {
     let on_path = |program: &str| {
         let path = std::env::var_os("PATH").unwrap_or_default();
         program.starts_with('/') && Path::new(program).exists()
@@ -172,7 +198,10 @@ fn findings(ws: &Workspace, body: &PlanBody, requester: &str) -> Vec<FindingView
             || ws.config.root().join(program).is_file()
     };
     let present = |name: &str| std::env::var_os(name).is_some();
-    let facts = Facts::new(requester, &on_path, &present);
+    let facts = Facts {
+        requester_key: key,
+        ..Facts::new(requester, &on_path, &present)
+    };
     lint(body, &facts).iter().map(FindingView::of).collect()
 }
 
@@ -181,8 +210,8 @@ fn findings(ws: &Workspace, body: &PlanBody, requester: &str) -> Vec<FindingView
 /// # Errors
 /// The plan cannot be read.
 pub fn lint_plan(ws: &Workspace, id: &PlanId) -> Result<Vec<FindingView>, AppError> {
-    let plan = read(ws, id)?;
-    Ok(findings(ws, &plan.body, &plan.requester))
+    let (plan, recorded) = read_recorded(ws, id)?;
+    Ok(findings(ws, &plan.body, &plan.requester, &recorded.key))
 }
 
 /// Puts a body together. Pure but for what it is given: the same arguments give the same body.
@@ -307,11 +336,16 @@ fn artifact(root: &Path, path: &str) -> Result<Artifact, AppError> {
     })
 }
 
-/// Reads a stored plan strictly and checks that fingerprint and id still belong to it.
+/// Reads a stored plan strictly: the file is to the byte what was written and what the ledger holds.
 ///
 /// # Errors
-/// [`Reason::PlanNotFound`], [`Reason::InputMalformed`], [`Reason::PlanEdited`].
+/// [`Reason::PlanNotFound`], [`Reason::PlanEdited`], [`Reason::PlanUnrecorded`].
 pub fn read(ws: &Workspace, id: &PlanId) -> Result<Plan, AppError> {
+    read_recorded(ws, id).map(|(plan, _)| plan)
+}
+
+/// As [`read`], with who signed the plan's record.
+pub(crate) fn read_recorded(ws: &Workspace, id: &PlanId) -> Result<(Plan, Recorded), AppError> {
     let path = ws.plan_path(id);
     let bytes = std::fs::read(&path).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => {
@@ -328,7 +362,13 @@ pub fn read(ws: &Workspace, id: &PlanId) -> Result<Plan, AppError> {
             plan.fingerprint
         )));
     }
-    Ok(plan)
+    let recorded = approving::recorded(ws, &plan)?;
+    if bytes != pretty(&plan)? {
+        return Err(malformed(
+            "its file was written again: it says the same with other bytes".into(),
+        ));
+    }
+    Ok((plan, recorded))
 }
 
 /// Finds the one plan whose id starts with `prefix`.
@@ -372,6 +412,7 @@ pub fn find(ws: &Workspace, prefix: &str) -> Result<PlanId, AppError> {
 
 /// One difference between two plans.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Difference {
     /// Where in the body, like `checks.errors.margin`.
     pub path: String,
@@ -464,6 +505,20 @@ fn pretty(plan: &Plan) -> Result<Vec<u8>, AppError> {
         .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// Why `plan` could not be applied now, whoever approves it: it is stale, or the target is not as it was.
+pub(crate) fn standing(ws: &Workspace, plan: &Plan) -> Result<(), AppError> {
+    staleness(ws, plan)?;
+    let environment = ws.config.environment(Some(&plan.body.environment))?;
+    let seen = hosting::observe(ws, environment)?;
+    match gonogo_release::machine::drift(&plan.body.base, &seen) {
+        Some(text) => Err(AppError::new(
+            Reason::BaseStateMoved,
+            format!("`{}`: {text}", plan.body.environment),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Why `plan` is not what would be planned now, apart from the target's state, which is compared on its own.

@@ -36,7 +36,7 @@ pub fn roll_back(
         let id = following::cancel(ws, open.operation.id.as_str(), why)?;
         return Ok(Way::Cancelled(id));
     }
-    let me = ws.identity()?;
+    let me = planning::asker(ws, environment)?;
     hosting::ensure_agent(ws, environment)?;
     let base = hosting::observe(ws, environment)?;
     let serving = base.slots.iter().find(|s| s.weight > 0).map(|s| s.content);

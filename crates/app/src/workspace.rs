@@ -8,9 +8,9 @@ use gonogo_store::Store;
 use gonogo_store::ledger::{Filter, Founding, Ledger, RecordView};
 use serde_json::Value;
 
-use crate::AppError;
 use crate::config::{Config, Overrides};
 use crate::identity::Identity;
+use crate::{AppError, bond};
 
 /// Name of the state directory beside `gonogo.toml`.
 pub const STATE_DIR: &str = ".gonogo";
@@ -66,7 +66,9 @@ impl Workspace {
             actor: "gonogo",
             time: clock.now().wall,
         };
+        bond::before(&store, &state)?;
         let ledger = Arc::new(Ledger::open(&state, founding)?);
+        bond::check(&store, &ledger, &state)?;
         let program =
             std::env::current_exe().map_err(|e| AppError::io("find", Path::new("gonogo"), &e))?;
         Ok(Self {
@@ -100,12 +102,20 @@ impl Workspace {
     /// The caller's name and key, enrolled in the ledger.
     ///
     /// # Errors
-    /// [`Reason::KeyUnreadable`].
+    /// [`Reason::KeyUnreadable`], [`Reason::KeyNotListed`].
     pub fn identity(&self) -> Result<Identity, AppError> {
         Identity::of(self)
     }
 
-    /// Keeps a refusal as evidence and gives it back.
+    /// File of the key that the caller signs with: the given one, else the project's of that name.
+    pub(crate) fn key_file(&self, name: &str) -> PathBuf {
+        self.caller
+            .key
+            .clone()
+            .unwrap_or_else(|| crate::identity::key_path(&self.state, name))
+    }
+
+    /// Keeps a refusal as evidence and gives it back. `actor` must be proven: a name whose key was checked, or a key.
     pub fn refused(&self, stream: &str, actor: &str, error: AppError) -> AppError {
         let time = self.clock.now().wall;
         let body = serde_json::json!({
@@ -211,7 +221,14 @@ pub(crate) fn parent(path: &Path) -> &Path {
 pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
     use std::io::Write;
     let dir = parent(path);
-    make_dir(dir)?;
+    if !dir.is_dir() {
+        let text = format!(
+            "cannot write `{}`: `{}` is no directory",
+            path.display(),
+            dir.display()
+        );
+        return Err(AppError::new(Reason::OutputFailed, text));
+    }
     let fault = |e: std::io::Error| AppError::io("write", path, &e);
     let mut file = tempfile::NamedTempFile::new_in(dir).map_err(fault)?;
     file.write_all(bytes).map_err(fault)?;

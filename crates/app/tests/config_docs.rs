@@ -69,7 +69,9 @@ fn the_pages_examples_read() {
     assert_eq!(blocks.len(), 2);
     let smallest = blocks[0];
     Config::parse(Path::new("g"), smallest.as_bytes()).unwrap();
-    let approval = blocks[1].replace("<64 hex digits>", &"0".repeat(64));
+    let approval = blocks[1]
+        .replace("<64 hex digits>", &"0".repeat(64))
+        .replace("<64 other hex digits>", &"1".repeat(64));
     let prod = smallest
         .replace("environments.local", "environments.prod")
         .replace("approval = \"self\"\n", "");

@@ -79,6 +79,9 @@ fn a_full_file_says_what_it_says() {
     assert_eq!(prod.approval.required, 2);
     assert_eq!(prod.approval.roles, ["release-manager", "sre"]);
     assert_eq!(prod.approval.approvers[1].id, "noor");
+    assert_eq!(prod.approval.requesters[0].id, "rita@example.org");
+    let people: Vec<&str> = config.people().map(|(id, _)| id).collect();
+    assert_eq!(people, ["dana", "noor", "rita@example.org"]);
     assert_eq!(prod.approval.max_sla, Span::from_secs(1800));
     assert_eq!(prod.strategy.name, "canary");
     let weights: Vec<u32> = prod
@@ -131,6 +134,7 @@ fn the_template_reads() {
 fn the_template_reads_with_its_comments_taken_off() {
     let open: Vec<String> = config::template()
         .replace("<64 hex digits>", &"0".repeat(64))
+        .replace("<64 other hex digits>", &"1".repeat(64))
         .replace("approval = \"self\"", "#")
         .lines()
         .skip(2)
@@ -146,6 +150,7 @@ fn the_template_reads_with_its_comments_taken_off() {
     );
     let local = config.environment(None).unwrap();
     assert_eq!(local.approval.approvers[0].id, "dana");
+    assert_eq!(local.approval.requesters[0].id, "rita");
 }
 
 #[test]

@@ -299,6 +299,7 @@ pub struct History {
         long,
         value_name = "N",
         default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(1..),
         help_heading = "Selection"
     )]
     pub limit: u32,
@@ -330,6 +331,7 @@ pub enum EvidenceWhat {
             long,
             value_name = "N",
             default_value_t = 50,
+            value_parser = clap::value_parser!(u32).range(1..),
             help_heading = "Selection"
         )]
         limit: u32,

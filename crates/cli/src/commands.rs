@@ -42,12 +42,12 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Explain(a) => ("reason_explain", topics::explain(a, screen)),
         Command::Agent(a) => ("agent_run", hosting::agent(select, a, screen)),
         Command::Demo(a) => ("demo_run", demo::demo(a, screen)),
-        Command::Key(a) => hosting::key(a, screen),
+        Command::Key(a) => hosting::key(select, a, screen),
         Command::Help(a) => ("help", topics::help(a, screen)),
-        Command::Man(a) => ("help", topics::man(a, screen)),
-        Command::Completions(a) => ("help", topics::completions(a, screen)),
+        Command::Man(a) => ("man", topics::man(a, screen)),
+        Command::Completions(a) => ("completions", topics::completions(a, screen)),
         Command::Controller(a) => ("controller_run", hosting::controller(select, a, screen)),
-        Command::Reference(a) => ("help", topics::reference(a, screen)),
+        Command::Reference(a) => ("reference", topics::reference(a, screen)),
     };
     answer.unwrap_or_else(|e| screen.fail(name, &e))
 }

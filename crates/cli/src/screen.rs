@@ -7,7 +7,7 @@ use gonogo_app::{AppError, catalogue};
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::envelope::{Class, Frame};
 use gonogo_core::{Exit, Reason};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::args::Output;
 
@@ -15,7 +15,8 @@ use crate::args::Output;
 pub struct Screen {
     /// One envelope on stdout and nothing else there.
     pub json: bool,
-    quiet: bool,
+    /// The answer and nothing around it.
+    pub quiet: bool,
     colour: bool,
 }
 
@@ -58,6 +59,13 @@ impl Screen {
     pub fn say(&self, line: &str) {
         if !self.json {
             write_line(&mut std::io::stdout().lock(), line);
+        }
+    }
+
+    /// Writes one line that stands around the answer on stdout: what leads to it, or what to do next.
+    pub fn frame(&self, line: &str) {
+        if !self.quiet {
+            self.say(line);
         }
     }
 
@@ -114,22 +122,25 @@ fn write_line(to: &mut dyn Write, line: &str) {
 /// Answers for clap: help and version on stdout with 0, everything else as a usage error.
 pub fn clap_answer(error: &clap::Error, json: bool) -> ExitCode {
     use clap::error::ErrorKind;
-    if matches!(
+    let asked = matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    ) {
-        let _ = error.print();
-        return ExitCode::from(Exit::Done.code());
+    );
+    let exit = if asked { Exit::Done } else { Exit::Usage };
+    let text = error.render().to_string();
+    match (json, error.kind()) {
+        (true, ErrorKind::DisplayHelp) => print_json(&frame("help").success(json!({"text": text}))),
+        (true, ErrorKind::DisplayVersion) => {
+            let data = json!({"version": env!("CARGO_PKG_VERSION")});
+            print_json(&frame("version").success(data));
+        }
+        (true, _) => {
+            let text = text.trim().trim_start_matches("error: ");
+            let error = AppError::new(Reason::ArgumentInvalid, text);
+            print_json(&frame("usage").failure(&error.failure()));
+        }
+        // A closed pipe is the reader's decision and no fault of the command.
+        (false, _) => drop(error.print()),
     }
-    if json {
-        let text = error.render().to_string();
-        let app = AppError::new(
-            Reason::ArgumentInvalid,
-            text.trim().trim_start_matches("error: "),
-        );
-        print_json(&frame("usage").failure(&app.failure()));
-    } else {
-        let _ = error.print();
-    }
-    ExitCode::from(Exit::Usage.code())
+    ExitCode::from(exit.code())
 }

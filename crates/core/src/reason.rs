@@ -117,7 +117,7 @@ catalogue! {
     PlanLint "PLAN_LINT" Fail Config "The plan cannot work as written." "Fix what the lint lists; then plan again.";
     PlanEdited "PLAN_EDITED" Fail Fail "The plan's file does not match its fingerprint or its record." "Plan again: `gonogo plan`.";
     PlanUnrecorded "PLAN_UNRECORDED" Fail Fail "The ledger holds no record of this plan." "Plan again: `gonogo plan`.";
-    PlanNotFound "PLAN_NOT_FOUND" Invalid NotFound "No plan has this id." "List plans: `gonogo history`.";
+    PlanNotFound "PLAN_NOT_FOUND" Invalid NotFound "No plan has this id." "List plans: `gonogo evidence list --kind plan`.";
     ConfigChanged "CONFIG_CHANGED" Fail Fail "The configuration changed after planning." "See `gonogo plan diff PLAN`; then plan again. Earlier approvals do not carry over.";
     ArtifactChanged "ARTIFACT_CHANGED" Fail Fail "An artifact or input file changed after planning." "Plan again: `gonogo plan`. Earlier approvals do not carry over.";
     ToolChanged "TOOL_CHANGED" Fail Fail "The plan was made by another version of gonogo." "Plan again with this version.";
@@ -129,6 +129,8 @@ catalogue! {
     ApprovalReused "APPROVAL_REUSED" Hold Permission "An approval was used before." "Ask for a new approval: `gonogo approve PLAN`.";
     ApprovalSelfGiven "APPROVAL_SELF_GIVEN" Hold Permission "The approver is the requester, and the environment does not allow that." "Ask somebody else: `gonogo approve PLAN`.";
     ApprovalQuorum "APPROVAL_QUORUM" Hold Permission "Fewer valid approvals than the environment demands." "Ask another approver: `gonogo approve PLAN`.";
+    ApprovalRejected "APPROVAL_REJECTED" Hold Permission "An approver or the requester rejected the plan, and no quorum outvotes that." "Plan again with what they ask for; or they approve it after all: `gonogo approve PLAN`.";
+    RequesterUnlisted "REQUESTER_UNLISTED" Hold Permission "The environment does not know who asks, so approver and requester could be one." "Ask under a listed name with its key, or list the name in `requesters`.";
     IdempotencyConflict "IDEMPOTENCY_CONFLICT" Fail Fail "The idempotency key was used for another plan." "Use another key, or the plan that the key belongs to.";
     OperationOpen "OPERATION_OPEN" Hold Hold "Another operation runs in this environment." "Follow it: `gonogo watch OP`; or cancel it: `gonogo cancel OP`.";
     OperationNotFound "OPERATION_NOT_FOUND" Invalid NotFound "No operation has this id." "List operations: `gonogo history`.";
@@ -158,6 +160,7 @@ catalogue! {
     InputNotFound "INPUT_NOT_FOUND" Invalid NotFound "An input does not exist." "Correct its path or id.";
     ArgumentInvalid "ARGUMENT_INVALID" Invalid Usage "An argument cannot be used." "Correct it as the text says.";
     KeyUnreadable "KEY_UNREADABLE" Invalid Permission "A key cannot be read or is not a P-256 key in PKCS#8." "Check the path and permissions.";
+    KeyNotListed "KEY_NOT_LISTED" Hold Permission "The configuration lists another key for this name, or another name for this key." "Give the listed key with --key FILE, or act under your own name with --as NAME.";
     ReasonUnknown "REASON_UNKNOWN" Invalid NotFound "No reason has this code." "List all codes: `gonogo explain`.";
     // The target.
     AgentUnreachable "AGENT_UNREACHABLE" Hold Unavailable "The traffic agent does not answer." "Start it: `gonogo agent --env ENV`.";

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         environment: environment.clone(),
         autostarted: false,
     };
-    match run(settings) {
+    match run(settings, || {}) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             use std::io::Write;

@@ -165,16 +165,16 @@ impl AgentError {
     }
 }
 
-/// Runs an agent until SIGTERM, SIGINT or a shutdown request. Versions go on running unless the request says otherwise.
+/// Runs an agent until SIGTERM, SIGINT or a shutdown request; calls `ready` once it listens and answers. Versions go on running unless the request says otherwise.
 ///
 /// # Errors
 /// [`AgentError`] if it cannot begin. Nothing was changed then, unless the text says so.
-pub fn run(settings: Settings) -> Result<(), AgentError> {
+pub fn run(settings: Settings, ready: impl FnOnce()) -> Result<(), AgentError> {
     let dir = settings.dir.clone();
-    begin_and_serve(settings).inspect_err(|e| home::Failure::leave(&dir, e))
+    begin_and_serve(settings, ready).inspect_err(|e| home::Failure::leave(&dir, e))
 }
 
-fn begin_and_serve(mut settings: Settings) -> Result<(), AgentError> {
+fn begin_and_serve(mut settings: Settings, ready: impl FnOnce()) -> Result<(), AgentError> {
     settings.project = std::path::absolute(&settings.project)
         .map_err(|e| AgentError::io("find", &settings.project, e))?;
     let home = home::Home::open(&settings.dir)?;
@@ -190,6 +190,7 @@ fn begin_and_serve(mut settings: Settings) -> Result<(), AgentError> {
     recover::settle(&agent)?;
     control::listen(&agent, halt.clone())?;
     on_signals(halt)?;
+    ready();
     // An error means that every sender is gone, which is an end, too.
     let _ = halted.recv();
     agent.finish(CALLS_GRACE, GRACE);

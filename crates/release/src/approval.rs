@@ -19,6 +19,8 @@ pub struct ApprovalPolicy {
     pub roles: Vec<String>,
     /// Known approvers. Empty only where `own` is set: then the requester's own key approves.
     pub approvers: Vec<Approver>,
+    /// Who may ask besides the approvers. Empty leaves it to the approvers alone; where `own` is set, to everybody.
+    pub requesters: Vec<Requester>,
     /// The longest time that an approval may hold.
     pub max_sla: Span,
 }
@@ -33,6 +35,37 @@ pub struct Approver {
     pub role: String,
     /// Key id: lower-case hex SHA-256 of the P-256 public key's SPKI DER.
     pub key: String,
+}
+
+/// Somebody who may ask for a plan and not approve it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requester {
+    /// Who.
+    pub id: String,
+    /// Key id, as an approver's.
+    pub key: String,
+}
+
+impl ApprovalPolicy {
+    /// Whether somebody of this name may ask for a plan at all. A name that anybody can take on the spot would let an
+    /// approver ask under it and then approve.
+    pub fn knows(&self, id: &str) -> bool {
+        self.asks_all()
+            || self.requesters.iter().any(|r| r.id == id)
+            || self.approvers.iter().any(|a| a.id == id)
+    }
+
+    /// Whether the holder of `key` may ask for a plan under the name `id`.
+    pub fn may_ask(&self, id: &str, key: &str) -> bool {
+        self.asks_all()
+            || self.requesters.iter().any(|r| r.id == id && r.key == key)
+            || self.approvers.iter().any(|a| a.id == id && a.key == key)
+    }
+
+    fn asks_all(&self) -> bool {
+        self.own && self.requesters.is_empty()
+    }
 }
 
 /// An approval as stored and signed. Field names follow the operator contract; everything is text here so that a broken
@@ -116,6 +149,9 @@ pub struct Refusal {
 
 /// Checks the presented approvals against what the plan demands.
 ///
+/// A rejection by somebody who may approve, or by the requester, is a veto: no quorum outvotes it, no time ends it, and only
+/// a later approval by the same key takes it back.
+///
 /// # Errors
 /// [`Refusal`] with every failing rule. Rules are listed for each approval that falls; a single good quorum is enough even
 /// if other approvals fall.
@@ -125,6 +161,10 @@ pub fn check(presented: &[Presented], demand: &Demand<'_>) -> Result<Approved, R
     let mut people: BTreeSet<&str> = BTreeSet::new();
     let mut keys: BTreeSet<&str> = BTreeSet::new();
     let mut good = Vec::new();
+    let unlisted = !demand
+        .policy
+        .may_ask(demand.requester, demand.requester_key);
+    let vetoed = !vetoes(presented, demand).is_empty();
     for one in presented {
         let broken = broken_rules(one, demand);
         if let ([], Ok(id)) = (
@@ -150,22 +190,92 @@ pub fn check(presented: &[Presented], demand: &Demand<'_>) -> Result<Approved, R
     }
     let required = demand.policy.required.max(1) as usize;
     if good.len() >= required {
-        return Ok(Approved {
-            approvals: good,
-            _minted: (),
-        });
-    }
-    if presented.is_empty() {
+        if !vetoed && !unlisted {
+            return Ok(Approved {
+                approvals: good,
+                _minted: (),
+            });
+        }
+        // What fell beside a quorum is not why the plan is refused.
+        tokens.clear();
+        reasons.clear();
+    } else if presented.is_empty() {
         tokens.insert(0, "approval".into());
         reasons.insert(Reason::ApprovalMissing);
     } else if tokens.is_empty() || required > 1 {
         tokens.push("approval.quorum".into());
         reasons.insert(Reason::ApprovalQuorum);
     }
+    if vetoed {
+        tokens.push("approval.notRejected".into());
+        reasons.insert(Reason::ApprovalRejected);
+    }
+    if unlisted {
+        tokens.push("approval.requester.listed".into());
+        reasons.insert(Reason::RequesterUnlisted);
+    }
     Err(Refusal {
         missing_fields: tokens,
         reasons: reasons.into_iter().collect(),
     })
+}
+
+/// The standing rejections of exactly this plan, oldest first as presented.
+pub fn vetoes<'a>(presented: &'a [Presented], demand: &Demand<'_>) -> Vec<&'a Presented> {
+    let at = |p: &Presented| p.approval.decided_at.parse::<Timestamp>().ok();
+    presented
+        .iter()
+        .filter(|no| no.approval.decision == "rejected" && broken_veto(no, demand).is_empty())
+        .filter(|no| {
+            !presented.iter().any(|yes| {
+                yes.approval.decision == "approved"
+                    && yes.key == no.key
+                    && yes.approval.plan_fingerprint == no.approval.plan_fingerprint
+                    && at(yes) > at(no)
+            })
+        })
+        .collect()
+}
+
+/// Checks that a rejection would be a veto.
+///
+/// # Errors
+/// [`Refusal`] with every failing rule.
+pub fn check_rejection(presented: &Presented, demand: &Demand<'_>) -> Result<(), Refusal> {
+    let broken = broken_veto(presented, demand);
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let reasons: BTreeSet<Reason> = broken.iter().map(|(_, reason)| *reason).collect();
+    Err(Refusal {
+        missing_fields: broken.into_iter().map(|(token, _)| token).collect(),
+        reasons: reasons.into_iter().collect(),
+    })
+}
+
+/// The rules that a rejection must keep: those of an approval but for what only a yes needs. It may be the requester's own,
+/// may be in any role of a known approver, and does not end.
+fn broken_veto(presented: &Presented, demand: &Demand<'_>) -> Vec<(String, Reason)> {
+    const ONLY_YES: [&str; 7] = [
+        "decision.approved",
+        "notExpired",
+        "slaMinutes",
+        "slaMinutes.withinThreshold",
+        "singleUse",
+        "approverId.notRequester",
+        "approverRole.allowed",
+    ];
+    let a = &presented.approval;
+    let key = presented.key.as_deref().unwrap_or_default();
+    let own = key == demand.requester_key && a.approver_id == demand.requester;
+    broken_rules(presented, demand)
+        .into_iter()
+        .filter(|(token, _)| {
+            let rule = token.strip_prefix("approval.").unwrap_or(token);
+            let excused = ONLY_YES.contains(&rule) || own && rule == "approverId.listed";
+            !excused
+        })
+        .collect()
 }
 
 fn broken_rules(presented: &Presented, demand: &Demand<'_>) -> Vec<(String, Reason)> {
@@ -305,6 +415,14 @@ pub const TOKENS: &[(&str, &str)] = &[
     (
         "approval.quorum",
         "fewer different approvers than `required`",
+    ),
+    (
+        "approval.notRejected",
+        "an approver, or the requester, rejected the plan; only their own later approval takes that back",
+    ),
+    (
+        "approval.requester.listed",
+        "the requester's id and key are not together in `requesters` or `approvers`",
     ),
 ];
 

@@ -63,8 +63,12 @@ pub struct SlotCounts {
 impl SlotCounts {
     /// Returns the requests that ended badly by the version's fault.
     pub const fn errors(&self) -> u64 {
-        self.server_errors
-            .saturating_add(self.connect_errors)
+        self.server_errors.saturating_add(self.unanswered())
+    }
+
+    /// Returns the requests that got no whole answer from the version.
+    pub const fn unanswered(&self) -> u64 {
+        self.connect_errors
             .saturating_add(self.timeouts)
             .saturating_add(self.aborted)
     }

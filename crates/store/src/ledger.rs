@@ -121,6 +121,11 @@ impl Ledger {
         })
     }
 
+    /// Returns whether the state directory `root` holds a ledger.
+    pub fn exists(root: &Path) -> bool {
+        Layout::new(root).vkey().exists()
+    }
+
     /// Opens an existing ledger to read only: no lock, no key, no repair, and no file is made (SQLite may make its
     /// shared-memory file beside the index). If the index cannot be used as it is, a temporary one is built in memory.
     ///

@@ -5,6 +5,7 @@
 //! is synced (WAL, `synchronous=FULL`); after a failed write or sync nothing is ever acknowledged again by this process,
 //! because SQLite itself would happily accept the next commit on top of a lost one.
 
+mod bond;
 mod boot;
 mod database;
 mod draft;

@@ -249,17 +249,25 @@ impl Store {
         })
     }
 
-    /// Operations whose ids begin with `prefix`, at most `limit`, newest first. The empty prefix lists all.
+    /// Operations whose ids begin with `prefix`, in `environment` or in all, at most `limit`, newest first. The empty prefix
+    /// lists all.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
-    pub fn operations(&self, prefix: &str, limit: u32) -> Result<Vec<Operation>, StoreError> {
+    pub fn operations(
+        &self,
+        prefix: &str,
+        environment: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Operation>, StoreError> {
         self.read(|c| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM operation WHERE substr(id, 1, length(?1)) = ?1 ORDER BY created DESC, id LIMIT ?2"
+                "SELECT {COLUMNS} FROM operation
+                 WHERE substr(id, 1, length(?1)) = ?1 AND (?2 IS NULL OR environment = ?2)
+                 ORDER BY created DESC, id LIMIT ?3"
             );
             let mut query = c.prepare_cached(&sql)?;
-            let mut rows = query.query(params![prefix, limit])?;
+            let mut rows = query.query(params![prefix, environment, limit])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 found.push(read_operation(row)?);

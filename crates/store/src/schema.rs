@@ -54,4 +54,7 @@ CREATE TABLE known_good(
     operation TEXT NOT NULL UNIQUE, at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX known_good_by_environment ON known_good(environment, n);
+CREATE TABLE ledger_bond(
+    id INTEGER PRIMARY KEY CHECK(id = 0), log_key TEXT NOT NULL
+) STRICT;
 ";

@@ -170,7 +170,7 @@ fn many_first_openers_and_submitters_make_one_operation() {
     assert_eq!(results.iter().filter(|r| r.fresh).count(), 1);
     assert!(results.iter().all(|r| r.operation == results[0].operation));
     let store = Store::open(dir).unwrap();
-    assert_eq!(store.operations("", 10).unwrap().len(), 1);
+    assert_eq!(store.operations("", None, 10).unwrap().len(), 1);
     let used = (1..=8u8).filter(|n| {
         let approval = ApprovalId::mint([*n; 8]);
         store.approval_user(&approval).unwrap().is_some()
@@ -410,8 +410,8 @@ fn an_orphan_is_seen_by_every_process() {
     store.release_lease(&lease).unwrap();
     assert_eq!(seen(&other), Some(Liveness::Expired));
     let prefix = &id.as_str()[..6];
-    assert_eq!(other.operations(prefix, 2).unwrap()[0].id, id);
-    assert_eq!(other.operations("op_zzz", 2).unwrap(), []);
+    assert_eq!(other.operations(prefix, None, 2).unwrap()[0].id, id);
+    assert_eq!(other.operations("op_zzz", None, 2).unwrap(), []);
     let unknown = OperationId::mint([42; 8]);
     assert!(matches!(
         other.operation(&unknown),

@@ -101,6 +101,7 @@ pub fn plan(from: Option<&str>, to: &str, weights: &[u32]) -> PlanBody {
             required: 1,
             roles: Vec::new(),
             approvers: Vec::new(),
+            requesters: Vec::new(),
             max_sla: Span::from_secs(3600),
         },
         config: Digest::of(b"config"),

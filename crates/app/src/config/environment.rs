@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use gonogo_core::{Digest, Reason, Span, near};
-use gonogo_release::approval::{ApprovalPolicy, Approver};
+use gonogo_release::approval::{ApprovalPolicy, Approver, Requester};
 use gonogo_release::plan::{Checks, Gates, Strategy, TargetSpec};
 
-use super::keys::{APPROVAL, APPROVER};
+use super::keys::{APPROVAL, APPROVER, REQUESTER};
 use super::name;
 use super::policy::defaulted;
 use super::reader::{Found, Table};
@@ -163,6 +163,7 @@ fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
             required: 1,
             roles: Vec::new(),
             approvers: Vec::new(),
+            requesters: Vec::new(),
             max_sla: Span::from_secs(3600),
         });
     }
@@ -178,6 +179,9 @@ fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
         .as_ref()
         .is_none_or(|a| table.is_whole_list("approvers", a.value.len()));
     let people = approvers.map_or_else(Vec::new, |a| read_approvers(&a.value, &roles));
+    let requesters = table
+        .tables("requesters", &REQUESTER)
+        .map_or_else(Vec::new, |r| read_requesters(&r.value, &people));
     if !own {
         for role in roles
             .iter()
@@ -189,7 +193,14 @@ fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
             );
         }
     }
-    let voices = people.iter().map(|p| &p.id).collect::<BTreeSet<_>>().len() + usize::from(own);
+    let mut voices = people.iter().map(|p| &p.id).collect::<BTreeSet<_>>().len() + usize::from(own);
+    let outsider = requesters
+        .iter()
+        .any(|r| people.iter().all(|p| p.id != r.id));
+    if !own && !outsider && !table.has("requesters") {
+        // Whoever asks is one of the approvers.
+        voices = voices.saturating_sub(1);
+    }
     let required = table.count("required");
     if let Some(n) = required.as_ref().filter(|n| n.value == 0) {
         n.refuse(
@@ -202,8 +213,10 @@ fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
     {
         let who = if own {
             "the requester included"
-        } else {
+        } else if outsider {
             "the requester left out"
+        } else {
+            "one of them asks, as there are no `requesters`"
         };
         n.refuse(
             table.faults,
@@ -213,12 +226,23 @@ fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
             ),
         );
     } else if required.is_none() && voices == 0 && whole {
+        let (text, hint) = if people.is_empty() {
+            (
+                "nobody could approve: there are no `approvers`, and `self` is not allowed",
+                "name `approvers`, or write `approval = \"self\"`",
+            )
+        } else {
+            (
+                "nobody could approve: the only approver is the only one who may ask, and `self` is not allowed",
+                "name who asks in `requesters`, or a second approver",
+            )
+        };
         table.faults.add(
             Reason::ConfigValue,
             &table.span,
             &table.key,
-            "nobody could approve: there are no `approvers`, and `self` is not allowed",
-            vec!["name `approvers`, or write `approval = \"self\"`".into()],
+            text,
+            vec![hint.into()],
         );
     }
     Some(ApprovalPolicy {
@@ -226,6 +250,7 @@ fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
         required: required.map_or(1, |n| u32::try_from(n.value).unwrap_or(u32::MAX)),
         roles: roles.into_iter().map(|r| r.value).collect(),
         approvers: people,
+        requesters,
         max_sla: max_sla.value,
     })
 }
@@ -251,15 +276,8 @@ fn read_approvers(tables: &[Table<'_, '_>], roles: &[Found<String>]) -> Vec<Appr
             table.require(name);
             table.text(name)
         });
-        if let Some(id) = &id
-            && (id.value.trim().is_empty()
-                || id.value.len() > 128
-                || id.value.chars().any(char::is_control))
-        {
-            id.refuse(
-                table.faults,
-                "expected a person's name or address, 1 to 128 characters",
-            );
+        if let Some(id) = &id {
+            check_id(table, id);
         }
         if let Some(role) = &role {
             name::check(table.faults, "a role", role);
@@ -272,10 +290,8 @@ fn read_approvers(tables: &[Table<'_, '_>], roles: &[Found<String>]) -> Vec<Appr
                 role.refuse_with(table.faults, message, near_and_list(&role.value, &names));
             }
         }
-        if let Some(key) = &key
-            && Digest::from_hex(&key.value).is_err()
-        {
-            key.refuse(table.faults, "expected a key id: 64 lower-case hex digits");
+        if let Some(key) = &key {
+            check_key(table, key);
         }
         let (Some(id), Some(role), Some(key)) = (id, role, key) else {
             continue;
@@ -301,6 +317,56 @@ fn read_approvers(tables: &[Table<'_, '_>], roles: &[Found<String>]) -> Vec<Appr
         people.push(one);
     }
     people
+}
+
+/// Reads `requesters`. Somebody who approves, too, stands among the approvers and need not be repeated here.
+fn read_requesters(tables: &[Table<'_, '_>], approvers: &[Approver]) -> Vec<Requester> {
+    let mut people: Vec<Requester> = Vec::new();
+    for table in tables {
+        let [id, key] = ["id", "key"].map(|name| {
+            table.require(name);
+            table.text(name)
+        });
+        let (Some(id), Some(key)) = (id, key) else {
+            continue;
+        };
+        check_id(table, &id);
+        check_key(table, &key);
+        let approver = approvers.iter().map(|a| (&a.id, &a.key));
+        let mut known = people.iter().map(|r| (&r.id, &r.key)).chain(approver);
+        if let Some((other, _)) =
+            known.find(|(other, held)| **held == key.value && **other != id.value)
+        {
+            key.refuse(
+                table.faults,
+                format!("this key belongs to `{other}` already"),
+            );
+        }
+        let one = Requester {
+            id: id.value.clone(),
+            key: key.value,
+        };
+        if people.contains(&one) {
+            id.refuse(table.faults, "this requester stands twice; keep one");
+        }
+        people.push(one);
+    }
+    people
+}
+
+fn check_id(table: &Table<'_, '_>, id: &Found<String>) {
+    if !name::is_person_name(&id.value) {
+        id.refuse(
+            table.faults,
+            "expected a person's name or address: 1 to 64 of `A-Z a-z 0-9 . _ + - @`, a letter, digit or `_` first",
+        );
+    }
+}
+
+fn check_key(table: &Table<'_, '_>, key: &Found<String>) {
+    if Digest::from_hex(&key.value).is_err() {
+        key.refuse(table.faults, "expected a key id: 64 lower-case hex digits");
+    }
 }
 
 /// A token of RFC 9110 section 5.6.2, at most 64 bytes: what a cookie's name is made of.

@@ -294,10 +294,29 @@ pub(super) static APPROVAL: Section = Section {
             "Who may approve.",
         ),
         key(
+            "requesters",
+            List(&REQUESTER),
+            Default("[]"),
+            "Who may ask besides the approvers; empty leaves it to them alone, or with `self` to everybody.",
+        ),
+        key(
             "max_sla",
             Span,
             Default("\"60m\""),
             "Longest time that an approval may hold, 1m to 7d.",
+        ),
+    ],
+};
+
+/// One of `requesters`.
+pub(super) static REQUESTER: Section = Section {
+    keys: &[
+        key("id", Text, Required, "Who."),
+        key(
+            "key",
+            Text,
+            Required,
+            "Key id: 64 lower-case hex digits, as `gonogo key show` prints it.",
         ),
     ],
 };

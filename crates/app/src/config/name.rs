@@ -10,6 +10,11 @@ pub fn is_plain_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(inner) && !name.starts_with(['.', '-', '+'])
 }
 
+/// Says whether `name` can be a person's: as [`is_plain_name`], and `@` may stand inside, so that an address is a name.
+pub fn is_person_name(name: &str) -> bool {
+    is_plain_name(&name.replace('@', "_")) && !name.starts_with('@')
+}
+
 /// Notes a name that is not plain; `what` says whose name it is.
 pub(super) fn check(faults: &Faults<'_>, what: &str, name: &Found<String>) {
     if !is_plain_name(&name.value) {
@@ -24,7 +29,7 @@ pub(super) fn check(faults: &Faults<'_>, what: &str, name: &Found<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::is_plain_name;
+    use super::{is_person_name, is_plain_name};
 
     #[test]
     fn plain_names_are_safe_as_file_names() {
@@ -46,6 +51,13 @@ mod tests {
             &"a".repeat(65),
         ] {
             assert!(!is_plain_name(name), "{name:?}");
+            assert!(!is_person_name(name), "{name:?}");
         }
+    }
+
+    #[test]
+    fn an_address_is_a_persons_name() {
+        assert!(is_person_name("dana@example.org") && is_person_name("dana"));
+        assert!(!is_plain_name("dana@example.org") && !is_person_name("@dana"));
     }
 }

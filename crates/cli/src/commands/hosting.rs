@@ -27,11 +27,12 @@ pub fn agent(select: &Select, a: &args::Agent, screen: &Screen) -> Answer {
         return Ok(Exit::Done);
     }
     let gonogo_release::plan::TargetSpec::Host { listen, .. } = &environment.target;
-    screen.talk(&format!(
-        "agent of `{}` on http://{listen} · end it with Ctrl-C; services go on",
-        environment.name
-    ));
-    hosting::run_agent(&ws, environment)?;
+    hosting::run_agent(&ws, environment, || {
+        screen.talk(&format!(
+            "agent of `{}` on http://{listen} · end it with Ctrl-C; services go on",
+            environment.name
+        ));
+    })?;
     screen.answer("agent_run", json!({"status": "stopped"}));
     Ok(Exit::Done)
 }
@@ -61,22 +62,23 @@ pub fn controller(select: &Select, a: &args::Controller, screen: &Screen) -> Ans
     }
 }
 
-pub fn key(a: &args::Key, screen: &Screen) -> (&'static str, Answer) {
+pub fn key(select: &Select, a: &args::Key, screen: &Screen) -> (&'static str, Answer) {
     match &a.what {
         KeyWhat::New { out } => (
             "key_create",
-            identity::create_key(out).and_then(|()| show(out, screen, "key_create")),
+            identity::create_key(out).and_then(|()| show(select, out, screen, "key_create")),
         ),
-        KeyWhat::Show { file } => ("key_show", show(file, screen, "key_show")),
+        KeyWhat::Show { file } => ("key_show", show(select, file, screen, "key_show")),
     }
 }
 
-fn show(file: &std::path::Path, screen: &Screen, use_case: &str) -> Answer {
+fn show(select: &Select, file: &std::path::Path, screen: &Screen, use_case: &str) -> Answer {
     let key = identity::read_key(file)?;
     let id = key.public().id().to_string();
     screen.say(&id);
+    let name = select.name.as_deref().unwrap_or("NAME");
     screen.talk(&format!(
-        "in gonogo.toml: approvers = [{{ id = \"NAME\", role = \"ROLE\", key = \"{id}\" }}]"
+        "in gonogo.toml: approvers = [{{ id = \"{name}\", role = \"ROLE\", key = \"{id}\" }}]"
     ));
     screen.answer(use_case, json!({"file": file, "key": id}));
     Ok(Exit::Done)

@@ -37,7 +37,7 @@ pub fn say_plan(screen: &Screen, plan: &Plan) {
         "{} · {} · {from} → {}",
         body.service, body.environment, body.to.version
     );
-    screen.say(&format!(
+    screen.frame(&format!(
         "{}   http://{listen}",
         screen.paint(Tone::Strong, &format!("{title:<60}"))
     ));
@@ -50,7 +50,7 @@ pub fn say_plan(screen: &Screen, plan: &Plan) {
     } else {
         ""
     };
-    screen.say(&format!(
+    screen.frame(&format!(
         "plan      {}  {}…  {} steps · {back}{kind} · gates none · budget {} from fault to zero",
         plan.id,
         &plan.fingerprint.to_string()[..18],
@@ -160,7 +160,7 @@ fn follow(
         let view = following::operation(ws, id.as_str())?;
         for decision in view.decisions.iter().skip(told) {
             if let Some(line) = line(screen, &view.plan, &decision.body) {
-                screen.say(&line);
+                screen.frame(&line);
             }
         }
         told = view.decisions.len();
@@ -238,6 +238,13 @@ pub fn line(screen: &Screen, plan: &Plan, decision: &Value) -> Option<String> {
         _ if numbers.get("canary").is_some() => counts_text(plan, numbers),
         _ => text(numbers, "text"),
     };
+    // A crashed version's last words may be many lines; the table keeps the first.
+    let mut lines = detail.lines();
+    let detail = lines.next().unwrap_or_default().to_owned();
+    let rest: String = lines
+        .filter(|l| !l.trim().is_empty())
+        .map(|l| format!("\n{:11}│ {l}", ""))
+        .collect();
     let waits = match (
         verdict.as_str(),
         numbers.get("needed").and_then(Value::as_u64),
@@ -254,7 +261,7 @@ pub fn line(screen: &Screen, plan: &Plan, decision: &Value) -> Option<String> {
     } else {
         "  ".into()
     };
-    Some(format!("{name:>9}  {detail:<60} {painted}{gap}{why}"))
+    Some(format!("{name:>9}  {detail:<60} {painted}{gap}{why}{rest}"))
 }
 
 fn zero_text(numbers: &Value) -> String {
@@ -381,9 +388,10 @@ pub fn say_end(ws: &Workspace, screen: &Screen, view: &OperationView, terminal: 
         .decisions
         .iter()
         .rev()
-        .find_map(|d| d.body.get("numbers")?.get("unrouted")?.as_u64());
+        .find_map(|d| d.body.get("numbers")?.get("lost")?.as_u64());
     let lost = lost.map_or(String::new(), |n| {
-        format!(" · {} requests lost", thousands(n))
+        let s = if n == 1 { "" } else { "s" };
+        format!(" · {} request{s} lost", thousands(n))
     });
     screen.say(&format!("{} in {took}{lost}", screen.paint(tone, &word)));
     if terminal.result != Ending::Promoted {
@@ -400,7 +408,7 @@ pub fn say_end(ws: &Workspace, screen: &Screen, view: &OperationView, terminal: 
         .display()
         .to_string();
     screen.say(&format!("          packet {shown}"));
-    screen.say(&format!(
+    screen.frame(&format!(
         "          check it anywhere:  gonogo verify {shown} --replay --log-key '{}'",
         ws.ledger.log_vkey()
     ));

@@ -46,10 +46,13 @@ fn create(select: &Select, wanted: &args::Wanted, screen: &Screen) -> Answer {
     say_warnings(screen, &planned.findings);
     live::say_plan(screen, &planned.plan);
     say_steps(screen, &planned.plan);
+    if screen.quiet {
+        screen.say(planned.plan.id.as_str());
+    }
     if !planned.fresh {
         screen.talk("this plan existed already: same intent, same content");
     }
-    screen.say(&format!("next      gonogo approve {}", planned.plan.id));
+    screen.frame(&format!("next      gonogo approve {}", planned.plan.id));
     screen.answer("plan_create", json!(planned));
     Ok(Exit::Done)
 }
@@ -87,7 +90,7 @@ fn say_steps(screen: &Screen, plan: &Plan) {
                 .and_then(|v| v.as_str().map(str::to_owned))
                 .unwrap_or_default()
         });
-        screen.say(&format!(
+        screen.frame(&format!(
             "  {:>2}  {:<10} {what:<60} {class:<18} ≤ {}",
             step.n,
             step.kind.name(),
@@ -210,8 +213,8 @@ pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
     };
     let given = approving::approve(&ws, &id, &say)?;
     say_given(screen, &plan, &given);
-    if !a.reject {
-        screen.say(&format!("next      gonogo apply {id}"));
+    if !a.reject && given.rejected_by.is_empty() && given.stale.is_none() {
+        screen.frame(&format!("next      gonogo apply {id}"));
     }
     screen.answer("plan_approve", json!(given));
     Ok(Exit::Done)

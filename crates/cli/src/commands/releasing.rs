@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{Answer, live, open};
 use crate::args;
 use crate::args::{Select, Waiting};
-use crate::screen::Screen;
+use crate::screen::{Screen, Tone};
 
 pub fn apply(select: &Select, a: &args::Apply, screen: &Screen) -> Answer {
     let ws = Arc::new(open(select, screen, false)?);
@@ -112,18 +112,37 @@ pub fn approve_and_submit(
 /// Says an approval in one line.
 pub fn say_given(screen: &Screen, plan: &Plan, given: &Given) {
     let own = if given.own {
-        format!(" (self, allowed in `{}`)", plan.body.environment)
+        match given.approval.decision.as_str() {
+            "approved" => format!(" (self, allowed in `{}`)", plan.body.environment),
+            _ => " (who asked)".into(),
+        }
     } else {
         String::new()
     };
+    // A yes ends; a no stands until its giver says yes.
+    let until = if given.approval.decision == "approved" {
+        format!("until {} UTC", &given.expires.clock_text()[..5])
+    } else {
+        "until they approve".into()
+    };
     screen.say(&format!(
-        "{:<9} {}  {}{own} · binds {}… · until {} UTC",
+        "{:<9} {}  {}{own} · binds {}… · {until}",
         given.approval.decision,
         given.approval.approval_id,
         given.approval.approver_id,
         &plan.fingerprint.short()[..4],
-        &given.expires.clock_text()[..5],
     ));
+    if given.approval.decision == "approved" && !given.rejected_by.is_empty() {
+        let text = format!(
+            "          it does not count yet: {} rejected the plan, and only their own later approval takes that back",
+            given.rejected_by.join(", ")
+        );
+        screen.talk(&screen.paint(Tone::Wait, &text));
+    }
+    if let Some(why) = &given.stale {
+        let text = format!("          the plan could not be applied now: {why}");
+        screen.talk(&screen.paint(Tone::Wait, &text));
+    }
 }
 
 pub fn watch(select: &Select, a: &args::Watch, screen: &Screen) -> Answer {

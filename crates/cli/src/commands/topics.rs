@@ -88,7 +88,12 @@ pub fn help(a: &args::Help, screen: &Screen) -> Answer {
 pub fn completions(a: &args::Completions, screen: &Screen) -> Answer {
     let mut bytes = Vec::new();
     clap_complete::generate(a.shell, &mut Args::command(), "gonogo", &mut bytes);
-    screen.say(String::from_utf8_lossy(&bytes).trim_end());
+    let script = String::from_utf8_lossy(&bytes);
+    screen.say(script.trim_end());
+    screen.answer(
+        "completions",
+        json!({"shell": a.shell.to_string(), "script": script}),
+    );
     Ok(Exit::Done)
 }
 
@@ -98,6 +103,7 @@ pub fn man(a: &args::Reference, screen: &Screen) -> Answer {
         .and_then(|()| clap_mangen::generate_to(Args::command(), &a.out))
         .map_err(|e| AppError::io("write", &a.out, &e))?;
     screen.say(&format!("man pages in {}", a.out.display()));
+    screen.answer("man", json!({"directory": a.out}));
     Ok(Exit::Done)
 }
 
@@ -120,6 +126,7 @@ pub fn reference(a: &args::Reference, screen: &Screen) -> Answer {
             .map_err(|e| AppError::io("write", &path, &e))?;
         screen.say(&path.display().to_string());
     }
+    screen.answer("reference", json!({"directory": a.out}));
     Ok(Exit::Done)
 }
 

@@ -14,6 +14,7 @@ const PEOPLE: [&str; 4] = ["you", "dana", "erin", "finn"];
 /// A project that four people can work on, and that demands `required` release managers other than who asks.
 fn strict(required: u32) -> Project {
     let project = Project::new();
+    std::fs::create_dir_all(project.path("people")).unwrap();
     let listed: Vec<String> = PEOPLE
         .iter()
         .map(|name| {
@@ -28,6 +29,13 @@ fn strict(required: u32) -> Project {
     project
         .run(&["key", "new", "--out", "people/mallory.pem"])
         .expect(0);
+    // A listed name gets no key on the spot: `you` keeps theirs where the project looks for it.
+    std::fs::create_dir_all(project.path(".gonogo/keys")).unwrap();
+    std::fs::copy(
+        project.path("people/you.pem"),
+        project.path(".gonogo/keys/you.p256.pem"),
+    )
+    .unwrap();
     let policy = format!(
         "approval = {{ roles = [\"release-manager\"], required = {required}, max_sla = \"60m\", approvers = [{}] }}",
         listed.join(", ")
@@ -182,34 +190,55 @@ fn an_approval_that_breaks_a_rule_is_not_given() {
             "a refusal is evidence"
         );
     }
-    // Another's name with one's own key, known and new; one's own plan under another's name.
-    for key in ["people/mallory.pem", "people/you.pem"] {
-        let ran = project.run(&["approve", id(&plan), "--as", "dana", "--key", key, "--json"]);
-        let error = ran.refusal(64, &["ARGUMENT_INVALID"]);
-        assert!(
-            error["message"]
-                .as_str()
-                .unwrap()
-                .contains("belongs to another name"),
-            "{error}"
-        );
-    }
+    // Another's name with one's own key, known and new; one's own plan under another's name; another's key under one's own name.
     project
         .run(&["key", "new", "--out", "people/fresh.pem"])
         .expect(0);
-    let ran = project.run(&[
-        "approve",
-        id(&plan),
-        "--as",
-        "dana",
-        "--key",
-        "people/fresh.pem",
-        "--json",
-    ]);
-    assert_eq!(
-        tokens(&ran.refusal(77, &["APPROVAL_INVALID"])),
-        ["approval.approverId.listed"]
-    );
+    let keys = || project.records("key-event").len();
+    let known = keys();
+    let unlisted = ["approval.approverId.listed"];
+    let own = [
+        "approval.approverId.notRequester",
+        "approval.approverId.listed",
+    ];
+    for (name, key, wanted) in [
+        ("dana", "mallory", &unlisted[..]),
+        ("dana", "fresh", &unlisted),
+        ("dana", "you", &own),
+        ("mallory", "dana", &unlisted),
+    ] {
+        for no in [&[][..], &["--reject"]] {
+            let key = format!("people/{key}.pem");
+            let args = ["approve", id(&plan), "--as", name, "--key", &key, "--json"];
+            let ran = project.run(&[&args[..], no].concat());
+            let error = match (no, key.as_str()) {
+                // Who asked may withdraw, but not in another's name.
+                (["--reject"], _) => {
+                    let error = ran.refusal(77, &["APPROVAL_INVALID"]);
+                    assert_eq!(tokens(&error), unlisted);
+                    error
+                }
+                (_, "people/you.pem") => {
+                    ran.refusal(77, &["APPROVAL_INVALID", "APPROVAL_SELF_GIVEN"])
+                }
+                _ => ran.refusal(77, &["APPROVAL_INVALID"]),
+            };
+            if no.is_empty() {
+                assert_eq!(tokens(&error), wanted, "{name} {key}");
+            }
+            // The refusal is nobody's but the key's, which is not enrolled by it.
+            let refusal = project.records("refusal").pop().unwrap();
+            let shown = project.data(&["key", "show", &key])["key"].take();
+            assert_eq!(refusal["actor"], format!("key:{}", shown.as_str().unwrap()));
+            assert_eq!(refusal["body"]["details"]["claimed"], name);
+        }
+    }
+    // No key of the name is here: none is made.
+    project
+        .run(&["approve", id(&plan), "--as", "dana", "--json"])
+        .refusal(77, &["KEY_UNREADABLE"]);
+    assert!(!project.path(".gonogo/keys/dana.p256.pem").exists());
+    assert_eq!(keys(), known, "a refused key was enrolled");
     assert_eq!(project.world(), before);
     as_person(&project, "you", &["approve", id(&plan)]).matches("approve-self-not-allowed");
 }
@@ -267,8 +296,8 @@ fn every_broken_rule_of_an_approval_is_listed() {
         (
             "rejected",
             |a| a["decision"] = "rejected".into(),
-            &["approval.decision.approved"],
-            invalid,
+            &["approval.decision.approved", "approval.notRejected"],
+            &["APPROVAL_INVALID", "APPROVAL_REJECTED"],
         ),
         (
             "nearly approved",
@@ -500,10 +529,18 @@ fn two_of_three_must_agree_and_one_voice_is_not_two() {
     )
     .expect(0)
     .matches("approve-reject");
-    let error = project.refuses(&["apply", id], 77, &["APPROVAL_INVALID", "APPROVAL_QUORUM"]);
+    let error = project.refuses(
+        &["apply", id],
+        77,
+        &["APPROVAL_INVALID", "APPROVAL_QUORUM", "APPROVAL_REJECTED"],
+    );
     assert_eq!(
         tokens(&error),
-        ["approval.decision.approved", "approval.quorum"]
+        [
+            "approval.decision.approved",
+            "approval.quorum",
+            "approval.notRejected"
+        ]
     );
 
     // The third decides elsewhere, on a copy of the project, and sends the file.
@@ -530,7 +567,15 @@ fn two_of_three_must_agree_and_one_voice_is_not_two() {
     let mut file: Value = serde_json::from_str(&elsewhere.text("finn.json")).unwrap();
     let finn = write(&project, "finn.json", &file);
 
-    // The approval is enough now: the operation begins, and this version cannot start.
+    // Two agree now, and the no stands against them until who gave it says yes.
+    let args = ["apply", id, "--approval", &finn, "--json"];
+    let error = project.run(&args).refusal(77, &["APPROVAL_REJECTED"]);
+    assert_eq!(tokens(&error), ["approval.notRejected"]);
+    as_person(&project, "dana", &["approve", id]).matches("approve-rejected-by-another");
+    project.refuses(&["apply", id], 77, &["APPROVAL_REJECTED"]);
+    as_person(&project, "erin", &["approve", id]).expect(0);
+
+    // The operation begins, and this version cannot start.
     project.run(&["apply", id, "--approval", &finn]).expect(2);
     assert_eq!(
         project.data(&["history"])["operations"]
@@ -628,23 +673,6 @@ fn an_approval_works_once() {
     project
         .run(&["apply", &id, "--idempotency-key", "second"])
         .matches("apply-approval-reused");
-    // Nor does it work again when the store that counted it is gone: the ledger knows.
-    for name in ["state.db", "state.db-wal", "state.db-shm"] {
-        let _ = std::fs::rename(
-            project.path(&format!(".gonogo/{name}")),
-            project.path(&format!("kept-{name}")),
-        );
-    }
-    assert_eq!(project.plan("crash-at-start"), id);
-    let error = project.refuses(&["apply", &id], 77, &["APPROVAL_REUSED"]);
-    assert_eq!(tokens(&error), ["approval.singleUse"]);
-    for name in ["state.db", "state.db-wal", "state.db-shm"] {
-        let _ = std::fs::remove_file(project.path(&format!(".gonogo/{name}")));
-        let _ = std::fs::rename(
-            project.path(&format!("kept-{name}")),
-            project.path(&format!(".gonogo/{name}")),
-        );
-    }
     // A second approval of the same plan is a second permission.
     project.data(&["approve", &id]);
     project
@@ -656,5 +684,65 @@ fn an_approval_works_once() {
             .unwrap()
             .len(),
         2
+    );
+}
+
+#[test]
+fn who_asks_is_known_or_asks_for_nothing() {
+    let project = strict(1);
+    project.plan("1.0.0");
+    let keys = project.records("key-event").len();
+    // A name made up on the spot, somebody's name over another key, somebody's key under another name.
+    let error = project.refuses_as(
+        "ghost",
+        &["plan", "--to", "2.0.0", "--as", "ghost"],
+        77,
+        &["REQUESTER_UNLISTED"],
+    );
+    assert_eq!(error["code"], "APPROVAL_REQUIRED", "{error:#}");
+    for (name, key, reason) in [
+        ("ghost", "dana", "REQUESTER_UNLISTED"),
+        ("dana", "mallory", "KEY_NOT_LISTED"),
+        ("dana", "you", "KEY_NOT_LISTED"),
+    ] {
+        let key = format!("people/{key}.pem");
+        let args = ["plan", "--to", "2.0.0", "--as", name, "--key", &key];
+        project.refuses_as(name, &args, 77, &[reason]);
+    }
+    // A listed name without its key here.
+    let args = ["plan", "--to", "2.0.0", "--as", "dana"];
+    project.refuses_as("dana", &args, 77, &["KEY_UNREADABLE"]);
+    assert_eq!(
+        project.records("key-event").len(),
+        keys,
+        "a key was enrolled"
+    );
+    let made: Vec<_> = crate::project::files(&project.path(".gonogo/keys"))
+        .into_keys()
+        .filter_map(|p| p.file_name().map(|n| n.to_string_lossy().into_owned()))
+        .filter(|n| n.ends_with(".p256.pem"))
+        .collect();
+    assert_eq!(made, ["you.p256.pem"], "a key was made on the spot");
+
+    // An approver may ask, too, and then not approve.
+    let ran = as_person(&project, "dana", &["plan", "--to", "2.0.0", "--json"]);
+    ran.expect(0);
+    let plan = ran.envelope()["data"]["plan"].clone();
+    let args = ["approve", id(&plan), "--json"];
+    as_person(&project, "dana", &args).refusal(77, &["APPROVAL_SELF_GIVEN"]);
+    // Nobody applies in another's name, and who tried is not said to be them.
+    let args = [
+        "apply",
+        id(&plan),
+        "--as",
+        "dana",
+        "--key",
+        "people/mallory.pem",
+    ];
+    project.refuses_as("dana", &args, 77, &["KEY_NOT_LISTED"]);
+    let refusal = project.records("refusal").pop().unwrap();
+    assert_eq!(
+        (&refusal["actor"], &refusal["body"]["details"]["claimed"]),
+        (&json!("unproven"), &json!("dana"))
     );
 }

@@ -287,11 +287,34 @@ fn answers_go_to_stdout_and_talk_to_stderr() {
     let told = project.run(&["plan", "--to", "1.0.0"]);
     told.expect(0).matches("plan");
     let quiet = project.run(&["plan", "--to", "1.0.0", "--quiet"]);
+    let id = quiet.out.trim_end();
     assert_eq!(
-        (quiet.out, quiet.err.as_str()),
-        (told.out, ""),
+        quiet.out,
+        format!("{id}\n"),
         "--quiet prints the answer only"
     );
+    assert!(told.out.contains(&format!("plan      {id} ")) && quiet.err.is_empty());
+    // With --json everything is one envelope, help and version, too.
+    for (args, tool, key) in [
+        (&["--version", "--json"][..], "version", "version"),
+        (&["--help", "--json"], "help", "text"),
+        (&["plan", "--json", "--help"], "help", "text"),
+        (&["help", "approval", "--json"], "help", "text"),
+        (&["completions", "bash", "--json"], "completions", "script"),
+    ] {
+        let ran = project.run(args);
+        ran.expect(0);
+        let envelope = ran.envelope();
+        assert_eq!(envelope["metadata"]["toolId"], tool, "{args:?}");
+        assert!(
+            !envelope["data"][key].as_str().unwrap().is_empty(),
+            "{args:?}"
+        );
+    }
+    // None of nothing is a mistake and no empty history.
+    project
+        .run(&["history", "--limit", "0", "--json"])
+        .refusal(64, &["ARGUMENT_INVALID"]);
     // A reader that went away is no fault.
     let mut command = project.command(&["explain"]);
     let mut child = command

@@ -128,14 +128,22 @@ fn a_packet_verifies_with_the_key_that_one_trusts() {
 fn a_packet_written_again_elsewhere_verifies_too() {
     let (project, packets, key) = packed();
     let id = packets[0].file_stem().unwrap().to_str().unwrap();
-    let data = project.data(&["packet", id, "--out", "sent/packet.tar"]);
-    assert_eq!(
-        data["log_key"]
-            .as_str()
-            .or(data["logKey"].as_str())
-            .unwrap(),
-        key
+    let error = project.refuses(
+        &["packet", id, "--out", "sent/packet.tar"],
+        73,
+        &["OUTPUT_FAILED"],
     );
+    assert!(
+        error["message"].as_str().unwrap().contains("`sent`"),
+        "{error}"
+    );
+    assert!(
+        !project.path("sent").exists(),
+        "a refusal makes no directory"
+    );
+    std::fs::create_dir(project.path("sent")).unwrap();
+    let data = project.data(&["packet", id, "--out", "sent/packet.tar"]);
+    assert_eq!(data["logKey"], key);
     project
         .run(&["verify", "sent/packet.tar", "--replay", "--log-key", &key])
         .expect(0);
@@ -298,13 +306,28 @@ fn what_is_no_packet_is_never_one() {
         .refusal(64, &["ARGUMENT_INVALID"]);
 }
 
-/// A well-signed packet whose operation names an approval that `spoil` has changed before it was recorded.
-fn packet_with(approval: impl Fn(&mut Value)) -> (tempfile::TempDir, PathBuf, String) {
+/// Stream, kind and body of a record.
+type Told = (String, &'static str, Value);
+
+/// A well-signed packet of a plan, its approval and an operation's begin, and a rejection that `spoil` may add; all of them as
+/// `spoil` has changed them before they were recorded.
+fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, PathBuf, String) {
     let project = Project::new();
     let plan = project.approved("1.0.0");
-    let body = |kind: &str| project.records(kind)[0]["body"].clone();
-    let (planned, mut given) = (body("plan"), body("approval"));
-    approval(&mut given);
+    project.data(&["approve", &plan, "--reject"]);
+    let body = |kind: &str, n: usize| project.records(kind)[n]["body"].clone();
+    let (planned, given) = (body("plan", 0), body("approval", 0));
+    let stream = format!("plan/{plan}");
+    let operation = "operation/op_000000000000";
+    let begun = json!({"plan": plan, "fingerprint": planned["fingerprint"], "environment": "local", "idempotencyKey": plan,
+        "requester": "you", "approvals": [given["approval"]["approvalId"]]});
+    let mut records: Vec<Told> = vec![
+        (stream.clone(), "plan", planned),
+        (stream.clone(), "approval", given),
+        (operation.into(), "operation", begun),
+    ];
+    let rejection = (stream.clone(), "approval", body("approval", 1));
+    spoil(&mut records, rejection);
     let dir = tempfile::tempdir().unwrap();
     let time = SystemClock::default().now().wall;
     let ledger = Ledger::open(
@@ -322,18 +345,10 @@ fn packet_with(approval: impl Fn(&mut Value)) -> (tempfile::TempDir, PathBuf, St
     ledger
         .enrol(*you.public(), "you", "person", "you", time)
         .unwrap();
-    let stream = format!("plan/{plan}");
-    let operation = "operation/op_000000000000";
-    let begun = json!({"plan": plan, "fingerprint": planned["fingerprint"], "environment": "local", "idempotencyKey": plan,
-        "requester": "you", "approvals": [given["approval"]["approvalId"]]});
-    for (stream, kind, body) in [
-        (stream.as_str(), "plan", planned),
-        (stream.as_str(), "approval", given),
-        (operation, "operation", begun),
-    ] {
+    for (n, (stream, kind, body)) in records.into_iter().enumerate() {
         let draft = Draft {
-            stream: stream.into(),
-            key: kind.into(),
+            stream,
+            key: format!("{kind}/{n}"),
             kind: kind.into(),
             subject: vec![],
             time,
@@ -365,24 +380,40 @@ fn a_well_signed_packet_without_a_fitting_approval_is_a_no() {
         log_key: Some(key),
         replay: false,
     };
-    let (_dir, path, key) = packet_with(|_| {});
+    let (_dir, path, key) = packet_with(|_, _| {});
     let seen = verify(&path, &look(key)).unwrap();
     assert_eq!(
         (seen.exit, seen.approvals.unwrap().unwrap()),
         (Exit::Done, 1)
     );
 
-    type Spoil = fn(&mut Value);
-    let spoils: [(&str, Spoil); 4] = [
-        ("another plan", |a| {
-            a["approval"]["planFingerprint"] = format!("v2:sha256:{}", "0".repeat(64)).into()
+    type Spoil = fn(&mut Vec<Told>, Told);
+    let spoils: [(&str, Spoil); 10] = [
+        ("another plan", |r, _| {
+            r[1].2["approval"]["planFingerprint"] = format!("v2:sha256:{}", "0".repeat(64)).into()
         }),
-        ("another environment", |a| {
-            a["approval"]["environment"] = "prod".into()
+        ("another environment", |r, _| {
+            r[1].2["approval"]["environment"] = "prod".into()
         }),
-        ("no signature", |a| a["signed"] = Value::Null),
-        ("a rejection", |a| {
-            a["approval"]["decision"] = "rejected".into()
+        ("no signature", |r, _| r[1].2["signed"] = Value::Null),
+        ("a yes that was a no", |r, _| {
+            r[1].2["approval"]["decision"] = "rejected".into()
+        }),
+        ("a no after the yes", |r, no| r.insert(2, no)),
+        ("an operation elsewhere", |r, _| {
+            r[2].2["environment"] = "prod".into()
+        }),
+        ("an operation of somebody else", |r, _| {
+            r[2].2["requester"] = "eve".into()
+        }),
+        ("an operation of another plan", |r, _| {
+            r[2].2["plan"] = "pln_000000000000".into()
+        }),
+        ("a second operation over the same approval", |r, _| {
+            r.push(r[2].clone())
+        }),
+        ("an operation that names no approval", |r, _| {
+            r[2].2["approvals"] = json!([])
         }),
     ];
     for (what, spoil) in spoils {

@@ -152,7 +152,9 @@ fn lint_says_what_cannot_work_before_anybody_approves() {
         .unwrap()
         .to_owned();
     let alone = format!(
-        "approval = {{ required = 1, approvers = [{{ id = \"you\", role = \"owner\", key = \"{key}\" }}] }}"
+        "approval = {{ required = 1, approvers = [{{ id = \"you\", role = \"owner\", key = \"{key}\" }}], \
+         requesters = [{{ id = \"rita\", key = \"{}\" }}] }}",
+        "0".repeat(64)
     );
     project.configure(&CONFIG.replace("approval = \"self\"", &alone));
     let error = project.refuses(&["plan", "--to", "1.0.0"], 78, &["PLAN_LINT"]);
@@ -192,7 +194,7 @@ fn a_plan_edited_by_hand_is_refused() {
         assert!(text.contains(from), "{from} in {text}");
         text.replacen(from, to, 1)
     }
-    let edits: [Edit; 9] = [
+    let edits: [Edit; 10] = [
         ("a byte of the body", |t| {
             swap(&t, "\"service\": \"shop\"", "\"service\": \"shoq\"")
         }),
@@ -211,6 +213,7 @@ fn a_plan_edited_by_hand_is_refused() {
         ("its id", |t| swap(&t, "\"id\": \"pln_", "\"id\": \"pln_0")),
         ("its end", |t| t[..t.len() / 2].to_owned()),
         ("everything", |_| String::new()),
+        ("a byte that says nothing", |t| format!("{t} ")),
         ("an extra key", |t| swap(&t, "{", "{\n  \"force\": true,")),
         ("a repeated key", |t| {
             swap(
@@ -227,10 +230,9 @@ fn a_plan_edited_by_hand_is_refused() {
         let error = project.refuses(&["apply", &id], 2, &["PLAN_EDITED"]);
         assert_eq!(error["code"], "CONFLICT", "{what}: {error}");
         project.refuses(&["approve", &id], 2, &["PLAN_EDITED"]);
-        if !["the requester", "the time"].contains(&what) {
-            // Whoever only looks is not shown it either.
-            project.refuses(&["plan", "show", &id], 2, &["PLAN_EDITED"]);
-            project.refuses(&["plan", "lint", &id], 2, &["PLAN_EDITED"]);
+        // Whoever only looks is not shown it either.
+        for look in ["show", "lint", "diff"] {
+            project.refuses(&["plan", look, &id], 2, &["PLAN_EDITED"]);
         }
     }
     assert!(
@@ -319,6 +321,12 @@ fn a_target_that_moved_since_planning_is_refused() {
     project.run(&["release", "--to", "1.1.0"]).expect(0);
     load.stop();
     load.join();
+    // Who approves now is told that it is of no use.
+    let given = project.data(&["approve", &early]);
+    assert!(
+        given["stale"].as_str().unwrap().contains("1.1.0"),
+        "{given:#}"
+    );
     let error = project.refuses(&["apply", &early], 2, &["BASE_STATE_MOVED"]);
     assert_eq!(error["code"], "CONFLICT");
     project.run(&["apply", &early]).matches("base-moved");

@@ -74,7 +74,7 @@ fn a_first_release_from_nothing_is_promoted() {
     assert_eq!(project.serves(), ["1.0.0:10000"]);
     assert!(report.versions["1.0.0"].answers > 50);
     let project_data = project.data(&["status"]);
-    assert_eq!(project_data["environments"][0]["known_good"], "1.0.0");
+    assert_eq!(project_data["environments"][0]["knownGood"], "1.0.0");
     project.run(&["status"]).expect(0).matches("status-serving");
 }
 
@@ -153,7 +153,7 @@ fn without_traffic_nothing_is_proven_and_the_deadline_goes_back() {
     );
     assert!(!held.iter().any(|d| d.to_string().contains("PROMOTED")));
     assert_eq!(
-        project.data(&["status"])["environments"][0]["known_good"],
+        project.data(&["status"])["environments"][0]["knownGood"],
         Value::Null
     );
     project

@@ -183,3 +183,101 @@ fn a_clock_that_went_back_stops_everything_that_changes() {
     project.run(&["evidence", "list"]).expect(0);
     assert!(project.serves().is_empty());
 }
+
+/// A copy of a directory as it is now.
+fn copied(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copied(&from, &to);
+        } else if from.is_file() {
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn half_of_what_is_known_is_not_taken_for_the_whole() {
+    let project = Project::new();
+    let id = project.approved("crash-at-start");
+    let state = project.path(".gonogo");
+    let early = project.path("early");
+    copied(&state, &early);
+    project.run(&["apply", &id]).expect(2);
+    let whole = project.path("whole");
+    copied(&state, &whole);
+
+    let files = |names: &[&str], from: Option<&std::path::Path>| {
+        for name in names {
+            let (path, kept) = (state.join(name), from.map(|dir| dir.join(name)));
+            if path.is_dir() {
+                std::fs::remove_dir_all(&path).unwrap();
+            } else if path.exists() {
+                std::fs::remove_file(&path).unwrap();
+            }
+            match kept {
+                Some(kept) if kept.is_dir() => copied(&kept, &path),
+                Some(kept) if kept.exists() => drop(std::fs::copy(&kept, &path).unwrap()),
+                _ => {}
+            }
+        }
+    };
+    let (store, ledger) = (["state.db", "state.db-wal", "state.db-shm"], ["ledger"]);
+    let cases: [(&str, &[&str], Option<&std::path::Path>, i32, &str); 4] = [
+        ("the store is gone", &store, None, 70, "STORE_FAILED"),
+        (
+            "the store is older",
+            &store,
+            Some(&early),
+            70,
+            "STORE_FAILED",
+        ),
+        ("the ledger is gone", &ledger, None, 3, "LEDGER_CORRUPT"),
+        (
+            "the ledger is older",
+            &ledger,
+            Some(&early),
+            3,
+            "LEDGER_CORRUPT",
+        ),
+    ];
+    for (what, names, from, exit, reason) in cases {
+        files(names, from);
+        for args in [
+            &["history"][..],
+            &["status"],
+            &["plan", "--to", "1.0.0"],
+            &["approve", &id],
+            &["apply", &id],
+            &["evidence", "list"],
+        ] {
+            let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+            let error = project.run(&args).refusal(exit, &[reason]);
+            assert!(
+                error["details"]["hints"]
+                    .to_string()
+                    .contains("copy of the state"),
+                "{what}: {error:#}"
+            );
+        }
+        // Nothing was made in its place that would pass for it the next time.
+        files(names, Some(&whole));
+        assert_eq!(
+            project.data(&["history"])["operations"]
+                .as_array()
+                .unwrap()
+                .len(),
+            1,
+            "{what}"
+        );
+    }
+    // Both from the same moment are whole again.
+    files(&[&store[..], &ledger].concat(), Some(&early));
+    assert!(
+        project.data(&["history"])["operations"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+}

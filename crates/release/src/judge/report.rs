@@ -195,6 +195,7 @@ impl Watch {
             "exits": self.exits,
             "unready_samples": self.unready,
             "unrouted": self.unrouted,
+            "lost": self.lost,
         });
         let compared = mode != Mode::Alone && self.stable_slot.is_some();
         if compared {

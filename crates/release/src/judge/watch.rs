@@ -38,6 +38,9 @@ pub struct Watch {
     pub(crate) bad: u64,
     /// Requests that nobody could take, in the whole operation.
     pub(crate) unrouted: u64,
+    /// Requests that got no whole answer from any version, in the whole operation: nobody could take them, or the version was
+    /// not reached, was late or broke off.
+    pub(crate) lost: u64,
     unrouted_last: u64,
     /// Everything belongs to the new version, so requests that nobody could take are its errors too.
     alone: bool,
@@ -141,6 +144,7 @@ impl Watch {
             served: 0,
             bad: 0,
             unrouted: 0,
+            lost: 0,
             unrouted_last: 0,
             alone: false,
         })
@@ -267,6 +271,9 @@ impl Watch {
         self.bad = sum(self.bad, canary.errors());
         self.exits = sum(self.exits, canary.exits);
         self.unrouted = sum(self.unrouted, unrouted);
+        for lost in [unrouted, canary.unanswered(), stable.unanswered()] {
+            self.lost = sum(self.lost, lost);
+        }
     }
 
     /// Counts of `slot` since the last sample.

@@ -2,11 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use super::{Facts, Findings};
+use gonogo_core::Reason;
+
+use super::{Facts, Findings, Severity};
 use crate::plan::PlanBody;
 
 pub(super) fn lint(body: &PlanBody, facts: &Facts<'_>, found: &mut Findings) {
     let policy = &body.approval;
+    if !facts.requester_key.is_empty() && !policy.may_ask(facts.requester, facts.requester_key) {
+        found.add(
+            Reason::RequesterUnlisted,
+            Severity::Error,
+            format!(
+                "`{}` asks, and environment `{}` does not know the name with this key",
+                facts.requester, body.environment
+            ),
+            "ask under a listed name, or list the name and its key in `requesters`",
+        );
+    }
     let role_counts = |role: &String| policy.roles.is_empty() || policy.roles.contains(role);
     let own_key = |key: &str| !key.is_empty() && key == facts.requester_key;
     let own = |id: &str, key: &str| id == facts.requester || own_key(key);

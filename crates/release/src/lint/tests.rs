@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gonogo_core::Digest;
 
 use super::*;
-use crate::approval::{ApprovalPolicy, Approver};
+use crate::approval::{ApprovalPolicy, Approver, Requester};
 use crate::effect::{Observed, ObservedSlot};
 use crate::plan::{
     Artifact, Budget, Checks, Drain, Gates, PlanKind, Protocol, RateCheck, Ready, ReadyProbe,
@@ -108,6 +108,7 @@ fn good() -> PlanBody {
             required: 1,
             roles: Vec::new(),
             approvers: Vec::new(),
+            requesters: dana(),
             max_sla: secs(3600),
         },
         steps: Vec::new(),
@@ -117,6 +118,14 @@ fn good() -> PlanBody {
     };
     settle(&mut body);
     body
+}
+
+/// Who asks in these tests.
+fn dana() -> Vec<Requester> {
+    vec![Requester {
+        id: "dana".into(),
+        key: "k-dana".into(),
+    }]
 }
 
 /// Derives what a planner derives.
@@ -453,6 +462,40 @@ fn without_a_known_rate_only_the_impossible_is_said() {
 }
 
 #[test]
+fn who_asks_without_being_known_is_told_at_once() {
+    let mut body = good();
+    for (id, key, fine) in [
+        ("dana", "k-dana", true),
+        ("dana", "k-other", false),
+        ("ghost", "k-dana", false),
+    ] {
+        let facts = Facts {
+            requester: id,
+            requester_key: key,
+            ..facts()
+        };
+        let reasons: Vec<Reason> = lint(&body, &facts).iter().map(|f| f.reason).collect();
+        let wanted: &[Reason] = if fine {
+            &[]
+        } else {
+            &[Reason::RequesterUnlisted]
+        };
+        assert_eq!(reasons, wanted, "{id} {key}");
+    }
+    body.approval.requesters.clear();
+    let ghost = Facts {
+        requester: "ghost",
+        requester_key: "k-ghost",
+        ..facts()
+    };
+    assert_eq!(
+        lint(&body, &ghost),
+        [],
+        "self is allowed, and nobody is named"
+    );
+}
+
+#[test]
 fn an_approval_that_nobody_can_give_is_an_error() {
     let cases = [
         // own, required, roles, approvers, blocked
@@ -498,6 +541,7 @@ fn an_approval_that_nobody_can_give_is_an_error() {
             required,
             roles: roles.iter().map(|r| (*r).to_owned()).collect(),
             approvers: approvers.clone(),
+            requesters: dana(),
             max_sla: secs(60),
         };
         let found = lint(&body, &facts());

@@ -310,6 +310,7 @@ impl Machine {
             numbers["errors"] = json!(watch.bad);
             numbers["in_flight"] = json!(watch.in_flight());
             numbers["unrouted"] = json!(watch.unrouted);
+            numbers["lost"] = json!(watch.lost);
             if watch.restarts() > 0 {
                 numbers["counter_restarts"] = json!(watch.restarts());
             }

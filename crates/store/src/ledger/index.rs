@@ -337,6 +337,15 @@ pub(super) fn by_key(connection: &Connection, stream: &str, key: &str) -> Sql<Op
         .optional()
 }
 
+pub(super) fn newest(connection: &Connection, kind: &str) -> Sql<Option<Entry>> {
+    connection
+        .prepare_cached(&format!(
+            "{ENTRY} WHERE kind = ?1 ORDER BY idx DESC LIMIT 1"
+        ))?
+        .query_row([kind], entry)
+        .optional()
+}
+
 pub(super) fn by_index(connection: &Connection, index: u64) -> Sql<Option<Entry>> {
     connection
         .prepare_cached(&format!("{ENTRY} WHERE idx = ?1"))?

@@ -107,6 +107,25 @@ impl Ledger {
         Ok(self.frame(&self.entry(index)?)?.envelope.to_bytes())
     }
 
+    /// Returns the newest record of a kind; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`LedgerError::Corrupt`] if its bytes are not those that were recorded.
+    pub fn newest(&self, kind: &str) -> Result<Option<RecordView>, LedgerError> {
+        let newest = self.query(|connection| index::newest(connection, kind))?;
+        newest.map(|entry| Ok(self.view(&entry)?.0)).transpose()
+    }
+
+    /// Returns whether the stream has a record under this idempotency key.
+    ///
+    /// # Errors
+    /// [`LedgerError::Index`].
+    pub fn holds(&self, stream: &str, key: &str) -> Result<bool, LedgerError> {
+        Ok(self
+            .query(|connection| index::by_key(connection, stream, key))?
+            .is_some())
+    }
+
     /// Returns the number of records that can be read, acknowledged or about to be.
     ///
     /// # Errors

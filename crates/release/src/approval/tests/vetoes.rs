@@ -1,0 +1,147 @@
+//! Rejections, which are vetoes, and who may ask.
+
+use super::*;
+
+/// A rejection by `id`, given `ms` from now.
+fn no(n: u8, id: &str, role: &str, ms: i64) -> Presented {
+    let mut one = given(n, id, role);
+    one.approval.decision = "rejected".into();
+    one.approval.decided_at = at(NOW + ms).to_string();
+    one
+}
+
+#[test]
+fn a_rejection_is_a_veto_that_no_quorum_outvotes_and_no_time_ends() {
+    let rejected = || no(9, "noor", "sre", -30_000);
+    assert_eq!(
+        tokens(judge(&[rejected()], &policy())),
+        ["approval.decision.approved", "approval.notRejected"]
+    );
+    let ravi = given(3, "ravi", "sre");
+    let mut two = policy();
+    two.required = 2;
+    for presented in [
+        vec![dana(), ravi.clone(), rejected()],
+        vec![rejected(), dana(), ravi.clone()],
+    ] {
+        let refusal = judge(&presented, &two).unwrap_err();
+        assert_eq!(refusal.missing_fields, ["approval.notRejected"]);
+        assert_eq!(refusal.reasons, [Reason::ApprovalRejected]);
+    }
+    // Not by time, not by having been looked at before, not by a length of nothing.
+    let mut old = rejected();
+    old.approval.decided_at = at(0).to_string();
+    old.approval.sla_minutes = 0;
+    old.used_by = Some(OperationId::mint([1; 8]));
+    assert_eq!(
+        tokens(judge(&[dana(), old], &policy())),
+        ["approval.notRejected"]
+    );
+    // Who asked may withdraw.
+    assert_eq!(
+        tokens(judge(&[dana(), no(9, "rita", "any", -1)], &policy())),
+        ["approval.notRejected"]
+    );
+}
+
+#[test]
+fn only_the_rejecters_own_later_approval_takes_a_rejection_back() {
+    let yes = |ms: i64| {
+        let mut one = noor();
+        one.approval.decided_at = at(NOW + ms).to_string();
+        one
+    };
+    assert!(judge(&[no(9, "noor", "sre", -30_000), yes(-29_999)], &policy()).is_ok());
+    for ms in [-30_000, -30_001] {
+        let presented = [no(9, "noor", "sre", -30_000), yes(ms), dana()];
+        assert_eq!(
+            tokens(judge(&presented, &policy())),
+            ["approval.notRejected"],
+            "{ms}"
+        );
+    }
+    // Another's approval, the same name over another key, and an approval of another plan do not.
+    let mut foreign = yes(-1);
+    foreign.key = Some(key("dana"));
+    let mut elsewhere = yes(-1);
+    elsewhere.approval.plan_fingerprint = Fingerprint::of("another plan").unwrap().to_string();
+    for later in [dana(), foreign, elsewhere] {
+        let presented = [no(9, "noor", "sre", -90_000), later, dana()];
+        assert_eq!(
+            tokens(judge(&presented, &policy())),
+            ["approval.notRejected"]
+        );
+    }
+}
+
+#[test]
+fn who_may_not_approve_may_not_veto() {
+    type Change = fn(&mut Presented);
+    let changes: &[(&str, Change)] = &[
+        ("approval.signature", |p| p.key = None),
+        ("approval.approverId.listed", |p| p.key = Some(key("eve"))),
+        ("approval.approverId.listed", |p| {
+            p.approval.approver_id = "eve".into()
+        }),
+        ("approval.environment.match", |p| {
+            p.approval.environment = "staging".into()
+        }),
+        ("approval.planFingerprint.match", |p| {
+            p.approval.plan_fingerprint = Fingerprint::of("another plan").unwrap().to_string()
+        }),
+        ("approval.decidedAt.notInFuture", |p| {
+            p.approval.decided_at = at(NOW + 60_000).to_string()
+        }),
+    ];
+    let (policy, requester_key) = (policy(), key("rita"));
+    let demand = Demand {
+        fingerprint: fingerprint(),
+        environment: ENVIRONMENT,
+        policy: &policy,
+        requester: "rita",
+        requester_key: &requester_key,
+        now: at(NOW),
+    };
+    assert_eq!(check_rejection(&no(9, "noor", "sre", 0), &demand), Ok(()));
+    for (token, change) in changes {
+        let mut one = no(9, "noor", "sre", 0);
+        change(&mut one);
+        let refusal = check_rejection(&one, &demand).unwrap_err();
+        assert!(refusal.missing_fields.iter().any(|t| t == token), "{token}");
+        assert!(judge(&[dana(), one], &policy).is_ok(), "{token}");
+    }
+}
+
+#[test]
+fn who_asks_must_be_known_unless_anybody_may_approve_their_own() {
+    let asks = |policy: &ApprovalPolicy, id: &str, of: &str| {
+        let requester_key = key(of);
+        let demand = Demand {
+            fingerprint: fingerprint(),
+            environment: ENVIRONMENT,
+            policy,
+            requester: id,
+            requester_key: &requester_key,
+            now: at(NOW),
+        };
+        check(&[dana()], &demand).map_err(|r| (r.missing_fields, r.reasons))
+    };
+    let unlisted = Err((
+        vec!["approval.requester.listed".to_owned()],
+        vec![Reason::RequesterUnlisted],
+    ));
+    // A requester, another approver.
+    assert!(asks(&policy(), "rita", "rita").is_ok());
+    assert!(asks(&policy(), "noor", "noor").is_ok());
+    // A name made up on the spot, somebody's name over another key, somebody's key under another name.
+    assert_eq!(asks(&policy(), "ghost", "ghost"), unlisted);
+    assert_eq!(asks(&policy(), "rita", "ghost"), unlisted);
+    assert_eq!(asks(&policy(), "ghost", "rita"), unlisted);
+    // Where the requester may approve, anybody may ask, unless it is said who may.
+    let mut own = policy();
+    own.own = true;
+    assert_eq!(asks(&own, "ghost", "ghost"), unlisted);
+    own.requesters.clear();
+    assert!(asks(&own, "ghost", "ghost").is_ok());
+    assert!(own.knows("ghost") && !policy().knows("ghost") && policy().knows("dana"));
+}
