@@ -224,12 +224,12 @@ fn half_of_what_is_known_is_not_taken_for_the_whole() {
         }
     };
     let (store, ledger) = (["state.db", "state.db-wal", "state.db-shm"], ["ledger"]);
-    let cases: [(&str, &[&str], Option<&std::path::Path>, i32, &str); 4] = [
-        ("the store is gone", &store, None, 70, "STORE_FAILED"),
+    let cases = [
+        ("the store is gone", &store[..], None, 70, "STORE_FAILED"),
         (
             "the store is older",
             &store,
-            Some(&early),
+            Some(early.as_path()),
             70,
             "STORE_FAILED",
         ),
@@ -237,7 +237,7 @@ fn half_of_what_is_known_is_not_taken_for_the_whole() {
         (
             "the ledger is older",
             &ledger,
-            Some(&early),
+            Some(early.as_path()),
             3,
             "LEDGER_CORRUPT",
         ),
@@ -262,7 +262,7 @@ fn half_of_what_is_known_is_not_taken_for_the_whole() {
             );
         }
         // Nothing was made in its place that would pass for it the next time.
-        files(names, Some(&whole));
+        files(names, Some(whole.as_path()));
         assert_eq!(
             project.data(&["history"])["operations"]
                 .as_array()
@@ -273,7 +273,7 @@ fn half_of_what_is_known_is_not_taken_for_the_whole() {
         );
     }
     // Both from the same moment are whole again.
-    files(&[&store[..], &ledger].concat(), Some(&early));
+    files(&[&store[..], &ledger].concat(), Some(early.as_path()));
     assert!(
         project.data(&["history"])["operations"]
             .as_array()
