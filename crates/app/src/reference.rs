@@ -36,6 +36,11 @@ pub fn exit_codes() -> String {
     for e in Exit::ALL {
         let _ = writeln!(page, "| {} | {} |", e.code(), e.meaning());
     }
+    page.push_str(
+        "\nUnder `--json`, `success` says whether the request was answered: `false` comes with an `error`. How an operation ended is \
+         the answer itself: `data.status`, and the exit code beside it. So a release that was rolled back is `\"success\": true`, \
+         `\"status\": \"rolled_back\"` and exit 2, and one that still runs is `\"running\"` and exit 75.\n",
+    );
     page
 }
 
