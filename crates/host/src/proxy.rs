@@ -15,6 +15,7 @@
 
 mod body;
 mod control;
+mod cores;
 mod counters;
 mod exchange;
 mod forward;
@@ -44,7 +45,7 @@ pub const FULL_WEIGHT: u32 = 10_000;
 pub struct Config {
     /// Address to accept on; port 0 takes a free one (see [`Proxy::local_addr`]).
     pub listen: SocketAddr,
-    /// Worker threads; 0 means one per available core.
+    /// Worker threads; 0 means one per available core. As many as there are cores get one each and stay on it.
     pub workers: usize,
     /// Session affinity by cookie; `None` draws a slot anew for each request.
     pub sticky: Option<Sticky>,

@@ -9,6 +9,8 @@
 
 #[path = "proxy_suite/affinity.rs"]
 mod affinity;
+#[path = "proxy_suite/cores.rs"]
+mod cores;
 #[path = "proxy_suite/drain.rs"]
 mod drain;
 #[path = "proxy_suite/failures.rs"]

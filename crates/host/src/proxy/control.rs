@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 
 use super::counters::{Counters, SlotCounters, SlotStats, WorkerStats};
 use super::worker::{Command, Setup, run};
-use super::{Config, ProxyError, Routes, SlotRoute, sticky, table};
+use super::{Config, ProxyError, Routes, SlotRoute, cores, sticky, table};
 
 /// How long a worker may take to confirm a command.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
@@ -93,6 +93,7 @@ impl Proxy {
         } else {
             std::thread::available_parallelism().map_or(1, usize::from)
         };
+        let cores = cores::of(count);
         let origin = Instant::now();
         let mut seats = Vec::with_capacity(count);
         let mut workers = Vec::with_capacity(count);
@@ -106,7 +107,11 @@ impl Proxy {
                 origin,
             };
             // On failure the senders are dropped, and the workers started so far end.
+            let core = cores.as_ref().map(|cores| cores[index]);
             workers.push(spawn(format!("proxy-{index}"), move |rt| {
+                if let Some(core) = core {
+                    cores::take(core);
+                }
                 rt.block_on(run(setup, inbox))
             })?);
             seats.push(Seat { commands, stats });
