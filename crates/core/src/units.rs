@@ -1,4 +1,4 @@
-//! Shares (`2.5%`, kept as parts per million) and sizes (`4MiB`). Both are integers inside, so plans hold no floats.
+//! Shares (`2.5%`, kept as parts per million): integers inside, so plans hold no floats.
 
 use std::fmt;
 use std::str::FromStr;
@@ -83,64 +83,12 @@ impl FromStr for Share {
 
 stored_as_text!(Share);
 
-/// A size in bytes. Text form: a whole number and `B`, `KiB`, `MiB` or `GiB`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Size(u64);
-
-const UNITS: [(&str, u64); 4] = [
-    ("B", 1),
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-];
-
-impl Size {
-    /// Wraps bytes.
-    pub const fn from_bytes(bytes: u64) -> Self {
-        Self(bytes)
-    }
-
-    /// Returns bytes.
-    pub const fn bytes(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, size) = UNITS
-            .iter()
-            .rev()
-            .find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size))
-            .unwrap_or(&UNITS[0]);
-        write!(f, "{}{unit}", self.0 / size)
-    }
-}
-
-impl FromStr for Size {
-    type Err = UnitError;
-
-    fn from_str(text: &str) -> Result<Self, UnitError> {
-        let bad = || UnitError::Size(text.chars().take(80).collect());
-        let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
-        let number: u64 = text[..split].parse().map_err(|_| bad())?;
-        let (_, size) = UNITS
-            .iter()
-            .find(|(unit, _)| *unit == &text[split..])
-            .ok_or_else(bad)?;
-        number.checked_mul(*size).map(Self).ok_or_else(bad)
-    }
-}
-
-/// A text that is no share or size.
+/// A text that is no unit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnitError {
     /// Not a share.
     #[error("`{0}` is not a share: expected 0% to 100% with at most four decimals, like `2.5%`")]
     Share(String),
-    /// Not a size.
-    #[error("`{0}` is not a size: expected a whole number and B, KiB, MiB or GiB, like `4MiB`")]
-    Size(String),
 }
 
 #[cfg(test)]
@@ -174,15 +122,6 @@ mod tests {
             "4294967296%",
         ] {
             assert!(bad.parse::<Share>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn sizes_need_a_unit() {
-        assert_eq!("4MiB".parse::<Size>().unwrap().bytes(), 4 << 20);
-        assert_eq!(Size::from_bytes(1536).to_string(), "1536B");
-        for bad in ["4", "4MB", "4 MiB", "MiB", "99999999999GiB"] {
-            assert!(bad.parse::<Size>().is_err(), "{bad}");
         }
     }
 }

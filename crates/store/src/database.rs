@@ -325,7 +325,7 @@ fn typed(path: &Path, fault: Fault, writing: bool) -> StoreError {
 /// After a failed sync the kernel may have dropped the data and a second sync would lie, so the process ends here.
 fn end_process(error: &StoreError) {
     use std::io::Write;
-    let line = format!("gonogo: {error}\n");
+    let line = format!("error[{}]: {error}\n", error.reason());
     // Nobody is left to tell if standard error is gone too.
     drop(std::io::stderr().write_all(line.as_bytes()));
     std::process::exit(i32::from(gonogo_core::Exit::Internal.code()));
