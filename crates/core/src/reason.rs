@@ -87,6 +87,10 @@ catalogue! {
     SlowShareWithinLimit "SLOW_SHARE_WITHIN_LIMIT" Pass Done "The share of slow requests is shown to be below the absolute limit." "Nothing; the release advances.";
     SlowShareWorse "SLOW_SHARE_WORSE" Fail Fail "The canary answers slowly more often than stable over the same windows." "Profile the canary; fix, plan again and release again.";
     SlowShareOverLimit "SLOW_SHARE_OVER_LIMIT" Fail Fail "The share of slow requests is shown to be above the absolute limit." "Profile the version; fix, plan again and release again.";
+    ClientErrorsNonInferior "CLIENT_ERRORS_NON_INFERIOR" Pass Done "The canary's share of client errors is shown to be no worse than stable's by more than the margin." "Nothing; the release advances.";
+    ClientErrorsWithinLimit "CLIENT_ERRORS_WITHIN_LIMIT" Pass Done "The share of client errors is shown to be below the absolute limit." "Nothing; the release advances.";
+    ClientErrorsWorse "CLIENT_ERRORS_WORSE" Fail Fail "The canary answers 4xx, or is left by clients before its answer, more often than stable over the same windows." "Look for missing routes, refused logins and answers that do not come; fix, plan again and release again.";
+    ClientErrorsOverLimit "CLIENT_ERRORS_OVER_LIMIT" Fail Fail "The share of 4xx answers and of clients that left before their answer is shown to be above the absolute limit." "Look for missing routes, refused logins and answers that do not come; fix, plan again and release again.";
     InsufficientSamples "INSUFFICIENT_SAMPLES" Hold Unjudged "Too few requests to judge." "Wait for traffic, or send some; at the deadline the release rolls back.";
     NotProven "NOT_PROVEN" Hold Unjudged "Enough requests, yet neither shown to be fine nor shown to be bad." "Wait; at the deadline the release rolls back. A wider margin or a longer deadline needs a new plan.";
     BakeRunning "BAKE_RUNNING" Hold Running "The checks pass and the stage's bake time is not over." "Wait.";
@@ -96,6 +100,7 @@ catalogue! {
     ShareUnproven "SHARE_UNPROVEN" Hold Unjudged "Too few requests to measure the served share." "Wait for traffic, or send some.";
     ShareMismatch "SHARE_MISMATCH" Fail Fail "The measured share of traffic does not agree with the weight." "Look for sticky sessions, long-lived connections or another writer of weights.";
     ServedZero "SERVED_ZERO" Pass Done "The version is measured to serve nothing." "Nothing.";
+    DrainCut "DRAIN_CUT" Excused Done "Requests were still under way when the time to drain was over, and were cut." "Give `drain.within` as long as the service's longest requests; tunnels such as WebSockets are cut in any case.";
     VersionExited "VERSION_EXITED" Fail Fail "The version's process ended by itself." "Look at its log; fix, plan again and release again.";
     VersionNotReady "VERSION_NOT_READY" Fail Fail "The version did not become ready in time, or stopped being ready." "Look at its log and its readiness probe.";
     StageDeadline "STAGE_DEADLINE" Fail Fail "The stage's deadline passed without positive evidence." "See the decision's other reason codes: no traffic and no proof need different answers.";

@@ -113,6 +113,7 @@ impl Target for Nothing {
         Outcome::Applied {
             generation: 1,
             observed: None,
+            cut: 0,
         }
     }
 

@@ -99,6 +99,10 @@ pub enum Effect {
     End(Terminal),
 }
 
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
 /// What became of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case", deny_unknown_fields)]
@@ -110,6 +114,9 @@ pub enum Outcome {
         /// The state, where the action asks for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         observed: Option<Observed>,
+        /// Requests and tunnels that were under way when a drain's time was over, and were cut.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        cut: u64,
     },
     /// Certainly not done.
     NotApplied {

@@ -14,12 +14,12 @@ pub use rate::Tally;
 pub use report::{Judgement, Mode};
 pub use watch::{Unusable, Watch};
 
-/// Part of `alpha_abort` for each of the two comparisons with stable.
-pub const RATIO_PART: f64 = 0.40;
-/// Part of `alpha_abort` for each of the two absolute limits before promotion.
-pub const LIMIT_PART: f64 = 0.04;
-/// Part of `alpha_abort` for each of the two absolute limits after promotion.
-pub const SOAK_PART: f64 = 0.06;
+/// Part of `alpha_abort` for each of the three comparisons with stable.
+pub const RATIO_PART: f64 = 0.27;
+/// Part of `alpha_abort` for each of the three absolute limits before promotion.
+pub const LIMIT_PART: f64 = 0.03;
+/// Part of `alpha_abort` for each of the three absolute limits after promotion.
+pub const SOAK_PART: f64 = 0.03;
 /// Level of the interval that the served share must agree with.
 pub const SHARE_ALPHA: f64 = 1e-4;
 /// So many samples in a row without readiness are a failure and not a blip.

@@ -302,9 +302,12 @@ pub struct Checks {
     pub errors: RateCheck,
     /// The share of requests slower than `slow_over`.
     pub slow: RateCheck,
+    /// The share of requests that the client is blamed for: answered with 4xx, or left before the answer was complete. One alone
+    /// says nothing about a version; more of them than from stable does.
+    pub client_errors: RateCheck,
     /// The latency bound, from request head to the end of the answer.
     pub slow_over: Span,
-    /// Chance that a whole healthy release is aborted, over all looks and both rates. Split in halves.
+    /// Chance that a whole healthy release is aborted, over all looks and all rates.
     pub alpha_abort: Share,
     /// Chance that a pass is wrong, per rate, over all looks.
     pub alpha_promote: Share,

@@ -197,6 +197,7 @@ mod tests {
         Outcome::Applied {
             generation,
             observed: None,
+            cut: 0,
         }
     }
 

@@ -91,6 +91,7 @@ impl Check<'_> {
                 == Outcome::Applied {
                     generation: started,
                     observed: None,
+                    cut: 0,
                 },
             &again,
         )?;
@@ -199,6 +200,7 @@ impl Check<'_> {
                 == Outcome::Applied {
                     generation: split_at,
                     observed: None,
+                    cut: 0,
                 },
             &again,
         )?;
@@ -357,6 +359,7 @@ impl Check<'_> {
             done == Outcome::Applied {
                 generation: before.generation,
                 observed: None,
+                cut: 0,
             },
             &done,
         )?;
@@ -526,6 +529,7 @@ impl Check<'_> {
             Outcome::Applied {
                 generation,
                 observed: Some(observed),
+                cut: 0,
             } if observed.generation == generation => Ok(observed),
             other => Err(Breach {
                 rule: "a target can be observed",

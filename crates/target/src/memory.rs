@@ -189,6 +189,7 @@ impl Inner {
                 Ok(_) => Outcome::Applied {
                     generation: self.generation,
                     observed: Some(self.observed()),
+                    cut: 0,
                 },
             },
             Action::Probe { key } => match self.calls.raise(call.epoch) {
@@ -235,6 +236,7 @@ impl Inner {
         Ok(Outcome::Applied {
             generation: self.generation,
             observed: None,
+            cut: 0,
         })
     }
 
@@ -484,7 +486,8 @@ mod tests {
             told,
             Outcome::Applied {
                 generation: 1,
-                observed: None
+                observed: None,
+                cut: 0,
             }
         );
     }

@@ -120,6 +120,7 @@ pub fn checks() -> Checks {
         min_requests: 100,
         errors: percent(1, 2),
         slow: percent(2, 10),
+        client_errors: percent(5, 50),
         slow_over: Span::from_millis(250),
         alpha_abort: Share::from_percent(1),
         alpha_promote: Share::from_percent(5),

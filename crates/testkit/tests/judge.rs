@@ -108,7 +108,12 @@ fn beside_stable() {
             "good",
             &[GOOD; 4],
             Verdict::Pass,
-            &[ShareAgrees, ErrorRateNonInferior, SlowShareNonInferior],
+            &[
+                ShareAgrees,
+                ErrorRateNonInferior,
+                SlowShareNonInferior,
+                ClientErrorsNonInferior,
+            ],
         ),
         (
             "few",
@@ -178,6 +183,50 @@ fn beside_stable() {
     }
 }
 
+/// Client errors of the canary and of stable among 1,000 and 9,000 requests, four times; as a version that answers 404, or
+/// that clients leave because it does not answer.
+#[test]
+fn client_errors_are_compared_with_stable() {
+    let judged = |from: Option<&str>, mode: Mode, canary: u64, stable: u64| {
+        let mut feed = feed(from);
+        for _ in 0..4 {
+            let slot = feed.plan.slot.clone();
+            for (name, counts) in &mut feed.sample.slots {
+                let (n, blamed) = if *name == slot {
+                    (1000, canary)
+                } else {
+                    (9000, stable)
+                };
+                counts.routed += n;
+                counts.ok += n - blamed;
+                counts.client_errors += blamed;
+            }
+            feed.sample.seq += 1;
+            feed.watch.take(&feed.sample, false).unwrap();
+        }
+        feed.judge(mode)
+    };
+    let beside = |canary, stable| judged(Some("1.0.0"), TEN, canary, stable);
+    assert_eq!(
+        beside(1000, 0),
+        (
+            Verdict::Fail,
+            vec![ClientErrorsWorse, ClientErrorsOverLimit]
+        )
+    );
+    assert_eq!(beside(200, 450), (Verdict::Fail, vec![ClientErrorsWorse]));
+    // What stable gets, too, is the clients' business.
+    let (verdict, reasons) = beside(200, 1800);
+    assert_eq!(verdict, Verdict::Pass, "{reasons:?}");
+    assert!(reasons.contains(&ClientErrorsNonInferior));
+    // From nothing and after promotion there is nobody to compare with.
+    assert_eq!(
+        judged(None, Mode::Alone, 900, 0),
+        (Verdict::Fail, vec![ClientErrorsOverLimit])
+    );
+    assert_eq!(judged(None, Mode::Alone, 300, 0).0, Verdict::Pass);
+}
+
 #[test]
 fn alone_and_at_promotion() {
     type Row = (
@@ -214,7 +263,11 @@ fn alone_and_at_promotion() {
             Mode::Alone,
             &[(1000, 3, 9); 3],
             Verdict::Pass,
-            &[ErrorRateWithinLimit, SlowShareWithinLimit],
+            &[
+                ErrorRateWithinLimit,
+                SlowShareWithinLimit,
+                ClientErrorsWithinLimit,
+            ],
         ),
         (
             "alone, at the limit",

@@ -136,6 +136,7 @@ impl Run {
             0 => Outcome::Applied {
                 generation: self.number(),
                 observed: None,
+                cut: 0,
             },
             1 => Outcome::NotApplied { reason, text },
             2 => Outcome::Refused { reason, text },

@@ -402,7 +402,13 @@ pub(super) static CHECKS: Section = Section {
             "errors",
             Table(&ERRORS),
             Default("{}"),
-            "The share of answers that are errors.",
+            "The share of requests answered with 5xx or not at all.",
+        ),
+        key(
+            "client_errors",
+            Table(&CLIENT_ERRORS),
+            Default("{}"),
+            "The share of requests answered with 4xx, or left by the client before the answer was complete.",
         ),
         key(
             "slow",
@@ -439,6 +445,24 @@ pub(super) static ERRORS: Section = Section {
             Share,
             Default("\"2%\""),
             "The rate may not exceed this, whatever stable does.",
+        ),
+    ],
+};
+
+/// `client_errors = { … }`.
+pub(super) static CLIENT_ERRORS: Section = Section {
+    keys: &[
+        key(
+            "margin",
+            Share,
+            Default("\"5%\""),
+            "The new version's share must be shown to exceed stable's by less than this.",
+        ),
+        key(
+            "limit",
+            Share,
+            Default("\"50%\""),
+            "The share may not exceed this, whatever stable does.",
         ),
     ],
 };

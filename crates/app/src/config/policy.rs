@@ -9,7 +9,7 @@ use std::str::FromStr;
 use gonogo_core::{Share, Span};
 use gonogo_release::plan::{Checks, RateCheck, Stage, Strategy};
 
-use super::keys::{ERRORS, SLOW, STAGE};
+use super::keys::{CLIENT_ERRORS, ERRORS, SLOW, STAGE};
 use super::reader::{Found, Table};
 
 /// Most stages of a strategy.
@@ -37,7 +37,7 @@ pub fn default_strategy() -> Strategy {
 }
 
 /// Returns the built-in checks `default`: after 100 requests, errors within 1 % of stable's and under 2 %, requests over
-/// 250 ms within 2 % of stable's and under 10 %.
+/// 250 ms within 2 % of stable's and under 10 %, client errors within 5 % of stable's and under 50 %.
 pub fn default_checks() -> Checks {
     Checks {
         name: "default".into(),
@@ -49,6 +49,10 @@ pub fn default_checks() -> Checks {
         slow: RateCheck {
             margin: Share::from_percent(2),
             limit: Share::from_percent(10),
+        },
+        client_errors: RateCheck {
+            margin: Share::from_percent(5),
+            limit: Share::from_percent(50),
         },
         slow_over: Span::from_millis(250),
         alpha_abort: Share::from_percent(1),
@@ -186,6 +190,9 @@ pub(super) fn read_checks(name: &str, table: &Table<'_, '_>) -> Checks {
             .table("errors", &ERRORS)
             .map_or(base.errors, |t| read_rate(&t)),
         slow: slow.map_or(base.slow, |t| read_rate(&t)),
+        client_errors: table
+            .table("client_errors", &CLIENT_ERRORS)
+            .map_or(base.client_errors, |t| read_rate(&t)),
         slow_over,
         alpha_abort: read_alpha(table, "alpha_abort"),
         alpha_promote: read_alpha(table, "alpha_promote"),
@@ -259,7 +266,11 @@ mod tests {
             text(&keys::CHECKS, "alpha_promote"),
             checks.alpha_promote.to_string()
         );
-        for (section, rate) in [(&ERRORS, &checks.errors), (&SLOW, &checks.slow)] {
+        for (section, rate) in [
+            (&ERRORS, &checks.errors),
+            (&SLOW, &checks.slow),
+            (&CLIENT_ERRORS, &checks.client_errors),
+        ] {
             assert_eq!(text(section, "margin"), rate.margin.to_string());
             assert_eq!(text(section, "limit"), rate.limit.to_string());
         }

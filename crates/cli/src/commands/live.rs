@@ -192,8 +192,15 @@ fn wait_text(view: &OperationView) -> Option<String> {
     let act = view.progress.as_ref()?.get("in_flight")?.as_array()?;
     let key = act.first()?.as_str()?;
     if key.contains("/probe/") || view.progress.as_ref()?.get("phase")?.as_str()? == "deploy" {
-        let what = key.split_once('/').map_or(key, |(_, rest)| rest);
-        return Some(format!("  waiting for `{what}`"));
+        let mut parts = key.split('/');
+        let version = &view.plan.body.to.version;
+        let what = match (parts.next(), parts.next()) {
+            (_, Some("start")) => format!("{version} to start and be ready"),
+            (_, Some("probe")) => "an answer to what became of the last call".into(),
+            (_, Some(other)) => format!("`{other}`"),
+            _ => format!("`{key}`"),
+        };
+        return Some(format!("  waiting for {what}"));
     }
     None
 }
@@ -234,6 +241,11 @@ pub fn line(screen: &Screen, plan: &Plan, decision: &Value) -> Option<String> {
     let detail = match first {
         "GATES_NONE" => return None,
         "SERVED_ZERO" => zero_text(numbers),
+        "DRAIN_CUT" => format!(
+            "{} {}",
+            thousands(numbers.get("cut").and_then(Value::as_u64).unwrap_or(0)),
+            text(numbers, "text")
+        ),
         "CANCELLED" | "FROZEN" => format!("{} {}", text(numbers, "by"), text(numbers, "why")),
         _ if numbers.get("canary").is_some() => counts_text(plan, numbers),
         _ => text(numbers, "text"),
@@ -316,7 +328,7 @@ fn counts_text(plan: &Plan, numbers: &Value) -> String {
     );
     if n("canary", "slow") + n("stable", "slow") > 0 {
         let slow = format!(
-            "  slow {} vs {} (p99 {} vs {} ms)",
+            "  slow {} vs {} (p99 since start {} vs {} ms)",
             n("canary", "slow"),
             n("stable", "slow"),
             p99("canary"),
@@ -384,15 +396,20 @@ pub fn say_end(ws: &Workspace, screen: &Screen, view: &OperationView, terminal: 
         Tone::Bad
     };
     let word = terminal.result.name().replace('_', " ");
-    let lost = view
-        .decisions
-        .iter()
-        .rev()
-        .find_map(|d| d.body.get("numbers")?.get("lost")?.as_u64());
-    let lost = lost.map_or(String::new(), |n| {
+    let newest = |name: &str| {
+        let mut told = view.decisions.iter().rev();
+        told.find_map(|d| d.body.get("numbers")?.get(name)?.as_u64())
+    };
+    let mut lost = newest("lost").map_or(String::new(), |n| {
         let s = if n == 1 { "" } else { "s" };
         format!(" · {} request{s} lost", thousands(n))
     });
+    if let Some(cut) = newest("cut") {
+        lost.push_str(&format!(" · {} cut at the drain", thousands(cut)));
+    }
+    if newest("counter_restarts").is_some() {
+        lost.push_str(" · the agent was away for a while, when nobody counted");
+    }
     screen.say(&format!("{} in {took}{lost}", screen.paint(tone, &word)));
     if terminal.result != Ending::Promoted {
         let codes: Vec<&str> = terminal.reasons.iter().map(|r| r.code()).collect();

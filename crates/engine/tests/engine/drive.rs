@@ -69,6 +69,7 @@ fn applied() -> Outcome {
     Outcome::Applied {
         generation: 1,
         observed: None,
+        cut: 0,
     }
 }
 

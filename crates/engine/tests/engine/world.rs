@@ -88,6 +88,7 @@ impl FileTarget {
         let applied = Outcome::Applied {
             generation,
             observed: None,
+            cut: 0,
         };
         if let Action::Probe { key } = &call.action {
             let known = self.enter("probed", key, call.epoch)?;

@@ -216,6 +216,7 @@ impl Agent {
                     .unwrap_or_else(|()| Outcome::Applied {
                         generation: live.stored.generation,
                         observed: Some(live.stored.observed(|slot| live.is_ready(slot))),
+                        cut: 0,
                     })
             }
             Action::Probe { key } => self.probe(call, key, limit),

@@ -143,6 +143,7 @@ fn outcome_of(stored: &State, key: &str, action: &Action) -> Option<Outcome> {
     let applied = Outcome::Applied {
         generation: stored.generation,
         observed: None,
+        cut: 0,
     };
     let not = |text: &str| Outcome::NotApplied {
         reason: Reason::EffectFailed,

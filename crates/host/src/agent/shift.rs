@@ -43,6 +43,7 @@ impl Agent {
                 return Ok(Outcome::Applied {
                     generation: live.stored.generation,
                     observed: None,
+                    cut: 0,
                 });
             };
             // Back, under a generation of its own: whoever expects the one in between is refused.
@@ -90,10 +91,12 @@ impl Agent {
             return Ok(Outcome::Applied {
                 generation: live.stored.generation,
                 observed: None,
+                cut: 0,
             });
         };
         let end = limit.min(self.now_ms().saturating_add(within.as_millis() as u64));
-        let (mut end, mut cut) = (end, false);
+        // How many were cut; none while there is time.
+        let (mut end, mut cut) = (end, None);
         loop {
             // Looked at in each round: another call may have given it weight.
             if let Some(slot) = live.stored.slots.get(name).filter(|slot| slot.weight > 0) {
@@ -111,10 +114,11 @@ impl Agent {
                 return Ok(Outcome::Applied {
                     generation: live.stored.generation,
                     observed: None,
+                    cut: cut.unwrap_or(0),
                 });
             }
             let left = self.left(end);
-            if left.is_zero() && cut {
+            if left.is_zero() && cut.is_some() {
                 return Err(Outcome::Partial {
                     text: format!(
                         "slot `{name}`: {under_way} requests are still counted after they were cut"
@@ -125,7 +129,7 @@ impl Agent {
                 if let Some(proxy) = &live.proxy {
                     proxy.cut(name);
                 }
-                cut = true;
+                cut = Some(under_way);
                 end = self.now_ms().saturating_add(AFTER_CUT.as_millis() as u64);
                 continue;
             }

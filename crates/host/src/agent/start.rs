@@ -106,6 +106,10 @@ impl Agent {
                     process: None,
                     exits: 0,
                 };
+                // One bound for all slots: versions that are compared are counted alike.
+                for other in live.stored.slots.values_mut() {
+                    other.slow_over = slow_over;
+                }
                 live.stored.slots.insert(name.to_owned(), slot);
             };
             self.launch(name, spec, &dir, fresh).map_err(|e| {
@@ -194,6 +198,7 @@ impl Agent {
             Ok(()) => Outcome::Applied {
                 generation,
                 observed: None,
+                cut: 0,
             },
             // It runs and has no weight, so that no traffic is at stake.
             Err(e) => Outcome::Partial {

@@ -49,6 +49,7 @@ impl Agent {
                 Outcome::Applied {
                     generation: live.stored.generation,
                     observed: None,
+                    cut: 0,
                 }
             }
         };

@@ -34,7 +34,8 @@ fn a_call_under_way_is_unknown_and_a_probe_waits_for_it() {
         told,
         Outcome::Applied {
             generation: 1,
-            observed: None
+            observed: None,
+            cut: 0,
         }
     );
     assert_eq!(first.join().unwrap(), told);
@@ -110,7 +111,8 @@ fn fence_keys_and_outcomes_survive_a_kill() {
         world.start("k", "blue", &spec),
         Outcome::Applied {
             generation,
-            observed: None
+            observed: None,
+            cut: 0,
         }
     );
     assert_eq!(

@@ -28,6 +28,34 @@ pub struct Judgement {
     pub reasons: Vec<Reason>,
 }
 
+/// What is said of one rate.
+#[derive(Debug, Clone, Copy)]
+struct Codes {
+    non_inferior: Reason,
+    within: Reason,
+    worse: Reason,
+    over: Reason,
+}
+
+const ERRORS: Codes = Codes {
+    non_inferior: Reason::ErrorRateNonInferior,
+    within: Reason::ErrorRateWithinLimit,
+    worse: Reason::ErrorRateWorse,
+    over: Reason::ErrorRateOverLimit,
+};
+const SLOW: Codes = Codes {
+    non_inferior: Reason::SlowShareNonInferior,
+    within: Reason::SlowShareWithinLimit,
+    worse: Reason::SlowShareWorse,
+    over: Reason::SlowShareOverLimit,
+};
+const CLIENT_ERRORS: Codes = Codes {
+    non_inferior: Reason::ClientErrorsNonInferior,
+    within: Reason::ClientErrorsWithinLimit,
+    worse: Reason::ClientErrorsWorse,
+    over: Reason::ClientErrorsOverLimit,
+};
+
 /// How far ahead [`Watch::needed`] looks, in requests.
 const HORIZON: u64 = 10_000_000;
 
@@ -68,22 +96,11 @@ impl Watch {
             // Whatever the rates are: bounds need not be computed.
             holds.push(Reason::InsufficientSamples);
         } else if mode != Mode::Promote {
-            let rates = [
-                (
-                    &self.errors,
-                    &checks.errors,
-                    Reason::ErrorRateNonInferior,
-                    Reason::ErrorRateWithinLimit,
-                ),
-                (
-                    &self.slow,
-                    &checks.slow,
-                    Reason::SlowShareNonInferior,
-                    Reason::SlowShareWithinLimit,
-                ),
-            ];
-            for (rate, check, beside, alone) in rates {
-                let pass = if mode == Mode::Alone { alone } else { beside };
+            for (rate, check, codes) in self.rates(checks) {
+                let pass = match mode {
+                    Mode::Alone => codes.within,
+                    _ => codes.non_inferior,
+                };
                 match proof(rate.canary, rate.stable, check, checks, mode) {
                     true => passes.push(pass),
                     false if may_come(rate, check, checks, mode) => {
@@ -125,19 +142,24 @@ impl Watch {
         }
         let (worse, over) = levels(checks, mode);
         let compared = mode != Mode::Alone;
-        if compared && self.errors.is_worse(worse) {
-            found.push(Reason::ErrorRateWorse);
-        }
-        if self.errors.is_over(over) {
-            found.push(Reason::ErrorRateOverLimit);
-        }
-        if compared && self.slow.is_worse(worse) {
-            found.push(Reason::SlowShareWorse);
-        }
-        if self.slow.is_over(over) {
-            found.push(Reason::SlowShareOverLimit);
+        for (rate, _, codes) in self.rates(checks) {
+            if compared && rate.is_worse(worse) {
+                found.push(codes.worse);
+            }
+            if rate.is_over(over) {
+                found.push(codes.over);
+            }
         }
         found
+    }
+
+    /// Every rate with its check and what is said of it.
+    fn rates<'a>(&'a self, checks: &'a Checks) -> [(&'a Rate, &'a RateCheck, Codes); 3] {
+        [
+            (&self.errors, &checks.errors, ERRORS),
+            (&self.slow, &checks.slow, SLOW),
+            (&self.client_errors, &checks.client_errors, CLIENT_ERRORS),
+        ]
     }
 
     /// Whether the served share agrees with the weight.
@@ -162,9 +184,9 @@ impl Watch {
     /// the way to a pass.
     pub fn needed(&self, checks: &Checks, mode: Mode) -> Option<u64> {
         let short = checks.min_requests.saturating_sub(self.window.completed);
-        let errors = needed(&self.errors, &checks.errors, checks, mode);
-        let slow = needed(&self.slow, &checks.slow, checks, mode);
-        let more = short.max(errors.unwrap_or(0)).max(slow.unwrap_or(0));
+        let rates = self.rates(checks).into_iter();
+        let proof = rates.filter_map(|(rate, check, _)| needed(rate, check, checks, mode));
+        let more = proof.fold(short, u64::max);
         (mode != Mode::Promote && more > 0).then_some(more)
     }
 
@@ -180,17 +202,19 @@ impl Watch {
     /// As [`Watch::numbers`], without how many requests are still needed.
     pub(crate) fn numbers_of(&self, checks: &Checks, mode: Mode) -> Value {
         let (canary_p99, stable_p99) = self.p99_us;
-        let side = |errors: Tally, slow: Tally, p99: u64| {
+        let side = |errors: Tally, slow: Tally, client: Tally, p99: u64| {
             json!({"requests": errors.n, "errors": errors.events, "error_rate": rate(errors),
-                "slow": slow.events, "slow_share": rate(slow), "p99_us": p99})
+                "slow": slow.events, "slow_share": rate(slow), "client_errors": client.events,
+                "client_error_share": rate(client), "p99_us": p99})
         };
         let (worse, over) = levels(checks, mode);
         let mut out = json!({
-            "canary": side(self.errors.canary, self.slow.canary, canary_p99),
+            "canary": side(self.errors.canary, self.slow.canary, self.client_errors.canary, canary_p99),
             "since_write": {"routed": self.window.routed_canary, "others": self.window.routed_other,
                 "completed": self.window.completed, "in_flight": self.window.in_flight, "samples": self.window.samples},
             "errors": rate_numbers(&self.errors, &checks.errors, checks, mode),
             "slow": rate_numbers(&self.slow, &checks.slow, checks, mode),
+            "client_errors": rate_numbers(&self.client_errors, &checks.client_errors, checks, mode),
             "fails_below": {"p_over": p_text(over)},
             "exits": self.exits,
             "unready_samples": self.unready,
@@ -199,7 +223,12 @@ impl Watch {
         });
         let compared = mode != Mode::Alone && self.stable_slot.is_some();
         if compared {
-            out["stable"] = side(self.errors.stable, self.slow.stable, stable_p99);
+            out["stable"] = side(
+                self.errors.stable,
+                self.slow.stable,
+                self.client_errors.stable,
+                stable_p99,
+            );
             out["fails_below"]["p_worse"] = json!(p_text(worse));
         }
         if self.restarts() > 0 {

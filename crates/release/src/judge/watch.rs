@@ -28,6 +28,7 @@ pub struct Watch {
     last: BTreeMap<String, SlotCounts>,
     pub(super) errors: Rate,
     pub(super) slow: Rate,
+    pub(super) client_errors: Rate,
     pub(super) window: Window,
     pub(super) exits: u64,
     pub(super) unready: u32,
@@ -137,6 +138,7 @@ impl Watch {
             last: BTreeMap::new(),
             errors: Rate::new(plan.checks.errors.limit.fraction())?,
             slow: Rate::new(plan.checks.slow.limit.fraction())?,
+            client_errors: Rate::new(plan.checks.client_errors.limit.fraction())?,
             window: Window::default(),
             exits: 0,
             unready: 0,
@@ -162,12 +164,14 @@ impl Watch {
     /// Forgets the rates, so that what follows is judged by itself: after promotion there is no stable to compare with, and
     /// a long good past must not hide a bad present.
     pub fn refresh(&mut self, checks: &Checks) {
-        if let (Some(errors), Some(slow)) = (
+        if let (Some(errors), Some(slow), Some(client_errors)) = (
             Rate::new(checks.errors.limit.fraction()),
             Rate::new(checks.slow.limit.fraction()),
+            Rate::new(checks.client_errors.limit.fraction()),
         ) {
             self.errors = errors;
             self.slow = slow;
+            self.client_errors = client_errors;
         }
         self.alone = true;
         let generation = self.window.generation;
@@ -267,10 +271,18 @@ impl Watch {
         }
         self.errors.observe(canary_errors, errors(stable));
         self.slow.observe(slow(canary), slow(stable));
+        let blamed = |s: &SlotCounts| Tally {
+            n: s.completed(),
+            events: s.client_errors,
+        };
+        self.client_errors.observe(blamed(canary), blamed(stable));
         self.served = sum(self.served, canary.completed());
         self.bad = sum(self.bad, canary.errors());
         self.exits = sum(self.exits, canary.exits);
         self.unrouted = sum(self.unrouted, unrouted);
+        // Before the first version of all has served anything there is nobody to lose a request.
+        let nobody = self.stable_slot.is_none() && self.served == 0;
+        let unrouted = if nobody { 0 } else { unrouted };
         for lost in [unrouted, canary.unanswered(), stable.unanswered()] {
             self.lost = sum(self.lost, lost);
         }

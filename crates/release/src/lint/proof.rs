@@ -24,7 +24,12 @@ pub(super) fn lint(body: &PlanBody, facts: &Facts<'_>, found: &mut Findings) {
         stages(body, facts, found);
     }
     // The soak watches alone, against absolute limits; the step's time is the soak and the time to measure promotion.
-    let limits = [body.checks.errors.limit, body.checks.slow.limit];
+    let checks = &body.checks;
+    let limits = [
+        checks.errors.limit,
+        checks.slow.limit,
+        checks.client_errors.limit,
+    ];
     let alone = Demand {
         what: "the soak".into(),
         fix: "set a longer `soak`, or wider limits",
@@ -38,7 +43,12 @@ pub(super) fn lint(body: &PlanBody, facts: &Facts<'_>, found: &mut Findings) {
 }
 
 fn stages(body: &PlanBody, facts: &Facts<'_>, found: &mut Findings) {
-    let margins = [body.checks.errors.margin, body.checks.slow.margin];
+    let checks = &body.checks;
+    let margins = [
+        checks.errors.margin,
+        checks.slow.margin,
+        checks.client_errors.margin,
+    ];
     // Without a bad answer on either side stable's lower bound is 0, and the comparison is that of the new version's
     // upper bound, which has half of alpha, with the margin.
     let needed = requests(&body.checks, margins, |margin, alpha| {
@@ -69,6 +79,8 @@ fn ranges(checks: &Checks, found: &mut Findings) -> bool {
         ("errors.limit", checks.errors.limit),
         ("slow.margin", checks.slow.margin),
         ("slow.limit", checks.slow.limit),
+        ("client_errors.margin", checks.client_errors.margin),
+        ("client_errors.limit", checks.client_errors.limit),
         ("alpha_abort", checks.alpha_abort),
         ("alpha_promote", checks.alpha_promote),
     ] {
@@ -99,7 +111,7 @@ fn ranges(checks: &Checks, found: &mut Findings) -> bool {
 /// Requests of the new version until both rates and `min_requests` are satisfied; none if never.
 fn requests(
     checks: &Checks,
-    bounds: [Share; 2],
+    bounds: [Share; 3],
     needed: impl Fn(f64, f64) -> Result<Option<u64>, gonogo_stats::Error>,
 ) -> Option<u64> {
     let alpha = checks.alpha_promote.fraction();

@@ -98,6 +98,10 @@ fn good() -> PlanBody {
                 margin: percent(2),
                 limit: percent(10),
             },
+            client_errors: RateCheck {
+                margin: percent(5),
+                limit: percent(50),
+            },
             slow_over: Span::from_millis(250),
             alpha_abort: percent(1),
             alpha_promote: percent(5),

@@ -212,7 +212,11 @@ impl Machine {
                     watch.turn(self.state.generation);
                 }
             }
-            (Aim::Drain | Aim::Stop, Outcome::Applied { .. }) => self.enter(next, out),
+            (Aim::Drain, Outcome::Applied { cut, .. }) => {
+                self.drained(cut, out);
+                self.enter(next, out);
+            }
+            (Aim::Stop, Outcome::Applied { .. }) => self.enter(next, out),
             (Aim::Drain, other) => {
                 // The new version serves and has passed: no reason to go back. The target stops nothing that has weight.
                 let (reason, text) = why(&other);
@@ -273,6 +277,19 @@ impl Machine {
                     out,
                 );
             }
+        }
+    }
+
+    /// Says what a drain cost, if it cost anything: no sample is taken of a version that is about to be stopped.
+    pub(super) fn drained(&mut self, cut: u64, out: &mut Vec<Effect>) {
+        if cut > 0 {
+            let text = "still under way when the time to drain was over, and cut";
+            self.decide(
+                Verdict::Excused,
+                &[Reason::DrainCut],
+                json!({"cut": cut, "text": text}),
+                out,
+            );
         }
     }
 

@@ -176,7 +176,12 @@ impl Machine {
                 }
             },
             // A drain that could not finish is cut by the stop.
-            Aim::UndoDrain => self.undo_stop(out),
+            Aim::UndoDrain => {
+                if let Outcome::Applied { cut, .. } = result {
+                    self.drained(cut, out);
+                }
+                self.undo_stop(out);
+            }
             Aim::UndoStop if applied => {
                 let key = self.undo_key("confirm");
                 let action = Action::Observe;

@@ -18,6 +18,8 @@ fn settings(plan: &PlanBody) -> Option<String> {
         ("errors.limit", checks.errors.limit),
         ("slow.margin", checks.slow.margin),
         ("slow.limit", checks.slow.limit),
+        ("client_errors.margin", checks.client_errors.margin),
+        ("client_errors.limit", checks.client_errors.limit),
         ("alpha_abort", checks.alpha_abort),
         ("alpha_promote", checks.alpha_promote),
     ]

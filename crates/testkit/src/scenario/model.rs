@@ -150,6 +150,7 @@ impl Model {
             Outcome::Applied {
                 generation,
                 observed,
+                cut: 0,
             },
         )
     }

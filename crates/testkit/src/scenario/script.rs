@@ -182,6 +182,7 @@ fn verb_of(words: &mut Words<'_>) -> Result<Verb, String> {
                 Outcome::Applied {
                     generation,
                     observed,
+                    cut: 0,
                 },
             )
         }

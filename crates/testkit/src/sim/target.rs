@@ -174,6 +174,7 @@ impl SimTarget {
                 return Outcome::Applied {
                     generation: self.generation,
                     observed: Some(observed),
+                    cut: 0,
                 };
             }
             Action::Start {
@@ -230,6 +231,7 @@ impl SimTarget {
                 return Outcome::Applied {
                     generation: self.generation,
                     observed: None,
+                    cut: 0,
                 };
             }
             Action::Stop { slot } => {
@@ -243,6 +245,7 @@ impl SimTarget {
                     return Outcome::Applied {
                         generation: self.generation,
                         observed: None,
+                        cut: 0,
                     };
                 }
                 self.counts.remove(slot);
@@ -253,6 +256,7 @@ impl SimTarget {
         Outcome::Applied {
             generation: self.generation,
             observed: None,
+            cut: 0,
         }
     }
 
