@@ -126,6 +126,61 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
     })
 }
 
+/// What was said about a plan, and what is missing to apply it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Voices {
+    /// Approvals and rejections, oldest first, whether they count or not.
+    pub given: Vec<Voice>,
+    /// Rules that are broken now; empty if the plan is approved.
+    pub missing: Vec<String>,
+}
+
+/// One approval or rejection.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Voice {
+    /// Who.
+    pub approver: String,
+    /// In which role.
+    pub role: String,
+    /// `approved` or `rejected`.
+    pub decision: String,
+    /// Why.
+    pub note: String,
+    /// When an approval stops counting; none for a rejection, which stands until its giver approves.
+    pub until: Option<Timestamp>,
+}
+
+/// Lists what was said about a plan so far.
+///
+/// # Errors
+/// The plan's records cannot be read.
+pub fn voices(ws: &Workspace, plan: &Plan) -> Result<Voices, AppError> {
+    let recorded = recorded(ws, plan)?;
+    let all = presented(ws, plan)?;
+    let now = ws.clock.now().wall;
+    let missing = approval::check(&all, &demand(plan, &recorded.key, now))
+        .err()
+        .map_or_else(Vec::new, |refusal| refusal.missing_fields);
+    let given = all.into_iter().map(|p| {
+        let decided = p.approval.decided_at.parse::<Timestamp>().ok();
+        let holds = Span::from_secs(p.approval.sla_minutes.saturating_mul(60));
+        let yes = p.approval.decision == "approved";
+        Voice {
+            approver: p.approval.approver_id,
+            role: p.approval.approver_role,
+            decision: p.approval.decision,
+            note: p.approval.note,
+            until: decided.filter(|_| yes).map(|at| at.after(holds)),
+        }
+    });
+    Ok(Voices {
+        given: given.collect(),
+        missing,
+    })
+}
+
 /// Who is proven to act: the name, where configuration or plan ties it to the key; else the key.
 fn proven(ws: &Workspace, plan: &Plan, recorded: &Recorded, me: &Identity) -> String {
     let key = me.key_id();

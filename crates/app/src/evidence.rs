@@ -16,7 +16,7 @@ use gonogo_store::ledger::{Filter, PacketRequest, RecordView};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::workspace::{make_dir, parent};
+use crate::workspace::{can_be_written, make_dir, parent};
 use crate::{AppError, Workspace, approving, following, planning};
 
 /// A packet that was written.
@@ -66,17 +66,14 @@ pub fn write_packet(ws: &Workspace, operation: &OperationId) -> Result<Packed, A
 pub fn packet(ws: &Workspace, prefix: &str, out: Option<&Path>) -> Result<Packed, AppError> {
     let known = following::find(ws, prefix)?;
     match out {
-        Some(path) if !parent(path).is_dir() => {
-            let dir = parent(path).display();
-            let text = format!("cannot write `{}`: `{dir}` is no directory", path.display());
-            Err(AppError::new(Reason::OutputFailed, text))
-        }
-        Some(path) => pack(ws, &known.id, path).map_err(|e| match e.reason {
-            Reason::InputNotFound | Reason::PermissionDenied | Reason::StoreFailed => {
-                AppError::new(Reason::OutputFailed, e.message)
-            }
-            _ => e,
-        }),
+        Some(path) => can_be_written(path)
+            .and_then(|()| pack(ws, &known.id, path))
+            .map_err(|e| match e.reason {
+                Reason::InputNotFound | Reason::PermissionDenied | Reason::StoreFailed => {
+                    AppError::new(Reason::OutputFailed, e.message)
+                }
+                _ => e,
+            }),
         None => write_packet(ws, &known.id),
     }
 }
@@ -169,6 +166,10 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
     let approvals = sound.then(|| check_approvals(&report.records));
     if matches!(approvals, Some(Err(_))) {
         reasons.insert(0, Reason::ApprovalInvalid);
+    }
+    // An operation that had not ended when it was packed proves no release.
+    if sound && result.is_none() {
+        reasons.push(Reason::OperationUnfinished);
     }
     match &replayed {
         Some(Err(_)) => reasons.insert(0, Reason::ReplayDiffers),

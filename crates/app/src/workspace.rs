@@ -43,6 +43,8 @@ pub struct Workspace {
     pub caller: Caller,
     /// The program to start agents and controllers with; none inside tests that bring their own.
     pub program: PathBuf,
+    /// Whether the command goes back, which must be possible on any clock.
+    pub retreats: bool,
 }
 
 impl Workspace {
@@ -79,22 +81,27 @@ impl Workspace {
             clock,
             caller,
             program,
+            retreats: false,
         })
     }
 
-    /// The wall clock, unless it reads earlier than the newest record.
+    /// The wall clock, unless it reads earlier than the newest record. Then the newest record's time for a command that goes
+    /// back: traffic must get away from a bad version though a clock was wrong once.
     ///
     /// # Errors
     /// [`Reason::ClockWentBack`]: whatever was asked must not happen on such a clock.
     pub fn now(&self) -> Result<Timestamp, AppError> {
         let now = self.clock.now().wall;
         match self.ledger.newest_time()? {
+            Some(newest) if newest > now && self.retreats => Ok(newest),
             Some(newest) if newest > now.after(BACKWARDS) => Err(AppError::new(
                 Reason::ClockWentBack,
                 format!(
                     "the clock reads {now}, and the newest record was written at {newest}; nothing was changed"
                 ),
-            )),
+            )
+            .hint("set the clock right")
+            .hint("if it is right now and was wrong then: `gonogo cancel` and `gonogo rollback` work meanwhile")),
             _ => Ok(now),
         }
     }
@@ -217,18 +224,24 @@ pub(crate) fn parent(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
+/// Says whether a file can be put at `path`: its directory is there, and a rename would not put the file in the place of a device,
+/// a pipe, a link or a directory.
+pub(crate) fn can_be_written(path: &Path) -> Result<(), AppError> {
+    let dir = parent(path);
+    let why = match std::fs::symlink_metadata(path) {
+        Ok(m) if !m.is_file() => "it is there and no plain file".to_owned(),
+        _ if !dir.is_dir() => format!("`{}` is no directory", dir.display()),
+        _ => return Ok(()),
+    };
+    let text = format!("cannot write `{}`: {why}", path.display());
+    Err(AppError::new(Reason::OutputFailed, text))
+}
+
 /// Writes a file so that readers see the old bytes or the new ones, and a crash leaves one of both.
 pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
     use std::io::Write;
+    can_be_written(path)?;
     let dir = parent(path);
-    if !dir.is_dir() {
-        let text = format!(
-            "cannot write `{}`: `{}` is no directory",
-            path.display(),
-            dir.display()
-        );
-        return Err(AppError::new(Reason::OutputFailed, text));
-    }
     let fault = |e: std::io::Error| AppError::io("write", path, &e);
     let mut file = tempfile::NamedTempFile::new_in(dir).map_err(fault)?;
     file.write_all(bytes).map_err(fault)?;

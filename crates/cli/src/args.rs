@@ -265,7 +265,7 @@ pub struct Rollback {
         help_heading = "Selection"
     )]
     pub env: Option<String>,
-    /// Known-good version to go back to; the newest one that does not serve if absent
+    /// Known-good version to go back to; the one before the serving one if absent
     #[arg(long, value_name = "VERSION", help_heading = "Selection")]
     pub to: Option<String>,
     /// Why

@@ -49,7 +49,8 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Controller(a) => ("controller_run", hosting::controller(select, a, screen)),
         Command::Reference(a) => ("reference", topics::reference(a, screen)),
     };
-    answer.unwrap_or_else(|e| screen.fail(name, &e))
+    let exit = answer.unwrap_or_else(|e| screen.fail(name, &e));
+    screen.ended(exit)
 }
 
 /// Opens the project and picks up what a dead controller left, unless this command is about to drive it itself.

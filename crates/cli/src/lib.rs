@@ -15,7 +15,8 @@ mod screen;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches};
 use gonogo_core::Exit;
 
 /// Runs one command line; `argv` includes the program's name.
@@ -26,10 +27,22 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         return ExitCode::from(u8::try_from(code).unwrap_or(Exit::Internal.code()));
     }
     let json = argv.iter().any(|a| a == "--json");
-    let args = match args::Args::try_parse_from(argv) {
+    let matches = without_empty(args::Args::command()).try_get_matches_from(argv);
+    let args = match matches.and_then(|m| args::Args::from_arg_matches(&m)) {
         Ok(args) => args,
         Err(e) => return screen::clap_answer(&e, json),
     };
     let screen = screen::Screen::new(&args.output);
     ExitCode::from(commands::run(&args, &screen).code())
+}
+
+/// Lets no argument be read from a variable that is set and empty: that counts as unset.
+fn without_empty(command: clap::Command) -> clap::Command {
+    let empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|v| v.is_empty());
+    command
+        .mut_args(|arg| match arg.get_env() {
+            Some(name) if empty(name) => arg.env(Resettable::Reset),
+            _ => arg,
+        })
+        .mut_subcommands(without_empty)
 }

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gonogo_app::{AppError, catalogue};
 use gonogo_core::clock::{Clock, SystemClock};
@@ -18,6 +19,8 @@ pub struct Screen {
     /// The answer and nothing around it.
     pub quiet: bool,
     colour: bool,
+    /// Set when the answer could not be written.
+    unsaid: AtomicBool,
 }
 
 /// A style, by meaning.
@@ -38,6 +41,25 @@ impl Screen {
             json: output.json,
             quiet: output.quiet,
             colour,
+            unsaid: AtomicBool::new(false),
+        }
+    }
+
+    /// The exit code of a command that would end with `exit`: an answer that nobody got is no success.
+    pub fn ended(&self, exit: Exit) -> Exit {
+        if !self.unsaid.load(Ordering::Relaxed) || exit != Exit::Done {
+            return exit;
+        }
+        let text = "the answer could not be written to standard output";
+        let error = AppError::new(Reason::OutputFailed, text);
+        write_line(&mut std::io::stderr().lock(), &told(&error));
+        error.exit()
+    }
+
+    /// Writes to standard output and remembers if that failed.
+    fn put(&self, line: &str) {
+        if !write_line(&mut std::io::stdout().lock(), line) {
+            self.unsaid.store(true, Ordering::Relaxed);
         }
     }
 
@@ -58,7 +80,7 @@ impl Screen {
     /// Writes one line of the answer. A reader that went away ends the talking quietly.
     pub fn say(&self, line: &str) {
         if !self.json {
-            write_line(&mut std::io::stdout().lock(), line);
+            self.put(line);
         }
     }
 
@@ -79,20 +101,16 @@ impl Screen {
     /// Ends a command well: the envelope under `--json`, else nothing more.
     pub fn answer(&self, use_case: &str, data: Value) {
         if self.json {
-            print_json(&frame(use_case).success(data));
+            self.put(&json_text(&frame(use_case).success(data)));
         }
     }
 
     /// Ends a command with an error and returns its exit code.
     pub fn fail(&self, use_case: &str, error: &AppError) -> Exit {
         if self.json {
-            print_json(&frame(use_case).failure(&error.failure()));
+            self.put(&json_text(&frame(use_case).failure(&error.failure())));
         } else {
-            let mut text = format!("error[{}]: {}\n", error.reason, error.message);
-            for hint in error.shown_hints() {
-                text.push_str(&format!("\n  hint: {hint}"));
-            }
-            write_line(&mut std::io::stderr().lock(), &text);
+            write_line(&mut std::io::stderr().lock(), &told(error));
         }
         error.exit()
     }
@@ -109,14 +127,29 @@ fn frame(use_case: &str) -> Frame {
     }
 }
 
-fn print_json(value: &Value) {
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    write_line(&mut std::io::stdout().lock(), &text);
+/// An error for people.
+fn told(error: &AppError) -> String {
+    let mut text = format!("error[{}]: {}\n", error.reason, error.message);
+    for hint in error.shown_hints() {
+        text.push_str(&format!("\n  hint: {hint}"));
+    }
+    text
 }
 
-fn write_line(to: &mut dyn Write, line: &str) {
-    // A closed pipe is the reader's decision and no fault of the command.
-    let _ = writeln!(to, "{line}").and_then(|()| to.flush());
+fn json_text(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+fn print_json(value: &Value) {
+    write_line(&mut std::io::stdout().lock(), &json_text(value));
+}
+
+/// Says whether the line was written. A closed pipe is the reader's decision and counts as written.
+fn write_line(to: &mut dyn Write, line: &str) -> bool {
+    match writeln!(to, "{line}").and_then(|()| to.flush()) {
+        Err(e) => e.kind() == std::io::ErrorKind::BrokenPipe,
+        Ok(()) => true,
+    }
 }
 
 /// Answers for clap: help and version on stdout with 0, everything else as a usage error.

@@ -184,6 +184,7 @@ catalogue! {
     PacketMemberMissing "PACKET_MEMBER_MISSING" Fail Fail "The packet lacks a member that its manifest names." "Ask for the packet again; do not trust this one.";
     PacketMemberAdded "PACKET_MEMBER_ADDED" Fail Fail "The packet holds a member that its manifest does not name." "Ask for the packet again; do not trust this one.";
     PacketIncomplete "PACKET_INCOMPLETE" Hold Unjudged "The packet leaves something out, so it cannot be judged in full." "Ask for a packet with what is named as left out.";
+    OperationUnfinished "OPERATION_UNFINISHED" Hold Unjudged "The packet was written before its operation had ended, so it says nothing about the result." "Ask for the packet again when the operation has ended: `gonogo packet OP`.";
     SignatureInvalid "SIGNATURE_INVALID" Fail Fail "A signature does not verify." "Do not trust it.";
     SignerUnknown "SIGNER_UNKNOWN" Fail Fail "A record is signed by a key that was not enrolled before it." "Do not trust it.";
     TrustMissing "TRUST_MISSING" Hold Hold "The packet agrees with itself, but no trusted log key was given." "Give the log's key: `gonogo verify PACKET --log-key KEY`.";

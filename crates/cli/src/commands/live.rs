@@ -38,8 +38,8 @@ pub fn say_plan(screen: &Screen, plan: &Plan) {
         body.service, body.environment, body.to.version
     );
     screen.frame(&format!(
-        "{}   http://{listen}",
-        screen.paint(Tone::Strong, &format!("{title:<60}"))
+        "{}  http://{listen}",
+        screen.paint(Tone::Strong, &format!("{title:<50}"))
     ));
     let back = match (&body.from, body.kind) {
         (Some(f), _) => format!("back to {}", f.version),
@@ -51,10 +51,13 @@ pub fn say_plan(screen: &Screen, plan: &Plan) {
         ""
     };
     screen.frame(&format!(
-        "plan      {}  {}…  {} steps · {back}{kind} · gates none · budget {} from fault to zero",
+        "plan      {}  {}…  {} steps{kind}",
         plan.id,
         &plan.fingerprint.to_string()[..18],
         body.steps.len(),
+    ));
+    screen.frame(&format!(
+        "          {back} · gates none · budget {} from fault to zero",
         body.budget.total.seconds_text(),
     ));
 }

@@ -1,10 +1,10 @@
 //! `plan`, `plan show|diff|lint`, `approve`.
 
-use gonogo_app::approving::{self, Say};
+use gonogo_app::approving::{self, Say, Voices};
 use gonogo_app::planning::{self, FindingView};
 use gonogo_app::{AppError, Workspace};
 use gonogo_core::{Exit, Reason};
-use gonogo_release::plan::{Plan, StepKind};
+use gonogo_release::plan::{Plan, Step, StepKind};
 use serde_json::json;
 
 use super::releasing::say_given;
@@ -67,23 +67,9 @@ pub fn say_warnings(screen: &Screen, findings: &[FindingView]) {
 }
 
 fn say_steps(screen: &Screen, plan: &Plan) {
-    for step in &plan.body.steps {
-        let what = match &step.kind {
-            StepKind::Stage { weight, bake } => {
-                format!("{weight} of new requests, at least {bake}")
-            }
-            StepKind::Deploy { slot } => format!(
-                "{} in slot {slot}, ready within {}",
-                plan.body.to.version, plan.body.to.ready.within
-            ),
-            StepKind::Soak { bake } => format!("watch for {bake} while the old version stays warm"),
-            StepKind::Drain { slot } | StepKind::Stop { slot } => {
-                format!("the old version in slot {slot}")
-            }
-            StepKind::Gates => "none, as the environment states".into(),
-            StepKind::Preflight => "the target is as it was when this was planned".into(),
-            StepKind::Promote => "all new requests".into(),
-        };
+    let told: Vec<String> = plan.body.steps.iter().map(|s| what(s, plan)).collect();
+    let wide = told.iter().map(|t| t.chars().count()).max().unwrap_or(0);
+    for (step, what) in plan.body.steps.iter().zip(told) {
         let class = step.class.map_or(String::new(), |c| {
             serde_json::to_value(c)
                 .ok()
@@ -91,11 +77,85 @@ fn say_steps(screen: &Screen, plan: &Plan) {
                 .unwrap_or_default()
         });
         screen.frame(&format!(
-            "  {:>2}  {:<10} {what:<60} {class:<18} ≤ {}",
+            "  {:>2}  {:<10} {what:<wide$}  {class:<17}  ≤ {}",
             step.n,
             step.kind.name(),
             step.within
         ));
+    }
+}
+
+/// What a step does, in words.
+fn what(step: &Step, plan: &Plan) -> String {
+    match &step.kind {
+        StepKind::Stage { weight, bake } => format!("{weight} of new requests, at least {bake}"),
+        StepKind::Deploy { slot } => format!(
+            "{} in slot {slot}, ready within {}",
+            plan.body.to.version, plan.body.to.ready.within
+        ),
+        StepKind::Soak { bake } => match &plan.body.from {
+            Some(from) => format!("watch for {bake}; {} stays warm", from.version),
+            None => format!("watch for {bake}"),
+        },
+        StepKind::Drain { slot } | StepKind::Stop { slot } => {
+            format!("the old version in slot {slot}")
+        }
+        StepKind::Gates => "none, as stated".into(),
+        StepKind::Preflight => "the target is as it was planned".into(),
+        StepKind::Promote => "all new requests".into(),
+    }
+}
+
+/// What an approver judges besides the steps: what runs, what is checked, who must agree and who has.
+fn say_terms(screen: &Screen, plan: &Plan, voices: &Voices) {
+    let body = &plan.body;
+    screen.say(&format!("run       {}", body.to.run.join(" ")));
+    let checks = &body.checks;
+    screen.say(&format!(
+        "checks    {}: at least {} requests a stage",
+        checks.name, checks.min_requests
+    ));
+    let over = format!("slow > {}", checks.slow_over);
+    for (name, rate) in [
+        ("errors", &checks.errors),
+        (over.as_str(), &checks.slow),
+        ("client errors", &checks.client_errors),
+    ] {
+        screen.say(&format!(
+            "          {name:<16} within {} of stable's, never over {}",
+            rate.margin, rate.limit
+        ));
+    }
+    let policy = &body.approval;
+    let own = if policy.own { " or the requester" } else { "" };
+    let people: Vec<String> = policy
+        .approvers
+        .iter()
+        .map(|a| format!("{} ({})", a.id, a.role))
+        .collect();
+    let who = match (people.is_empty(), policy.own) {
+        (true, _) => "the requester".to_owned(),
+        (false, _) => format!("{}{own}", people.join(", ")),
+    };
+    screen.say(&format!("approval  {} of {who}", policy.required));
+    for voice in &voices.given {
+        let until = voice
+            .until
+            .map_or(String::new(), |u| format!(" · until {u}"));
+        let note = if voice.note.is_empty() {
+            String::new()
+        } else {
+            format!(" · {}", voice.note)
+        };
+        screen.say(&format!(
+            "          {} by {}{until}{note}",
+            voice.decision, voice.approver
+        ));
+    }
+    if voices.missing.is_empty() {
+        screen.say("          approved");
+    } else {
+        screen.say(&format!("          missing: {}", voices.missing.join(", ")));
     }
 }
 
@@ -112,6 +172,8 @@ fn show(select: &Select, prefix: &str, screen: &Screen) -> Answer {
         "asked     {} at {}",
         plan.requester, plan.created_at
     ));
+    let voices = approving::voices(&ws, &plan)?;
+    say_terms(screen, &plan, &voices);
     for artifact in &plan.body.to.artifacts {
         screen.say(&format!(
             "artifact  {}  {}  {} bytes",
@@ -121,10 +183,10 @@ fn show(select: &Select, prefix: &str, screen: &Screen) -> Answer {
     screen.say(&format!("config    {}", plan.body.config));
     screen.say(&format!("print     {}", plan.fingerprint));
     screen.say(&format!(
-        "legacy    {} (names the request, decides nothing)",
+        "legacy    {} (the older request hash: the configuration's path, not its content; decides nothing)",
         plan.legacy_request_hash
     ));
-    screen.answer("plan_show", json!({ "plan": plan }));
+    screen.answer("plan_show", json!({ "plan": plan, "approval": voices }));
     Ok(Exit::Done)
 }
 

@@ -43,9 +43,14 @@ fn begin(
     if handle.fresh {
         screen.talk(&format!("operation {id}"));
     } else {
-        screen.talk(&format!(
-            "operation {id} was begun by this request before; following it"
-        ));
+        let ended = ws.store.operation(&id)?.terminal.is_some();
+        screen.talk(&if ended {
+            format!(
+                "operation {id} was begun by this request before and has ended; this is its result, and what serves now says `gonogo status`"
+            )
+        } else {
+            format!("operation {id} was begun by this request before; following it")
+        });
     }
     if waiting.detach {
         driving::spawn(ws, &id)?;
@@ -158,7 +163,7 @@ pub fn cancel(select: &Select, a: &args::Cancel, screen: &Screen) -> Answer {
         a.yes,
         &format!("`cancel` takes back what `{}` has done so far", a.operation),
     )?;
-    let ws = Arc::new(open(select, screen, false)?);
+    let ws = retreating(select, screen)?;
     let id = following::cancel(&ws, &a.operation, &a.why)?;
     screen.talk(&format!("asked {id} to go back"));
     follow_back(&ws, &id, &a.waiting, "operation_cancel", screen)
@@ -188,8 +193,14 @@ pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer 
         a.yes,
         "`rollback` moves all traffic to another version at once",
     )?;
-    let ws = Arc::new(open(select, screen, false)?);
+    let ws = retreating(select, screen)?;
     match rolling_back::roll_back(&ws, a.env.as_deref(), a.to.as_deref(), &a.why)? {
+        Way::Running(id) => {
+            screen.talk(&format!(
+                "{id} goes back already; following it (to stop it: `gonogo cancel {id} --yes`)"
+            ));
+            follow_back(&ws, &id, &a.waiting, "rollback", screen)
+        }
         Way::Cancelled(id) => {
             screen.talk(&format!("{id} was running; asked it to go back"));
             follow_back(&ws, &id, &a.waiting, "rollback", screen)
@@ -199,6 +210,13 @@ pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer 
             approve_and_begin(&ws, &planned.plan, &a.waiting, "rollback", screen)
         }
     }
+}
+
+/// Opens the project for a command that goes back.
+fn retreating(select: &Select, screen: &Screen) -> Result<Arc<Workspace>, AppError> {
+    let mut ws = open(select, screen, false)?;
+    ws.retreats = true;
+    Ok(Arc::new(ws))
 }
 
 fn confirmed(yes: bool, what: &str) -> Result<(), AppError> {

@@ -63,7 +63,7 @@ pub fn help(a: &args::Help, screen: &Screen) -> Answer {
         "exit-codes" => reference::exit_codes(),
         "config" => config::template().to_owned(),
         "approval" => reference::approval_tokens(),
-        other => match Args::command().find_subcommand_mut(other) {
+        other => match built().find_subcommand_mut(other) {
             Some(command) => command.render_long_help().to_string(),
             None => {
                 let text = format!(
@@ -83,6 +83,13 @@ pub fn help(a: &args::Help, screen: &Screen) -> Answer {
     screen.say(text.trim_end());
     screen.answer("help", json!({"topic": topic, "text": text}));
     Ok(Exit::Done)
+}
+
+/// The command tree with every command's whole name.
+fn built() -> clap::Command {
+    let mut command = Args::command();
+    command.build();
+    command
 }
 
 pub fn completions(a: &args::Completions, screen: &Screen) -> Answer {
