@@ -64,7 +64,12 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
     let (plan, recorded) = planning::read_recorded(ws, id)?;
     let policy = &plan.body.approval;
     let role = say.role.clone().unwrap_or_else(|| {
-        let listed = policy.approvers.iter().find(|a| a.id == me.name);
+        let before = plan.body.approval_before.iter();
+        let mut known = policy
+            .approvers
+            .iter()
+            .chain(before.flat_map(|p| &p.approvers));
+        let listed = known.find(|a| a.id == me.name);
         listed
             .map(|a| a.role.clone())
             .or_else(|| policy.roles.first().cloned())
@@ -88,16 +93,11 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
         used_by: None,
     };
     // This one alone: what others said is weighed when the plan is applied.
-    let mut single = policy.clone();
-    single.required = 1;
-    let alone = Demand {
-        policy: &single,
-        ..demand(&plan, &recorded.key, now)
-    };
+    let demanded = demand(&plan, &recorded.key, now);
     let checked = if say.reject {
-        approval::check_rejection(&given, &alone)
+        approval::check_rejection(&given, &demanded)
     } else {
-        approval::check(std::slice::from_ref(&given), &alone).map(drop)
+        approval::check_alone(&given, &demanded)
     };
     if let Err(refusal) = checked {
         let error = refused(&plan, &refusal).with("claimed", me.name.as_str());
@@ -110,7 +110,7 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
     me.enrol(ws)?;
     keep(ws, &plan, &me, &approval, now, say.out.as_deref())?;
     let all = presented(ws, &plan)?;
-    let vetoes = approval::vetoes(&all, &demand(&plan, &recorded.key, now));
+    let vetoes = approval::vetoes(&all, &demanded);
     let mut rejected_by: Vec<String> = vetoes
         .iter()
         .map(|v| v.approval.approver_id.clone())
@@ -282,6 +282,7 @@ pub(crate) fn demand<'a>(plan: &'a Plan, requester_key: &'a str, now: Timestamp)
         fingerprint: plan.fingerprint,
         environment: &plan.body.environment,
         policy: &plan.body.approval,
+        before: plan.body.approval_before.as_ref(),
         requester: &plan.requester,
         requester_key,
         now,

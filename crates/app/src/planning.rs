@@ -9,6 +9,7 @@ use gonogo_core::Reason;
 use gonogo_core::canonical;
 use gonogo_core::digest::Hasher;
 use gonogo_core::id::PlanId;
+use gonogo_release::approval::ApprovalPolicy;
 use gonogo_release::effect::Observed;
 use gonogo_release::lint::{Facts, Finding, Severity, lint};
 use gonogo_release::plan::{
@@ -21,7 +22,7 @@ use crate::approving::Recorded;
 use crate::config::{Environment, VersionTemplate};
 use crate::identity::Identity;
 use crate::workspace::{make_dir, parent, write_atomic};
-use crate::{AppError, Workspace, approving, hosting};
+use crate::{AppError, Workspace, applying, approving, hosting};
 
 /// Name and version of the tool, as plans and records carry it.
 pub const TOOL: &str = concat!("gonogo ", env!("CARGO_PKG_VERSION"));
@@ -260,6 +261,7 @@ pub(crate) fn assemble(
         strategy.stages.clear();
     }
     let steps = resolve(from.as_ref(), &to, slot, &strategy);
+    let approval = environment.approval.clone();
     Ok(PlanBody {
         service: ws.config.service.clone(),
         environment: environment.name.clone(),
@@ -276,11 +278,21 @@ pub(crate) fn assemble(
         strategy,
         checks: environment.checks.clone(),
         gates: environment.gates,
-        approval: environment.approval.clone(),
+        approval_before: held_to(ws, environment)?.filter(|before| approval.weakens(before)),
+        approval,
         steps,
         config: ws.config.digest,
         tool: TOOL.into(),
     })
+}
+
+/// The approval policy that the environment's last operation was held to; none before the first.
+fn held_to(ws: &Workspace, environment: &Environment) -> Result<Option<ApprovalPolicy>, AppError> {
+    let last = ws.store.operations("", Some(&environment.name), 1)?;
+    match last.first() {
+        Some(last) => Ok(Some(applying::plan_of(ws, &last.plan)?.body.approval)),
+        None => Ok(None),
+    }
 }
 
 /// Hashes the artifacts of a version.

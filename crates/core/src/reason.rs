@@ -135,6 +135,7 @@ catalogue! {
     ApprovalSelfGiven "APPROVAL_SELF_GIVEN" Hold Permission "The approver is the requester, and the environment does not allow that." "Ask somebody else: `gonogo approve PLAN`.";
     ApprovalQuorum "APPROVAL_QUORUM" Hold Permission "Fewer valid approvals than the environment demands." "Ask another approver: `gonogo approve PLAN`.";
     ApprovalRejected "APPROVAL_REJECTED" Hold Permission "An approver or the requester rejected the plan, and no quorum outvotes that." "Plan again with what they ask for; or they approve it after all: `gonogo approve PLAN`.";
+    ApprovalWeakened "APPROVAL_WEAKENED" Hold Permission "The configuration asks for less approval than the last operation here was held to, so the plan must hold under both." "Have those approve who had to approve before; from the next operation on the new policy stands alone.";
     RequesterUnlisted "REQUESTER_UNLISTED" Hold Permission "The environment does not know who asks, so approver and requester could be one." "Ask under a listed name with its key, or list the name in `requesters`.";
     IdempotencyConflict "IDEMPOTENCY_CONFLICT" Fail Fail "The idempotency key was used for another plan." "Use another key, or the plan that the key belongs to.";
     OperationOpen "OPERATION_OPEN" Hold Hold "Another operation runs in this environment." "Follow it: `gonogo watch OP`; or cancel it: `gonogo cancel OP`.";

@@ -63,6 +63,23 @@ impl ApprovalPolicy {
             || self.approvers.iter().any(|a| a.id == id && a.key == key)
     }
 
+    /// Whether this asks for less than `before` did: fewer people, other people, the requester's own word, a longer time. Where the
+    /// requester's word was enough before, nothing asks for less.
+    pub fn weakens(&self, before: &Self) -> bool {
+        let known = |id: &str, key: &str| {
+            before.approvers.iter().any(|a| a.id == id && a.key == key)
+                || before.requesters.iter().any(|r| r.id == id && r.key == key)
+        };
+        let new_role = self.roles.iter().any(|r| !before.roles.contains(r));
+        !before.own
+            && (self.own
+                || self.required < before.required
+                || self.max_sla > before.max_sla
+                || !before.roles.is_empty() && (self.roles.is_empty() || new_role)
+                || self.approvers.iter().any(|a| !before.approvers.contains(a))
+                || self.requesters.iter().any(|r| !known(&r.id, &r.key)))
+    }
+
     fn asks_all(&self) -> bool {
         self.own && self.requesters.is_empty()
     }
@@ -114,6 +131,8 @@ pub struct Demand<'a> {
     pub environment: &'a str,
     /// The plan's policy.
     pub policy: &'a ApprovalPolicy,
+    /// The policy before it, where the plan's asks for less: then both must hold.
+    pub before: Option<&'a ApprovalPolicy>,
     /// Who asked for the plan.
     pub requester: &'a str,
     /// Key id of the requester.
@@ -156,6 +175,71 @@ pub struct Refusal {
 /// [`Refusal`] with every failing rule. Rules are listed for each approval that falls; a single good quorum is enough even
 /// if other approvals fall.
 pub fn check(presented: &[Presented], demand: &Demand<'_>) -> Result<Approved, Refusal> {
+    let now = check_under(demand.policy, presented, demand);
+    let Some(before) = demand.before else {
+        return now;
+    };
+    let earlier = check_under(before, presented, demand);
+    match (now, earlier) {
+        (Ok(mut now), Ok(earlier)) => {
+            for id in earlier.approvals {
+                if !now.approvals.contains(&id) {
+                    now.approvals.push(id);
+                }
+            }
+            Ok(now)
+        }
+        (Err(now), Ok(_)) => Err(now),
+        (now, Err(earlier)) => {
+            let mut all = now.err().unwrap_or(Refusal {
+                missing_fields: Vec::new(),
+                reasons: Vec::new(),
+            });
+            for token in earlier.missing_fields {
+                if !all.missing_fields.contains(&token) {
+                    all.missing_fields.push(token);
+                }
+            }
+            all.missing_fields.push("approval.policyBefore".into());
+            let reasons: BTreeSet<Reason> = all
+                .reasons
+                .into_iter()
+                .chain(earlier.reasons)
+                .chain([Reason::ApprovalWeakened])
+                .collect();
+            all.reasons = reasons.into_iter().collect();
+            Err(all)
+        }
+    }
+}
+
+/// Checks one approval by itself, whatever others say: it must hold under the plan's policy, or under the one before it.
+///
+/// # Errors
+/// [`Refusal`] with every rule of the plan's policy that it breaks.
+pub fn check_alone(presented: &Presented, demand: &Demand<'_>) -> Result<(), Refusal> {
+    let one = std::slice::from_ref(presented);
+    let single = |policy: &ApprovalPolicy| ApprovalPolicy {
+        required: 1,
+        ..policy.clone()
+    };
+    let now = check_under(&single(demand.policy), one, demand).map(drop);
+    match demand.before {
+        Some(before) if check_under(&single(before), one, demand).is_ok() => Ok(()),
+        _ => now,
+    }
+}
+
+fn check_under(
+    policy: &ApprovalPolicy,
+    presented: &[Presented],
+    demand: &Demand<'_>,
+) -> Result<Approved, Refusal> {
+    let demand = &Demand {
+        policy,
+        before: None,
+        ..demand.clone()
+    };
     let mut tokens = Vec::new();
     let mut reasons = BTreeSet::new();
     let mut people: BTreeSet<&str> = BTreeSet::new();
@@ -225,7 +309,7 @@ pub fn vetoes<'a>(presented: &'a [Presented], demand: &Demand<'_>) -> Vec<&'a Pr
     let at = |p: &Presented| p.approval.decided_at.parse::<Timestamp>().ok();
     presented
         .iter()
-        .filter(|no| no.approval.decision == "rejected" && broken_veto(no, demand).is_empty())
+        .filter(|no| no.approval.decision == "rejected" && check_rejection(no, demand).is_ok())
         .filter(|no| {
             !presented.iter().any(|yes| {
                 yes.approval.decision == "approved"
@@ -243,7 +327,13 @@ pub fn vetoes<'a>(presented: &'a [Presented], demand: &Demand<'_>) -> Vec<&'a Pr
 /// [`Refusal`] with every failing rule.
 pub fn check_rejection(presented: &Presented, demand: &Demand<'_>) -> Result<(), Refusal> {
     let broken = broken_veto(presented, demand);
-    if broken.is_empty() {
+    let earlier = demand.before.map(|policy| Demand {
+        policy,
+        before: None,
+        ..demand.clone()
+    });
+    let held = earlier.is_some_and(|d| broken_veto(presented, &d).is_empty());
+    if broken.is_empty() || held {
         return Ok(());
     }
     let reasons: BTreeSet<Reason> = broken.iter().map(|(_, reason)| *reason).collect();
@@ -419,6 +509,10 @@ pub const TOKENS: &[(&str, &str)] = &[
     (
         "approval.notRejected",
         "an approver, or the requester, rejected the plan; only their own later approval takes that back",
+    ),
+    (
+        "approval.policyBefore",
+        "the policy asks for less than the last operation's did, and that one does not hold, too",
     ),
     (
         "approval.requester.listed",

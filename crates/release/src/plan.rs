@@ -114,6 +114,9 @@ pub struct PlanBody {
     pub gates: Gates,
     /// Who must approve.
     pub approval: ApprovalPolicy,
+    /// The policy that the last operation in the environment was held to, where this one asks for less: both must hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_before: Option<ApprovalPolicy>,
     /// The resolved steps, in order.
     pub steps: Vec<Step>,
     /// From fault to zero, promised.

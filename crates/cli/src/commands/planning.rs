@@ -4,6 +4,7 @@ use gonogo_app::approving::{self, Say, Voices};
 use gonogo_app::planning::{self, FindingView};
 use gonogo_app::{AppError, Workspace};
 use gonogo_core::{Exit, Reason};
+use gonogo_release::approval::ApprovalPolicy;
 use gonogo_release::plan::{Plan, Step, StepKind};
 use serde_json::json;
 
@@ -126,18 +127,13 @@ fn say_terms(screen: &Screen, plan: &Plan, voices: &Voices) {
             rate.margin, rate.limit
         ));
     }
-    let policy = &body.approval;
-    let own = if policy.own { " or the requester" } else { "" };
-    let people: Vec<String> = policy
-        .approvers
-        .iter()
-        .map(|a| format!("{} ({})", a.id, a.role))
-        .collect();
-    let who = match (people.is_empty(), policy.own) {
-        (true, _) => "the requester".to_owned(),
-        (false, _) => format!("{}{own}", people.join(", ")),
-    };
-    screen.say(&format!("approval  {} of {who}", policy.required));
+    screen.say(&format!("approval  {}", who(&body.approval)));
+    if let Some(before) = &body.approval_before {
+        screen.say(&format!(
+            "          and, as it asked for more before: {}",
+            who(before)
+        ));
+    }
     for voice in &voices.given {
         let until = voice
             .until
@@ -157,6 +153,19 @@ fn say_terms(screen: &Screen, plan: &Plan, voices: &Voices) {
     } else {
         screen.say(&format!("          missing: {}", voices.missing.join(", ")));
     }
+}
+
+/// Who must approve.
+fn who(policy: &ApprovalPolicy) -> String {
+    let mut people: Vec<String> = policy
+        .approvers
+        .iter()
+        .map(|a| format!("{} ({})", a.id, a.role))
+        .collect();
+    if policy.own {
+        people.push("who asked".into());
+    }
+    format!("{} of {}", policy.required, people.join(", "))
 }
 
 fn read(ws: &Workspace, prefix: &str) -> Result<Plan, AppError> {

@@ -5,10 +5,26 @@ use std::collections::BTreeSet;
 use gonogo_core::Reason;
 
 use super::{Facts, Findings, Severity};
+use crate::approval::ApprovalPolicy;
 use crate::plan::PlanBody;
 
 pub(super) fn lint(body: &PlanBody, facts: &Facts<'_>, found: &mut Findings) {
-    let policy = &body.approval;
+    policy(body, &body.approval, facts, found);
+    if let Some(before) = &body.approval_before {
+        found.add(
+            Reason::ApprovalWeakened,
+            Severity::Warning,
+            format!(
+                "environment `{}` asks for less approval than its last operation was held to, so both policies must hold",
+                body.environment
+            ),
+            "have those approve who had to before; `gonogo plan show` lists them",
+        );
+        policy(body, before, facts, found);
+    }
+}
+
+fn policy(body: &PlanBody, policy: &ApprovalPolicy, facts: &Facts<'_>, found: &mut Findings) {
     if !facts.requester_key.is_empty() && !policy.may_ask(facts.requester, facts.requester_key) {
         found.add(
             Reason::RequesterUnlisted,

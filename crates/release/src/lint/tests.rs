@@ -115,6 +115,7 @@ fn good() -> PlanBody {
             requesters: dana(),
             max_sla: secs(3600),
         },
+        approval_before: None,
         steps: Vec::new(),
         budget: Budget::of(Span::from_millis(500)),
         config: Digest::of(b"config"),

@@ -98,6 +98,7 @@ fn who_may_not_approve_may_not_veto() {
         fingerprint: fingerprint(),
         environment: ENVIRONMENT,
         policy: &policy,
+        before: None,
         requester: "rita",
         requester_key: &requester_key,
         now: at(NOW),
@@ -120,6 +121,7 @@ fn who_asks_must_be_known_unless_anybody_may_approve_their_own() {
             fingerprint: fingerprint(),
             environment: ENVIRONMENT,
             policy,
+            before: None,
             requester: id,
             requester_key: &requester_key,
             now: at(NOW),
@@ -144,4 +146,96 @@ fn who_asks_must_be_known_unless_anybody_may_approve_their_own() {
     own.requesters.clear();
     assert!(asks(&own, "ghost", "ghost").is_ok());
     assert!(own.knows("ghost") && !policy().knows("ghost") && policy().knows("dana"));
+}
+
+#[test]
+fn what_asks_for_less_is_known() {
+    let before = policy();
+    assert!(!before.weakens(&before));
+    type Change = fn(&mut ApprovalPolicy);
+    let weaker: [(&str, Change); 8] = [
+        ("own", |p| p.own = true),
+        ("required", |p| p.required = 1),
+        ("time", |p| p.max_sla = Span::from_secs(3601)),
+        ("another role", |p| p.roles.push("dev".into())),
+        ("any role", |p| p.roles.clear()),
+        ("another approver", |p| {
+            p.approvers.push(approver("eve", "sre"))
+        }),
+        ("another key", |p| p.approvers[0].key = key("eve")),
+        ("another requester", |p| {
+            p.requesters.push(Requester {
+                id: "eve".into(),
+                key: key("eve"),
+            })
+        }),
+    ];
+    let mut strict = before.clone();
+    strict.required = 2;
+    for (what, change) in weaker {
+        let mut now = strict.clone();
+        change(&mut now);
+        assert!(now.weakens(&strict), "{what}");
+    }
+    // More of everything is not less; nor is anything where the requester's own word was enough.
+    let mut more = before.clone();
+    more.required = 3;
+    more.max_sla = Span::from_secs(60);
+    more.approvers.pop();
+    more.roles.pop();
+    assert!(!more.weakens(&before));
+    let mut open = before.clone();
+    open.own = true;
+    assert!(!before.weakens(&open) && !open.weakens(&open));
+}
+
+#[test]
+fn a_weaker_policy_must_hold_beside_the_one_before_it() {
+    let (before, rita) = (policy(), key("rita"));
+    let now = ApprovalPolicy {
+        own: true,
+        roles: Vec::new(),
+        approvers: Vec::new(),
+        requesters: Vec::new(),
+        ..policy()
+    };
+    let demand = Demand {
+        fingerprint: fingerprint(),
+        environment: ENVIRONMENT,
+        policy: &now,
+        before: Some(&before),
+        requester: "rita",
+        requester_key: &rita,
+        now: at(NOW),
+    };
+    let own = given(7, "rita", "release-manager");
+    let refusal = check(std::slice::from_ref(&own), &demand).unwrap_err();
+    assert_eq!(
+        refusal.missing_fields,
+        ["approval.approverId.notRequester", "approval.policyBefore"]
+    );
+    assert_eq!(
+        refusal.reasons,
+        [Reason::ApprovalSelfGiven, Reason::ApprovalWeakened]
+    );
+    // Each may say what one of the policies wants to hear; both together are heard.
+    assert_eq!(check_alone(&own, &demand), Ok(()));
+    assert_eq!(check_alone(&dana(), &demand), Ok(()));
+    assert!(check_alone(&given(8, "eve", "sre"), &demand).is_err());
+    let refusal = check(&[dana()], &demand).unwrap_err();
+    assert_eq!(refusal.missing_fields, ["approval.approverId.listed"]);
+    assert_eq!(
+        check(&[dana(), own.clone()], &demand)
+            .unwrap()
+            .approvals
+            .len(),
+        2
+    );
+    // A no of those who had a say before still counts.
+    let presented = [dana(), own, no(9, "noor", "sre", -1)];
+    let refusal = check(&presented, &demand).unwrap_err();
+    assert_eq!(
+        refusal.missing_fields,
+        ["approval.notRejected", "approval.policyBefore"]
+    );
 }
