@@ -1,18 +1,20 @@
 //! Driving operations to their end, here or in a process of their own, and picking up what a dead controller left.
 
+use std::cell::Cell;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use gonogo_core::Span;
 use gonogo_core::id::OperationId;
+use gonogo_core::{Reason, Span};
 use gonogo_engine::{DriveError, Driver, Evidence, EvidenceError, Settings};
 pub use gonogo_engine::{Notice, Progress};
+use gonogo_release::effect::Input;
 use gonogo_release::machine::{Ending, Terminal};
 use gonogo_store::ledger::{Ledger, LedgerError};
 use gonogo_store::{Draft, Liveness};
 
-use crate::{AppError, Workspace, applying, evidence, hosting};
+use crate::{AppError, Workspace, applying, evidence, following, hosting, reserve};
 
 /// What controllers that nobody follows say, in the state directory.
 pub(crate) const CONTROLLER_LOG: &str = "controller.log";
@@ -55,6 +57,12 @@ pub fn drive(
         .terminal
         .is_none()
         .then(|| hosting::attend(ws, environment));
+    reserve::lay_by(ws);
+    let full = Cell::new(None);
+    let see = |p: &Progress<'_>| {
+        retreat_when_full(ws, operation, &full, p);
+        see(p);
+    };
     let driver = Driver {
         store: ws.store.clone(),
         evidence: Arc::new(LedgerEvidence(ws.ledger.clone())),
@@ -63,11 +71,45 @@ pub fn drive(
         settings: Settings::default(),
         stop,
     };
-    let ended = driver.drive(operation, see).map_err(failed)?;
+    let ended = driver.drive(operation, &see).map_err(failed)?;
     if ended.is_some() {
         evidence::write_packet(ws, operation)?;
     }
     Ok(ended)
+}
+
+/// On a disk that stays full, or is full when a step's time is over, the release goes back on the space that is kept for that: the
+/// new version must not keep its share for as long as nobody makes room. `full` is since when, in milliseconds.
+fn retreat_when_full(
+    ws: &Workspace,
+    operation: &OperationId,
+    full: &Cell<Option<u64>>,
+    progress: &Progress<'_>,
+) {
+    let now = ws.clock.now();
+    match progress.notice {
+        Notice::Stalled {
+            reason: Reason::StoreFull,
+            ..
+        } => {}
+        Notice::Recovered => return full.set(None),
+        _ => return,
+    }
+    let since = full.get().unwrap_or(now.mono_ms);
+    full.set(Some(since));
+    let stays = now.mono_ms.saturating_sub(since) >= reserve::PATIENCE.as_millis();
+    let over = following::step_ends(ws, operation).is_some_and(|end| now.wall >= end);
+    if !(stays || over) || !reserve::give_up(ws) {
+        return;
+    }
+    // A step whose time is over goes back by itself. The request can only fail if the kept space did not help, and then nothing does.
+    if !over {
+        let by = Input::Cancel {
+            by: "gonogo".into(),
+            why: format!("the disk stayed full for {}", reserve::PATIENCE),
+        };
+        drop(ws.store.post(operation, &by, now.wall));
+    }
 }
 
 fn failed(e: DriveError) -> AppError {

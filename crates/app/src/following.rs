@@ -1,16 +1,15 @@
 //! Looking at operations and steering them: status, history, cancel.
 
-use std::path::Path;
-
 use gonogo_core::id::OperationId;
 use gonogo_core::{Reason, Timestamp};
 use gonogo_release::effect::{Input, Observed};
 use gonogo_release::machine::{Machine, Phase, State, Terminal};
-use gonogo_release::plan::Plan;
+use gonogo_release::plan::{Plan, PlanKind};
 use gonogo_store::{Liveness, Operation};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::reserve::{self, space_left};
 use crate::{AppError, Workspace, applying, hosting};
 
 /// With less than this left, in bytes, a step and its evidence may not fit.
@@ -69,6 +68,11 @@ pub struct EnvironmentView {
     pub open: Option<OperationId>,
     /// The last version that passed its soak there.
     pub known_good: Option<String>,
+    /// Set on a disk that is as good as full: bytes left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub short_of_space: Option<u64>,
+    /// Whether the environment lets who asks approve.
+    pub own_approval: bool,
 }
 
 /// A line of the history.
@@ -83,6 +87,8 @@ pub struct HistoryLine {
     pub from: Option<String>,
     /// To which version.
     pub to: String,
+    /// Forward, or back to known-good.
+    pub kind: PlanKind,
     /// Who asked.
     pub requester: String,
     /// When.
@@ -176,12 +182,6 @@ pub fn operation(ws: &Workspace, prefix: &str) -> Result<OperationView, AppError
     })
 }
 
-/// Bytes that the caller may still write beside `path`; none if the system does not say.
-fn space_left(path: &Path) -> Option<u64> {
-    let told = rustix::fs::statvfs(path).ok()?;
-    Some(told.f_bavail.saturating_mul(told.f_frsize))
-}
-
 /// Shows every environment.
 ///
 /// # Errors
@@ -213,6 +213,8 @@ pub fn environments(ws: &Workspace, only: Option<&str>) -> Result<Vec<Environmen
                 .known_good(name, 1)?
                 .first()
                 .map(|k| k.version.clone()),
+            short_of_space: space_left(&ws.state).filter(|left| *left < SPACE_NEEDED),
+            own_approval: environment.approval.own && environment.approval.required <= 1,
         });
     }
     Ok(out)
@@ -238,6 +240,7 @@ pub fn history(
             environment: known.environment,
             from: plan.body.from.map(|f| f.version),
             to: plan.body.to.version,
+            kind: plan.body.kind,
             requester: known.requester,
             submitted_at: known.created,
             updated_at: known.updated,
@@ -249,11 +252,30 @@ pub fn history(
     Ok(out)
 }
 
-/// Asks for an operation to end and to be undone. Returns at once; the controller acts on it.
+/// When the step that an operation is in must have ended; none if it waits for nothing or has ended.
+pub(crate) fn step_ends(ws: &Workspace, id: &OperationId) -> Option<Timestamp> {
+    let known = ws.store.operation(id).ok()?;
+    let state: State = serde_json::from_str(known.snapshot.as_deref()?).ok()?;
+    let plan = applying::plan_of(ws, &known.plan).ok()?;
+    let progress = Machine::restore(std::sync::Arc::new(plan.body), state).progress();
+    json!(progress).get("until")?.as_str()?.parse().ok()
+}
+
+/// Asks for an operation to end and to be undone. Returns at once; the controller acts on it. On a full disk it uses the space that
+/// is kept for that.
 ///
 /// # Errors
 /// [`Reason::OperationEnded`].
 pub fn cancel(ws: &Workspace, prefix: &str, why: &str) -> Result<OperationId, AppError> {
+    match ask_to_cancel(ws, prefix, why) {
+        Err(e) if e.reason == Reason::StoreFull && reserve::give_up(ws) => {
+            ask_to_cancel(ws, prefix, why)
+        }
+        asked => asked,
+    }
+}
+
+fn ask_to_cancel(ws: &Workspace, prefix: &str, why: &str) -> Result<OperationId, AppError> {
     let now = ws.now()?;
     let me = ws.identity()?;
     let known = find(ws, prefix)?;

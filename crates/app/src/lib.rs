@@ -16,6 +16,7 @@ pub mod hosting;
 pub mod identity;
 pub mod planning;
 pub mod reference;
+mod reserve;
 pub mod rolling_back;
 pub mod workspace;
 

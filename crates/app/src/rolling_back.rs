@@ -7,7 +7,7 @@ use gonogo_release::plan::PlanKind;
 use gonogo_store::KnownGood;
 
 use crate::planning::Planned;
-use crate::{AppError, Workspace, applying, following, hosting, planning};
+use crate::{AppError, Workspace, applying, following, hosting, planning, reserve};
 
 /// What a rollback leads to.
 #[derive(Debug)]
@@ -26,6 +26,20 @@ pub enum Way {
 /// # Errors
 /// [`Reason::NoKnownGood`].
 pub fn roll_back(
+    ws: &Workspace,
+    environment: Option<&str>,
+    to: Option<&str>,
+    why: &str,
+) -> Result<Way, AppError> {
+    match way_back(ws, environment, to, why) {
+        Err(e) if e.reason == Reason::StoreFull && reserve::give_up(ws) => {
+            way_back(ws, environment, to, why)
+        }
+        way => way,
+    }
+}
+
+fn way_back(
     ws: &Workspace,
     environment: Option<&str>,
     to: Option<&str>,

@@ -18,6 +18,7 @@ const LEAK_LIMIT: u64 = 1 << 30;
 const KEYS: &[&str] = &[
     "version",
     "error_rate",
+    "error_status",
     "errors_after",
     "p50_ms",
     "p99_ms",
@@ -36,8 +37,10 @@ const KEYS: &[&str] = &[
 pub struct Behaviour {
     /// The version's name, sent as `x-version`. Visible ASCII, not empty.
     pub version: String,
-    /// Share of shop requests answered 500, drawn independently for each request; 0..=1.
+    /// Share of shop requests answered with an error, drawn independently for each request; 0..=1.
     pub error_rate: f64,
+    /// The error's status, 400..=599; 500 if not given.
+    pub error_status: u16,
     /// Uptime before which no error is injected.
     pub errors_after: Duration,
     /// How long a shop request takes.
@@ -121,6 +124,7 @@ struct Wire {
     version: String,
     #[serde(default)]
     error_rate: f64,
+    error_status: Option<u16>,
     errors_after: Option<String>,
     #[serde(default = "default_p50")]
     p50_ms: f64,
@@ -209,6 +213,10 @@ impl Behaviour {
                 "must lie between 0 and 1; 0.05 is five requests in a hundred",
             ));
         }
+        let status = wire.error_status.unwrap_or(500);
+        if !(400..=599).contains(&status) {
+            return Err(bad("error_status", "must lie between 400 and 599"));
+        }
         if wire.errors_after.is_some() && wire.error_rate == 0.0 {
             return Err(bad(
                 "errors_after",
@@ -238,6 +246,7 @@ impl Behaviour {
         }
         Ok(Self {
             error_rate: wire.error_rate,
+            error_status: status,
             errors_after: time("errors_after", &wire.errors_after)?.unwrap_or_default(),
             latency: Latency::new(wire.p50_ms, wire.p99_ms, wire.latency_tail),
             crash_at_start: wire.crash_at_start,

@@ -98,7 +98,9 @@ impl Shop {
             return problem(StatusCode::SERVICE_UNAVAILABLE, "the shop is not open yet");
         }
         if self.burden().await {
-            return problem(StatusCode::INTERNAL_SERVER_ERROR, "the till is broken");
+            let status = StatusCode::from_u16(self.behaviour.error_status)
+                .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            return problem(status, "the till is broken");
         }
         match (path, path.strip_prefix("/products/")) {
             ("/", _) if read => html(catalogue::page(&self.behaviour.version)),

@@ -57,12 +57,14 @@ fn list(select: &Select, filter: &Filter, screen: &Screen) -> Answer {
             r.actor
         ));
     }
-    if let Some(last) = records.last().filter(|_| records.len() >= filter.limit) {
+    let more = records.last().filter(|_| records.len() >= filter.limit);
+    if let Some(last) = more {
         screen.talk(&format!("more with --after {}", last.index));
     }
+    let told: Vec<_> = records.iter().map(record_json).collect();
     screen.answer(
         "evidence_list",
-        json!({"records": records.iter().map(record_json).collect::<Vec<_>>()}),
+        json!({"records": told, "moreAfter": more.map(|r| r.index)}),
     );
     Ok(Exit::Done)
 }

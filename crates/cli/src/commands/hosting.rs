@@ -78,7 +78,7 @@ fn show(select: &Select, file: &std::path::Path, screen: &Screen, use_case: &str
     screen.say(&id);
     let name = select.name.as_deref().unwrap_or("NAME");
     screen.talk(&format!(
-        "in gonogo.toml: approvers = [{{ id = \"{name}\", role = \"ROLE\", key = \"{id}\" }}]"
+        "in gonogo.toml: approvers = [{{ id = \"{name}\", role = \"ROLE\", key = \"{id}\" }}], or requesters = [{{ id = \"{name}\", key = \"{id}\" }}]"
     ));
     screen.answer(use_case, json!({"file": file, "key": id}));
     Ok(Exit::Done)

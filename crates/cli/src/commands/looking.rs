@@ -2,6 +2,7 @@
 
 use gonogo_app::following::{self, EnvironmentView, OperationView};
 use gonogo_core::{Exit, Reason};
+use gonogo_release::plan::PlanKind;
 use serde_json::json;
 
 use super::{Answer, live, open};
@@ -57,10 +58,21 @@ fn say_environment(screen: &Screen, service: &str, view: &EnvironmentView) {
     }
     match &view.open {
         Some(id) => screen.say(&format!("  running   {id} · `gonogo watch {id}`")),
-        None => screen.say(&format!(
-            "  next      gonogo release --env {} --to VERSION",
-            view.name
-        )),
+        None => {
+            let command = if view.own_approval { "release" } else { "plan" };
+            screen.say(&format!(
+                "  next      gonogo {command} --env {} --to VERSION",
+                view.name
+            ));
+        }
+    }
+    if let Some(left) = view.short_of_space {
+        let text = format!(
+            "  {}: {} KiB left beside the project's state; nothing can be recorded until there is space",
+            Reason::StoreFull,
+            left >> 10
+        );
+        screen.say(&screen.paint(Tone::Bad, &text));
     }
 }
 
@@ -121,10 +133,14 @@ pub fn history(select: &Select, a: &args::History, screen: &Screen) -> Answer {
             .map_or(format!("running ({})", l.phase.name()), |r| {
                 r.replace('_', " ")
             });
+        let back = match l.kind {
+            PlanKind::Rollback => " (rollback)",
+            PlanKind::Release => "",
+        };
         let took = l.updated_at.since(l.submitted_at).seconds_text();
         let codes: Vec<&str> = l.reasons.iter().map(|r| r.code()).collect();
         screen.say(&format!(
-            "{}  {}  {:<12} {from} → {}  {result} in {took}  by {}  {}",
+            "{}  {}  {:<12} {from} → {}{back}  {result} in {took}  by {}  {}",
             l.submitted_at,
             l.id,
             l.environment,

@@ -746,3 +746,49 @@ fn who_asks_is_known_or_asks_for_nothing() {
         (&json!("unproven"), &json!("dana"))
     );
 }
+
+#[test]
+fn a_policy_that_asks_for_less_must_hold_beside_the_one_before() {
+    let project = strict(1);
+    let strict = project.text("gonogo.toml");
+    let first = plan(&project, "crash-at-start");
+    as_person(&project, "dana", &["approve", id(&first)]).expect(0);
+    project.run(&["apply", id(&first)]).expect(2);
+
+    // Whoever may change the file lets everybody approve for themselves, and asks.
+    let at = strict.find("approval = {").unwrap();
+    let end = at + strict[at..].find('\n').unwrap();
+    let loose = format!("{}approval = \"self\"{}", &strict[..at], &strict[end..]);
+    std::fs::write(project.path("gonogo.toml"), loose).unwrap();
+    let args = ["plan", "--to", "1.0.0", "--key", "people/mallory.pem"];
+    let error = project.refuses_as("mallory", &args, 78, &["PLAN_LINT", "REQUESTER_UNLISTED"]);
+    assert!(
+        error.to_string().contains("REQUESTER_UNLISTED"),
+        "{error:#}"
+    );
+    let ran = as_person(&project, "you", &["plan", "--to", "1.0.0", "--json"]);
+    ran.expect(0);
+    let second = ran.envelope()["data"]["plan"].clone();
+    assert!(ran.out.contains("APPROVAL_WEAKENED"), "{}", ran.out);
+    as_person(&project, "you", &["approve", id(&second)]).expect(0);
+    let error = project.refuses(
+        &["apply", id(&second)],
+        77,
+        &["APPROVAL_SELF_GIVEN", "APPROVAL_WEAKENED"],
+    );
+    assert_eq!(
+        tokens(&error),
+        ["approval.approverId.notRequester", "approval.policyBefore"]
+    );
+    // Those who had a say before agree, and the looser policy stands from then on.
+    as_person(&project, "dana", &["approve", id(&second)]).expect(0);
+    let load = project.load(300.0);
+    project.run(&["apply", id(&second)]).expect(0);
+    project.run(&["release", "--to", "2.0.0"]).expect(0);
+    load.stop();
+    load.join();
+    for operation in project.data(&["history"])["operations"].as_array().unwrap() {
+        let packet = format!(".gonogo/packets/{}.tar", operation["id"].as_str().unwrap());
+        project.run(&["verify", &packet, "--replay"]).expect(1);
+    }
+}

@@ -315,6 +315,28 @@ fn answers_go_to_stdout_and_talk_to_stderr() {
     project
         .run(&["history", "--limit", "0", "--json"])
         .refusal(64, &["ARGUMENT_INVALID"]);
+    // An answer that nobody got is no success; a full device is one way.
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    for args in [&["history"][..], &["history", "--json"], &["explain"]] {
+        let mut command = project.command(args);
+        let out = command.stdout(full.try_clone().unwrap()).output().unwrap();
+        assert_eq!(out.status.code(), Some(73), "{args:?}");
+        assert!(String::from_utf8_lossy(&out.stderr).contains("OUTPUT_FAILED"));
+    }
+    // A variable that is set and empty is one that is not set.
+    let mut command = project.command(&["plan", "--to", "1.0.0", "--quiet"]);
+    for name in ["GONOGO_ENV", "GONOGO_KEY_FILE", "GONOGO_CONFIG"] {
+        command.env(name, "");
+    }
+    let out = command.output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&out.stdout),
+        format!("{id}\n"),
+        "{out:?}"
+    );
     // A reader that went away is no fault.
     let mut command = project.command(&["explain"]);
     let mut child = command

@@ -142,6 +142,24 @@ fn a_packet_written_again_elsewhere_verifies_too() {
         "a refusal makes no directory"
     );
     std::fs::create_dir(project.path("sent")).unwrap();
+    // Nothing is put in the place of a pipe, a link or a directory.
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        project.path("sent/pipe"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
+    std::os::unix::fs::symlink("gonogo.toml", project.path("sent/link")).unwrap();
+    for place in ["sent/pipe", "sent/link", "sent"] {
+        project.refuses(&["packet", id, "--out", place], 73, &["OUTPUT_FAILED"]);
+    }
+    assert!(
+        std::fs::symlink_metadata(project.path("sent/link"))
+            .unwrap()
+            .is_symlink()
+    );
     let data = project.data(&["packet", id, "--out", "sent/packet.tar"]);
     assert_eq!(data["logKey"], key);
     project
@@ -325,6 +343,11 @@ fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, Path
         (stream.clone(), "plan", planned),
         (stream.clone(), "approval", given),
         (operation.into(), "operation", begun),
+        (
+            operation.into(),
+            "result",
+            json!({"step": 1, "result": {"result": "promoted"}}),
+        ),
     ];
     let rejection = (stream.clone(), "approval", body("approval", 1));
     spoil(&mut records, rejection);
@@ -354,7 +377,7 @@ fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, Path
             time,
             actor: "you".into(),
             body,
-            signer: (kind != "operation").then(|| you.clone()),
+            signer: ["plan", "approval"].contains(&kind).then(|| you.clone()),
         };
         ledger.append(vec![draft]).unwrap();
     }
@@ -385,6 +408,14 @@ fn a_well_signed_packet_without_a_fitting_approval_is_a_no() {
     assert_eq!(
         (seen.exit, seen.approvals.unwrap().unwrap()),
         (Exit::Done, 1)
+    );
+
+    // Without a result it is no proof of anything, however sound.
+    let (_dir, path, key) = packet_with(|r, _| drop(r.pop()));
+    let seen = verify(&path, &look(key)).unwrap();
+    assert_eq!(
+        (seen.exit, &seen.reasons[..]),
+        (Exit::Unjudged, &[Reason::OperationUnfinished][..])
     );
 
     type Spoil = fn(&mut Vec<Told>, Told);

@@ -50,6 +50,7 @@ sample_every = "100ms"
 min_requests = 30
 errors = { margin = "5%", limit = "15%" }
 slow = { over = "1s", margin = "20%", limit = "50%" }
+client_errors = { margin = "20%", limit = "50%" }
 "#;
 
 /// A project; ends what it started when dropped.
@@ -282,6 +283,20 @@ impl Project {
                 Shot::read("/products/mug"),
                 Shot::post("/cart", r#"{"product":"mug","quantity":1}"#),
             ],
+            ..LoadConfig::new(self.listen)
+        };
+        Load::start(config).unwrap()
+    }
+
+    /// As [`Project::load`], from clients that leave after `patience`.
+    pub(crate) fn impatient(&self, rate: f64, patience: Duration) -> gonogo_load::Handle {
+        let config = LoadConfig {
+            rate,
+            duration: Duration::from_secs(120),
+            connections: 256,
+            timeout: patience,
+            arrivals: Arrivals::Poisson,
+            mix: vec![Shot::read("/products")],
             ..LoadConfig::new(self.listen)
         };
         Load::start(config).unwrap()

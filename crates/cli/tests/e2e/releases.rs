@@ -330,3 +330,155 @@ fn a_version_that_ignores_the_signal_is_killed() {
         || project.processes().is_empty().then_some(()),
     );
 }
+
+#[test]
+fn a_version_that_answers_404_is_caught_though_no_answer_is_an_error_of_its_own() {
+    let project = Project::serving();
+    project.behave(
+        "lost",
+        "version = \"lost\"\nerror_rate = 1.0\nerror_status = 404\n",
+    );
+    let (data, report) = release(&project, "lost", 2);
+    rolled_back(
+        &project,
+        &data,
+        &report,
+        &["CLIENT_ERRORS_WORSE", "CLIENT_ERRORS_OVER_LIMIT"],
+    );
+}
+
+#[test]
+fn a_version_that_never_answers_is_caught_though_its_clients_do_not_wait_for_that() {
+    let project = Project::serving();
+    project.behave(
+        "hangs",
+        "version = \"hangs\"\np50_ms = 30000\np99_ms = 30000\n",
+    );
+    // They are gone long before an answer would be slow: 1 s.
+    let load = project.impatient(300.0, Duration::from_millis(250));
+    let ran = project.run(&["release", "--to", "hangs", "--json"]);
+    load.stop();
+    let report = load.join();
+    ran.expect(2);
+    let reasons = ran.envelope()["data"]["reasonCodes"].to_string();
+    assert!(reasons.contains("CLIENT_ERRORS_"), "{reasons}");
+    assert_eq!(project.serves(), ["1.0.0:10000"]);
+    assert!(!report.versions.contains_key("hangs"), "it answered");
+}
+
+#[test]
+fn versions_are_compared_under_one_latency_bound() {
+    // Stable was started under a bound that none of its answers reaches.
+    let project = Project::serving_with(&CONFIG.replace("over = \"1s\"", "over = \"30s\""));
+    let both = "p50_ms = 5\np99_ms = 700\n";
+    for version in ["1.1.0", "1.2.0"] {
+        project.behave(version, &format!("version = \"{version}\"\n{both}"));
+    }
+    let (_, _) = release(&project, "1.1.0", 0);
+    project.configure(&CONFIG.replace(
+        "over = \"1s\", margin = \"20%\", limit = \"50%\"",
+        "over = \"20ms\", margin = \"10%\", limit = \"80%\"",
+    ));
+    // The same again under a bound that a good part of the answers of both exceeds.
+    let (data, _) = release(&project, "1.2.0", 0);
+    let id = data["operationId"].as_str().unwrap();
+    let status = project.data(&["status", id]);
+    let slow = |side: &str| {
+        let all = status["decisions"].as_array().unwrap().iter();
+        all.filter_map(|d| d["body"]["numbers"][side]["slow"].as_u64())
+            .max()
+            .unwrap_or(0)
+    };
+    assert!(
+        slow("canary") > 0 && slow("stable") > 0,
+        "slow: {} of the canary, {} of stable",
+        slow("canary"),
+        slow("stable")
+    );
+}
+
+#[test]
+fn a_rollback_goes_further_back_each_time_and_never_to_what_was_left() {
+    let project = Project::serving();
+    for version in ["1.1.0", "1.2.0"] {
+        project.behave(version, &format!("version = \"{version}\"\n"));
+        release(&project, version, 0);
+    }
+    let load = project.load(300.0);
+    let back = |to: &str| {
+        project.run(&["rollback", "--yes"]).expect(0);
+        assert_eq!(project.serves(), [format!("{to}:10000")]);
+    };
+    back("1.1.0");
+    back("1.0.0");
+    // Nothing came before it; what came after it is offered by name and not taken.
+    let error = project.refuses(&["rollback", "--yes"], 1, &["NO_KNOWN_GOOD"]);
+    assert!(error.to_string().contains("rollback --to 1."), "{error:#}");
+    let error = project.refuses(&["rollback", "--to", "9.9", "--yes"], 1, &["NO_KNOWN_GOOD"]);
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("`9.9` is not known-good"),
+        "{error:#}"
+    );
+    // By name it goes forward again, and from there back.
+    project
+        .run(&["rollback", "--to", "1.2.0", "--yes"])
+        .expect(0);
+    assert_eq!(project.serves(), ["1.2.0:10000"]);
+    back("1.0.0");
+    let history = project.data(&["history"]);
+    let kinds: Vec<&str> = history["operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| o["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(&kinds[..4], ["rollback"; 4]);
+    load.stop();
+    load.join();
+}
+
+#[test]
+fn asking_for_a_rollback_again_does_not_undo_it() {
+    let project = Project::serving_with(&CONFIG.replace("soak = \"400ms\"", "soak = \"4s\""));
+    project.behave("1.1.0", "version = \"1.1.0\"\n");
+    release(&project, "1.1.0", 0);
+    let load = project.load(300.0);
+    project.run(&["rollback", "--yes", "--detach"]).expect(75);
+    let again = project.run(&["rollback", "--yes"]);
+    again.expect(0);
+    assert!(again.err.contains("goes back already"), "{}", again.err);
+    assert_eq!(project.serves(), ["1.0.0:10000"]);
+    load.stop();
+    load.join();
+}
+
+#[test]
+fn what_a_drain_cuts_is_told() {
+    let project =
+        Project::serving_with(&CONFIG.replace("within = \"2s\" }", "within = \"300ms\" }"));
+    project.behave(
+        "1.1.0",
+        "version = \"1.1.0\"\np50_ms = 1500\np99_ms = 1500\n",
+    );
+    project.configure(
+        &CONFIG
+            .replace("within = \"2s\" }", "within = \"300ms\" }")
+            .replace("over = \"1s\"", "over = \"5s\""),
+    );
+    release(&project, "1.1.0", 0);
+    project.behave("1.2.0", "version = \"1.2.0\"\n");
+    // Every request to 1.1.0 takes longer than its time to drain.
+    let load = project.load(300.0);
+    let ran = project.run(&["release", "--to", "1.2.0"]);
+    load.stop();
+    load.join();
+    ran.expect(0);
+    assert!(
+        ran.out.contains("DRAIN_CUT") && ran.out.contains(" cut at the drain"),
+        "{}",
+        ran.out
+    );
+}

@@ -143,10 +143,8 @@ fn a_directory_that_cannot_be_written_is_named() {
         .matches("permission-denied");
 }
 
-#[test]
-fn a_clock_that_went_back_stops_everything_that_changes() {
-    let project = Project::new();
-    let id = project.approved("1.0.0");
+/// Writes a record of an hour ahead, as a command under a wrong clock does.
+fn wrong_once(project: &Project) {
     let now = SystemClock::default().now().wall;
     let ahead = Timestamp::from_millis(now.as_millis() + 3_600_000);
     {
@@ -168,12 +166,18 @@ fn a_clock_that_went_back_stops_everything_that_changes() {
         };
         ledger.append(vec![draft]).unwrap();
     }
+}
+
+#[test]
+fn a_clock_that_went_back_stops_everything_that_changes() {
+    let project = Project::new();
+    let id = project.approved("1.0.0");
+    wrong_once(&project);
     for args in [
         ["plan", "--to", "2.0.0"].as_slice(),
         &["approve", &id],
         &["apply", &id],
         &["release", "--to", "2.0.0"],
-        &["rollback", "--yes"],
     ] {
         project.refuses(args, 3, &["CLOCK_WENT_BACK"]);
     }
@@ -182,6 +186,20 @@ fn a_clock_that_went_back_stops_everything_that_changes() {
     project.run(&["history"]).expect(0);
     project.run(&["evidence", "list"]).expect(0);
     assert!(project.serves().is_empty());
+}
+
+#[test]
+fn going_back_is_possible_on_any_clock() {
+    let project = Project::serving();
+    let load = project.load(300.0);
+    project.behave("1.1.0", "version = \"1.1.0\"\n");
+    project.run(&["release", "--to", "1.1.0"]).expect(0);
+    wrong_once(&project);
+    project.refuses(&["release", "--to", "2.0.0"], 3, &["CLOCK_WENT_BACK"]);
+    project.run(&["rollback", "--yes"]).expect(0);
+    assert_eq!(project.serves(), ["1.0.0:10000"]);
+    load.stop();
+    load.join();
 }
 
 /// A copy of a directory as it is now.

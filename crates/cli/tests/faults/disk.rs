@@ -111,6 +111,68 @@ fn a_full_disk_holds_the_release_and_space_lets_it_go_on() {
     drop(lab);
 }
 
+/// A project on a small file system that is filled while a release is in its first stage, and that release's id, plan and command.
+fn filled(
+    stage: &str,
+) -> Result<
+    (
+        Lab,
+        Mount,
+        String,
+        gonogo_core::id::OperationId,
+        crate::lab::Running,
+    ),
+    String,
+> {
+    let config = lab::QUICK.replace(
+        "bake = \"400ms\", within = \"60s\"",
+        &format!("bake = \"3s\", within = \"{stage}\""),
+    );
+    let lab = Lab::new(Path::new(PROGRAM), &config);
+    let mount = Mount::new(&lab.path(".gonogo"), "64m")?;
+    lab.found();
+    let plan = lab.approved(OTHER);
+    let apply = lab.start(&["apply", &plan]);
+    let id = lab
+        .until(&plan, "the stage begins", |o| o.phase == Phase::Observe)
+        .id;
+    mount.fill();
+    wait("the command says what it waits for", LONGEST, || {
+        apply.said().contains("STORE_FULL").then_some(())
+    });
+    Ok((lab, mount, plan, id, apply))
+}
+
+#[test]
+fn on_a_full_disk_a_release_can_be_taken_back() {
+    let (lab, mount, _, id, apply) = match filled("60s") {
+        Ok(filled) => filled,
+        Err(why) => return skipped(&format!("a file system of 64 MiB cannot be mounted: {why}")),
+    };
+    let load = lab.load(200.0);
+    let cancelled = lab.run(&["cancel", id.as_str(), "--yes"]);
+    assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
+    let ran = apply.finish(LONGEST);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    ended(&lab, &id, Ending::Cancelled, lab::GOOD);
+    nothing_lost(load);
+    drop(mount);
+    drop(lab);
+}
+
+#[test]
+fn on_a_full_disk_a_release_goes_back_when_its_time_is_over() {
+    let (lab, mount, _, id, apply) = match filled("8s") {
+        Ok(filled) => filled,
+        Err(why) => return skipped(&format!("a file system of 64 MiB cannot be mounted: {why}")),
+    };
+    let ran = apply.finish(LONGEST);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    ended(&lab, &id, Ending::RolledBack, GOOD);
+    drop(mount);
+    drop(lab);
+}
+
 /// Runs `apply` under a tracer that makes the `when`-th call of `call` in its process fail with EIO.
 fn failing_sync(call: &str, when: u32) {
     let works = Command::new("strace")

@@ -62,6 +62,7 @@ sample_every = "100ms"
 min_requests = 20
 errors = { margin = "15%", limit = "30%" }
 slow = { over = "2s", margin = "30%", limit = "60%" }
+client_errors = { margin = "30%", limit = "60%" }
 "#;
 
 /// A project; ends what it started when dropped.
