@@ -398,7 +398,12 @@ pub fn say_end(ws: &Workspace, screen: &Screen, view: &OperationView, terminal: 
     } else {
         Tone::Bad
     };
-    let word = terminal.result.name().replace('_', " ");
+    let to = &view.plan.body.to.version;
+    let word = match (view.plan.body.kind, terminal.result) {
+        (PlanKind::Rollback, Ending::Promoted) => format!("rolled back to {to}"),
+        (PlanKind::Rollback, Ending::RolledBack) => "rollback failed, all as before".into(),
+        (_, result) => result.name().replace('_', " "),
+    };
     let newest = |name: &str| {
         let mut told = view.decisions.iter().rev();
         told.find_map(|d| d.body.get("numbers")?.get(name)?.as_u64())
