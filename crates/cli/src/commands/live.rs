@@ -195,13 +195,13 @@ fn wait_text(view: &OperationView) -> Option<String> {
     let act = view.progress.as_ref()?.get("in_flight")?.as_array()?;
     let key = act.first()?.as_str()?;
     if key.contains("/probe/") || view.progress.as_ref()?.get("phase")?.as_str()? == "deploy" {
-        let mut parts = key.split('/');
         let version = &view.plan.body.to.version;
-        let what = match (parts.next(), parts.next()) {
-            (_, Some("start")) => format!("{version} to start and be ready"),
-            (_, Some("probe")) => "an answer to what became of the last call".into(),
-            (_, Some(other)) => format!("`{other}`"),
-            _ => format!("`{key}`"),
+        // Operation, step, verb and object, as in `op_…/3/start/a`.
+        let what = match key.split('/').nth(2) {
+            _ if key.contains("/probe/") => "an answer to what became of the last call".into(),
+            Some("start") => format!("{version} to start and be ready"),
+            Some(verb) => format!("the answer to `{verb}`"),
+            None => format!("`{key}`"),
         };
         return Some(format!("  waiting for {what}"));
     }
