@@ -523,8 +523,9 @@ fn pretty(plan: &Plan) -> Result<Vec<u8>, AppError> {
 pub(crate) fn standing(ws: &Workspace, plan: &Plan) -> Result<(), AppError> {
     staleness(ws, plan)?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;
-    let seen = hosting::observe(ws, environment)?;
-    match gonogo_release::machine::drift(&plan.body.base, &seen) {
+    // Without an agent nothing is known against it: `apply` starts one.
+    let seen = hosting::observe(ws, environment).ok();
+    match seen.and_then(|seen| gonogo_release::machine::drift(&plan.body.base, &seen)) {
         Some(text) => Err(AppError::new(
             Reason::BaseStateMoved,
             format!("`{}`: {text}", plan.body.environment),

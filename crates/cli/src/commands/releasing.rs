@@ -145,7 +145,7 @@ pub fn say_given(screen: &Screen, plan: &Plan, given: &Given) {
         screen.talk(&screen.paint(Tone::Wait, &text));
     }
     if let Some(why) = &given.stale {
-        let text = format!("          the plan could not be applied now: {why}");
+        let text = format!("          the plan could not be applied here now: {why}");
         screen.talk(&screen.paint(Tone::Wait, &text));
     }
 }
