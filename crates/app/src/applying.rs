@@ -9,7 +9,7 @@ use gonogo_store::{Draft, Subject, Submission};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::identity::random;
+use crate::identity::{caller_name, random};
 use crate::{AppError, Workspace, approving, hosting, planning};
 
 /// How a plan is applied.
@@ -68,7 +68,7 @@ pub fn apply(ws: &Workspace, id: &PlanId, how: &Apply) -> Result<Handle, AppErro
     let now = ws.now()?;
     let stream = planning::stream(id);
     let me = ws.identity().map_err(|e| {
-        let claimed = ws.caller.name.clone().unwrap_or_default();
+        let claimed = caller_name(ws.caller.name.as_deref()).unwrap_or_default();
         ws.refused(&stream, "unproven", e.with("claimed", claimed))
     })?;
     submit(ws, id, how, &me.name, now).map_err(|e| ws.refused(&stream, &me.name, e))

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use gonogo_core::Reason;
 use gonogo_core::id::OperationId;
-use gonogo_store::Store;
 use gonogo_store::ledger::Ledger;
+use gonogo_store::{Store, StoreError};
 
 use crate::AppError;
 
@@ -57,11 +57,11 @@ pub(crate) fn check(store: &Store, ledger: &Ledger, state: &Path) -> Result<(), 
         return Ok(());
     };
     let id = newest.stream.trim_start_matches("operation/");
-    let known = id
-        .parse::<OperationId>()
-        .is_ok_and(|id| store.operation(&id).is_ok());
-    if known {
-        return Ok(());
+    if let Ok(id) = id.parse::<OperationId>() {
+        match store.operation(&id) {
+            Err(StoreError::Unknown { .. }) => {}
+            told => return told.map(drop).map_err(AppError::from),
+        }
     }
     let text = format!(
         "the ledger has operation `{id}` and `{}` does not: it is not the newest copy",

@@ -212,7 +212,8 @@ fn worst(a: Exit, b: Exit) -> Exit {
 }
 
 fn recorded_result(records: &[VerifiedRecord]) -> Option<String> {
-    let last = records.iter().rfind(|r| r.kind == "result")?;
+    let of_operation = |r: &&VerifiedRecord| r.kind == "result" && operation_of(r).is_ok();
+    let last = records.iter().rfind(of_operation)?;
     Some(last.body.get("result")?.get("result")?.as_str()?.to_owned())
 }
 
@@ -255,6 +256,15 @@ fn begun(records: &[VerifiedRecord]) -> Result<(&VerifiedRecord, &VerifiedRecord
     }
 }
 
+/// The operation in whose stream a record stands.
+fn operation_of(record: &VerifiedRecord) -> Result<OperationId, String> {
+    let id = record
+        .stream
+        .strip_prefix("operation/")
+        .ok_or("the operation's stream has another name")?;
+    id.parse().map_err(|e| format!("{e}"))
+}
+
 /// Checks again, from the records alone, that the plan was approved when the operation began.
 fn check_approvals(records: &[VerifiedRecord]) -> Result<usize, String> {
     let (begin, planned, plan) = begun(records)?;
@@ -273,18 +283,20 @@ fn check_approvals(records: &[VerifiedRecord]) -> Result<usize, String> {
         .get("approvals")
         .and_then(|a| serde_json::from_value(a.clone()).ok())
         .ok_or("the operation does not say which approvals it used")?;
+    let operation: OperationId = operation_of(begin)?;
     let presented: Vec<Presented> = records
         .iter()
         .filter(|r| {
             r.kind == approving::KIND && r.stream == planned.stream && r.index < begin.index
         })
-        .map(|r| approving::read_record(&r.body))
-        // A rejection counts though no operation names it.
-        .filter(|(a, _)| named.contains(&a.approval_id) || a.decision == "rejected")
-        .map(|(approval, key)| Presented {
+        .map(|r| (r.time, approving::read_record(&r.body)))
+        // The record of the beginning may have been written late; a rejection after the beginning came too late.
+        .filter(|(time, (a, _))| a.decision != "rejected" || *time <= begin.time)
+        // What the operation does not name is not counted for it; it may still be a rejection, or take one back.
+        .map(|(_, (approval, key))| Presented {
+            used_by: (!named.contains(&approval.approval_id)).then(|| operation.clone()),
             approval,
             key,
-            used_by: None,
         })
         .collect();
     let key = planned.signer.key.to_string();
@@ -296,11 +308,7 @@ fn check_approvals(records: &[VerifiedRecord]) -> Result<usize, String> {
 
 fn replay_records(records: &[VerifiedRecord]) -> Result<Replayed, String> {
     let (begin, _, plan) = begun(records)?;
-    let id = begin
-        .stream
-        .strip_prefix("operation/")
-        .ok_or("the operation's stream has another name")?;
-    let id: OperationId = id.parse().map_err(|e| format!("{e}"))?;
+    let id = operation_of(begin)?;
     let stream = &begin.stream;
     let of_machine = ["input", "outcome", "sample", "intent", "decision", "result"];
     let entries = records

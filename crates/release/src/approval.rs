@@ -66,18 +66,19 @@ impl ApprovalPolicy {
     /// Whether this asks for less than `before` did: fewer people, other people, the requester's own word, a longer time. Where the
     /// requester's word was enough before, nothing asks for less.
     pub fn weakens(&self, before: &Self) -> bool {
-        let known = |id: &str, key: &str| {
-            before.approvers.iter().any(|a| a.id == id && a.key == key)
-                || before.requesters.iter().any(|r| r.id == id && r.key == key)
-        };
+        let alone = before.own && before.required <= 1;
         let new_role = self.roles.iter().any(|r| !before.roles.contains(r));
-        !before.own
-            && (self.own
+        !alone
+            && (self.own && !before.own
+                || self.asks_all() && !before.asks_all()
                 || self.required < before.required
                 || self.max_sla > before.max_sla
                 || !before.roles.is_empty() && (self.roles.is_empty() || new_role)
                 || self.approvers.iter().any(|a| !before.approvers.contains(a))
-                || self.requesters.iter().any(|r| !known(&r.id, &r.key)))
+                || self
+                    .requesters
+                    .iter()
+                    .any(|r| !before.may_ask(&r.id, &r.key)))
     }
 
     fn asks_all(&self) -> bool {

@@ -792,3 +792,26 @@ fn a_policy_that_asks_for_less_must_hold_beside_the_one_before() {
         project.run(&["verify", &packet, "--replay"]).expect(1);
     }
 }
+
+#[test]
+fn a_change_of_mind_and_back_verifies_as_it_was_applied() {
+    let project = strict(1);
+    let plan = plan(&project, "crash-at-start");
+    for more in [&[][..], &["--reject"], &[]] {
+        as_person(&project, "dana", &[&["approve", id(&plan)], more].concat()).expect(0);
+    }
+    project.run(&["apply", id(&plan)]).expect(2);
+    // A no after the beginning is too late and says nothing about it.
+    as_person(&project, "erin", &["approve", id(&plan), "--reject"]).expect(0);
+    let operation = project.data(&["history"])["operations"][0]["id"].take();
+    let packet = format!(".gonogo/packets/{}.tar", operation.as_str().unwrap());
+    for _ in 0..2 {
+        let seen = project.run(&["verify", &packet, "--replay"]);
+        seen.expect(1);
+        assert!(seen.out.contains("held when it began"), "{}", seen.out);
+        // The packet written again holds the late no as well.
+        project
+            .run(&["packet", operation.as_str().unwrap()])
+            .expect(0);
+    }
+}

@@ -324,8 +324,8 @@ fn what_is_no_packet_is_never_one() {
         .refusal(64, &["ARGUMENT_INVALID"]);
 }
 
-/// Stream, kind and body of a record.
-type Told = (String, &'static str, Value);
+/// Stream, kind and body of a record, and how many milliseconds after the others it says that it was made.
+type Told = (String, &'static str, Value, i64);
 
 /// A well-signed packet of a plan, its approval and an operation's begin, and a rejection that `spoil` may add; all of them as
 /// `spoil` has changed them before they were recorded.
@@ -340,16 +340,17 @@ fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, Path
     let begun = json!({"plan": plan, "fingerprint": planned["fingerprint"], "environment": "local", "idempotencyKey": plan,
         "requester": "you", "approvals": [given["approval"]["approvalId"]]});
     let mut records: Vec<Told> = vec![
-        (stream.clone(), "plan", planned),
-        (stream.clone(), "approval", given),
-        (operation.into(), "operation", begun),
+        (stream.clone(), "plan", planned, 0),
+        (stream.clone(), "approval", given, 0),
+        (operation.into(), "operation", begun, 0),
         (
             operation.into(),
             "result",
             json!({"step": 1, "result": {"result": "promoted"}}),
+            0,
         ),
     ];
-    let rejection = (stream.clone(), "approval", body("approval", 1));
+    let rejection = (stream.clone(), "approval", body("approval", 1), 0);
     spoil(&mut records, rejection);
     let dir = tempfile::tempdir().unwrap();
     let time = SystemClock::default().now().wall;
@@ -368,13 +369,13 @@ fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, Path
     ledger
         .enrol(*you.public(), "you", "person", "you", time)
         .unwrap();
-    for (n, (stream, kind, body)) in records.into_iter().enumerate() {
+    for (n, (stream, kind, body, later)) in records.into_iter().enumerate() {
         let draft = Draft {
             stream,
             key: format!("{kind}/{n}"),
             kind: kind.into(),
             subject: vec![],
-            time,
+            time: gonogo_core::Timestamp::from_millis(time.as_millis() + later),
             actor: "you".into(),
             body,
             signer: ["plan", "approval"].contains(&kind).then(|| you.clone()),
@@ -409,6 +410,16 @@ fn a_well_signed_packet_without_a_fitting_approval_is_a_no() {
         (seen.exit, seen.approvals.unwrap().unwrap()),
         (Exit::Done, 1)
     );
+
+    // The record of the beginning may be written late: a no that came after the beginning, and before its record, is too late.
+    let (_dir, path, key) = packet_with(|r, mut no| {
+        no.3 = 1;
+        r.insert(2, no);
+    });
+    assert_eq!(verify(&path, &look(key)).unwrap().exit, Exit::Done);
+    // A result is a controller's word about its operation, and stands in that stream alone.
+    let (_dir, path, key) = packet_with(|r, _| r[3].0 = r[0].0.clone());
+    assert_eq!(verify(&path, &look(key)).unwrap().result, None);
 
     // Without a result it is no proof of anything, however sound.
     let (_dir, path, key) = packet_with(|r, _| drop(r.pop()));

@@ -187,6 +187,14 @@ fn what_asks_for_less_is_known() {
     let mut open = before.clone();
     open.own = true;
     assert!(!before.weakens(&open) && !open.weakens(&open));
+    // The requester's word and another's is more than the requester's word.
+    let mut two = open.clone();
+    two.required = 2;
+    assert!(open.weakens(&two) && !two.weakens(&open));
+    // Nobody in particular may ask: that is everybody.
+    let mut anybody = two.clone();
+    anybody.requesters.clear();
+    assert!(anybody.weakens(&two) && !two.weakens(&anybody));
 }
 
 #[test]
