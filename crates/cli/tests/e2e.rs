@@ -21,6 +21,8 @@ mod idempotency;
 mod interruptions;
 #[path = "e2e/packets.rs"]
 mod packets;
+#[path = "e2e/people.rs"]
+mod people;
 #[path = "e2e/plans.rs"]
 mod plans;
 #[path = "e2e/project.rs"]

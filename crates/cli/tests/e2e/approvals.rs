@@ -12,7 +12,7 @@ use crate::project::{CONFIG, Project, wait};
 const PEOPLE: [&str; 4] = ["you", "dana", "erin", "finn"];
 
 /// A project that four people can work on, and that demands `required` release managers other than who asks.
-fn strict(required: u32) -> Project {
+pub(crate) fn strict(required: u32) -> Project {
     let project = Project::new();
     std::fs::create_dir_all(project.path("people")).unwrap();
     let listed: Vec<String> = PEOPLE
@@ -46,19 +46,19 @@ fn strict(required: u32) -> Project {
 
 /// Runs a command as one of the people, with their key.
 #[track_caller]
-fn as_person(project: &Project, name: &str, args: &[&str]) -> crate::screen::Ran {
+pub(crate) fn as_person(project: &Project, name: &str, args: &[&str]) -> crate::screen::Ran {
     let key = format!("people/{name}.pem");
     project.run_as(name, &[args, &["--as", name, "--key", &key]].concat())
 }
 
 #[track_caller]
-fn plan(project: &Project, version: &str) -> Value {
+pub(crate) fn plan(project: &Project, version: &str) -> Value {
     let ran = as_person(project, "you", &["plan", "--to", version, "--json"]);
     ran.expect(0);
     ran.envelope()["data"]["plan"].clone()
 }
 
-fn id(plan: &Value) -> &str {
+pub(crate) fn id(plan: &Value) -> &str {
     plan["id"].as_str().unwrap()
 }
 
@@ -104,7 +104,7 @@ fn write(project: &Project, name: &str, file: &Value) -> String {
     format!("approvals/{name}")
 }
 
-fn tokens(error: &Value) -> Vec<&str> {
+pub(crate) fn tokens(error: &Value) -> Vec<&str> {
     error["details"]["missingFields"]
         .as_array()
         .unwrap()
@@ -685,133 +685,4 @@ fn an_approval_works_once() {
             .len(),
         2
     );
-}
-
-#[test]
-fn who_asks_is_known_or_asks_for_nothing() {
-    let project = strict(1);
-    project.plan("1.0.0");
-    let keys = project.records("key-event").len();
-    // A name made up on the spot, somebody's name over another key, somebody's key under another name.
-    let error = project.refuses_as(
-        "ghost",
-        &["plan", "--to", "2.0.0", "--as", "ghost"],
-        77,
-        &["REQUESTER_UNLISTED"],
-    );
-    assert_eq!(error["code"], "APPROVAL_REQUIRED", "{error:#}");
-    for (name, key, reason) in [
-        ("ghost", "dana", "REQUESTER_UNLISTED"),
-        ("dana", "mallory", "KEY_NOT_LISTED"),
-        ("dana", "you", "KEY_NOT_LISTED"),
-    ] {
-        let key = format!("people/{key}.pem");
-        let args = ["plan", "--to", "2.0.0", "--as", name, "--key", &key];
-        project.refuses_as(name, &args, 77, &[reason]);
-    }
-    // A listed name without its key here.
-    let args = ["plan", "--to", "2.0.0", "--as", "dana"];
-    project.refuses_as("dana", &args, 77, &["KEY_UNREADABLE"]);
-    assert_eq!(
-        project.records("key-event").len(),
-        keys,
-        "a key was enrolled"
-    );
-    let made: Vec<_> = crate::project::files(&project.path(".gonogo/keys"))
-        .into_keys()
-        .filter_map(|p| p.file_name().map(|n| n.to_string_lossy().into_owned()))
-        .filter(|n| n.ends_with(".p256.pem"))
-        .collect();
-    assert_eq!(made, ["you.p256.pem"], "a key was made on the spot");
-
-    // An approver may ask, too, and then not approve.
-    let ran = as_person(&project, "dana", &["plan", "--to", "2.0.0", "--json"]);
-    ran.expect(0);
-    let plan = ran.envelope()["data"]["plan"].clone();
-    let args = ["approve", id(&plan), "--json"];
-    as_person(&project, "dana", &args).refusal(77, &["APPROVAL_SELF_GIVEN"]);
-    // Nobody applies in another's name, and who tried is not said to be them.
-    let args = [
-        "apply",
-        id(&plan),
-        "--as",
-        "dana",
-        "--key",
-        "people/mallory.pem",
-    ];
-    project.refuses_as("dana", &args, 77, &["KEY_NOT_LISTED"]);
-    let refusal = project.records("refusal").pop().unwrap();
-    assert_eq!(
-        (&refusal["actor"], &refusal["body"]["details"]["claimed"]),
-        (&json!("unproven"), &json!("dana"))
-    );
-}
-
-#[test]
-fn a_policy_that_asks_for_less_must_hold_beside_the_one_before() {
-    let project = strict(1);
-    let strict = project.text("gonogo.toml");
-    let first = plan(&project, "crash-at-start");
-    as_person(&project, "dana", &["approve", id(&first)]).expect(0);
-    project.run(&["apply", id(&first)]).expect(2);
-
-    // Whoever may change the file lets everybody approve for themselves, and asks.
-    let at = strict.find("approval = {").unwrap();
-    let end = at + strict[at..].find('\n').unwrap();
-    let loose = format!("{}approval = \"self\"{}", &strict[..at], &strict[end..]);
-    std::fs::write(project.path("gonogo.toml"), loose).unwrap();
-    let args = ["plan", "--to", "1.0.0", "--key", "people/mallory.pem"];
-    let error = project.refuses_as("mallory", &args, 78, &["PLAN_LINT", "REQUESTER_UNLISTED"]);
-    assert!(
-        error.to_string().contains("REQUESTER_UNLISTED"),
-        "{error:#}"
-    );
-    let ran = as_person(&project, "you", &["plan", "--to", "1.0.0", "--json"]);
-    ran.expect(0);
-    let second = ran.envelope()["data"]["plan"].clone();
-    assert!(ran.out.contains("APPROVAL_WEAKENED"), "{}", ran.out);
-    as_person(&project, "you", &["approve", id(&second)]).expect(0);
-    let error = project.refuses(
-        &["apply", id(&second)],
-        77,
-        &["APPROVAL_SELF_GIVEN", "APPROVAL_WEAKENED"],
-    );
-    assert_eq!(
-        tokens(&error),
-        ["approval.approverId.notRequester", "approval.policyBefore"]
-    );
-    // Those who had a say before agree, and the looser policy stands from then on.
-    as_person(&project, "dana", &["approve", id(&second)]).expect(0);
-    let load = project.load(300.0);
-    project.run(&["apply", id(&second)]).expect(0);
-    project.run(&["release", "--to", "2.0.0"]).expect(0);
-    load.stop();
-    load.join();
-    for operation in project.data(&["history"])["operations"].as_array().unwrap() {
-        let packet = format!(".gonogo/packets/{}.tar", operation["id"].as_str().unwrap());
-        project.run(&["verify", &packet, "--replay"]).expect(1);
-    }
-}
-
-#[test]
-fn a_change_of_mind_and_back_verifies_as_it_was_applied() {
-    let project = strict(1);
-    let plan = plan(&project, "crash-at-start");
-    for more in [&[][..], &["--reject"], &[]] {
-        as_person(&project, "dana", &[&["approve", id(&plan)], more].concat()).expect(0);
-    }
-    project.run(&["apply", id(&plan)]).expect(2);
-    // A no after the beginning is too late and says nothing about it.
-    as_person(&project, "erin", &["approve", id(&plan), "--reject"]).expect(0);
-    let operation = project.data(&["history"])["operations"][0]["id"].take();
-    let packet = format!(".gonogo/packets/{}.tar", operation.as_str().unwrap());
-    for _ in 0..2 {
-        let seen = project.run(&["verify", &packet, "--replay"]);
-        seen.expect(1);
-        assert!(seen.out.contains("held when it began"), "{}", seen.out);
-        // The packet written again holds the late no as well.
-        project
-            .run(&["packet", operation.as_str().unwrap()])
-            .expect(0);
-    }
 }
