@@ -178,6 +178,7 @@ catalogue! {
     StoreSyncFailed "STORE_SYNC_FAILED" Invalid Internal "The disk failed to make a record durable; the process ended." "Check the disk; then run `gonogo status`.";
     StoreFailed "STORE_FAILED" Invalid Internal "The store could not be read or written." "Read the cause beside it; check the disk.";
     LedgerCorrupt "LEDGER_CORRUPT" Invalid Unjudged "The ledger does not match its own digests." "Stop; keep a copy of .gonogo and find out what wrote there.";
+    LedgerRolledBack "LEDGER_ROLLED_BACK" Invalid Unjudged "The ledger or its lock is an older copy: it lacks what was acknowledged." "Stop; keep both copies and follow docs/recovery.md.";
     LedgerTailCut "LEDGER_TAIL_CUT" Excused Done "An unfinished last record, never acknowledged, was cut after a crash." "Nothing.";
     // Packets.
     PacketVerified "PACKET_VERIFIED" Pass Done "Every check of the packet passed." "Nothing.";

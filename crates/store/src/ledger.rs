@@ -4,10 +4,11 @@
 //!
 //! ```text
 //! ledger/journal/NNNN.seg   frames: u32 length | u32 CRC-32C | u8 kind | body      the truth
-//! ledger/checkpoint         the log's signed state
+//! ledger/lock.db            the acknowledged checkpoint; the only thing trusted to be newest (SQLite)
 //! ledger/log.vkey           the log's public key
 //! ledger/index.db           a projection of the journal (SQLite); rebuilt when absent, behind or damaged
-//! ledger/lock               held (flock) by the process that appends
+//! ledger/checkpoint         the published checkpoint, with cosignatures; tile/… belongs to it (C2SP tlog-tiles)
+//! ledger/lock               held (flock) by the process that appends; publish.lock by the one that publishes
 //! blobs/sha256/ab/…         exact bytes, written once, mode 0444
 //! keys/                     log.key and controller.key, 0600 in 0700
 //! ```
@@ -21,19 +22,23 @@
 //!   anything else is refused.
 
 mod blobs;
+mod checkpoint_lock;
 mod disk;
 mod error;
 mod frame;
+mod fsck;
 mod index;
 mod journal;
 mod keys;
 mod numbering;
 mod packet;
+mod publish;
 mod queue;
 mod read;
 mod record;
 mod recover;
 mod sequencer;
+pub mod simulated;
 #[cfg(test)]
 mod tests;
 
@@ -44,11 +49,16 @@ use gonogo_core::{Reason, Timestamp};
 use gonogo_ledger::Vkey;
 use rusqlite::Connection;
 
+pub use checkpoint_lock::CheckpointLock;
+pub use disk::real::RealDisk;
+pub use disk::{Disk, DiskFile, Exclusive, Open};
 pub use error::LedgerError;
+pub use fsck::{Fsck, Progress};
 pub use packet::{PacketInfo, PacketRequest};
 pub use record::{Draft, Filter, Receipt, RecordView};
 
 use disk::Layout;
+use publish::Publisher;
 use queue::Queue;
 use sequencer::Sequencer;
 
@@ -84,6 +94,11 @@ pub struct Ledger {
     queue: Queue,
     writer: Option<Mutex<Sequencer>>,
     reader: Mutex<Connection>,
+    /// To read the acknowledged checkpoint again; none if the ledger was opened to read.
+    reader_lock: Option<Mutex<Box<dyn CheckpointLock>>>,
+    publisher: Mutex<Publisher>,
+    /// Whether appending publishes by itself.
+    publishes: bool,
 }
 
 impl Ledger {
@@ -95,23 +110,29 @@ impl Ledger {
     /// [`LedgerError::Corrupt`] if the journal contradicts its checkpoint; [`LedgerError::Key`] if a private key is missing
     /// or unreadable; disk errors.
     pub fn open(root: &Path, founding: Founding<'_>) -> Result<Self, LedgerError> {
-        Self::open_with(root, founding, Arc::new(disk::end_process))
+        let disk = Arc::new(RealDisk);
+        Self::open_with(disk, root, founding, Arc::new(disk::end_process))
     }
 
-    /// As [`Ledger::open`], with another way to end the process.
+    /// As [`Ledger::open`], on another disk and with another way to end the process.
     ///
     /// # Errors
     /// As [`Ledger::open`].
     pub fn open_with(
+        disk: Arc<dyn Disk>,
         root: &Path,
         founding: Founding<'_>,
         on_sync_failure: OnSyncFailure,
     ) -> Result<Self, LedgerError> {
-        let layout = Layout::new(root);
+        let layout = Layout::new(root, disk);
         let notices = Arc::new(Mutex::new(Vec::new()));
         let sequencer = Sequencer::open(&layout, founding, on_sync_failure, Arc::clone(&notices))?;
-        let reader = index::open_reader(&layout.index())?;
+        let reader = index::open_reader(&layout.disk().index(&layout.index()))?;
+        let reader_lock = layout.disk().checkpoint_lock(&layout.checkpoint_lock())?;
         Ok(Self {
+            reader_lock: Some(Mutex::new(reader_lock)),
+            publisher: Mutex::default(),
+            publishes: true,
             vkey: sequencer.vkey().clone(),
             layout,
             notices,
@@ -123,7 +144,7 @@ impl Ledger {
 
     /// Returns whether the state directory `root` holds a ledger.
     pub fn exists(root: &Path) -> bool {
-        Layout::new(root).vkey().exists()
+        Layout::new(root, Arc::new(RealDisk)).vkey().exists()
     }
 
     /// Opens an existing ledger to read only: no lock, no key, no repair, and no file is made (SQLite may make its
@@ -132,7 +153,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Absent`] if there is no ledger; [`LedgerError::Corrupt`] if the journal contradicts its checkpoint.
     pub fn open_read(root: &Path) -> Result<Self, LedgerError> {
-        let layout = Layout::new(root);
+        let layout = Layout::new(root, Arc::new(RealDisk));
         let notices = Arc::new(Mutex::new(Vec::new()));
         let vkey = keys::read_vkey(&layout)?;
         let reader = recover::open_to_read(&layout, &vkey, &notices)?;
@@ -143,7 +164,17 @@ impl Ledger {
             queue: Queue::default(),
             writer: None,
             reader: Mutex::new(reader),
+            reader_lock: None,
+            publisher: Mutex::default(),
+            publishes: false,
         })
+    }
+
+    /// Leaves publishing to [`Ledger::publish`] alone.
+    #[must_use]
+    pub fn without_publishing(mut self) -> Self {
+        self.publishes = false;
+        self
     }
 
     /// Returns the log's public key: what readers of packets need to trust.
@@ -154,6 +185,12 @@ impl Ledger {
     /// Returns what was repaired or noticed since the ledger was opened.
     pub fn notices(&self) -> Vec<Notice> {
         lock(&self.notices).clone()
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.publish_rest();
     }
 }
 

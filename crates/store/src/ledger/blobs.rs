@@ -1,13 +1,11 @@
 //! Blobs: exact bytes under the name of their digest, written once.
 
-use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
 
 use gonogo_core::Digest;
 use gonogo_core::digest::Hasher;
 
-use super::disk::{self, Fresh};
+use super::disk::{DiskFile, Open};
 use super::error::LedgerError;
 use super::{Ledger, lock};
 
@@ -39,8 +37,8 @@ impl Ledger {
     fn try_put_blob(&self, mut from: impl Read) -> Result<Digest, LedgerError> {
         self.sequencer()?;
         let intake = self.layout.blob_intake();
-        disk::make_dir(&intake, 0o755)?;
-        let mut fresh = Fresh::create(&intake, 0o444)?;
+        self.layout.make_dir(&intake, 0o755)?;
+        let mut fresh = self.layout.fresh(&intake, 0o444)?;
         let mut hasher = Hasher::default();
         let mut buffer = vec![0; BUFFER];
         loop {
@@ -52,28 +50,20 @@ impl Ledger {
                 }
             };
             hasher.update(&buffer[..got]);
-            fresh.write(&buffer[..got])?;
+            fresh.append(&buffer[..got])?;
         }
         let digest = hasher.finish();
         let path = self.layout.blob(&digest);
-        if path.exists() && self.hash_blob(&digest).is_ok() {
+        if self.hash_blob(&digest).is_ok() {
             return Ok(digest);
         }
-        // The creation mask may have taken bits that readers need.
-        fresh
-            .file()
-            .set_permissions(Permissions::from_mode(0o444))
-            .map_err(|e| LedgerError::io("protect", &path, &e))?;
         fresh.sync()?;
         let shard = path.parent().unwrap_or(&path).to_owned();
-        let new_shard = !shard.exists();
-        disk::make_dir(&shard, 0o755)?;
+        // Also a directory that is there may not have reached the disk: whoever made it may have crashed.
+        self.layout.make_dir(&shard, 0o755)?;
         fresh.publish(&path)?;
-        disk::sync_dir(&shard)?;
-        if new_shard {
-            for dir in shard.ancestors().skip(1).take(3) {
-                disk::sync_dir(dir)?;
-            }
+        for dir in shard.ancestors().take(4) {
+            self.layout.sync_dir(dir)?;
         }
         Ok(digest)
     }
@@ -103,15 +93,15 @@ impl Ledger {
 
     /// Returns whether the blob is stored. Its bytes are not checked.
     pub fn has_blob(&self, digest: &Digest) -> bool {
-        self.layout.blob(digest).exists()
+        let path = self.layout.blob(digest);
+        matches!(self.layout.open(&path, Open::Read), Ok(Some(_)))
     }
 
-    pub(super) fn open_blob(&self, digest: &Digest) -> Result<File, LedgerError> {
-        let path = self.layout.blob(digest);
-        File::open(&path).map_err(|e| match e.kind() {
-            io::ErrorKind::NotFound => LedgerError::BlobMissing(*digest),
-            _ => LedgerError::io("open", &path, &e),
-        })
+    /// Opens a blob to read from its start.
+    pub(super) fn open_blob(&self, digest: &Digest) -> Result<BlobReader, LedgerError> {
+        let file = self.layout.open(&self.layout.blob(digest), Open::Read)?;
+        file.map(|file| BlobReader { file, at: 0 })
+            .ok_or(LedgerError::BlobMissing(*digest))
     }
 
     /// Checks a blob's digest in pieces; returns its size.
@@ -131,11 +121,25 @@ impl Ledger {
             hasher.update(&buffer[..got]);
             size += got as u64;
         }
-        let known = fs::metadata(&path).map_or(size, |m| m.len());
-        if hasher.finish() == *digest && known == size {
+        if hasher.finish() == *digest {
             Ok(size)
         } else {
             Err(LedgerError::corrupt(&path, "its bytes have another digest"))
         }
+    }
+}
+
+/// Reads a blob's bytes in order.
+#[derive(Debug)]
+pub(super) struct BlobReader {
+    file: Box<dyn DiskFile>,
+    at: u64,
+}
+
+impl Read for BlobReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.file.read_at(buffer, self.at)?;
+        self.at += got as u64;
+        Ok(got)
     }
 }

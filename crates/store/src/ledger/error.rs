@@ -39,6 +39,22 @@ pub enum LedgerError {
         /// What does not fit.
         text: String,
     },
+    /// The data are older than a checkpoint that was acknowledged, or the lock is older than the data.
+    #[error("{}: {text}; somebody put back an older copy: stop, keep both, and see `docs/recovery.md`", path.display())]
+    RolledBack {
+        /// What is too old.
+        path: PathBuf,
+        /// How it shows.
+        text: String,
+    },
+    /// The store of the acknowledged checkpoint cannot be used.
+    #[error("{}: the acknowledged checkpoint cannot be read: {text}; without it nobody knows what was acknowledged: see `docs/recovery.md`", path.display())]
+    Lock {
+        /// The lock's file.
+        path: PathBuf,
+        /// Why.
+        text: String,
+    },
     /// Another system error.
     #[error("{}: cannot {action}: {text}", path.display())]
     Io {
@@ -136,7 +152,8 @@ impl LedgerError {
             Self::Absent { .. } | Self::NotFound(_) | Self::BlobMissing(_) => Reason::InputNotFound,
             Self::Full { .. } => Reason::StoreFull,
             Self::Sync { .. } => Reason::StoreSyncFailed,
-            Self::Corrupt { .. } => Reason::LedgerCorrupt,
+            Self::Corrupt { .. } | Self::Lock { .. } => Reason::LedgerCorrupt,
+            Self::RolledBack { .. } => Reason::LedgerRolledBack,
             Self::Io { .. } | Self::Index { .. } | Self::Locked { .. } => Reason::StoreFailed,
             Self::Key { .. } => Reason::KeyUnreadable,
             Self::KeyReused { .. } => Reason::IdempotencyConflict,

@@ -122,7 +122,9 @@ pub(super) fn in_memory() -> Sql<Connection> {
 
 /// Opens the index to read.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, LedgerError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(path, flags).map_err(|e| failure(path, &e))?;
     let version: Sql<i64> = connection
         .busy_timeout(Duration::from_secs(5))

@@ -1,16 +1,10 @@
 //! The journal's segments: reading frames in order, reading one frame at a place, and writing a batch at the end.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 
-use super::disk::{self, Layout};
+use super::disk::{self, DiskFile, Layout, Open};
 use super::error::LedgerError;
 use super::frame::{Frame, HEADER, Header, RecordFrame};
-
-/// A segment is closed once it is longer than this.
-pub(super) const SEGMENT_LIMIT: u64 = if cfg!(test) { 1 << 20 } else { 64 << 20 };
 
 /// A place in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,11 +23,17 @@ impl Place {
 /// Reads a segment's frames from a place on.
 #[derive(Debug)]
 pub(super) struct Frames {
-    from: BufReader<File>,
+    file: Box<dyn DiskFile>,
     path: PathBuf,
     offset: u64,
     length: u64,
+    /// Bytes of the segment that begin at `ahead_at`.
+    ahead: Vec<u8>,
+    ahead_at: u64,
 }
+
+/// How much is read at a time.
+const AHEAD: usize = 256 * 1024;
 
 /// What comes next in a segment.
 #[derive(Debug)]
@@ -50,19 +50,19 @@ impl Frames {
     /// Opens a segment at `place`; `None` if it does not exist.
     pub(super) fn open(layout: &Layout, place: Place) -> Result<Option<Self>, LedgerError> {
         let path = layout.segment(place.segment);
-        let mut file = match File::open(&path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(|e| LedgerError::io("open", &path, &e))?,
+        let Some(file) = layout.open(&path, Open::Read)? else {
+            return Ok(None);
         };
         let length = file
-            .metadata()
-            .and_then(|m| file.seek(SeekFrom::Start(place.offset)).map(|_| m.len()))
+            .length()
             .map_err(|e| LedgerError::io("read", &path, &e))?;
         Ok(Some(Self {
-            from: BufReader::with_capacity(256 * 1024, file),
+            file,
             path,
             offset: place.offset,
             length,
+            ahead: Vec::new(),
+            ahead_at: place.offset,
         }))
     }
 
@@ -79,22 +79,21 @@ impl Frames {
         if self.offset >= self.length {
             return Ok(Next::End);
         }
-        let mut header = [0; HEADER];
-        if !self.fill(&mut header)? {
+        let Some(header) = self
+            .window(HEADER)?
+            .and_then(|bytes| bytes.first_chunk::<HEADER>().copied())
+        else {
             return Ok(Next::Bad);
-        }
+        };
         let Some(header) = Header::read(&header) else {
             return Ok(Next::Bad);
         };
-        let end = self.offset + (HEADER + header.body_length()) as u64;
-        if end > self.length {
+        let whole = HEADER + header.body_length();
+        let end = self.offset + whole as u64;
+        let Some(bytes) = self.window(whole)? else {
             return Ok(Next::Bad);
-        }
-        let mut body = vec![0; header.body_length()];
-        if !self.fill(&mut body)? {
-            return Ok(Next::Bad);
-        }
-        match header.decode(&body) {
+        };
+        match header.decode(&bytes[HEADER..]) {
             Some(frame) => {
                 self.offset = end;
                 Ok(Next::Frame(frame, end))
@@ -103,12 +102,22 @@ impl Frames {
         }
     }
 
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<bool, LedgerError> {
-        match self.from.read_exact(buffer) {
-            Ok(()) => Ok(true),
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-            Err(e) => Err(LedgerError::io("read", &self.path, &e)),
+    /// Returns the next `count` bytes without taking them; `None` if the segment had fewer when it was opened.
+    fn window(&mut self, count: usize) -> Result<Option<&[u8]>, LedgerError> {
+        if self.offset + count as u64 > self.length {
+            return Ok(None);
         }
+        let skip = usize::try_from(self.offset - self.ahead_at).unwrap_or(usize::MAX);
+        if self.ahead.len() < skip.saturating_add(count) {
+            let left = usize::try_from(self.length - self.offset).unwrap_or(usize::MAX);
+            self.ahead.resize(count.max(AHEAD).min(left), 0);
+            self.ahead_at = self.offset;
+            let got = disk::read_up_to(&*self.file, &mut self.ahead, self.offset)
+                .map_err(|e| LedgerError::io("read", &self.path, &e))?;
+            self.ahead.truncate(got);
+            return Ok(self.ahead.get(..count));
+        }
+        Ok(self.ahead.get(skip..skip + count))
     }
 }
 
@@ -118,12 +127,14 @@ pub(super) fn has_later_batch(layout: &Layout, place: Place) -> Result<bool, Led
     const WINDOW: usize = 1 << 20;
     const LARGEST: usize = 4096;
     let path = layout.segment(place.segment);
-    let file = File::open(&path).map_err(|e| LedgerError::io("open", &path, &e))?;
+    let Some(file) = layout.open(&path, Open::Read)? else {
+        return Ok(false);
+    };
     let mut at = place.offset + 1;
     let mut window = vec![0; WINDOW + LARGEST];
     loop {
         let got =
-            read_up_to(&file, &mut window, at).map_err(|e| LedgerError::io("read", &path, &e))?;
+            disk::read_up_to(&*file, &mut window, at).map_err(|e| LedgerError::io("read", &path, &e))?;
         for start in 0..got.saturating_sub(HEADER).min(WINDOW) {
             let Some(head) = window[start..].first_chunk::<HEADER>() else {
                 break;
@@ -146,32 +157,17 @@ pub(super) fn has_later_batch(layout: &Layout, place: Place) -> Result<bool, Led
     }
 }
 
-fn read_up_to(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    let mut got = 0;
-    while got < buffer.len() {
-        match file.read_at(&mut buffer[got..], at + got as u64) {
-            Ok(0) => break,
-            Ok(n) => got += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(got)
-}
-
 /// Reads the record frame that begins at `place`.
 pub(super) fn read_record(layout: &Layout, place: Place) -> Result<RecordFrame, LedgerError> {
     let path = layout.segment(place.segment);
-    let file = File::open(&path).map_err(|e| LedgerError::io("open", &path, &e))?;
     let damaged =
         || LedgerError::corrupt(&path, format!("no good record at byte {}", place.offset));
+    let file = layout.open(&path, Open::Read)?.ok_or_else(damaged)?;
     let mut header = [0; HEADER];
-    file.read_exact_at(&mut header, place.offset)
-        .map_err(|_| damaged())?;
+    disk::read_exact_at(&*file, &mut header, place.offset).map_err(|_| damaged())?;
     let header = Header::read(&header).ok_or_else(damaged)?;
     let mut body = vec![0; header.body_length()];
-    file.read_exact_at(&mut body, place.offset + HEADER as u64)
-        .map_err(|_| damaged())?;
+    disk::read_exact_at(&*file, &mut body, place.offset + HEADER as u64).map_err(|_| damaged())?;
     match header.decode(&body) {
         Some(Frame::Record(record)) => Ok(record),
         _ => Err(damaged()),
@@ -181,7 +177,7 @@ pub(super) fn read_record(layout: &Layout, place: Place) -> Result<RecordFrame, 
 /// The segment that is written to.
 #[derive(Debug)]
 pub(super) struct Tail {
-    file: File,
+    file: Box<dyn DiskFile>,
     path: PathBuf,
     place: Place,
 }
@@ -190,33 +186,26 @@ impl Tail {
     /// Opens the segment of `place` to write at its offset; makes it if it does not exist.
     pub(super) fn open(layout: &Layout, place: Place) -> Result<Self, LedgerError> {
         let path = layout.segment(place.segment);
-        let open = |create| {
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create_new(create)
-                .mode(0o644)
-                .open(&path)
-        };
-        let file = match open(false) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let file = open(true).map_err(|e| LedgerError::io("create", &path, &e))?;
-                disk::sync_dir(&layout.journal())?;
+        let file = match layout.open(&path, Open::Write)? {
+            Some(file) => file,
+            None => {
+                let file = layout
+                    .disk()
+                    .open(&path, Open::New(0o644))
+                    .map_err(|e| LedgerError::io("create", &path, &e))?;
+                layout.sync_dir(&layout.journal())?;
                 file
             }
-            other => other.map_err(|e| LedgerError::io("open", &path, &e))?,
         };
         Ok(Self { file, path, place })
     }
 
     /// Writes all bytes, or cuts the segment back to where it was.
     pub(super) fn write(&self, bytes: &[u8]) -> Result<(), LedgerError> {
-        self.file
-            .write_all_at(bytes, self.place.offset)
-            .map_err(|e| {
-                self.cut();
-                LedgerError::io("write", &self.path, &e)
-            })
+        self.file.write_at(bytes, self.place.offset).map_err(|e| {
+            self.cut();
+            LedgerError::io("write", &self.path, &e)
+        })
     }
 
     /// Takes back what was written. If even that fails, the next append finds an unfinished tail and cuts it.
@@ -224,14 +213,13 @@ impl Tail {
         let _ = self.file.set_len(self.place.offset);
     }
 
-    pub(super) fn sync(&self, door: fn(&File) -> io::Result<()>) -> Result<(), LedgerError> {
-        door(&self.file).map_err(|e| disk::sync_error(&self.path, &e))
+    pub(super) fn sync(&self) -> Result<(), LedgerError> {
+        self.file.sync().map_err(|e| disk::sync_error(&self.path, &e))
     }
 
     pub(super) fn read_back(&self, length: usize) -> Result<Vec<u8>, LedgerError> {
         let mut bytes = vec![0; length];
-        self.file
-            .read_exact_at(&mut bytes, self.place.offset)
+        disk::read_exact_at(&*self.file, &mut bytes, self.place.offset)
             .map_err(|e| LedgerError::io("read back", &self.path, &e))?;
         Ok(bytes)
     }
@@ -244,29 +232,38 @@ impl Tail {
 /// Cuts a segment and makes the cut durable.
 pub(super) fn truncate(layout: &Layout, place: Place) -> Result<(), LedgerError> {
     let path = layout.segment(place.segment);
-    let file = OpenOptions::new()
-        .write(true)
-        .open(&path)
-        .map_err(|e| LedgerError::io("open", &path, &e))?;
+    let Some(file) = layout.open(&path, Open::Write)? else {
+        return Err(LedgerError::corrupt(&path, "it is gone"));
+    };
     file.set_len(place.offset)
         .map_err(|e| LedgerError::io("cut", &path, &e))?;
-    file.sync_all().map_err(|e| disk::sync_error(&path, &e))
+    file.sync().map_err(|e| disk::sync_error(&path, &e))
 }
 
-/// Writes a segment anew up to `place`, into a new file with the old name.
-pub(super) fn rewrite(layout: &Layout, place: Place) -> Result<(), LedgerError> {
-    let path = layout.segment(place.segment);
-    let file = File::open(&path).map_err(|e| LedgerError::io("open", &path, &e))?;
-    let mut fresh = disk::Fresh::create(&layout.journal(), 0o644)?;
-    let copied = io::copy(&mut file.take(place.offset), fresh.file())
-        .map_err(|e| LedgerError::io("copy", &path, &e))?;
-    if copied != place.offset {
-        return Err(LedgerError::corrupt(
-            &path,
-            format!("it has {copied} bytes, {} were acknowledged", place.offset),
-        ));
+/// Writes a segment anew up to `end`, into a new file with the old name, so that nothing in it rests on a page that the
+/// system holds in memory and a failed sync may have left out of the disk.
+pub(super) fn rewrite(layout: &Layout, end: Place) -> Result<(), LedgerError> {
+    let path = layout.segment(end.segment);
+    let Some(file) = layout.open(&path, Open::Read)? else {
+        return Err(LedgerError::corrupt(&path, "it is gone"));
+    };
+    let mut fresh = layout.fresh(&layout.journal(), 0o644)?;
+    let mut buffer = vec![0; AHEAD];
+    let mut at = 0;
+    while at < end.offset {
+        let want = buffer
+            .len()
+            .min(usize::try_from(end.offset - at).unwrap_or(usize::MAX));
+        disk::read_exact_at(&*file, &mut buffer[..want], at).map_err(|e| {
+            LedgerError::corrupt(
+                &path,
+                format!("{e} before byte {}, which was acknowledged", end.offset),
+            )
+        })?;
+        fresh.append(&buffer[..want])?;
+        at += want as u64;
     }
     fresh.sync()?;
     fresh.publish(&path)?;
-    disk::sync_dir(&layout.journal())
+    layout.sync_dir(&layout.journal())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use gonogo_ledger::{LogKey, Pkcs8, SigningKey, Vkey};
 
-use super::disk::{self, Layout};
+use super::disk::Layout;
 use super::error::LedgerError;
 
 pub(super) struct Keys {
@@ -18,27 +18,31 @@ pub(super) fn load_or_make(layout: &Layout, origin: &str) -> Result<Keys, Ledger
         layout.keys().join("log.key"),
         layout.keys().join("controller.key"),
     );
-    let founded = disk::read_small(&layout.vkey())?.is_some();
+    let founded = layout.read_small(&layout.vkey())?.is_some();
     if !founded {
-        disk::make_dir(&layout.keys(), 0o700)?;
-        make(&log_path, LogKey::generate)?;
-        make(&controller_path, SigningKey::generate)?;
-        let key = load(&log_path, |pkcs8| LogKey::load(origin, pkcs8))?;
-        disk::write_durably(
+        layout.make_dir(&layout.keys(), 0o700)?;
+        make(layout, &log_path, LogKey::generate)?;
+        make(layout, &controller_path, SigningKey::generate)?;
+        // The names of the directories must survive as the files in them do.
+        for dir in layout.ledger().ancestors().take(3) {
+            layout.sync_dir(dir)?;
+        }
+        let key = load(layout, &log_path, |pkcs8| LogKey::load(origin, pkcs8))?;
+        layout.write_durably(
             &layout.vkey(),
             format!("{}\n", key.vkey()).as_bytes(),
             0o644,
         )?;
     }
     let vkey = read_vkey(layout)?;
-    let log = load(&log_path, |pkcs8| LogKey::load(vkey.name(), pkcs8))?;
+    let log = load(layout, &log_path, |pkcs8| LogKey::load(vkey.name(), pkcs8))?;
     if *log.vkey() != vkey {
         return Err(LedgerError::Key {
             path: log_path,
             text: format!("it is not the private half of {vkey}"),
         });
     }
-    let controller = load(&controller_path, SigningKey::load)?;
+    let controller = load(layout, &controller_path, SigningKey::load)?;
     Ok(Keys {
         log,
         controller: std::sync::Arc::new(controller),
@@ -48,7 +52,7 @@ pub(super) fn load_or_make(layout: &Layout, origin: &str) -> Result<Keys, Ledger
 /// Reads the log's public key.
 pub(super) fn read_vkey(layout: &Layout) -> Result<Vkey, LedgerError> {
     let path = layout.vkey();
-    let text = disk::read_small(&path)?.ok_or_else(|| LedgerError::Absent {
+    let text = layout.read_small(&path)?.ok_or_else(|| LedgerError::Absent {
         path: layout.ledger(),
     })?;
     text.trim_end()
@@ -57,16 +61,18 @@ pub(super) fn read_vkey(layout: &Layout) -> Result<Vkey, LedgerError> {
 }
 
 fn make(
+    layout: &Layout,
     path: &Path,
     generate: impl Fn() -> Result<Pkcs8, gonogo_ledger::Error>,
 ) -> Result<(), LedgerError> {
-    if disk::read_small(path)?.is_some() {
+    if layout.read_small(path)?.is_some() {
         return Ok(());
     }
-    disk::write_durably(path, generate()?.pem().as_bytes(), 0o600)
+    layout.write_durably(path, generate()?.pem().as_bytes(), 0o600)
 }
 
 fn load<K>(
+    layout: &Layout,
     path: &Path,
     read: impl Fn(&Pkcs8) -> Result<K, gonogo_ledger::Error>,
 ) -> Result<K, LedgerError> {
@@ -74,7 +80,8 @@ fn load<K>(
         path: path.to_owned(),
         text,
     };
-    let text = disk::read_small(path)
+    let text = layout
+        .read_small(path)
         .map_err(|e| unusable(e.to_string()))?
         .ok_or_else(|| {
             unusable("the file does not exist; restore it from where you keep it".into())

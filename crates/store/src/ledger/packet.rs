@@ -97,7 +97,7 @@ impl Ledger {
         };
         let mut fresh = Fresh::create(dir, 0o644)?;
         let mut out = Counted {
-            inner: BufWriter::with_capacity(256 * 1024, fresh.file()),
+            inner: BufWriter::with_capacity(256 * 1024, &mut fresh),
             hasher: Hasher::default(),
             size: 0,
         };
@@ -115,7 +115,7 @@ impl Ledger {
         let (size, digest) = out.finish();
         fresh.sync()?;
         fresh.publish(request.out)?;
-        disk::sync_dir(dir)?;
+        disk::real_sync_dir(dir)?;
         Ok(PacketInfo {
             path: request.out.to_owned(),
             size,

@@ -134,7 +134,9 @@ impl Ledger {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
-        self.queue.run(Job::Drafts(drafts), self.sequencer()?)
+        let receipts = self.queue.run(Job::Drafts(drafts), self.sequencer()?)?;
+        self.publish_if_due();
+        Ok(receipts)
     }
 
     /// Records an envelope that was signed elsewhere over the bytes of [`Ledger::prepare`].
@@ -144,6 +146,7 @@ impl Ledger {
     pub fn append_signed(&self, envelope: &[u8]) -> Result<Receipt, LedgerError> {
         let envelope = Box::new(Envelope::import(envelope)?);
         let receipts = self.queue.run(Job::Signed(envelope), self.sequencer()?)?;
+        self.publish_if_due();
         Ok(receipts[0])
     }
 

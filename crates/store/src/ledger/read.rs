@@ -144,18 +144,25 @@ impl Ledger {
         Ok((state.frontier.size() > 0).then_some(state.newest))
     }
 
-    /// Returns the newest signed checkpoint, a whole C2SP note, after verifying it.
+    /// Returns the acknowledged checkpoint, a whole C2SP note signed by the log alone, after verifying it.
     ///
     /// # Errors
-    /// [`LedgerError::Corrupt`] if there is none or it does not verify.
+    /// [`LedgerError::Lock`] if there is none or it cannot be read; [`LedgerError::Corrupt`] if it does not verify.
     pub fn checkpoint_note(&self) -> Result<String, LedgerError> {
         self.checkpoint().map(|(_, note)| note)
     }
 
     pub(super) fn checkpoint(&self) -> Result<(Checkpoint, String), LedgerError> {
-        recover::read_checkpoint(&self.layout, &self.vkey)?.ok_or_else(|| {
-            LedgerError::corrupt(&self.layout.checkpoint(), "it is missing or empty")
-        })
+        let path = self.layout.checkpoint_lock();
+        let note = match &self.reader_lock {
+            Some(reader) => lock(reader).read()?,
+            None => super::checkpoint_lock::SqliteLock::peek(&path)?,
+        };
+        let note = note.ok_or_else(|| LedgerError::Lock {
+            path: path.clone(),
+            text: "it is missing or empty".into(),
+        })?;
+        recover::open_note(note, &self.vkey, &path)
     }
 
     /// Returns the newest checkpoint and the proof that its tree extends the tree of the first `old` leaves (RFC 6962 section
@@ -231,66 +238,6 @@ impl Ledger {
             why: why.to_owned(),
         };
         Ok(self.append(vec![key_event_draft(&event, actor, time)])?[0])
-    }
-
-    /// Reads the whole journal again and checks every record: form, signature, place in the index, and the root that the
-    /// checkpoint signs. Returns the number of records.
-    ///
-    /// # Errors
-    /// [`LedgerError::Corrupt`] naming the first place that does not fit.
-    pub fn check(&self) -> Result<u64, LedgerError> {
-        let (checkpoint, _) = self.checkpoint()?;
-        let mut frontier = Frontier::default();
-        let mut place = Place::START;
-        while let Some(mut frames) = Frames::open(&self.layout, place)? {
-            loop {
-                let path = self.layout.segment(place.segment);
-                let bad = |text: String| LedgerError::corrupt(&path, text);
-                let begin = frames.offset();
-                match frames.next()? {
-                    Next::End => break,
-                    Next::Bad if frontier.size() >= checkpoint.size => break,
-                    Next::Bad => return Err(bad(format!("no good record at byte {begin}"))),
-                    Next::Frame(frame::Frame::Checkpoint(_), _) => {}
-                    Next::Frame(frame::Frame::Record(record), _) => {
-                        let at = |e| bad(format!("the record at byte {begin}: {e}"));
-                        record.envelope.verify(&record.signer).map_err(at)?;
-                        Statement::parse(record.envelope.payload()).map_err(at)?;
-                        let leaf = gonogo_ledger::leaf::hash(&record.envelope, &record.signer);
-                        let entry = self.query(|c| index::by_index(c, frontier.size()))?;
-                        if entry.is_none_or(|e| {
-                            e.leaf != leaf
-                                || e.place
-                                    != (Place {
-                                        segment: place.segment,
-                                        offset: begin,
-                                    })
-                        }) {
-                            return Err(bad(format!(
-                                "the index does not have the record at byte {begin}"
-                            )));
-                        }
-                        frontier.push(leaf);
-                        if frontier.size() == checkpoint.size && frontier.root() != checkpoint.root
-                        {
-                            return Err(bad(
-                                "the records do not have the root that the checkpoint signs".into(),
-                            ));
-                        }
-                    }
-                }
-            }
-            place.segment += 1;
-        }
-        if frontier.size() < checkpoint.size {
-            let text = format!(
-                "it holds {} records, the checkpoint signs {}",
-                frontier.size(),
-                checkpoint.size
-            );
-            return Err(LedgerError::corrupt(&self.layout.journal(), text));
-        }
-        Ok(frontier.size())
     }
 
     pub(super) fn query<T>(

@@ -1,8 +1,8 @@
 //! Bringing an index up to date with the journal, and judging the journal's end after a crash.
 //!
-//! The journal is compared with the signed checkpoint: fewer records than it says, or another root, is damage. Behind what
-//! it covers, an append call that is not whole was never acknowledged: it is cut (by a writer, under the lock) or passed
-//! over (by a reader).
+//! The journal is compared with the acknowledged checkpoint: fewer records than it says, or another root, is damage or an
+//! older copy. Behind what it covers, an append call that is not whole was never acknowledged: it is cut (by a writer, under
+//! the lock) or passed over (by a reader). A whole one is taken up by the next writer, after it was written anew.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,8 @@ use gonogo_core::Reason;
 use gonogo_ledger::{Checkpoint, Statement, Vkey, leaf, merkle};
 use rusqlite::Connection;
 
-use super::disk::{self, Layout};
+use super::checkpoint_lock::SqliteLock;
+use super::disk::Layout;
 use super::error::LedgerError;
 use super::frame::{Frame, RecordFrame};
 use super::index::{self, Insert, State, Tiles};
@@ -19,19 +20,47 @@ use super::{Notice, lock};
 
 pub(super) type Notices = Arc<Mutex<Vec<Notice>>>;
 
-/// Reads and verifies the checkpoint file; `None` if there is none yet, or if a power failure left it empty.
-pub(super) fn read_checkpoint(
+/// A checkpoint and the signed note that it was read from.
+pub(super) type Signed = (Checkpoint, String);
+
+/// What is known about the log besides its journal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// What was acknowledged; `None` only before the founding is finished.
+    pub(super) acknowledged: Option<&'a Checkpoint>,
+    /// What readers outside have seen, as far as this directory knows.
+    pub(super) published: Option<&'a Checkpoint>,
+}
+
+/// Reads and verifies the published checkpoint; `None` if nothing was published yet.
+pub(super) fn read_published(
     layout: &Layout,
     vkey: &Vkey,
-) -> Result<Option<(Checkpoint, String)>, LedgerError> {
-    let path = layout.checkpoint();
-    match disk::read_small(&path)? {
-        None => Ok(None),
-        Some(note) if note.is_empty() => Ok(None),
-        Some(note) => Checkpoint::open(&note, vkey)
-            .map(|checkpoint| Some((checkpoint, note)))
-            .map_err(|e| LedgerError::corrupt(&path, e.to_string())),
-    }
+) -> Result<Option<Signed>, LedgerError> {
+    read_note(layout, vkey, &layout.checkpoint())
+}
+
+/// Reads and verifies a checkpoint file.
+pub(super) fn read_note(
+    layout: &Layout,
+    vkey: &Vkey,
+    path: &std::path::Path,
+) -> Result<Option<Signed>, LedgerError> {
+    let Some(note) = layout.read_small(path)? else {
+        return Ok(None);
+    };
+    open_note(note, vkey, path).map(Some)
+}
+
+/// Verifies a note that came from `path`.
+pub(super) fn open_note(
+    note: String,
+    vkey: &Vkey,
+    path: &std::path::Path,
+) -> Result<Signed, LedgerError> {
+    Checkpoint::open(&note, vkey)
+        .map(|checkpoint| (checkpoint, note))
+        .map_err(|e| LedgerError::corrupt(path, e.to_string()))
 }
 
 /// What a catch-up found.
@@ -48,27 +77,27 @@ pub(super) struct Caught {
 pub(super) fn catch_up(
     layout: &Layout,
     connection: &Connection,
-    checkpoint: Option<&Checkpoint>,
+    known: Known<'_>,
 ) -> Result<Caught, LedgerError> {
     let path = layout.index();
     let load = || index::load(connection).map_err(|e| index::failure(&path, &e));
     let state = load()?;
     let new = state.place == Place::START;
     if !is_ahead(layout, &state)? {
-        match read_on(layout, connection, state, checkpoint) {
+        match read_on(layout, connection, state, known) {
             Err(LedgerError::Corrupt { .. } | LedgerError::Index { .. }) if !new => {}
             other => return other,
         }
     }
     index::clear(connection).map_err(|e| index::failure(&path, &e))?;
-    read_on(layout, connection, load()?, checkpoint)
+    read_on(layout, connection, load()?, known)
 }
 
 fn read_on(
     layout: &Layout,
     connection: &Connection,
     state: State,
-    checkpoint: Option<&Checkpoint>,
+    known: Known<'_>,
 ) -> Result<Caught, LedgerError> {
     let caught = Catcher {
         layout,
@@ -76,11 +105,11 @@ fn read_on(
         state,
         moved: false,
     }
-    .run(checkpoint)?;
+    .run(known.acknowledged)?;
     if caught.moved {
         index::save(connection, &caught.state).map_err(|e| index::failure(&layout.index(), &e))?;
     }
-    compare(layout, connection, &caught.state, checkpoint)?;
+    compare(layout, connection, &caught.state, known)?;
     Ok(caught)
 }
 
@@ -92,44 +121,109 @@ fn is_ahead(layout: &Layout, state: &State) -> Result<bool, LedgerError> {
     Ok(frames.is_none_or(|f| f.length() < state.place.offset))
 }
 
-/// The journal must reach as far as the checkpoint and have its root there.
+/// The journal must reach as far as every checkpoint that is known and have its root there.
 fn compare(
     layout: &Layout,
     connection: &Connection,
     state: &State,
-    checkpoint: Option<&Checkpoint>,
+    known: Known<'_>,
 ) -> Result<(), LedgerError> {
     let size = state.frontier.size();
-    let Some(checkpoint) = checkpoint else {
-        // A new ledger has one record before its first checkpoint is durable. A power failure may leave an empty file.
-        if size > 1 && !layout.checkpoint().exists() {
-            return Err(LedgerError::corrupt(&layout.checkpoint(), "it is missing"));
+    let (path, public) = (layout.checkpoint_lock(), layout.checkpoint());
+    let Some(acknowledged) = known.acknowledged else {
+        // A new ledger has one record before its first checkpoint is acknowledged.
+        if size > 1 || known.published.is_some() {
+            return Err(LedgerError::Lock {
+                path,
+                text: "it holds none, and the ledger has records".into(),
+            });
         }
         return Ok(());
     };
-    if size < checkpoint.size {
+    if size < acknowledged.size {
+        return Err(LedgerError::RolledBack {
+            path: layout.journal(),
+            text: format!(
+                "it ends after {size} records, and {} were acknowledged",
+                acknowledged.size
+            ),
+        });
+    }
+    let root_of = |checkpoint: &Checkpoint| {
+        if size == checkpoint.size {
+            return Ok(state.frontier.root());
+        }
+        merkle::tree_root(&mut Tiles::new(connection), checkpoint.size)
+            .map_err(|e| index::failure(&layout.index(), &e))
+    };
+    let differs = |checkpoint: &Checkpoint| {
+        let text = format!(
+            "its first {} records do not have the root that the checkpoint signs",
+            checkpoint.size
+        );
+        LedgerError::corrupt(&layout.journal(), text)
+    };
+    if root_of(acknowledged)? != acknowledged.root {
+        return Err(differs(acknowledged));
+    }
+    let Some(published) = known.published else {
+        return Ok(());
+    };
+    if published.size > acknowledged.size {
+        return Err(LedgerError::RolledBack {
+            path,
+            text: format!(
+                "it acknowledges {} records, and a checkpoint over {} was published",
+                acknowledged.size, published.size
+            ),
+        });
+    }
+    if root_of(published)? != published.root {
         return Err(LedgerError::corrupt(
-            &layout.journal(),
+            &public,
             format!(
-                "it holds {size} good records, the checkpoint acknowledged {}",
-                checkpoint.size
+                "it does not have the root of the journal's first {} records: two trees were signed",
+                published.size
             ),
         ));
     }
-    let root = if size == checkpoint.size {
-        state.frontier.root()
-    } else {
-        merkle::tree_root(&mut Tiles::new(connection), checkpoint.size)
-            .map_err(|e| index::failure(&layout.index(), &e))?
+    Ok(())
+}
+
+/// Looks at the records behind the acknowledged ones: they must be one batch, or the lock is an older copy. Returns where
+/// they end.
+pub(super) fn unacknowledged(
+    layout: &Layout,
+    connection: &Connection,
+    state: &State,
+    acknowledged: u64,
+) -> Result<(), LedgerError> {
+    let first = index::by_index(connection, acknowledged)
+        .map_err(|e| index::failure(&layout.index(), &e))?
+        .ok_or_else(|| LedgerError::corrupt(&layout.index(), "it lacks a record that it counts"))?;
+    let older = |size: u64| LedgerError::RolledBack {
+        path: layout.checkpoint_lock(),
+        text: format!(
+            "it acknowledges {acknowledged} records, and the journal has a checkpoint over {size}"
+        ),
     };
-    if root != checkpoint.root {
+    if first.place.segment != state.place.segment {
+        return Err(older(state.frontier.size()));
+    }
+    let Some(mut frames) = Frames::open(layout, first.place)? else {
         return Err(LedgerError::corrupt(
-            &layout.journal(),
-            format!(
-                "its first {} records do not have the root that the checkpoint signs",
-                checkpoint.size
-            ),
+            &layout.segment(first.place.segment),
+            "it is gone",
         ));
+    };
+    while let Next::Frame(frame, _) = frames.next()? {
+        let Frame::Checkpoint(note) = frame else {
+            continue;
+        };
+        let size = note.lines().nth(1).and_then(|s| s.parse().ok());
+        if size.is_none_or(|size| size > acknowledged) {
+            return Err(older(size.unwrap_or(state.frontier.size())));
+        }
     }
     Ok(())
 }
@@ -220,14 +314,7 @@ impl Catcher<'_> {
     }
 
     fn agrees(&self, note: &str) -> bool {
-        let mut lines = note.lines().skip(1);
-        let size = lines.next().and_then(|s| s.parse().ok());
-        let expected = Checkpoint {
-            origin: String::new(),
-            size: self.state.frontier.size(),
-            root: self.state.frontier.root(),
-        };
-        size == Some(expected.size) && lines.next() == Some(expected.root_base64().as_str())
+        states(note, self.state.frontier.size(), &self.state.frontier.root())
     }
 
     fn apply(&mut self, offset: u64, record: &RecordFrame) -> Result<(), LedgerError> {
@@ -257,6 +344,18 @@ impl Catcher<'_> {
     }
 }
 
+/// Returns whether a note is about a tree of this size and root. Its signature is not looked at.
+pub(super) fn states(note: &str, size: u64, root: &gonogo_core::Digest) -> bool {
+    let mut lines = note.lines().skip(1);
+    let expected = Checkpoint {
+        origin: String::new(),
+        size,
+        root: *root,
+    };
+    lines.next().and_then(|s| s.parse().ok()) == Some(size)
+        && lines.next() == Some(expected.root_base64().as_str())
+}
+
 /// Cuts an unfinished append call and says so. Only under the append lock.
 pub(super) fn cut(
     layout: &Layout,
@@ -279,7 +378,7 @@ pub(super) fn cut(
 /// them.
 pub(super) fn mark_suspect(layout: &Layout, place: Place) {
     let text = format!("{} {}\n", place.segment, place.offset);
-    let _ = disk::write_durably(&layout.suspect(), text.as_bytes(), 0o644);
+    let _ = layout.write_durably(&layout.suspect(), text.as_bytes(), 0o644);
     let _ = journal::truncate(layout, place);
 }
 
@@ -287,7 +386,7 @@ pub(super) fn mark_suspect(layout: &Layout, place: Place) {
 /// a new file, which is synced and takes the segment's name. Only under the append lock.
 pub(super) fn mend_suspect(layout: &Layout, notices: &Notices) -> Result<(), LedgerError> {
     let path = layout.suspect();
-    let Some(text) = disk::read_small(&path)? else {
+    let Some(text) = layout.read_small(&path)? else {
         return Ok(());
     };
     let place = text
@@ -301,8 +400,8 @@ pub(super) fn mend_suspect(layout: &Layout, notices: &Notices) -> Result<(), Led
         })
         .ok_or_else(|| LedgerError::corrupt(&path, "it does not name a place in the journal"))?;
     journal::rewrite(layout, place)?;
-    std::fs::remove_file(&path).map_err(|e| LedgerError::io("remove", &path, &e))?;
-    disk::sync_dir(&layout.ledger())?;
+    layout.remove(&path)?;
+    layout.sync_dir(&layout.ledger())?;
     lock(notices).push(Notice {
         reason: Reason::LedgerTailCut,
         text: format!(
@@ -320,13 +419,29 @@ pub(super) fn open_to_read(
     vkey: &Vkey,
     notices: &Notices,
 ) -> Result<Connection, LedgerError> {
-    let checkpoint = read_checkpoint(layout, vkey)?.map(|(checkpoint, _)| checkpoint);
-    if let Ok(connection) = index::open_reader(&layout.index())
-        && let Ok(state) = index::load(&connection)
-        && !is_behind(layout, &state)?
-        && compare(layout, &connection, &state, checkpoint.as_ref()).is_ok()
-    {
-        return Ok(connection);
+    // What is published was acknowledged before, and what is acknowledged was in the journal before.
+    let published = read_published(layout, vkey)?.map(|(checkpoint, _)| checkpoint);
+    let acknowledged = read_lock(layout, vkey)?.map(|(checkpoint, _)| checkpoint);
+    let known = Known {
+        acknowledged: acknowledged.as_ref(),
+        published: published.as_ref(),
+    };
+    // A writer commits the index a moment after the lock; to wait for it is cheaper than to build another.
+    for _ in 0..INDEX_WAITS {
+        let Ok(connection) = index::open_reader(&layout.index()) else {
+            break;
+        };
+        let Ok(state) = index::load(&connection) else {
+            break;
+        };
+        if is_behind(layout, &state)? {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            continue;
+        }
+        if compare(layout, &connection, &state, known).is_ok() {
+            return Ok(connection);
+        }
+        break;
     }
     let path = layout.index();
     let connection = index::in_memory().map_err(|e| index::failure(&path, &e))?;
@@ -336,7 +451,7 @@ pub(super) fn open_to_read(
             .map_err(|e| index::failure(&path, &e))
     };
     run("BEGIN")?;
-    let caught = catch_up(layout, &connection, checkpoint.as_ref())?;
+    let caught = catch_up(layout, &connection, known)?;
     run("COMMIT")?;
     if let Some((place, bytes)) = caught.torn {
         lock(notices).push(Notice {
@@ -348,6 +463,15 @@ pub(super) fn open_to_read(
         });
     }
     Ok(connection)
+}
+
+const INDEX_WAITS: u32 = 25;
+
+/// Reads and verifies the acknowledged checkpoint without the right to write it.
+pub(super) fn read_lock(layout: &Layout, vkey: &Vkey) -> Result<Option<Signed>, LedgerError> {
+    let path = layout.checkpoint_lock();
+    let note = SqliteLock::peek(&path)?;
+    note.map(|note| open_note(note, vkey, &path)).transpose()
 }
 
 fn is_behind(layout: &Layout, state: &State) -> Result<bool, LedgerError> {

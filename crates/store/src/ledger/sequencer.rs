@@ -1,40 +1,38 @@
 //! The write path. One at a time, over all threads and processes: catch up, number, link, sign, write, sync, read back,
-//! compare, sign the checkpoint; only then acknowledge.
+//! compute the root twice, sign the checkpoint, swap it into the lock; only then acknowledge.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
-
-use gonogo_ledger::merkle::Frontier;
+use gonogo_ledger::merkle::{self, Frontier};
 use gonogo_ledger::{CONTROLLER, Checkpoint, KeyEvent, KeyId, Statement, Tool, Vkey, leaf};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::disk::{self, AppendLock, Fresh, Layout};
+use super::checkpoint_lock::CheckpointLock;
+use super::disk::{Exclusive, Held, Layout};
 use super::error::LedgerError;
 use super::frame::{self, Frame, HEADER, Header};
-use super::index::{self, State};
-use super::journal::{Place, SEGMENT_LIMIT, Tail};
+use super::index::{self, State, Tiles};
+use super::journal::{self, Place, Tail};
 use super::keys::{self, Keys};
 use super::numbering::Context;
 use super::queue::{Job, Outcome};
 use super::record::Draft;
-use super::recover::{self, Notices};
-use super::{Founding, OnSyncFailure};
+use super::recover::{self, Known, Notices, Signed};
+use super::{Founding, Notice, OnSyncFailure, lock};
 
 pub(super) struct Sequencer {
     layout: Layout,
-    lock: File,
+    append_lock: Box<dyn Exclusive>,
+    checkpoint_lock: Box<dyn CheckpointLock>,
     index: Connection,
     keys: Keys,
     tool: Tool,
     notices: Notices,
     on_sync_failure: OnSyncFailure,
-    /// Makes the journal durable. A field so that tests can let it fail.
-    sync: fn(&File) -> io::Result<()>,
     /// Set by a failed sync; nothing is acknowledged after it.
     ended: Option<LedgerError>,
-    /// The newest checkpoint that was verified, so that an unchanged file is not verified again.
-    known: Option<(Checkpoint, String)>,
+    /// The newest acknowledged checkpoint that was verified, so that an unchanged one is not verified again.
+    known: Option<Signed>,
+    /// The published checkpoint as of the opening.
+    published: Option<Checkpoint>,
 }
 
 impl Sequencer {
@@ -44,22 +42,22 @@ impl Sequencer {
         on_sync_failure: OnSyncFailure,
         notices: Notices,
     ) -> Result<Self, LedgerError> {
-        disk::make_dir(&layout.journal(), 0o755)?;
+        layout.make_dir(&layout.journal(), 0o755)?;
         let path = layout.lock();
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o644)
-            .open(&path)
+        let append_lock = layout
+            .disk()
+            .exclusive(&path)
             .map_err(|e| LedgerError::io("open", &path, &e))?;
-        let held = AppendLock::take(&lock, &path)?;
+        let held = Held::take(&*append_lock, &path)?;
         let keys = keys::load_or_make(layout, founding.origin)?;
-        let index = index::open_writer(&layout.index())?;
+        let index = index::open_writer(&layout.disk().index(&layout.index()))?;
+        let checkpoint_lock = layout.disk().checkpoint_lock(&layout.checkpoint_lock())?;
+        let published = recover::read_published(layout, keys.log.vkey())?;
         drop(held);
         let mut sequencer = Self {
             layout: layout.clone(),
-            lock,
+            append_lock,
+            checkpoint_lock,
             index,
             keys,
             tool: Tool {
@@ -68,9 +66,9 @@ impl Sequencer {
             },
             notices,
             on_sync_failure,
-            sync: File::sync_data,
             ended: None,
             known: None,
+            published: published.map(|(checkpoint, _)| checkpoint),
         };
         sequencer.found(founding)?;
         Ok(sequencer)
@@ -84,11 +82,6 @@ impl Sequencer {
         self.keys.controller.public().id()
     }
 
-    #[cfg(test)]
-    pub(super) fn fail_syncs(&mut self, sync: fn(&File) -> io::Result<()>) {
-        self.sync = sync;
-    }
-
     /// Limits the index to so many pages, or to none.
     #[cfg(test)]
     pub(super) fn limit_index(&self, pages: Option<i64>) {
@@ -98,29 +91,20 @@ impl Sequencer {
             .expect("a limit can be set");
     }
 
-    /// Records the controller's key as leaf 0 of a new ledger, and makes the first checkpoint durable: from then on a
-    /// missing checkpoint means damage. On a ledger that has it, this catches up and recovers.
+    /// Records the controller's key as leaf 0 of a new ledger. On a ledger that has it, this catches up and recovers.
     fn found(&mut self, founding: Founding<'_>) -> Result<(), LedgerError> {
         let event = KeyEvent::Enrol {
             key: *self.keys.controller.public(),
             who: founding.actor.to_owned(),
             role: CONTROLLER.to_owned(),
         };
-        let first = self.with_batch(|sequencer, change, batch| {
-            if batch.state.frontier.size() > 0 {
-                return Ok(false);
+        self.with_batch(|sequencer, change, batch| {
+            if batch.state.frontier.size() == 0 {
+                let draft = key_event_draft(&event, founding);
+                sequencer.call(change, batch, Job::Drafts(vec![draft]))?;
             }
-            let draft = key_event_draft(&event, founding);
-            sequencer.call(change, batch, Job::Drafts(vec![draft]))?;
-            Ok(true)
-        })?;
-        if first || fs::metadata(self.layout.checkpoint()).map_or(true, |m| m.len() == 0) {
-            let (_, note) = self.known.clone().ok_or_else(|| {
-                LedgerError::corrupt(&self.layout.checkpoint(), "there is none after founding")
-            })?;
-            disk::write_durably(&self.layout.checkpoint(), note.as_bytes(), 0o644)?;
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Makes a batch of calls durable. Each call's outcome stands alone, unless the batch as a whole fails.
@@ -162,27 +146,63 @@ impl Sequencer {
         fill: impl FnOnce(&Context<'_>, &mut Transaction<'_>, &mut Batch) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         let lock_path = self.layout.lock();
-        let _held = AppendLock::take(&self.lock, &lock_path)?;
+        let _held = Held::take(&*self.append_lock, &lock_path)?;
         recover::mend_suspect(&self.layout, &self.notices)?;
         let index_path = self.layout.index();
         let failed = |e: rusqlite::Error| index::failure(&index_path, &e);
-        read_known(&self.layout, self.keys.log.vkey(), &mut self.known)?;
-        let checkpoint = self.known.as_ref().map(|(checkpoint, _)| checkpoint);
+        let lock_file = self.layout.checkpoint_lock();
+        let vkey = self.keys.log.vkey();
+        refresh(
+            &mut *self.checkpoint_lock,
+            &lock_file,
+            vkey,
+            &mut self.known,
+        )?;
         let mut change = self
             .index
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed)?;
-        let caught = recover::catch_up(&self.layout, &change, checkpoint)?;
+        let known = Known {
+            acknowledged: self.known.as_ref().map(|(checkpoint, _)| checkpoint),
+            published: self.published.as_ref(),
+        };
+        let caught = recover::catch_up(&self.layout, &change, known)?;
         if let Some(torn) = caught.torn {
             recover::cut(&self.layout, torn, &self.notices)?;
         }
-        let covered = checkpoint.map_or(0, |c| c.size);
+        let mut swap = |known: &mut Option<Signed>, frontier: &Frontier| {
+            let signed = Checkpoint {
+                origin: vkey.name().to_owned(),
+                size: frontier.size(),
+                root: frontier.root(),
+            };
+            let note = signed.sign(&self.keys.log);
+            let old = known.as_ref().map(|(_, note)| note.as_str());
+            if !self.checkpoint_lock.swap(old, &note)? {
+                return Err(LedgerError::RolledBack {
+                    path: lock_file.clone(),
+                    text: "somebody else acknowledged records of another copy of this ledger"
+                        .into(),
+                });
+            }
+            *known = Some((signed, note));
+            Ok(())
+        };
+        let covered = self.known.as_ref().map_or(0, |(checkpoint, _)| checkpoint.size);
+        if caught.state.frontier.size() > covered {
+            // Whole on disk, and its writer died before it could say so. A failed sync may have been the reason: what the
+            // system reads from its memory may not be on the disk.
+            recover::unacknowledged(&self.layout, &change, &caught.state, covered)?;
+            journal::rewrite(&self.layout, caught.state.place)?;
+            swap(&mut self.known, &caught.state.frontier)?;
+        }
         let context = Context {
             layout: &self.layout,
             keys: &self.keys,
             tool: &self.tool,
         };
         let mut batch = Batch::begin(
+            self.layout.disk().segment_limit(),
             caught.state,
             self.known.as_ref().map(|(_, note)| note.as_str()),
         );
@@ -191,64 +211,67 @@ impl Sequencer {
             // SQLite rolls back by itself when the disk is full; what came after that was not part of a transaction.
             return Err(index::failure(&index_path, &disk_full()));
         }
-        let size = batch.state.frontier.size();
-        let written = if batch.records > 0 {
-            Some(batch.write(&self.layout, self.sync)?)
-        } else {
-            None
-        };
-        let taken_back = |e| {
-            if let Some(tail) = &written {
-                tail.cut();
-            }
-            e
-        };
-        let fresh = if size > covered {
-            let signed = Checkpoint {
-                origin: self.keys.log.vkey().name().to_owned(),
-                size,
-                root: batch.state.frontier.root(),
-            };
-            let note = signed.sign(&self.keys.log);
-            let mut file = Fresh::create(&self.layout.ledger(), 0o644).map_err(taken_back)?;
-            file.write(note.as_bytes()).map_err(taken_back)?;
-            Some((file, (signed, note)))
-        } else {
-            None
-        };
-        if batch.records > 0 {
-            index::save(&change, &batch.state)
-                .map_err(failed)
-                .map_err(taken_back)?;
+        if batch.records == 0 {
+            change.commit().map_err(failed)?;
+            return Ok(value);
         }
-        change.commit().map_err(failed).map_err(taken_back)?;
-        if let Some((file, known)) = fresh {
-            file.publish(&self.layout.checkpoint())?;
-            self.known = Some(known);
+        let tail = batch.write(&self.layout)?;
+        let root = merkle::tree_root(&mut Tiles::new(&change), batch.state.frontier.size())
+            .and_then(|root| index::save(&change, &batch.state).map(|()| root))
+            .map_err(failed);
+        let done = root.and_then(|root| {
+            if root != batch.state.frontier.root() {
+                let text = "the tiles give another root than the records";
+                return Err(LedgerError::corrupt(&index_path, text));
+            }
+            swap(&mut self.known, &batch.state.frontier)
+        });
+        if let Err(e) = done {
+            tail.cut();
+            return Err(e);
+        }
+        // From here on the records count. An index that cannot be saved is caught up later.
+        if let Err(e) = change.commit() {
+            lock(&self.notices).push(Notice {
+                reason: index::failure(&index_path, &e).reason(),
+                text: format!("{}: is behind: {e}", index_path.display()),
+            });
         }
         Ok(value)
     }
 }
 
-pub(super) fn disk_full() -> rusqlite::Error {
-    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)
+/// Reads the acknowledged checkpoint; verifies it unless it is the one that is known. It may never go back.
+fn refresh(
+    checkpoint_lock: &mut dyn CheckpointLock,
+    path: &std::path::Path,
+    vkey: &Vkey,
+    known: &mut Option<Signed>,
+) -> Result<(), LedgerError> {
+    let found = checkpoint_lock.read()?;
+    if found.as_deref() == known.as_ref().map(|(_, note)| note.as_str()) {
+        return Ok(());
+    }
+    let fresh = found
+        .map(|note| recover::open_note(note, vkey, path))
+        .transpose()?;
+    let size = |signed: &Option<Signed>| signed.as_ref().map_or(0, |(c, _)| c.size);
+    if size(&fresh) <= size(known) {
+        return Err(LedgerError::RolledBack {
+            path: path.to_owned(),
+            text: format!(
+                "it acknowledges {} records, and acknowledged {} before",
+                size(&fresh),
+                size(known)
+            ),
+        });
+    }
+    *known = fresh;
+    Ok(())
 }
 
-/// Reads the checkpoint file unless it is the one that is known.
-fn read_known(
-    layout: &Layout,
-    vkey: &Vkey,
-    known: &mut Option<(Checkpoint, String)>,
-) -> Result<(), LedgerError> {
-    let found = disk::read_small(&layout.checkpoint())?;
-    let same = match (&found, &known) {
-        (Some(note), Some((_, last))) => note == last,
-        _ => false,
-    };
-    if !same {
-        *known = recover::read_checkpoint(layout, vkey)?;
-    }
-    Ok(())
+pub(super) fn disk_full() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)
 }
 
 fn key_event_draft(event: &KeyEvent, founding: Founding<'_>) -> Draft {
@@ -269,8 +292,8 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    fn begin(mut state: State, checkpoint: Option<&str>) -> Self {
-        if state.place.offset >= SEGMENT_LIMIT {
+    fn begin(limit: u64, mut state: State, checkpoint: Option<&str>) -> Self {
+        if state.place.offset >= limit {
             state.place = Place {
                 segment: state.place.segment + 1,
                 offset: 0,
@@ -296,14 +319,10 @@ impl Batch {
     }
 
     /// Writes, syncs, reads back and compares.
-    fn write(
-        &self,
-        layout: &Layout,
-        sync: fn(&File) -> io::Result<()>,
-    ) -> Result<Tail, LedgerError> {
+    fn write(&self, layout: &Layout) -> Result<Tail, LedgerError> {
         let tail = Tail::open(layout, self.place)?;
         tail.write(&self.bytes)?;
-        if let Err(e) = tail.sync(sync) {
+        if let Err(e) = tail.sync() {
             recover::mark_suspect(layout, self.place);
             return Err(e);
         }

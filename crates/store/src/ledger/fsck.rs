@@ -1,0 +1,183 @@
+//! Reads everything that the ledger keeps and compares it with everything else: the journal's frames, signatures, streams and
+//! signers, the index, both checkpoints, the published tiles and entries, and the blobs.
+//!
+//! Nothing is believed because something else was believed: leaves are computed from the records' bytes, tiles from these
+//! leaves, and the root from these tiles. Nothing is repaired. Memory: a batch of records, one tile for each level, and one
+//! entry for each stream.
+
+mod records;
+mod tiles;
+
+use std::path::PathBuf;
+
+use gonogo_core::Digest;
+use gonogo_ledger::merkle::Frontier;
+
+use super::Ledger;
+use super::error::LedgerError;
+use super::journal::{Frames, Place};
+use super::recover;
+
+/// How far the work is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Records that were read.
+    pub records: u64,
+    /// Records that are acknowledged.
+    pub of: u64,
+}
+
+/// What was found to be whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fsck {
+    /// Records whose bytes, signatures and places were checked.
+    pub records: u64,
+    /// Records behind the acknowledged ones; the next writer takes them up.
+    pub unacknowledged: u64,
+    /// Bytes of the journal.
+    pub bytes: u64,
+    /// The root over the acknowledged records.
+    pub root: Digest,
+    /// Leaves of the published checkpoint; 0 if nothing was published yet.
+    pub published: u64,
+    /// Published tiles and entry bundles that were compared.
+    pub tiles: u64,
+    /// Blobs whose bytes were hashed.
+    pub blobs: u64,
+}
+
+impl Ledger {
+    /// Checks the whole ledger; tells `progress` how far it is.
+    ///
+    /// # Errors
+    /// [`LedgerError::Corrupt`] naming the first place that does not fit; [`LedgerError::RolledBack`]; [`LedgerError::Lock`].
+    pub fn fsck(&self, progress: &mut dyn FnMut(Progress)) -> Result<Fsck, LedgerError> {
+        let (acknowledged, _) = self.checkpoint()?;
+        let published = self.published_note()?.map(|(checkpoint, _)| checkpoint);
+        if let Some(published) = &published
+            && (published.size > acknowledged.size
+                || (published.size == acknowledged.size && published.root != acknowledged.root))
+        {
+            return Err(LedgerError::RolledBack {
+                path: self.layout.checkpoint_lock(),
+                text: format!(
+                    "it acknowledges {} records, and another checkpoint over {} was published",
+                    acknowledged.size, published.size
+                ),
+            });
+        }
+        let mut walk = records::Walk::new(
+            acknowledged.clone(),
+            published.clone(),
+            tiles::Tiles::new(&self.layout, published.as_ref().map_or(0, |c| c.size)),
+        );
+        let mut place = Place::START;
+        let mut bytes = 0;
+        while let Some(mut frames) = Frames::open(&self.layout, place)? {
+            let path = self.layout.segment(place.segment);
+            let end = records::segment(&mut frames, &path, &mut walk, progress)?;
+            bytes += end;
+            if end < frames.length() {
+                // Behind what is acknowledged an append that was cut short is no damage; before it, anything is.
+                if walk.size() < acknowledged.size || self.goes_on(place.segment + 1)? {
+                    return Err(LedgerError::corrupt(
+                        &path,
+                        format!("no good record at byte {end}"),
+                    ));
+                }
+                break;
+            }
+            place = Place {
+                segment: place.segment + 1,
+                offset: 0,
+            };
+        }
+        if walk.size() < acknowledged.size {
+            return Err(LedgerError::RolledBack {
+                path: self.layout.journal(),
+                text: format!(
+                    "it ends after {} records, and {} were acknowledged",
+                    walk.size(),
+                    acknowledged.size
+                ),
+            });
+        }
+        let tiles = walk.finish_tiles()?;
+        self.compare_index(walk.frontier())?;
+        Ok(Fsck {
+            records: acknowledged.size,
+            unacknowledged: walk.size() - acknowledged.size,
+            bytes,
+            root: acknowledged.root,
+            published: published.map_or(0, |c| c.size),
+            tiles,
+            blobs: self.hash_blobs()?,
+        })
+    }
+
+    fn goes_on(&self, segment: u32) -> Result<bool, LedgerError> {
+        let place = Place { segment, offset: 0 };
+        Ok(Frames::open(&self.layout, place)?.is_some_and(|f| f.length() > 0))
+    }
+
+    /// The index must count the same records and give the same root from its own tiles.
+    fn compare_index(&self, frontier: &Frontier) -> Result<(), LedgerError> {
+        let size = self.size()?;
+        let fits = size <= frontier.size()
+            && (size < frontier.size() || self.root_at(size)? == frontier.root());
+        if fits {
+            return Ok(());
+        }
+        Err(LedgerError::corrupt(
+            &self.layout.index(),
+            "it does not have the journal's records; `gonogo ledger reindex` makes it anew",
+        ))
+    }
+
+    /// Hashes every blob that lies in its place.
+    fn hash_blobs(&self) -> Result<u64, LedgerError> {
+        let root = self.layout.blob_root();
+        let mut count = 0;
+        for shard in list(&root)? {
+            for path in list(&shard)? {
+                let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
+                let digest = name.and_then(|hex| Digest::from_hex(&hex).ok());
+                let Some(digest) = digest.filter(|d| self.layout.blob(d) == path) else {
+                    return Err(LedgerError::corrupt(&path, "it is no blob's name"));
+                };
+                self.hash_blob(&digest)?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Reads the whole journal again and checks it; returns the number of records. See [`Ledger::fsck`].
+    ///
+    /// # Errors
+    /// As [`Ledger::fsck`].
+    pub fn check(&self) -> Result<u64, LedgerError> {
+        let found = self.fsck(&mut |_| {})?;
+        Ok(found.records + found.unacknowledged)
+    }
+}
+
+/// The paths in a directory of the file system; none if it does not exist.
+fn list(dir: &std::path::Path) -> Result<Vec<PathBuf>, LedgerError> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(|e| LedgerError::io("list", dir, &e))?,
+    };
+    entries
+        .map(|entry| {
+            entry
+                .map(|e| e.path())
+                .map_err(|e| LedgerError::io("list", dir, &e))
+        })
+        .collect()
+}
+
+/// A checkpoint of the journal must be one of the tree before it.
+fn fits(note: &str, frontier: &Frontier) -> bool {
+    recover::states(note, frontier.size(), &frontier.root())
+}
