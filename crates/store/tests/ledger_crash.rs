@@ -197,7 +197,10 @@ fn killed_writers_lose_nothing_that_was_acknowledged() {
         for line in lines.map_while(Result::ok) {
             note(&line, &mut acknowledged);
         }
-        let seen = fs::read_to_string(dir.path().join("ledger/checkpoint")).unwrap();
+        let seen = Ledger::open_read(dir.path())
+            .unwrap()
+            .checkpoint_note()
+            .unwrap();
         let seen = Checkpoint::open(&seen, &vkey).unwrap();
         assert!(seen.size > *acknowledged.keys().last().unwrap());
         if round % 3 == 1 {
@@ -288,9 +291,10 @@ fn before_and_after() -> (TempDir, PathBuf, Vec<u8>, Vec<u8>) {
 }
 
 #[test]
-fn a_torn_tail_is_cut_at_every_byte_and_reported() {
+fn a_torn_tail_is_cut_anywhere_and_reported() {
     let (dir, root, before, after) = before_and_after();
     let mut torn: Vec<Vec<u8>> = (before.len() + 1..after.len())
+        .step_by(3)
         .map(|cut| after[..cut].to_vec())
         .collect();
     // Lengths are on disk before contents: zeros, or a hole in the middle.
@@ -351,6 +355,13 @@ fn a_call_that_is_whole_on_disk_survives_without_its_checkpoint() {
     assert!(!again[0].fresh);
 }
 
+fn assert_rolled_back(opened: Result<Ledger, LedgerError>, what: &str) {
+    match opened {
+        Err(error) => assert_eq!(error.reason(), Reason::LedgerRolledBack, "{what}: {error}"),
+        Ok(ledger) => panic!("{what} was not noticed: {:?}", ledger.notices()),
+    }
+}
+
 fn assert_corrupt(opened: Result<Ledger, LedgerError>, what: &str) {
     match opened {
         Err(error) => assert_eq!(error.reason(), Reason::LedgerCorrupt, "{what}: {error}"),
@@ -385,31 +396,103 @@ fn lost_records_and_a_lost_or_foreign_checkpoint_are_refused() {
     let (dir, _, before, after) = before_and_after();
     let root = dir.path().join("state");
     fs::write(segment(&root), &before).unwrap();
-    assert_corrupt(open(&root), "a lost record");
-    assert_corrupt(Ledger::open_read(&root), "a lost record, reader");
+    assert_rolled_back(open(&root), "a lost record");
+    assert_rolled_back(Ledger::open_read(&root), "a lost record, reader");
     fs::remove_file(segment(&root)).unwrap();
-    assert_corrupt(open(&root), "a lost journal");
+    assert_rolled_back(open(&root), "a lost journal");
     fs::write(segment(&root), &after).unwrap();
 
+    // The published checkpoint follows from the rest, but what it says must fit.
     let path = root.join("ledger/checkpoint");
     let checkpoint = fs::read(&path).unwrap();
-    fs::remove_file(&path).unwrap();
-    assert_corrupt(open(&root), "a lost checkpoint");
     let other = TempDir::new().unwrap();
     let foreign = open(other.path()).unwrap().checkpoint_note().unwrap();
     fs::write(&path, foreign).unwrap();
     assert_corrupt(open(&root), "a foreign checkpoint");
     fs::write(&path, b"").unwrap();
-    assert_eq!(
-        open(&root).unwrap().size().unwrap(),
-        6,
-        "a power failure may leave an empty file"
-    );
-    fs::write(&path, checkpoint).unwrap();
+    assert_corrupt(open(&root), "an empty checkpoint");
+    fs::remove_file(&path).unwrap();
+    open(&root).unwrap().publish().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), checkpoint);
+    assert_eq!(assert_whole(&open(&root).unwrap()), 6);
+
+    let locks = ["lock.db", "lock.db-wal", "lock.db-shm"];
+    let kept: Vec<_> = locks
+        .iter()
+        .map(|name| fs::read(root.join("ledger").join(name)))
+        .collect();
+    for name in locks {
+        let _ = fs::remove_file(root.join("ledger").join(name));
+    }
+    assert_corrupt(Ledger::open_read(&root), "a lost lock, reader");
+    assert_corrupt(open(&root), "a lost lock");
+    assert_corrupt(open(&root), "a lost lock, the second time");
+    fs::write(root.join("ledger/lock.db"), vec![0x5a; 8192]).unwrap();
+    assert_corrupt(open(&root), "a lock of garbage");
+    for (name, bytes) in locks.iter().zip(kept) {
+        let _ = fs::remove_file(root.join("ledger").join(name));
+        if let Ok(bytes) = bytes {
+            fs::write(root.join("ledger").join(name), bytes).unwrap();
+        }
+    }
     assert_eq!(assert_whole(&open(&root).unwrap()), 6);
     fs::remove_file(root.join("keys/log.key")).unwrap();
     assert!(matches!(open(&root), Err(LedgerError::Key { .. })));
     assert_eq!(Ledger::open_read(&root).unwrap().check().unwrap(), 6);
+}
+
+/// Copies the ledger's lock, or everything of the state directory but the lock.
+fn restore(from: &Path, to: &Path, lock: bool) {
+    let is_lock = |path: &Path| {
+        path.file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with("lock.db"))
+    };
+    for entry in fs::read_dir(to.join("ledger")).unwrap() {
+        let path = entry.unwrap().path();
+        if is_lock(&path) == lock && path.is_file() {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let parts: &[&str] = if lock {
+        &["ledger"]
+    } else {
+        &["ledger", "ledger/journal"]
+    };
+    for part in parts {
+        for entry in fs::read_dir(from.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() && is_lock(&path) == lock {
+                fs::copy(&path, to.join(part).join(path.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn an_older_copy_of_the_data_or_of_the_lock_is_refused() {
+    let (dir, yesterday, _, _) = before_and_after();
+    let root = dir.path().join("state");
+    let today = dir.path().join("today");
+    copy(&root, &today);
+    let older = |what: &str| {
+        assert_rolled_back(Ledger::open_read(&root), &format!("{what}, reader"));
+        assert_rolled_back(open(&root), what);
+        assert_rolled_back(open(&root), &format!("{what}, the second time"));
+        fs::remove_dir_all(&root).unwrap();
+        copy(&today, &root);
+        assert_eq!(assert_whole(&open(&root).unwrap()), 6);
+    };
+    restore(&yesterday, &root, false);
+    older("yesterday's data under today's lock");
+    restore(&yesterday, &root, true);
+    older("yesterday's lock under today's data");
+    // Without the published checkpoint the journal itself tells of checkpoints after the lock's.
+    let ledger = open(&root).unwrap();
+    ledger.append(vec![draft(SHARED, "y", 10)]).unwrap();
+    drop(ledger);
+    restore(&yesterday, &root, true);
+    fs::remove_file(root.join("ledger/checkpoint")).unwrap();
+    assert_rolled_back(open(&root), "yesterday's lock under today's journal");
 }
 
 #[test]

@@ -54,14 +54,13 @@ impl Ledger {
         }
         let digest = hasher.finish();
         let path = self.layout.blob(&digest);
-        if self.hash_blob(&digest).is_ok() {
-            return Ok(digest);
-        }
-        fresh.sync()?;
         let shard = path.parent().unwrap_or(&path).to_owned();
-        // Also a directory that is there may not have reached the disk: whoever made it may have crashed.
-        self.layout.make_dir(&shard, 0o755)?;
-        fresh.publish(&path)?;
+        if self.hash_blob(&digest).is_err() {
+            fresh.sync()?;
+            self.layout.make_dir(&shard, 0o755)?;
+            fresh.publish(&path)?;
+        }
+        // Also what is there already may not have reached the disk: whoever put it there may have crashed.
         for dir in shard.ancestors().take(4) {
             self.layout.sync_dir(dir)?;
         }

@@ -35,7 +35,7 @@ pub trait CheckpointLock: fmt::Debug + Send {
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS checkpoint (id INTEGER PRIMARY KEY CHECK (id = 0), note TEXT NOT NULL) STRICT;";
 
 /// The lock in a SQLite file at `synchronous=FULL`.
-pub struct SqliteLock {
+pub(super) struct SqliteLock {
     connection: Connection,
     path: PathBuf,
 }
@@ -45,7 +45,7 @@ impl SqliteLock {
     ///
     /// # Errors
     /// [`LedgerError::Lock`].
-    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+    pub(super) fn open(path: &Path) -> Result<Self, LedgerError> {
         let new = !path.exists();
         let lock = Self {
             connection: Connection::open(path).map_err(|e| unusable(path, &e))?,
@@ -72,7 +72,7 @@ impl SqliteLock {
     ///
     /// # Errors
     /// [`LedgerError::Lock`].
-    pub fn peek(path: &Path) -> Result<Option<String>, LedgerError> {
+    pub(super) fn peek(path: &Path) -> Result<Option<String>, LedgerError> {
         if !path.exists() {
             return Ok(None);
         }

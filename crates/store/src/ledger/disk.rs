@@ -133,11 +133,7 @@ pub trait Exclusive: fmt::Debug + Send {
 }
 
 /// Reads all bytes of a range.
-pub(super) fn read_exact_at(
-    file: &dyn DiskFile,
-    buffer: &mut [u8],
-    offset: u64,
-) -> io::Result<()> {
+pub(super) fn read_exact_at(file: &dyn DiskFile, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     if read_up_to(file, buffer, offset)? == buffer.len() {
         Ok(())
     } else {
@@ -146,11 +142,7 @@ pub(super) fn read_exact_at(
 }
 
 /// Reads until the buffer is full or the file ends.
-pub(super) fn read_up_to(
-    file: &dyn DiskFile,
-    buffer: &mut [u8],
-    offset: u64,
-) -> io::Result<usize> {
+pub(super) fn read_up_to(file: &dyn DiskFile, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut got = 0;
     while got < buffer.len() {
         match file.read_at(&mut buffer[got..], offset + got as u64) {
@@ -271,17 +263,6 @@ impl Layout {
                 .map(Some)
                 .map_err(|e| LedgerError::io("open", path, &e)),
         }
-    }
-
-    /// Returns a file's length; `None` if it does not exist.
-    pub(super) fn length(&self, path: &Path) -> Result<Option<u64>, LedgerError> {
-        let Some(file) = self.open(path, Open::Read)? else {
-            return Ok(None);
-        };
-        let length = file.length();
-        length
-            .map(Some)
-            .map_err(|e| LedgerError::io("read", path, &e))
     }
 
     /// Reads a small file; `None` if it does not exist.

@@ -133,8 +133,8 @@ pub(super) fn has_later_batch(layout: &Layout, place: Place) -> Result<bool, Led
     let mut at = place.offset + 1;
     let mut window = vec![0; WINDOW + LARGEST];
     loop {
-        let got =
-            disk::read_up_to(&*file, &mut window, at).map_err(|e| LedgerError::io("read", &path, &e))?;
+        let got = disk::read_up_to(&*file, &mut window, at)
+            .map_err(|e| LedgerError::io("read", &path, &e))?;
         for start in 0..got.saturating_sub(HEADER).min(WINDOW) {
             let Some(head) = window[start..].first_chunk::<HEADER>() else {
                 break;
@@ -188,15 +188,15 @@ impl Tail {
         let path = layout.segment(place.segment);
         let file = match layout.open(&path, Open::Write)? {
             Some(file) => file,
-            None => {
-                let file = layout
-                    .disk()
-                    .open(&path, Open::New(0o644))
-                    .map_err(|e| LedgerError::io("create", &path, &e))?;
-                layout.sync_dir(&layout.journal())?;
-                file
-            }
+            None => layout
+                .disk()
+                .open(&path, Open::New(0o644))
+                .map_err(|e| LedgerError::io("create", &path, &e))?,
         };
+        if place.offset == 0 {
+            // Also for a file that is there: whoever made it may have died before its name was durable.
+            layout.sync_dir(&layout.journal())?;
+        }
         Ok(Self { file, path, place })
     }
 
@@ -214,7 +214,9 @@ impl Tail {
     }
 
     pub(super) fn sync(&self) -> Result<(), LedgerError> {
-        self.file.sync().map_err(|e| disk::sync_error(&self.path, &e))
+        self.file
+            .sync()
+            .map_err(|e| disk::sync_error(&self.path, &e))
     }
 
     pub(super) fn read_back(&self, length: usize) -> Result<Vec<u8>, LedgerError> {

@@ -12,18 +12,22 @@ pub(super) struct Keys {
     pub(super) controller: std::sync::Arc<SigningKey>,
 }
 
-/// Loads the keys; makes them if the ledger is new (it has no `log.vkey` yet).
-pub(super) fn load_or_make(layout: &Layout, origin: &str) -> Result<Keys, LedgerError> {
+/// Loads the keys; makes them if the ledger is new (it has no `log.vkey` yet). Until something is acknowledged, everything
+/// that is there is made durable once more: whoever wrote it may have died before it was.
+pub(super) fn load_or_make(
+    layout: &Layout,
+    origin: &str,
+    acknowledged: bool,
+) -> Result<Keys, LedgerError> {
     let (log_path, controller_path) = (
         layout.keys().join("log.key"),
         layout.keys().join("controller.key"),
     );
-    let founded = layout.read_small(&layout.vkey())?.is_some();
-    if !founded {
+    if layout.read_small(&layout.vkey())?.is_none() {
         layout.make_dir(&layout.keys(), 0o700)?;
         make(layout, &log_path, LogKey::generate)?;
         make(layout, &controller_path, SigningKey::generate)?;
-        // The names of the directories must survive as the files in them do.
+        // Whoever has the public key has the private ones: they come first, and the names of their directories.
         for dir in layout.ledger().ancestors().take(3) {
             layout.sync_dir(dir)?;
         }
@@ -33,6 +37,21 @@ pub(super) fn load_or_make(layout: &Layout, origin: &str) -> Result<Keys, Ledger
             format!("{}\n", key.vkey()).as_bytes(),
             0o644,
         )?;
+    }
+    if !acknowledged {
+        for (path, mode) in [
+            (&log_path, 0o600),
+            (&controller_path, 0o600),
+            (&layout.vkey(), 0o644),
+        ] {
+            if let Some(text) = layout.read_small(path)? {
+                layout.write_durably(path, text.as_bytes(), mode)?;
+            }
+        }
+        // The names of the directories must survive as the files in them do.
+        for dir in layout.ledger().ancestors().take(3) {
+            layout.sync_dir(dir)?;
+        }
     }
     let vkey = read_vkey(layout)?;
     let log = load(layout, &log_path, |pkcs8| LogKey::load(vkey.name(), pkcs8))?;
@@ -52,23 +71,27 @@ pub(super) fn load_or_make(layout: &Layout, origin: &str) -> Result<Keys, Ledger
 /// Reads the log's public key.
 pub(super) fn read_vkey(layout: &Layout) -> Result<Vkey, LedgerError> {
     let path = layout.vkey();
-    let text = layout.read_small(&path)?.ok_or_else(|| LedgerError::Absent {
-        path: layout.ledger(),
-    })?;
+    let text = layout
+        .read_small(&path)?
+        .ok_or_else(|| LedgerError::Absent {
+            path: layout.ledger(),
+        })?;
     text.trim_end()
         .parse()
         .map_err(|e: gonogo_ledger::Error| LedgerError::corrupt(&path, e.to_string()))
 }
 
+/// Writes a new key, or the one that is there once more: whoever wrote it may have died before it was durable.
 fn make(
     layout: &Layout,
     path: &Path,
     generate: impl Fn() -> Result<Pkcs8, gonogo_ledger::Error>,
 ) -> Result<(), LedgerError> {
-    if layout.read_small(path)?.is_some() {
-        return Ok(());
-    }
-    layout.write_durably(path, generate()?.pem().as_bytes(), 0o600)
+    let pem = match layout.read_small(path)? {
+        Some(pem) => pem,
+        None => generate()?.pem(),
+    };
+    layout.write_durably(path, pem.as_bytes(), 0o600)
 }
 
 fn load<K>(

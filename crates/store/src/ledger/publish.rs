@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gonogo_core::Digest;
+use gonogo_ledger::leaf;
 use gonogo_ledger::merkle::{self, HashSource};
 use gonogo_ledger::note::Note;
-use gonogo_ledger::tile::{self, Level, TilePath};
-use gonogo_ledger::{Checkpoint, leaf};
+use gonogo_ledger::tile::{self, Level, TilePath, content};
 
 use super::disk::{Exclusive, Held};
 use super::error::LedgerError;
-use super::index::{self, Tiles};
+use super::index::Tiles;
 use super::recover::{self, Signed};
 use super::{Ledger, Notice, lock};
 
@@ -104,7 +104,10 @@ impl Ledger {
         if !known {
             return Err(LedgerError::corrupt(
                 &path,
-                format!("there is no tree of {} leaves with this root", checkpoint.size),
+                format!(
+                    "there is no tree of {} leaves with this root",
+                    checkpoint.size
+                ),
             ));
         }
         let published = self.publish()?;
@@ -199,10 +202,9 @@ impl Ledger {
         let count = usize::from(path.width);
         match path.level {
             Level::Hash(level) => {
-                let hashes = self.query(|c| {
-                    Tiles::new(c).hashes(u32::from(level), start, count)
-                })?;
-                Ok(tile::encode_hashes(&hashes))
+                let hashes =
+                    self.query(|c| Tiles::new(c).hashes(u32::from(level), start, count))?;
+                Ok(content::encode_hashes(&hashes))
             }
             Level::Entries => {
                 let mut entries = self.kept_entries(path, from)?;
@@ -210,7 +212,7 @@ impl Ledger {
                     let record = self.frame(&self.entry(index)?)?;
                     entries.push(leaf::body(&record.envelope, &record.signer));
                 }
-                tile::encode_entries(&entries).map_err(LedgerError::from)
+                content::encode_entries(&entries).map_err(LedgerError::from)
             }
         }
     }
@@ -227,17 +229,19 @@ impl Ledger {
         let Some(bytes) = self.layout.read_bytes(&file, LARGEST_BUNDLE)? else {
             return Ok(Vec::new());
         };
-        let Ok(entries) = tile::decode_entries(&bytes, usize::from(width)) else {
+        let Ok(entries) = content::decode_entries(&bytes, width) else {
             return Ok(Vec::new());
         };
-        let leaves = self.query(|c| {
-            Tiles::new(c).hashes(0, start, entries.len())
-        })?;
+        let leaves = self.query(|c| Tiles::new(c).hashes(0, start, entries.len()))?;
         let fits = entries
             .iter()
             .zip(&leaves)
             .all(|(entry, leaf)| merkle::leaf_hash(entry) == *leaf);
-        Ok(if fits { entries } else { Vec::new() })
+        Ok(if fits {
+            entries.into_iter().map(<[u8]>::to_vec).collect()
+        } else {
+            Vec::new()
+        })
     }
 
     fn remove_partials(&self, full: &TilePath) {

@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::error::LedgerError;
 use super::index::{self, Entry, Sql};
-use super::journal::{self, Frames, Next, Place};
+use super::journal;
 use super::record::{Draft, Filter, Receipt, RecordView};
 use super::{Ledger, frame, lock, numbering, recover};
 

@@ -33,10 +33,7 @@ pub(super) struct Known<'a> {
 }
 
 /// Reads and verifies the published checkpoint; `None` if nothing was published yet.
-pub(super) fn read_published(
-    layout: &Layout,
-    vkey: &Vkey,
-) -> Result<Option<Signed>, LedgerError> {
+pub(super) fn read_published(layout: &Layout, vkey: &Vkey) -> Result<Option<Signed>, LedgerError> {
     read_note(layout, vkey, &layout.checkpoint())
 }
 
@@ -314,7 +311,11 @@ impl Catcher<'_> {
     }
 
     fn agrees(&self, note: &str) -> bool {
-        states(note, self.state.frontier.size(), &self.state.frontier.root())
+        states(
+            note,
+            self.state.frontier.size(),
+            &self.state.frontier.root(),
+        )
     }
 
     fn apply(&mut self, offset: u64, record: &RecordFrame) -> Result<(), LedgerError> {

@@ -49,9 +49,10 @@ impl Sequencer {
             .exclusive(&path)
             .map_err(|e| LedgerError::io("open", &path, &e))?;
         let held = Held::take(&*append_lock, &path)?;
-        let keys = keys::load_or_make(layout, founding.origin)?;
+        let mut checkpoint_lock = layout.disk().checkpoint_lock(&layout.checkpoint_lock())?;
+        let acknowledged = checkpoint_lock.read()?.is_some();
+        let keys = keys::load_or_make(layout, founding.origin, acknowledged)?;
         let index = index::open_writer(&layout.disk().index(&layout.index()))?;
-        let checkpoint_lock = layout.disk().checkpoint_lock(&layout.checkpoint_lock())?;
         let published = recover::read_published(layout, keys.log.vkey())?;
         drop(held);
         let mut sequencer = Self {
@@ -188,7 +189,10 @@ impl Sequencer {
             *known = Some((signed, note));
             Ok(())
         };
-        let covered = self.known.as_ref().map_or(0, |(checkpoint, _)| checkpoint.size);
+        let covered = self
+            .known
+            .as_ref()
+            .map_or(0, |(checkpoint, _)| checkpoint.size);
         if caught.state.frontier.size() > covered {
             // Whole on disk, and its writer died before it could say so. A failed sync may have been the reason: what the
             // system reads from its memory may not be on the disk.

@@ -198,7 +198,11 @@ impl World {
         let fails = self.call()?;
         self.syncs += 1;
         if fails {
-            return if self.random.coin() { Ok(true) } else { Err(dark()) };
+            return if self.random.coin() {
+                Ok(true)
+            } else {
+                Err(dark())
+            };
         }
         Ok(self.faults.sync_fails_at != Some(self.syncs))
     }
@@ -428,11 +432,12 @@ impl Disk for SimDisk {
         let mut world = self.world();
         let works = world.sync()?;
         let dir = world.dir(path)?;
-        dir.pending.clear();
         if works {
+            dir.pending.clear();
             dir.durable = dir.now.clone();
             if world.dark { Err(dark()) } else { Ok(()) }
         } else {
+            // Names go through the file system's journal, which does not forget them; nobody knows when they get there.
             Err(io::Error::other("injected: the sync failed"))
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use gonogo_core::Timestamp;
 use serde_json::json;
@@ -33,6 +33,96 @@ fn draft(key: &str) -> Draft {
     }
 }
 
+/// The real disk; the syncs of journal segments fail on demand.
+#[derive(Debug, Clone, Default)]
+struct Faulty {
+    fails: Arc<AtomicBool>,
+    /// Whether there is no room for an acknowledged checkpoint.
+    full: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct FaultyLock(Box<dyn CheckpointLock>, Arc<AtomicBool>);
+
+impl CheckpointLock for FaultyLock {
+    fn read(&mut self) -> Result<Option<String>, LedgerError> {
+        self.0.read()
+    }
+
+    fn swap(&mut self, old: Option<&str>, new: &str) -> Result<bool, LedgerError> {
+        if self.1.load(Ordering::SeqCst) {
+            return Err(LedgerError::Full {
+                path: "lock.db".into(),
+                text: "injected".into(),
+            });
+        }
+        self.0.swap(old, new)
+    }
+}
+
+#[derive(Debug)]
+struct FaultyFile(Box<dyn DiskFile>, Arc<AtomicBool>);
+
+impl Disk for Faulty {
+    fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
+        RealDisk.make_dir(path, mode)
+    }
+
+    fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DiskFile>> {
+        let file = RealDisk.open(path, how)?;
+        Ok(match path.extension() {
+            Some(e) if e == "seg" => Box::new(FaultyFile(file, Arc::clone(&self.fails))),
+            _ => file,
+        })
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        RealDisk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        RealDisk.sync_dir(path)
+    }
+
+    fn exclusive(&self, path: &Path) -> io::Result<Box<dyn Exclusive>> {
+        RealDisk.exclusive(path)
+    }
+
+    fn checkpoint_lock(&self, path: &Path) -> Result<Box<dyn CheckpointLock>, LedgerError> {
+        let lock = RealDisk.checkpoint_lock(path)?;
+        Ok(Box::new(FaultyLock(lock, Arc::clone(&self.full))))
+    }
+}
+
+impl DiskFile for FaultyFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.0.write_at(bytes, offset)
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.0.length()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        if self.1.load(Ordering::SeqCst) {
+            return Err(io::Error::other("injected"));
+        }
+        self.0.sync()
+    }
+}
+
 fn journal_length(root: &Path) -> u64 {
     fs::metadata(root.join("ledger/journal/0000.seg"))
         .unwrap()
@@ -48,13 +138,14 @@ fn after_a_failed_sync_nothing_is_acknowledged_and_the_next_start_mends() {
         assert!(error.is_fatal());
         count.fetch_add(1, Ordering::SeqCst);
     });
-    let ledger = Ledger::open_with(dir.path(), founding(), hook).unwrap();
+    let disk = Faulty::default();
+    let ledger = Ledger::open_with(Arc::new(disk.clone()), dir.path(), founding(), hook).unwrap();
     ledger.append(vec![draft("a")]).unwrap();
     let (good, checkpoint) = (
         journal_length(dir.path()),
         ledger.checkpoint_note().unwrap(),
     );
-    lock(ledger.sequencer().unwrap()).fail_syncs(|_| Err(io::Error::other("injected")));
+    disk.fails.store(true, Ordering::SeqCst);
     let error = ledger.append(vec![draft("b")]).unwrap_err();
     assert_eq!(error.reason(), Reason::StoreSyncFailed);
     assert_eq!(
@@ -63,7 +154,7 @@ fn after_a_failed_sync_nothing_is_acknowledged_and_the_next_start_mends() {
         "the process would have ended"
     );
     // A sync that works again changes nothing: the data of the failed one may be gone.
-    lock(ledger.sequencer().unwrap()).fail_syncs(fs::File::sync_data);
+    disk.fails.store(false, Ordering::SeqCst);
     assert!(ledger.append(vec![draft("c")]).unwrap_err().is_fatal());
     assert_eq!(ledger.checkpoint_note().unwrap(), checkpoint);
     assert_eq!(ledger.size().unwrap(), 2);
@@ -125,21 +216,19 @@ fn an_index_without_room_takes_the_records_back() {
 }
 
 #[test]
-fn without_a_checkpoint_the_records_are_taken_back() {
+fn without_room_for_the_checkpoint_the_records_are_taken_back() {
     let dir = TempDir::new().unwrap();
-    let ledger = Ledger::open(dir.path(), founding()).unwrap();
+    let disk = Faulty::default();
+    let hook: OnSyncFailure = Arc::new(|e| panic!("a full disk is no failed sync: {e}"));
+    let ledger = Ledger::open_with(Arc::new(disk.clone()), dir.path(), founding(), hook).unwrap();
     ledger.append(vec![draft("a")]).unwrap();
     let good = journal_length(dir.path());
-    // Directories stand where the new checkpoint's temporary file would be.
-    let in_the_way = |n: u32| {
-        dir.path()
-            .join(format!("ledger/.tmp-{}-{n}", std::process::id()))
-    };
-    (0..3000).for_each(|n| fs::create_dir(in_the_way(n)).unwrap());
+    disk.full.store(true, Ordering::SeqCst);
     let error = ledger.append(vec![draft("b")]).unwrap_err();
-    assert_eq!(error.reason(), Reason::StoreFailed, "{error}");
+    assert_eq!(error.reason(), Reason::StoreFull, "{error}");
     assert_eq!(journal_length(dir.path()), good);
-    (0..3000).for_each(|n| fs::remove_dir(in_the_way(n)).unwrap());
+    assert_eq!(ledger.size().unwrap(), 2);
+    disk.full.store(false, Ordering::SeqCst);
     let receipt = ledger.append(vec![draft("b")]).unwrap()[0];
     assert_eq!((receipt.index, receipt.fresh), (2, true));
     assert_eq!(ledger.check().unwrap(), 3);

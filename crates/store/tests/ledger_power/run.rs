@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// What a run promised its callers.
 #[derive(Debug, Default)]
-pub struct Promised {
+pub(crate) struct Promised {
     records: Vec<(u64, Digest)>,
     blobs: Vec<Digest>,
     checkpoint: Option<String>,
@@ -19,9 +19,8 @@ pub struct Promised {
 
 /// How many promises were checked.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Checked {
-    pub records: usize,
-    pub lives: usize,
+pub(crate) struct Checked {
+    pub(crate) records: usize,
 }
 
 const ROOT: &str = "/disk";
@@ -111,14 +110,14 @@ fn check(disk: &SimDisk, promised: &Promised, what: &str) -> usize {
 }
 
 /// Returns how many calls a life without faults makes.
-pub fn length(seed: u64) -> u64 {
+pub(crate) fn length(seed: u64) -> u64 {
     let disk = SimDisk::new(seed, Path::new(ROOT), Faults::default());
     work(&disk, seed, &mut Promised::default()).expect("a life without faults works");
     disk.calls()
 }
 
 /// A power failure in call `at`, perhaps another one while it recovers, and then more work.
-pub fn power_failure(seed: u64, at: u64) -> Checked {
+pub(crate) fn power_failure(seed: u64, at: u64) -> Checked {
     let what = format!("seed {seed}, power failure in call {at}");
     let mut promised = Promised::default();
     let faults = Faults {
@@ -131,14 +130,12 @@ pub fn power_failure(seed: u64, at: u64) -> Checked {
         ended.is_err() || !disk.is_dark(),
         "{what}: something was promised in the dark"
     );
-    let mut lives = 1;
     if at % 2 == 0 {
         disk.restart(Faults {
             power_fails_at: Some(1 + (seed + at) % 17),
             ..Faults::default()
         });
         let _ = work(&disk, seed + 500, &mut promised);
-        lives += 1;
     }
     disk.restart(Faults::default());
     let mut records = check(&disk, &promised, &what);
@@ -146,14 +143,11 @@ pub fn power_failure(seed: u64, at: u64) -> Checked {
         .unwrap_or_else(|e| panic!("{what}: no work after it: {e}"));
     disk.restart(Faults::default());
     records += check(&disk, &promised, &what);
-    Checked {
-        records,
-        lives: lives + 2,
-    }
+    Checked { records }
 }
 
 /// Sync number `at` fails and loses its pages; the process ends, another one goes on, and then the power fails.
-pub fn failed_sync(seed: u64, at: u64) -> Checked {
+pub(crate) fn failed_sync(seed: u64, at: u64) -> Checked {
     let what = format!("seed {seed}, failed sync {at}");
     let mut promised = Promised::default();
     let faults = Faults {
@@ -169,11 +163,11 @@ pub fn failed_sync(seed: u64, at: u64) -> Checked {
     }
     disk.restart(Faults::default());
     let records = check(&disk, &promised, &what);
-    Checked { records, lives: 2 }
+    Checked { records }
 }
 
 /// The disk fills up, is refused what does not fit, and loses nothing.
-pub fn full_disk(seed: u64, room: u64) -> Checked {
+pub(crate) fn full_disk(seed: u64, room: u64) -> Checked {
     let what = format!("seed {seed}, room for {room} bytes");
     let mut promised = Promised::default();
     let faults = Faults {
@@ -190,5 +184,5 @@ pub fn full_disk(seed: u64, room: u64) -> Checked {
     let records = check(&disk, &promised, &what);
     work(&disk, seed + 1000, &mut promised)
         .unwrap_or_else(|e| panic!("{what}: no work with room again: {e}"));
-    Checked { records, lives: 2 }
+    Checked { records }
 }

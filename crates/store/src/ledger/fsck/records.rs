@@ -58,10 +58,8 @@ impl<'a> Walk<'a> {
         &self.frontier
     }
 
-    pub(super) fn finish_tiles(self) -> Result<u64, LedgerError>
-    where
-        Self: Sized,
-    {
+    /// Compares what is left of the tiles; returns how many were compared.
+    pub(super) fn finish_tiles(&mut self) -> Result<u64, LedgerError> {
         self.tiles.finish()
     }
 }
@@ -208,7 +206,10 @@ fn join(piece: Piece, path: &Path, walk: &mut Walk<'_>) -> Result<(), LedgerErro
             if fits(&note, &walk.frontier) {
                 Ok(())
             } else {
-                Err(bad(offset, "a checkpoint that does not fit the records before it"))
+                Err(bad(
+                    offset,
+                    "a checkpoint that does not fit the records before it",
+                ))
             }
         }
         Piece::Records(answered) => {
@@ -264,11 +265,7 @@ impl Walk<'_> {
                 if founding && (key.id() != sound.signer || role != CONTROLLER) {
                     return Err("it does not enrol the key that signs it".into());
                 }
-                if self
-                    .keys
-                    .insert(key.id(), (role.clone(), false))
-                    .is_some()
-                {
+                if self.keys.insert(key.id(), (role.clone(), false)).is_some() {
                     return Err(format!("key {} is enrolled twice", key.id()));
                 }
             }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use gonogo_core::Digest;
 use gonogo_ledger::merkle::Finished;
-use gonogo_ledger::tile::{self, Level, TilePath};
+use gonogo_ledger::tile::{Level, TilePath, content};
 
 use crate::ledger::disk::Layout;
 use crate::ledger::error::LedgerError;
@@ -58,7 +58,7 @@ impl<'a> Tiles<'a> {
     }
 
     /// Compares the tiles that are not full; returns how many were compared in all.
-    pub(super) fn finish(mut self) -> Result<u64, LedgerError> {
+    pub(super) fn finish(&mut self) -> Result<u64, LedgerError> {
         if !self.entries.is_empty() {
             self.bundle()?;
         }
@@ -83,7 +83,7 @@ impl<'a> Tiles<'a> {
 
     fn tile(&mut self, level: usize) -> Result<(), LedgerError> {
         let (before, hashes) = std::mem::take(&mut self.levels[level]);
-        let bytes = tile::encode_hashes(&hashes);
+        let bytes = content::encode_hashes(&hashes);
         self.levels[level].0 = before + hashes.len() as u64;
         let level = u8::try_from(level).expect("invariant: a tree of 2^64 leaves has 8 levels");
         self.same(Level::Hash(level), before >> 8, hashes.len(), &bytes)
@@ -92,7 +92,7 @@ impl<'a> Tiles<'a> {
     fn bundle(&mut self) -> Result<(), LedgerError> {
         let entries = std::mem::take(&mut self.entries);
         let first = self.leaves - entries.len() as u64;
-        let bytes = tile::encode_entries(&entries)?;
+        let bytes = content::encode_entries(&entries)?;
         self.same(Level::Entries, first >> 8, entries.len(), &bytes)
     }
 
