@@ -142,6 +142,25 @@ impl Ledger {
         })
     }
 
+    /// Throws the index away and builds it again from the journal; returns the number of records in it. Other processes that
+    /// have the ledger open go on with the index that they have, and must be ended first.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn reindex(root: &Path, founding: Founding<'_>) -> Result<u64, LedgerError> {
+        let layout = Layout::new(root, Arc::new(RealDisk));
+        keys::read_vkey(&layout)?;
+        let path = layout.lock();
+        let exclusive = layout
+            .disk()
+            .exclusive(&path)
+            .map_err(|e| LedgerError::io("open", &path, &e))?;
+        let held = disk::Held::take(&*exclusive, &path)?;
+        index::remove(&layout.index())?;
+        drop(held);
+        Self::open(root, founding)?.size()
+    }
+
     /// Returns whether the state directory `root` holds a ledger.
     pub fn exists(root: &Path) -> bool {
         Layout::new(root, Arc::new(RealDisk)).vkey().exists()

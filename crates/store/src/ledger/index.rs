@@ -1,6 +1,7 @@
 //! The index: what the journal says, in SQLite, for look-ups. It decides nothing that the journal could not decide, and is
 //! thrown away whenever it does not fit the journal.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,11 +10,12 @@ use gonogo_core::{Digest, Timestamp};
 use gonogo_ledger::merkle::{Frontier, HashSource};
 use gonogo_ledger::{CONTROLLER, KeyEvent, KeyId, PublicKey, Statement, key_event};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use serde_json::Value;
 
 use super::error::LedgerError;
 use super::journal::Place;
 
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const SCHEMA: &str = "
     CREATE TABLE state (
@@ -30,6 +32,10 @@ const SCHEMA: &str = "
     CREATE UNIQUE INDEX record_key ON record (stream, key);
     CREATE INDEX record_kind ON record (kind, idx);
     CREATE INDEX record_digest ON record (digest);
+    CREATE INDEX record_time ON record (time, idx);
+    CREATE INDEX record_actor ON record (actor, idx);
+    CREATE TABLE subject (digest BLOB NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (digest, idx)) WITHOUT ROWID, STRICT;
+    CREATE TABLE reason (code TEXT NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (code, idx)) WITHOUT ROWID, STRICT;
     CREATE TABLE node (level INTEGER, position INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, position)) WITHOUT ROWID, STRICT;
     CREATE TABLE enrolled (
         key BLOB PRIMARY KEY, spki BLOB NOT NULL, who TEXT NOT NULL, role TEXT NOT NULL, since INTEGER NOT NULL,
@@ -155,7 +161,7 @@ pub(super) fn remove(path: &Path) -> Result<(), LedgerError> {
 /// Empties the index, so that it is built again from the journal's start.
 pub(super) fn clear(connection: &Connection) -> Sql<()> {
     connection.execute_batch(
-        "DELETE FROM record; DELETE FROM node; DELETE FROM enrolled;
+        "DELETE FROM record; DELETE FROM node; DELETE FROM enrolled; DELETE FROM subject; DELETE FROM reason;
          UPDATE state SET size = 0, segment = 0, offset = 0, peaks = x'', newest = -9223372036854775808;",
     )
 }
@@ -235,6 +241,16 @@ pub(super) fn insert(
             statement.actor,
             record.signer.digest().as_bytes(),
         ])?;
+    for subject in &statement.subject {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO subject VALUES (?1, ?2)")?
+            .execute(params![subject.digest.as_bytes(), index.cast_signed()])?;
+    }
+    for code in reasons(&statement.body) {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO reason VALUES (?1, ?2)")?
+            .execute(params![code, index.cast_signed()])?;
+    }
     for node in frontier.push(record.leaf) {
         connection
             .prepare_cached("INSERT INTO node VALUES (?1, ?2, ?3)")?
@@ -248,6 +264,40 @@ pub(super) fn insert(
         note_key_event(connection, index, statement)?;
     }
     Ok(index)
+}
+
+/// The reason codes that a record's body names: texts in the catalogue's spelling under a field `reason`, `reasons`, `code` or
+/// `reasonCodes`, at any depth.
+fn reasons(body: &Value) -> BTreeSet<&str> {
+    fn walk<'a>(value: &'a Value, named: bool, depth: usize, found: &mut BTreeSet<&'a str>) {
+        match value {
+            Value::String(text) if named && is_code(text) => {
+                found.insert(text);
+            }
+            Value::Array(items) if depth < 64 => {
+                items.iter().for_each(|v| walk(v, named, depth + 1, found));
+            }
+            Value::Object(fields) if depth < 64 => {
+                for (name, value) in fields {
+                    let named =
+                        matches!(name.as_str(), "reason" | "reasons" | "code" | "reasonCodes");
+                    walk(value, named, depth + 1, found);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    walk(body, false, 0, &mut found);
+    found
+}
+
+fn is_code(text: &str) -> bool {
+    (3..=64).contains(&text.len())
+        && text.as_bytes()[0].is_ascii_uppercase()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 
 fn note_key_event(connection: &Connection, index: u64, statement: &Statement) -> Sql<()> {

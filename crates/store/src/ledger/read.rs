@@ -33,18 +33,32 @@ impl Ledger {
             let mut sql =
                 "SELECT idx, segment, offset, seq, digest, leaf FROM record WHERE idx > ?1"
                     .to_owned();
-            for (column, value, parameter) in [
-                ("stream", &filter.stream, "?2"),
-                ("kind", &filter.kind, "?3"),
-                ("actor", &filter.actor, "?4"),
+            let subject = filter.subject.map(|d| *d.as_bytes());
+            for (condition, parameter, is_asked) in [
+                ("stream = ?2", "?2", filter.stream.is_some()),
+                ("kind = ?3", "?3", filter.kind.is_some()),
+                ("actor = ?4", "?4", filter.actor.is_some()),
+                ("time >= ?5", "?5", filter.since.is_some()),
+                ("time < ?6", "?6", filter.until.is_some()),
+                (
+                    "idx IN (SELECT idx FROM subject WHERE digest = ?7)",
+                    "?7",
+                    subject.is_some(),
+                ),
+                (
+                    "idx IN (SELECT idx FROM reason WHERE code = ?8)",
+                    "?8",
+                    filter.reason.is_some(),
+                ),
             ] {
                 // Every parameter is named, so that the number of values does not depend on the filter.
-                sql += &match value {
-                    Some(_) => format!(" AND {column} = {parameter}"),
-                    None => format!(" AND {parameter} IS NULL"),
+                sql += &if is_asked {
+                    format!(" AND {condition}")
+                } else {
+                    format!(" AND {parameter} IS NULL")
                 };
             }
-            sql += " ORDER BY idx LIMIT ?5";
+            sql += " ORDER BY idx LIMIT ?9";
             connection
                 .prepare_cached(&sql)?
                 .query_map(
@@ -53,6 +67,10 @@ impl Ledger {
                         filter.stream,
                         filter.kind,
                         filter.actor,
+                        filter.since.map(Timestamp::as_millis),
+                        filter.until.map(Timestamp::as_millis),
+                        subject,
+                        filter.reason,
                         limit as i64
                     ],
                     index::entry,

@@ -69,6 +69,14 @@ pub struct Filter {
     pub kind: Option<String>,
     /// Only this actor.
     pub actor: Option<String>,
+    /// Only records about this digest.
+    pub subject: Option<Digest>,
+    /// Only records whose body names this reason code.
+    pub reason: Option<String>,
+    /// Only records of this time or later, by the writer's clock.
+    pub since: Option<Timestamp>,
+    /// Only records before this time, by the writer's clock.
+    pub until: Option<Timestamp>,
     /// Only records with a larger index.
     pub after: Option<u64>,
     /// At most so many; 0 means 100. A page also ends after 1000 records or 16 MiB of statements.

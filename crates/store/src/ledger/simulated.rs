@@ -25,6 +25,8 @@ pub struct Faults {
     pub power_fails_at: Option<u64>,
     /// The sync with this number fails and loses what it should have kept; counted from the same restart. None: never.
     pub sync_fails_at: Option<u64>,
+    /// The process dies with that sync, before it can do anything about it.
+    pub dies_with_it: bool,
     /// There is room for so many more bytes. None: without end.
     pub room: Option<u64>,
 }
@@ -204,7 +206,11 @@ impl World {
                 Err(dark())
             };
         }
-        Ok(self.faults.sync_fails_at != Some(self.syncs))
+        let works = self.faults.sync_fails_at != Some(self.syncs);
+        if !works && self.faults.dies_with_it {
+            self.dark = true;
+        }
+        Ok(works)
     }
 
     fn take_room(&mut self, bytes: usize) -> io::Result<()> {

@@ -146,12 +146,14 @@ pub(crate) fn power_failure(seed: u64, at: u64) -> Checked {
     Checked { records }
 }
 
-/// Sync number `at` fails and loses its pages; the process ends, another one goes on, and then the power fails.
-pub(crate) fn failed_sync(seed: u64, at: u64) -> Checked {
-    let what = format!("seed {seed}, failed sync {at}");
+/// Sync number `at` fails and loses its pages; the process ends, cleanly or on the spot, another one goes on, and then the
+/// power fails.
+pub(crate) fn failed_sync(seed: u64, at: u64, dies: bool) -> Checked {
+    let what = format!("seed {seed}, failed sync {at}, dies {dies}");
     let mut promised = Promised::default();
     let faults = Faults {
         sync_fails_at: Some(at),
+        dies_with_it: dies,
         ..Faults::default()
     };
     let disk = SimDisk::new(seed * 1_000_003 + at, Path::new(ROOT), faults);
