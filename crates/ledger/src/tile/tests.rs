@@ -287,6 +287,28 @@ fn every_file_is_needed_and_no_byte_of_any_can_change() {
     }
 }
 
+#[test]
+fn forged_entries_with_their_own_hashes_do_not_lead_to_the_root() {
+    let (mut files, root) = Files::of(600);
+    let forged: Vec<Vec<u8>> = (0..256).map(|at| entry(at + 1)).collect();
+    let bundle = encode_entries(&forged).unwrap();
+    let hashes = encode_hashes(&leaf_hashes(&forged));
+    files.0.insert("tile/entries/000".into(), bundle);
+    files.0.insert("tile/0/000".into(), hashes);
+    let mut tree = TileReader::open(600, &root, files.fetch()).unwrap();
+    let forged: TilePath = "tile/0/000".parse().unwrap();
+    assert_eq!(tree.entries(0), Err(ReadError::Foreign(forged)));
+    assert!(
+        inclusion_path(&mut tree, 300, 600).is_ok(),
+        "the rest reads"
+    );
+    assert_eq!(
+        inclusion_path(&mut tree, 3, 600),
+        Err(ReadError::Foreign(forged))
+    );
+    assert!(!scrub(600, &root, files.fetch(), |_, _| {}).is_sound());
+}
+
 fn reads_whole(files: &Files, size: u64, root: &Digest) -> bool {
     let Ok(mut tree) = TileReader::open(size, root, files.fetch()) else {
         return false;

@@ -1,5 +1,10 @@
 //! The C2SP formats against another implementation (`tlog_tiles`, `signed_note`) and against every flipped bit.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests; a panic is their failure"
+)]
+
 mod compare;
 mod mutate;
 mod property;
