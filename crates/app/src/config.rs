@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use gonogo_core::{Digest, Reason};
+use gonogo_core::{Digest, Reason, Span};
 use gonogo_release::plan::{Checks, Strategy};
 use toml::de::DeTable;
 
@@ -56,8 +56,19 @@ pub struct Config {
     pub strategies: BTreeMap<String, Strategy>,
     /// Checks by name; `default` is among them.
     pub checks: BTreeMap<String, Checks>,
+    /// How the ledger is watched from outside.
+    pub ledger: Watched,
     template: Option<Described>,
     versions: BTreeMap<String, Described>,
+}
+
+/// How the ledger is watched from outside: `[ledger]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// File with the witnesses and their quorum, as the file names it.
+    pub policy: Option<PathBuf>,
+    /// Time for all witnesses together.
+    pub within: Span,
 }
 
 impl Config {
@@ -285,10 +296,12 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         let hint = "begin one with `[environments.local]`".into();
         root.missing("environments", Reason::ConfigMissingKey, vec![hint]);
     }
+    let ledger = read_ledger(root);
     let environments = tables
         .into_iter()
         .filter_map(|(name, table)| {
-            environment::read(&name, &table, &strategies, &checks).map(|e| (name, e))
+            let witnesses = root.table_has("ledger", "policy");
+            environment::read(&name, &table, &strategies, &checks, witnesses).map(|e| (name, e))
         })
         .collect();
     Config {
@@ -298,9 +311,33 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         environments,
         strategies,
         checks,
+        ledger,
         template,
         versions,
     }
+}
+
+fn read_ledger(root: &Table<'_, '_>) -> Watched {
+    let default = Watched {
+        policy: None,
+        within: Span::from_secs(1),
+    };
+    root.table("ledger", &keys::LEDGER).map_or(default, |table| {
+        let within: Found<Span> = policy::defaulted(&table, "witness_within");
+        if !(Span::from_millis(100)..=Span::from_secs(60)).contains(&within.value) {
+            within.refuse(table.faults, "expected 100ms to 60s");
+        }
+        let named = table.text("policy").map(|policy| {
+            if policy.value.is_empty() {
+                policy.refuse(table.faults, "expected a file's path");
+            }
+            PathBuf::from(policy.value)
+        });
+        Watched {
+            policy: named,
+            within: within.value,
+        }
+    })
 }
 
 fn read_versions(root: &Table<'_, '_>) -> (Option<Described>, BTreeMap<String, Described>) {

@@ -278,6 +278,7 @@ pub(crate) fn assemble(
         strategy,
         checks: environment.checks.clone(),
         gates: environment.gates,
+        witnesses: crate::witnessing::demanded(ws, environment)?,
         approval_before: held_to(ws, environment)?.filter(|before| approval.weakens(before)),
         approval,
         steps,

@@ -117,6 +117,10 @@ pub struct PlanBody {
     /// The policy that the last operation in the environment was held to, where this one asks for less: both must hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_before: Option<ApprovalPolicy>,
+    /// The witnesses that must have cosigned the evidence before traffic moves towards `to`: digest of the tlog-policy's bytes.
+    /// None: it is enough that evidence is durable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnesses: Option<Digest>,
     /// The resolved steps, in order.
     pub steps: Vec<Step>,
     /// From fault to zero, promised.

@@ -105,6 +105,7 @@ pub fn plan(from: Option<&str>, to: &str, weights: &[u32]) -> PlanBody {
             max_sla: Span::from_secs(3600),
         },
         approval_before: None,
+        witnesses: None,
         config: Digest::of(b"config"),
         tool: "gonogo 0.0.0".into(),
     }

@@ -25,6 +25,8 @@ pub struct Environment {
     pub gates: Gates,
     /// Who must approve.
     pub approval: ApprovalPolicy,
+    /// Whether evidence counts only once witnesses have cosigned it.
+    pub witnessed: bool,
     /// How traffic moves.
     pub strategy: Strategy,
     /// What is judged.
@@ -37,6 +39,7 @@ pub(super) fn read(
     table: &Table<'_, '_>,
     strategies: &BTreeMap<String, Strategy>,
     checks: &BTreeMap<String, Checks>,
+    has_policy: bool,
 ) -> Option<Environment> {
     table.require("target");
     table.choice("target", &["host"]);
@@ -52,6 +55,19 @@ pub(super) fn read(
     });
     let gates = read_gates(table);
     let approval = read_approval(table);
+    let witnessed = table
+        .choice("evidence", &["durable", "witnessed"])
+        .is_some_and(|found| {
+            let wanted = found.value == "witnessed";
+            if wanted && !has_policy {
+                found.refuse_with(
+                    table.faults,
+                    "witnesses are asked for, and none are named",
+                    vec!["name them: `policy = \"FILE\"` under `[ledger]`".into()],
+                );
+            }
+            wanted
+        });
     let strategy = look_up(table, "strategy", strategies);
     let checks = look_up(table, "checks", checks);
     Some(Environment {
@@ -62,6 +78,7 @@ pub(super) fn read(
         },
         gates: gates?,
         approval: approval?,
+        witnessed,
         strategy: strategy?,
         checks: checks?,
     })

@@ -103,6 +103,12 @@ pub(super) static ROOT: Section = Section {
             "Environments by name; at least one.",
         ),
         key(
+            "ledger",
+            Table(&LEDGER),
+            Default("{}"),
+            "How the evidence ledger is watched from outside.",
+        ),
+        key(
             "strategies",
             Map(&STRATEGY),
             Optional,
@@ -252,6 +258,12 @@ pub(super) static ENVIRONMENT: Section = Section {
             "Who must approve. `self` lets the requester's own key approve; silence is an error.",
         ),
         key(
+            "evidence",
+            Choice(&["durable", "witnessed"]),
+            Default("\"durable\""),
+            "What a record must be before traffic moves towards the new version: on this machine's disk, or also covered by a checkpoint that a quorum of the witnesses in `ledger.policy` cosigned. Going back never waits for witnesses.",
+        ),
+        key(
             "strategy",
             Text,
             Default("\"default\""),
@@ -262,6 +274,24 @@ pub(super) static ENVIRONMENT: Section = Section {
             Text,
             Default("\"default\""),
             "Name of a set of checks.",
+        ),
+    ],
+};
+
+/// `[ledger]`.
+pub(super) static LEDGER: Section = Section {
+    keys: &[
+        key(
+            "policy",
+            Text,
+            Optional,
+            "File with a C2SP tlog-policy, relative to this file or absolute: which witnesses cosign the ledger's checkpoints, where they are, and how many must.",
+        ),
+        key(
+            "witness_within",
+            Span,
+            Default("\"1s\""),
+            "Time for all witnesses together, 100ms to 60s.",
         ),
     ],
 };

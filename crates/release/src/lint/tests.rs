@@ -116,6 +116,7 @@ fn good() -> PlanBody {
             max_sla: secs(3600),
         },
         approval_before: None,
+        witnesses: None,
         steps: Vec::new(),
         budget: Budget::of(Span::from_millis(500)),
         config: Digest::of(b"config"),
