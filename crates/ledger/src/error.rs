@@ -21,6 +21,12 @@ pub enum Error {
     /// A proof that cannot be read or does not lead to the root.
     #[error("not a proof: {0}")]
     Proof(String),
+    /// A trust policy that cannot be read.
+    #[error("not a trust policy: {0}")]
+    Policy(String),
+    /// A tile, bundle or path of one that cannot be read, or does not belong to the tree.
+    #[error("not a tile of the log: {0}")]
+    Tile(String),
     /// A packet that is put together wrongly.
     #[error("not a packet: {0}")]
     Packet(String),

@@ -3,11 +3,12 @@
 //!
 //! Floor 1. `gonogo-store` keeps the bytes; `gonogo-app` decides what the records mean. The formats are described for
 //! other implementers in `docs/reference/evidence-format.md`; they are DSSE 1.0.2, in-toto Statement v1, RFC 6962
-//! hashing, C2SP signed-note, tlog-checkpoint and tlog-proof.
+//! hashing, C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-policy, tlog-witness, tlog-tiles and tlog-proof.
 //!
 //! Invariants: no files, no network, no clock. Bytes are verified first and then parsed, and the bytes parsed are the
 //! bytes verified. Every stored form has exactly one spelling, so a flipped bit is never read as the same record.
 
+pub mod cosignature;
 pub mod dsse;
 pub mod error;
 pub mod key;
@@ -16,15 +17,19 @@ pub mod leaf;
 pub mod merkle;
 pub mod note;
 pub mod packet;
+pub mod policy;
 pub mod statement;
 pub mod tlog_proof;
 pub mod verify;
+pub mod witness;
 
+pub use cosignature::CosignerKey;
 pub use dsse::Envelope;
 pub use error::Error;
 pub use key::{KeyId, LogKey, Pkcs8, PublicKey, SigningKey};
 pub use key_event::{CONTROLLER, KeyEvent, SYSTEM_STREAM};
-pub use note::{Checkpoint, Vkey};
+pub use note::{Checkpoint, KeyKind, Note, Vkey};
+pub use policy::Policy;
 pub use statement::{Seen, Statement, Subject, Tool};
 pub use verify::{Report, Trust, VerifiedRecord, verify};
 

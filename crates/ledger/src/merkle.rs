@@ -4,6 +4,7 @@
 //! tile of C2SP tlog-tiles holds. Everything between is computed.
 
 mod proof;
+mod text;
 
 use gonogo_core::Digest;
 use gonogo_core::digest::Hasher;
@@ -11,6 +12,8 @@ use gonogo_core::digest::Hasher;
 pub use proof::{
     HashSource, consistency_path, inclusion_path, tree_root, verify_consistency, verify_inclusion,
 };
+pub(crate) use text::digest_from_base64;
+pub use text::{MAX_PATH, path_from_text, path_to_text};
 
 /// How many levels of the tree one stored level stands for.
 pub const STRIDE: u32 = 8;

@@ -1,106 +1,29 @@
-//! C2SP signed notes and checkpoints (c2sp.org/signed-note v1.0.0, c2sp.org/tlog-checkpoint v1.0.0), Ed25519 (type 01) only.
+//! C2SP signed notes, their keys and the checkpoints they carry (c2sp.org/signed-note v1.0.0, c2sp.org/tlog-checkpoint
+//! v1.0.0).
 //!
 //! A checkpoint says: the log `origin` has `size` leaves and this root. Whoever trusts the log key trusts exactly that.
+//! Cosignatures are lines of the same note; [`crate::cosignature`] knows what they sign.
+//!
+//! Invariants: a note has exactly one spelling (writing what was read gives the same bytes), unknown keys are ignored, and
+//! one bad signature by a known key spoils the note.
 
-use std::fmt;
-use std::str::FromStr;
+mod checkpoint;
+mod vkey;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gonogo_core::Digest;
 use ring::signature::{ED25519, UnparsedPublicKey};
 
 use crate::error::Error;
-use crate::key::LogKey;
 
-const ED25519_TYPE: u8 = 1;
+pub use checkpoint::{Checkpoint, MAX_TREE};
+pub use vkey::{KeyKind, Vkey};
 
 /// How many signature lines a note may have; C2SP asks readers to accept at least 16.
-const MAX_SIGNATURES: usize = 64;
+pub const MAX_SIGNATURES: usize = 64;
 
-/// A log's public key: `<name>+<8 hex of the key id>+<base64 of type and key>`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Vkey {
-    name: String,
-    id: [u8; 4],
-    key: [u8; 32],
-}
-
-impl Vkey {
-    /// Names an Ed25519 key.
-    ///
-    /// # Errors
-    /// [`Error::Note`] if the name is empty, holds white space, control characters or `+`.
-    pub fn new(name: &str, key: [u8; 32]) -> Result<Self, Error> {
-        let plain = |c: char| !c.is_whitespace() && !c.is_control() && c != '+';
-        if name.is_empty() || name.len() > 200 || !name.chars().all(plain) {
-            return Err(Error::Note(format!(
-                "`{}` cannot name a key: 1 to 200 bytes without spaces and `+`",
-                name.escape_debug()
-            )));
-        }
-        let mut bound = name.as_bytes().to_vec();
-        bound.extend_from_slice(&[b'\n', ED25519_TYPE]);
-        bound.extend_from_slice(&key);
-        let digest = Digest::of(&bound);
-        let mut id = [0; 4];
-        id.copy_from_slice(&digest.as_bytes()[..4]);
-        Ok(Self {
-            name: name.to_owned(),
-            id,
-            key,
-        })
-    }
-
-    /// Returns the key's name: the log's origin.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl fmt::Display for Vkey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut typed = [ED25519_TYPE; 33];
-        typed[1..].copy_from_slice(&self.key);
-        write!(
-            f,
-            "{}+{}+{}",
-            self.name,
-            hex::encode(self.id),
-            STANDARD.encode(typed)
-        )
-    }
-}
-
-impl fmt::Debug for Vkey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for Vkey {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let bad = |what: &str| Error::Note(format!("not a log key: {what}"));
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(bad("expected `name+id+key`"));
-        };
-        let typed = STANDARD
-            .decode(key)
-            .map_err(|e| bad(&format!("base64: {e}")))?;
-        let key: [u8; 32] = match typed.split_first() {
-            Some((&ED25519_TYPE, key)) => key.try_into().map_err(|_| bad("not 32 bytes"))?,
-            _ => return Err(bad("not an Ed25519 key (type 01)")),
-        };
-        let vkey = Self::new(name, key)?;
-        if hex::encode(vkey.id) != id {
-            return Err(bad("the id does not belong to the name and key"));
-        }
-        Ok(vkey)
-    }
-}
+/// The longest note, in bytes: room for [`MAX_SIGNATURES`] post-quantum signatures and a text.
+pub const MAX_NOTE: usize = 1 << 20;
 
 /// A signed note, read but not verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,51 +32,75 @@ pub struct Note {
     signatures: Vec<NoteSignature>,
 }
 
+/// One signature line of a note.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct NoteSignature {
-    name: String,
-    id: [u8; 4],
-    bytes: Vec<u8>,
+pub struct NoteSignature {
+    /// The signer's name.
+    pub name: String,
+    /// The signer's key id.
+    pub id: [u8; 4],
+    /// The signature, in the form that the key's kind has; at least one byte.
+    pub bytes: Vec<u8>,
+}
+
+impl NoteSignature {
+    fn parse(line: &str) -> Result<Self, Error> {
+        let bad = |what: &str| Error::Note(what.to_owned());
+        let (name, blob) = line
+            .strip_prefix("— ")
+            .and_then(|rest| rest.split_once(' '))
+            .ok_or_else(|| bad("a line after the blank line is no signature"))?;
+        let blob = STANDARD
+            .decode(blob)
+            .map_err(|e| bad(&format!("signature: {e}")))?;
+        let (id, bytes) = blob
+            .split_first_chunk::<4>()
+            .filter(|(_, bytes)| !bytes.is_empty())
+            .ok_or_else(|| bad("a signature no longer than its key id"))?;
+        if !vkey::is_name(name) {
+            return Err(bad("a signer without a usable name"));
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            id: *id,
+            bytes: bytes.to_vec(),
+        })
+    }
+
+    fn to_line(&self) -> String {
+        line(&self.name, self.id, &self.bytes)
+    }
+
+    fn is_by(&self, key: &Vkey) -> bool {
+        self.name == key.name() && self.id == key.id()
+    }
 }
 
 impl Note {
     /// Reads a note.
     ///
     /// # Errors
-    /// [`Error::Note`] if it is not text, blank line and signature lines.
+    /// [`Error::Note`] if it is not text, blank line and 1 to [`MAX_SIGNATURES`] signature lines, holds control characters
+    /// other than newline, or is longer than [`MAX_NOTE`].
     pub fn parse(note: &str) -> Result<Self, Error> {
         let bad = |what: &str| Error::Note(what.to_owned());
-        if note.chars().any(|c| c.is_control() && c != '\n') {
+        if note.len() > MAX_NOTE {
+            return Err(bad(&format!("longer than {MAX_NOTE} bytes")));
+        }
+        if note.bytes().any(is_control) {
             return Err(bad("control characters"));
         }
         let split = note.rfind("\n\n").ok_or_else(|| bad("no blank line"))?;
         let (text, lines) = (&note[..=split], &note[split + 2..]);
-        if !lines.ends_with('\n') {
-            return Err(bad("the last line is not ended"));
-        }
+        let lines = lines
+            .strip_suffix('\n')
+            .ok_or_else(|| bad("no signature, or the last line is not ended"))?;
         let mut signatures = Vec::new();
-        for line in lines.lines() {
-            let (name, blob) = line
-                .strip_prefix("— ")
-                .and_then(|rest| rest.split_once(' '))
-                .ok_or_else(|| bad("a line after the blank line is no signature"))?;
-            let blob = STANDARD
-                .decode(blob)
-                .map_err(|e| bad(&format!("signature: {e}")))?;
-            let (id, bytes) = blob
-                .split_first_chunk::<4>()
-                .ok_or_else(|| bad("a signature shorter than its key id"))?;
-            if name.is_empty() || name.contains('+') || signatures.len() == MAX_SIGNATURES {
-                return Err(bad("a signer without a usable name, or too many signers"));
+        for line in lines.split('\n') {
+            if signatures.len() == MAX_SIGNATURES {
+                return Err(bad(&format!("more than {MAX_SIGNATURES} signatures")));
             }
-            signatures.push(NoteSignature {
-                name: name.to_owned(),
-                id: *id,
-                bytes: bytes.to_vec(),
-            });
-        }
-        if signatures.is_empty() {
-            return Err(bad("no signature"));
+            signatures.push(NoteSignature::parse(line)?);
         }
         Ok(Self {
             text: text.to_owned(),
@@ -161,25 +108,85 @@ impl Note {
         })
     }
 
+    /// Returns the text, unverified, with its last newline: what signatures are over.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the signature lines in their order, unverified.
+    pub fn signatures(&self) -> &[NoteSignature] {
+        &self.signatures
+    }
+
     /// Returns how many signature lines the note has.
     pub fn signature_count(&self) -> usize {
         self.signatures.len()
     }
 
-    /// Returns the signed text if `key` signed it. Signatures by other keys are ignored; one bad signature by this key
-    /// spoils the note.
+    /// Returns the signature lines that name `key`.
+    pub fn signatures_by<'a>(&'a self, key: &'a Vkey) -> impl Iterator<Item = &'a [u8]> {
+        let by = move |signature: &&NoteSignature| signature.is_by(key);
+        self.signatures
+            .iter()
+            .filter(by)
+            .map(|signature| signature.bytes.as_slice())
+    }
+
+    /// Returns the note with one more signature line, given with or without its newline. Nothing is verified.
     ///
     /// # Errors
-    /// [`Error::Signature`] if there is none by this key, or a bad one.
-    pub fn verify(&self, key: &Vkey) -> Result<&str, Error> {
-        let mut found = false;
+    /// [`Error::Note`] if it is no signature line, the same key (name and id) has one already, or the note is full.
+    pub fn with_line(&self, line: &str) -> Result<Self, Error> {
+        if line.bytes().filter(|b| *b != b'\n').any(is_control) {
+            return Err(Error::Note("control characters".into()));
+        }
+        let signature = NoteSignature::parse(line.strip_suffix('\n').unwrap_or(line))?;
+        let twin = |s: &NoteSignature| s.name == signature.name && s.id == signature.id;
+        if self.signatures.iter().any(twin) {
+            return Err(Error::Note(format!(
+                "key {}+{} has signed already",
+                signature.name,
+                hex::encode(signature.id)
+            )));
+        }
+        if self.signatures.len() == MAX_SIGNATURES {
+            return Err(Error::Note(format!(
+                "more than {MAX_SIGNATURES} signatures"
+            )));
+        }
+        let mut note = self.clone();
+        note.signatures.push(signature);
+        Ok(note)
+    }
+
+    /// Returns the whole note. What [`Note::parse`] read comes back byte by byte.
+    pub fn to_text(&self) -> String {
+        let mut out = format!("{}\n", self.text);
         for signature in &self.signatures {
-            if signature.name == key.name && signature.id == key.id {
-                UnparsedPublicKey::new(&ED25519, &key.key)
-                    .verify(self.text.as_bytes(), &signature.bytes)
-                    .map_err(|_| Error::Signature(key.to_string()))?;
-                found = true;
-            }
+            out.push_str(&signature.to_line());
+        }
+        out
+    }
+
+    /// Returns the signed text if `key`, an Ed25519 key (type 01), signed it. Signatures by other keys are ignored; one bad
+    /// signature by this key spoils the note.
+    ///
+    /// # Errors
+    /// [`Error::Signature`] if there is none by this key, or a bad one; [`Error::Note`] if the key is of another kind.
+    pub fn verify(&self, key: &Vkey) -> Result<&str, Error> {
+        if key.kind() != KeyKind::Ed25519 {
+            return Err(Error::Note(format!(
+                "key {} is of kind {}, which does not sign plain notes",
+                key.label(),
+                key.kind()
+            )));
+        }
+        let mut found = false;
+        for signature in self.signatures_by(key) {
+            UnparsedPublicKey::new(&ED25519, key.public())
+                .verify(self.text.as_bytes(), signature)
+                .map_err(|_| Error::Signature(key.to_string()))?;
+            found = true;
         }
         if found {
             Ok(&self.text)
@@ -189,76 +196,19 @@ impl Note {
     }
 }
 
-/// The state of a log: its origin, number of leaves and root.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// The log's name.
-    pub origin: String,
-    /// Number of leaves.
-    pub size: u64,
-    /// Root over them (RFC 6962).
-    pub root: Digest,
+/// Returns the signature line of `key`, with its newline.
+pub(crate) fn signature_line(key: &Vkey, signature: &[u8]) -> String {
+    line(key.name(), key.id(), signature)
 }
 
-impl Checkpoint {
-    /// Signs the checkpoint; the result is a whole note.
-    pub fn sign(&self, key: &LogKey) -> String {
-        let text = self.text();
-        let vkey = key.vkey();
-        let mut blob = vkey.id.to_vec();
-        blob.extend_from_slice(&key.sign(text.as_bytes()));
-        format!("{text}\n— {} {}\n", vkey.name, STANDARD.encode(blob))
-    }
+fn line(name: &str, id: [u8; 4], signature: &[u8]) -> String {
+    let mut blob = id.to_vec();
+    blob.extend_from_slice(signature);
+    format!("— {name} {}\n", STANDARD.encode(blob))
+}
 
-    /// Verifies a note and reads the checkpoint in it. The origin must be the key's name; extension lines are refused.
-    ///
-    /// # Errors
-    /// [`Error::Note`] or [`Error::Signature`].
-    pub fn open(note: &str, key: &Vkey) -> Result<Self, Error> {
-        let note = Note::parse(note)?;
-        let checkpoint = Self::parse(note.verify(key)?)?;
-        if checkpoint.origin != key.name {
-            return Err(Error::Note(format!(
-                "the checkpoint is of log `{}`, the key of log `{}`",
-                checkpoint.origin, key.name
-            )));
-        }
-        Ok(checkpoint)
-    }
-
-    /// Returns the root as the note writes it.
-    pub fn root_base64(&self) -> String {
-        STANDARD.encode(self.root.as_bytes())
-    }
-
-    fn text(&self) -> String {
-        format!("{}\n{}\n{}\n", self.origin, self.size, self.root_base64())
-    }
-
-    fn parse(text: &str) -> Result<Self, Error> {
-        let bad = |what: &str| Error::Note(what.to_owned());
-        let mut lines = text.split('\n');
-        let (Some(origin), Some(size), Some(root), Some(""), None) = (
-            lines.next(),
-            lines.next(),
-            lines.next(),
-            lines.next(),
-            lines.next(),
-        ) else {
-            return Err(bad("a checkpoint has three lines"));
-        };
-        let root = STANDARD
-            .decode(root)
-            .ok()
-            .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
-            .ok_or_else(|| bad("the root is not 32 bytes in base64"))?;
-        let size = parse_decimal(size).ok_or_else(|| bad("the size is no decimal number"))?;
-        Ok(Self {
-            origin: origin.to_owned(),
-            size,
-            root: Digest::from_bytes(root),
-        })
-    }
+const fn is_control(byte: u8) -> bool {
+    byte < 0x20 && byte != b'\n'
 }
 
 /// Reads a decimal number without sign or leading zeros.
@@ -273,91 +223,4 @@ pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    // The example of Go's golang.org/x/mod/sumdb/note.
-    const VKEY: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
-    const NOTE: &str = concat!(
-        "If you think cryptography is the answer to your problem,\n",
-        "then you don't know what your problem is.\n",
-        "\n",
-        "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n",
-    );
-
-    fn log(name: &str) -> LogKey {
-        LogKey::load(name, &LogKey::generate().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn verifies_the_published_note() {
-        let key: Vkey = VKEY.parse().unwrap();
-        assert_eq!(key.to_string(), VKEY);
-        let note = Note::parse(NOTE).unwrap();
-        assert!(note.verify(&key).unwrap().ends_with("your problem is.\n"));
-        let changed = Note::parse(&NOTE.replace("answer", "Answer")).unwrap();
-        assert!(changed.verify(&key).is_err());
-    }
-
-    #[test]
-    fn checkpoints_open_with_their_own_key_only() {
-        let (ours, other) = (log("ledger.example"), log("ledger.example"));
-        let checkpoint = Checkpoint {
-            origin: "ledger.example".into(),
-            size: 7,
-            root: Digest::of(b"root"),
-        };
-        let note = checkpoint.sign(&ours);
-        assert_eq!(Checkpoint::open(&note, ours.vkey()).unwrap(), checkpoint);
-        assert!(Checkpoint::open(&note, other.vkey()).is_err());
-        let foreign = Checkpoint {
-            origin: "ledger.other".into(),
-            ..checkpoint
-        };
-        assert!(Checkpoint::open(&foreign.sign(&ours), ours.vkey()).is_err());
-    }
-
-    #[test]
-    fn unknown_signers_are_ignored_and_a_second_bad_one_spoils() {
-        let key = log("ledger.example");
-        let checkpoint = Checkpoint {
-            origin: "ledger.example".into(),
-            size: 0,
-            root: Digest::of(b""),
-        };
-        let note = checkpoint.sign(&key);
-        let witness = format!("{note}— witness.example AAAAAAAA\n");
-        assert!(Checkpoint::open(&witness, key.vkey()).is_ok());
-        let line = note.lines().last().unwrap();
-        let (head, blob) = line.rsplit_once(' ').unwrap();
-        let mut bytes = STANDARD.decode(blob).unwrap();
-        bytes[10] ^= 1;
-        let spoilt = format!("{note}{head} {}\n", STANDARD.encode(bytes));
-        assert!(Checkpoint::open(&spoilt, key.vkey()).is_err());
-    }
-
-    #[test]
-    fn refuses_malformed_notes_and_keys() {
-        for bad in [
-            "",
-            "a\n1\nb\n",
-            "a\n\n",
-            "a\n\nno dash\n",
-            "a\n\n— x AAAA",
-            "a\r\n\n— x AAAAAAAA\n",
-        ] {
-            assert!(Note::parse(bad).is_err(), "{bad:?}");
-        }
-        for bad in [
-            "",
-            "a+b",
-            "PeterNeumann+c74f20a4+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
-            "Peter+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
-        ] {
-            assert!(bad.parse::<Vkey>().is_err(), "{bad}");
-        }
-        for bad in ["", "01", "+1", "-1", "1 ", "18446744073709551616"] {
-            assert_eq!(parse_decimal(bad), None, "{bad}");
-        }
-    }
-}
+mod tests;
