@@ -1,0 +1,1 @@
+//! Tiles by tables and properties.
