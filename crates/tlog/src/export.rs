@@ -17,17 +17,16 @@ mod judge;
 #[cfg(feature = "object-store")]
 mod store;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use gonogo_ledger::tile::{TilePath, tiles_of};
+use gonogo_ledger::tile::{new_tiles, tiles_of};
 use gonogo_ledger::{Checkpoint, Vkey};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::error::Error;
 use crate::publication::{CHECKPOINT, LOG_VKEY, Publication, Tree};
 pub use destination::Destination;
-use judge::{Verdict, judge};
+use judge::judge;
 
 /// How patient an export is.
 #[derive(Debug, Clone)]
@@ -80,12 +79,34 @@ pub async fn export(
     destination: &Destination,
     patience: &Patience,
 ) -> Result<Exported, Error> {
-    let note = publication
-        .checkpoint()?
-        .ok_or_else(|| publication.missing(CHECKPOINT))?;
-    let ours = open_own(publication, &note, key)?;
+    let mut moved = 0;
+    loop {
+        let note = publication
+            .checkpoint()?
+            .ok_or_else(|| publication.missing(CHECKPOINT))?;
+        match once(publication, &note, key, destination, patience).await {
+            // A log drops partial tiles that wider ones replaced. If it grew meanwhile, its newer tree is there whole.
+            Err(Error::Missing { .. })
+                if moved < 5 && publication.checkpoint()?.is_some_and(|n| n != note) =>
+            {
+                moved += 1;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn once(
+    publication: &Publication,
+    note: &[u8],
+    key: &Vkey,
+    destination: &Destination,
+    patience: &Patience,
+) -> Result<Exported, Error> {
+    let ours = open_own(publication, note, key)?;
+    let mut tree = Tree::open(publication, &ours)?;
     let there = copy::read_checkpoint(destination, patience).await?;
-    let verdict = judge(publication, &ours, &note, key, destination, there.as_ref())?;
+    let verdict = judge(&mut tree, &ours, note, key, destination, there.as_ref())?;
     let mut done = Exported {
         size: ours.size,
         before: verdict.before(),
@@ -97,14 +118,14 @@ pub async fn export(
         let copied = copy::create(destination, LOG_VKEY, vkey.into(), patience).await?;
         done.count(copied);
     }
-    tiles(publication, destination, patience, &mut done).await?;
+    let mut tree = tiles(tree, destination, patience, &mut done).await?;
     let copied = copy::checkpoint(
         destination,
         there,
         verdict,
-        note.clone().into(),
+        note.to_vec().into(),
         patience,
-        |there| judge(publication, &ours, &note, key, destination, there),
+        |there| judge(&mut tree, &ours, note, key, destination, there),
     )
     .await?;
     done.count(copied);
@@ -124,7 +145,7 @@ impl Exported {
     }
 }
 
-/// Opens our checkpoint and compares its root with our tiles'.
+/// Opens our checkpoint.
 fn open_own(publication: &Publication, note: &[u8], key: &Vkey) -> Result<Checkpoint, Error> {
     let damaged = |text: String| Error::Damaged {
         dir: publication.dir().to_owned(),
@@ -132,83 +153,55 @@ fn open_own(publication: &Publication, note: &[u8], key: &Vkey) -> Result<Checkp
         text,
     };
     let text = std::str::from_utf8(note).map_err(|_| damaged("it is not UTF-8".into()))?;
-    let ours = Checkpoint::open(text, key).map_err(|e| damaged(e.to_string()))?;
-    let root = Tree::new(publication, ours.size).root(ours.size)?;
-    if root != ours.root {
-        return Err(damaged(format!(
-            "it is for root {}, the tiles have {root}",
-            ours.root
-        )));
-    }
-    Ok(ours)
+    Checkpoint::open(text, key).map_err(|e| damaged(e.to_string()))
 }
 
-/// Brings every tile of the tree that the destination's checkpoint does not cover.
+/// Brings every tile of the tree that the destination's checkpoint does not cover: reads and checks one after the other, writes several
+/// at a time.
 async fn tiles(
-    publication: &Publication,
+    mut tree: Tree,
     destination: &Destination,
     patience: &Patience,
     done: &mut Exported,
-) -> Result<(), Error> {
-    let size = done.size;
-    let before = done.before.unwrap_or(0);
+) -> Result<Tree, Error> {
+    let (before, size) = (done.before.unwrap_or(0), done.size);
     let mut running: JoinSet<Result<Option<u64>, Error>> = JoinSet::new();
-    let shared = Arc::new((publication.clone(), destination.clone(), patience.clone()));
-    for path in tiles_of(size) {
-        if covered(&path, before) {
-            done.skipped += 1;
-            continue;
-        }
+    let mut wanted = 0;
+    for path in new_tiles(before, size) {
+        wanted += 1;
         if running.len() >= patience.at_once.max(1) {
             collect(running.join_next().await, done)?;
         }
-        let shared = Arc::clone(&shared);
+        let (bytes, back) = joined(
+            tokio::task::spawn_blocking(move || tree.tile(&path).map(|bytes| (bytes, tree))).await,
+        )?;
+        tree = back;
+        let (destination, patience) = (destination.clone(), patience.clone());
         running.spawn(async move {
-            let (publication, destination, patience) = &*shared;
-            let name = path.path();
-            let bytes = read_checked(publication.clone(), path, size).await?;
-            copy::create(destination, &name, bytes.into(), patience).await
+            copy::create(&destination, &path.path(), bytes.into(), &patience).await
         });
     }
     while let Some(copied) = running.join_next().await {
         collect(Some(copied), done)?;
     }
-    Ok(())
+    done.skipped += tiles_of(size).count() as u64 - wanted;
+    Ok(tree)
 }
 
 fn collect(
-    copied: Option<Result<Result<Option<u64>, Error>, tokio::task::JoinError>>,
+    copied: Option<Result<Result<Option<u64>, Error>, JoinError>>,
     done: &mut Exported,
 ) -> Result<(), Error> {
-    match copied {
-        Some(Ok(copied)) => done.count(copied?),
-        Some(Err(e)) => std::panic::resume_unwind(Box::new(e.to_string())),
-        None => {}
+    if let Some(copied) = copied {
+        done.count(joined(copied)?);
     }
     Ok(())
 }
 
-/// Whether the tree of `before` leaves has this very tile.
-fn covered(path: &TilePath, before: u64) -> bool {
-    let complete = before >> (8 * u32::from(path.level()));
-    let (tile, rest) = (complete / 256, complete % 256);
-    path.index() < tile
-        || (path.index() == tile && rest != 0 && path.width() as u64 == rest)
-}
-
-async fn read_checked(
-    publication: Publication,
-    path: TilePath,
-    size: u64,
-) -> Result<Vec<u8>, Error> {
-    let dir = publication.dir().to_owned();
-    tokio::task::spawn_blocking(move || {
-        let bytes = publication
-            .tile(&path)?
-            .ok_or_else(|| publication.missing(&path.path()))?;
-        Tree::new(&publication, size).check(&path, &bytes)?;
-        Ok(bytes)
-    })
-    .await
-    .unwrap_or_else(|e| Err(Error::io("read", &dir)(std::io::Error::other(e))))
+/// A panic in a task is a panic here; nothing else ends one early.
+fn joined<T>(ended: Result<T, JoinError>) -> T {
+    match ended {
+        Ok(value) => value,
+        Err(e) => std::panic::resume_unwind(Box::new(e.to_string())),
+    }
 }

@@ -12,7 +12,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
-use gonogo_ledger::tile::TilePath;
+use gonogo_ledger::tile::content::MAX_TILE;
+use gonogo_ledger::tile::{FULL, Level, TilePath};
 
 use crate::disk;
 use crate::error::Error;
@@ -28,11 +29,8 @@ pub const LOG_VKEY: &str = "log.vkey";
 /// The largest checkpoint, in bytes.
 pub const MAX_CHECKPOINT: u64 = 64 * 1024;
 
-/// The largest bundle, in bytes: 256 entries of 65,535 bytes and their lengths.
-pub const MAX_BUNDLE: u64 = 256 * (2 + 65_535);
-
-/// Hashes or entries in a full tile.
-const FULL: u64 = 256;
+/// The largest tile or bundle, in bytes.
+pub(crate) const MAX_BUNDLE: u64 = MAX_TILE as u64;
 
 /// Bytes of a hash.
 const HASH: u64 = 32;
@@ -99,15 +97,15 @@ impl Publication {
         if let Some(part) = self.open_exact(path)? {
             return Ok(Some(part));
         }
-        if path.width() == 256 {
+        if !path.is_partial() {
             return Ok(None);
         }
         let full = path.full();
         let Some(Part { file, .. }) = self.open_exact(&full)? else {
             return Ok(None);
         };
-        let wanted = u64::from(path.width());
-        if !path.is_entries() {
+        let wanted = u64::from(path.width);
+        if path.level != Level::Entries {
             return Ok(Some(Part {
                 file,
                 length: wanted * HASH,
@@ -122,9 +120,9 @@ impl Publication {
         let Some((file, length)) = disk::open(&self.dir.join(path.path()))? else {
             return Ok(None);
         };
-        let width = u64::from(path.width());
-        let fits = if path.is_entries() {
-            length >= 2 * width && length <= width * (MAX_BUNDLE / FULL)
+        let width = u64::from(path.width);
+        let fits = if path.level == Level::Entries {
+            length >= 2 * width && length <= width * (MAX_BUNDLE / u64::from(FULL))
         } else {
             length == width * HASH
         };

@@ -134,7 +134,7 @@ pub(super) async fn checkpoint(
     mut verdict: Verdict,
     note: Bytes,
     patience: &Patience,
-    judge: impl Fn(Option<&Object>) -> Result<Verdict, Error>,
+    mut judge: impl FnMut(Option<&Object>) -> Result<Verdict, Error>,
 ) -> Result<Option<u64>, Error> {
     let mut attempts = Attempts::new(destination, CHECKPOINT, patience);
     let mut sent = false;

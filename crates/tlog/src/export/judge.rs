@@ -5,7 +5,7 @@ use gonogo_ledger::{Checkpoint, Vkey};
 
 use super::destination::{Destination, Object};
 use crate::error::Error;
-use crate::publication::{Publication, Tree};
+use crate::publication::Tree;
 
 /// What to do with the checkpoint at the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Verdict {
 /// # Errors
 /// [`Error::Foreign`], [`Error::Rollback`], [`Error::Fork`], and what reading our tiles gives.
 pub(super) fn judge(
-    publication: &Publication,
+    tree: &mut Tree,
     ours: &Checkpoint,
     note: &[u8],
     key: &Vkey,
@@ -58,7 +58,7 @@ pub(super) fn judge(
             here: ours.size,
         });
     }
-    let here = Tree::new(publication, ours.size).root(old.size)?;
+    let here = tree.root(old.size)?;
     if here != old.root {
         return Err(Error::Fork {
             place: place(),

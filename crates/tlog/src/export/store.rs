@@ -16,6 +16,7 @@ use object_store::{
 };
 
 use super::destination::{Failure, Object, Put, Version};
+use crate::client::NoAnswer;
 use crate::error::Error;
 use connector::Connector;
 
@@ -143,7 +144,13 @@ impl Store {
 fn failure(e: object_store::Error) -> Failure {
     use object_store::Error as E;
 
-    let lasting = matches!(
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&e);
+    let mut unsupported = false;
+    while let Some(inner) = cause {
+        unsupported |= matches!(inner.downcast_ref(), Some(NoAnswer::Unsupported(_)));
+        cause = inner.source();
+    }
+    let lasting = unsupported || matches!(
         e,
         E::PermissionDenied { .. }
             | E::Unauthenticated { .. }
@@ -153,8 +160,7 @@ fn failure(e: object_store::Error) -> Failure {
             | E::UnknownConfigurationKey { .. }
             | E::NotFound { .. }
     );
-    let mut text = e.to_string();
-    text.truncate(text.floor_char_boundary(500));
+    let text = e.to_string().chars().take(500).collect();
     if lasting {
         Failure::Lasting(text)
     } else {

@@ -1,140 +1,107 @@
-//! The tree of one size, read from a publication's tiles: its root, proofs out of it, and whether a tile belongs to it.
+//! The tree that a checkpoint speaks of, read out of a publication's tiles and led to its root before any of it is believed.
 
-use std::collections::HashMap;
+use std::fmt;
 
 use gonogo_core::Digest;
-use gonogo_ledger::merkle::{self, HashSource};
-use gonogo_ledger::tile::TilePath;
+use gonogo_ledger::Checkpoint;
+use gonogo_ledger::merkle::{self, HashSource as _};
+use gonogo_ledger::tile::content::{decode_entries, decode_hashes, leaf_hashes};
+use gonogo_ledger::tile::{Level, ReadError, TilePath, TileReader};
 
-use super::Publication;
+use super::{CHECKPOINT, Publication};
 use crate::error::Error;
 
-/// How many tiles are kept in memory: more than any one proof reads at a level, 8 KiB each.
-const KEPT: usize = 64;
+type Fetch = Box<dyn FnMut(&TilePath) -> Result<Option<Vec<u8>>, Error> + Send>;
 
-/// The tree of the first `size` leaves. What it returns is as the tiles say; only a root that somebody signed makes it true.
-#[derive(Debug)]
-pub struct Tree<'a> {
-    publication: &'a Publication,
-    size: u64,
-    tiles: HashMap<(u8, u64), Vec<Digest>>,
+/// The tree of a checkpoint. Holds at most two tiles a level.
+pub struct Tree {
+    publication: Publication,
+    reader: TileReader<Fetch>,
 }
 
-impl<'a> Tree<'a> {
-    /// Reads the tree of `size` leaves. The publication must hold at least as many.
-    #[must_use]
-    pub fn new(publication: &'a Publication, size: u64) -> Self {
-        Self {
-            publication,
-            size,
-            tiles: HashMap::new(),
-        }
+impl Tree {
+    /// Reads the right edge of the tree and compares its root with the checkpoint's, which the caller has verified.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Damaged`], [`Error::Io`].
+    pub fn open(publication: &Publication, checkpoint: &Checkpoint) -> Result<Self, Error> {
+        let from = publication.clone();
+        let fetch: Fetch = Box::new(move |path| from.tile(path));
+        let reader = TileReader::open(checkpoint.size, &checkpoint.root, fetch)
+            .map_err(|e| unreadable(publication, e))?;
+        Ok(Self {
+            publication: publication.clone(),
+            reader,
+        })
     }
 
     /// Returns the root over the first `size` leaves; `size` is not above the tree's.
     ///
     /// # Errors
-    /// [`Error::Missing`] and what reading gives.
+    /// As [`Tree::open`].
     pub fn root(&mut self, size: u64) -> Result<Digest, Error> {
-        merkle::tree_root(self, size)
+        merkle::tree_root(&mut self.reader, size).map_err(|e| unreadable(&self.publication, e))
     }
 
-    /// Returns the proof that this tree extends that of its first `old` leaves.
+    /// Returns the proof that this tree extends that of its first `old` leaves: what [`cosign`](crate::cosign) asks for.
     ///
     /// # Errors
-    /// [`Error::Missing`] and what reading gives.
+    /// As [`Tree::open`].
     pub fn consistency(&mut self, old: u64) -> Result<Vec<Digest>, Error> {
-        let size = self.size;
-        merkle::consistency_path(self, old, size)
+        let size = self.reader.size();
+        merkle::consistency_path(&mut self.reader, old, size)
+            .map_err(|e| unreadable(&self.publication, e))
     }
 
-    /// Checks that a tile's bytes belong to this tree: a bundle's entries against the hashes of the level-0 tile, a full tile against
-    /// the hash one level up. A partial tile's hashes all go into [`Tree::root`] and are checked there.
-    ///
-    /// With every tile of the tree checked and the root equal to a signed one, every byte is covered by that signature.
+    /// Reads a tile or bundle of this tree, checked against the root.
     ///
     /// # Errors
-    /// [`Error::Damaged`] naming the tile, [`Error::Missing`], and what reading gives.
-    pub fn check(&mut self, path: &TilePath, bytes: &[u8]) -> Result<(), Error> {
-        let width = path.width();
-        let damaged = |text: &str| Err(self.publication.damaged(path, text.to_owned()));
-        if path.is_entries() {
-            let Some(leaves) = leaf_hashes(bytes, width) else {
-                return damaged("it is no bundle of as many entries");
-            };
-            if leaves != self.hashes(0, path.index() * 256, width)? {
-                return damaged("its entries are not the leaves of the tree");
+    /// As [`Tree::open`].
+    pub fn tile(&mut self, path: &TilePath) -> Result<Vec<u8>, Error> {
+        let publication = &self.publication;
+        let bytes = publication
+            .tile(path)?
+            .ok_or_else(|| publication.missing(&path.path()))?;
+        let damaged = |text: String| publication.damaged(path, text);
+        let (level, found) = match path.level {
+            Level::Entries => {
+                let entries = decode_entries(&bytes, path.width);
+                let entries = entries.map_err(|e| damaged(e.to_string()))?;
+                (0, leaf_hashes(&entries))
             }
-        } else if width == 256 {
-            let mut hashes = split(bytes);
-            if hashes.len() != 256 {
-                return damaged("it is no tile of 256 hashes");
+            Level::Hash(level) => {
+                let hashes = decode_hashes(&bytes, path.width);
+                (level, hashes.map_err(|e| damaged(e.to_string()))?)
             }
-            while hashes.len() > 1 {
-                hashes = hashes
-                    .chunks_exact(2)
-                    .map(|pair| merkle::node_hash(&pair[0], &pair[1]))
-                    .collect();
-            }
-            if hashes != self.hashes(u32::from(path.level()) + 1, path.index(), 1)? {
-                return damaged("its hashes do not lead to the tree's root");
-            }
+        };
+        let start = path.index.saturating_mul(256);
+        let said = self
+            .reader
+            .hashes(u32::from(level), start, path.width.into())
+            .map_err(|e| unreadable(publication, e))?;
+        if found != said {
+            return Err(damaged("it does not belong to the tree".into()));
         }
-        Ok(())
-    }
-
-    fn tile(&mut self, level: u8, index: u64) -> Result<&[Digest], Error> {
-        if !self.tiles.contains_key(&(level, index)) {
-            let complete = self.size >> (8 * u32::from(level));
-            let width = complete.saturating_sub(index * 256).min(256);
-            let name = || format!("tile/{level}/{index}");
-            let path = TilePath::hashes(level, index, width as usize)
-                .map_err(|_| self.publication.missing(&name()))?;
-            let bytes = self
-                .publication
-                .tile(&path)?
-                .ok_or_else(|| self.publication.missing(&path.path()))?;
-            if self.tiles.len() >= KEPT {
-                self.tiles.clear();
-            }
-            self.tiles.insert((level, index), split(&bytes));
-        }
-        Ok(&self.tiles[&(level, index)])
+        Ok(bytes)
     }
 }
 
-impl HashSource for Tree<'_> {
-    type Error = Error;
-
-    fn hashes(&mut self, level: u32, start: u64, count: usize) -> Result<Vec<Digest>, Error> {
-        let level = u8::try_from(level).unwrap_or(u8::MAX);
-        let first = (start % 256) as usize;
-        let tile = self.tile(level, start / 256)?;
-        match tile.get(first..first + count) {
-            Some(hashes) => Ok(hashes.to_vec()),
-            None => Err(self
-                .publication
-                .missing(&format!("tile/{level}, hashes {start} and {count} on"))),
-        }
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tree({}, {})", self.publication.dir().display(), self.reader.size())
     }
 }
 
-fn split(bytes: &[u8]) -> Vec<Digest> {
-    bytes
-        .as_chunks::<32>()
-        .0
-        .iter()
-        .map(|hash| Digest::from_bytes(*hash))
-        .collect()
-}
-
-/// The hashes of a bundle's entries; `None` unless there are exactly `count`.
-fn leaf_hashes(mut bytes: &[u8], count: usize) -> Option<Vec<Digest>> {
-    let mut hashes = Vec::with_capacity(count);
-    while let Some((length, rest)) = bytes.split_first_chunk::<2>() {
-        let (entry, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        hashes.push(merkle::leaf_hash(entry));
-        bytes = rest;
+fn unreadable(publication: &Publication, e: ReadError<Error>) -> Error {
+    match e {
+        ReadError::Fetch(_, e) => e,
+        ReadError::Missing(path) => publication.missing(&path.path()),
+        ReadError::Damaged(path, ref why) => publication.damaged(&path, why.to_string()),
+        ReadError::Foreign(path) => publication.damaged(&path, "it does not belong to the tree".into()),
+        other @ (ReadError::Root { .. } | ReadError::Outside { .. }) => Error::Damaged {
+            dir: publication.dir().to_owned(),
+            name: CHECKPOINT.into(),
+            text: other.to_string(),
+        },
     }
-    (bytes.is_empty() && hashes.len() == count).then_some(hashes)
 }
