@@ -174,6 +174,33 @@ impl From<gonogo_ledger::Error> for AppError {
     }
 }
 
+impl From<gonogo_tlog::Error> for AppError {
+    fn from(e: gonogo_tlog::Error) -> Self {
+        use gonogo_tlog::Error;
+        use std::io::ErrorKind;
+        let reason = match &e {
+            Error::Io { source, .. } => match source.kind() {
+                ErrorKind::NotFound => Reason::InputNotFound,
+                ErrorKind::PermissionDenied => Reason::PermissionDenied,
+                ErrorKind::StorageFull => Reason::StoreFull,
+                _ => Reason::StoreFailed,
+            },
+            Error::Listen { .. } => Reason::PortTaken,
+            Error::Busy { .. } => Reason::StoreFailed,
+            Error::Missing { .. } | Error::Damaged { .. } | Error::State { .. } => {
+                Reason::LedgerCorrupt
+            }
+            Error::Destination { .. } | Error::Setting { .. } => Reason::ArgumentInvalid,
+            Error::Refused { .. } | Error::Exhausted { .. } => Reason::ExportFailed,
+            Error::Different { .. } | Error::Foreign { .. } => Reason::ExportConflict,
+            Error::Rollback { .. } => Reason::LedgerRolledBack,
+            Error::Fork { .. } => Reason::SplitView,
+            Error::Ledger(_) => Reason::InputMalformed,
+        };
+        Self::new(reason, e.to_string())
+    }
+}
+
 impl From<crate::config::ConfigError> for AppError {
     fn from(e: crate::config::ConfigError) -> Self {
         let mut error = Self::new(e.reason, e.to_string());

@@ -14,10 +14,12 @@ pub mod evidence;
 pub mod following;
 pub mod hosting;
 pub mod identity;
+pub mod memory;
 pub mod planning;
 pub mod reference;
 mod reserve;
 pub mod rolling_back;
+pub mod witnessing;
 pub mod workspace;
 
 pub use error::AppError;

@@ -278,7 +278,11 @@ pub(crate) fn assemble(
         strategy,
         checks: environment.checks.clone(),
         gates: environment.gates,
-        witnesses: crate::witnessing::demanded(ws, environment)?,
+        // Back to known-good waits for nobody.
+        witnesses: match kind {
+            PlanKind::Release => crate::witnessing::demanded(ws, environment)?,
+            PlanKind::Rollback => None,
+        },
         approval_before: held_to(ws, environment)?.filter(|before| approval.weakens(before)),
         approval,
         steps,

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::config::{Config, Overrides};
 use crate::identity::Identity;
+use crate::memory::Memory;
 use crate::{AppError, bond};
 
 /// Name of the state directory beside `gonogo.toml`.
@@ -41,6 +42,8 @@ pub struct Workspace {
     pub clock: Arc<dyn Clock>,
     /// Who asks.
     pub caller: Caller,
+    /// What this user has seen of logs.
+    pub memory: Memory,
     /// The program to start agents and controllers with; none inside tests that bring their own.
     pub program: PathBuf,
     /// Whether the command goes back, which must be possible on any clock.
@@ -80,6 +83,7 @@ impl Workspace {
             ledger,
             clock,
             caller,
+            memory: Memory::none(),
             program,
             retreats: false,
         })

@@ -199,6 +199,17 @@ impl Ledger {
         Ok((checkpoint, path))
     }
 
+    /// Returns the proof that the tree of `new` leaves extends the tree of `old` leaves.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotFound`] if there are fewer leaves, or `old` is more than `new`.
+    pub fn consistency_path(&self, old: u64, new: u64) -> Result<Vec<Digest>, LedgerError> {
+        if old > new || new > self.size()? {
+            return Err(LedgerError::NotFound(format!("{old} of {new} leaves")));
+        }
+        self.query(|c| merkle::consistency_path(&mut index::Tiles::new(c), old, new))
+    }
+
     /// Returns the bytes to sign for a record by a key that this process does not hold; see [`Ledger::append_signed`].
     ///
     /// # Errors

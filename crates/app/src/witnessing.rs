@@ -1,0 +1,252 @@
+//! Witnesses: others who have cosigned the ledger's checkpoint, and refuse to cosign another past.
+//!
+//! Which they are and how many must agree stands in a C2SP tlog-policy beside `gonogo.toml`. Where an environment's evidence
+//! must be `witnessed`, traffic moves towards a new version only over records that a quorum has cosigned. Going back waits
+//! for nobody. A witness that holds more of the log than we do, or another one, with our own signature on it, stops us.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gonogo_core::{Clock, Digest, Reason, Span};
+use gonogo_ledger::policy::Policy;
+use gonogo_ledger::{Checkpoint, Note};
+use gonogo_store::ledger::Ledger;
+use gonogo_tlog::cosign::{Cosigned, Outcome, Sizes, Terms};
+use gonogo_tlog::{Client, cosign};
+use serde_json::json;
+
+use crate::config::{Config, Environment};
+use crate::memory::Memory;
+use crate::workspace::STATE_DIR;
+use crate::{AppError, Workspace};
+
+/// The largest policy file.
+const LARGEST: u64 = 64 * 1024;
+
+/// Whom the ledger's checkpoints are shown to, and all that asking them needs.
+#[derive(Clone)]
+pub struct Witnesses {
+    /// The policy.
+    pub policy: Policy,
+    /// Its bytes.
+    pub text: String,
+    ledger: Arc<Ledger>,
+    clock: Arc<dyn Clock>,
+    within: Span,
+    recall: PathBuf,
+    memory: Memory,
+}
+
+/// The digest of the policy's bytes, if the environment demands witnesses.
+pub(crate) fn demanded(
+    ws: &Workspace,
+    environment: &Environment,
+) -> Result<Option<Digest>, AppError> {
+    if !environment.witnessed {
+        return Ok(None);
+    }
+    Ok(of(ws)?.map(|w| w.digest()))
+}
+
+/// The witnesses that the configuration names; none if it names none.
+///
+/// # Errors
+/// [`Reason::ConfigValue`] if the policy cannot be read or does not name this ledger's log key.
+pub fn of(ws: &Workspace) -> Result<Option<Witnesses>, AppError> {
+    let Some((policy, text, path)) = read_policy(&ws.config)? else {
+        return Ok(None);
+    };
+    let ours = ws.ledger.log_vkey();
+    if policy.log(ours.name()) != Some(ours) {
+        let text = format!(
+            "the policy `{}` does not name this ledger's log key",
+            path.display()
+        );
+        return Err(
+            AppError::new(Reason::ConfigValue, text).hint(format!("add the line `log {ours}`"))
+        );
+    }
+    Ok(Some(Witnesses {
+        policy,
+        text,
+        ledger: Arc::clone(&ws.ledger),
+        clock: Arc::clone(&ws.clock),
+        within: ws.config.ledger.within,
+        recall: ws.config.root().join(STATE_DIR).join("ledger/witnesses.json"),
+        memory: ws.memory.clone(),
+    }))
+}
+
+/// Reads the policy file that the configuration names.
+fn read_policy(config: &Config) -> Result<Option<(Policy, String, PathBuf)>, AppError> {
+    let Some(file) = &config.ledger.policy else {
+        return Ok(None);
+    };
+    let path = config.root().join(file);
+    let (policy, text) = read_policy_file(&path)?;
+    Ok(Some((policy, text, path)))
+}
+
+/// Reads a tlog-policy.
+///
+/// # Errors
+/// The file cannot be read, or is no policy; [`Reason::ConfigValue`].
+pub fn read_policy_file(path: &Path) -> Result<(Policy, String), AppError> {
+    let bad = |why: String| {
+        let text = format!("the witness policy `{}`: {why}", path.display());
+        AppError::new(Reason::ConfigValue, text)
+    };
+    let size = std::fs::metadata(path)
+        .map_err(|e| AppError::io("read", path, &e))?
+        .len();
+    if size > LARGEST {
+        return Err(bad(format!("{size} bytes; at most {LARGEST} are read")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| AppError::io("read", path, &e))?;
+    let policy = Policy::parse(&text).map_err(|e| bad(e.to_string()))?;
+    Ok((policy, text))
+}
+
+impl Witnesses {
+    /// Digest of the policy's bytes.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.text.as_bytes())
+    }
+
+    /// Sees to it that a quorum has cosigned a checkpoint over everything that is acknowledged now. Asks only if it must.
+    ///
+    /// # Errors
+    /// [`Reason::QuorumUnmet`] with what each witness said; [`Reason::SplitView`] or [`Reason::LedgerRolledBack`] if one
+    /// proves that the log has another past.
+    pub fn cover(&self) -> Result<(), AppError> {
+        let note = self.ledger.checkpoint_note()?;
+        let size = Checkpoint::open(&note, self.ledger.log_vkey())?.size;
+        if let Some((witnessed, note)) = self.ledger.witnessed_note()?
+            && witnessed.size >= size
+            && self.policy.judge(&Note::parse(&note)?).met
+        {
+            return Ok(());
+        }
+        let cosigned = self.ask(&note)?;
+        let needed = &cosigned.quorum.needed;
+        if cosigned.quorum.met {
+            return Ok(());
+        }
+        let told: Vec<_> = cosigned
+            .witnesses
+            .iter()
+            .map(|(name, outcome)| format!("{name}: {}", words(outcome)))
+            .collect();
+        let text = format!(
+            "too few witnesses cosigned the checkpoint over {size} records; needed: {needed}; {}",
+            told.join("; ")
+        );
+        Err(AppError::new(Reason::QuorumUnmet, text).with("witnesses", json!(told)))
+    }
+
+    /// Asks every witness to cosign the newest checkpoint, and publishes it with the cosignatures that came.
+    ///
+    /// # Errors
+    /// As [`Witnesses::cover`], a quorum that is not met apart.
+    pub fn ask_all(&self) -> Result<Cosigned, AppError> {
+        self.ask(&self.ledger.checkpoint_note()?)
+    }
+
+    fn ask(&self, note: &str) -> Result<Cosigned, AppError> {
+        let cosigned = self.send(note)?;
+        for (name, outcome) in &cosigned.witnesses {
+            self.stop_at(name, outcome, note)?;
+        }
+        if cosigned.quorum.met {
+            self.ledger.publish_cosigned(&cosigned.note)?;
+        }
+        Ok(cosigned)
+    }
+
+    /// A witness that proves another past of the log ends the work.
+    fn stop_at(&self, name: &str, outcome: &Outcome, note: &str) -> Result<(), AppError> {
+        let (reason, text, proof) = match outcome {
+            Outcome::Ahead {
+                size,
+                proof: Some(proof),
+            } => (
+                Reason::LedgerRolledBack,
+                format!(
+                    "witness `{name}` holds a checkpoint of this log over {size} records, more than the ledger has: it is an older copy"
+                ),
+                proof,
+            ),
+            Outcome::Fork {
+                size,
+                proof: Some(proof),
+            } => (
+                Reason::SplitView,
+                format!(
+                    "witness `{name}` holds another checkpoint of this log over {size} records: it was shown another past"
+                ),
+                proof,
+            ),
+            _ => return Ok(()),
+        };
+        let mut error = AppError::new(reason, text);
+        if let Some(dir) = self
+            .memory
+            .keep_conflict(self.ledger.log_vkey(), [proof, note])
+        {
+            error = error.hint(format!(
+                "both signed checkpoints are kept in `{}`",
+                dir.display()
+            ));
+        }
+        Err(error.hint("docs/recovery.md says what to do"))
+    }
+
+    /// Asks over the network, on a thread of its own: the caller may be inside another runtime.
+    fn send(&self, note: &str) -> Result<Cosigned, AppError> {
+        let size = Checkpoint::open(note, self.ledger.log_vkey())?.size;
+        let now = self.clock.now().wall.as_millis() / 1000;
+        let terms = Terms {
+            deadline: self.within.to_std(),
+            ..Terms::default()
+        };
+        let run = || -> Result<Cosigned, AppError> {
+            let mut recall = Sizes::open(&self.recall)?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|e| AppError::new(Reason::Internal, format!("no runtime: {e}")))?;
+            let asked = cosign::cosign(
+                &Client::new(),
+                &self.policy,
+                note,
+                |old| self.ledger.consistency_path(old, size),
+                &mut recall,
+                u64::try_from(now).unwrap_or(0),
+                &terms,
+            );
+            Ok(runtime.block_on(asked)?)
+        };
+        std::thread::scope(|scope| match scope.spawn(run).join() {
+            Ok(outcome) => outcome,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    }
+}
+
+/// What a witness did, in words.
+pub fn words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Cosigned { forgot: None, .. } => "cosigned".into(),
+        Outcome::Cosigned {
+            forgot: Some(size), ..
+        } => format!("cosigned, but forgot that it had cosigned {size} leaves before"),
+        Outcome::Already { .. } => "has cosigned".into(),
+        Outcome::NoAddress => "the policy has no address for it".into(),
+        Outcome::Ahead { size, .. } => {
+            format!("says that it knows {size} leaves, more than there are")
+        }
+        Outcome::Fork { size, .. } => format!("says that it knows another tree of {size} leaves"),
+        Outcome::Refused { status, text } => format!("refused with status {status}: {text}"),
+        Outcome::Unusable(text) | Outcome::Silent(text) => text.clone(),
+    }
+}

@@ -1,0 +1,189 @@
+//! The one HTTP client: to witnesses and to object storage. HTTP/1.1 with pooled connections, TLS where the build has it.
+//!
+//! Invariants: every exchange has a deadline and a bound on the answer's size. Redirects are not followed, no proxy is asked,
+//! nothing is sent a second time. Certificates are judged by the system's roots (or `SSL_CERT_FILE`).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::Scheme;
+use http::{Request, Response, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::body::collect;
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long an unused connection is kept.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// A client with its connections; clones share them.
+#[derive(Clone, Debug)]
+pub struct Client {
+    plain: legacy::Client<HttpConnector, Full<Bytes>>,
+    #[cfg(feature = "tls")]
+    tls: Result<
+        legacy::Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>,
+        std::sync::Arc<str>,
+    >,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// The request did not leave: nobody listens, or no connection came about.
+    #[error("no connection: {0}")]
+    Unreachable(String),
+    /// The deadline passed. The other side may have acted.
+    #[error("no answer within {0:?}")]
+    TimedOut(Duration),
+    /// The connection broke after the request had begun to leave. The other side may have acted.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    /// The answer is larger than allowed.
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+    /// This program cannot speak to that address.
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Client {
+    /// Makes a client. Must be used inside a tokio runtime with IO and time.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            plain: builder().build(connector(true)),
+            #[cfg(feature = "tls")]
+            tls: tls(),
+        }
+    }
+
+    /// Sends a request and reads the answer, at most `limit` bytes of it, within `deadline`. The URI must be absolute.
+    ///
+    /// # Errors
+    /// [`NoAnswer`]; a status of any kind is an answer.
+    pub async fn send(
+        &self,
+        request: Request<Bytes>,
+        limit: usize,
+        deadline: Duration,
+    ) -> Result<Response<Bytes>, NoAnswer> {
+        let exchange = async {
+            let response = self.begin(request.map(Full::new)).await?;
+            let (head, body) = response.into_parts();
+            match collect(body, limit).await {
+                Ok(Some(body)) => Ok(Response::from_parts(head, body)),
+                Ok(None) => Err(NoAnswer::TooLarge(limit)),
+                Err(text) => Err(NoAnswer::Broken(text)),
+            }
+        };
+        tokio::time::timeout(deadline, exchange)
+            .await
+            .unwrap_or(Err(NoAnswer::TimedOut(deadline)))
+    }
+
+    async fn begin(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, NoAnswer> {
+        match request.uri().scheme() {
+            Some(s) if *s == Scheme::HTTP => self.plain.request(request).await.map_err(no_answer),
+            Some(s) if *s == Scheme::HTTPS => self.begin_tls(request).await,
+            _ => Err(NoAnswer::Unsupported(format!(
+                "`{}` is neither an http nor an https address",
+                shown(request.uri())
+            ))),
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    async fn begin_tls(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, NoAnswer> {
+        match &self.tls {
+            Ok(client) => client.request(request).await.map_err(no_answer),
+            Err(text) => Err(NoAnswer::Unsupported(format!(
+                "`{}` needs TLS: {text}; install the system's CA certificates or name a file in SSL_CERT_FILE",
+                shown(request.uri())
+            ))),
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn begin_tls(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, NoAnswer> {
+        Err(NoAnswer::Unsupported(format!(
+            "`{}` needs TLS, which this build leaves out; use a local forwarder and its http address",
+            shown(request.uri())
+        )))
+    }
+}
+
+fn builder() -> legacy::Builder {
+    let mut builder = legacy::Client::builder(TokioExecutor::new());
+    builder
+        .pool_idle_timeout(IDLE)
+        .pool_timer(TokioTimer::new())
+        .pool_max_idle_per_host(16)
+        // A pooled connection that the server closed meanwhile hands the request back unsent; only then is it sent anew.
+        .retry_canceled_requests(true);
+    builder
+}
+
+fn connector(enforce_http: bool) -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT));
+    connector.set_nodelay(true);
+    connector.enforce_http(enforce_http);
+    connector
+}
+
+#[cfg(feature = "tls")]
+fn tls() -> Result<
+    legacy::Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>,
+    std::sync::Arc<str>,
+> {
+    use hyper_rustls::HttpsConnectorBuilder;
+
+    let https = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+        .map_err(|e| std::sync::Arc::from(e.to_string()))?
+        .https_only()
+        .enable_http1()
+        .wrap_connector(connector(false));
+    Ok(builder().build(https))
+}
+
+fn no_answer(e: legacy::Error) -> NoAnswer {
+    let mut text = e.to_string();
+    let mut cause = std::error::Error::source(&e);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    if e.is_connect() {
+        NoAnswer::Unreachable(text)
+    } else {
+        NoAnswer::Broken(text)
+    }
+}
+
+/// An address without what may be secret in it.
+fn shown(uri: &Uri) -> String {
+    format!(
+        "{}://{}",
+        uri.scheme_str().unwrap_or("?"),
+        uri.host().unwrap_or("?")
+    )
+}
