@@ -215,8 +215,9 @@ impl Witnesses {
                 .enable_all()
                 .build()
                 .map_err(|e| AppError::new(Reason::Internal, format!("no runtime: {e}")))?;
+            let client = Client::new();
             let asked = cosign::cosign(
-                &Client::new(),
+                &client,
                 &self.policy,
                 note,
                 |old| self.ledger.consistency_path(old, size),
