@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::identity::{caller_name, random};
-use crate::{AppError, Workspace, approving, hosting, planning};
+use crate::{AppError, Workspace, approving, hosting, planning, witnessing};
 
 /// How a plan is applied.
 #[derive(Debug, Clone, Default)]
@@ -153,6 +153,10 @@ fn begin(
         ));
     }
     let approved = approving::approved(ws, plan, &how.approvals, actor, now)?;
+    if let Some(witnesses) = witnessing::of_plan(ws, plan)? {
+        // The plan and its approvals: nobody may later show others.
+        witnesses.cover()?;
+    }
     let operation = OperationId::mint(random());
     let body = json!({
         "plan": plan.id,

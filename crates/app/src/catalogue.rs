@@ -30,6 +30,19 @@ pub const ALL: &[UseCase] = &[
     case("evidence_show", "evidence show", Class::Read),
     case("key_create", "key new", Class::Plan),
     case("key_show", "key show", Class::Read),
+    case("ledger_consistency", "ledger consistency", Class::Read),
+    case("ledger_cosign", "ledger cosign", Class::Apply),
+    case("ledger_erase", "ledger erase", Class::Apply),
+    case("ledger_export", "ledger export", Class::Apply),
+    case("ledger_fsck", "ledger fsck", Class::Read),
+    case("ledger_keys_enrol", "ledger keys enrol", Class::Apply),
+    case("ledger_keys_list", "ledger keys list", Class::Read),
+    case("ledger_keys_revoke", "ledger keys revoke", Class::Apply),
+    case("ledger_keys_rotate", "ledger keys rotate", Class::Apply),
+    case("ledger_reindex", "ledger reindex", Class::Apply),
+    case("ledger_serve", "ledger serve", Class::Read),
+    case("ledger_status", "ledger status", Class::Read),
+    case("ledger_tail", "ledger tail", Class::Read),
     case("operation_cancel", "cancel", Class::Apply),
     case("operation_history", "history", Class::Read),
     case("operation_status", "status", Class::Read),
@@ -45,6 +58,8 @@ pub const ALL: &[UseCase] = &[
     case("reason_explain", "explain", Class::Read),
     case("release", "release", Class::Apply),
     case("rollback", "rollback", Class::Apply),
+    case("witness_init", "witness init", Class::Plan),
+    case("witness_serve", "witness serve", Class::Apply),
 ];
 
 /// Returns the use case of this name.

@@ -322,22 +322,23 @@ fn read_ledger(root: &Table<'_, '_>) -> Watched {
         policy: None,
         within: Span::from_secs(1),
     };
-    root.table("ledger", &keys::LEDGER).map_or(default, |table| {
-        let within: Found<Span> = policy::defaulted(&table, "witness_within");
-        if !(Span::from_millis(100)..=Span::from_secs(60)).contains(&within.value) {
-            within.refuse(table.faults, "expected 100ms to 60s");
-        }
-        let named = table.text("policy").map(|policy| {
-            if policy.value.is_empty() {
-                policy.refuse(table.faults, "expected a file's path");
+    root.table("ledger", &keys::LEDGER)
+        .map_or(default, |table| {
+            let within: Found<Span> = policy::defaulted(&table, "witness_within");
+            if !(Span::from_millis(100)..=Span::from_secs(60)).contains(&within.value) {
+                within.refuse(table.faults, "expected 100ms to 60s");
             }
-            PathBuf::from(policy.value)
-        });
-        Watched {
-            policy: named,
-            within: within.value,
-        }
-    })
+            let named = table.text("policy").map(|policy| {
+                if policy.value.is_empty() {
+                    policy.refuse(table.faults, "expected a file's path");
+                }
+                PathBuf::from(policy.value)
+            });
+            Watched {
+                policy: named,
+                within: within.value,
+            }
+        })
 }
 
 fn read_versions(root: &Table<'_, '_>) -> (Option<Described>, BTreeMap<String, Described>) {

@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod following;
 pub mod hosting;
 pub mod identity;
+pub mod keys;
 pub mod log;
 pub mod memory;
 pub mod planning;

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use gonogo_core::clock::Clock;
 use gonogo_core::{Digest, Reason};
+pub use gonogo_ledger::Vkey;
 use gonogo_ledger::merkle;
-use gonogo_ledger::{Checkpoint, Note, Vkey};
+use gonogo_ledger::{Checkpoint, Note};
 use gonogo_store::ledger::{Filter, Founding, Fsck, Ledger, LedgerError, Progress, RecordView};
 use gonogo_tlog::export::{Destination, Exported, Patience};
 use gonogo_tlog::serve::Site;
@@ -91,11 +92,7 @@ pub fn fsck(state: &Path, see: &mut dyn FnMut(Progress)) -> Result<Fsck, AppErro
 ///
 /// # Errors
 /// The journal is damaged, or the directory cannot be written.
-pub fn reindex(
-    start: &Path,
-    overrides: &Overrides,
-    clock: &dyn Clock,
-) -> Result<u64, AppError> {
+pub fn reindex(start: &Path, overrides: &Overrides, clock: &dyn Clock) -> Result<u64, AppError> {
     let config = Config::discover(start, overrides)?;
     let state = config.root().join(STATE_DIR);
     if !Ledger::exists(&state) {
@@ -125,11 +122,7 @@ pub fn last(ledger: &Ledger, count: u64) -> Result<Vec<RecordView>, AppError> {
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn after(
-    ledger: &Ledger,
-    index: Option<u64>,
-    size: u64,
-) -> Result<Vec<RecordView>, AppError> {
+pub fn after(ledger: &Ledger, index: Option<u64>, size: u64) -> Result<Vec<RecordView>, AppError> {
     let mut all: Vec<RecordView> = Vec::new();
     loop {
         let page = ledger.records(&Filter {
@@ -196,7 +189,10 @@ pub fn consistency(ledger: &Ledger, older: &Older) -> Result<Link, AppError> {
     let note = ledger.checkpoint_note()?;
     let now = Checkpoint::open(&note, vkey)?;
     if from > now.size {
-        let text = format!("the ledger has {} records, and {from} were asked about", now.size);
+        let text = format!(
+            "the ledger has {} records, and {from} were asked about",
+            now.size
+        );
         let reason = if known.is_some() {
             Reason::LedgerRolledBack
         } else {
@@ -237,9 +233,8 @@ pub fn copy_to(
     let destination = Destination::open(place, environment)?;
     let publication = Publication::new(ledger.publication());
     let (vkey, patience) = (ledger.log_vkey(), Patience::default());
-    runtime()?.block_on(async {
-        Ok(export::export(&publication, vkey, &destination, &patience).await?)
-    })
+    runtime()?
+        .block_on(async { Ok(export::export(&publication, vkey, &destination, &patience).await?) })
 }
 
 /// Serves the published files on `listen` until the process is asked to end, and publishes what is appended meanwhile.

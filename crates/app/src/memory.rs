@@ -81,7 +81,8 @@ impl Memory {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(|e| damaged(&path, &e.to_string()))?,
         };
-        let checkpoint = Checkpoint::open(&note, vkey).map_err(|e| damaged(&path, &e.to_string()))?;
+        let checkpoint =
+            Checkpoint::open(&note, vkey).map_err(|e| damaged(&path, &e.to_string()))?;
         let path = dir.join("proofs");
         let proofs = match std::fs::read_to_string(&path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use gonogo_core::{Clock, Digest, Reason, Span};
 use gonogo_ledger::policy::Policy;
 use gonogo_ledger::{Checkpoint, Note};
+use gonogo_release::plan::Plan;
 use gonogo_store::ledger::Ledger;
 use gonogo_tlog::cosign::{Cosigned, Outcome, Sizes, Terms};
 use gonogo_tlog::{Client, cosign};
@@ -48,6 +49,24 @@ pub(crate) fn demanded(
     Ok(of(ws)?.map(|w| w.digest()))
 }
 
+/// The witnesses that a plan demands; none if it demands none.
+///
+/// # Errors
+/// [`Reason::ConfigChanged`] if the policy is no longer the one that was approved.
+pub(crate) fn of_plan(ws: &Workspace, plan: &Plan) -> Result<Option<Witnesses>, AppError> {
+    let Some(wanted) = plan.body.witnesses else {
+        return Ok(None);
+    };
+    match of(ws)? {
+        Some(witnesses) if witnesses.digest() == wanted => Ok(Some(witnesses)),
+        _ => Err(AppError::new(
+            Reason::ConfigChanged,
+            "the witness policy is not the one that the plan names",
+        )
+        .hint("plan again, or put the policy back")),
+    }
+}
+
 /// The witnesses that the configuration names; none if it names none.
 ///
 /// # Errors
@@ -72,7 +91,11 @@ pub fn of(ws: &Workspace) -> Result<Option<Witnesses>, AppError> {
         ledger: Arc::clone(&ws.ledger),
         clock: Arc::clone(&ws.clock),
         within: ws.config.ledger.within,
-        recall: ws.config.root().join(STATE_DIR).join("ledger/witnesses.json"),
+        recall: ws
+            .config
+            .root()
+            .join(STATE_DIR)
+            .join("ledger/witnesses.json"),
         memory: ws.memory.clone(),
     }))
 }

@@ -110,6 +110,16 @@ impl Workspace {
         }
     }
 
+    /// Remembers what this user saw of the ledger, and compares it with what they saw before.
+    ///
+    /// # Errors
+    /// [`Reason::LedgerRolledBack`], [`Reason::SplitView`]: it is not the ledger that was seen.
+    pub fn compare_with(&mut self, memory: Memory) -> Result<(), AppError> {
+        let same = memory.compare(&self.ledger);
+        self.memory = memory;
+        same
+    }
+
     /// The caller's name and key, enrolled in the ledger.
     ///
     /// # Errors

@@ -1,9 +1,13 @@
 //! The clap tree. Help texts are part of the product: first line imperative, no period.
 
+mod ledger;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use gonogo_core::Span;
+
+pub use ledger::{KeysWhat, LedgerArgs, LedgerWhat, WitnessArgs, WitnessHome, WitnessWhat};
 
 /// Prove that a release is safe, then ship it, or hold it with reasons
 #[derive(Debug, Parser)]
@@ -83,6 +87,10 @@ pub enum Command {
     Packet(Packet),
     /// Verify a packet offline
     Verify(Verify),
+    /// Check, show, publish and keep the ledger as a whole
+    Ledger(LedgerArgs),
+    /// Cosign the checkpoints of logs, so that nobody can be shown another past
+    Witness(WitnessArgs),
     /// Explain a reason code
     Explain(Explain),
     /// Run the traffic and process host of an environment

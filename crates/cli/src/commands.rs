@@ -3,6 +3,7 @@
 mod demo;
 mod evidence;
 mod hosting;
+mod ledger;
 mod live;
 mod looking;
 mod planning;
@@ -13,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gonogo_app::config::Overrides;
+use gonogo_app::memory::Memory;
 use gonogo_app::workspace::Caller;
 use gonogo_app::{AppError, Workspace, driving};
 use gonogo_core::Exit;
@@ -39,6 +41,8 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Evidence(a) => evidence::evidence(select, a, screen),
         Command::Packet(a) => ("packet_write", evidence::packet(select, a, screen)),
         Command::Verify(a) => ("packet_verify", evidence::verify(a, screen)),
+        Command::Ledger(a) => ledger::ledger(select, a, screen),
+        Command::Witness(a) => ledger::witness(a, screen),
         Command::Explain(a) => ("reason_explain", topics::explain(a, screen)),
         Command::Agent(a) => ("agent_run", hosting::agent(select, a, screen)),
         Command::Demo(a) => ("demo_run", demo::demo(a, screen)),
@@ -55,7 +59,27 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
 
 /// Opens the project and picks up what a dead controller left, unless this command is about to drive it itself.
 fn open(select: &Select, screen: &Screen, pick_up: bool) -> Result<Workspace, AppError> {
-    let ws = open_quietly(select)?;
+    open_with(select, screen, pick_up, false)
+}
+
+/// Opens the project to go back. That must be possible on any ledger that opens: what this user remembers of it is said, and
+/// stops nothing.
+fn open_to_retreat(select: &Select, screen: &Screen, pick_up: bool) -> Result<Workspace, AppError> {
+    open_with(select, screen, pick_up, true)
+}
+
+fn open_with(
+    select: &Select,
+    screen: &Screen,
+    pick_up: bool,
+    retreats: bool,
+) -> Result<Workspace, AppError> {
+    let mut ws = open_quietly(select)?;
+    match ws.compare_with(memory()) {
+        Err(e) if retreats => screen.talk(&screen.paint(Tone::Wait, &format!("{}: {e}", e.reason))),
+        other => other?,
+    }
+    ws.retreats = retreats;
     for notice in ws.ledger.notices() {
         screen.talk(&screen.paint(Tone::Wait, &format!("{}: {}", notice.reason, notice.text)));
     }
@@ -70,16 +94,31 @@ fn open(select: &Select, screen: &Screen, pick_up: bool) -> Result<Workspace, Ap
     Ok(ws)
 }
 
-fn open_quietly(select: &Select) -> Result<Workspace, AppError> {
-    let overrides = Overrides {
+/// What this user has seen of logs.
+fn memory() -> Memory {
+    Memory::of_user(|name| std::env::var_os(name))
+}
+
+/// Which project is meant.
+fn overrides(select: &Select) -> Overrides {
+    Overrides {
         config: select.config.clone(),
         environment: None,
     }
-    .over(Overrides::from_env(|name| std::env::var_os(name)));
-    let here = std::env::current_dir().map_err(|e| AppError::io("find", Path::new("."), &e))?;
+    .over(Overrides::from_env(|name| std::env::var_os(name)))
+}
+
+fn here() -> Result<std::path::PathBuf, AppError> {
+    std::env::current_dir().map_err(|e| AppError::io("find", Path::new("."), &e))
+}
+
+fn open_quietly(select: &Select) -> Result<Workspace, AppError> {
+    let (overrides, here) = (overrides(select), here()?);
     let caller = Caller {
         name: select.name.clone(),
         key: select.key.clone(),
     };
-    Workspace::open(&here, &overrides, caller, Arc::new(SystemClock::default()))
+    let mut ws = Workspace::open(&here, &overrides, caller, Arc::new(SystemClock::default()))?;
+    ws.memory = memory();
+    Ok(ws)
 }

@@ -84,6 +84,15 @@ impl Screen {
         }
     }
 
+    /// Writes one row of an answer without an end: a line for people, or one line of JSON.
+    pub fn row(&self, line: &str, json: impl Fn() -> Value) {
+        if self.json {
+            self.put(&json().to_string());
+        } else {
+            self.put(line);
+        }
+    }
+
     /// Writes one line that stands around the answer on stdout: what leads to it, or what to do next.
     pub fn frame(&self, line: &str) {
         if !self.quiet {

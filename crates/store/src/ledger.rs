@@ -41,6 +41,7 @@ mod sequencer;
 pub mod simulated;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,6 +57,7 @@ pub use error::LedgerError;
 pub use fsck::{Fsck, Progress};
 pub use packet::{PacketInfo, PacketRequest};
 pub use record::{Draft, Filter, Receipt, RecordView};
+pub use upkeep::{EnrolledKey, TOMBSTONE};
 
 use disk::Layout;
 use publish::Publisher;

@@ -170,9 +170,7 @@ where
             Ok(Some(time)) => Outcome::Already { time },
             Err(e) => Outcome::Unusable(format!("the note carries a bad cosignature: {e}")),
             // It told us of a larger tree with its own signature. Asking it again would say the same, at best.
-            Ok(None) if last > checkpoint.size => {
-                begin(&mut asked, at, checkpoint.size, true)
-            }
+            Ok(None) if last > checkpoint.size => begin(&mut asked, at, checkpoint.size, true),
             Ok(None) => begin(&mut asked, at, last, false),
         };
     }
@@ -190,10 +188,10 @@ where
         };
         let witness = &policy.witnesses()[at];
         outcomes[at] = match answered {
-            Asked::Knows(size) if Instant::now() < deadline => {
-                begin(&mut asked, at, size, true)
+            Asked::Knows(size) if Instant::now() < deadline => begin(&mut asked, at, size, true),
+            Asked::Knows(size) => {
+                Outcome::Silent(format!("it knows size {size}; no time to go on"))
             }
-            Asked::Knows(size) => Outcome::Silent(format!("it knows size {size}; no time to go on")),
             Asked::Lines(body) => match acceptable(&parsed, &witness.vkey, &body, now, terms) {
                 Ok((line, time)) => {
                     lines[at] = Some(line);

@@ -40,7 +40,12 @@ pub(crate) fn open(path: &Path) -> Result<Option<(File, u64)>, Error> {
         .open(path);
     let file = match opened {
         Ok(file) => file,
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
             return Ok(None);
         }
         Err(e) => return Err(Error::io("open", path)(e)),
@@ -96,12 +101,7 @@ pub(crate) fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> Result<(), E
 }
 
 /// Puts `bytes` in the place of whatever `path` names. `temporary` lies on the same file system.
-pub(crate) fn replace(
-    temporary: &Path,
-    path: &Path,
-    bytes: &[u8],
-    mode: u32,
-) -> Result<(), Error> {
+pub(crate) fn replace(temporary: &Path, path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
     write_synced(temporary, bytes, mode)?;
     fs::rename(temporary, path).map_err(Error::io("rename into place", path))?;
     sync_dir(path.parent().unwrap_or(Path::new("")))

@@ -126,7 +126,12 @@ fn text(request: &HeaderMap, bytes: Vec<u8>) -> Response<Body> {
         (StatusCode::OK, bytes)
     };
     let length = (!known).then_some(bytes.len() as u64);
-    let mut response = respond(status, full(bytes), length, &[(CONTENT_TYPE, TEXT), (CACHE_CONTROL, FRESH)]);
+    let mut response = respond(
+        status,
+        full(bytes),
+        length,
+        &[(CONTENT_TYPE, TEXT), (CACHE_CONTROL, FRESH)],
+    );
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(ETAG, tag);
     }

@@ -46,16 +46,7 @@ fn list(select: &Select, filter: &Filter, screen: &Screen) -> Answer {
         screen.say("no record matches");
     }
     for r in &records {
-        screen.say(&format!(
-            "{:>6}  {}  {:<12} {:<28} {:>5}  {}  {}",
-            r.index,
-            r.time,
-            r.kind,
-            r.stream,
-            r.seq,
-            &r.digest.hex()[..12],
-            r.actor
-        ));
+        screen.say(&record_line(r));
     }
     let more = records.last().filter(|_| records.len() >= filter.limit);
     if let Some(last) = more {
@@ -83,7 +74,21 @@ fn show(select: &Select, name: &str, screen: &Screen) -> Answer {
     Ok(Exit::Done)
 }
 
-fn record_json(r: &RecordView) -> serde_json::Value {
+/// One record in one line.
+pub(super) fn record_line(r: &RecordView) -> String {
+    format!(
+        "{:>6}  {}  {:<12} {:<28} {:>5}  {}  {}",
+        r.index,
+        r.time,
+        r.kind,
+        r.stream,
+        r.seq,
+        &r.digest.hex()[..12],
+        r.actor
+    )
+}
+
+pub(super) fn record_json(r: &RecordView) -> serde_json::Value {
     let subject: Vec<_> = r
         .subject
         .iter()

@@ -11,7 +11,7 @@ use gonogo_core::{Exit, Reason};
 use gonogo_release::plan::Plan;
 use serde_json::json;
 
-use super::{Answer, live, open};
+use super::{Answer, live, open, open_to_retreat};
 use crate::args;
 use crate::args::{Select, Waiting};
 use crate::screen::{Screen, Tone};
@@ -214,9 +214,7 @@ pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer 
 
 /// Opens the project for a command that goes back.
 fn retreating(select: &Select, screen: &Screen) -> Result<Arc<Workspace>, AppError> {
-    let mut ws = open(select, screen, false)?;
-    ws.retreats = true;
-    Ok(Arc::new(ws))
+    Ok(Arc::new(open_to_retreat(select, screen, false)?))
 }
 
 fn confirmed(yes: bool, what: &str) -> Result<(), AppError> {

@@ -53,6 +53,12 @@ impl Ledger {
             fresh.append(&buffer[..got])?;
         }
         let digest = hasher.finish();
+        if let Some((index, why)) = self.erasure(&digest)? {
+            return Err(LedgerError::Refused {
+                stream: gonogo_ledger::SYSTEM_STREAM.into(),
+                text: format!("record {index} erased the blob {digest}: {why}"),
+            });
+        }
         let path = self.layout.blob(&digest);
         let shard = path.parent().unwrap_or(&path).to_owned();
         if self.hash_blob(&digest).is_err() {

@@ -68,6 +68,32 @@ pub(super) fn load_or_make(
     })
 }
 
+/// The controller's next key: the one that an interrupted change left, or a new one.
+pub(super) fn next_controller(layout: &Layout) -> Result<Pkcs8, LedgerError> {
+    let path = next_path(layout);
+    if layout.read_small(&path)?.is_none() {
+        make(layout, &path, SigningKey::generate)?;
+    }
+    load(layout, &path, |pkcs8| {
+        SigningKey::load(pkcs8).map(|_| pkcs8.clone())
+    })
+}
+
+/// Puts the controller's next key into the place of its key, and loads it.
+pub(super) fn take_next_controller(layout: &Layout) -> Result<SigningKey, LedgerError> {
+    let (next, path) = (next_path(layout), layout.keys().join("controller.key"));
+    layout
+        .disk()
+        .rename(&next, &path)
+        .map_err(|e| LedgerError::io("rename", &next, &e))?;
+    layout.sync_dir(&layout.keys())?;
+    load(layout, &path, SigningKey::load)
+}
+
+fn next_path(layout: &Layout) -> std::path::PathBuf {
+    layout.keys().join("controller.key.next")
+}
+
 /// Reads the log's public key.
 pub(super) fn read_vkey(layout: &Layout) -> Result<Vkey, LedgerError> {
     let path = layout.vkey();

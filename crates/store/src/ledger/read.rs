@@ -144,6 +144,12 @@ impl Ledger {
             .is_some())
     }
 
+    /// Returns whether reading goes on an index of this handle's own, in memory, because the one on disk did not fit when the
+    /// ledger was opened. What others append is not seen then.
+    pub fn is_detached(&self) -> bool {
+        lock(&self.reader).path().is_none_or(str::is_empty)
+    }
+
     /// Returns the number of records that can be read, acknowledged or about to be.
     ///
     /// # Errors

@@ -83,6 +83,12 @@ impl Sequencer {
         self.keys.controller.public().id()
     }
 
+    /// Signs with the controller's next key from now on.
+    pub(super) fn take_controller(&mut self) -> Result<(), LedgerError> {
+        self.keys.controller = std::sync::Arc::new(keys::take_next_controller(&self.layout)?);
+        Ok(())
+    }
+
     /// Limits the index to so many pages, or to none.
     #[cfg(test)]
     pub(super) fn limit_index(&self, pages: Option<i64>) {

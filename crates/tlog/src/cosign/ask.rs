@@ -101,7 +101,9 @@ impl Question {
             .send(request, MAX_ANSWER, left)
             .await
             .map_err(|e| match e {
-                NoAnswer::TooLarge(_) | NoAnswer::Unsupported(_) => Outcome::Unusable(e.to_string()),
+                NoAnswer::TooLarge(_) | NoAnswer::Unsupported(_) => {
+                    Outcome::Unusable(e.to_string())
+                }
                 e => Outcome::Silent(e.to_string()),
             })
     }

@@ -50,7 +50,11 @@ impl Store {
         };
         let rest = url.strip_prefix("s3://").unwrap_or(url);
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        if bucket.is_empty() || !bucket.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {
+        if bucket.is_empty()
+            || !bucket
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+        {
             return Err(bad("expected `s3://bucket/prefix`".into()));
         }
         let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|e| bad(e.to_string()))?;
@@ -150,16 +154,17 @@ fn failure(e: object_store::Error) -> Failure {
         unsupported |= matches!(inner.downcast_ref(), Some(NoAnswer::Unsupported(_)));
         cause = inner.source();
     }
-    let lasting = unsupported || matches!(
-        e,
-        E::PermissionDenied { .. }
-            | E::Unauthenticated { .. }
-            | E::NotSupported { .. }
-            | E::NotImplemented { .. }
-            | E::InvalidPath { .. }
-            | E::UnknownConfigurationKey { .. }
-            | E::NotFound { .. }
-    );
+    let lasting = unsupported
+        || matches!(
+            e,
+            E::PermissionDenied { .. }
+                | E::Unauthenticated { .. }
+                | E::NotSupported { .. }
+                | E::NotImplemented { .. }
+                | E::InvalidPath { .. }
+                | E::UnknownConfigurationKey { .. }
+                | E::NotFound { .. }
+        );
     let text = e.to_string().chars().take(500).collect();
     if lasting {
         Failure::Lasting(text)

@@ -112,10 +112,7 @@ impl FakeS3 {
 impl Bucket {
     fn land(&mut self, name: &str, bytes: Bytes) {
         self.objects.insert(name.to_owned(), bytes.clone());
-        self.history
-            .entry(name.to_owned())
-            .or_default()
-            .push(bytes);
+        self.history.entry(name.to_owned()).or_default().push(bytes);
     }
 
     fn put(&mut self, name: &str, head: &http::request::Parts, bytes: Bytes) -> Option<Reply> {

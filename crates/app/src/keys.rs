@@ -1,0 +1,108 @@
+//! Keys of the ledger, and erasing: each change is a record that everybody can read.
+
+use std::path::Path;
+
+use gonogo_core::{Digest, Reason};
+use gonogo_ledger::{CONTROLLER, KeyId, PublicKey};
+
+use crate::{AppError, Workspace};
+
+/// Enrols a public key; returns its id.
+///
+/// # Errors
+/// The file holds no P-256 public key; the key is enrolled for somebody else; the role is reserved.
+pub fn enrol(ws: &Workspace, public: &Path, who: &str, role: &str) -> Result<String, AppError> {
+    let now = ws.now()?;
+    let me = ws.identity()?;
+    if !crate::config::is_person_name(who) {
+        return Err(AppError::new(
+            Reason::ArgumentInvalid,
+            format!("`{}` cannot be used as a name", who.escape_debug()),
+        ));
+    }
+    if role == CONTROLLER || !crate::config::is_plain_name(role) {
+        let text = format!(
+            "`{}` is no role that a key can be enrolled in",
+            role.escape_debug()
+        );
+        return Err(AppError::new(Reason::ArgumentInvalid, text)
+            .hint("the controller's key is changed with `gonogo ledger keys rotate`"));
+    }
+    let pem = std::fs::read_to_string(public).map_err(|e| AppError::io("read", public, &e))?;
+    let key = PublicKey::from_pem(&pem).map_err(|e| {
+        let text = format!("`{}`: {e}", public.display());
+        AppError::new(Reason::KeyUnreadable, text)
+            .hint("give the PEM file of a P-256 public key: `openssl pkey -pubout`")
+    })?;
+    ws.ledger.enrol(key, who, role, &me.name, now)?;
+    Ok(key.id().to_string())
+}
+
+/// Gives the controller a new key; returns its id.
+///
+/// # Errors
+/// [`Reason::OperationOpen`] while an operation runs: its controller signs with the key that would be revoked.
+pub fn rotate(ws: &Workspace, why: &str) -> Result<String, AppError> {
+    let now = ws.now()?;
+    let me = ws.identity()?;
+    reason_given(why)?;
+    if let Some(open) = ws.store.open_operations()?.first() {
+        let text = format!(
+            "operation `{}` runs, and its controller signs with the key that would be revoked",
+            open.operation.id
+        );
+        return Err(AppError::new(Reason::OperationOpen, text));
+    }
+    Ok(ws.ledger.rotate_controller(why, &me.name, now)?.to_string())
+}
+
+/// Revokes the key whose id begins with `prefix`; returns its id.
+///
+/// # Errors
+/// No or several keys begin so; the key is revoked already; it is the controller's own.
+pub fn revoke(ws: &Workspace, prefix: &str, why: &str) -> Result<String, AppError> {
+    let now = ws.now()?;
+    let me = ws.identity()?;
+    reason_given(why)?;
+    let fits = |id: &KeyId| prefix.len() >= 8 && id.to_string().starts_with(prefix);
+    let all = ws.ledger.enrolled_keys()?;
+    let found: Vec<KeyId> = all.iter().map(|k| k.key.id()).filter(fits).collect();
+    let (reason, what) = match found[..] {
+        [key] => {
+            ws.ledger.revoke(key, why, &me.name, now)?;
+            return Ok(key.to_string());
+        }
+        [] => (Reason::InputNotFound, "no key's id begins"),
+        _ => (Reason::IdAmbiguous, "several keys' ids begin"),
+    };
+    let text = format!("{what} with `{}`", prefix.escape_debug());
+    Err(AppError::new(reason, text).hint("at least 8 digits; see `gonogo ledger keys list --json`"))
+}
+
+/// Erases a blob; returns the record that says so.
+///
+/// # Errors
+/// The ledger does not have it.
+pub fn erase(ws: &Workspace, blob: &str, why: &str) -> Result<u64, AppError> {
+    let now = ws.now()?;
+    let me = ws.identity()?;
+    reason_given(why)?;
+    let hex = blob.strip_prefix("sha256:").unwrap_or(blob);
+    let digest = Digest::from_hex(hex).map_err(|e| {
+        AppError::new(
+            Reason::ArgumentInvalid,
+            format!("`{}`: {e}", blob.escape_debug()),
+        )
+    })?;
+    Ok(ws.ledger.erase_blob(&digest, why, &me.name, now)?.index)
+}
+
+fn reason_given(why: &str) -> Result<(), AppError> {
+    if why.trim().is_empty() || why.len() > 500 || why.chars().any(char::is_control) {
+        return Err(AppError::new(
+            Reason::ArgumentInvalid,
+            "--why needs a text of 1 to 500 printable characters",
+        ));
+    }
+    Ok(())
+}

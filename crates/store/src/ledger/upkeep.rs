@@ -1,0 +1,170 @@
+//! What an operator does to a ledger: listing and changing keys, and erasing blobs. Each is a record first and a change of
+//! files after it, so that a crash between the two leaves something to finish and nothing unsaid.
+
+use gonogo_core::{Digest, Timestamp};
+use gonogo_ledger::{CONTROLLER, KeyId, PublicKey, SYSTEM_STREAM, SigningKey, Subject};
+use rusqlite::params;
+use serde_json::json;
+
+use super::error::LedgerError;
+use super::index::{self, Sql};
+use super::record::{Draft, Receipt};
+use super::{Ledger, keys, lock};
+
+/// The predicate's name of an erasure.
+pub const TOMBSTONE: &str = "tombstone";
+
+/// A key that the ledger knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolledKey {
+    /// Its public half.
+    pub key: PublicKey,
+    /// Whose it is.
+    pub who: String,
+    /// In which role it signs.
+    pub role: String,
+    /// The record that enrolled it: it counts for records behind that.
+    pub since: u64,
+    /// The record that revoked it: it counts for records before that.
+    pub revoked: Option<u64>,
+}
+
+impl Ledger {
+    /// Returns every key that was ever enrolled, in the order of enrolment.
+    ///
+    /// # Errors
+    /// [`LedgerError::Index`].
+    pub fn enrolled_keys(&self) -> Result<Vec<EnrolledKey>, LedgerError> {
+        self.query(|c| {
+            c.prepare_cached("SELECT spki, who, role, since, revoked FROM enrolled ORDER BY since")?
+                .query_map([], |row| {
+                    let spki: Vec<u8> = row.get(0)?;
+                    Ok(EnrolledKey {
+                        key: PublicKey::from_spki(&spki)
+                            .map_err(|_| rusqlite::Error::InvalidQuery)?,
+                        who: row.get(1)?,
+                        role: row.get(2)?,
+                        since: row.get::<_, i64>(3)?.cast_unsigned(),
+                        revoked: row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned),
+                    })
+                })?
+                .collect::<Sql<Vec<_>>>()
+        })
+    }
+
+    /// Gives the controller a new key: makes it, enrols it with the old one, puts it into the old one's place and revokes the
+    /// old one with it. Interrupted, it is finished by being asked again.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`]; [`LedgerError::Key`].
+    pub fn rotate_controller(
+        &self,
+        why: &str,
+        actor: &str,
+        time: Timestamp,
+    ) -> Result<KeyId, LedgerError> {
+        let next = keys::next_controller(&self.layout)?;
+        let fresh = *SigningKey::load(&next)?.public();
+        let owner = self
+            .enrolled_keys()?
+            .into_iter()
+            .find(|k| k.role == CONTROLLER)
+            .map_or_else(|| "gonogo".to_owned(), |k| k.who);
+        self.enrol(fresh, &owner, CONTROLLER, actor, time)?;
+        lock(self.sequencer()?).take_controller()?;
+        for old in self.enrolled_keys()? {
+            if old.role == CONTROLLER && old.revoked.is_none() && old.key != fresh {
+                self.revoke(old.key.id(), why, actor, time)?;
+            }
+        }
+        Ok(fresh.id())
+    }
+
+    /// Erases a blob for good: records who had it erased and why, then removes its bytes. What names the blob stays, and its
+    /// digest. The same bytes are not taken up again.
+    ///
+    /// # Errors
+    /// [`LedgerError::BlobMissing`] if it is not here and was not erased before; as [`Ledger::append`].
+    pub fn erase_blob(
+        &self,
+        digest: &Digest,
+        why: &str,
+        actor: &str,
+        time: Timestamp,
+    ) -> Result<Receipt, LedgerError> {
+        let path = self.layout.blob(digest);
+        let known = self.erasure(digest)?;
+        let is_here = self.has_blob(digest);
+        let receipt = match known {
+            Some((index, _)) => self.receipt(index)?,
+            None if !is_here => return Err(LedgerError::BlobMissing(*digest)),
+            None => {
+                let draft = Draft {
+                    stream: SYSTEM_STREAM.to_owned(),
+                    key: erasure_key(digest),
+                    kind: TOMBSTONE.to_owned(),
+                    subject: vec![Subject {
+                        name: "blob".to_owned(),
+                        digest: *digest,
+                    }],
+                    time,
+                    actor: actor.to_owned(),
+                    body: json!({"blob": digest, "why": why}),
+                    signer: None,
+                };
+                self.append(vec![draft])?[0]
+            }
+        };
+        if is_here {
+            self.layout.remove(&path)?;
+            self.layout.sync_dir(path.parent().unwrap_or(&path))?;
+        }
+        Ok(receipt)
+    }
+
+    /// Returns the record that erased a blob, and why; `None` if none did.
+    ///
+    /// # Errors
+    /// [`LedgerError::Corrupt`], [`LedgerError::Index`].
+    pub fn erasure(&self, digest: &Digest) -> Result<Option<(u64, String)>, LedgerError> {
+        let entry = self.query(|c| index::by_key(c, SYSTEM_STREAM, &erasure_key(digest)))?;
+        let Some(entry) = entry else {
+            return Ok(None);
+        };
+        let record = self.record_at(entry.index)?;
+        let why = record.body.get("why").and_then(|w| w.as_str());
+        Ok(Some((entry.index, why.unwrap_or_default().to_owned())))
+    }
+
+    fn receipt(&self, index: u64) -> Result<Receipt, LedgerError> {
+        let entry = self.entry(index)?;
+        Ok(Receipt {
+            index: entry.index,
+            seq: entry.seq,
+            digest: entry.digest,
+            leaf_hash: entry.leaf,
+            fresh: false,
+        })
+    }
+
+    /// Returns the newest records of a kind that are about a digest, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`LedgerError::Index`].
+    pub fn about(&self, subject: &Digest, kind: &str, limit: u32) -> Result<Vec<u64>, LedgerError> {
+        self.query(|c| {
+            c.prepare_cached(
+                "SELECT idx FROM record WHERE kind = ?1 AND idx IN (SELECT idx FROM subject WHERE digest = ?2)
+                 ORDER BY idx DESC LIMIT ?3",
+            )?
+            .query_map(params![kind, subject.as_bytes(), limit], |row| {
+                row.get::<_, i64>(0).map(i64::cast_unsigned)
+            })?
+            .collect()
+        })
+    }
+}
+
+fn erasure_key(digest: &Digest) -> String {
+    format!("erase/{}", digest.hex())
+}
