@@ -86,9 +86,14 @@ impl Bundle {
                 "names another key than the envelope's signature",
             ));
         }
+        let full = |value: &Value| match value {
+            Value::Array(list) => !list.is_empty(),
+            Value::Object(map) => !map.is_empty(),
+            _ => true,
+        };
         let not_checked = ["tlogEntries", "timestampVerificationData"]
             .into_iter()
-            .filter(|field| material.find(field).is_some())
+            .filter(|field| material.find(field).is_some_and(full))
             .collect();
         Ok(Self {
             envelope,
