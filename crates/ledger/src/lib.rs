@@ -18,6 +18,8 @@ pub mod merkle;
 pub mod note;
 pub mod packet;
 pub mod statement;
+#[cfg(feature = "timestamp")]
+pub mod timestamp;
 pub mod tlog_proof;
 pub mod verify;
 
