@@ -25,6 +25,9 @@ const URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 /// The largest signature in bytes: RSA with 8192 bits has 1024.
 const MAX_SIGNATURE: usize = 1024;
 
+/// The most bytes that are hashed to find whose signatures an envelope has: some seconds' work. Every try hashes the payload.
+const MAX_WORK: usize = 256 << 20;
+
 /// One envelope, decoded; nothing about it is checked yet.
 #[derive(Debug)]
 pub(super) struct Envelope {
@@ -92,6 +95,14 @@ impl Envelope {
             return Err(Error::Threshold {
                 threshold,
                 keys: unique.len(),
+            });
+        }
+        let work = self.payload.len().max(1) * self.signatures.len() * unique.len();
+        if work > MAX_WORK {
+            return Err(Error::TooLarge {
+                what: "the work of trying each key with each signature, in bytes to hash",
+                found: work,
+                limit: MAX_WORK,
             });
         }
         let message = pae(&self.payload_type, &self.payload);

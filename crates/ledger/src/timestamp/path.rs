@@ -145,7 +145,8 @@ impl<'a> Authority<'a> {
             &anchors,
             &between,
             UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
-            KeyUsage::required(TIME_STAMPING),
+            // The certificate's own purpose is checked above; those between may be limited to it, but need not be.
+            KeyUsage::required_if_present(TIME_STAMPING),
             None,
             None,
         );

@@ -64,6 +64,14 @@ fn check(
     let authority = Authority::find(&token)?;
     authority.check_signature(&token)?;
     let info = TstInfo::read(token.content)?;
+    // Everything in `info` is signed by the authority's key from here on; whose key that is, the path tells.
+    if let Some(name) = info.tsa
+        && !authority.is_named(name)?
+    {
+        return Err(Error::Signer {
+            why: "it has another name than the timestamp gives the authority".into(),
+        });
+    }
     authority.check_path(&token, roots, info.time)?;
     if info.hash.digest(message) != info.imprint {
         return Err(Error::Message);
@@ -74,13 +82,6 @@ fn check(
             Some(_) => return Err(Error::Nonce { found: "another" }),
             None => return Err(Error::Nonce { found: "missing" }),
         }
-    }
-    if let Some(name) = info.tsa
-        && !authority.is_named(name)?
-    {
-        return Err(Error::Signer {
-            why: "it has another name than the timestamp gives the authority".into(),
-        });
     }
     Ok(Timestamp {
         time: info.time,

@@ -221,6 +221,11 @@ fn sizes_have_limits() {
     envelope["signatures"] = vec![envelope["signatures"][0].clone(); 33].into();
     let error = read(&serde_json::to_vec(&envelope).unwrap(), &[key("p256")], 1).unwrap_err();
     assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+    // A large payload with many signatures would keep the reader busy for minutes.
+    envelope["signatures"] = vec![envelope["signatures"][0].clone(); 30].into();
+    envelope["payload"] = STANDARD.encode(vec![0; 9 << 20]).into();
+    let error = read(&serde_json::to_vec(&envelope).unwrap(), &[key("p256")], 1).unwrap_err();
+    assert!(error.to_string().contains("work"), "{error}");
 }
 
 #[test]
