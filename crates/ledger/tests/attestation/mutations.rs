@@ -1,5 +1,7 @@
 //! Changed bytes: nothing that was changed is verified as something else, and no reader panics.
 
+use std::ops::Range;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gonogo_ledger::attestation::{Outside, Signing, read};
@@ -23,10 +25,10 @@ fn said(
     )
 }
 
-fn flips(bytes: &[u8], mut each: impl FnMut(usize, u8, &[u8])) {
+fn flips(bytes: &[u8], bits: Range<u8>, mut each: impl FnMut(usize, u8, &[u8])) {
     let mut changed = bytes.to_vec();
     for at in 0..bytes.len() {
-        for bit in 0..8 {
+        for bit in bits.clone() {
             changed[at] = bytes[at] ^ (1 << bit);
             each(at, bit, &changed);
         }
@@ -38,23 +40,23 @@ fn flips(bytes: &[u8], mut each: impl FnMut(usize, u8, &[u8])) {
 fn a_flipped_bit_never_changes_what_is_verified() {
     for (file, name) in [
         ("provenance-p256.dsse.json", "p256"),
-        ("provenance-ed25519.dsse.json", "ed25519"),
-        ("openssl-rsa-pkcs1.dsse.json", "rsa"),
         ("provenance.sigstore.json", "bundle"),
     ] {
         let bytes = fixture(file);
         let keys = [key(name)];
         let good = read(&bytes, &keys, 1).unwrap().remove(0).outside;
         let (mut refused, mut same) = (0, 0);
-        flips(&bytes, |at, bit, changed| match read(changed, &keys, 1) {
-            Err(_) => refused += 1,
-            Ok(all) => {
-                // JSON white space, an ignored key id, or a field name that became another ignored one.
-                let outside = &all[0].outside;
-                assert!(matches!(outside.signing, Signing::Verified { .. }));
-                assert_eq!(said(outside), said(&good), "{file} byte {at} bit {bit}");
-                assert_ne!(outside.digest, good.digest);
-                same += 1;
+        flips(&bytes, 0..8, |at, bit, changed| {
+            match read(changed, &keys, 1) {
+                Err(_) => refused += 1,
+                Ok(all) => {
+                    // JSON white space, an ignored key id, or a field name that became another ignored one.
+                    let outside = &all[0].outside;
+                    assert!(matches!(outside.signing, Signing::Verified { .. }));
+                    assert_eq!(said(outside), said(&good), "{file} byte {at} bit {bit}");
+                    assert_ne!(outside.digest, good.digest);
+                    same += 1;
+                }
             }
         });
         assert!(refused > same, "{file}: {refused} refused, {same} the same");
@@ -63,11 +65,12 @@ fn a_flipped_bit_never_changes_what_is_verified() {
 
 #[test]
 fn a_flipped_bit_of_payload_or_signature_is_never_verified() {
-    for (file, name) in [
-        ("provenance-p256.dsse.json", "p256"),
-        ("provenance-p384.dsse.json", "p384"),
-        ("provenance-ed25519.dsse.json", "ed25519"),
-        ("provenance-rsa.dsse.json", "rsa"),
+    for (file, name, bits) in [
+        ("provenance-p256.dsse.json", "p256", 0..8),
+        // One bit of each byte: the same code, slower signatures.
+        ("provenance-p384.dsse.json", "p384", 0..1),
+        ("provenance-ed25519.dsse.json", "ed25519", 0..1),
+        ("provenance-rsa.dsse.json", "rsa", 0..1),
     ] {
         let mut envelope: Value = serde_json::from_slice(&fixture(file)).unwrap();
         let keys = [key(name)];
@@ -78,14 +81,18 @@ fn a_flipped_bit_of_payload_or_signature_is_never_verified() {
                 .as_str()
                 .unwrap()
                 .to_owned();
-            flips(&STANDARD.decode(&text).unwrap(), |at, bit, changed| {
-                *envelope.pointer_mut(pointer).unwrap() = STANDARD.encode(changed).into();
-                let bytes = serde_json::to_vec(&envelope).unwrap();
-                assert!(
-                    read(&bytes, &keys, 1).is_err(),
-                    "{file} {pointer} byte {at} bit {bit}"
-                );
-            });
+            flips(
+                &STANDARD.decode(&text).unwrap(),
+                bits.clone(),
+                |at, bit, changed| {
+                    *envelope.pointer_mut(pointer).unwrap() = STANDARD.encode(changed).into();
+                    let bytes = serde_json::to_vec(&envelope).unwrap();
+                    assert!(
+                        read(&bytes, &keys, 1).is_err(),
+                        "{file} {pointer} byte {at} bit {bit}"
+                    );
+                },
+            );
             *envelope.pointer_mut(pointer).unwrap() = text.into();
         }
     }
@@ -94,7 +101,7 @@ fn a_flipped_bit_of_payload_or_signature_is_never_verified() {
 #[test]
 fn cut_and_grown_files_do_not_panic() {
     for file in [
-        "all.intoto.jsonl",
+        "v01.dsse.json",
         "provenance.sigstore.json",
         "pytest.junit.xml",
         "npm.spdx.json",
@@ -111,13 +118,17 @@ fn cut_and_grown_files_do_not_panic() {
 fn a_flipped_bit_of_a_key_file_is_another_key_or_none() {
     for name in ["p256", "p384", "ed25519", "rsa"] {
         let good = key(name).key().clone();
-        flips(&fixture(&format!("{name}.pub")), |at, bit, changed| {
-            if let Ok(other) = Key::from_pem(name, changed) {
-                // Only white space may change without changing the key.
-                let space = char::from(changed[at]).is_whitespace();
-                assert!(other != good || space, "{name} byte {at} bit {bit}");
-            }
-        });
+        flips(
+            &fixture(&format!("{name}.pub")),
+            0..8,
+            |at, bit, changed| {
+                if let Ok(other) = Key::from_pem(name, changed) {
+                    // Only white space may change without changing the key.
+                    let space = char::from(changed[at]).is_whitespace();
+                    assert!(other != good || space, "{name} byte {at} bit {bit}");
+                }
+            },
+        );
     }
 }
 
