@@ -40,7 +40,12 @@ pub(crate) fn open(path: &Path) -> Result<Option<(File, u64)>, Error> {
         .open(path);
     let file = match opened {
         Ok(file) => file,
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
             return Ok(None);
         }
         Err(e) => return Err(Error::io("open", path)(e)),
@@ -96,18 +101,13 @@ pub(crate) fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> Result<(), E
 }
 
 /// Puts `bytes` in the place of whatever `path` names. `temporary` lies on the same file system.
-pub(crate) fn replace(
-    temporary: &Path,
-    path: &Path,
-    bytes: &[u8],
-    mode: u32,
-) -> Result<(), Error> {
+pub(crate) fn replace(temporary: &Path, path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
     write_synced(temporary, bytes, mode)?;
     fs::rename(temporary, path).map_err(Error::io("rename into place", path))?;
     sync_dir(path.parent().unwrap_or(Path::new("")))
 }
 
-/// Puts `bytes` at `path` unless it exists; says whether it did.
+/// Puts `bytes` at `path` unless it exists; returns whether it put them. The name is durable either way.
 pub(crate) fn create(
     temporary: &Path,
     path: &Path,
@@ -117,13 +117,14 @@ pub(crate) fn create(
     write_synced(temporary, bytes, mode)?;
     let linked = fs::hard_link(temporary, path);
     fs::remove_file(temporary).map_err(Error::io("remove", temporary))?;
-    match linked {
-        Ok(()) => {}
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+    let made = match linked {
+        Ok(()) => true,
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
         Err(e) => return Err(Error::io("link into place", path)(e)),
-    }
+    };
+    // Also if it exists: who made it may have died before this.
     sync_dir(path.parent().unwrap_or(Path::new("")))?;
-    Ok(true)
+    Ok(made)
 }
 
 /// Holds a directory for one process, by `lock` in it, until it is dropped.

@@ -41,7 +41,9 @@ pub enum Error {
         name: String,
     },
     /// The publication holds bytes that its checkpoint does not cover.
-    #[error("`{name}` of publication {dir} is damaged: {text}; run `gonogo ledger fsck`, nothing of it was used")]
+    #[error(
+        "`{name}` of publication {dir} is damaged: {text}; run `gonogo ledger fsck`, nothing of it was used"
+    )]
     Damaged {
         /// The publication's directory.
         dir: PathBuf,
@@ -135,7 +137,9 @@ pub enum Error {
         here: Digest,
     },
     /// A witness's directory cannot be used.
-    #[error("witness state {path} cannot be used: {text}; restore it or take this log off the witness, do not delete it")]
+    #[error(
+        "witness state {path} cannot be used: {text}; restore it or take this log off the witness, do not delete it"
+    )]
     State {
         /// The file.
         path: PathBuf,

@@ -168,7 +168,9 @@ impl Witness {
     ) -> Result<String, String> {
         let inner = &self.0;
         if inner.broken.load(Ordering::SeqCst) {
-            return Err("an earlier write failed; start the witness anew to see what the disk holds".into());
+            return Err(
+                "an earlier write failed; start the witness anew to see what the disk holds".into(),
+            );
         }
         let origin = log.key.name();
         let now = inner.clock.now().wall.as_millis() / 1000;
@@ -182,7 +184,9 @@ impl Witness {
             }
         };
         let failed = |e: &dyn fmt::Display| {
-            format!("log `{origin}` was not cosigned: {e}; nothing is cosigned until the witness is started anew")
+            format!(
+                "log `{origin}` was not cosigned: {e}; nothing is cosigned until the witness is started anew"
+            )
         };
         let (note, line) = Known::seal(&inner.key, &log.key, &request.note, time)
             .map_err(|e| format!("log `{origin}` was not cosigned: {e}"))?;
@@ -203,13 +207,7 @@ impl Witness {
     }
 
     /// Keeps both checkpoints if they contradict each other, or if the log's signature is good and the proof is not.
-    fn keep_evidence(
-        &self,
-        log: &Log,
-        known: &Known,
-        request: &AddCheckpoint,
-        refusal: &Refusal,
-    ) {
+    fn keep_evidence(&self, log: &Log, known: &Known, request: &AddCheckpoint, refusal: &Refusal) {
         let proven = refusal.is_split_view();
         if !proven && !matches!(refusal, Refusal::Proof(_)) {
             return;

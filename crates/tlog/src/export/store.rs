@@ -12,12 +12,14 @@ use bytes::Bytes;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
 use object_store::{
-    ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutResult, RetryConfig, UpdateVersion,
+    Attribute, Attributes, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutResult,
+    RetryConfig, UpdateVersion,
 };
 
 use super::destination::{Failure, Object, Put, Version};
 use crate::client::NoAnswer;
 use crate::error::Error;
+use crate::serve::{BYTES, FOR_EVER, FRESH, TEXT};
 use connector::Connector;
 
 /// For one request: a full bundle of 16 MiB over a slow line.
@@ -50,7 +52,11 @@ impl Store {
         };
         let rest = url.strip_prefix("s3://").unwrap_or(url);
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        if bucket.is_empty() || !bucket.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {
+        if bucket.is_empty()
+            || !bucket
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+        {
             return Err(bad("expected `s3://bucket/prefix`".into()));
         }
         let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|e| bad(e.to_string()))?;
@@ -115,7 +121,10 @@ impl Store {
     }
 
     async fn put(&self, name: &str, bytes: Bytes, mode: PutMode) -> Result<Put, Failure> {
-        let options = PutOptions::from(mode);
+        let options = PutOptions {
+            attributes: attributes(name),
+            ..PutOptions::from(mode)
+        };
         let put = self
             .store
             .put_opts(&self.path(name), bytes.into(), options)
@@ -141,6 +150,19 @@ impl Store {
     }
 }
 
+/// What a bucket that is served as a site should say: the same as [`crate::serve`].
+fn attributes(name: &str) -> Attributes {
+    let (kind, cache) = if name.starts_with("tile/") {
+        (BYTES, FOR_EVER)
+    } else {
+        (TEXT, FRESH)
+    };
+    Attributes::from_iter([
+        (Attribute::ContentType, kind),
+        (Attribute::CacheControl, cache),
+    ])
+}
+
 fn failure(e: object_store::Error) -> Failure {
     use object_store::Error as E;
 
@@ -150,17 +172,21 @@ fn failure(e: object_store::Error) -> Failure {
         unsupported |= matches!(inner.downcast_ref(), Some(NoAnswer::Unsupported(_)));
         cause = inner.source();
     }
-    let lasting = unsupported || matches!(
-        e,
-        E::PermissionDenied { .. }
-            | E::Unauthenticated { .. }
-            | E::NotSupported { .. }
-            | E::NotImplemented { .. }
-            | E::InvalidPath { .. }
-            | E::UnknownConfigurationKey { .. }
-            | E::NotFound { .. }
-    );
-    let text = e.to_string().chars().take(500).collect();
+    let lasting = unsupported
+        || matches!(
+            e,
+            E::PermissionDenied { .. }
+                | E::Unauthenticated { .. }
+                | E::NotSupported { .. }
+                | E::NotImplemented { .. }
+                | E::InvalidPath { .. }
+                | E::UnknownConfigurationKey { .. }
+                | E::NotFound { .. }
+        );
+    let mut text: String = e.to_string().chars().take(500).collect();
+    if matches!(e, E::PermissionDenied { .. }) {
+        text.push_str(" (S3 says so of a missing object, too, unless the key may s3:ListBucket)");
+    }
     if lasting {
         Failure::Lasting(text)
     } else {

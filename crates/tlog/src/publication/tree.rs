@@ -88,7 +88,12 @@ impl Tree {
 
 impl fmt::Debug for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tree({}, {})", self.publication.dir().display(), self.reader.size())
+        write!(
+            f,
+            "Tree({}, {})",
+            self.publication.dir().display(),
+            self.reader.size()
+        )
     }
 }
 
@@ -97,7 +102,9 @@ fn unreadable(publication: &Publication, e: ReadError<Error>) -> Error {
         ReadError::Fetch(_, e) => e,
         ReadError::Missing(path) => publication.missing(&path.path()),
         ReadError::Damaged(path, ref why) => publication.damaged(&path, why.to_string()),
-        ReadError::Foreign(path) => publication.damaged(&path, "it does not belong to the tree".into()),
+        ReadError::Foreign(path) => {
+            publication.damaged(&path, "it does not belong to the tree".into())
+        }
         other @ (ReadError::Root { .. } | ReadError::Outside { .. }) => Error::Damaged {
             dir: publication.dir().to_owned(),
             name: CHECKPOINT.into(),

@@ -55,13 +55,19 @@ impl Home {
             Some(pem) => {
                 let meta = fs::metadata(&path).map_err(Error::io("look at", &path))?;
                 if meta.permissions().mode() & 0o077 != 0 {
-                    return Err(state(&path, "others may read it; make it mode 0600, and a new key if they did"));
+                    return Err(state(
+                        &path,
+                        "others may read it; make it mode 0600, and a new key if they did",
+                    ));
                 }
                 let pem = String::from_utf8(pem).map_err(|_| state(&path, "it is not PEM"))?;
                 Pkcs8::from_pem(&pem).map_err(|e| state(&path, &e.to_string()))?
             }
             None if self.remembers()? => {
-                return Err(state(&path, "it is missing, and the directory remembers logs"));
+                return Err(state(
+                    &path,
+                    "it is missing, and the directory remembers logs",
+                ));
             }
             None => {
                 let pkcs8 = CosignerKey::generate()?;
@@ -76,7 +82,12 @@ impl Home {
             None => disk::replace(&self.temporary(), &path, line.as_bytes(), 0o644)?,
             Some(known) if known == line.as_bytes() => {}
             // A type 04 cosignature does not bind the name: under two names one key would count twice.
-            Some(_) => return Err(state(&path, "the key was used under another name, or is another key")),
+            Some(_) => {
+                return Err(state(
+                    &path,
+                    "the key was used under another name, or is another key",
+                ));
+            }
         }
         Ok(key)
     }
@@ -153,7 +164,11 @@ pub fn read_logs(path: &Path) -> Result<Vec<Vkey>, Error> {
             line.escape_debug()
         )));
     }
-    let newline = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
+    let newline = if text.ends_with('\n') || text.is_empty() {
+        ""
+    } else {
+        "\n"
+    };
     let policy = Policy::parse(&format!("{text}{newline}quorum none\n"))
         .map_err(|e| setting(e.to_string()))?;
     Ok(policy.logs().iter().map(|log| log.vkey.clone()).collect())
@@ -166,6 +181,10 @@ pub(super) fn check_log(vkey: &Vkey) -> Result<(), Error> {
     }
     Err(Error::Setting {
         what: format!("log `{}`", vkey.name()),
-        text: format!("its key is of kind {}, a log signs with {}", vkey.kind(), KeyKind::Ed25519),
+        text: format!(
+            "its key is of kind {}, a log signs with {}",
+            vkey.kind(),
+            KeyKind::Ed25519
+        ),
     })
 }

@@ -5,10 +5,10 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gonogo_tlog::Publication;
 use gonogo_tlog::error::Error;
 use gonogo_tlog::export::{Destination, Exported, Patience, export};
 use gonogo_tlog::publication::Tree;
-use gonogo_tlog::Publication;
 
 use crate::fake_s3::{FakeS3, Fault};
 use crate::support::{Book, Running, read_all, runtime};
@@ -18,6 +18,7 @@ fn quick(at_once: usize) -> Patience {
         attempts: 4,
         pause: Duration::from_millis(2),
         at_once,
+        whole: false,
     }
 }
 
@@ -99,7 +100,12 @@ fn a_second_run_brings_only_what_is_missing() {
     let book = Book::new(1000);
     let cloud = Cloud::new();
     let destination = cloud.at("log");
-    for (size, before) in [(300, None), (301, Some(300)), (520, Some(301)), (1000, Some(520))] {
+    for (size, before) in [
+        (300, None),
+        (301, Some(300)),
+        (520, Some(301)),
+        (1000, Some(520)),
+    ] {
         cloud.s3.forget_requests();
         let done = copy(&book, size, &destination, &quick(3)).unwrap();
         assert_eq!(done.before, before);
@@ -190,7 +196,10 @@ fn a_store_that_never_takes_a_write_is_given_up_and_loses_nothing() {
                 assert_eq!(cloud.s3.puts().len(), 1);
             }
             _ => {
-                let Error::Exhausted { attempts: 4, name, .. } = &error else {
+                let Error::Exhausted {
+                    attempts: 4, name, ..
+                } = &error
+                else {
                     panic!("{error}");
                 };
                 assert!(name.starts_with("tile/"), "{name}");
@@ -238,7 +247,10 @@ fn an_object_with_other_bytes_is_fatal_and_named() {
     assert!(!cloud.s3.objects("log").contains_key("checkpoint"));
     assert_eq!(cloud.s3.objects("log")["tile/0/001"], b"somebody else's");
     assert!(!out.path().join("checkpoint").exists());
-    assert_eq!(fs::read(out.path().join("tile/0/001")).unwrap(), b"somebody else's");
+    assert_eq!(
+        fs::read(out.path().join("tile/0/001")).unwrap(),
+        b"somebody else's"
+    );
 }
 
 #[test]
@@ -247,10 +259,7 @@ fn rollback_fork_and_foreign_logs_are_refused() {
     let stranger = Book::new(600);
     let cloud = Cloud::new();
     let out = tempfile::tempdir().unwrap();
-    for destination in [
-        cloud.at("log"),
-        Destination::directory(out.path()).unwrap(),
-    ] {
+    for destination in [cloud.at("log"), Destination::directory(out.path()).unwrap()] {
         copy(&book, 500, &destination, &quick(4)).unwrap();
         let checkpoint = || {
             let here = fs::read(out.path().join("checkpoint")).ok();
@@ -259,7 +268,14 @@ fn rollback_fork_and_foreign_logs_are_refused() {
         let before = checkpoint();
         let error = copy(&book, 499, &destination, &quick(4)).unwrap_err();
         assert!(
-            matches!(error, Error::Rollback { there: 500, here: 499, .. }),
+            matches!(
+                error,
+                Error::Rollback {
+                    there: 500,
+                    here: 499,
+                    ..
+                }
+            ),
             "{error}"
         );
         let error = copy(&other, 500, &destination, &quick(4)).unwrap_err();
@@ -289,7 +305,9 @@ fn a_checkpoint_that_comes_in_between_is_judged_again() {
     let last = cloud.s3.puts().len() - 1;
     let meddle = |prefix: &str, book: &Book, size: u64| {
         let note = book.checkpoint(size).into_bytes();
-        cloud.s3.meddle(last, vec![(format!("{prefix}/checkpoint"), note)]);
+        cloud
+            .s3
+            .meddle(last, vec![(format!("{prefix}/checkpoint"), note)]);
     };
     meddle("smaller", &book, 300);
     let done = copy(&book, 600, &cloud.at("smaller"), &quick(1)).unwrap();
@@ -310,13 +328,61 @@ fn a_checkpoint_that_comes_in_between_is_judged_again() {
     };
     let note = book.checkpoint(600).into_bytes();
     copy(&book, 500, &cloud.at("race"), &quick(1)).unwrap();
-    cloud.s3.meddle(smaller, vec![("race/checkpoint".into(), note.clone())]);
+    cloud
+        .s3
+        .meddle(smaller, vec![("race/checkpoint".into(), note.clone())]);
     let error = copy(&book, 550, &cloud.at("race"), &quick(1)).unwrap_err();
     assert!(
-        matches!(error, Error::Rollback { there: 600, here: 550, .. }),
+        matches!(
+            error,
+            Error::Rollback {
+                there: 600,
+                here: 550,
+                ..
+            }
+        ),
         "{error}"
     );
     assert_eq!(at("race"), note);
+}
+
+#[test]
+fn a_whole_export_mends_what_was_lost_and_finds_what_was_changed() {
+    let book = Book::new(600);
+    let cloud = Cloud::new();
+    let destination = cloud.at("");
+    copy(&book, 600, &destination, &quick(4)).unwrap();
+    let whole = Patience {
+        whole: true,
+        ..quick(4)
+    };
+    cloud.s3.remove("tile/0/000");
+    let usual = copy(&book, 600, &destination, &quick(4)).unwrap();
+    assert_eq!(usual.uploaded, 0);
+    let done = copy(&book, 600, &destination, &whole).unwrap();
+    assert_eq!(done.uploaded, 1);
+    assert_eq!(done.uploaded + done.skipped, book.files(600).len() as u64);
+    assert_eq!(cloud.s3.all(), book.files(600));
+    cloud.s3.insert("tile/entries/001", b"changed");
+    let error = copy(&book, 600, &destination, &whole).unwrap_err();
+    assert!(
+        matches!(&error, Error::Different { name, .. } if name == "tile/entries/001"),
+        "{error}"
+    );
+    // A bucket that is served as a site says what our own server says.
+    let headers = cloud.s3.headers();
+    let of = |name: &str| headers[name].clone();
+    assert_eq!(
+        of("checkpoint"),
+        ("text/plain; charset=utf-8".into(), "no-cache".into())
+    );
+    assert_eq!(
+        of("tile/0/000"),
+        (
+            "application/octet-stream".into(),
+            "public, max-age=31536000, immutable".into()
+        )
+    );
 }
 
 #[test]
@@ -429,7 +495,10 @@ fn what_cannot_be_a_destination_is_refused_by_name() {
         "http://x",
     ] {
         let error = Destination::open(name, none()).unwrap_err();
-        assert!(matches!(error, Error::Destination { .. }), "{name}: {error}");
+        assert!(
+            matches!(error, Error::Destination { .. }),
+            "{name}: {error}"
+        );
     }
     let out = tempfile::tempdir().unwrap();
     let path = out.path().join("x");
@@ -463,7 +532,11 @@ fn a_tree_reads_its_proofs_out_of_tiles() {
     let checkpoint = gonogo_ledger::Checkpoint::open(&note, book.key.vkey()).unwrap();
     let mut tree = Tree::open(&Publication::new(dir.path()), &checkpoint).unwrap();
     for old in [0, 1, 255, 256, 257, 12_345, 65_536, 69_999, 70_000] {
-        assert_eq!(tree.consistency(old).unwrap(), book.proof(old, 70_000), "{old}");
+        assert_eq!(
+            tree.consistency(old).unwrap(),
+            book.proof(old, 70_000),
+            "{old}"
+        );
         assert_eq!(tree.root(old).unwrap(), book.root(old), "{old}");
     }
 }

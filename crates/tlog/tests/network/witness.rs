@@ -95,7 +95,10 @@ fn every_status_of_the_protocol() {
 
     let first = post(server.addr, &book.add(0, 300));
     assert_eq!(first.status, 200);
-    assert_eq!(cosigned(&book.checkpoint(300), &first.text(), &key), START as u64);
+    assert_eq!(
+        cosigned(&book.checkpoint(300), &first.text(), &key),
+        START as u64
+    );
     let state = remembered(server.addr).unwrap();
     assert_eq!(state, format!("{}{}", book.checkpoint(300), first.text()));
 
@@ -103,7 +106,10 @@ fn every_status_of_the_protocol() {
     bench.clock.set(START + 60);
     let again = post(server.addr, &book.add(300, 300));
     assert_eq!(again.status, 200);
-    assert_eq!(cosigned(&book.checkpoint(300), &again.text(), &key), START as u64 + 60);
+    assert_eq!(
+        cosigned(&book.checkpoint(300), &again.text(), &key),
+        START as u64 + 60
+    );
 
     // Signatures by others beside the log's are ignored, not remembered.
     let crowded = format!("{}— nobody.example AAAAAAAAAAAA\n", book.add(300, 300));
@@ -117,18 +123,33 @@ fn every_status_of_the_protocol() {
     let flipped = if &forged[at..=at] == "A" { "B" } else { "A" };
     forged.replace_range(at..=at, flipped);
     let proofless = format!("old 300\n\n{note}");
-    let long = format!("old 300\n{}\n{note}", format!("{}=\n", "A".repeat(43)).repeat(64));
+    let long = format!(
+        "old 300\n{}\n{note}",
+        format!("{}=\n", "A".repeat(43)).repeat(64)
+    );
     for (what, body, status) in [
         ("empty", String::new(), 400),
         ("no old", good.replacen("old ", "new ", 1), 400),
         ("leading zero", good.replacen("old 3", "old 03", 1), 400),
         ("negative", good.replacen("old 3", "old -3", 1), 400),
-        ("old above new", book.add(300, 300).replacen("old 300", "old 301", 1), 400),
+        (
+            "old above new",
+            book.add(300, 300).replacen("old 300", "old 301", 1),
+            400,
+        ),
         ("64 proof lines", long, 400),
-        ("a proof line that is none", good.replacen(head, "old 300\nAAAA", 1), 400),
+        (
+            "a proof line that is none",
+            good.replacen(head, "old 300\nAAAA", 1),
+            400,
+        ),
         ("no note", format!("{head}\n\n"), 400),
         ("not UTF-8 is sent below", "old 300".into(), 400),
-        ("unknown log", stranger.add(0, 5).replace(ORIGIN, "other.example"), 404),
+        (
+            "unknown log",
+            stranger.add(0, 5).replace(ORIGIN, "other.example"),
+            404,
+        ),
         ("other key", stranger.add(300, 600), 403),
         ("forged", format!("{head}\n\n{forged}"), 403),
         ("old below", book.add(299, 600), 409),
@@ -143,7 +164,11 @@ fn every_status_of_the_protocol() {
         assert_eq!(answer.status, status, "{what}: {}", answer.text());
         if status == 409 {
             assert_eq!(answer.text(), "300\n", "{what}");
-            assert_eq!(answer.header("content-type"), Some("text/x.tlog.size"), "{what}");
+            assert_eq!(
+                answer.header("content-type"),
+                Some("text/x.tlog.size"),
+                "{what}"
+            );
         } else {
             assert_eq!(answer.text().lines().count(), 1, "{what}");
         }
@@ -152,9 +177,17 @@ fn every_status_of_the_protocol() {
     assert_eq!(exchange(server.addr, raw).status, 400);
 
     // None of that changed anything, and the true one still goes through.
-    assert!(remembered(server.addr).unwrap().starts_with(&book.checkpoint(300)));
+    assert!(
+        remembered(server.addr)
+            .unwrap()
+            .starts_with(&book.checkpoint(300))
+    );
     assert_eq!(post(server.addr, &good).status, 200);
-    assert!(remembered(server.addr).unwrap().starts_with(&book.checkpoint(600)));
+    assert!(
+        remembered(server.addr)
+            .unwrap()
+            .starts_with(&book.checkpoint(600))
+    );
 
     for (method, path, status) in [
         ("GET", "/w/add-checkpoint", 405),
@@ -170,7 +203,10 @@ fn every_status_of_the_protocol() {
         assert_eq!(answer.status, status, "{method} {path}");
     }
     let upper = origin_hash(ORIGIN).to_uppercase();
-    assert_eq!(get(server.addr, &format!("/w/{upper}/checkpoint")).status, 404);
+    assert_eq!(
+        get(server.addr, &format!("/w/{upper}/checkpoint")).status,
+        404
+    );
 
     let long = format!(
         "POST /w/add-checkpoint HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{}",
@@ -204,7 +240,10 @@ fn contradicting_checkpoints_are_kept_as_evidence() {
         note(found.next().unwrap().1)
     };
     // Anybody with the log's key can see that it signed both.
-    let (ours, theirs) = (find("split-view", "cosigned"), find("split-view", "refused"));
+    let (ours, theirs) = (
+        find("split-view", "cosigned"),
+        find("split-view", "refused"),
+    );
     assert_eq!((ours.size, theirs.size), (300, 300));
     assert_eq!((ours.root, theirs.root), (book.root(300), other.root(300)));
     assert_eq!(find("bad-proof", "refused").root, other.root(600));
@@ -270,7 +309,11 @@ fn a_restart_remembers_and_a_set_back_memory_shows() {
     server.stop();
     let (mut server, same) = bench.run();
     assert_eq!(same, key);
-    assert!(remembered(server.addr).unwrap().starts_with(&book.checkpoint(300)));
+    assert!(
+        remembered(server.addr)
+            .unwrap()
+            .starts_with(&book.checkpoint(300))
+    );
     assert_eq!(post(server.addr, &book.add(200, 300)).text(), "300\n");
     assert_eq!(post(server.addr, &book.add(300, 400)).status, 200);
     server.stop();
@@ -333,7 +376,13 @@ fn damaged_or_foreign_state_is_refused() {
     refused("another key");
     fs::write(&key, pem).unwrap();
     let notice: Notice = Arc::new(|_| {});
-    let renamed = Witness::open(&home, "other.example", &bench.logs, bench.clock.clone(), notice);
+    let renamed = Witness::open(
+        &home,
+        "other.example",
+        &bench.logs,
+        bench.clock.clone(),
+        notice,
+    );
     assert!(matches!(renamed, Err(Error::State { .. })));
     let twice = Bench {
         dir: tempfile::tempdir().unwrap(),
@@ -358,7 +407,11 @@ fn a_disk_that_fails_ends_all_acknowledging() {
     let answer = post(server.addr, &book.add(300, 400));
     assert_eq!(answer.status, 500);
     assert!(!answer.text().contains("— "), "{}", answer.text());
-    assert!(bench.said().contains("rename into place"), "{}", bench.said());
+    assert!(
+        bench.said().contains("rename into place"),
+        "{}",
+        bench.said()
+    );
     fs::remove_file(&known).unwrap();
     fs::rename(&aside, &known).unwrap();
     // The disk is well again, and this process does not know what it holds.
@@ -366,7 +419,11 @@ fn a_disk_that_fails_ends_all_acknowledging() {
     assert_eq!(remembered(server.addr), None);
     server.stop();
     let (server, _) = bench.run();
-    assert!(remembered(server.addr).unwrap().starts_with(&book.checkpoint(300)));
+    assert!(
+        remembered(server.addr)
+            .unwrap()
+            .starts_with(&book.checkpoint(300))
+    );
     assert_eq!(post(server.addr, &book.add(300, 400)).status, 200);
 }
 
@@ -382,7 +439,11 @@ fn a_clock_that_went_back_cosigns_nothing() {
     server.stop();
     let (server, _) = bench.run();
     assert_eq!(post(server.addr, &book.add(300, 400)).status, 500);
-    assert!(remembered(server.addr).unwrap().starts_with(&book.checkpoint(300)));
+    assert!(
+        remembered(server.addr)
+            .unwrap()
+            .starts_with(&book.checkpoint(300))
+    );
     bench.clock.set(START);
     assert_eq!(post(server.addr, &book.add(300, 400)).status, 200);
 }
@@ -391,10 +452,16 @@ fn a_clock_that_went_back_cosigns_nothing() {
 fn lists_of_logs_are_read_or_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("logs");
-    let (a, b) = (Book::new(0), Book::new(0));
-    let b = LogKey::load("b.example", &LogKey::generate().unwrap()).map(|k| (b, k)).unwrap().1;
-    let (a, b) = (a.key.vkey().clone(), b.vkey().clone());
-    fs::write(&path, format!("# ours\nlog {a}\n\nlog {b} https://b.example/log")).unwrap();
+    let vkey = |name| {
+        let key = LogKey::load(name, &LogKey::generate().unwrap()).unwrap();
+        key.vkey().clone()
+    };
+    let (a, b) = (vkey("a.example"), vkey("b.example"));
+    fs::write(
+        &path,
+        format!("# ours\nlog {a}\n\nlog {b} https://b.example/log"),
+    )
+    .unwrap();
     assert_eq!(read_logs(&path).unwrap(), [a.clone(), b]);
     fs::write(&path, "").unwrap();
     assert_eq!(read_logs(&path).unwrap(), []);
@@ -405,7 +472,10 @@ fn lists_of_logs_are_read_or_refused() {
         "log x\n".into(),
     ] {
         fs::write(&path, &bad).unwrap();
-        assert!(matches!(read_logs(&path), Err(Error::Setting { .. })), "{bad}");
+        assert!(
+            matches!(read_logs(&path), Err(Error::Setting { .. })),
+            "{bad}"
+        );
     }
     assert!(read_logs(&dir.path().join("none")).is_err());
 }
@@ -420,11 +490,18 @@ fn a_killed_witness_forgets_nothing_it_acknowledged() {
     }
     let dir = tempfile::tempdir().unwrap();
     let book = Arc::new(Book::new(4000));
-    fs::write(dir.path().join("logs"), format!("log {}\n", book.key.vkey())).unwrap();
+    fs::write(
+        dir.path().join("logs"),
+        format!("log {}\n", book.key.vkey()),
+    )
+    .unwrap();
     let mut acknowledged = 0;
     for round in 0..12_u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "witness::a_killed_witness_forgets_nothing_it_acknowledged"])
+            .args([
+                "--exact",
+                "witness::a_killed_witness_forgets_nothing_it_acknowledged",
+            ])
             .arg("--nocapture")
             .env(CHILD, dir.path())
             .stdout(Stdio::piped())
@@ -434,7 +511,12 @@ fn a_killed_witness_forgets_nothing_it_acknowledged() {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let addr: SocketAddr = lines
             .by_ref()
-            .find_map(|l| l.unwrap().split("listening ").nth(1).map(|a| a.parse().unwrap()))
+            .find_map(|l| {
+                l.unwrap()
+                    .split("listening ")
+                    .nth(1)
+                    .map(|a| a.parse().unwrap())
+            })
             .unwrap();
         let known = remembered(addr).map_or(0, |note| {
             let parsed = Note::parse(&note).unwrap();
@@ -503,6 +585,7 @@ fn try_post(addr: SocketAddr, body: &str) -> Option<u16> {
     text.split(' ').nth(1)?.parse().ok()
 }
 
+#[expect(clippy::print_stdout, reason = "how the parent learns the address")]
 fn serve_until_killed(dir: &Path) -> ! {
     let logs = read_logs(&dir.join("logs")).unwrap();
     let clock = Arc::new(SystemClock::default());
@@ -536,6 +619,10 @@ fn two_logs_do_not_disturb_each_other() {
     let hash = origin_hash("second.example");
     let state = get(server.addr, &format!("/w/{hash}/checkpoint")).text();
     assert!(state.starts_with(&note));
-    assert!(remembered(server.addr).unwrap().starts_with(&book.checkpoint(300)));
+    assert!(
+        remembered(server.addr)
+            .unwrap()
+            .starts_with(&book.checkpoint(300))
+    );
     assert_eq!(bench.clock.0.load(Ordering::SeqCst), START);
 }
