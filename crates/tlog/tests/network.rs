@@ -18,5 +18,7 @@ mod fake_s3;
 mod serve;
 #[path = "network/support.rs"]
 mod support;
+#[path = "network/tls.rs"]
+mod tls;
 #[path = "network/witness.rs"]
 mod witness;
