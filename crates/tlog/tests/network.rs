@@ -14,6 +14,8 @@ mod cosign;
 mod export;
 #[path = "network/fake_s3.rs"]
 mod fake_s3;
+#[path = "network/faults.rs"]
+mod faults;
 #[path = "network/serve.rs"]
 mod serve;
 #[path = "network/support.rs"]
