@@ -361,6 +361,10 @@ fn damaged_or_foreign_state_is_refused() {
     fs::write(&known, &state).unwrap();
     drop(bench.open().unwrap());
 
+    let memory = home.join("known");
+    fs::rename(&memory, home.join("aside")).unwrap();
+    refused("no memory");
+    fs::rename(home.join("aside"), &memory).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
     refused("a key that others read");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
