@@ -53,6 +53,8 @@ enum Lie {
     Hangs,
     /// A body that never ends.
     Endless,
+    /// A 409 with another size each time.
+    Drifts,
     /// A 409 with this size, and this checkpoint on request.
     Knows(u64, String),
 }
@@ -106,6 +108,7 @@ impl Handler for Liar {
                 let chunk = bytes::Bytes::from(vec![b'\n'; 1 << 20]);
                 response(200, "text/plain", vec![chunk; 64].concat())
             }
+            Lie::Drifts => response(409, "text/x.tlog.size", format!("{}\n", request.old + 1)),
             Lie::Knows(size, _) => response(409, "text/x.tlog.size", format!("{size}\n")),
         }
     }
@@ -463,6 +466,12 @@ fn a_lying_size_is_followed_once_and_a_witness_that_forgot_is_named() {
         Outcome::Refused { status: 409, .. }
     ));
     assert_eq!(*liar.asked.lock().unwrap(), [0, 17]);
+    let (done, liar) = against(&book, Lie::Drifts, &patient());
+    assert!(matches!(
+        done.witnesses[0].1,
+        Outcome::Refused { status: 409, .. }
+    ));
+    assert_eq!(*liar.asked.lock().unwrap(), [0, 1]);
     for odd in [
         "",
         "x\n",
