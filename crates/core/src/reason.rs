@@ -190,6 +190,11 @@ catalogue! {
     SignerUnknown "SIGNER_UNKNOWN" Fail Fail "A record is signed by a key that was not enrolled before it." "Do not trust it.";
     TrustMissing "TRUST_MISSING" Hold Hold "The packet agrees with itself, but no trusted log key was given." "Give the log's key: `gonogo verify PACKET --log-key KEY`.";
     TrustMismatch "TRUST_MISMATCH" Fail Fail "The packet is not signed by the log key that you trust." "Do not trust it.";
+    QuorumUnmet "QUORUM_UNMET" Hold Unjudged "Fewer witnesses cosigned the packet's checkpoint than the policy asks for." "Ask for a packet with a checkpoint that the witnesses of your policy have cosigned.";
+    SplitView "SPLIT_VIEW" Fail Fail "The log showed two histories: a checkpoint that you remember and the packet's cannot both be true." "Do not trust the log; keep both checkpoints, they are the proof, and show them to its operator and its witnesses.";
+    HistoryUnproven "HISTORY_UNPROVEN" Hold Unjudged "Nothing in the packet links it to a checkpoint that you remember." "Ask for a packet with a consistency proof from the checkpoint that you remember.";
+    ArtifactMismatch "ARTIFACT_MISMATCH" Fail Fail "No record of the release in the packet is about the artifact that you have." "Do not deploy it; ask for the packet of this very artifact.";
+    TimestampInvalid "TIMESTAMP_INVALID" Fail Fail "The time-stamp in the packet is not a good one of its checkpoint." "Ask for the packet again; do not trust the time.";
     ReplayDiffers "REPLAY_DIFFERS" Fail Fail "Deciding again from the recorded samples gives another decision." "Do not trust the decisions.";
     InclusionFailed "INCLUSION_FAILED" Fail Fail "A record is not in the log that the checkpoint signs." "Do not trust it.";
     StreamBroken "STREAM_BROKEN" Fail Fail "A stream of records has a gap, a repeat or a wrong link." "Do not trust it; records were left out or reordered.";
