@@ -389,7 +389,7 @@ fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, Path
             stream: operation,
             extra_streams: &extra,
             blobs: &[],
-            out: &out,
+            verdict: "",            since: &[],            policy: None,            timestamp: None,            out: &out,
             actor: "gonogo",
             time,
         })

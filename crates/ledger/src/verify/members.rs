@@ -4,7 +4,7 @@
 //! What is held: the small members, `SHA256SUMS`, 32 bytes of each proof until its record has come, and a few chunks of
 //! records that are being worked on.
 
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::sync::Arc;
 
 use gonogo_core::{Digest, Reason};
@@ -27,6 +27,9 @@ use crate::packet::{
 
 /// How many bytes of records or proofs go to a worker at once, unless one alone is larger.
 const CHUNK: usize = 128 << 10;
+
+/// How many bytes of the packet are read at once.
+const BUFFER: usize = 256 << 10;
 
 /// Small members that are compared with what they should be.
 #[derive(Default)]
@@ -61,7 +64,10 @@ pub(super) fn read(
     let ended = pool::run(
         request.workers,
         |job| work(job, wanted),
-        |pool| Pass::new(request, wanted, pool, notes).run(packet),
+        |pool| {
+            let buffered = BufReader::with_capacity(BUFFER, packet);
+            Pass::new(request, wanted, pool, notes).run(buffered)
+        },
     );
     match ended {
         Ok(members) => Ok(members),
