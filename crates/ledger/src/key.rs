@@ -154,6 +154,16 @@ impl Pkcs8 {
         decode_pem("PRIVATE KEY", text).map(Self)
     }
 
+    #[cfg(feature = "ml-dsa")]
+    pub(crate) const fn from_der(der: Vec<u8>) -> Self {
+        Self(der)
+    }
+
+    #[cfg(feature = "ml-dsa")]
+    pub(crate) fn der(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Returns a `PRIVATE KEY` PEM block. Write it to a file of mode 0600 only.
     pub fn pem(&self) -> String {
         encode_pem("PRIVATE KEY", &self.0)

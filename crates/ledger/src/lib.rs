@@ -20,6 +20,7 @@ pub mod note;
 pub mod packet;
 pub mod policy;
 pub mod statement;
+pub mod tile;
 pub mod tlog_proof;
 pub mod trusted_root;
 pub mod verify;

@@ -5,9 +5,13 @@ use base64::engine::general_purpose::STANDARD;
 use gonogo_core::Digest;
 
 use crate::error::Error;
-use crate::note::parse_decimal;
+use crate::merkle;
+use crate::note::{MAX_NOTE, parse_decimal};
 
-const HEAD: &str = "c2sp.org/tlog-proof@v1\nindex ";
+const HEAD: &str = "c2sp.org/tlog-proof@v1\n";
+
+/// The longest proof, in bytes: a note, a path and as much again for what was added.
+pub const MAX_PROOF: usize = 2 * MAX_NOTE + 4096;
 
 /// An inclusion proof with its checkpoint, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +27,8 @@ pub struct TlogProof {
 impl TlogProof {
     /// Returns the text.
     pub fn to_text(&self) -> String {
-        let mut out = format!("{HEAD}{}\n", self.index);
-        for hash in &self.path {
-            STANDARD.encode_string(hash.as_bytes(), &mut out);
-            out.push('\n');
-        }
+        let mut out = format!("{HEAD}index {}\n", self.index);
+        out.push_str(&merkle::path_to_text(&self.path));
         out.push('\n');
         out.push_str(&self.checkpoint);
         out
@@ -38,35 +39,80 @@ impl TlogProof {
     /// # Errors
     /// [`Error::Proof`] naming the part at fault.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let bad = |what: &str| Error::Proof(what.to_owned());
-        let text = std::str::from_utf8(bytes).map_err(|_| bad("not UTF-8"))?;
-        let rest = text
-            .strip_prefix(HEAD)
-            .ok_or_else(|| bad("not a tlog-proof with an index"))?;
-        let (index, mut rest) = rest.split_once('\n').ok_or_else(|| bad("no index"))?;
-        let index = parse_decimal(index).ok_or_else(|| bad("the index is no decimal number"))?;
-        let mut path = Vec::new();
-        loop {
-            let (line, tail) = rest.split_once('\n').ok_or_else(|| bad("no checkpoint"))?;
-            rest = tail;
-            if line.is_empty() {
-                break;
-            }
-            let hash = STANDARD
-                .decode(line)
-                .ok()
-                .and_then(|b| <[u8; 32]>::try_from(b).ok())
-                .ok_or_else(|| bad("a line is no hash"))?;
-            if path.len() == 64 {
-                return Err(bad("longer than any tree is high"));
-            }
-            path.push(Digest::from_bytes(hash));
+        let foreign = Self::parse_foreign(bytes)?;
+        if foreign.extra.is_some() {
+            return Err(Error::Proof(
+                "an `extra` line, which nothing vouches for".into(),
+            ));
         }
-        Ok(Self {
-            index,
-            path,
-            checkpoint: rest.to_owned(),
+        Ok(foreign.proof)
+    }
+
+    /// Reads the text of anybody, with or without the `extra` line.
+    ///
+    /// # Errors
+    /// [`Error::Proof`] naming the part at fault.
+    pub fn parse_foreign(bytes: &[u8]) -> Result<ForeignProof, Error> {
+        let bad = |what: &str| Error::Proof(what.to_owned());
+        if bytes.len() > MAX_PROOF {
+            return Err(bad(&format!("longer than {MAX_PROOF} bytes")));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| bad("not UTF-8"))?;
+        let mut rest = text
+            .strip_prefix(HEAD)
+            .ok_or_else(|| bad("not a tlog-proof, version 1"))?;
+        let mut extra = None;
+        if let Some(line) = rest.strip_prefix("extra ") {
+            let (line, tail) = line.split_once('\n').ok_or_else(|| bad("no index"))?;
+            let decoded = STANDARD.decode(line);
+            extra = Some(decoded.map_err(|e| bad(&format!("the extra line: {e}")))?);
+            rest = tail;
+        }
+        let (index, rest) = rest
+            .strip_prefix("index ")
+            .and_then(|rest| rest.split_once('\n'))
+            .ok_or_else(|| bad("no index"))?;
+        let index = parse_decimal(index).ok_or_else(|| bad("the index is no decimal number"))?;
+        // The hashes end at the first empty line, which is the first thing in the rest if there are none.
+        let (path, checkpoint) = match rest.strip_prefix('\n') {
+            Some(checkpoint) => ("", checkpoint),
+            None => {
+                let end = rest.find("\n\n").ok_or_else(|| bad("no checkpoint"))?;
+                (&rest[..=end], &rest[end + 2..])
+            }
+        };
+        Ok(ForeignProof {
+            proof: Self {
+                index,
+                path: merkle::path_from_text(path)?,
+                checkpoint: checkpoint.to_owned(),
+            },
+            extra,
         })
+    }
+}
+
+/// A proof by anybody, which may carry more than ours do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignProof {
+    /// The proof.
+    pub proof: TlogProof,
+    /// What the proof's maker added. Nothing vouches for it.
+    pub extra: Option<Vec<u8>>,
+}
+
+impl ForeignProof {
+    /// Returns the text.
+    pub fn to_text(&self) -> String {
+        let text = self.proof.to_text();
+        match &self.extra {
+            None => text,
+            Some(extra) => text.replacen(
+                HEAD,
+                &format!("{HEAD}extra {}\n", STANDARD.encode(extra)),
+                1,
+            ),
+        }
     }
 }
 

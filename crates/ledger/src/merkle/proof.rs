@@ -152,8 +152,13 @@ pub fn verify_consistency(
     if old > new {
         return bad();
     }
-    if old == new || old == 0 {
-        let same = old_root == new_root || (old == 0 && *old_root == empty_root());
+    if old == 0 || old == new {
+        // The empty tree has one root, and every tree extends it.
+        let same = if old == 0 {
+            *old_root == empty_root() && (new > 0 || new_root == old_root)
+        } else {
+            old_root == new_root
+        };
         return if path.is_empty() && same {
             Ok(())
         } else {

@@ -137,6 +137,46 @@ fn every_small_tree_agrees_with_the_definition() {
     }
 }
 
+#[test]
+fn the_empty_tree_has_one_root_and_everything_extends_it() {
+    let (empty, other) = (empty_root(), Digest::of(b"other"));
+    for (old_root, new, new_root, path, good) in [
+        (&empty, 0, &empty, &[][..], true),
+        (&empty, 5, &other, &[], true),
+        (&empty, 0, &other, &[], false),
+        (&other, 0, &other, &[], false),
+        (&other, 5, &other, &[], false),
+        (&empty, 5, &other, &[other], false),
+        (&empty, 0, &empty, &[other], false),
+    ] {
+        let verdict = verify_consistency(0, old_root, new, new_root, path);
+        assert_eq!(verdict.is_ok(), good, "{old_root} {new} {new_root}");
+    }
+}
+
+#[test]
+fn paths_read_back_and_have_one_spelling() {
+    let path: Vec<Digest> = (0..64_u8).map(|at| Digest::of(&[at])).collect();
+    for length in [0, 1, 63, 64] {
+        let text = path_to_text(&path[..length]);
+        assert_eq!(path_from_text(&text).as_deref(), Ok(&path[..length]));
+    }
+    let text = path_to_text(&path[..2]);
+    for bad in [
+        "\n".to_owned(),
+        text.replace('\n', "\r\n"),
+        text[..text.len() - 1].to_owned(),
+        format!("{text}\n"),
+        text.replacen('=', "", 1),
+        path_to_text(&path) + &text,
+    ] {
+        assert!(path_from_text(&bad).is_err(), "{bad:?}");
+    }
+    // The last digit of 32 bytes has two unused bits, which are zero.
+    let line = path_to_text(&[Digest::from_bytes([0; 32])]);
+    assert!(path_from_text(&line.replace("A=", "B=")).is_err());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
