@@ -15,6 +15,7 @@ mod examine;
 mod history;
 mod members;
 mod pool;
+mod quick;
 mod report;
 mod trust;
 mod walk;

@@ -3,6 +3,7 @@
 
 use gonogo_core::{Digest, Reason};
 
+use super::quick;
 use super::report::Step;
 use crate::bundle::Bundles;
 use crate::error::Error;
@@ -121,11 +122,31 @@ pub(super) fn examine(
 }
 
 fn say(payload: &[u8], wanted: Wanted<'_>) -> Result<Said, Error> {
-    let statement = Statement::parse(payload)?;
     let is = |digest: &Digest| wanted.artifact == Some(digest);
     // A record about nothing else is about its stream's name, which is no artifact.
-    let about = statement.subject.iter().any(|s| is(&s.digest))
-        && !is(&Digest::of(statement.stream.as_bytes()));
+    let about = |stream: &str, mut subjects: std::slice::Iter<'_, Digest>| {
+        subjects.any(is) && !is(&Digest::of(stream.as_bytes()))
+    };
+    let (digest, size) = (Digest::of(payload), payload.len());
+    if let Some(quick) = quick::read(payload)
+        && quick.kind != key_event::KIND
+        && !(wanted.keep)(quick.stream, quick.kind)
+    {
+        return Ok(Said {
+            stream: quick.stream.to_owned(),
+            kind: quick.kind.to_owned(),
+            seq: quick.seq,
+            prev: quick.prev,
+            seen: quick.seen,
+            digest,
+            size,
+            about: about(quick.stream, quick.subjects.iter()),
+            wanted: false,
+            whole: None,
+        });
+    }
+    let statement = Statement::parse(payload)?;
+    let subjects: Vec<Digest> = statement.subject.iter().map(|s| s.digest).collect();
     let wanted = (wanted.keep)(&statement.stream, &statement.kind);
     let whole = wanted || statement.kind == key_event::KIND;
     Ok(Said {
@@ -134,9 +155,9 @@ fn say(payload: &[u8], wanted: Wanted<'_>) -> Result<Said, Error> {
         seq: statement.seq,
         prev: statement.prev,
         seen: statement.seen.size,
-        digest: Digest::of(payload),
-        size: payload.len(),
-        about,
+        digest,
+        size,
+        about: about(&statement.stream, subjects.iter()),
         wanted,
         whole: whole.then_some(statement),
     })
