@@ -27,7 +27,7 @@ use gonogo_core::{Digest, Reason};
 use crate::note::Vkey;
 use crate::packet::archive::ArchiveError;
 use crate::policy::Policy;
-pub use report::{CHECKS, Check, Conflict, Link, Report, Shown, Signer, State, VerifiedRecord};
+pub use report::{CHECKS, Check, Conflict, Link, Report, Shown, Signed, Signer, State, VerifiedRecord};
 use report::{Findings, Step};
 
 /// What the reader trusts.

@@ -63,6 +63,7 @@ fn judged(bytes: &[u8], key: &str) -> (Exit, Vec<Reason>) {
         &Look {
             log_key: Some(key.into()),
             replay: true,
+            ..Look::default()
         },
     ) {
         Ok(seen) => (seen.exit, seen.reasons),
@@ -236,7 +237,7 @@ fn a_member_left_out_or_added_or_swapped_is_named() {
         .unwrap()
         .clone();
     for name in [
-        "records/000999.dsse.json",
+        "records/000999.sigstore.json",
         "proofs/000999.tlog-proof",
         "readme.txt",
         "blobs/sha256/00",
@@ -389,7 +390,11 @@ fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, Path
             stream: operation,
             extra_streams: &extra,
             blobs: &[],
-            verdict: "",            since: &[],            policy: None,            timestamp: None,            out: &out,
+            verdict: "",
+            since: &[],
+            policy: None,
+            timestamp: None,
+            out: &out,
             actor: "gonogo",
             time,
         })
@@ -402,7 +407,7 @@ fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, Path
 fn a_well_signed_packet_without_a_fitting_approval_is_a_no() {
     let look = |key: String| Look {
         log_key: Some(key),
-        replay: false,
+        ..Look::default()
     };
     let (_dir, path, key) = packet_with(|_, _| {});
     let seen = verify(&path, &look(key)).unwrap();

@@ -77,6 +77,17 @@ pub struct Signer {
     pub role: String,
 }
 
+/// Who signed in a stream that the packet holds whole, whether their records were asked for or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The stream.
+    pub stream: String,
+    /// Who.
+    pub signer: Signer,
+    /// The first leaf of the stream that they signed.
+    pub first: u64,
+}
+
 /// A record whose inclusion, signature, signer and place in its stream were verified.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VerifiedRecord {
@@ -144,6 +155,8 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// The records that were asked for, in the log's order, the manifest left out. Empty if any check failed.
     pub records: Vec<VerifiedRecord>,
+    /// Who signed in which stream. Empty if any check failed.
+    pub signers: Vec<Signed>,
     /// The blobs that the packet holds. Empty if any check failed.
     pub blobs: Vec<Digest>,
     /// What the maker of the packet says that it shows. None if any check failed.
@@ -181,6 +194,7 @@ enum Slot {
 pub(super) struct Findings {
     slots: [Slot; CHECKS.len()],
     pub(super) records: Vec<VerifiedRecord>,
+    pub(super) signers: Vec<Signed>,
     pub(super) blobs: Vec<Digest>,
     pub(super) claim: Option<String>,
     pub(super) log: Option<Shown>,
@@ -266,6 +280,7 @@ impl Findings {
             .map_or(Reason::PacketVerified, |c| c.reason);
         if is_failure(reason) {
             self.records.clear();
+            self.signers.clear();
             self.blobs.clear();
             self.claim = None;
             if let Some(log) = &mut self.log {
@@ -275,6 +290,7 @@ impl Findings {
         Report {
             checks,
             records: self.records,
+            signers: self.signers,
             blobs: self.blobs,
             claim: self.claim,
             log: self.log,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use gonogo_core::{Digest, Reason};
 
 use super::examine::{Examined, Said, Unsaid};
-use super::report::{Findings, Signer, Step, VerifiedRecord};
+use super::report::{Findings, Signed, Signer, Step, VerifiedRecord};
 use crate::key::{KeyId, PublicKey};
 use crate::key_event::{self, CONTROLLER, KeyEvent, SYSTEM_STREAM};
 use crate::packet::{Manifest, RecordsDigest, Tally, manifest_stream};
@@ -16,13 +16,22 @@ struct Enrolled {
     revoked: bool,
 }
 
+/// How far a stream has come.
+#[derive(Default)]
+struct Head {
+    count: u64,
+    last: Option<Digest>,
+    /// Who signed in it, and the first leaf that they signed.
+    signers: BTreeMap<KeyId, u64>,
+}
+
 /// Goes through the records and learns the keys on the way. Holds a little for each key and stream, and the records that
 /// were asked for.
 pub(super) struct Walk {
     keys: BTreeMap<KeyId, Enrolled>,
     /// The lowest index that the next record may have.
     next: u64,
-    heads: BTreeMap<String, (u64, Option<Digest>)>,
+    heads: BTreeMap<String, Head>,
     tally: RecordsDigest,
     good: u64,
     kept: Vec<VerifiedRecord>,
@@ -43,7 +52,7 @@ impl Walk {
     pub(super) fn new(manifest: &Manifest, stream: &str, room: u64, notes: &mut Findings) -> Self {
         let mut heads = BTreeMap::new();
         for head in &manifest.streams {
-            if heads.insert(head.stream.clone(), (0, None)).is_some() {
+            if heads.insert(head.stream.clone(), Head::default()).is_some() {
                 let text = format!("the manifest lists stream `{}` twice", head.stream);
                 notes.fail(Step::Streams, Reason::StreamBroken, text);
             }
@@ -110,7 +119,8 @@ impl Walk {
     pub(super) fn end(mut self, manifest: &Manifest, notes: &mut Findings) -> Walked {
         let tally = std::mem::take(&mut self.tally).finish();
         for head in &manifest.streams {
-            if self.heads.get(&head.stream) != Some(&(head.count, Some(head.head))) {
+            let found = self.heads.get(&head.stream).map(|h| (h.count, h.last));
+            if found != Some((head.count, Some(head.head))) {
                 let text = format!(
                     "stream `{}` does not end where the manifest says",
                     head.stream
@@ -130,6 +140,17 @@ impl Walk {
             format!("{} streams without gaps", manifest.streams.len()),
         );
         notes.records = self.kept;
+        for (stream, head) in &self.heads {
+            for (key, first) in &head.signers {
+                if let Some(enrolled) = self.keys.get(key) {
+                    notes.signers.push(Signed {
+                        stream: stream.clone(),
+                        signer: enrolled.signer.clone(),
+                        first: *first,
+                    });
+                }
+            }
+        }
         Walked {
             tally,
             too_many: self.too_many,
@@ -143,7 +164,7 @@ impl Walk {
         let (index, key, keyid) = (record.index, record.key, record.keyid);
         let said = self.sound(record)?;
         let signer = self.signer(&said, index, &key, keyid)?;
-        self.place(&said, index)?;
+        self.place(&said, &signer, index)?;
         let of_release = self.about.as_ref() == Some(&said.stream)
             || (said.stream.starts_with("plan/") && self.heads.contains_key(&said.stream));
         self.artifact |= said.about && of_release;
@@ -187,7 +208,7 @@ impl Walk {
     }
 
     /// The record's place in its stream.
-    fn place(&mut self, said: &Said, index: u64) -> Result<(), Refusal> {
+    fn place(&mut self, said: &Said, signer: &Signer, index: u64) -> Result<(), Refusal> {
         let broken = |text: String| (Step::Streams, Reason::StreamBroken, text);
         if said.seen > index {
             return Err(broken(format!(
@@ -196,11 +217,12 @@ impl Walk {
             )));
         }
         match self.heads.get_mut(&said.stream) {
-            Some((count, last)) => {
-                let fits = said.seq == *count && said.prev == *last;
-                let expected = (*count, *last);
-                *count = said.seq.saturating_add(1);
-                *last = Some(said.digest);
+            Some(head) => {
+                let fits = said.seq == head.count && said.prev == head.last;
+                let expected = (head.count, head.last);
+                head.count = said.seq.saturating_add(1);
+                head.last = Some(said.digest);
+                head.signers.entry(signer.key).or_insert(index);
                 if fits {
                     return Ok(());
                 }
