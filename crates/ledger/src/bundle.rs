@@ -257,3 +257,108 @@ fn hash(text: &str) -> Result<Digest, Error> {
 fn bad(what: &str) -> Error {
     Error::Packet(format!("no bundle: {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use gonogo_core::canonical;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::key::SigningKey;
+
+    const NOTE: &str = "ledger.example\n9\nroot\n\n\u{2014} a\"b\\c AAAA\n";
+
+    fn sample() -> (Bundles, Bundle) {
+        let key = SigningKey::load(&SigningKey::generate().unwrap()).unwrap();
+        let bundles = Bundles::new(Digest::of(b"id"), NOTE, 9, &Digest::of(b"root")).unwrap();
+        let bundle = Bundle {
+            envelope: Envelope::sign(b"{}".to_vec(), &key).unwrap(),
+            key: *key.public(),
+            index: 7,
+            path: vec![Digest::of(b"a"), Digest::of(b"b"), Digest::of(b"c")],
+        };
+        (bundles, bundle)
+    }
+
+    #[test]
+    fn a_bundle_is_the_canonical_form_of_what_sigstore_reads() {
+        let (bundles, bundle) = sample();
+        let b64 = |bytes: &[u8]| STANDARD.encode(bytes);
+        let keyid = bundle.envelope.keyid().to_string();
+        let path: Vec<Value> = bundle
+            .path
+            .iter()
+            .map(|h| b64(h.as_bytes()).into())
+            .collect();
+        let want = json!({
+            "mediaType": MEDIA_TYPE,
+            "verificationMaterial": {
+                "publicKey": {"hint": keyid},
+                "tlogEntries": [{
+                    "logIndex": "7",
+                    "logId": {"keyId": b64(Digest::of(b"id").as_bytes())},
+                    "kindVersion": {"kind": "hashedrekord", "version": "0.0.2"},
+                    "integratedTime": "0",
+                    "inclusionProof": {
+                        "logIndex": "7",
+                        "rootHash": b64(Digest::of(b"root").as_bytes()),
+                        "treeSize": "9",
+                        "hashes": path,
+                        "checkpoint": {"envelope": NOTE},
+                    },
+                    "canonicalizedBody": b64(&leaf::body(&bundle.envelope, &bundle.key)),
+                }],
+            },
+            "dsseEnvelope": {
+                "payload": b64(b"{}"),
+                "payloadType": crate::dsse::PAYLOAD_TYPE,
+                "signatures": [{"keyid": keyid, "sig": b64(bundle.envelope.signature())}],
+            },
+        });
+        let text = bundles.write(&bundle);
+        assert_eq!(text, canonical::to_vec(&want).unwrap());
+        let (read, body) = bundles.read(&text).unwrap();
+        assert_eq!(read, bundle);
+        assert_eq!(body, leaf::body(&bundle.envelope, &bundle.key));
+        assert_eq!(claimed_log_id(&text), Ok(Digest::of(b"id")));
+    }
+
+    #[test]
+    fn a_bundle_has_one_spelling() {
+        let (bundles, bundle) = sample();
+        let text = bundles.write(&bundle);
+        for at in 0..text.len() {
+            for mask in [1, 0x10, 0x5f] {
+                let mut changed = text.clone();
+                changed[at] ^= mask;
+                // Another record, key, index or path makes another good bundle; nothing else does.
+                if let Ok((read, _)) = bundles.read(&changed) {
+                    panic!("byte {at}: {read:?}");
+                }
+            }
+            assert!(bundles.read(&text[..at]).is_err());
+        }
+        let longer = [&text[..], b" "].concat();
+        assert!(bundles.read(&longer).is_err());
+        let loose = serde_json::from_slice::<Value>(&text).unwrap();
+        let loose = serde_json::to_vec_pretty(&loose).unwrap();
+        assert!(bundles.read(&loose).is_err());
+        for (from, to) in [
+            ("\"logIndex\":\"7\"", "\"logIndex\":\"07\""),
+            ("\"logIndex\":\"7\"", "\"logIndex\":\"8\""),
+            (",\"logIndex\":\"7\",", ",\"logIndex\":\"7\",,"),
+            ("],\"logIndex\"", ",],\"logIndex\""),
+        ] {
+            let changed = String::from_utf8(text.clone())
+                .unwrap()
+                .replacen(from, to, 1);
+            assert_ne!(changed.as_bytes(), text, "{from}");
+            assert!(bundles.read(changed.as_bytes()).is_err(), "{to}");
+        }
+        let long = Bundle {
+            path: vec![Digest::of(b"x"); MAX_PATH + 1],
+            ..bundle
+        };
+        assert!(bundles.read(&bundles.write(&long)).is_err());
+    }
+}

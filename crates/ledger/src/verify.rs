@@ -17,8 +17,10 @@ mod members;
 mod pool;
 mod quick;
 mod report;
+mod sums;
 mod trust;
 mod walk;
+mod work;
 
 use std::io::Read;
 
@@ -27,7 +29,9 @@ use gonogo_core::{Digest, Reason};
 use crate::note::Vkey;
 use crate::packet::archive::ArchiveError;
 use crate::policy::Policy;
-pub use report::{CHECKS, Check, Conflict, Link, Report, Shown, Signed, Signer, State, VerifiedRecord};
+pub use report::{
+    CHECKS, Check, Conflict, Link, Report, Shown, Signed, Signer, State, VerifiedRecord,
+};
 use report::{Findings, Step};
 
 /// What the reader trusts.

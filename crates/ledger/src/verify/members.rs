@@ -13,7 +13,9 @@ use super::examine::{Context, Examined, Wanted, examine};
 use super::history::Proof;
 use super::pool::{self, Pool};
 use super::report::{Findings, Step};
+use super::sums::Sums;
 use super::walk::{Walk, Walked};
+use super::work::{Chunk, Done, Job, work};
 use super::{Limits, Request};
 use crate::bundle::{self, Bundles, MAX_BUNDLE};
 use crate::error::Error;
@@ -22,7 +24,7 @@ use crate::note::{Checkpoint, Note};
 use crate::packet::archive::{ArchiveError, Member, Reader};
 use crate::packet::{
     CHECKPOINT, DESCRIPTION, MANIFEST, MANIFEST_KIND, MANIFEST_PROOF, MAX_CONSISTENCY, MAX_PROOF,
-    MAX_SMALL, Manifest, POLICY, Place, SUMS, TRUSTED_ROOT, proof_member, record_member, sums_line,
+    MAX_SMALL, Manifest, POLICY, Place, SUMS, TRUSTED_ROOT, proof_member, record_member,
 };
 
 /// How many bytes of records or proofs go to a worker at once, unless one alone is larger.
@@ -91,49 +93,6 @@ enum Stop {
 impl From<ArchiveError> for Stop {
     fn from(e: ArchiveError) -> Self {
         Self::Archive(e)
-    }
-}
-
-/// Members that follow each other, end to end.
-#[derive(Default)]
-struct Chunk {
-    first: usize,
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Chunk {
-    fn items(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(a, b)| &self.bytes[a..*b])
-    }
-}
-
-enum Job {
-    Proofs(Chunk),
-    /// The records, and the digests of their proofs.
-    Records(Chunk, Vec<Digest>, Arc<Context>),
-}
-
-enum Done {
-    Proofs(Vec<Digest>),
-    Records(usize, Vec<Result<Examined, Error>>),
-}
-
-fn work(job: Job, wanted: Wanted<'_>) -> Done {
-    match job {
-        Job::Proofs(chunk) => Done::Proofs(chunk.items().map(Digest::of).collect()),
-        Job::Records(chunk, proofs, context) => {
-            let examined = chunk.items().zip(&proofs).map(|(bytes, proof)| {
-                let (examined, text) = examine(bytes, &context, wanted)?;
-                if Digest::of(text.as_bytes()) == *proof {
-                    Ok(examined)
-                } else {
-                    Err(Error::Packet("its proof in `proofs/` is another".into()))
-                }
-            });
-            Done::Records(chunk.first, examined.collect())
-        }
     }
 }
 
@@ -560,68 +519,5 @@ impl<'a> Pass<'a> {
             walked,
             blobs: self.blobs,
         })
-    }
-}
-
-/// `SHA256SUMS`, held against the members in its order.
-struct Sums {
-    text: String,
-    digest: Digest,
-    at: usize,
-    lines: u64,
-}
-
-impl Sums {
-    fn read(bytes: Vec<u8>) -> Result<Self, Error> {
-        let digest = Digest::of(&bytes);
-        let text = String::from_utf8(bytes).map_err(|_| Error::Packet("not UTF-8".into()))?;
-        Ok(Self {
-            text,
-            digest,
-            at: 0,
-            lines: 0,
-        })
-    }
-
-    /// The name in the next line, and where the line ends.
-    fn next(&self) -> Option<(&str, usize)> {
-        let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
-        let end = rest.find('\n').map_or(rest.len(), |n| n + 1);
-        let name = rest[..end].trim_end_matches('\n').get(66..).unwrap_or("");
-        Some((name, self.at + end))
-    }
-
-    fn member(&mut self, name: &str, digest: &Digest, notes: &mut Findings) {
-        while let Some((listed, end)) = self.next() {
-            if listed > name {
-                break;
-            }
-            let line = &self.text[self.at..end];
-            if listed == name {
-                if line != sums_line(digest, name) {
-                    let text = format!("`{name}` has another digest than `{SUMS}` says");
-                    notes.fail(Step::Members, Reason::PacketCorrupt, text);
-                }
-                self.at = end;
-                self.lines += 1;
-                return;
-            }
-            let text = format!("`{listed}` is missing");
-            notes.fail(Step::Members, Reason::PacketMemberMissing, text);
-            self.at = end;
-        }
-        let text = format!("`{name}` is not in `{SUMS}`");
-        notes.fail(Step::Members, Reason::PacketMemberAdded, text);
-    }
-
-    fn end(self, manifest: &Manifest, notes: &mut Findings) {
-        if let Some((listed, _)) = self.next() {
-            let text = format!("`{listed}` is missing");
-            notes.fail(Step::Members, Reason::PacketMemberMissing, text);
-        }
-        if self.digest != manifest.members.digest || self.lines != manifest.members.count {
-            let text = format!("`{SUMS}` is not the list that the manifest names");
-            notes.fail(Step::Members, Reason::PacketCorrupt, text);
-        }
     }
 }

@@ -285,6 +285,13 @@ impl Walk {
                 if self.keys.contains_key(&id) {
                     return Err(refuse(format!("key {id} is enrolled twice")));
                 }
+                // Names come from the packet and are held as long as the walk lasts.
+                let Some(room) = self.room.checked_sub((who.len() + role.len() + 256) as u64)
+                else {
+                    self.too_many = true;
+                    return Err(refuse("more keys than this verifier holds".into()));
+                };
+                self.room = room;
                 let signer = Signer { key: id, who, role };
                 let entry = Enrolled {
                     signer: signer.clone(),
