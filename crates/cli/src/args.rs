@@ -364,11 +364,36 @@ pub struct Packet {
 /// `verify`.
 #[derive(Debug, ClapArgs)]
 pub struct Verify {
-    /// Packet
+    /// Packet: the file, or the directory that it was unpacked into
     pub packet: PathBuf,
-    /// The log key that you trust, as `gonogo packet` prints it; without it the answer is 1 at best
-    #[arg(long, value_name = "KEY", help_heading = "Approval and safety")]
+    /// The log key that you trust, as `gonogo packet` prints it; without any trust the answer is 1 at best
+    #[arg(
+        long,
+        value_name = "KEY",
+        conflicts_with_all = ["policy", "trusted_root"],
+        help_heading = "Approval and safety"
+    )]
     pub log_key: Option<String>,
+    /// A C2SP tlog-policy: the logs that you trust, and the witnesses that must have cosigned
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "trusted_root",
+        help_heading = "Approval and safety"
+    )]
+    pub policy: Option<PathBuf>,
+    /// A Sigstore trusted root that names the log
+    #[arg(long, value_name = "FILE", help_heading = "Approval and safety")]
+    pub trusted_root: Option<PathBuf>,
+    /// Believe the packet's own policy if you give none; shows that it is in order, not who made it
+    #[arg(long, help_heading = "Approval and safety")]
+    pub trust_packet: bool,
+    /// A checkpoint of the log that you kept; the packet must continue it. May be given several times
+    #[arg(long, value_name = "FILE", help_heading = "Approval and safety")]
+    pub since: Vec<PathBuf>,
+    /// A file that the release must be about, by its digest
+    #[arg(long, value_name = "FILE")]
+    pub artifact: Option<PathBuf>,
     /// Decide again from the recorded samples and compare, byte for byte
     #[arg(long)]
     pub replay: bool,

@@ -9,6 +9,7 @@
 //! bytes verified. Every stored form has exactly one spelling, so a flipped bit is never read as the same record.
 
 pub mod attestation;
+pub mod bundle;
 pub mod cosignature;
 pub mod dsse;
 pub mod error;
@@ -24,6 +25,7 @@ pub mod tile;
 #[cfg(feature = "timestamp")]
 pub mod timestamp;
 pub mod tlog_proof;
+pub mod trusted_root;
 pub mod verify;
 pub mod witness;
 
