@@ -126,6 +126,7 @@ impl Ledger {
             connection: &connection,
             tiles: Tiles::new(&connection),
             size: checkpoint.size,
+            last: None,
         };
         packet::write(&mut out, &contents, &seal, &mut source)
             .map_err(|e| named(e, request.out))?;
@@ -323,6 +324,8 @@ struct Source<'a> {
     connection: &'a Connection,
     tiles: Tiles<'a>,
     size: u64,
+    /// The path that was made last: the next leaf's is nearly the same.
+    last: Option<(u64, Vec<Digest>)>,
 }
 
 impl PacketSource for Source<'_> {
@@ -337,8 +340,11 @@ impl PacketSource for Source<'_> {
     }
 
     fn path(&mut self, index: u64) -> Result<Vec<Digest>, LedgerError> {
-        merkle::inclusion_path(&mut self.tiles, index, self.size)
-            .map_err(|e| index::failure(&self.ledger.layout.index(), &e))
+        let known = self.last.as_ref().map(|(at, path)| (*at, &path[..]));
+        let path = merkle::inclusion_path_beside(&mut self.tiles, index, self.size, known)
+            .map_err(|e| index::failure(&self.ledger.layout.index(), &e))?;
+        self.last = Some((index, path.clone()));
+        Ok(path)
     }
 
     fn consistency(&mut self, old: u64) -> Result<Vec<Digest>, LedgerError> {
