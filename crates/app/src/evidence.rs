@@ -40,6 +40,31 @@ pub fn list(ws: &Workspace, filter: &Filter) -> Result<Vec<RecordView>, AppError
     Ok(ws.ledger.records(filter)?)
 }
 
+/// The digest that a text names: a digest as it is, or that of a file's bytes.
+///
+/// # Errors
+/// It is no digest and no file that can be read.
+pub fn subject(text: &str) -> Result<gonogo_core::Digest, AppError> {
+    use gonogo_core::Digest;
+    if let Ok(digest) = text.parse().or_else(|_| Digest::from_hex(text)) {
+        return Ok(digest);
+    }
+    let path = Path::new(text);
+    let mut file = std::fs::File::open(path).map_err(|e| {
+        AppError::io("read", path, &e).hint("give a digest, `sha256:` and 64 hex digits, or a file")
+    })?;
+    let mut hasher = gonogo_core::digest::Hasher::default();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let got = std::io::Read::read(&mut file, &mut buffer)
+            .map_err(|e| AppError::io("read", path, &e))?;
+        if got == 0 {
+            return Ok(hasher.finish());
+        }
+        hasher.update(&buffer[..got]);
+    }
+}
+
 /// Shows one record, by index or by the first digits of its digest.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ mod ledger;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use gonogo_core::Span;
+use gonogo_core::{Span, Timestamp};
 
 pub use ledger::{KeysWhat, LedgerArgs, LedgerWhat, WitnessArgs, WitnessHome, WitnessWhat};
 
@@ -331,6 +331,21 @@ pub enum EvidenceWhat {
         /// Only this kind, like decision
         #[arg(long, value_name = "KIND", help_heading = "Selection")]
         kind: Option<String>,
+        /// Only about this: a digest, or a file whose digest is taken
+        #[arg(long, value_name = "DIGEST|FILE", help_heading = "Selection")]
+        subject: Option<String>,
+        /// Only by this actor
+        #[arg(long, value_name = "NAME", help_heading = "Selection")]
+        actor: Option<String>,
+        /// Only with this reason code, like BASE_STATE_MOVED
+        #[arg(long, value_name = "CODE", help_heading = "Selection")]
+        reason: Option<String>,
+        /// Only of this time or later, like 2026-01-31T12:00:00Z, by the writer's clock
+        #[arg(long, value_name = "TIME", help_heading = "Selection")]
+        since: Option<Timestamp>,
+        /// Only before this time, by the writer's clock
+        #[arg(long, value_name = "TIME", help_heading = "Selection")]
+        until: Option<Timestamp>,
         /// Only after this index
         #[arg(long, value_name = "INDEX", help_heading = "Selection")]
         after: Option<u64>,

@@ -14,17 +14,33 @@ pub fn evidence(select: &Select, a: &args::Evidence, screen: &Screen) -> (&'stat
         EvidenceWhat::List {
             stream,
             kind,
+            subject,
+            actor,
+            reason,
+            since,
+            until,
             after,
             limit,
         } => {
-            let filter = Filter {
-                stream: stream.as_deref().map(stream_name),
-                kind: kind.clone(),
-                after: *after,
-                limit: *limit as usize,
-                ..Filter::default()
-            };
-            ("evidence_list", list(select, &filter, screen))
+            let listed = subject
+                .as_deref()
+                .map(evidence::subject)
+                .transpose()
+                .and_then(|subject| {
+                    let filter = Filter {
+                        stream: stream.as_deref().map(stream_name),
+                        kind: kind.clone(),
+                        actor: actor.clone(),
+                        subject,
+                        reason: reason.clone(),
+                        since: *since,
+                        until: *until,
+                        after: *after,
+                        limit: *limit as usize,
+                    };
+                    list(select, &filter, screen)
+                });
+            ("evidence_list", listed)
         }
         EvidenceWhat::Show { record } => ("evidence_show", show(select, record, screen)),
     }
