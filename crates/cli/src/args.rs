@@ -359,6 +359,20 @@ pub enum EvidenceWhat {
         )]
         limit: u32,
     },
+    /// Record an attestation or a report of another tool, with its signatures checked
+    Submit {
+        /// DSSE envelope, .intoto.jsonl, Sigstore bundle, JUnit XML, SPDX or CycloneDX JSON
+        file: PathBuf,
+        /// Public key that must have signed it: NAME=FILE, or FILE; may be given several times
+        #[arg(long, value_name = "NAME=FILE", help_heading = "Approval and safety")]
+        signer: Vec<String>,
+        /// How many of the signers must have signed; all, if not said
+        #[arg(long, value_name = "N", requires = "signer", help_heading = "Approval and safety")]
+        threshold: Option<usize>,
+        /// What it must be about, or what a report is about: a digest, or a file whose digest is taken
+        #[arg(long, value_name = "DIGEST|FILE", help_heading = "Selection")]
+        about: Option<String>,
+    },
     /// Show one record
     Show {
         /// Index, or the first digits of the record's digest

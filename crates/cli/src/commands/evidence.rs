@@ -1,6 +1,7 @@
 //! `evidence list|show`, `packet`, `verify`.
 
 use gonogo_app::evidence::{self, Look, State};
+use gonogo_app::submitting::{self, Submission};
 use gonogo_core::Exit;
 use gonogo_store::ledger::{Filter, RecordView};
 use serde_json::json;
@@ -42,6 +43,24 @@ pub fn evidence(select: &Select, a: &args::Evidence, screen: &Screen) -> (&'stat
                 });
             ("evidence_list", listed)
         }
+        EvidenceWhat::Submit {
+            file,
+            signer,
+            threshold,
+            about,
+        } => {
+            let about = about.as_deref().map(evidence::subject).transpose();
+            let submitted = about.and_then(|about| {
+                let submission = Submission {
+                    file: file.clone(),
+                    signers: signer.clone(),
+                    threshold: *threshold,
+                    about,
+                };
+                submit(select, &submission, screen)
+            });
+            ("evidence_submit", submitted)
+        }
         EvidenceWhat::Show { record } => ("evidence_show", show(select, record, screen)),
     }
 }
@@ -53,6 +72,30 @@ fn stream_name(text: &str) -> String {
         Some(("pln", _)) => format!("plan/{text}"),
         _ => text.to_owned(),
     }
+}
+
+fn submit(select: &Select, submission: &Submission, screen: &Screen) -> Answer {
+    let ws = open(select, screen, true)?;
+    let all = submitting::submit(&ws, submission)?;
+    for s in &all {
+        let (tone, said) = if s.verified {
+            (Tone::Good, format!("signed by {}", s.signers.join(", ")))
+        } else {
+            (Tone::Wait, format!("NOT verified: {}", s.why.unwrap_or_default()))
+        };
+        let again = if s.fresh { "" } else { " (was recorded before)" };
+        screen.say(&format!(
+            "record {}{again}  {}  {}",
+            s.index,
+            s.kind,
+            screen.paint(tone, &said)
+        ));
+        for subject in &s.subjects {
+            screen.say(&format!("  about {subject}"));
+        }
+    }
+    screen.answer("evidence_submit", json!({"claims": all}));
+    Ok(Exit::Done)
 }
 
 fn list(select: &Select, filter: &Filter, screen: &Screen) -> Answer {
