@@ -22,6 +22,7 @@ pub mod reference;
 mod reserve;
 pub mod rolling_back;
 pub mod submitting;
+pub mod timestamping;
 pub mod witnessing;
 pub mod workspace;
 

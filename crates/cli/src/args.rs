@@ -388,6 +388,15 @@ pub struct Packet {
     /// Write to this file instead of .gonogo/packets
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub out: Option<PathBuf>,
+    /// Link to the log's state of so many records, which a reader remembers; may be given several times
+    #[arg(long, value_name = "SIZE", help_heading = "Selection")]
+    pub since: Vec<u64>,
+    /// Ask this RFC 3161 authority for a time-stamp over the checkpoint
+    #[arg(long, value_name = "URL", requires = "tsa_root", help_heading = "Connection")]
+    pub timestamp: Option<String>,
+    /// Root certificates (PEM) that the time-stamp is checked under before it goes into the packet
+    #[arg(long, value_name = "FILE", requires = "timestamp", help_heading = "Connection")]
+    pub tsa_root: Option<PathBuf>,
 }
 
 /// `verify`.
@@ -420,6 +429,9 @@ pub struct Verify {
     /// A checkpoint of the log that you kept; the packet must continue it. May be given several times
     #[arg(long, value_name = "FILE", help_heading = "Approval and safety")]
     pub since: Vec<PathBuf>,
+    /// Root certificates (PEM) of the time-stamping authorities that you trust
+    #[arg(long, value_name = "FILE", help_heading = "Approval and safety")]
+    pub tsa_root: Option<PathBuf>,
     /// A file that the release must be about, by its digest
     #[arg(long, value_name = "FILE")]
     pub artifact: Option<PathBuf>,

@@ -1,6 +1,6 @@
 //! `evidence list|show`, `packet`, `verify`.
 
-use gonogo_app::evidence::{self, Look, State};
+use gonogo_app::evidence::{self, Look, Packing, State};
 use gonogo_app::submitting::{self, Submission};
 use gonogo_core::Exit;
 use gonogo_store::ledger::{Filter, RecordView};
@@ -162,12 +162,26 @@ pub(super) fn record_json(r: &RecordView) -> serde_json::Value {
 
 pub fn packet(select: &Select, a: &args::Packet, screen: &Screen) -> Answer {
     let ws = open(select, screen, true)?;
-    let packed = evidence::packet(&ws, &a.operation, a.out.as_deref())?;
+    let how = Packing {
+        out: a.out.clone(),
+        since: a.since.clone(),
+        timestamp: a.timestamp.clone().zip(a.tsa_root.clone()),
+    };
+    let packed = evidence::packet(&ws, &a.operation, &how)?;
     let path = packed.path.display();
     screen.say(&format!(
         "packet    {path}  {} records, {} bytes",
         packed.records, packed.bytes
     ));
+    if let Some(why) = &packed.unwitnessed {
+        screen.talk(&screen.paint(Tone::Wait, &format!("not cosigned: {why}")));
+    }
+    if packed.omitted > 0 {
+        screen.talk(&screen.paint(
+            Tone::Wait,
+            &format!("{} blobs are left out; its readers will be told why", packed.omitted),
+        ));
+    }
     screen.say(&format!(
         "next      gonogo verify {path} --replay --log-key '{}'",
         packed.log_key
