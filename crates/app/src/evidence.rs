@@ -149,7 +149,12 @@ fn pack(
     let seals = || {
         let witnesses = witnesses.as_ref()?;
         match witnesses.cover() {
-            Ok(()) => ws.ledger.witnessed_note().ok().flatten().map(|(_, note)| note),
+            Ok(()) => ws
+                .ledger
+                .witnessed_note()
+                .ok()
+                .flatten()
+                .map(|(_, note)| note),
             Err(e) => {
                 missing.replace(Some(e.to_string()));
                 None

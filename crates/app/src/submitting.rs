@@ -67,7 +67,8 @@ pub fn submit(ws: &Workspace, submission: &Submission) -> Result<Vec<Submitted>,
         .map(|text| read_key(text))
         .collect::<Result<Vec<_>, _>>()?;
     let threshold = submission.threshold.unwrap_or(keys.len());
-    let claims = attestation::read(&bytes, &keys, threshold).map_err(|e| refused(&submission.file, &e))?;
+    let claims =
+        attestation::read(&bytes, &keys, threshold).map_err(|e| refused(&submission.file, &e))?;
     let mut drafts = Vec::new();
     let me = ws.identity()?;
     for claim in &claims {
@@ -103,7 +104,10 @@ fn told(outside: &Outside, index: u64, fresh: bool, subjects: Vec<Digest>) -> Su
         Signing::Verified { signers, .. } => {
             (signers.iter().map(|s| s.name.clone()).collect(), None)
         }
-        Signing::NoKey => (Vec::new(), Some("no key was given to check its signatures with")),
+        Signing::NoKey => (
+            Vec::new(),
+            Some("no key was given to check its signatures with"),
+        ),
         Signing::NoSignature => (Vec::new(), Some("it carries no signature")),
     };
     Submitted {

@@ -367,7 +367,12 @@ pub enum EvidenceWhat {
         #[arg(long, value_name = "NAME=FILE", help_heading = "Approval and safety")]
         signer: Vec<String>,
         /// How many of the signers must have signed; all, if not said
-        #[arg(long, value_name = "N", requires = "signer", help_heading = "Approval and safety")]
+        #[arg(
+            long,
+            value_name = "N",
+            requires = "signer",
+            help_heading = "Approval and safety"
+        )]
         threshold: Option<usize>,
         /// What it must be about, or what a report is about: a digest, or a file whose digest is taken
         #[arg(long, value_name = "DIGEST|FILE", help_heading = "Selection")]
@@ -392,10 +397,20 @@ pub struct Packet {
     #[arg(long, value_name = "SIZE", help_heading = "Selection")]
     pub since: Vec<u64>,
     /// Ask this RFC 3161 authority for a time-stamp over the checkpoint
-    #[arg(long, value_name = "URL", requires = "tsa_root", help_heading = "Connection")]
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "tsa_root",
+        help_heading = "Connection"
+    )]
     pub timestamp: Option<String>,
     /// Root certificates (PEM) that the time-stamp is checked under before it goes into the packet
-    #[arg(long, value_name = "FILE", requires = "timestamp", help_heading = "Connection")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "timestamp",
+        help_heading = "Connection"
+    )]
     pub tsa_root: Option<PathBuf>,
 }
 

@@ -77,7 +77,8 @@ fn append(each: u64) -> Result<(), Box<dyn Error>> {
         let mut waits = run_writers(&ledger, writers, each)?;
         let took = start.elapsed().as_secs_f64();
         waits.sort_unstable();
-        let at = |share: f64| waits[((waits.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+        let at =
+            |share: f64| waits[((waits.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
         parts[name] = json!({
             "records": waits.len(), "rate": waits.len() as f64 / took,
             "p50": at(0.5), "p99": at(0.99), "max": at(1.0),
@@ -231,7 +232,11 @@ fn write(root: &Path) -> Result<(), Box<dyn Error>> {
             let line = format!("{} {}\n", receipt.index, receipt.digest);
             let mut out = std::io::stdout().lock();
             // One write, so that no line is cut in two by another writer.
-            if out.write_all(line.as_bytes()).and_then(|()| out.flush()).is_err() {
+            if out
+                .write_all(line.as_bytes())
+                .and_then(|()| out.flush())
+                .is_err()
+            {
                 return Ok(());
             }
         }

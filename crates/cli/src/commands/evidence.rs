@@ -1,12 +1,13 @@
 //! `evidence list|show`, `packet`, `verify`.
 
 use gonogo_app::evidence::{self, Look, Packing, State};
+use gonogo_app::memory::Seen;
 use gonogo_app::submitting::{self, Submission};
 use gonogo_core::Exit;
 use gonogo_store::ledger::{Filter, RecordView};
 use serde_json::json;
 
-use super::{Answer, open};
+use super::{Answer, memory, open};
 use crate::args::{self, EvidenceWhat, Select};
 use crate::screen::{Screen, Tone};
 
@@ -81,9 +82,16 @@ fn submit(select: &Select, submission: &Submission, screen: &Screen) -> Answer {
         let (tone, said) = if s.verified {
             (Tone::Good, format!("signed by {}", s.signers.join(", ")))
         } else {
-            (Tone::Wait, format!("NOT verified: {}", s.why.unwrap_or_default()))
+            (
+                Tone::Wait,
+                format!("NOT verified: {}", s.why.unwrap_or_default()),
+            )
         };
-        let again = if s.fresh { "" } else { " (was recorded before)" };
+        let again = if s.fresh {
+            ""
+        } else {
+            " (was recorded before)"
+        };
         screen.say(&format!(
             "record {}{again}  {}  {}",
             s.index,
@@ -179,7 +187,10 @@ pub fn packet(select: &Select, a: &args::Packet, screen: &Screen) -> Answer {
     if packed.omitted > 0 {
         screen.talk(&screen.paint(
             Tone::Wait,
-            &format!("{} blobs are left out; its readers will be told why", packed.omitted),
+            &format!(
+                "{} blobs are left out; its readers will be told why",
+                packed.omitted
+            ),
         ));
     }
     screen.say(&format!(
@@ -203,6 +214,60 @@ fn state_name(state: State) -> &'static str {
     }
 }
 
+type Mark = (Tone, &'static str);
+
+/// How the packet stands to what this reader has seen before, in words and for programs.
+fn remembered(seen: Option<&Seen>) -> (Mark, String, serde_json::Value) {
+    const HOLD: Mark = (Tone::Wait, "hold");
+    let told = |state: &str, size: Option<u64>| json!({"state": state, "size": size});
+    match seen {
+        None => (
+            SKIPPED,
+            "not looked at: no trust was given, or a check failed".into(),
+            serde_json::Value::Null,
+        ),
+        Some(Seen::Off) => (
+            SKIPPED,
+            "nothing is remembered of any log".into(),
+            told("off", None),
+        ),
+        Some(Seen::First) => (
+            SKIPPED,
+            "the first packet of this log here; it is remembered".into(),
+            told("first", None),
+        ),
+        Some(Seen::Unkept { why }) => (
+            SKIPPED,
+            format!("it cannot be remembered: {why}"),
+            told("unkept", None),
+        ),
+        Some(Seen::Continues { size }) => (
+            GOOD,
+            format!("one past with the checkpoint over {size} records that was seen before"),
+            told("continues", Some(*size)),
+        ),
+        Some(Seen::Unproven { size }) => (
+            HOLD,
+            format!(
+                "nothing links it to the checkpoint over {size} records that was seen before; ask for a packet with `--since {size}`"
+            ),
+            told("unproven", Some(*size)),
+        ),
+        Some(Seen::Conflict { size, kept }) => {
+            let kept = kept.as_ref().map_or_else(String::new, |dir| {
+                format!("; both are kept in `{}`", dir.display())
+            });
+            (
+                BAD,
+                format!(
+                    "another past than the checkpoint over {size} records that was seen before{kept}"
+                ),
+                told("conflict", Some(*size)),
+            )
+        }
+    }
+}
+
 pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
     let look = Look {
         log_key: a.log_key.clone(),
@@ -210,6 +275,8 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
         trusted_root: a.trusted_root.clone(),
         trust_packet: a.trust_packet,
         since: a.since.clone(),
+        tsa_root: a.tsa_root.clone(),
+        memory: memory(),
         artifact: a.artifact.clone(),
         replay: a.replay,
     };
@@ -229,6 +296,8 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
         checks.push(json!({"name": check.name, "state": state_name(check.state), "ok": check.state == State::Passed,
             "reasonCode": check.reason, "text": check.text}));
     }
+    let (mark, text, remembered) = remembered(seen.seen.as_ref());
+    line(mark, "memory", &text);
     let approvals = match &seen.approvals {
         Some(Ok(n)) => {
             let text = format!("{n} bind this plan and held when it began");
@@ -300,7 +369,7 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
     screen.answer(
         "packet_verify",
         json!({"verified": seen.exit == Exit::Done, "reasonCodes": seen.reasons, "checks": checks,
-            "approvals": approvals, "log": log, "conflict": conflict, "claim": seen.report.claim, "replay": replayed, "recordedResult": seen.result}),
+            "approvals": approvals, "log": log, "conflict": conflict, "memory": remembered, "claim": seen.report.claim, "replay": replayed, "recordedResult": seen.result}),
     );
     Ok(seen.exit)
 }

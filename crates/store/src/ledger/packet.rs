@@ -126,7 +126,11 @@ impl Ledger {
             })?;
         let mut since = request.since.to_vec();
         since.extend(self.query(|connection| earlier_packets(connection, manifest.index))?);
-        since.extend(self.sealed_sizes()?.iter().filter(|n| **n < checkpoint.size));
+        since.extend(
+            self.sealed_sizes()?
+                .iter()
+                .filter(|n| **n < checkpoint.size),
+        );
         since.sort_unstable();
         since.dedup();
         let seal = Seal {
@@ -187,7 +191,9 @@ impl Ledger {
             if size <= manifest || size > self.size()? || self.root_at(size)? != checkpoint.root {
                 return Err(LedgerError::corrupt(
                     &path,
-                    format!("the cosigned checkpoint over {size} records is none of this log, or too old"),
+                    format!(
+                        "the cosigned checkpoint over {size} records is none of this log, or too old"
+                    ),
                 ));
             }
             return Ok((checkpoint, note));
