@@ -14,7 +14,7 @@ use gonogo_core::{Digest, Reason};
 pub use gonogo_ledger::Vkey;
 use gonogo_ledger::merkle;
 use gonogo_ledger::{Checkpoint, Note};
-use gonogo_store::ledger::{Filter, Founding, Fsck, Ledger, LedgerError, Progress, RecordView};
+use gonogo_store::ledger::{Filter, Founding, Ledger, LedgerError, RecordView};
 use gonogo_tlog::export::{Destination, Exported, Patience};
 use gonogo_tlog::serve::Site;
 use gonogo_tlog::witness::{Witness, WitnessSite};
@@ -78,14 +78,6 @@ pub fn standing(ledger: &Ledger) -> Result<Standing, AppError> {
         witnessed: size(ledger.witnessed_note()?),
         publication: ledger.publication(),
     })
-}
-
-/// Checks everything that the ledger keeps against everything else.
-///
-/// # Errors
-/// [`Reason::LedgerCorrupt`] or [`Reason::LedgerRolledBack`], naming the first place that does not fit.
-pub fn fsck(state: &Path, see: &mut dyn FnMut(Progress)) -> Result<Fsck, AppError> {
-    Ok(open(state)?.fsck(see)?)
 }
 
 /// Builds the index again from the journal; returns the number of records in it.

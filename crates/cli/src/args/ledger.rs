@@ -102,7 +102,7 @@ pub enum KeysWhat {
     /// Revoke a key: what it signs from now on does not count
     Revoke {
         /// Key id; a unique prefix of at least 8 digits
-        #[arg(value_name = "KEY")]
+        #[arg(value_name = "KEY", id = "revoked")]
         key: String,
         /// Why, for the record
         #[arg(long, value_name = "TEXT")]
@@ -154,6 +154,11 @@ pub struct WitnessHome {
     #[arg(long, value_name = "DIR", help_heading = "Selection")]
     pub dir: PathBuf,
     /// Its name in signatures, such as `witness.example.org`
-    #[arg(long, value_name = "NAME", help_heading = "Selection")]
+    #[arg(
+        long = "name",
+        id = "witness",
+        value_name = "NAME",
+        help_heading = "Selection"
+    )]
     pub name: String,
 }
