@@ -70,7 +70,7 @@ fn status(select: &Select, screen: &Screen) -> Answer {
 fn fsck(select: &Select, screen: &Screen) -> Answer {
     let mut told = 0;
     let mut see = |p: Progress| {
-        let tenth = if p.of == 0 { 10 } else { p.records * 10 / p.of };
+        let tenth = (p.records * 10).checked_div(p.of).unwrap_or(10);
         if tenth > told && p.of > 100_000 {
             told = tenth;
             screen.talk(&format!("{} of {} records", p.records, p.of));
