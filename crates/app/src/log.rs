@@ -87,18 +87,48 @@ pub fn standing(ledger: &Ledger) -> Result<Standing, AppError> {
 pub fn reindex(start: &Path, overrides: &Overrides, clock: &dyn Clock) -> Result<u64, AppError> {
     let config = Config::discover(start, overrides)?;
     let state = config.root().join(STATE_DIR);
-    if !Ledger::exists(&state) {
-        return Err(LedgerError::Absent {
-            path: state.join("ledger"),
-        }
-        .into());
+    let origin = format!("ledger.{}", config.service);
+    Ok(Ledger::reindex(&state, founding(&state, &origin, clock)?)?)
+}
+
+/// Makes a lost lock anew, from the newest checkpoint that is known here, or from the one in `file`; returns how many records
+/// that one acknowledges.
+///
+/// # Errors
+/// There is a lock; no checkpoint is known; the journal does not extend it.
+pub fn relock(
+    start: &Path,
+    overrides: &Overrides,
+    file: Option<&Path>,
+    clock: &dyn Clock,
+) -> Result<u64, AppError> {
+    let config = Config::discover(start, overrides)?;
+    let state = config.root().join(STATE_DIR);
+    let note = file
+        .map(|path| std::fs::read_to_string(path).map_err(|e| AppError::io("read", path, &e)))
+        .transpose()?;
+    let origin = format!("ledger.{}", config.service);
+    Ok(Ledger::relock(
+        &state,
+        note,
+        founding(&state, &origin, clock)?,
+    )?)
+}
+
+fn founding<'a>(
+    state: &Path,
+    origin: &'a str,
+    clock: &dyn Clock,
+) -> Result<Founding<'a>, AppError> {
+    if !Ledger::exists(state) {
+        let path = state.join("ledger");
+        return Err(LedgerError::Absent { path }.into());
     }
-    let founding = Founding {
-        origin: &format!("ledger.{}", config.service),
+    Ok(Founding {
+        origin,
         actor: "gonogo",
         time: clock.now().wall,
-    };
-    Ok(Ledger::reindex(&state, founding)?)
+    })
 }
 
 /// The last `count` records, oldest first.

@@ -54,6 +54,15 @@ pub enum LedgerWhat {
     },
     /// Throw the index away and build it again from the journal
     Reindex,
+    /// Make a lost lock.db anew from the newest checkpoint that is known
+    Relock {
+        /// A signed checkpoint of this log that somebody else kept; the newest of this and what is here counts
+        #[arg(long, value_name = "FILE", help_heading = "Selection")]
+        from: Option<PathBuf>,
+        /// Confirm: this directory alone cannot show that it is not an older copy
+        #[arg(long, help_heading = "Approval and safety")]
+        yes: bool,
+    },
     /// Ask the witnesses to cosign the newest checkpoint now
     Cosign,
     /// List, enrol, change and revoke keys, each as a record

@@ -31,6 +31,12 @@ pub fn ledger(select: &Select, a: &args::LedgerArgs, screen: &Screen) -> (&'stat
         LedgerWhat::Export { to } => ("ledger_export", export(select, to, screen)),
         LedgerWhat::Serve { listen } => ("ledger_serve", serve(select, *listen, screen)),
         LedgerWhat::Reindex => ("ledger_reindex", reindex(select, screen)),
+        LedgerWhat::Relock { from, yes } => {
+            let what = "this directory alone cannot show that it is not an older copy";
+            let answer =
+                confirmed(*yes, what).and_then(|()| relock(select, from.as_deref(), screen));
+            ("ledger_relock", answer)
+        }
         LedgerWhat::Cosign => ("ledger_cosign", cosign(select, screen)),
         LedgerWhat::Keys { what } => key_command(select, what, screen),
         LedgerWhat::Erase { blob, why, yes } => {
@@ -207,6 +213,17 @@ fn reindex(select: &Select, screen: &Screen) -> Answer {
     Ok(Exit::Done)
 }
 
+fn relock(select: &Select, from: Option<&std::path::Path>, screen: &Screen) -> Answer {
+    let clock = SystemClock::default();
+    let size = log::relock(&here()?, &overrides(select), from, &clock)?;
+    screen.say(&format!(
+        "the lock was made anew: it acknowledged {size} records, and a record says so"
+    ));
+    screen.talk("compare with a witness or with a kept checkpoint now: `gonogo ledger cosign`, `gonogo ledger consistency --from FILE`");
+    screen.answer("ledger_relock", json!({"acknowledged": size}));
+    Ok(Exit::Done)
+}
+
 fn cosign(select: &Select, screen: &Screen) -> Answer {
     let ws = open(select, screen, false)?;
     let asked = log::cosign(&ws)?;
@@ -227,7 +244,12 @@ fn cosign(select: &Select, screen: &Screen) -> Answer {
         "ledger_cosign",
         json!({"quorum": met, "needed": asked.quorum.needed, "witnesses": told, "checkpoint": asked.note}),
     );
-    Ok(if met { Exit::Done } else { Exit::Unjudged })
+    if met {
+        return Ok(Exit::Done);
+    }
+    let reason = Reason::QuorumUnmet;
+    screen.talk(&format!("  {reason}: {}", reason.meaning()));
+    Ok(Exit::Unjudged)
 }
 
 fn key_command(select: &Select, what: &KeysWhat, screen: &Screen) -> (&'static str, Answer) {

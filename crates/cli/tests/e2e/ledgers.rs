@@ -61,7 +61,7 @@ fn demand(project: &Project, seers: &[&Seer], quorum: &str) {
         &CONFIG
             .replace(
                 "service = \"shop\"\n",
-                "service = \"shop\"\n\n[ledger]\npolicy = \"policy\"\nwitness_within = \"3s\"\n",
+                "service = \"shop\"\n\n[ledger]\npolicy = \"policy\"\nwitness_within = \"2s\"\n",
             )
             .replace(
                 "gates = \"none\"\n",
@@ -213,6 +213,54 @@ fn what_is_damaged_is_found_and_what_is_derived_is_made_again() {
     }
     std::fs::write(&journal, whole).unwrap();
     project.data(&["ledger", "fsck"]);
+}
+
+#[test]
+fn a_lost_lock_is_made_anew_and_a_lost_key_put_back() {
+    let project = Project::new();
+    let (one, two) = (public_key(&project, "one"), public_key(&project, "two"));
+    project.data(&["ledger", "keys", "enrol", &one, "--who", "one"]);
+    let kept = project.path("kept");
+    std::fs::copy(project.path(".gonogo/ledger/checkpoint"), &kept).unwrap();
+    project.data(&["ledger", "keys", "enrol", &two, "--who", "two"]);
+    project
+        .run(&["ledger", "relock", "--yes", "--json"])
+        .refusal(65, &["INPUT_MALFORMED"]);
+    let vkey = project.path(".gonogo/ledger/log.vkey");
+    let text = std::fs::read(&vkey).unwrap();
+    std::fs::remove_file(&vkey).unwrap();
+    project
+        .run(&["ledger", "status", "--json"])
+        .refusal(3, &["LEDGER_CORRUPT"]);
+    project.run(&["history"]).expect(0);
+    assert_eq!(std::fs::read(&vkey).unwrap(), text);
+
+    let lock = |suffix: &str| project.path(&format!(".gonogo/ledger/lock.db{suffix}"));
+    for garbage in [false, true] {
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(lock(suffix));
+        }
+        if garbage {
+            std::fs::write(lock(""), vec![0x5a; 9000]).unwrap();
+        }
+        project
+            .run(&["plan", "--to", "1.0.0", "--json"])
+            .refusal(3, &["LEDGER_CORRUPT"]);
+        project
+            .run(&["ledger", "relock", "--json"])
+            .refusal(64, &["NOT_CONFIRMED"]);
+        project.data(&[
+            "ledger",
+            "relock",
+            "--yes",
+            "--from",
+            kept.to_str().unwrap(),
+        ]);
+        project.data(&["ledger", "fsck"]);
+    }
+    assert!(lock(".damaged-0").exists());
+    assert_eq!(project.records("relock").len(), 2);
+    project.plan("1.0.0");
 }
 
 #[test]
