@@ -166,10 +166,7 @@ pub(crate) fn keep(
             stream: stream(&plan.id),
             key: format!("plan/{}/{now}", me.name),
             kind: "plan".into(),
-            subject: vec![gonogo_ledger::Subject {
-                name: plan.id.to_string(),
-                digest: plan.fingerprint.digest(),
-            }],
+            subject: subjects(&plan),
             time: now,
             actor: me.name.clone(),
             body: serde_json::to_value(&plan)
@@ -308,6 +305,21 @@ pub(crate) fn pinned(root: &Path, template: VersionTemplate) -> Result<VersionSp
         .map(|path| artifact(root, path))
         .collect::<Result<_, _>>()?;
     Ok(template.with_artifacts(artifacts))
+}
+
+/// What a plan's record is about: the plan, and the files of the version that it releases. A reader who has one of the files
+/// finds the plan by its digest.
+fn subjects(plan: &Plan) -> Vec<gonogo_ledger::Subject> {
+    let files = plan
+        .body
+        .to
+        .artifacts
+        .iter()
+        .map(|a| (a.path.clone(), a.sha256));
+    std::iter::once((plan.id.to_string(), plan.fingerprint.digest()))
+        .chain(files)
+        .map(|(name, digest)| gonogo_ledger::Subject { name, digest })
+        .collect()
 }
 
 fn artifact(root: &Path, path: &str) -> Result<Artifact, AppError> {

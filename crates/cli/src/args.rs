@@ -5,7 +5,7 @@ mod ledger;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use gonogo_core::Span;
+use gonogo_core::{Span, Timestamp};
 
 pub use ledger::{KeysWhat, LedgerArgs, LedgerWhat, WitnessArgs, WitnessHome, WitnessWhat};
 
@@ -331,6 +331,21 @@ pub enum EvidenceWhat {
         /// Only this kind, like decision
         #[arg(long, value_name = "KIND", help_heading = "Selection")]
         kind: Option<String>,
+        /// Only about this: a digest, or a file whose digest is taken
+        #[arg(long, value_name = "DIGEST|FILE", help_heading = "Selection")]
+        subject: Option<String>,
+        /// Only by this actor
+        #[arg(long, value_name = "NAME", help_heading = "Selection")]
+        actor: Option<String>,
+        /// Only with this reason code, like BASE_STATE_MOVED
+        #[arg(long, value_name = "CODE", help_heading = "Selection")]
+        reason: Option<String>,
+        /// Only of this time or later, like 2026-01-31T12:00:00Z, by the writer's clock
+        #[arg(long, value_name = "TIME", help_heading = "Selection")]
+        since: Option<Timestamp>,
+        /// Only before this time, by the writer's clock
+        #[arg(long, value_name = "TIME", help_heading = "Selection")]
+        until: Option<Timestamp>,
         /// Only after this index
         #[arg(long, value_name = "INDEX", help_heading = "Selection")]
         after: Option<u64>,
@@ -364,11 +379,36 @@ pub struct Packet {
 /// `verify`.
 #[derive(Debug, ClapArgs)]
 pub struct Verify {
-    /// Packet
+    /// Packet: the file, or the directory that it was unpacked into
     pub packet: PathBuf,
-    /// The log key that you trust, as `gonogo packet` prints it; without it the answer is 1 at best
-    #[arg(long, value_name = "KEY", help_heading = "Approval and safety")]
+    /// The log key that you trust, as `gonogo packet` prints it; without any trust the answer is 1 at best
+    #[arg(
+        long,
+        value_name = "KEY",
+        conflicts_with_all = ["policy", "trusted_root"],
+        help_heading = "Approval and safety"
+    )]
     pub log_key: Option<String>,
+    /// A C2SP tlog-policy: the logs that you trust, and the witnesses that must have cosigned
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "trusted_root",
+        help_heading = "Approval and safety"
+    )]
+    pub policy: Option<PathBuf>,
+    /// A Sigstore trusted root that names the log
+    #[arg(long, value_name = "FILE", help_heading = "Approval and safety")]
+    pub trusted_root: Option<PathBuf>,
+    /// Believe the packet's own policy if you give none; shows that it is in order, not who made it
+    #[arg(long, help_heading = "Approval and safety")]
+    pub trust_packet: bool,
+    /// A checkpoint of the log that you kept; the packet must continue it. May be given several times
+    #[arg(long, value_name = "FILE", help_heading = "Approval and safety")]
+    pub since: Vec<PathBuf>,
+    /// A file that the release must be about, by its digest
+    #[arg(long, value_name = "FILE")]
+    pub artifact: Option<PathBuf>,
     /// Decide again from the recorded samples and compare, byte for byte
     #[arg(long)]
     pub replay: bool,

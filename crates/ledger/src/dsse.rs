@@ -144,6 +144,23 @@ impl Envelope {
         Ok(envelope)
     }
 
+    /// Puts an envelope together from its parts; nothing is verified.
+    ///
+    /// # Errors
+    /// [`Error::Envelope`] if the payload is larger than [`MAX_STATEMENT`].
+    pub(crate) fn from_parts(
+        payload: Vec<u8>,
+        keyid: KeyId,
+        signature: Vec<u8>,
+    ) -> Result<Self, Error> {
+        check_size(&payload)?;
+        Ok(Self {
+            payload,
+            keyid,
+            signature,
+        })
+    }
+
     /// Returns the stored form.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = String::with_capacity(self.payload.len() / 3 * 4 + 400);

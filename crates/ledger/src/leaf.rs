@@ -8,23 +8,49 @@ use base64::engine::general_purpose::STANDARD;
 use gonogo_core::Digest;
 
 use crate::dsse::{Envelope, PAYLOAD_TYPE, pae};
-use crate::key::PublicKey;
+use crate::error::Error;
+use crate::key::{PublicKey, SPKI_LENGTH};
 use crate::merkle;
+
+const DIGEST: &str = concat!(
+    r#"{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":"#,
+    r#"{"algorithm":"SHA2_256","digest":""#
+);
+const SIGNATURE: &str = r#""},"signature":{"content":""#;
+const KEY: &str = concat!(
+    r#"","verifier":{"keyDetails":"PKIX_ECDSA_P256_SHA_256","#,
+    r#""publicKey":{"rawBytes":""#
+);
+const END: &str = r#""}}}}}}"#;
+
+/// Bytes of a public key in base64.
+const KEY_TEXT: usize = SPKI_LENGTH.div_ceil(3) * 4;
 
 /// Returns the leaf's bytes (RFC 8785 form) for `envelope` signed by `key`.
 pub fn body(envelope: &Envelope, key: &PublicKey) -> Vec<u8> {
     let digest = Digest::of(&pae(PAYLOAD_TYPE, envelope.payload()));
-    format!(
-        concat!(
-            r#"{{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{{"hashedRekordV002":{{"data":"#,
-            r#"{{"algorithm":"SHA2_256","digest":"{}"}},"signature":{{"content":"{}","verifier":"#,
-            r#"{{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":{{"rawBytes":"{}"}}}}}}}}}}}}"#
-        ),
-        STANDARD.encode(digest.as_bytes()),
-        STANDARD.encode(envelope.signature()),
-        STANDARD.encode(key.spki()),
-    )
-    .into_bytes()
+    let mut out = String::with_capacity(512);
+    out.push_str(DIGEST);
+    STANDARD.encode_string(digest.as_bytes(), &mut out);
+    out.push_str(SIGNATURE);
+    STANDARD.encode_string(envelope.signature(), &mut out);
+    out.push_str(KEY);
+    STANDARD.encode_string(key.spki(), &mut out);
+    out.push_str(END);
+    out.into_bytes()
+}
+
+/// Returns the key that a leaf's bytes name. Nothing else of the leaf is looked at: compare it with [`body`].
+///
+/// # Errors
+/// [`Error::Key`] if there is none where a leaf has it.
+pub fn key_of(body: &[u8]) -> Result<PublicKey, Error> {
+    let text = body
+        .strip_suffix(END.as_bytes())
+        .and_then(|rest| rest.get(rest.len().checked_sub(KEY_TEXT)?..))
+        .and_then(|text| std::str::from_utf8(text).ok())
+        .ok_or_else(|| Error::Key("the leaf names none".into()))?;
+    PublicKey::from_base64(text)
 }
 
 /// Returns the leaf's hash in the log (RFC 6962 section 2.1).
@@ -62,5 +88,8 @@ mod tests {
         let body = body(&envelope, key.public());
         assert_eq!(body, canonical::to_vec(&want).unwrap());
         assert!((480..500).contains(&body.len()), "{}", body.len());
+        assert_eq!(key_of(&body).as_ref(), Ok(key.public()));
+        assert!(key_of(&body[1..body.len() - 1]).is_err());
+        assert!(key_of(b"\"}}}}}}").is_err());
     }
 }

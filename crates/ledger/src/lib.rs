@@ -8,6 +8,8 @@
 //! Invariants: no files, no network, no clock. Bytes are verified first and then parsed, and the bytes parsed are the
 //! bytes verified. Every stored form has exactly one spelling, so a flipped bit is never read as the same record.
 
+pub mod attestation;
+pub mod bundle;
 pub mod cosignature;
 pub mod dsse;
 pub mod error;
@@ -20,7 +22,10 @@ pub mod packet;
 pub mod policy;
 pub mod statement;
 pub mod tile;
+#[cfg(feature = "timestamp")]
+pub mod timestamp;
 pub mod tlog_proof;
+pub mod trusted_root;
 pub mod verify;
 pub mod witness;
 

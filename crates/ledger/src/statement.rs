@@ -16,9 +16,9 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Error;
 
-const TYPE: &str = "https://in-toto.io/Statement/v1";
-const PREDICATE_HEAD: &str = "https://gonogo.dev/attestation/";
-const PREDICATE_TAIL: &str = "/v1";
+pub(crate) const TYPE: &str = "https://in-toto.io/Statement/v1";
+pub(crate) const PREDICATE_HEAD: &str = "https://gonogo.dev/attestation/";
+pub(crate) const PREDICATE_TAIL: &str = "/v1";
 
 /// What a statement is about: a name for people and the digest that identifies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,7 +210,7 @@ fn serde_json_form(value: &Value) -> Result<Vec<u8>, Error> {
     canonical::to_vec(value).map_err(|e| Error::Statement(e.to_string()))
 }
 
-fn kind_is_well_formed(kind: &str) -> bool {
+pub(crate) fn kind_is_well_formed(kind: &str) -> bool {
     (1..=64).contains(&kind.len())
         && kind.as_bytes()[0].is_ascii_lowercase()
         && kind
@@ -218,7 +218,7 @@ fn kind_is_well_formed(kind: &str) -> bool {
             .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
-fn stream_is_well_formed(stream: &str) -> bool {
+pub(crate) fn stream_is_well_formed(stream: &str) -> bool {
     let part = |p: &str| {
         !p.is_empty()
             && p.bytes()

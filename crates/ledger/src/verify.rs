@@ -1,110 +1,230 @@
-//! Verifies a packet offline, with nothing but its bytes and the log key that the reader trusts.
+//! Verifies a packet offline, with nothing but its bytes and what the reader trusts and remembers.
 //!
-//! Steps: the archive's form → the manifest's list against the members → the checkpoint's signature and the trusted key →
-//! each record: inclusion, signature, signer enrolled at a lower index → the same for the manifest → the streams → the
-//! blobs. A failure in the first three ends the work, because nothing after it would mean anything. Records are handed
-//! out only if no check failed.
+//! Checks, in order: the archive's form → members and manifest → the log's signature → the reader's trust → the policy's
+//! quorum → each record's inclusion → its signature → its signer, by leaf index → the streams → remembered checkpoints →
+//! the time-stamp → the blobs → the artifact. A failure in the first four makes everything after it meaningless, and that
+//! is said. Every check is in the report; one that was not made is never shown as passed. Records are handed out only if no
+//! check failed.
 //!
-//! Trust comes from the caller only: the key inside the packet is compared, never believed.
+//! The packet is read once, from front to end, in bounded memory: what is kept of a record is 32 bytes, unless the reader
+//! asks for it. Signatures are checked by a few threads.
+//!
+//! Trust comes from the caller only: keys and policy inside the packet are compared, and believed only on request.
 
+mod examine;
+mod history;
 mod members;
-mod records;
+mod pool;
+mod quick;
 mod report;
+mod sums;
+mod trust;
+mod walk;
+mod work;
 
 use std::io::Read;
 
-use gonogo_core::Reason;
+use gonogo_core::{Digest, Reason};
 
-use crate::error::Error;
-use crate::note::{Checkpoint, Note, Vkey};
+use crate::note::Vkey;
 use crate::packet::archive::ArchiveError;
-use crate::packet::{CHECKPOINT, LOG_VKEY};
-
-pub use members::Limits;
-use members::Members;
-use report::Findings;
-pub use report::{Check, Report, Signer, VerifiedRecord};
+use crate::policy::Policy;
+pub use report::{
+    CHECKS, Check, Conflict, Link, Report, Shown, Signed, Signer, State, VerifiedRecord,
+};
+use report::{Findings, Step};
 
 /// What the reader trusts.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
-    /// The log's key, from a source other than the packet. Without it a packet can at best agree with itself.
-    pub log_vkey: Option<Vkey>,
+    /// The logs that are believed and the witnesses that must have cosigned, from a source other than the packet. Without
+    /// it a packet can at best agree with itself.
+    pub policy: Option<Policy>,
+    /// Believe the policy in the packet, if there is no other. Shows that the packet is in order, and nothing about who made
+    /// it.
+    pub packet: bool,
 }
 
-/// Verifies a packet. Memory: the records and proofs, bounded by `limits`; blobs are only hashed.
+impl Trust {
+    /// Trusts one log, whatever witnesses say.
+    pub fn of_log(vkey: Vkey) -> Self {
+        Self {
+            policy: Some(Policy::log_only(vkey)),
+            packet: false,
+        }
+    }
+}
+
+/// A checkpoint of the log that the reader has seen before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// The whole note.
+    pub note: String,
+    /// A consistency proof between it and the packet's checkpoint, in whichever direction, that the reader got elsewhere.
+    pub path: Option<Vec<Digest>>,
+}
+
+/// What a verifier is ready to read.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How many members.
+    pub members: usize,
+    /// How many bytes `SHA256SUMS` may have; it is held.
+    pub sums: u64,
+    /// How many bytes of statements may be kept for the reader.
+    pub kept: u64,
+    /// How many bytes of blobs together; they are only hashed.
+    pub blobs: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            members: 2_100_000,
+            sums: 16 << 20,
+            kept: 16 << 20,
+            blobs: 64 << 30,
+        }
+    }
+}
+
+/// What a check of a time-stamp found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stamp {
+    /// It is good, and who issued it is trusted. The text says when and by whom.
+    Good(String),
+    /// It agrees with itself, and nobody vouches for who issued it.
+    Unrooted(String),
+    /// It is bad.
+    Bad(String),
+}
+
+/// Checks RFC 3161 time-stamps.
+pub trait TimestampCheck {
+    /// Judges `response`, a DER TimeStampResp, over the exact bytes of a checkpoint.
+    fn check(&self, response: &[u8], checkpoint: &[u8]) -> Stamp;
+}
+
+/// What to verify against, and what to hand out.
+pub struct Request<'a> {
+    /// What the reader trusts.
+    pub trust: &'a Trust,
+    /// Checkpoints that the reader remembers. Each must be linked to the packet's.
+    pub since: &'a [Remembered],
+    /// SHA-256 of the artifact that a record of the packet's stream, or of a plan's, must be about.
+    pub artifact: Option<Digest>,
+    /// Who checks `checkpoint.tsr`.
+    pub timestamps: Option<&'a dyn TimestampCheck>,
+    /// Which records to hand out, by stream and kind. The others are verified and forgotten.
+    pub keep: &'a (dyn Fn(&str, &str) -> bool + Sync),
+    /// What to read at most.
+    pub limits: Limits,
+    /// How many threads check records.
+    pub workers: usize,
+}
+
+impl<'a> Request<'a> {
+    /// Asks for every record, remembering nothing.
+    pub fn new(trust: &'a Trust) -> Self {
+        Self {
+            trust,
+            since: &[],
+            artifact: None,
+            timestamps: None,
+            keep: &|_, _| true,
+            limits: Limits::default(),
+            workers: 2,
+        }
+    }
+}
+
+impl std::fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request")
+            .field("trust", self.trust)
+            .field("since", &self.since)
+            .field("artifact", &self.artifact)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Verifies a packet.
 ///
 /// # Errors
 /// [`ArchiveError::Io`] if `packet` cannot be read. Everything that is wrong with the packet itself is in the report.
-pub fn verify(packet: impl Read, trust: &Trust, limits: &Limits) -> Result<Report, ArchiveError> {
+pub fn verify(packet: impl Read, request: &Request<'_>) -> Result<Report, ArchiveError> {
     let mut notes = Findings::default();
-    let Some(members) = members::read(packet, limits, &mut notes)? else {
+    let Some(read) = members::read(packet, request, &mut notes)? else {
         return Ok(notes.finish());
     };
-    let Some(manifest) = members.check_manifest(&mut notes) else {
-        return Ok(notes.finish());
-    };
-    let Some((checkpoint, vkey)) = open_checkpoint(&members, &mut notes) else {
-        return Ok(notes.finish());
-    };
-    match &trust.log_vkey {
-        Some(trusted) if *trusted == vkey => {
+    let members::Members {
+        checkpoint,
+        timestamp,
+        proofs,
+        small,
+        manifest,
+        walked,
+        blobs,
+    } = read;
+    if let Some(mut shown) = trust::log(&checkpoint, &small, &manifest, &walked, &mut notes) {
+        trust::judge(&shown, &small, request.trust, &mut notes);
+        history::check(
+            &mut shown,
+            proofs,
+            walked.first.as_ref(),
+            request.since,
+            &mut notes,
+        );
+        notes.log = Some(shown);
+    }
+    match (timestamp, request.timestamps) {
+        (None, _) => notes.skip(Step::Timestamp, "the packet brings no time-stamp"),
+        (Some(_), None) => notes.skip(
+            Step::Timestamp,
+            "not checked: no authority for time-stamps was given",
+        ),
+        (Some(response), Some(checker)) => {
+            match checker.check(&response, checkpoint.note.as_bytes()) {
+                Stamp::Good(text) => notes.pass(Step::Timestamp, text),
+                Stamp::Unrooted(text) => {
+                    notes.skip(Step::Timestamp, &format!("not vouched for: {text}"));
+                }
+                Stamp::Bad(text) => notes.fail(Step::Timestamp, Reason::TimestampInvalid, text),
+            }
+        }
+    }
+    for omitted in &manifest.omitted {
+        let text = format!("{} is left out: {}", omitted.blob, omitted.reason);
+        notes.fail(Step::Blobs, Reason::PacketIncomplete, text);
+    }
+    if walked.too_many {
+        let text = format!(
+            "the records that are asked for have more than {} bytes",
+            request.limits.kept
+        );
+        notes.fail(Step::Blobs, Reason::PacketIncomplete, text);
+    }
+    let text = format!(
+        "{} blobs have the digests that they are named by",
+        blobs.len()
+    );
+    notes.pass(Step::Blobs, text);
+    match request.artifact {
+        None => notes.skip(Step::Artifact, "no artifact was given to compare with"),
+        Some(digest) if walked.artifact => {
             notes.pass(
-                "trust",
-                format!(
-                    "the checkpoint is signed by the trusted key of `{}`",
-                    vkey.name()
-                ),
+                Step::Artifact,
+                format!("a record of the release is about {digest}"),
             );
         }
-        Some(trusted) => {
-            notes.fail(
-                "trust",
-                Reason::TrustMismatch,
-                format!("the packet's log key is {vkey}, you trust {trusted}"),
-            );
-            return Ok(notes.finish());
-        }
-        None => notes.fail(
-            "trust",
-            Reason::TrustMissing,
-            format!("no trusted log key was given; the packet brings {vkey}"),
+        Some(digest) => notes.fail(
+            Step::Artifact,
+            Reason::ArtifactMismatch,
+            format!("no record of the release is about {digest}"),
         ),
     }
-    records::check(&members, &manifest, &checkpoint, &mut notes);
-    members.check_omitted(&manifest.list, &mut notes);
-    notes.log = Some((checkpoint, vkey));
+    notes.blobs = blobs;
+    notes.claim = Some(manifest.verdict);
     Ok(notes.finish())
-}
-
-fn open_checkpoint(members: &Members, notes: &mut Findings) -> Option<(Checkpoint, Vkey)> {
-    let opened = (|| {
-        let line = members.text(LOG_VKEY)?;
-        let vkey: Vkey = line
-            .strip_suffix('\n')
-            .ok_or_else(|| Error::Note("`trust/log.vkey` is not one line".into()))?
-            .parse()?;
-        let note = members.text(CHECKPOINT)?;
-        if Note::parse(note)?.signature_count() != 1 {
-            return Err(Error::Note("not exactly one signature".into()));
-        }
-        Ok((Checkpoint::open(note, &vkey)?, vkey))
-    })();
-    match opened {
-        Ok((checkpoint, vkey)) => {
-            notes.pass(
-                "checkpoint",
-                format!("log `{}`, {} leaves", checkpoint.origin, checkpoint.size),
-            );
-            Some((checkpoint, vkey))
-        }
-        Err(e @ Error::Signature(_)) => {
-            notes.fail("checkpoint", Reason::SignatureInvalid, e.to_string());
-            None
-        }
-        Err(e) => {
-            notes.fail("checkpoint", Reason::PacketCorrupt, e.to_string());
-            None
-        }
-    }
 }

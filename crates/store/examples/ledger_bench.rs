@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gonogo_core::{Timestamp, Verdict};
-use gonogo_ledger::verify::Limits;
+use gonogo_ledger::verify::Request;
 use gonogo_ledger::{Trust, verify};
 use gonogo_store::ledger::{Draft, Founding, Ledger, LedgerError, PacketRequest};
 use serde_json::json;
@@ -59,6 +59,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         stream,
         extra_streams: &[],
         blobs: &[],
+        verdict: "",
+        since: &[],
+        policy: None,
+        timestamp: None,
         out: &path,
         actor: "bench",
         time,
@@ -70,11 +74,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         info.size,
         start.elapsed()
     )?;
-    let trust = Trust {
-        log_vkey: Some(ledger.log_vkey().clone()),
-    };
+    let trust = Trust::of_log(ledger.log_vkey().clone());
     let start = now();
-    let report = verify(std::fs::File::open(&path)?, &trust, &Limits::default())?;
+    let report = verify(std::fs::File::open(&path)?, &Request::new(&trust))?;
     assert_eq!(report.verdict, Verdict::Pass, "{:?}", report.checks);
     writeln!(out, "verified in {:?}", start.elapsed())?;
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread;
 
 use gonogo_core::{Digest, Reason, Timestamp, Verdict};
-use gonogo_ledger::verify::Limits;
+use gonogo_ledger::verify::{Remembered, Request};
 use gonogo_ledger::{Envelope, SYSTEM_STREAM, SigningKey, Trust, verify};
 use gonogo_store::ledger::{Draft, Filter, Founding, Ledger, LedgerError, PacketRequest};
 use serde_json::{Value, json};
@@ -55,6 +55,10 @@ fn packet<'a>(out: &'a Path, blobs: &'a [Digest]) -> PacketRequest<'a> {
         stream: STREAM,
         extra_streams: &[],
         blobs,
+        verdict: "",
+        since: &[],
+        policy: None,
+        timestamp: None,
         out,
         actor: "test",
         time: now(),
@@ -354,10 +358,8 @@ fn other_signers_must_be_enrolled_and_not_revoked() {
 
     let out = dir.path().join("packet.tar");
     ledger.write_packet(&packet(&out, &[])).unwrap();
-    let trust = Trust {
-        log_vkey: Some(ledger.log_vkey().clone()),
-    };
-    let report = verify(fs::File::open(&out).unwrap(), &trust, &Limits::default()).unwrap();
+    let trust = Trust::of_log(ledger.log_vkey().clone());
+    let report = verify(fs::File::open(&out).unwrap(), &Request::new(&trust)).unwrap();
     assert_eq!(report.verdict, Verdict::Pass, "{:#?}", report.checks);
     let events: Vec<_> = report
         .records
@@ -389,20 +391,60 @@ fn packets_verify_and_writing_again_adds_no_record() {
         (info.size, info.digest),
         (bytes.len() as u64, Digest::of(&bytes))
     );
-    let trust = Trust {
-        log_vkey: Some(ledger.log_vkey().clone()),
-    };
-    let report = verify(&bytes[..], &trust, &Limits::default()).unwrap();
+    let trust = Trust::of_log(ledger.log_vkey().clone());
+    let report = verify(&bytes[..], &Request::new(&trust)).unwrap();
     assert_eq!(report.verdict, Verdict::Pass, "{:#?}", report.checks);
     assert_eq!((report.records.len(), report.blobs), (601, vec![blob]));
     let again = ledger.write_packet(&packet(&out, &[blob])).unwrap();
     assert!(!again.manifest.fresh);
     assert_eq!(fs::read(&out).unwrap(), bytes);
 
+    // A later packet links to what a reader of this one remembers, and to whatever else is asked for.
+    let remembered = ledger.checkpoint_note().unwrap();
+    ledger
+        .append(vec![draft(STREAM, "later", json!({}))])
+        .unwrap();
+    let later = dir.path().join("later.tar");
+    let request = PacketRequest {
+        since: &[5, 64],
+        verdict: "promoted",
+        ..packet(&later, &[])
+    };
+    ledger.write_packet(&request).unwrap();
+    let since = [Remembered {
+        note: remembered,
+        path: None,
+    }];
+    let asked = Request {
+        since: &since,
+        ..Request::new(&trust)
+    };
+    let report = verify(fs::File::open(&later).unwrap(), &asked).unwrap();
+    assert_eq!(report.verdict, Verdict::Pass, "{:#?}", report.checks);
+    assert_eq!(report.claim.as_deref(), Some("promoted"));
+    let linked: Vec<u64> = report.log.unwrap().links.iter().map(|l| l.size).collect();
+    assert_eq!(linked, [1202, 5, 64]);
+    let too_new = PacketRequest {
+        since: &[5000],
+        ..request.clone()
+    };
+    assert!(matches!(
+        ledger.write_packet(&too_new),
+        Err(LedgerError::NotFound(_))
+    ));
+    let foreign = PacketRequest {
+        policy: Some("quorum none\n"),
+        ..request
+    };
+    assert!(matches!(
+        ledger.write_packet(&foreign),
+        Err(LedgerError::Rules(_))
+    ));
+
     let gone = Digest::of(b"never stored");
     let info = ledger.write_packet(&packet(&out, &[blob, gone])).unwrap();
     assert_eq!(info.omitted[0].blob, gone);
-    let report = verify(fs::File::open(&out).unwrap(), &trust, &Limits::default()).unwrap();
+    let report = verify(fs::File::open(&out).unwrap(), &Request::new(&trust)).unwrap();
     assert_eq!(report.reason, Reason::PacketIncomplete);
     let leftovers = fs::read_dir(dir.path()).unwrap().filter(|e| {
         e.as_ref()
@@ -518,10 +560,8 @@ fn many_threads_share_one_ledger() {
     assert_eq!(ledger.check().unwrap(), 401);
     let out = dir.path().join("packet.tar");
     ledger.write_packet(&packet(&out, &[])).unwrap();
-    let trust = Trust {
-        log_vkey: Some(ledger.log_vkey().clone()),
-    };
-    let report = verify(fs::File::open(&out).unwrap(), &trust, &Limits::default()).unwrap();
+    let trust = Trust::of_log(ledger.log_vkey().clone());
+    let report = verify(fs::File::open(&out).unwrap(), &Request::new(&trust)).unwrap();
     assert_eq!(report.verdict, Verdict::Pass, "{:#?}", report.checks);
     assert_eq!(report.records.len(), 201);
 }

@@ -82,11 +82,11 @@ pub enum Outcome {
         /// A checkpoint of more leaves than ours with our own log's good signature.
         proof: Option<String>,
     },
-    /// It holds another tree of the same size: the log has forked. Without a proof it may be the witness that lies.
+    /// It holds another tree of the same size, or one that ours does not extend: the log has forked. Without a proof it may be the witness that lies.
     Fork {
         /// The size.
         size: u64,
-        /// A checkpoint of that size with another root and our own log's good signature.
+        /// A checkpoint of that size that contradicts ours, with our own log's good signature.
         proof: Option<String>,
     },
     /// It answered with a status that says no.
@@ -119,7 +119,7 @@ impl Outcome {
 /// cosigned now. `now` is the time in seconds since 1970. Needs a tokio runtime with IO and time.
 ///
 /// # Errors
-/// [`Error::Ledger`] if `note` is not a checkpoint of a log of the policy; what `recall` gives. No witness can cause an error.
+/// [`Error::Ledger`] if `note` is not a checkpoint of a log of the policy. No witness can cause an error.
 pub async fn cosign<P, E>(
     client: &Client,
     policy: &Policy,
@@ -211,7 +211,6 @@ where
     }
     // Dropping the set would do; this says that nothing goes on.
     asked.shutdown().await;
-    recall.save()?;
     let note = with_lines(&parsed, &lines);
     let names = policy.witnesses().iter().map(|w| w.name.clone());
     Ok(Cosigned {

@@ -107,7 +107,7 @@ pub(crate) fn replace(temporary: &Path, path: &Path, bytes: &[u8], mode: u32) ->
     sync_dir(path.parent().unwrap_or(Path::new("")))
 }
 
-/// Puts `bytes` at `path` unless it exists; says whether it did.
+/// Puts `bytes` at `path` unless it exists; returns whether it put them. The name is durable either way.
 pub(crate) fn create(
     temporary: &Path,
     path: &Path,
@@ -117,13 +117,14 @@ pub(crate) fn create(
     write_synced(temporary, bytes, mode)?;
     let linked = fs::hard_link(temporary, path);
     fs::remove_file(temporary).map_err(Error::io("remove", temporary))?;
-    match linked {
-        Ok(()) => {}
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+    let made = match linked {
+        Ok(()) => true,
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
         Err(e) => return Err(Error::io("link into place", path)(e)),
-    }
+    };
+    // Also if it exists: who made it may have died before this.
     sync_dir(path.parent().unwrap_or(Path::new("")))?;
-    Ok(true)
+    Ok(made)
 }
 
 /// Holds a directory for one process, by `lock` in it, until it is dropped.

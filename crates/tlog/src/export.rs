@@ -37,6 +37,8 @@ pub struct Patience {
     pub pause: Duration,
     /// Objects under way at one time. Each holds one tile in memory, at most 16 MiB and usually 125 kB.
     pub at_once: usize,
+    /// Whether to bring also what the destination's checkpoint covers: finds and mends what was lost there, and finds what was changed.
+    pub whole: bool,
 }
 
 impl Default for Patience {
@@ -45,6 +47,7 @@ impl Default for Patience {
             attempts: 8,
             pause: Duration::from_millis(100),
             at_once: 8,
+            whole: false,
         }
     }
 }
@@ -66,7 +69,8 @@ pub struct Exported {
 
 /// Copies the publication's current tree to `destination`. `key` is the log's, from where the caller trusts it.
 ///
-/// A second run brings only what is missing: tiles that the destination's checkpoint covers are not looked at again.
+/// A second run brings only what is missing: tiles that the destination's checkpoint covers are not looked at again, unless
+/// [`Patience::whole`]. Blocks for the local disk now and then.
 ///
 /// # Errors
 /// [`Error::Missing`] and [`Error::Damaged`] for the publication; [`Error::Foreign`], [`Error::Rollback`], [`Error::Fork`] and
@@ -164,7 +168,8 @@ async fn tiles(
     patience: &Patience,
     done: &mut Exported,
 ) -> Result<Tree, Error> {
-    let (before, size) = (done.before.unwrap_or(0), done.size);
+    let size = done.size;
+    let before = done.before.filter(|_| !patience.whole).unwrap_or(0);
     let mut running: JoinSet<Result<Option<u64>, Error>> = JoinSet::new();
     let mut wanted = 0;
     for path in new_tiles(before, size) {

@@ -23,10 +23,10 @@ use crate::error::Error;
 use crate::publication::{CHECKPOINT, LOG_VKEY, Part, Publication};
 use crate::server::{Body, Handler};
 
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
-const FRESH: HeaderValue = HeaderValue::from_static("no-cache");
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+pub(crate) const BYTES: &str = "application/octet-stream";
+pub(crate) const FRESH: &str = "no-cache";
+pub(crate) const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// A publication with the prefix that it is served under.
 #[derive(Debug, Clone)]
@@ -161,13 +161,13 @@ pub(crate) fn respond(
     status: StatusCode,
     body: Body,
     length: Option<u64>,
-    headers: &[(HeaderName, HeaderValue)],
+    headers: &[(HeaderName, &'static str)],
 ) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let map = response.headers_mut();
     for (name, value) in headers {
-        map.insert(name, value.clone());
+        map.insert(name, HeaderValue::from_static(value));
     }
     map.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     map.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -23,6 +23,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::error::Error;
 use stall::Stall;
@@ -82,6 +83,7 @@ pub async fn run<H: Handler>(
     let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
     let permits = Arc::new(Semaphore::new(limits.connections.max(1)));
     let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
         let next = async {
@@ -114,15 +116,18 @@ pub async fn run<H: Handler>(
             .max_buf_size(16 * 1024)
             .serve_connection(TokioIo::new(Stall::new(stream, limits.stall)), service);
         let connection = graceful.watch(connection);
-        tokio::spawn(async move {
+        // Those that ended are forgotten, so that the set holds what is open and little else.
+        while connections.try_join_next().is_some() {}
+        connections.spawn(async move {
             // How a connection ended is the client's business; there is nobody to tell.
             let _ = connection.await;
             drop(permit);
         });
     }
     drop(listener);
-    // After the grace the connections' tasks die with the runtime.
+    // Whoever is not done by then is cut off.
     let _ = tokio::time::timeout(limits.grace, graceful.shutdown()).await;
+    connections.shutdown().await;
     Ok(())
 }
 

@@ -14,9 +14,13 @@ mod cosign;
 mod export;
 #[path = "network/fake_s3.rs"]
 mod fake_s3;
+#[path = "network/faults.rs"]
+mod faults;
 #[path = "network/serve.rs"]
 mod serve;
 #[path = "network/support.rs"]
 mod support;
+#[path = "network/tls.rs"]
+mod tls;
 #[path = "network/witness.rs"]
 mod witness;

@@ -183,6 +183,7 @@ fn summary(
         let look = Look {
             log_key: Some(key.clone()),
             replay: true,
+            ..Look::default()
         };
         let seen = evidence::verify(&run.packet, &look)?;
         let right = seen.exit == Exit::Done && run.ended == run.want;

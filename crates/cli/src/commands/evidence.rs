@@ -1,6 +1,6 @@
 //! `evidence list|show`, `packet`, `verify`.
 
-use gonogo_app::evidence::{self, Look};
+use gonogo_app::evidence::{self, Look, State};
 use gonogo_core::Exit;
 use gonogo_store::ledger::{Filter, RecordView};
 use serde_json::json;
@@ -14,17 +14,33 @@ pub fn evidence(select: &Select, a: &args::Evidence, screen: &Screen) -> (&'stat
         EvidenceWhat::List {
             stream,
             kind,
+            subject,
+            actor,
+            reason,
+            since,
+            until,
             after,
             limit,
         } => {
-            let filter = Filter {
-                stream: stream.as_deref().map(stream_name),
-                kind: kind.clone(),
-                after: *after,
-                limit: *limit as usize,
-                ..Filter::default()
-            };
-            ("evidence_list", list(select, &filter, screen))
+            let listed = subject
+                .as_deref()
+                .map(evidence::subject)
+                .transpose()
+                .and_then(|subject| {
+                    let filter = Filter {
+                        stream: stream.as_deref().map(stream_name),
+                        kind: kind.clone(),
+                        actor: actor.clone(),
+                        subject,
+                        reason: reason.clone(),
+                        since: *since,
+                        until: *until,
+                        after: *after,
+                        limit: *limit as usize,
+                    };
+                    list(select, &filter, screen)
+                });
+            ("evidence_list", listed)
         }
         EvidenceWhat::Show { record } => ("evidence_show", show(select, record, screen)),
     }
@@ -117,60 +133,86 @@ pub fn packet(select: &Select, a: &args::Packet, screen: &Screen) -> Answer {
     Ok(Exit::Done)
 }
 
+const GOOD: (Tone, &str) = (Tone::Good, "ok  ");
+const BAD: (Tone, &str) = (Tone::Bad, "FAIL");
+/// Nothing was looked at, which is never shown like a pass.
+const SKIPPED: (Tone, &str) = (Tone::Wait, "skip");
+
+fn state_name(state: State) -> &'static str {
+    match state {
+        State::Passed => "passed",
+        State::Failed => "failed",
+        State::Skipped => "skipped",
+    }
+}
+
 pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
     let look = Look {
         log_key: a.log_key.clone(),
+        policy: a.policy.clone(),
+        trusted_root: a.trusted_root.clone(),
+        trust_packet: a.trust_packet,
+        since: a.since.clone(),
+        artifact: a.artifact.clone(),
         replay: a.replay,
     };
     let seen = evidence::verify(&a.packet, &look)?;
+    let line = |(tone, word): (Tone, &str), name: &str, text: &str| {
+        screen.say(&format!("{}  {name:<12} {text}", screen.paint(tone, word)));
+    };
     let mut checks = Vec::new();
     for check in &seen.report.checks {
-        let (word, tone) = match (check.ok, check.reason.exit()) {
-            (true, _) => ("ok  ", Tone::Good),
-            (false, Exit::Hold | Exit::Unjudged) => ("hold", Tone::Wait),
-            (false, _) => ("FAIL", Tone::Bad),
+        let mark = match (check.state, check.reason.exit()) {
+            (State::Passed, _) => GOOD,
+            (State::Skipped, _) => SKIPPED,
+            (State::Failed, Exit::Hold | Exit::Unjudged) => (Tone::Wait, "hold"),
+            (State::Failed, _) => BAD,
         };
-        screen.say(&format!(
-            "{}  {:<12} {}",
-            screen.paint(tone, word),
-            check.name,
-            check.text
-        ));
-        checks.push(json!({"name": check.name, "ok": check.ok, "reasonCode": check.reason, "text": check.text}));
+        line(mark, check.name, &check.text);
+        checks.push(json!({"name": check.name, "state": state_name(check.state), "ok": check.state == State::Passed,
+            "reasonCode": check.reason, "text": check.text}));
     }
-    match &seen.approvals {
-        Some(Ok(n)) => screen.say(&format!(
-            "{}  {:<12} {n} bind this plan and held when it began",
-            screen.paint(Tone::Good, "ok  "),
-            "approvals"
-        )),
-        Some(Err(why)) => screen.say(&format!(
-            "{}  {:<12} {why}",
-            screen.paint(Tone::Bad, "FAIL"),
-            "approvals"
-        )),
-        None => {}
-    }
+    let approvals = match &seen.approvals {
+        Some(Ok(n)) => {
+            let text = format!("{n} bind this plan and held when it began");
+            line(GOOD, "approvals", &text);
+            json!({"ok": true, "counted": n})
+        }
+        Some(Err(why)) => {
+            line(BAD, "approvals", why);
+            json!({"ok": false, "text": why})
+        }
+        None => {
+            line(
+                SKIPPED,
+                "approvals",
+                "not looked at, because a check failed",
+            );
+            serde_json::Value::Null
+        }
+    };
     let replayed = match &seen.replayed {
         Some(Ok(r)) => {
-            screen.say(&format!(
-                "{}  {:<12} {} inputs fed again, {} answers equal byte for byte",
-                screen.paint(Tone::Good, "ok  "),
-                "replay",
-                r.inputs,
-                r.answers
-            ));
+            let text = format!(
+                "{} inputs fed again, {} answers equal byte for byte",
+                r.inputs, r.answers
+            );
+            line(GOOD, "replay", &text);
             json!({"ok": true, "inputs": r.inputs, "answers": r.answers, "ended": r.ended})
         }
         Some(Err(why)) => {
-            screen.say(&format!(
-                "{}  {:<12} {why}",
-                screen.paint(Tone::Bad, "FAIL"),
-                "replay"
-            ));
+            line(BAD, "replay", why);
             json!({"ok": false, "text": why})
         }
-        None => serde_json::Value::Null,
+        None => {
+            let why = if a.replay {
+                "not looked at, because a check failed"
+            } else {
+                "not asked for; --replay decides again from the recorded samples"
+            };
+            line(SKIPPED, "replay", why);
+            serde_json::Value::Null
+        }
     };
     let result = seen.result.as_deref().unwrap_or("not recorded");
     let (word, tone) = match seen.exit {
@@ -193,10 +235,15 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
             ));
         }
     }
+    let log = seen.report.log.as_ref().map(|log| {
+        json!({"key": log.log.to_string(), "size": log.checkpoint.size, "root": log.checkpoint.root, "checkpoint": log.note})
+    });
+    let conflict = seen.report.conflict.as_ref();
+    let conflict = conflict.map(|c| json!({"remembered": c.remembered, "packet": c.packet}));
     screen.answer(
         "packet_verify",
         json!({"verified": seen.exit == Exit::Done, "reasonCodes": seen.reasons, "checks": checks,
-            "replay": replayed, "recordedResult": seen.result}),
+            "approvals": approvals, "log": log, "conflict": conflict, "claim": seen.report.claim, "replay": replayed, "recordedResult": seen.result}),
     );
     Ok(seen.exit)
 }

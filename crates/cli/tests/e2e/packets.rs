@@ -63,6 +63,7 @@ fn judged(bytes: &[u8], key: &str) -> (Exit, Vec<Reason>) {
         &Look {
             log_key: Some(key.into()),
             replay: true,
+            ..Look::default()
         },
     ) {
         Ok(seen) => (seen.exit, seen.reasons),
@@ -173,6 +174,93 @@ fn a_packet_written_again_elsewhere_verifies_too() {
 }
 
 #[test]
+fn a_reader_brings_trust_memory_and_the_artifact_along() {
+    let (project, packets, key) = packed();
+    let good = packets[0].to_str().unwrap();
+    let all = members(&packets[0]);
+    for (name, bytes) in &all {
+        let path = project.path("unpacked").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let artifact = &project.records("plan")[0]["body"]["body"]["to"]["artifacts"][0];
+    let artifact = artifact["path"].as_str().unwrap();
+    let policy = format!("log {key}\nquorum none\n");
+    std::fs::write(project.path("my.policy"), policy).unwrap();
+    let checkpoint = "unpacked/checkpoint";
+    let rest = ["--since", checkpoint, "--artifact", artifact, "--json"];
+    for trust in [
+        &["--log-key", key.as_str()][..],
+        &["--policy", "my.policy"],
+        &["--trusted-root", "unpacked/trust/trusted_root.json"],
+        &["--trust-packet"],
+    ] {
+        for packet in [good, "unpacked"] {
+            let seen = project.run(&[&["verify", packet], trust, &rest].concat());
+            seen.expect(0);
+            let data = seen.envelope()["data"].clone();
+            let state = |name: &str| {
+                let checks = data["checks"].as_array().unwrap();
+                let check = checks.iter().find(|c| c["name"] == name).unwrap();
+                check["state"].as_str().unwrap().to_owned()
+            };
+            assert_eq!(
+                (state("history"), state("artifact")),
+                ("passed".into(), "passed".into())
+            );
+            assert_eq!(
+                (state("quorum"), state("timestamp")),
+                ("skipped".into(), "skipped".into())
+            );
+            assert_eq!(data["log"]["key"], key);
+        }
+    }
+    // The later packet continues the earlier one's checkpoint, the earlier one does not continue the later one's.
+    let later = packets[1].to_str().unwrap();
+    let key = key.as_str();
+    project
+        .run(&["verify", later, "--log-key", key, "--since", checkpoint])
+        .expect(0);
+    let newest = members(&packets[1])
+        .into_iter()
+        .find(|(n, _)| n == "checkpoint");
+    std::fs::write(project.path("newest"), newest.unwrap().1).unwrap();
+    let seen = project.run(&["verify", good, "--log-key", key, "--since", "newest"]);
+    seen.expect(3);
+    assert!(seen.err.contains("HISTORY_UNPROVEN"), "{}", seen.err);
+    // A file that the release is not about, a policy that asks for a witness, and what cannot be understood.
+    let seen = project.run(&["verify", good, "--log-key", key, "--artifact", "my.policy"]);
+    seen.expect(2);
+    assert!(seen.err.contains("ARTIFACT_MISMATCH"), "{}", seen.err);
+    let witness = "witness w w.example+0b4f7a4f+BGo5xg2c9jLuGI2ds0y2PMg2J0QCN3Kb1XDSmNhsyYJ0";
+    std::fs::write(
+        project.path("bad.policy"),
+        format!("log {key}\n{witness}\nquorum w\n"),
+    )
+    .unwrap();
+    for (file, exit) in [("bad.policy", 65), ("gone.policy", 66)] {
+        project
+            .run(&["verify", good, "--policy", file])
+            .expect(exit);
+    }
+    project
+        .run(&["verify", good, "--policy", "my.policy", "--log-key", key])
+        .expect(64);
+    // A file too many, a link and a byte changed in the directory.
+    std::fs::write(project.path("unpacked/more"), "").unwrap();
+    project
+        .run(&["verify", "unpacked", "--log-key", key])
+        .expect(2);
+    std::fs::remove_file(project.path("unpacked/more")).unwrap();
+    let member = project.path("unpacked/packet.json");
+    std::fs::rename(&member, project.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(project.path("elsewhere"), &member).unwrap();
+    project
+        .run(&["verify", "unpacked", "--log-key", key])
+        .expect(2);
+}
+
+#[test]
 fn not_one_changed_byte_goes_unseen() {
     let (project, packets, key) = packed();
     let good = std::fs::read(&packets[1]).unwrap();
@@ -236,7 +324,7 @@ fn a_member_left_out_or_added_or_swapped_is_named() {
         .unwrap()
         .clone();
     for name in [
-        "records/000999.dsse.json",
+        "records/000999.sigstore.json",
         "proofs/000999.tlog-proof",
         "readme.txt",
         "blobs/sha256/00",
@@ -389,6 +477,10 @@ fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, Path
             stream: operation,
             extra_streams: &extra,
             blobs: &[],
+            verdict: "",
+            since: &[],
+            policy: None,
+            timestamp: None,
             out: &out,
             actor: "gonogo",
             time,
@@ -402,7 +494,7 @@ fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, Path
 fn a_well_signed_packet_without_a_fitting_approval_is_a_no() {
     let look = |key: String| Look {
         log_key: Some(key),
-        replay: false,
+        ..Look::default()
     };
     let (_dir, path, key) = packet_with(|_, _| {});
     let seen = verify(&path, &look(key)).unwrap();

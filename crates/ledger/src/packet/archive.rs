@@ -12,6 +12,9 @@ use gonogo_core::digest::Hasher;
 const BLOCK: usize = 512;
 const NAME: usize = 100;
 
+/// How much room is made at once for bytes that are only announced.
+const LARGEST: usize = 1 << 20;
+
 /// The largest size that eleven octal digits hold.
 const MAX_SIZE: u64 = (1 << 33) - 1;
 
@@ -76,6 +79,86 @@ impl<W: Write> Writer<W> {
     pub fn finish(mut self) -> io::Result<W> {
         self.out.write_all(&[0; 2 * BLOCK])?;
         Ok(self.out)
+    }
+}
+
+/// Reads as the archive that a list of members would make, so that an unpacked packet is read like a packed one.
+pub struct Listed<F> {
+    members: std::vec::IntoIter<Member>,
+    open: F,
+    /// The rest of a header, a padding or the end.
+    block: io::Cursor<Vec<u8>>,
+    body: Option<(Member, Box<dyn Read>, u64)>,
+    ended: bool,
+}
+
+impl<F: FnMut(&Member) -> io::Result<Box<dyn Read>>> Listed<F> {
+    /// Lists `members`, in any order; `open` gives their bytes, each once.
+    pub fn new(mut members: Vec<Member>, open: F) -> Self {
+        members.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Self {
+            members: members.into_iter(),
+            open,
+            block: io::Cursor::default(),
+            body: None,
+            ended: false,
+        }
+    }
+
+    /// Moves on to the next header, or to the end.
+    fn advance(&mut self) -> io::Result<()> {
+        let block = match self.members.next() {
+            None => {
+                self.ended = true;
+                vec![0; 2 * BLOCK]
+            }
+            Some(member) => {
+                let text = format!("`{}` cannot be a member", member.name.escape_debug());
+                let header = header(&member.name, member.size)
+                    .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, text))?;
+                let body = (self.open)(&member)?;
+                let size = member.size;
+                self.body = Some((member, body, size));
+                header.to_vec()
+            }
+        };
+        self.block = io::Cursor::new(block);
+        Ok(())
+    }
+}
+
+impl<F: FnMut(&Member) -> io::Result<Box<dyn Read>>> Read for Listed<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let got = self.block.read(buffer)?;
+            if got > 0 || buffer.is_empty() {
+                return Ok(got);
+            }
+            let Some((member, body, left)) = &mut self.body else {
+                if self.ended {
+                    return Ok(0);
+                }
+                self.advance()?;
+                continue;
+            };
+            let got = body.take(*left).read(buffer)?;
+            *left -= got as u64;
+            if got > 0 {
+                return Ok(got);
+            }
+            if *left > 0 || body.read(&mut [0])? != 0 {
+                let text = format!("`{}` changed while it was read", member.name);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+            self.block = io::Cursor::new(vec![0; padding(member.size)]);
+            self.body = None;
+        }
+    }
+}
+
+impl<F> std::fmt::Debug for Listed<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listed").finish_non_exhaustive()
     }
 }
 
@@ -148,15 +231,25 @@ impl<R: Read> Reader<R> {
     /// [`ArchiveError`].
     pub fn bytes(&mut self, member: &Member) -> Result<Vec<u8>, ArchiveError> {
         let mut out = Vec::new();
+        self.append_to(member, &mut out)?;
+        Ok(out)
+    }
+
+    /// Adds the member's bytes to `out`; the caller has checked its size against what it can hold.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub fn append_to(&mut self, member: &Member, out: &mut Vec<u8>) -> Result<(), ArchiveError> {
+        // A size is a claim until its bytes are there.
+        out.reserve(usize::try_from(member.size).map_or(LARGEST, |n| n.min(LARGEST)));
         let read = (&mut self.from)
             .take(member.size)
-            .read_to_end(&mut out)
+            .read_to_end(out)
             .map_err(ArchiveError::Io)?;
         if read as u64 != member.size {
             return Err(form(format!("the packet ends inside `{}`", member.name)));
         }
-        self.skip_padding(member)?;
-        Ok(out)
+        self.skip_padding(member)
     }
 
     /// Returns the digest of the member's bytes and forgets the bytes.
@@ -349,6 +442,28 @@ mod tests {
         let mut twice = good[..512].to_vec();
         twice.extend_from_slice(&good);
         assert!(read(&twice).is_err());
+    }
+
+    #[test]
+    fn a_list_of_members_reads_as_their_archive() {
+        let members = read(&sample()).unwrap();
+        let list = members.iter().rev().map(|(m, _)| m.clone()).collect();
+        let open = |member: &Member| -> io::Result<Box<dyn Read>> {
+            let (_, body) = members.iter().find(|(m, _)| m == member).unwrap();
+            Ok(Box::new(io::Cursor::new(body.clone())))
+        };
+        let mut bytes = Vec::new();
+        Listed::new(list, open).read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes, sample());
+        for (size, name) in [(3, "a"), (5, "a"), (4, "")] {
+            let member = Member {
+                name: name.into(),
+                size,
+            };
+            let open = |_: &Member| -> io::Result<Box<dyn Read>> { Ok(Box::new(&b"four"[..])) };
+            let mut listed = Listed::new(vec![member], open);
+            assert!(listed.read_to_end(&mut Vec::new()).is_err(), "{size}");
+        }
     }
 
     #[test]

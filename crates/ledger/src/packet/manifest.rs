@@ -1,9 +1,11 @@
-//! The manifest's body: every member that it vouches for, the heads of the streams, and what was left out.
-
-use std::collections::BTreeMap;
+//! The manifest's body: what the packet holds, the heads of the streams, what was left out, and what its maker says of it.
+//!
+//! It commits to the records by their leaves and to the other members by [`SUMS`](super::SUMS), each with one digest, so
+//! that the manifest of a packet of any length is a small record.
 
 use gonogo_core::Digest;
-use serde_json::{Map, Value, json};
+use gonogo_core::digest::Hasher;
+use serde_json::{Value, json};
 
 use super::FORMAT;
 use crate::error::Error;
@@ -29,29 +31,56 @@ pub struct Omitted {
     pub reason: String,
 }
 
+/// How many things, and one digest over all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// How many.
+    pub count: u64,
+    /// The digest.
+    pub digest: Digest,
+}
+
+/// The digest of a packet's records: SHA-256 over their 32-byte leaf hashes, in order.
+#[derive(Clone, Default)]
+pub struct RecordsDigest {
+    hasher: Hasher,
+    count: u64,
+}
+
+impl RecordsDigest {
+    /// Adds the next record's leaf hash.
+    pub fn push(&mut self, leaf: &Digest) {
+        self.hasher.update(leaf.as_bytes());
+        self.count += 1;
+    }
+
+    /// Returns the count and the digest.
+    pub fn finish(self) -> Tally {
+        Tally {
+            count: self.count,
+            digest: self.hasher.finish(),
+        }
+    }
+}
+
 /// What a manifest says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
-    /// Member name → digest of its bytes, for `packet.json`, `trust/log.vkey`, every record and every blob.
-    pub members: BTreeMap<String, Digest>,
     /// The streams that are held whole.
     pub streams: Vec<StreamHead>,
+    /// The records: [`RecordsDigest`].
+    pub records: Tally,
+    /// The members that [`SUMS`](super::SUMS) lists, and the digest of that list.
+    pub members: Tally,
     /// What was left out.
     pub omitted: Vec<Omitted>,
-    /// How many records.
-    pub records: u64,
-    /// How many blobs.
-    pub blobs: u64,
+    /// What the maker says that the packet shows; checked by nobody here.
+    pub verdict: String,
 }
 
 impl Manifest {
     /// Returns the predicate's body.
     pub fn to_body(&self) -> Value {
-        let members: Map<String, Value> = self
-            .members
-            .iter()
-            .map(|(name, digest)| (name.clone(), Value::String(digest.hex())))
-            .collect();
         let streams: Vec<Value> = self
             .streams
             .iter()
@@ -62,9 +91,10 @@ impl Manifest {
             .iter()
             .map(|o| json!({"blob": o.blob, "reason": o.reason}))
             .collect();
+        let tally = |t: &Tally| json!({"count": t.count, "digest": t.digest});
         json!({
-            "format": FORMAT, "members": members, "streams": streams, "omitted": omitted,
-            "records": self.records, "blobs": self.blobs,
+            "format": FORMAT, "streams": streams, "records": tally(&self.records),
+            "members": tally(&self.members), "omitted": omitted, "verdict": self.verdict,
         })
     }
 
@@ -81,19 +111,7 @@ impl Manifest {
                 format.escape_debug()
             )));
         }
-        let Value::Object(members) = fields.take("members")? else {
-            return Err(Error::Statement("`members` is no object".into()));
-        };
         let manifest = Self {
-            members: members
-                .into_iter()
-                .map(|(name, value)| {
-                    let digest = value.as_str().and_then(|hex| Digest::from_hex(hex).ok());
-                    digest
-                        .map(|digest| (name, digest))
-                        .ok_or_else(|| Error::Statement("a member has no digest".into()))
-                })
-                .collect::<Result<_, _>>()?,
             streams: read_list(fields.list("streams")?, |fields| {
                 Ok(StreamHead {
                     stream: fields.text("stream")?,
@@ -101,18 +119,29 @@ impl Manifest {
                     head: read_digest(fields, "head")?,
                 })
             })?,
+            records: read_tally(&mut fields, "records")?,
+            members: read_tally(&mut fields, "members")?,
             omitted: read_list(fields.list("omitted")?, |fields| {
                 Ok(Omitted {
                     blob: read_digest(fields, "blob")?,
                     reason: fields.text("reason")?,
                 })
             })?,
-            records: fields.number("records")?,
-            blobs: fields.number("blobs")?,
+            verdict: fields.text("verdict")?,
         };
         fields.end()?;
         Ok(manifest)
     }
+}
+
+fn read_tally(fields: &mut Fields, field: &'static str) -> Result<Tally, Error> {
+    let mut inner = Fields::of(fields.take(field)?, field)?;
+    let tally = Tally {
+        count: inner.number("count")?,
+        digest: read_digest(&mut inner, "digest")?,
+    };
+    inner.end()?;
+    Ok(tally)
 }
 
 fn read_list<T>(

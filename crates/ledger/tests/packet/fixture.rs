@@ -11,10 +11,10 @@ use std::io::{self, Read};
 
 use gonogo_core::{Digest, Timestamp};
 use gonogo_ledger::merkle::{self, Finished, Frontier, HashSource};
-use gonogo_ledger::packet::{self, Blob, Contents, PacketSource, Record, Seal};
+use gonogo_ledger::packet::{self, Blob, Contents, PacketSource, RecordsDigest, Seal, StreamHead};
 use gonogo_ledger::{
-    CONTROLLER, Checkpoint, Envelope, Error, KeyEvent, LogKey, SYSTEM_STREAM, Seen, SigningKey,
-    Statement, Subject, Tool, leaf,
+    CONTROLLER, Checkpoint, Envelope, Error, KeyEvent, LogKey, Policy, PublicKey, SYSTEM_STREAM,
+    Seen, SigningKey, Statement, Subject, Tool, leaf,
 };
 use serde_json::Value;
 
@@ -25,6 +25,7 @@ pub(crate) struct Log {
     pub(crate) controller: SigningKey,
     pub(crate) entries: Vec<Entry>,
     pub(crate) blobs: BTreeMap<Digest, Vec<u8>>,
+    heads: BTreeMap<String, (u64, Option<Digest>)>,
     frontier: Frontier,
     stored: Vec<Vec<Digest>>,
 }
@@ -32,6 +33,7 @@ pub(crate) struct Log {
 pub(crate) struct Entry {
     pub(crate) stream: String,
     pub(crate) envelope: Envelope,
+    pub(crate) key: PublicKey,
 }
 
 impl Log {
@@ -41,6 +43,7 @@ impl Log {
             controller: new_key(),
             entries: Vec::new(),
             blobs: BTreeMap::new(),
+            heads: BTreeMap::new(),
             frontier: Frontier::default(),
             stored: vec![Vec::new()],
         };
@@ -66,16 +69,18 @@ impl Log {
                 .resize(self.stored.len().max(level + 1), Vec::new());
             self.stored[level].push(hash);
         }
+        let head = self.heads.entry(statement.stream.clone()).or_default();
+        *head = (head.0 + 1, Some(envelope.statement_digest()));
         self.entries.push(Entry {
             stream: statement.stream.clone(),
+            key: *key.public(),
             envelope,
         });
     }
 
     /// The next correct statement of a stream.
     pub(crate) fn statement(&self, stream: &str, kind: &str, body: Value) -> Statement {
-        let of_stream = self.entries.iter().filter(|e| e.stream == stream);
-        let seq = of_stream.clone().count() as u64;
+        let (seq, prev) = self.heads.get(stream).copied().unwrap_or_default();
         Statement {
             kind: kind.into(),
             subject: vec![Subject {
@@ -84,10 +89,7 @@ impl Log {
             }],
             stream: stream.into(),
             seq,
-            prev: of_stream
-                .clone()
-                .next_back()
-                .map(|e| e.envelope.statement_digest()),
+            prev,
             key: format!("{kind}/{seq}"),
             time: Timestamp::from_millis(1_795_000_000_000 + seq as i64),
             actor: "test".into(),
@@ -124,18 +126,34 @@ impl Log {
 
     pub(crate) fn contents_of(&self, keep: impl Fn(&Entry) -> bool) -> Contents {
         let entries = self.entries.iter().enumerate();
+        let records = entries
+            .filter(|(_, e)| keep(e))
+            .map(|(index, _)| index as u64)
+            .collect();
+        self.contents_with(records)
+    }
+
+    /// The records of these indexes, in this order.
+    pub(crate) fn contents_with(&self, records: Vec<u64>) -> Contents {
+        let mut tally = RecordsDigest::default();
+        let mut head = StreamHead {
+            stream: STREAM.into(),
+            count: 0,
+            head: Digest::of(b""),
+        };
+        for index in &records {
+            let entry = &self.entries[*index as usize];
+            tally.push(&self.stored[0][*index as usize]);
+            if entry.stream == STREAM {
+                head.count += 1;
+                head.head = entry.envelope.statement_digest();
+            }
+        }
         Contents {
             stream: STREAM.into(),
-            streams: vec![STREAM.into()],
-            records: entries
-                .filter(|(_, e)| keep(e))
-                .map(|(index, e)| Record {
-                    index: index as u64,
-                    stream: e.stream.clone(),
-                    statement: e.envelope.statement_digest(),
-                    envelope: Digest::of(&e.envelope.to_bytes()),
-                })
-                .collect(),
+            streams: vec![head],
+            records,
+            tally: tally.finish(),
             blobs: self
                 .blobs
                 .iter()
@@ -145,43 +163,68 @@ impl Log {
                 })
                 .collect(),
             omitted: Vec::new(),
+            verdict: "promoted".into(),
             log: self.key.vkey().clone(),
+            policy: Policy::log_only(self.key.vkey().clone()).to_text(),
         }
     }
 
     /// Records the manifest and writes the packet.
     pub(crate) fn packet(&mut self, contents: &Contents) -> Vec<u8> {
+        self.record_manifest(contents);
+        self.seal(contents)
+    }
+
+    pub(crate) fn record_manifest(&mut self, contents: &Contents) {
         let body = contents.manifest().unwrap().to_body();
         self.append(
             &packet::manifest_stream(STREAM),
             packet::MANIFEST_KIND,
             body,
         );
-        self.seal(contents)
     }
 
     /// Writes the packet with the last record as its manifest.
     pub(crate) fn seal(&mut self, contents: &Contents) -> Vec<u8> {
-        let index = self.entries.len() - 1;
-        let seal = Seal {
-            manifest: self.entries[index].envelope.to_bytes(),
-            index: index as u64,
+        let seal = self.seal_of();
+        self.write(contents, &seal)
+    }
+
+    /// The seal by the last record.
+    pub(crate) fn seal_of(&self) -> Seal {
+        Seal {
+            manifest: self.entries.len() as u64 - 1,
             checkpoint: self.checkpoint().sign(&self.key),
-        };
-        packet::write(Vec::new(), contents, &seal, self).unwrap()
+            since: Vec::new(),
+            timestamp: None,
+        }
+    }
+
+    pub(crate) fn write(&mut self, contents: &Contents, seal: &Seal) -> Vec<u8> {
+        packet::write(Vec::new(), contents, seal, self).unwrap()
+    }
+
+    /// The proof that the first `new` leaves extend the first `old`.
+    pub(crate) fn proof(&self, old: u64, new: u64) -> Vec<Digest> {
+        merkle::consistency_path(&mut Stored(&self.stored), old, new).unwrap()
     }
 }
 
 impl PacketSource for Log {
     type Error = Failure;
 
-    fn envelope(&mut self, index: u64) -> Result<Vec<u8>, Failure> {
-        Ok(self.entries[index as usize].envelope.to_bytes())
+    fn record(&mut self, index: u64) -> Result<(Envelope, PublicKey), Failure> {
+        let entry = &self.entries[index as usize];
+        Ok((entry.envelope.clone(), entry.key))
     }
 
     fn path(&mut self, index: u64) -> Result<Vec<Digest>, Failure> {
         let size = self.frontier.size();
         Ok(merkle::inclusion_path(&mut Stored(&self.stored), index, size).unwrap())
+    }
+
+    fn consistency(&mut self, old: u64) -> Result<Vec<Digest>, Failure> {
+        Ok(self.proof(old, self.frontier.size()))
     }
 
     fn blob(&mut self, digest: &Digest) -> Result<Box<dyn Read + '_>, Failure> {

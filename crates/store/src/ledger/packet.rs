@@ -1,22 +1,26 @@
 //! Writing packets: chooses the records, records the manifest, proves everything against one checkpoint.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use gonogo_core::digest::Hasher;
 use gonogo_core::{Digest, Timestamp, canonical};
 use gonogo_ledger::packet::{
-    self, Blob, Contents, MANIFEST_KIND, MAX_RECORDS, Omitted, PacketSource, Record, Seal,
+    self, Blob, Contents, MANIFEST_KIND, MAX_RECORDS, Omitted, PacketSource, RecordsDigest, Seal,
+    StreamHead,
 };
-use gonogo_ledger::{KeyId, Subject, merkle};
+use gonogo_ledger::{Envelope, KeyId, Policy, PublicKey, Subject, merkle};
 use rusqlite::Connection;
 
 use super::disk::{self, Fresh};
 use super::error::LedgerError;
-use super::index::{self, Entry, Sql, Tiles};
+use super::index::{self, Sql, Tiles};
 use super::record::{Draft, Receipt};
 use super::{Ledger, lock};
+
+/// How many earlier packets a packet links to: a reader who remembers one of their checkpoints can go on from there.
+const LINKED: usize = 64;
 
 /// Which packet to write.
 #[derive(Debug, Clone)]
@@ -27,6 +31,14 @@ pub struct PacketRequest<'a> {
     pub extra_streams: &'a [String],
     /// Blobs to hold. One that the ledger does not have is listed as left out, and the packet is then incomplete.
     pub blobs: &'a [Digest],
+    /// What the packet shows, in the words of who asks for it; part of the manifest.
+    pub verdict: &'a str,
+    /// Sizes of older trees to prove consistency with, besides those of the newest earlier packets.
+    pub since: &'a [u64],
+    /// The C2SP tlog-policy to put in, as its readers may want to use it; without one, this log and no witness.
+    pub policy: Option<&'a str>,
+    /// An RFC 3161 response over the bytes of the newest checkpoint.
+    pub timestamp: Option<&'a [u8]>,
     /// Where to write it. Replaced atomically.
     pub out: &'a Path,
     /// Who asks.
@@ -58,11 +70,12 @@ pub struct PacketInfo {
 
 impl Ledger {
     /// Writes a packet of whole streams with the key events that their signers need. The manifest becomes a record of the
-    /// stream `packet/<stream>`; asking again for the same content uses the same manifest.
+    /// stream `packet/<stream>`; asking again for the same content uses the same manifest. Memory does not grow with the
+    /// packet, but for 8 bytes a record and the list of blobs.
     ///
     /// # Errors
-    /// [`LedgerError::Rules`] if a stream has no record; [`LedgerError::Refused`] if the manifest would be larger than a
-    /// record may be (about 10,000 members); as [`Ledger::append`]; disk errors.
+    /// [`LedgerError::Rules`] if a stream has no record or the policy does not name this log; [`LedgerError::NotFound`] if a
+    /// size in `since` is above the checkpoint's; as [`Ledger::append`]; disk errors.
     pub fn write_packet(&self, request: &PacketRequest<'_>) -> Result<PacketInfo, LedgerError> {
         let contents = self.contents(request)?;
         let body = contents.manifest()?.to_body();
@@ -86,10 +99,16 @@ impl Ledger {
             signer: None,
         }])?[0];
         let (checkpoint, note) = self.checkpoint()?;
+        if let Some(size) = request.since.iter().find(|size| **size > checkpoint.size) {
+            return Err(LedgerError::NotFound(format!("{size} leaves")));
+        }
+        let mut since = request.since.to_vec();
+        since.extend(self.query(|connection| earlier_packets(connection, manifest.index))?);
         let seal = Seal {
-            manifest: self.envelope(manifest.index)?,
-            index: manifest.index,
+            manifest: manifest.index,
             checkpoint: note,
+            since,
+            timestamp: request.timestamp.map(<[u8]>::to_vec),
         };
         let dir = match request.out.parent() {
             Some(dir) if !dir.as_os_str().is_empty() => dir,
@@ -107,6 +126,7 @@ impl Ledger {
             connection: &connection,
             tiles: Tiles::new(&connection),
             size: checkpoint.size,
+            last: None,
         };
         packet::write(&mut out, &contents, &seal, &mut source)
             .map_err(|e| named(e, request.out))?;
@@ -120,7 +140,7 @@ impl Ledger {
             path: request.out.to_owned(),
             size,
             digest,
-            records: contents.records.len() as u64,
+            records: contents.tally.count,
             blobs: contents.blobs.len() as u64,
             omitted: contents.omitted,
             manifest,
@@ -129,31 +149,25 @@ impl Ledger {
     }
 
     fn contents(&self, request: &PacketRequest<'_>) -> Result<Contents, LedgerError> {
-        let mut streams = vec![request.stream.to_owned()];
+        let mut streams = vec![request.stream];
         for stream in request.extra_streams {
-            if !streams.contains(stream) {
-                streams.push(stream.clone());
+            if !streams.contains(&stream.as_str()) {
+                streams.push(stream);
             }
         }
         let controller = lock(self.sequencer()?).controller();
-        let chosen = self.query(|connection| choose(connection, &streams, controller))?;
-        if chosen.len() > MAX_RECORDS {
+        let (records, tally, streams) = self.query(|connection| {
+            let records = choose(connection, &streams, controller)?;
+            let (tally, heads) = tally(connection, &records, &streams)?;
+            Ok((records, tally, heads))
+        })?;
+        if records.len() > MAX_RECORDS {
             return Err(LedgerError::Refused {
                 stream: request.stream.to_owned(),
                 text: format!(
                     "{} records; a packet holds at most {MAX_RECORDS}",
-                    chosen.len()
+                    records.len()
                 ),
-            });
-        }
-        let mut records = Vec::with_capacity(chosen.len());
-        for (entry, stream) in chosen.into_values() {
-            let envelope = self.frame(&entry)?.envelope.to_bytes();
-            records.push(Record {
-                index: entry.index,
-                stream,
-                statement: entry.digest,
-                envelope: Digest::of(&envelope),
             });
         }
         let mut blobs = Vec::new();
@@ -171,48 +185,97 @@ impl Ledger {
                 Err(other) => return Err(other),
             }
         }
+        let policy = match request.policy {
+            Some(text) => text.to_owned(),
+            None => Policy::log_only(self.vkey.clone()).to_text(),
+        };
         Ok(Contents {
             stream: request.stream.to_owned(),
             streams,
             records,
+            tally,
             blobs,
             omitted,
+            verdict: request.verdict.to_owned(),
             log: self.vkey.clone(),
+            policy,
         })
     }
 }
 
-type Chosen = BTreeMap<u64, (Entry, String)>;
-
-/// The streams' records, and the key events about everybody who signed any of them, in turn.
-fn choose(connection: &Connection, streams: &[String], controller: KeyId) -> Sql<Chosen> {
-    let mut chosen = Chosen::new();
-    let mut signers = vec![*controller.digest()];
-    let mut known = BTreeSet::new();
-    let mut by_stream = connection.prepare_cached(
-        "SELECT idx, segment, offset, seq, digest, leaf, stream, signer FROM record WHERE stream = ?1",
-    )?;
+/// The indexes of the streams' records, and of the key events about everybody who signed any of them, in turn; ascending.
+fn choose(connection: &Connection, streams: &[&str], controller: KeyId) -> Sql<Vec<u64>> {
+    let mut chosen = Vec::new();
+    let mut signers = BTreeSet::from([*controller.digest()]);
+    let mut by_stream = connection
+        .prepare_cached("SELECT idx, signer FROM record WHERE stream = ?1 ORDER BY seq")?;
     let mut by_key = connection.prepare_cached(
-        "SELECT idx, segment, offset, seq, digest, leaf, stream, signer FROM record
+        "SELECT idx, signer FROM record
          WHERE idx IN (SELECT since FROM enrolled WHERE key = ?1 UNION SELECT revoked FROM enrolled WHERE key = ?1)",
     )?;
-    let mut take = |rows: &mut rusqlite::Rows<'_>, signers: &mut Vec<Digest>| -> Sql<()> {
+    let mut take = |rows: &mut rusqlite::Rows<'_>, signers: &mut BTreeSet<Digest>| -> Sql<()> {
         while let Some(row) = rows.next()? {
-            let entry = index::entry(row)?;
-            signers.push(index::digest_at(row, 7)?);
-            chosen.insert(entry.index, (entry, row.get(6)?));
+            chosen.push(row.get::<_, i64>(0)?.cast_unsigned());
+            signers.insert(index::digest_at(row, 1)?);
         }
         Ok(())
     };
     for stream in streams {
         take(&mut by_stream.query([stream])?, &mut signers)?;
     }
-    while let Some(signer) = signers.pop() {
+    let mut known = BTreeSet::new();
+    while let Some(signer) = signers.pop_first() {
         if known.insert(signer) {
             take(&mut by_key.query([signer.as_bytes()])?, &mut signers)?;
         }
     }
+    chosen.sort_unstable();
+    chosen.dedup();
     Ok(chosen)
+}
+
+/// Goes through the records as the packet will hold them: their tally, and where each stream ends.
+fn tally(
+    connection: &Connection,
+    records: &[u64],
+    streams: &[&str],
+) -> Sql<(packet::Tally, Vec<StreamHead>)> {
+    let mut tally = RecordsDigest::default();
+    let mut heads: Vec<StreamHead> = streams
+        .iter()
+        .map(|stream| StreamHead {
+            stream: (*stream).to_owned(),
+            count: 0,
+            head: Digest::of(b""),
+        })
+        .collect();
+    let mut by_index =
+        connection.prepare_cached("SELECT leaf, digest, stream FROM record WHERE idx = ?1")?;
+    for index in records {
+        by_index.query_row([index.cast_signed()], |row| {
+            tally.push(&index::digest_at(row, 0)?);
+            let stream = row.get_ref(2)?.as_str()?;
+            if let Some(head) = heads.iter_mut().find(|head| head.stream == stream) {
+                head.count += 1;
+                head.head = index::digest_at(row, 1)?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok((tally.finish(), heads))
+}
+
+/// The sizes of the trees that the newest packets before the manifest `before` were sealed with.
+fn earlier_packets(connection: &Connection, before: u64) -> Sql<Vec<u64>> {
+    connection
+        .prepare_cached(
+            "SELECT idx FROM record WHERE kind = ?1 AND idx < ?2 ORDER BY idx DESC LIMIT ?3",
+        )?
+        .query_map(
+            rusqlite::params![MANIFEST_KIND, before.cast_signed(), LINKED as i64],
+            |row| Ok(row.get::<_, i64>(0)?.cast_unsigned() + 1),
+        )?
+        .collect()
 }
 
 fn named(error: LedgerError, out: &Path) -> LedgerError {
@@ -261,20 +324,31 @@ struct Source<'a> {
     connection: &'a Connection,
     tiles: Tiles<'a>,
     size: u64,
+    /// The path that was made last: the next leaf's is nearly the same.
+    last: Option<(u64, Vec<Digest>)>,
 }
 
 impl PacketSource for Source<'_> {
     type Error = LedgerError;
 
-    fn envelope(&mut self, index: u64) -> Result<Vec<u8>, LedgerError> {
+    fn record(&mut self, index: u64) -> Result<(Envelope, PublicKey), LedgerError> {
         let entry = index::by_index(self.connection, index)
             .map_err(|e| index::failure(&self.ledger.layout.index(), &e))?
             .ok_or_else(|| LedgerError::NotFound(index.to_string()))?;
-        Ok(self.ledger.frame(&entry)?.envelope.to_bytes())
+        let frame = self.ledger.frame(&entry)?;
+        Ok((frame.envelope, frame.signer))
     }
 
     fn path(&mut self, index: u64) -> Result<Vec<Digest>, LedgerError> {
-        merkle::inclusion_path(&mut self.tiles, index, self.size)
+        let known = self.last.as_ref().map(|(at, path)| (*at, &path[..]));
+        let path = merkle::inclusion_path_beside(&mut self.tiles, index, self.size, known)
+            .map_err(|e| index::failure(&self.ledger.layout.index(), &e))?;
+        self.last = Some((index, path.clone()));
+        Ok(path)
+    }
+
+    fn consistency(&mut self, old: u64) -> Result<Vec<Digest>, LedgerError> {
+        merkle::consistency_path(&mut self.tiles, old, self.size)
             .map_err(|e| index::failure(&self.ledger.layout.index(), &e))
     }
 

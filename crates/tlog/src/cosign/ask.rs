@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use gonogo_core::Digest;
+use gonogo_ledger::merkle::verify_consistency;
 use gonogo_ledger::witness::{AddCheckpoint, origin_hash};
 use gonogo_ledger::{Checkpoint, Note, Vkey};
 use http::{Method, Request, Response};
@@ -53,11 +54,12 @@ impl Question {
         };
         let status = response.status().as_u16();
         let size = (status == 409).then(|| told_size(&response)).flatten();
-        let Ok(body) = String::from_utf8(response.into_body().into()) else {
-            return Asked::Ended(Outcome::Unusable("its answer is not UTF-8".into()));
-        };
+        let body = response.into_body();
         match (status, size) {
-            (200, _) => Asked::Lines(body),
+            (200, _) => match String::from_utf8(body.into()) {
+                Ok(lines) => Asked::Lines(lines),
+                Err(_) => Asked::Ended(Outcome::Unusable("its answer is not UTF-8".into())),
+            },
             (409, Some(size)) if size > self.ours.size => {
                 let proof = self.proof(|known| known.size > self.ours.size).await;
                 Asked::Ended(Outcome::Ahead { size, proof })
@@ -68,10 +70,27 @@ impl Question {
                 Asked::Ended(Outcome::Fork { size, proof })
             }
             (409, Some(size)) if size != self.old && !self.again => Asked::Knows(size),
+            (422, _) => Asked::Ended(self.unproven(&body).await),
             _ => Asked::Ended(Outcome::Refused {
                 status,
                 text: words(&body),
             }),
+        }
+    }
+
+    /// Our proof does not convince it: either it lies, or what it cosigned is not what our tree began with.
+    async fn unproven(&self, body: &[u8]) -> Outcome {
+        let (old, new) = (self.old, &self.ours);
+        let differs = |known: &Checkpoint| {
+            let shown = verify_consistency(old, &known.root, new.size, &new.root, &self.path);
+            known.size == old && shown.is_err()
+        };
+        match self.proof(differs).await {
+            None => Outcome::Refused {
+                status: 422,
+                text: words(body),
+            },
+            proof => Outcome::Fork { size: old, proof },
         }
     }
 
@@ -97,6 +116,9 @@ impl Question {
             .body(body)
             .map_err(|e| Outcome::Unusable(format!("`{url}` is no address: {e}")))?;
         let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Outcome::Silent("the time was over".into()));
+        }
         self.client
             .send(request, MAX_ANSWER, left)
             .await
@@ -124,7 +146,8 @@ fn told_size(response: &Response<Bytes>) -> Option<u64> {
 }
 
 /// The beginning of a stranger's words, fit to be shown on a terminal.
-fn words(body: &str) -> String {
+fn words(body: &[u8]) -> String {
+    let body = String::from_utf8_lossy(body);
     let begin: String = body.chars().take(WORDS).collect();
     begin.trim().escape_debug().to_string()
 }

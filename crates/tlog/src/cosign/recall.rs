@@ -18,12 +18,6 @@ pub trait Recall {
 
     /// Takes note that `witness` cosigned `size` leaves of the log `origin`.
     fn cosigned(&mut self, origin: &str, witness: &Vkey, size: u64);
-
-    /// Keeps what was noted. Called once for each [`cosign`](super::cosign()).
-    ///
-    /// # Errors
-    /// What the storage gives.
-    fn save(&mut self) -> Result<(), Error>;
 }
 
 /// Sizes by log and witness, in memory or in a JSON file (`witnesses.json`).
@@ -49,7 +43,7 @@ impl Sizes {
     /// Remembers in the file `path`, made when there is something to remember.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::State`] if the file is not one of these. It may be deleted then.
+    /// [`Error::Io`]; [`Error::Setting`] if the file is not one of these. It may be deleted then.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let sizes = match disk::read(path, 1 << 20)? {
             None => Wire::default(),
@@ -78,8 +72,14 @@ impl Recall for Sizes {
         let before = sizes.insert(witness.to_string(), size);
         self.changed |= before != Some(size);
     }
+}
 
-    fn save(&mut self) -> Result<(), Error> {
+impl Sizes {
+    /// Writes the file, if anything changed. To be called after [`cosign`](super::cosign()); an error is no reason to throw its result away.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn save(&mut self) -> Result<(), Error> {
         let Some(path) = self.path.as_ref().filter(|_| self.changed) else {
             return Ok(());
         };

@@ -48,6 +48,10 @@ pub(super) enum Put {
     /// The store says that something else is there, or that somebody was faster. To be read back.
     Taken,
     /// Nobody knows.
+    #[cfg_attr(
+        not(feature = "object-store"),
+        expect(dead_code, reason = "a directory knows")
+    )]
     Unclear(String),
 }
 
@@ -55,6 +59,10 @@ pub(super) enum Put {
 #[derive(Debug)]
 pub(super) enum Failure {
     /// May be over in a moment.
+    #[cfg_attr(
+        not(feature = "object-store"),
+        expect(dead_code, reason = "a directory's failures are our own")
+    )]
     Passing(String),
     /// Will not be over by waiting.
     Lasting(String),

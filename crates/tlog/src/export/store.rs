@@ -12,12 +12,14 @@ use bytes::Bytes;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
 use object_store::{
-    ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutResult, RetryConfig, UpdateVersion,
+    Attribute, Attributes, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutResult,
+    RetryConfig, UpdateVersion,
 };
 
 use super::destination::{Failure, Object, Put, Version};
 use crate::client::NoAnswer;
 use crate::error::Error;
+use crate::serve::{BYTES, FOR_EVER, FRESH, TEXT};
 use connector::Connector;
 
 /// For one request: a full bundle of 16 MiB over a slow line.
@@ -119,7 +121,10 @@ impl Store {
     }
 
     async fn put(&self, name: &str, bytes: Bytes, mode: PutMode) -> Result<Put, Failure> {
-        let options = PutOptions::from(mode);
+        let options = PutOptions {
+            attributes: attributes(name),
+            ..PutOptions::from(mode)
+        };
         let put = self
             .store
             .put_opts(&self.path(name), bytes.into(), options)
@@ -145,6 +150,19 @@ impl Store {
     }
 }
 
+/// What a bucket that is served as a site should say: the same as [`crate::serve`].
+fn attributes(name: &str) -> Attributes {
+    let (kind, cache) = if name.starts_with("tile/") {
+        (BYTES, FOR_EVER)
+    } else {
+        (TEXT, FRESH)
+    };
+    Attributes::from_iter([
+        (Attribute::ContentType, kind),
+        (Attribute::CacheControl, cache),
+    ])
+}
+
 fn failure(e: object_store::Error) -> Failure {
     use object_store::Error as E;
 
@@ -165,7 +183,10 @@ fn failure(e: object_store::Error) -> Failure {
                 | E::UnknownConfigurationKey { .. }
                 | E::NotFound { .. }
         );
-    let text = e.to_string().chars().take(500).collect();
+    let mut text: String = e.to_string().chars().take(500).collect();
+    if matches!(e, E::PermissionDenied { .. }) {
+        text.push_str(" (S3 says so of a missing object, too, unless the key may s3:ListBucket)");
+    }
     if lasting {
         Failure::Lasting(text)
     } else {

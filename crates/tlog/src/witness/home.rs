@@ -36,7 +36,15 @@ impl Home {
             disk::sync_dir(dir.parent().unwrap_or(Path::new("")))?;
         }
         let lock = Lock::take(dir)?;
-        disk::make_dirs(&dir.join(KNOWN))?;
+        let known = dir.join(KNOWN);
+        if known.is_dir() || !dir.join(VKEY).exists() {
+            disk::make_dirs(&known)?;
+        } else {
+            return Err(Error::State {
+                path: known,
+                text: "it is missing, and with it what this witness cosigned".into(),
+            });
+        }
         let home = Self {
             dir: dir.to_owned(),
             _lock: lock,

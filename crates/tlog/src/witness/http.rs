@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 
 use super::{Answer, MAX_REQUEST, Witness};
 use crate::body::{collect, full};
-use crate::serve::{plain, respond};
+use crate::serve::{FRESH, TEXT, plain, respond};
 use crate::server::{Body, Handler};
 
 /// For a request's body to arrive.
@@ -60,7 +60,7 @@ impl WitnessSite {
         let (witness, hash) = (self.witness.clone(), hash.to_owned());
         let found = tokio::task::spawn_blocking(move || witness.checkpoint(&hash)).await;
         let mut response = match found {
-            Ok(Some(note)) => text(StatusCode::OK, "text/plain; charset=utf-8", note),
+            Ok(Some(note)) => text(StatusCode::OK, TEXT, note),
             Ok(None) => plain(StatusCode::NOT_FOUND, "no checkpoint of that log\n"),
             Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n"),
         };
@@ -86,7 +86,7 @@ impl WitnessSite {
         let witness = self.witness.clone();
         let answer = tokio::task::spawn_blocking(move || witness.add_checkpoint(&body)).await;
         match answer {
-            Ok(Answer::Cosigned(line)) => text(StatusCode::OK, "text/plain; charset=utf-8", line),
+            Ok(Answer::Cosigned(line)) => text(StatusCode::OK, TEXT, line),
             Ok(Answer::Refused(refusal)) => {
                 let status = StatusCode::from_u16(refusal.status())
                     .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -108,10 +108,7 @@ impl Handler for WitnessSite {
 
 fn text(status: StatusCode, kind: &'static str, body: String) -> Response<Body> {
     let length = Some(body.len() as u64);
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static(kind)),
-        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-    ];
+    let headers = [(CONTENT_TYPE, kind), (CACHE_CONTROL, FRESH)];
     respond(status, full(body), length, &headers)
 }
 

@@ -45,6 +45,7 @@ struct Bucket {
     always: Option<Fault>,
     meddling: Meddling,
     unsigned: usize,
+    headers: BTreeMap<String, (String, String)>,
 }
 
 #[derive(Clone, Default)]
@@ -98,6 +99,21 @@ impl FakeS3 {
         bucket.objects.iter().filter_map(below).collect()
     }
 
+    pub(crate) fn all(&self) -> BTreeMap<String, Vec<u8>> {
+        let bucket = self.0.lock().unwrap();
+        let all = bucket.objects.iter();
+        all.map(|(n, b)| (n.clone(), b.to_vec())).collect()
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        self.0.lock().unwrap().objects.remove(name).unwrap();
+    }
+
+    /// Content type and cache control that each object was last written with.
+    pub(crate) fn headers(&self) -> BTreeMap<String, (String, String)> {
+        self.0.lock().unwrap().headers.clone()
+    }
+
     pub(crate) fn insert(&self, name: &str, bytes: &[u8]) {
         let bytes = Bytes::copy_from_slice(bytes);
         self.0.lock().unwrap().land(name, bytes);
@@ -132,6 +148,9 @@ impl Bucket {
             other => panic!("an unconditional write: {other:?} of {name}"),
         };
         let landing = refused.is_none();
+        let said = |name| header(name).unwrap_or_default().to_owned();
+        let headers = (said("content-type"), said("cache-control"));
+        self.headers.insert(name.to_owned(), headers);
         let fault = self.always.or_else(|| self.faults.remove(&at));
         match fault {
             Some(Fault::Conflict) => Some(Reply::error(409, "ConditionalRequestConflict")),

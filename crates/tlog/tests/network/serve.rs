@@ -228,6 +228,13 @@ fn slow_and_greedy_clients_are_bounded() {
         let _ = stream.read_to_end(&mut rest);
         assert!(!rest.starts_with(b"HTTP/1.1 200"));
     }
+    // So is one that asked once and then says nothing more.
+    let mut idle = connect(server.addr);
+    idle.write_all(b"GET /checkpoint HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    let mut answer = Vec::new();
+    idle.read_to_end(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"));
     let long = format!("/{}", "a".repeat(40_000));
     let answer = get(server.addr, &long);
     assert!(matches!(answer.status, 414 | 431), "{}", answer.status);

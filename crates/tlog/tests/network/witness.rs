@@ -2,16 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use gonogo_core::clock::SystemClock;
 use gonogo_ledger::witness::origin_hash;
 use gonogo_ledger::{Checkpoint, LogKey, Note, Vkey, cosignature};
 use gonogo_tlog::error::Error;
@@ -19,7 +15,7 @@ use gonogo_tlog::witness::{MAX_REQUEST, Notice, Witness, WitnessSite, read_logs}
 
 use crate::support::{Answer, Book, Hand, ORIGIN, Running, ask, exchange, get, read_all};
 
-const NAME: &str = "witness.example";
+pub(crate) const NAME: &str = "witness.example";
 const START: i64 = 1_790_000_000;
 
 /// A witness that serves one log, with its clock and what it said to its operator.
@@ -69,7 +65,7 @@ fn post(addr: SocketAddr, body: &str) -> Answer {
     exchange(addr, request.as_bytes())
 }
 
-fn remembered(addr: SocketAddr) -> Option<String> {
+pub(crate) fn remembered(addr: SocketAddr) -> Option<String> {
     let answer = get(addr, &format!("/w/{}/checkpoint", origin_hash(ORIGIN)));
     match answer.status {
         200 => Some(answer.text()),
@@ -365,6 +361,10 @@ fn damaged_or_foreign_state_is_refused() {
     fs::write(&known, &state).unwrap();
     drop(bench.open().unwrap());
 
+    let memory = home.join("known");
+    fs::rename(&memory, home.join("aside")).unwrap();
+    refused("no memory");
+    fs::rename(home.join("aside"), &memory).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
     refused("a key that others read");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
@@ -452,12 +452,11 @@ fn a_clock_that_went_back_cosigns_nothing() {
 fn lists_of_logs_are_read_or_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("logs");
-    let (a, b) = (Book::new(0), Book::new(0));
-    let b = LogKey::load("b.example", &LogKey::generate().unwrap())
-        .map(|k| (b, k))
-        .unwrap()
-        .1;
-    let (a, b) = (a.key.vkey().clone(), b.vkey().clone());
+    let vkey = |name| {
+        let key = LogKey::load(name, &LogKey::generate().unwrap()).unwrap();
+        key.vkey().clone()
+    };
+    let (a, b) = (vkey("a.example"), vkey("b.example"));
     fs::write(
         &path,
         format!("# ours\nlog {a}\n\nlog {b} https://b.example/log"),
@@ -479,123 +478,6 @@ fn lists_of_logs_are_read_or_refused() {
         );
     }
     assert!(read_logs(&dir.path().join("none")).is_err());
-}
-
-const CHILD: &str = "GONOGO_TLOG_WITNESS";
-
-/// A real process, killed while it answers: what it acknowledged, the next one knows.
-#[test]
-fn a_killed_witness_forgets_nothing_it_acknowledged() {
-    if let Ok(dir) = std::env::var(CHILD) {
-        serve_until_killed(Path::new(&dir));
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let book = Arc::new(Book::new(4000));
-    fs::write(
-        dir.path().join("logs"),
-        format!("log {}\n", book.key.vkey()),
-    )
-    .unwrap();
-    let mut acknowledged = 0;
-    for round in 0..12_u64 {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "witness::a_killed_witness_forgets_nothing_it_acknowledged",
-            ])
-            .arg("--nocapture")
-            .env(CHILD, dir.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let addr: SocketAddr = lines
-            .by_ref()
-            .find_map(|l| {
-                l.unwrap()
-                    .split("listening ")
-                    .nth(1)
-                    .map(|a| a.parse().unwrap())
-            })
-            .unwrap();
-        let known = remembered(addr).map_or(0, |note| {
-            let parsed = Note::parse(&note).unwrap();
-            Checkpoint::read_unverified(&parsed).unwrap().size
-        });
-        assert!(known >= acknowledged, "{known} after {acknowledged}");
-        let asking = {
-            let book = Arc::clone(&book);
-            let wanted = 3 + round * 5;
-            thread::spawn(move || {
-                let mut last = known;
-                for done in 0.. {
-                    if done == wanted {
-                        // From here on the kill may come at any point of a request.
-                        unpark_killer();
-                    }
-                    let Some(status) = try_post(addr, &book.add(last, last + 1)) else {
-                        return last;
-                    };
-                    assert_eq!(status, 200);
-                    last += 1;
-                }
-                last
-            })
-        };
-        wait_for_killer_turn();
-        for _ in 0..round * 2000 {
-            std::hint::spin_loop();
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        acknowledged = asking.join().unwrap();
-    }
-    assert!(acknowledged > 100, "{acknowledged}");
-}
-
-static TURN: (Mutex<bool>, std::sync::Condvar) = (Mutex::new(false), std::sync::Condvar::new());
-
-fn unpark_killer() {
-    *TURN.0.lock().unwrap() = true;
-    TURN.1.notify_all();
-}
-
-fn wait_for_killer_turn() {
-    let turn = TURN.0.lock().unwrap();
-    let (mut turn, timeout) = TURN
-        .1
-        .wait_timeout_while(turn, std::time::Duration::from_secs(60), |turn| !*turn)
-        .unwrap();
-    assert!(!timeout.timed_out());
-    *turn = false;
-}
-
-/// As [`post`], against a process that may be gone.
-fn try_post(addr: SocketAddr, body: &str) -> Option<u16> {
-    use std::io::{Read as _, Write as _};
-    let mut stream = std::net::TcpStream::connect(addr).ok()?;
-    let request = format!(
-        "POST /w/add-checkpoint HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    let text = String::from_utf8(answer).ok()?;
-    text.split(' ').nth(1)?.parse().ok()
-}
-
-fn serve_until_killed(dir: &Path) -> ! {
-    let logs = read_logs(&dir.join("logs")).unwrap();
-    let clock = Arc::new(SystemClock::default());
-    let notice: Notice = Arc::new(|line| panic!("{line}"));
-    let witness = Witness::open(&dir.join("home"), NAME, &logs, clock, notice).unwrap();
-    let server = Running::start(WitnessSite::new(witness, "/w"));
-    println!("\nlistening {}", server.addr);
-    loop {
-        thread::park();
-    }
 }
 
 #[test]

@@ -1,0 +1,360 @@
+//! Verifying a packet: what a reader brings along, the ledger's checks, and what they mean for a release.
+//!
+//! The packet may be larger than memory: of its records only those are held that the approvals, the result and, if asked for,
+//! the replay need.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gonogo_core::digest::Hasher;
+use gonogo_core::id::OperationId;
+use gonogo_core::{Digest, Exit, Reason};
+use gonogo_ledger::key_event::CONTROLLER;
+use gonogo_ledger::note::Vkey;
+use gonogo_ledger::packet::archive::ArchiveError;
+use gonogo_ledger::verify::{
+    Limits, Remembered, Report, Request, State, Trust, VerifiedRecord, verify as verify_packet,
+};
+use gonogo_ledger::{Policy, trusted_root};
+use gonogo_release::approval::{self, Presented};
+use gonogo_release::plan::Plan;
+use gonogo_release::replay::{Replayed, replay};
+use serde_json::Value;
+
+use super::unpacked;
+use crate::{AppError, approving};
+
+/// The largest policy, trusted root or checkpoint that is read.
+const LARGEST: u64 = 1 << 20;
+
+/// How many bytes of statements a replay may hold.
+const REPLAYED: u64 = 128 << 20;
+
+/// What an operation's machine is fed and answers.
+const OF_MACHINE: [&str; 6] = ["input", "outcome", "sample", "intent", "decision", "result"];
+
+/// What to trust, what is remembered, and how far to look.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    /// The log's key, as `gonogo packet` prints it.
+    pub log_key: Option<String>,
+    /// A C2SP tlog-policy: logs, witnesses, quorum.
+    pub policy: Option<PathBuf>,
+    /// A Sigstore trusted root that names the log.
+    pub trusted_root: Option<PathBuf>,
+    /// Believe the packet's own policy.
+    pub trust_packet: bool,
+    /// Checkpoints of the log that were seen before.
+    pub since: Vec<PathBuf>,
+    /// A file that the release must be about.
+    pub artifact: Option<PathBuf>,
+    /// Decide again from the recorded samples.
+    pub replay: bool,
+}
+
+/// What a verification showed.
+#[derive(Debug)]
+pub struct Verified {
+    /// Every check.
+    pub report: Report,
+    /// The approvals checked again as of the operation's beginning, if every check before passed: how many counted.
+    pub approvals: Option<Result<usize, String>>,
+    /// The replay, if it was asked for and every check before it passed.
+    pub replayed: Option<Result<Replayed, String>>,
+    /// How the operation in the packet ended, as recorded.
+    pub result: Option<String>,
+    /// How the command ends.
+    pub exit: Exit,
+    /// Why.
+    pub reasons: Vec<Reason>,
+}
+
+/// Verifies a packet, a file or the directory that it was unpacked into. Reads nothing but the packet and the files that
+/// `look` names, and never the network.
+///
+/// # Errors
+/// A file cannot be read, or what is to be trusted cannot be understood. A packet that fails is a result and no error.
+pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
+    let trust = trust(look)?;
+    let since = look
+        .since
+        .iter()
+        .map(|file| {
+            let note = small(file)?;
+            Ok(Remembered { note, path: None })
+        })
+        .collect::<Result<Vec<_>, AppError>>()?;
+    let artifact = look.artifact.as_deref().map(digest_of).transpose()?;
+    let keep = |_: &str, kind: &str| {
+        matches!(kind, "operation" | "plan" | "result")
+            || kind == approving::KIND
+            || (look.replay && OF_MACHINE.contains(&kind))
+    };
+    let mut request = Request {
+        since: &since,
+        artifact,
+        keep: &keep,
+        ..Request::new(&trust)
+    };
+    if look.replay {
+        request.limits = Limits {
+            kept: REPLAYED,
+            ..request.limits
+        };
+    }
+    request.workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
+    let file = File::open(path).map_err(|e| AppError::io("read", path, &e))?;
+    let is_dir = file.metadata().is_ok_and(|m| m.is_dir());
+    let report = if is_dir {
+        verify_packet(unpacked::open(path)?, &request)
+    } else {
+        verify_packet(file, &request)
+    };
+    conclude(report.map_err(|e| unreadable(path, &e))?, look.replay)
+}
+
+fn unreadable(path: &Path, e: &ArchiveError) -> AppError {
+    let text = format!("packet `{}`: {e}", path.display());
+    AppError::new(Reason::PacketCorrupt, text)
+}
+
+/// Adds what the records mean to what the ledger's checks found.
+fn conclude(report: Report, replayed: bool) -> Result<Verified, AppError> {
+    let mut reasons: Vec<Reason> = report
+        .checks
+        .iter()
+        .filter(|c| c.state == State::Failed)
+        .map(|c| c.reason)
+        .collect();
+    let open = [
+        Reason::TrustMissing,
+        Reason::QuorumUnmet,
+        Reason::HistoryUnproven,
+    ];
+    let sound = reasons.iter().all(|r| open.contains(r));
+    let result = sound.then(|| recorded_result(&report.records)).flatten();
+    let again = (replayed && sound).then(|| replay_records(&report.records));
+    let approvals = sound.then(|| check_approvals(&report));
+    if matches!(approvals, Some(Err(_))) {
+        reasons.insert(0, Reason::ApprovalInvalid);
+    }
+    // An operation that had not ended when it was packed proves no release.
+    if sound && result.is_none() {
+        reasons.push(Reason::OperationUnfinished);
+    }
+    match &again {
+        Some(Err(_)) => reasons.insert(0, Reason::ReplayDiffers),
+        // Asked for and not possible is not passed.
+        None if replayed => reasons.push(Reason::PacketIncomplete),
+        _ => {}
+    }
+    let exit = reasons.iter().map(|r| shown(*r)).fold(Exit::Done, worst);
+    if reasons.is_empty() {
+        reasons.push(Reason::PacketVerified);
+    }
+    Ok(Verified {
+        report,
+        approvals,
+        replayed: again,
+        result,
+        exit,
+        reasons,
+    })
+}
+
+/// What the reader brought to trust by; at most one of the three.
+fn trust(look: &Look) -> Result<Trust, AppError> {
+    let given = [
+        look.log_key.is_some(),
+        look.policy.is_some(),
+        look.trusted_root.is_some(),
+    ];
+    if given.iter().filter(|g| **g).count() > 1 {
+        let text = "--log-key, --policy and --trusted-root each say what to trust; give one";
+        return Err(AppError::new(Reason::ArgumentInvalid, text));
+    }
+    let malformed = |path: &Path, e: gonogo_ledger::Error| {
+        AppError::new(Reason::InputMalformed, format!("`{}`: {e}", path.display()))
+    };
+    let policy = if let Some(text) = &look.log_key {
+        let vkey: Vkey = text
+            .parse()
+            .map_err(|e| AppError::new(Reason::ArgumentInvalid, format!("--log-key: {e}")))?;
+        Some(Policy::log_only(vkey))
+    } else if let Some(path) = &look.policy {
+        Some(Policy::parse(&small(path)?).map_err(|e| malformed(path, e))?)
+    } else if let Some(path) = &look.trusted_root {
+        let logs = trusted_root::logs(small(path)?.as_bytes()).map_err(|e| malformed(path, e))?;
+        let lines: String = logs.iter().map(|log| format!("log {log}\n")).collect();
+        let policy = Policy::parse(&format!("{lines}quorum none\n"));
+        Some(policy.map_err(|e| malformed(path, e))?)
+    } else {
+        None
+    };
+    Ok(Trust {
+        policy,
+        packet: look.trust_packet,
+    })
+}
+
+/// Reads a small text file.
+fn small(path: &Path) -> Result<String, AppError> {
+    let file = File::open(path).map_err(|e| AppError::io("read", path, &e))?;
+    let mut text = String::new();
+    let read = file.take(LARGEST + 1).read_to_string(&mut text);
+    let malformed = |why: &str| {
+        AppError::new(
+            Reason::InputMalformed,
+            format!("`{}` {why}", path.display()),
+        )
+    };
+    match read {
+        Ok(n) if n as u64 > LARGEST => Err(malformed("is larger than any such file")),
+        Ok(_) => Ok(text),
+        Err(e) if e.kind() == std::io::ErrorKind::InvalidData => Err(malformed("is not UTF-8")),
+        Err(e) => Err(AppError::io("read", path, &e)),
+    }
+}
+
+fn digest_of(path: &Path) -> Result<Digest, AppError> {
+    let fault = |e: std::io::Error| AppError::io("read", path, &e);
+    let mut file = File::open(path).map_err(fault)?;
+    let mut hasher = Hasher::default();
+    let mut buffer = vec![0; 128 * 1024];
+    loop {
+        match file.read(&mut buffer).map_err(fault)? {
+            0 => return Ok(hasher.finish()),
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+}
+
+/// Exit that a reason gives here: a packet whose approval does not hold is a no, and not a matter of permission.
+fn shown(reason: Reason) -> Exit {
+    if reason == Reason::ApprovalInvalid {
+        Exit::Fail
+    } else {
+        reason.exit()
+    }
+}
+
+/// A failure outweighs what could not be judged, and that outweighs a missing trust.
+fn worst(a: Exit, b: Exit) -> Exit {
+    let weight = |e: Exit| match e {
+        Exit::Done => 0,
+        Exit::Hold => 1,
+        Exit::Unjudged => 2,
+        _ => 3,
+    };
+    if weight(b) > weight(a) { b } else { a }
+}
+
+fn recorded_result(records: &[VerifiedRecord]) -> Option<String> {
+    let of_operation = |r: &&VerifiedRecord| r.kind == "result" && operation_of(r).is_ok();
+    let last = records.iter().rfind(of_operation)?;
+    Some(last.body.get("result")?.get("result")?.as_str()?.to_owned())
+}
+
+/// Finds the operation in a packet and the plan that it names, intact.
+fn begun(records: &[VerifiedRecord]) -> Result<(&VerifiedRecord, &VerifiedRecord, Plan), String> {
+    let mut all = records.iter().filter(|r| r.kind == "operation");
+    let begin = all.next().ok_or("the packet holds no operation")?;
+    if let Some(other) = all.next() {
+        return Err(format!(
+            "records {} and {} both begin an operation, and a packet is about one",
+            begin.index, other.index
+        ));
+    }
+    let fingerprint = begin
+        .body
+        .get("fingerprint")
+        .cloned()
+        .ok_or("the operation names no plan")?;
+    let (record, plan) = records
+        .iter()
+        .filter(|r| r.kind == "plan")
+        .filter_map(|r| Some((r, serde_json::from_value::<Plan>(r.body.clone()).ok()?)))
+        .find(|(_, p)| serde_json::to_value(p.fingerprint).is_ok_and(|f| f == fingerprint))
+        .ok_or("the packet holds no record of the plan that the operation names")?;
+    if !plan.is_intact() {
+        return Err("the recorded plan does not match its fingerprint".into());
+    }
+    let says = |key: &str| begin.body.get(key).and_then(Value::as_str);
+    let wanted = [
+        ("plan", plan.id.as_str()),
+        ("environment", plan.body.environment.as_str()),
+        ("requester", begin.actor.as_str()),
+    ];
+    match wanted.iter().find(|(key, value)| says(key) != Some(value)) {
+        Some((key, value)) => Err(format!(
+            "record {} begins the operation with another `{key}` than `{value}`",
+            begin.index
+        )),
+        None => Ok((begin, record, plan)),
+    }
+}
+
+/// The operation in whose stream a record stands.
+fn operation_of(record: &VerifiedRecord) -> Result<OperationId, String> {
+    let id = record
+        .stream
+        .strip_prefix("operation/")
+        .ok_or("the operation's stream has another name")?;
+    id.parse().map_err(|e| format!("{e}"))
+}
+
+/// Checks again, from the records alone, that the plan was approved when the operation began.
+fn check_approvals(report: &Report) -> Result<usize, String> {
+    let records = &report.records[..];
+    let (begin, planned, plan) = begun(records)?;
+    // A person's key may sign plans and approvals; what an operation did is for its controller to say.
+    let foreign = report
+        .signers
+        .iter()
+        .find(|s| s.stream == begin.stream && s.signer.role != CONTROLLER);
+    if let Some(s) = foreign {
+        return Err(format!(
+            "record {} of the operation is signed by `{}`, not by a controller",
+            s.first, s.signer.who
+        ));
+    }
+    let named: Vec<String> = begin
+        .body
+        .get("approvals")
+        .and_then(|a| serde_json::from_value(a.clone()).ok())
+        .ok_or("the operation does not say which approvals it used")?;
+    let operation: OperationId = operation_of(begin)?;
+    let presented: Vec<Presented> = records
+        .iter()
+        .filter(|r| {
+            r.kind == approving::KIND && r.stream == planned.stream && r.index < begin.index
+        })
+        .map(|r| (r.time, approving::read_record(&r.body)))
+        // The record of the beginning may have been written late; a rejection after the beginning came too late.
+        .filter(|(time, (a, _))| a.decision != "rejected" || *time <= begin.time)
+        // What the operation does not name is not counted for it; it may still be a rejection, or take one back.
+        .map(|(_, (approval, key))| Presented {
+            used_by: (!named.contains(&approval.approval_id)).then(|| operation.clone()),
+            approval,
+            key,
+        })
+        .collect();
+    let key = planned.signer.key.to_string();
+    let demand = approving::demand(&plan, &key, begin.time);
+    approval::check(&presented, &demand)
+        .map(|a| a.approvals.len())
+        .map_err(|e| e.to_string())
+}
+
+fn replay_records(records: &[VerifiedRecord]) -> Result<Replayed, String> {
+    let (begin, _, plan) = begun(records)?;
+    let id = operation_of(begin)?;
+    let stream = &begin.stream;
+    let entries = records
+        .iter()
+        .filter(|r| r.stream == *stream && OF_MACHINE.contains(&r.kind.as_str()))
+        .map(|r| (r.kind.as_str(), &r.body));
+    replay(id, Arc::new(plan.body), entries).map_err(|e| e.to_string())
+}

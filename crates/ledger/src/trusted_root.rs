@@ -1,0 +1,117 @@
+//! Sigstore TrustedRoot: the form in which stock Sigstore verifiers take the log's key.
+//!
+//! We write one log and nothing else. `baseUrl` is `https://` and the origin, because stock verifiers take a checkpoint's
+//! signer name from the host of that URL; `logId` is the untruncated C2SP key hash, as in the bundles. The key is valid
+//! without end: its end is said by a reader who no longer trusts it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gonogo_core::canonical;
+use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::note::Vkey;
+
+/// The media type of a trusted root.
+pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
+
+/// DER of SubjectPublicKeyInfo for Ed25519 (RFC 8410), up to the 32 bytes of the key.
+const SPKI_PREFIX: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
+
+const DETAILS: &str = "PKIX_ED25519";
+
+/// Returns the trusted root of one log with an Ed25519 key, RFC 8785 form.
+///
+/// # Errors
+/// [`Error::Note`] if the log's name cannot stand in JSON.
+pub fn of_log(log: &Vkey) -> Result<Vec<u8>, Error> {
+    let mut spki = SPKI_PREFIX.to_vec();
+    spki.extend_from_slice(log.public());
+    let value = json!({
+        "mediaType": MEDIA_TYPE,
+        "tlogs": [{
+            "baseUrl": format!("https://{}", log.name()),
+            "hashAlgorithm": "SHA2_256",
+            "publicKey": {
+                "rawBytes": STANDARD.encode(spki),
+                "keyDetails": DETAILS,
+                "validFor": {"start": "1970-01-01T00:00:00Z"},
+            },
+            "logId": {"keyId": STANDARD.encode(log.full_id().as_bytes())},
+        }],
+        "certificateAuthorities": [],
+        "ctlogs": [],
+        "timestampAuthorities": [],
+    });
+    canonical::to_vec(&value).map_err(|e| Error::Note(e.to_string()))
+}
+
+/// Returns the Ed25519 logs that a trusted root names, by anybody. Logs with other keys are passed over: our checkpoints are
+/// never signed by them.
+///
+/// # Errors
+/// [`Error::Note`] if the text is no trusted root, or names no such log.
+pub fn logs(text: &[u8]) -> Result<Vec<Vkey>, Error> {
+    let bad = |what: &str| Error::Note(format!("not a trusted root: {what}"));
+    let value = canonical::parse(text).map_err(|e| bad(&e.to_string()))?;
+    let is_root = value["mediaType"]
+        .as_str()
+        .is_some_and(|t| t.starts_with("application/vnd.dev.sigstore.trustedroot"));
+    if !is_root {
+        return Err(bad("its `mediaType` is another"));
+    }
+    let list = value["tlogs"]
+        .as_array()
+        .ok_or_else(|| bad("it has no list `tlogs`"))?;
+    let logs: Vec<Vkey> = list.iter().filter_map(log_of).collect();
+    if logs.is_empty() {
+        return Err(bad("no log in it has an Ed25519 key that can be read"));
+    }
+    Ok(logs)
+}
+
+fn log_of(log: &Value) -> Option<Vkey> {
+    let key = &log["publicKey"];
+    if key["keyDetails"] != DETAILS {
+        return None;
+    }
+    let spki = STANDARD.decode(key["rawBytes"].as_str()?).ok()?;
+    let raw = spki.strip_prefix(&SPKI_PREFIX)?.try_into().ok()?;
+    let host = log["baseUrl"]
+        .as_str()?
+        .strip_prefix("https://")?
+        .split(['/', ':'])
+        .next()?;
+    let vkey = Vkey::new(host, raw).ok()?;
+    // A log id that is not of this name and key would be found in no bundle.
+    let id = STANDARD.encode(vkey.full_id().as_bytes());
+    (log["logId"]["keyId"] == id.as_str()).then_some(vkey)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::LogKey;
+
+    #[test]
+    fn a_root_names_its_log_and_only_that() {
+        let key = LogKey::load("ledger.example", &LogKey::generate().unwrap()).unwrap();
+        let text = of_log(key.vkey()).unwrap();
+        assert_eq!(logs(&text).unwrap(), [key.vkey().clone()]);
+        let text = String::from_utf8(text).unwrap();
+        for (from, to) in [
+            ("ledger.example", "ledger.other"),
+            ("PKIX_ED25519", "PKIX_ECDSA_P256_SHA_256"),
+            ("trustedroot", "bundle"),
+            ("\"tlogs\"", "\"logs\""),
+            ("https://", "http://"),
+            ("MCow", "MCox"),
+        ] {
+            let changed = text.replace(from, to);
+            assert_ne!(changed, text, "{from}");
+            assert!(logs(changed.as_bytes()).is_err(), "{to}");
+        }
+    }
+}
