@@ -28,6 +28,7 @@ pub const ALL: &[UseCase] = &[
     case("demo_run", "demo", Class::Apply),
     case("evidence_list", "evidence list", Class::Read),
     case("evidence_show", "evidence show", Class::Read),
+    case("evidence_submit", "evidence submit", Class::Apply),
     case("key_create", "key new", Class::Plan),
     case("key_show", "key show", Class::Read),
     case("ledger_consistency", "ledger consistency", Class::Read),

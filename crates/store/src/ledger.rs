@@ -55,7 +55,7 @@ pub use disk::real::RealDisk;
 pub use disk::{Disk, DiskFile, Exclusive, Open};
 pub use error::LedgerError;
 pub use fsck::{Fsck, Progress};
-pub use packet::{PacketInfo, PacketRequest};
+pub use packet::{PacketInfo, PacketRequest, Seals, Stamps};
 pub use record::{Draft, Filter, Receipt, RecordView};
 pub use upkeep::{EnrolledKey, TOMBSTONE};
 

@@ -94,6 +94,7 @@ fn as_nobody(project: &Project, args: &[&str]) -> Option<crate::screen::Ran> {
         .current_dir(project.path(""))
         .env("GONOGO_ACTOR", "nobody")
         .env("NO_COLOR", "1")
+        .env("GONOGO_MEMORY", "none")
         .env_remove("GONOGO_ENV");
     Some(finish(command, args))
 }

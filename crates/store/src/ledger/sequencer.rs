@@ -83,6 +83,11 @@ impl Sequencer {
         self.keys.controller.public().id()
     }
 
+    /// Signs a checkpoint of a tree that the log has.
+    pub(super) fn sign(&self, checkpoint: &Checkpoint) -> String {
+        checkpoint.sign(&self.keys.log)
+    }
+
     /// Signs with the controller's next key from now on.
     pub(super) fn take_controller(&mut self) -> Result<(), LedgerError> {
         self.keys.controller = std::sync::Arc::new(keys::take_next_controller(&self.layout)?);
