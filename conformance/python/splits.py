@@ -29,13 +29,14 @@ def by_memory():
     one = Project("one")
     grow(one, 3)
     two, short = one.copied("two"), one.copied("short")
-    grow(one, 3, env=remember)
+    grow(one, 3)
     grow(two, 3)
     grow(short, 1)
     before = [p.size() for p in (one, two, short)]
     check(before[0] == before[1] > before[2], f"{before}")
 
     # The copies' checkpoints are good by themselves; only who remembers can tell.
+    one.run("history", env=remember).expect(0)
     two.run("ledger", "fsck").expect(0)
     two.enrol(next(NAMES), env=remember).refused(2, "SPLIT_VIEW")
     kept = conflicts(memory)
