@@ -73,7 +73,12 @@ fn value(random: &mut Random, depth: u32, out: &mut String) {
                 if keys.contains(&plain) {
                     continue;
                 }
-                write!(out, "{}\"{spelt}\":", if keys.is_empty() { "" } else { "," }).unwrap();
+                write!(
+                    out,
+                    "{}\"{spelt}\":",
+                    if keys.is_empty() { "" } else { "," }
+                )
+                .unwrap();
                 keys.push(plain);
                 value(random, depth - 1, out);
             }

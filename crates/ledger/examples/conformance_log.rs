@@ -154,10 +154,7 @@ impl Random {
             return (0..size).collect();
         }
         let edge = [0, size / 2, size - 2, size - 1];
-        (0..SAMPLE)
-            .map(|_| self.below(size))
-            .chain(edge)
-            .collect()
+        (0..SAMPLE).map(|_| self.below(size)).chain(edge).collect()
     }
 
     /// Pairs of sizes, 1 ≤ old < new; first those of [`SIZES`].
