@@ -99,6 +99,7 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
     let keep = |_: &str, kind: &str| {
         matches!(kind, "operation" | "plan" | "result")
             || kind == approving::KIND
+            || kind == approving::USE_KIND
             || (look.replay && OF_MACHINE.contains(&kind))
     };
     let mut request = Request {
@@ -353,6 +354,7 @@ fn check_approvals(report: &Report) -> Result<usize, String> {
         .get("approvals")
         .and_then(|a| serde_json::from_value(a.clone()).ok())
         .ok_or("the operation does not say which approvals it used")?;
+    check_uses(records, begin, planned, &named)?;
     let operation: OperationId = operation_of(begin)?;
     let presented: Vec<Presented> = records
         .iter()
@@ -374,6 +376,41 @@ fn check_approvals(report: &Report) -> Result<usize, String> {
     approval::check(&presented, &demand)
         .map(|a| a.approvals.len())
         .map_err(|e| e.to_string())
+}
+
+/// Each approval was used up for this operation's request before it began, and for no other.
+fn check_uses(
+    records: &[VerifiedRecord],
+    begin: &VerifiedRecord,
+    planned: &VerifiedRecord,
+    named: &[String],
+) -> Result<(), String> {
+    let request = begin.body.get("idempotencyKey");
+    for id in named {
+        let mut uses = records.iter().filter(|r| {
+            r.kind == approving::USE_KIND
+                && r.stream == planned.stream
+                && r.body.get("approval").and_then(Value::as_str) == Some(id)
+        });
+        let of_it = uses.next().filter(|r| {
+            r.index < begin.index
+                && r.signer.role == CONTROLLER
+                && request.is_some()
+                && r.body.get("idempotencyKey") == request
+        });
+        if of_it.is_none() {
+            return Err(format!(
+                "no record says that approval `{id}` was used for this operation before it began"
+            ));
+        }
+        if let Some(other) = uses.next() {
+            return Err(format!(
+                "approval `{id}` was used twice, says record {}",
+                other.index
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn replay_records(records: &[VerifiedRecord]) -> Result<Replayed, String> {
