@@ -207,7 +207,7 @@ fn workshop(name: &str) -> Result<PathBuf> {
 }
 
 /// Cargo's target directory.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let set = std::env::var_os("CARGO_TARGET_DIR");
     root().join(set.map_or_else(|| "target".into(), PathBuf::from))
 }
@@ -215,8 +215,8 @@ fn target() -> PathBuf {
 /// The one place that reads a clock.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a benchmark measures time, and nothing here is replayed"
+    reason = "a chore measures time, and nothing here is replayed"
 )]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
