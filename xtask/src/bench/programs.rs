@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::figures::{grouped, last_json, number};
-use super::{Bench, Measured, Row, Settings};
+use super::{Bench, Measured, Row, Settings, workshop};
 use crate::run::{cargo, loud};
 
 pub(super) const FAULT: Bench = Bench {
