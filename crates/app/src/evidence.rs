@@ -1,5 +1,6 @@
 //! Evidence: listing and showing records, packing an operation's records for others, and verifying a packet offline.
 
+mod outside;
 mod unpacked;
 mod verifying;
 
@@ -16,6 +17,7 @@ use crate::{
     AppError, Workspace, applying, following, planning, submitting, timestamping, witnessing,
 };
 pub use gonogo_ledger::verify::State;
+pub use outside::{Claim, Stands};
 pub use verifying::{Look, Verified, verify};
 
 /// What the packet of an operation that goes on says that it shows.

@@ -33,5 +33,7 @@ mod project;
 mod releases;
 #[path = "e2e/screen.rs"]
 mod screen;
+#[path = "e2e/stamps.rs"]
+mod stamps;
 #[path = "e2e/surroundings.rs"]
 mod surroundings;

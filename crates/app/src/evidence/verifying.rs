@@ -11,6 +11,7 @@ use std::sync::Arc;
 use gonogo_core::digest::Hasher;
 use gonogo_core::id::OperationId;
 use gonogo_core::{Digest, Exit, Reason};
+use gonogo_ledger::attestation::RECORD_KIND;
 use gonogo_ledger::key_event::CONTROLLER;
 use gonogo_ledger::note::Vkey;
 use gonogo_ledger::packet::archive::ArchiveError;
@@ -24,6 +25,7 @@ use gonogo_release::plan::Plan;
 use gonogo_release::replay::{Replayed, replay};
 use serde_json::Value;
 
+use super::outside::{self, Claim, Stands};
 use super::unpacked;
 use crate::memory::{Memory, Seen};
 use crate::{AppError, approving, timestamping};
@@ -68,6 +70,8 @@ pub struct Verified {
     /// How the packet stands to those of its log that this reader verified before, if the reader trusts its log and every
     /// check passed.
     pub seen: Option<Seen>,
+    /// The evidence from outside that the packet holds, checked again; empty if any check before failed.
+    pub outside: Vec<Claim>,
     /// The approvals checked again as of the operation's beginning, if every check before passed: how many counted.
     pub approvals: Option<Result<usize, String>>,
     /// The replay, if it was asked for and every check before it passed.
@@ -100,6 +104,7 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
         matches!(kind, "operation" | "plan" | "result")
             || kind == approving::KIND
             || kind == approving::USE_KIND
+            || kind == RECORD_KIND
             || (look.replay && OF_MACHINE.contains(&kind))
     };
     let mut request = Request {
@@ -129,7 +134,7 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
     } else {
         verify_packet(file, &request)
     };
-    conclude(report.map_err(|e| unreadable(path, &e))?, look)
+    conclude(path, report.map_err(|e| unreadable(path, &e))?, look)
 }
 
 fn unreadable(path: &Path, e: &ArchiveError) -> AppError {
@@ -138,7 +143,7 @@ fn unreadable(path: &Path, e: &ArchiveError) -> AppError {
 }
 
 /// Adds what the records mean to what the ledger's checks found.
-fn conclude(report: Report, look: &Look) -> Result<Verified, AppError> {
+fn conclude(path: &Path, report: Report, look: &Look) -> Result<Verified, AppError> {
     let replayed = look.replay;
     let mut reasons: Vec<Reason> = report
         .checks
@@ -161,6 +166,17 @@ fn conclude(report: Report, look: &Look) -> Result<Verified, AppError> {
         Some(Seen::Conflict { .. }) => reasons.insert(0, Reason::SplitView),
         Some(Seen::Unproven { .. }) => reasons.push(Reason::HistoryUnproven),
         _ => {}
+    }
+    let outside = if sound {
+        outside::check(path, &report)
+    } else {
+        Vec::new()
+    };
+    if outside
+        .iter()
+        .any(|c| matches!(c.standing, Stands::Broken(_)))
+    {
+        reasons.insert(0, Reason::SignatureInvalid);
     }
     let result = sound.then(|| recorded_result(&report.records)).flatten();
     let again = (replayed && sound).then(|| replay_records(&report.records));
@@ -185,6 +201,7 @@ fn conclude(report: Report, look: &Look) -> Result<Verified, AppError> {
     Ok(Verified {
         report,
         seen,
+        outside,
         approvals,
         replayed: again,
         result,

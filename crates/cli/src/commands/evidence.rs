@@ -1,6 +1,6 @@
 //! `evidence list|show`, `packet`, `verify`.
 
-use gonogo_app::evidence::{self, Look, Packing, State};
+use gonogo_app::evidence::{self, Look, Packing, Stands, State};
 use gonogo_app::memory::Seen;
 use gonogo_app::submitting::{self, Submission};
 use gonogo_core::Exit;
@@ -298,6 +298,19 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
     }
     let (mark, text, remembered) = remembered(seen.seen.as_ref());
     line(mark, "memory", &text);
+    let mut claims = Vec::new();
+    for claim in &seen.outside {
+        let (mark, said) = match &claim.standing {
+            Stands::Signed(names) => (GOOD, format!("signed by {}", names.join(", "))),
+            Stands::Unsigned(why) => (SKIPPED, format!("an unsigned claim: {why}")),
+            Stands::Absent => (SKIPPED, "its bytes are not in the packet".into()),
+            Stands::Broken(why) => (BAD, why.clone()),
+        };
+        let (index, kind, by) = (claim.index, &claim.kind, &claim.submitted_by);
+        let text = format!("record {index}, {kind}, submitted by {by}: {said}");
+        line(mark, "outside", &text);
+        claims.push(json!({"record": index, "kind": kind, "submittedBy": by, "signed": mark == GOOD, "text": said}));
+    }
     let approvals = match &seen.approvals {
         Some(Ok(n)) => {
             let text = format!("{n} bind this plan and held when it began");
@@ -369,7 +382,7 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
     screen.answer(
         "packet_verify",
         json!({"verified": seen.exit == Exit::Done, "reasonCodes": seen.reasons, "checks": checks,
-            "approvals": approvals, "log": log, "conflict": conflict, "memory": remembered, "claim": seen.report.claim, "replay": replayed, "recordedResult": seen.result}),
+            "approvals": approvals, "log": log, "conflict": conflict, "memory": remembered, "outside": claims, "claim": seen.report.claim, "replay": replayed, "recordedResult": seen.result}),
     );
     Ok(seen.exit)
 }

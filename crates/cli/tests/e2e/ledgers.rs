@@ -371,6 +371,9 @@ fn what_others_attest_comes_in_checked_and_goes_along() {
     let key = packed["logKey"].as_str().unwrap();
     let verified = project.data(&["verify", out.to_str().unwrap(), "--log-key", key]);
     assert_eq!(verified["verified"], true, "{verified:#}");
+    let outside = verified["outside"].as_array().unwrap();
+    assert_eq!(outside.len(), 1, "{verified:#}");
+    assert_eq!(outside[0]["signed"], false);
     let blob = claim["blob"].as_str().unwrap().to_owned();
     let bytes = std::fs::read(&out).unwrap();
     let hex = blob.strip_prefix("sha256:").unwrap();

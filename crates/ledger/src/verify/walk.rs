@@ -106,7 +106,13 @@ impl Walk {
             let (index, key, keyid) = (record.index, record.key, record.keyid);
             let said = self.sound(record)?;
             let signer = self.signer(&said, index, &key, keyid)?;
-            if signer.role == CONTROLLER {
+            if said.seen > index {
+                let text = format!(
+                    "it claims to have seen {} leaves and is leaf {index}",
+                    said.seen
+                );
+                Err((Step::Streams, Reason::StreamBroken, text))
+            } else if signer.role == CONTROLLER {
                 Ok(())
             } else {
                 let text = format!(

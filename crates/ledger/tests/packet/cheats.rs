@@ -158,6 +158,18 @@ fn a_manifest_signed_by_an_approver_is_refused() {
 }
 
 #[test]
+fn a_manifest_that_has_seen_more_than_there_was_is_refused() {
+    let mut log = small();
+    let contents = log.contents();
+    let body = contents.manifest().unwrap().to_body();
+    let stream = packet::manifest_stream(STREAM);
+    let mut statement = log.statement(&stream, packet::MANIFEST_KIND, body);
+    statement.seen.size += 1;
+    log.append_statement(&statement, None);
+    assert_eq!(refuse(&log.seal(&contents), &log), Reason::StreamBroken);
+}
+
+#[test]
 fn the_first_record_must_be_in_the_packet() {
     let mut log = small();
     let contents = log.contents_of(|e| e.stream == STREAM);
