@@ -5,6 +5,7 @@
 //! why and is never green; a quick run is marked as one and never gets into the documentation.
 
 mod figures;
+mod ledger;
 mod machine;
 mod peers;
 mod programs;
@@ -92,14 +93,15 @@ impl Settings {
     }
 }
 
-static BENCHES: [Bench; 8] = [
+static BENCHES: [Bench; 9] = [
     programs::FAULT,
     programs::STATS,
     proxy::PROXY,
     programs::SIM,
     programs::ENGINE,
     programs::KILL,
-    programs::VERIFY,
+    ledger::LEDGER,
+    ledger::VERIFY,
     startup::STARTUP,
 ];
 

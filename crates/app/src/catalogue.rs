@@ -41,6 +41,7 @@ pub const ALL: &[UseCase] = &[
     case("ledger_keys_revoke", "ledger keys revoke", Class::Apply),
     case("ledger_keys_rotate", "ledger keys rotate", Class::Apply),
     case("ledger_reindex", "ledger reindex", Class::Apply),
+    case("ledger_relock", "ledger relock", Class::Apply),
     case("ledger_serve", "ledger serve", Class::Read),
     case("ledger_status", "ledger status", Class::Read),
     case("ledger_tail", "ledger tail", Class::Read),

@@ -188,7 +188,8 @@ impl Memory {
     fn compare_ledger(&self, ledger: &Ledger) -> Result<(), AppError> {
         let vkey = ledger.log_vkey();
         let Some(known) = self.recall(vkey)? else {
-            return self.remember_ledger(ledger);
+            self.keep_ledger(ledger)?;
+            return Ok(());
         };
         let note = ledger.checkpoint_note()?;
         let now = Checkpoint::open(&note, vkey)?;
@@ -204,7 +205,7 @@ impl Memory {
         } else {
             let (new, path) = ledger.prove_consistency(old.size)?;
             match merkle::verify_consistency(old.size, &old.root, new.size, &new.root, &path) {
-                Ok(()) => return self.remember_ledger(ledger),
+                Ok(()) => return self.keep_ledger(ledger),
                 Err(_) => {
                     let text = format!(
                         "the first {} records of the ledger `{}` are others than those that were seen before",
@@ -262,7 +263,13 @@ impl Memory {
         }
     }
 
-    fn remember_ledger(&self, ledger: &Ledger) -> Result<(), AppError> {
+    /// Remembers a ledger of this machine that was found to be the one that was seen before, as it is now.
+    pub(crate) fn remember_ledger(&self, ledger: &Ledger) {
+        // Who cannot remember now compares with what was remembered before.
+        let _ = self.of_ledger().keep_ledger(ledger);
+    }
+
+    fn keep_ledger(&self, ledger: &Ledger) -> Result<(), AppError> {
         if !self.is_on() {
             return Ok(());
         }

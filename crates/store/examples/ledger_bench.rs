@@ -160,10 +160,10 @@ fn crash(points: u64) -> Result<(), Box<dyn Error>> {
                         if done.fetch_add(1, Ordering::SeqCst) >= points {
                             return;
                         }
-                        let checked = if at % 8 == 7 {
-                            run::failed_sync(seed, at % 60, at % 16 == 7)
-                        } else {
-                            run::power_failure(seed, at)
+                        let checked = match at % 16 {
+                            3 => run::full_disk(seed, at * 1_009),
+                            7 | 15 => run::failed_sync(seed, at % 60, at % 16 == 7),
+                            _ => run::power_failure(seed, at),
                         };
                         promises.fetch_add(checked.records as u64, Ordering::SeqCst);
                     }

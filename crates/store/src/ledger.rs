@@ -165,7 +165,8 @@ impl Ledger {
 
     /// Returns whether the state directory `root` holds a ledger.
     pub fn exists(root: &Path) -> bool {
-        Layout::new(root, Arc::new(RealDisk)).vkey().exists()
+        let layout = Layout::new(root, Arc::new(RealDisk));
+        layout.vkey().exists() || layout.checkpoint_lock().exists()
     }
 
     /// Opens an existing ledger to read only: no lock, no key, no repair, and no file is made (SQLite may make its
