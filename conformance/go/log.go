@@ -59,6 +59,21 @@ func path(tile tlog.Tile) string {
 	return strings.Replace(name, "tile/data/", "tile/entries/", 1)
 }
 
+// tiles names the hash tiles of a tree. Older versions of tlog.NewTiles also name every narrower tile of a partial one.
+func tiles(size int64) []tlog.Tile {
+	var all []tlog.Tile
+	for level := 0; size>>(8*level) > 0; level++ {
+		hashes := size >> (8 * level)
+		for n := int64(0); n < hashes>>8; n++ {
+			all = append(all, tlog.Tile{H: 8, L: level, N: n, W: 256})
+		}
+		if width := int(hashes & 255); width > 0 {
+			all = append(all, tlog.Tile{H: 8, L: level, N: hashes >> 8, W: width})
+		}
+	}
+	return all
+}
+
 // Height, ReadTiles and SaveTiles make a tlog.TileReader.
 func (log *Log) Height() int { return 8 }
 func (log *Log) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
@@ -142,7 +157,7 @@ func (log *Log) check() (Counts, error) {
 	if err != nil || root != log.tree.Hash {
 		return c, fmt.Errorf("%s: the entries give root %v (%v), the checkpoint says %v", log.dir, root, err, log.tree.Hash)
 	}
-	for _, tile := range tlog.NewTiles(8, 0, log.tree.N) {
+	for _, tile := range tiles(log.tree.N) {
 		data, err := tlog.ReadTileData(tile, hashes)
 		if err != nil || !bytes.Equal(data, log.files[path(tile)]) {
 			return c, fmt.Errorf("%s/%s is not what the entries give (%v)", log.dir, path(tile), err)
@@ -275,7 +290,7 @@ func (log *Log) belongs(name string) bool {
 		now, _ := log.bundle(first)
 		return now == name
 	}
-	for _, tile := range tlog.NewTiles(8, 0, log.tree.N) {
+	for _, tile := range tiles(log.tree.N) {
 		if path(tile) == name {
 			return true
 		}

@@ -1,6 +1,6 @@
 // Row 3: every bundle of a packet, verified by Sigstore's own verifier with the packet's trusted root; then 12 ways to change one.
 //
-// Thresholds: one log entry, no timestamp (the log is the witness of order, not of time). Packet: the first argument.
+// Thresholds: one log entry, no timestamp (the log is the witness of order, not of time).
 import { bundleFromJSON } from '@sigstore/bundle';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify';
@@ -9,7 +9,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const packet = process.argv[2];
+const packet = join(process.env.MATERIAL, 'packet');
 const read = (name) => JSON.parse(readFileSync(join(packet, name), 'utf8'));
 const root = read('trust/trusted_root.json');
 

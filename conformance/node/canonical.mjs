@@ -1,9 +1,12 @@
-// Row 6, second half: the same values as canonical.py, by npm's canonicalize. File: the first argument.
+// Row 6-npm: the same values as canonical.py, by npm's canonicalize.
 import canonicalize from 'canonicalize';
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 
+const count = process.env.COUNT ?? '100000';
+const values = execFileSync(join(process.env.EXAMPLES, 'conformance_json'), ['values', count, '20260731'], { maxBuffer: 1 << 30 });
 // Not by `readline`: it also ends lines at U+2028, which JSON texts may hold.
-const lines = readFileSync(process.argv[2], 'utf8').split('\n').slice(0, -1);
+const lines = values.toString('utf8').split('\n').slice(0, -1);
 for (const line of lines) {
   const [spelling, ours] = line.split('\t');
   const theirs = canonicalize(JSON.parse(spelling));
@@ -12,8 +15,8 @@ for (const line of lines) {
     process.exit(1);
   }
 }
-if (lines.length < 1000) {
-  console.error(`only ${lines.length} values`);
+if (lines.length !== Number(count)) {
+  console.error(`${lines.length} values`);
   process.exit(1);
 }
 console.log(`${lines.length} values as canonicalize has them`);

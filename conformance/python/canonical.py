@@ -1,4 +1,4 @@
-"""Row 6: canonical JSON beside PyPI's rfc8785 and npm's canonicalize; what must not be admitted is not.
+"""Row 6: canonical JSON beside PyPI's rfc8785 (canonical.mjs has npm's canonicalize); what must not be admitted is not.
 
 COUNT random values (100,000, or as the environment says). RFC 8785's own table of numbers is checked, too.
 """
@@ -106,7 +106,6 @@ def main():
     ).stdout
     check(re.search(r"serde_json", tree), "cargo tree does not name serde_json")
     check("arbitrary_precision" not in tree, "serde_json/arbitrary_precision is on: canonical numbers break")
-    # The rest of the row is canonical.mjs, over the same file.
     passed(f"{seen} values and {fixed} numbers of the RFC as rfc8785 has them; {len(ADMISSION)} cases of admission; arbitrary_precision is off")
 
 

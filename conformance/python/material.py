@@ -25,6 +25,7 @@ def main():
             project.run("ledger", "cosign").expect(0)
             project.run("ledger", "export", MATERIAL / "log").expect(0)
             (MATERIAL / "log.vkey").write_text(log + "\n")
+            (MATERIAL / "log/witness.vkey").write_text(vkey + "\n")
         finally:
             project.end()
     records = len(list((MATERIAL / "packet/records").iterdir()))

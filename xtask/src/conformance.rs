@@ -34,10 +34,8 @@ enum Means {
     Venv(&'static str),
     /// The Go program over the published logs.
     Go,
-    /// A script of `conformance/node` over the packet.
-    Bundles,
-    /// Canonical JSON by both peers.
-    Canonical,
+    /// A script of `conformance/node`.
+    Node(&'static str),
     /// `conformance/go-verifiers.sh`, only with `--all`.
     Verifiers,
     /// Cannot run yet, and why.
@@ -71,7 +69,7 @@ const fn row(
 }
 
 /// The rows; those that take long come first.
-static ROWS: [Row; 13] = [
+static ROWS: [Row; 14] = [
     row(
         "13",
         "approvals: replay, TOCTOU",
@@ -95,7 +93,13 @@ static ROWS: [Row; 13] = [
     ),
     row("1", "Go x/mod: notes, tiles, proofs", Means::Go, true, 180),
     row("2", "pymerkle: roots", Means::Venv("merkle.py"), true, 120),
-    row("3", "@sigstore/verify: bundles", Means::Bundles, true, 120),
+    row(
+        "3",
+        "@sigstore/verify: bundles",
+        Means::Node("bundles.mjs"),
+        true,
+        120,
+    ),
     row(
         "4",
         "securesystemslib, in-toto-attestation",
@@ -121,8 +125,15 @@ static ROWS: [Row; 13] = [
     ),
     row(
         "6",
-        "rfc8785, canonicalize: canonical JSON",
-        Means::Canonical,
+        "rfc8785: canonical JSON",
+        Means::Venv("canonical.py"),
+        false,
+        180,
+    ),
+    row(
+        "6-npm",
+        "canonicalize: canonical JSON",
+        Means::Node("canonical.mjs"),
         false,
         180,
     ),
@@ -201,12 +212,8 @@ pub fn conformance(args: &[&str]) -> Result<Vec<String>> {
         }
     });
     let mut ends = ends.into_inner().unwrap_or_default();
-    ends.sort_by_key(|(row, ..)| {
-        row.name
-            .split('-')
-            .next()
-            .and_then(|n| n.parse::<u32>().ok())
-    });
+    let number = |name: &str| name.split('-').next().and_then(|n| n.parse::<u32>().ok());
+    ends.sort_by_key(|(row, ..)| (number(row.name), row.name));
     table(&ends)
 }
 
@@ -344,15 +351,6 @@ impl Lab {
     fn commands(&self, row: &Row) -> Result<Result<Vec<Command>, String>> {
         let material = self.dir.join("material");
         let tools = &self.tools;
-        let node = |script: &str, file: &Path| -> Result<Result<Command, String>> {
-            let dir = match &tools.node {
-                Ok(dir) => dir,
-                Err(why) => return Ok(Err(why.clone())),
-            };
-            let mut command = Command::new("node");
-            command.arg(dir.join(script)).arg(file);
-            Ok(Ok(command))
-        };
         Ok(match row.means {
             Means::Python(script) => match &tools.python {
                 Ok(python) => Ok(vec![self.script(python, script, row.name)?]),
@@ -373,22 +371,14 @@ impl Lab {
                 }
                 Err(why) => Err(why.clone()),
             },
-            Means::Bundles => {
-                node("bundles.mjs", &material.join("packet"))?.and_then(|mut node| {
-                    self.surroundings(&mut node, row.name)
-                        .map_err(|e| e.to_string())?;
-                    Ok(vec![node])
-                })
-            }
-            Means::Canonical => match (
-                &tools.venv,
-                node("canonical.mjs", &self.work(row.name).join("values.txt"))?,
-            ) {
-                (Ok(python), Ok(node)) => {
-                    Ok(vec![self.script(python, "canonical.py", row.name)?, node])
+            Means::Node(script) => match &tools.node {
+                Ok(dir) => {
+                    let mut command = Command::new("node");
+                    command.arg(dir.join(script));
+                    self.surroundings(&mut command, row.name)?;
+                    Ok(vec![command])
                 }
-                (Err(why), _) => Err(why.clone()),
-                (_, Err(why)) => Err(why),
+                Err(why) => Err(why.clone()),
             },
             Means::Verifiers => {
                 let mut command = Command::new("bash");
