@@ -242,7 +242,11 @@ impl Sequencer {
             swap(&mut self.known, &batch.state.frontier)
         });
         if let Err(e) = done {
-            tail.cut();
+            // After a failed sync of the lock it may hold the new checkpoint or the old one. The records stay, so that the next
+            // start finds what fits either.
+            if !e.is_fatal() {
+                tail.cut();
+            }
             return Err(e);
         }
         // From here on the records count. An index that cannot be saved is caught up later.
