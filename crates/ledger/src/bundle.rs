@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! {"dsseEnvelope":{…},"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json",
-//!  "verificationMaterial":{"publicKey":{"hint":"<key id>"},"tlogEntries":[{
+//!  "verificationMaterial":{"publicKey":{"hint":"<OpenSSH fingerprint of the key>"},"tlogEntries":[{
 //!    "canonicalizedBody":"<leaf>",
 //!    "inclusionProof":{"checkpoint":{"envelope":"<note>"},"hashes":["…"],"logIndex":"7","rootHash":"…","treeSize":"9"},
 //!    "integratedTime":"0","kindVersion":{"kind":"hashedrekord","version":"0.0.2"},
@@ -19,7 +19,7 @@ use gonogo_core::Digest;
 
 use crate::dsse::Envelope;
 use crate::error::Error;
-use crate::key::{KeyId, PublicKey};
+use crate::key::PublicKey;
 use crate::merkle::{self, MAX_PATH};
 use crate::note::parse_decimal;
 use crate::{MAX_ENVELOPE, leaf};
@@ -103,7 +103,7 @@ impl Bundles {
     pub(crate) fn write_with(&self, bundle: &Bundle, body: &[u8]) -> Vec<u8> {
         let payload = bundle.envelope.payload().len();
         let mut out = String::with_capacity(payload / 3 * 4 + self.before_hashes.len() + 4096);
-        let keyid = bundle.envelope.keyid().to_string();
+        let keyid = bundle.key.fingerprint();
         out.push_str(PAYLOAD);
         STANDARD.encode_string(bundle.envelope.payload(), &mut out);
         out.push_str(KEYID);
@@ -166,7 +166,8 @@ fn parse(bytes: &[u8]) -> Result<(Bundle, &str), Error> {
     at.skip(PAYLOAD)?;
     let payload = decode(at.until('"')?)?;
     at.skip(&KEYID[1..])?;
-    let keyid = KeyId::parse(at.until('"')?)?;
+    // Both names of the key follow from the key itself; a text with others is not the one that is written.
+    at.until('"')?;
     at.skip(&SIG[1..])?;
     let signature = decode(at.until('"')?)?;
     at.skip(&HINT[1..])?;
@@ -197,7 +198,7 @@ fn parse(bytes: &[u8]) -> Result<(Bundle, &str), Error> {
     at.skip(&LOG_ID[1..])?;
     let log_id = at.until('"')?;
     let bundle = Bundle {
-        envelope: Envelope::from_parts(payload, keyid, signature)?,
+        envelope: Envelope::from_parts(payload, key.id(), signature)?,
         key,
         index,
         path,
@@ -284,7 +285,7 @@ mod tests {
     fn a_bundle_is_the_canonical_form_of_what_sigstore_reads() {
         let (bundles, bundle) = sample();
         let b64 = |bytes: &[u8]| STANDARD.encode(bytes);
-        let keyid = bundle.envelope.keyid().to_string();
+        let keyid = bundle.key.fingerprint();
         let path: Vec<Value> = bundle
             .path
             .iter()

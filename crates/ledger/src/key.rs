@@ -6,7 +6,7 @@
 use std::fmt;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use gonogo_core::Digest;
 use ring::rand::SystemRandom;
 use ring::signature::{
@@ -122,6 +122,23 @@ impl PublicKey {
     /// Returns the key's name.
     pub fn id(&self) -> KeyId {
         KeyId(Digest::of(&self.0))
+    }
+
+    /// Returns the key's OpenSSH fingerprint, `SHA256:` and unpadded base64 (RFC 5656 section 3.1 for the key's form): the key id
+    /// that verifiers built on go-securesystemslib look for in an envelope.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = gonogo_core::digest::Hasher::default();
+        for part in [
+            &b"ecdsa-sha2-nistp256"[..],
+            b"nistp256",
+            &self.0[SPKI_PREFIX.len()..],
+        ] {
+            let length = u32::try_from(part.len()).expect("invariant: a point has 65 bytes");
+            hasher.update(&length.to_be_bytes());
+            hasher.update(part);
+        }
+        let digest = hasher.finish();
+        format!("SHA256:{}", STANDARD_NO_PAD.encode(digest.as_bytes()))
     }
 
     /// Checks an ECDSA P-256/SHA-256 signature in DER over `message`.
@@ -323,6 +340,15 @@ mod tests {
         assert_eq!(public.verify(b"text", &signature), Ok(()));
         assert!(public.verify(b"texts", &signature).is_err());
         assert!(!format!("{key:?} {secret:?}").contains("PRIVATE"));
+    }
+
+    #[test]
+    fn the_fingerprint_is_the_one_that_ssh_keygen_prints() {
+        // `ssh-keygen -l` of OpenSSH 9.2 over the same key, written with `ssh-keygen -i -m PKCS8`.
+        let pem = include_str!("../tests/fixtures/key/p256.pem");
+        let said = include_str!("../tests/fixtures/key/p256.fingerprint");
+        let key = PublicKey::from_pem(pem).unwrap();
+        assert_eq!(key.fingerprint(), said.trim_end());
     }
 
     #[test]
