@@ -38,8 +38,6 @@ enum Means {
     Node(&'static str),
     /// `conformance/go-verifiers.sh`, only with `--all`.
     Verifiers,
-    /// Cannot run yet, and why.
-    Missing(&'static str),
 }
 
 struct Row {
@@ -69,7 +67,7 @@ const fn row(
 }
 
 /// The rows; those that take long come first.
-static ROWS: [Row; 14] = [
+static ROWS: [Row; 13] = [
     row(
         "13",
         "approvals: replay, TOCTOU",
@@ -113,15 +111,6 @@ static ROWS: [Row; 14] = [
         Means::Python("openssl.py"),
         true,
         120,
-    ),
-    row(
-        "5-timestamp",
-        "openssl ts: checkpoint.tsr",
-        Means::Missing(
-            "not wired yet: no command here writes a time-stamp that this row could read",
-        ),
-        true,
-        60,
     ),
     row(
         "6",
@@ -316,9 +305,6 @@ impl Lab {
     }
 
     fn try_run(&self, row: &Row) -> Result<End> {
-        if let Means::Missing(why) = row.means {
-            return Ok(End::Skipped(why.into()));
-        }
         if matches!(row.means, Means::Verifiers) && !self.all {
             return Ok(End::Skipped("a long build; only with --all".into()));
         }
@@ -386,7 +372,6 @@ impl Lab {
                 self.surroundings(&mut command, row.name)?;
                 Ok(vec![command])
             }
-            Means::Missing(why) => Err(why.into()),
         })
     }
 
