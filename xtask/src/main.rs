@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask test|deps|drift|tidy|bench`.
+//! The project's chores: `cargo xtask test|deps|drift|tidy|bench|fuzz`.
 //!
 //! Nothing here ships. Each chore fails with a text that says what to do.
 #![allow(
@@ -11,6 +11,7 @@
 mod bench;
 mod deps;
 mod drift;
+mod fuzz;
 mod run;
 mod test;
 mod tidy;
@@ -27,6 +28,8 @@ usage: cargo xtask CHORE
   drift --write   write it
   tidy            file headers, sizes, forbidden words
   bench [NAME]    measure, beside peers where there are any; see docs/benchmarks.md
+  fuzz [SECONDS] [TARGET]
+                  fuzz the ledger's readers, 60 seconds each; see docs/fuzzing.md
 ";
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         ["drift", "--write"] => drift::drift(true),
         ["tidy"] => tidy::check(),
         ["bench", rest @ ..] => bench::bench(rest),
+        ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(64);

@@ -38,9 +38,14 @@ pub(crate) struct Entry {
 
 impl Log {
     pub(crate) fn new(origin: &str) -> Self {
+        let key = LogKey::load(origin, &LogKey::generate().unwrap()).unwrap();
+        Self::with_keys(key, new_key())
+    }
+
+    pub(crate) fn with_keys(key: LogKey, controller: SigningKey) -> Self {
         let mut log = Self {
-            key: LogKey::load(origin, &LogKey::generate().unwrap()).unwrap(),
-            controller: new_key(),
+            key,
+            controller,
             entries: Vec::new(),
             blobs: BTreeMap::new(),
             heads: BTreeMap::new(),
@@ -61,7 +66,13 @@ impl Log {
     pub(crate) fn append_statement(&mut self, statement: &Statement, key: Option<&SigningKey>) {
         let key = key.unwrap_or(&self.controller);
         let envelope = Envelope::sign(statement.to_bytes().unwrap(), key).unwrap();
-        let leaf = leaf::hash(&envelope, key.public());
+        let key = *key.public();
+        self.append_envelope(&statement.stream, envelope, key);
+    }
+
+    /// Appends what is signed, whether it is a statement or not.
+    pub(crate) fn append_envelope(&mut self, stream: &str, envelope: Envelope, key: PublicKey) {
+        let leaf = leaf::hash(&envelope, &key);
         self.stored[0].push(leaf);
         for Finished { level, hash, .. } in self.frontier.push(leaf) {
             let level = level as usize;
@@ -69,11 +80,11 @@ impl Log {
                 .resize(self.stored.len().max(level + 1), Vec::new());
             self.stored[level].push(hash);
         }
-        let head = self.heads.entry(statement.stream.clone()).or_default();
+        let head = self.heads.entry(stream.to_owned()).or_default();
         *head = (head.0 + 1, Some(envelope.statement_digest()));
         self.entries.push(Entry {
-            stream: statement.stream.clone(),
-            key: *key.public(),
+            stream: stream.to_owned(),
+            key,
             envelope,
         });
     }
