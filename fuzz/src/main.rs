@@ -20,6 +20,11 @@ mod seeds;
 mod targets;
 mod world;
 
+#[cfg(not(fuzzing))]
+compile_error!(
+    "build it with `cargo xtask fuzz`, which sets `--cfg fuzzing` and the instrumentation"
+);
+
 use std::sync::OnceLock;
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
@@ -61,6 +66,7 @@ fuzz_target!(init: start(), |data: &[u8]| {
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     match CHOSEN.get() {
         Some(("packet" | "archive", _)) => mutate::packet(data, size, max_size, seed),
-        _ => fuzzer_mutate(data, size, max_size),
+        Some(("tile" | "timestamp", _)) | None => fuzzer_mutate(data, size, max_size),
+        Some(_) => mutate::text(data, size, max_size, seed),
     }
 });

@@ -1,6 +1,7 @@
-//! Changes of packets that keep the archive's form, so that what lies below it is met too.
+//! Changes that keep the outer form, so that what lies below it is met too: a packet's archive, and texts with base64 in
+//! them.
 //!
-//! Headers, sums and order are made anew; a quarter of the changes is left to libFuzzer on the raw bytes.
+//! An archive's headers, sums and order are made anew. A part of the changes is always left to libFuzzer on the raw bytes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +15,12 @@ use crate::targets::{Members, pack, unpack};
 struct Random(u64);
 
 impl Random {
+    fn new(seed: u32) -> Self {
+        let mut random = Self(u64::from(seed) ^ 0x9e37_79b9);
+        random.below(1);
+        random
+    }
+
     fn below(&mut self, bound: usize) -> usize {
         self.0 = self
             .0
@@ -25,7 +32,7 @@ impl Random {
 
 /// Changes the packet in `data[..size]` in place; returns its new size.
 pub(crate) fn packet(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
-    let mut random = Random(u64::from(seed) ^ 0x9e37_79b9);
+    let mut random = Random::new(seed);
     if random.below(4) != 0
         && let Ok(mut members) = unpack(&data[..size])
         && !members.is_empty()
@@ -41,6 +48,26 @@ pub(crate) fn packet(data: &mut [u8], size: usize, max_size: usize, seed: u32) -
             data[..bytes.len()].copy_from_slice(&bytes);
             return bytes.len();
         }
+    }
+    fuzzer_mutate(data, size, max_size)
+}
+
+/// Changes the text in `data[..size]` in place, mostly inside one of its base64 parts, a token of it or a
+/// token's spelling; returns its new size.
+pub(crate) fn text(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
+    let mut random = Random::new(seed);
+    let way = random.below(4);
+    if way != 0
+        && let Ok(text) = std::str::from_utf8(&data[..size])
+        && let Some(changed) = match way {
+            1 => base64_inside(text, &mut random),
+            2 => token(text, &mut random),
+            _ => spelling(text, &mut random),
+        }
+        && changed.len() <= max_size
+    {
+        data[..changed.len()].copy_from_slice(changed.as_bytes());
+        return changed.len();
     }
     fuzzer_mutate(data, size, max_size)
 }
@@ -86,7 +113,13 @@ fn change(members: &mut Members, random: &mut Random) {
             let body = members[at].1.clone();
             members.push((name, body));
         }
-        8 => base64_inside(members, at, random),
+        8 => {
+            let body = &mut members[at].1;
+            let text = std::str::from_utf8(body).ok();
+            if let Some(changed) = text.and_then(|text| base64_inside(text, random)) {
+                *body = changed.into_bytes();
+            }
+        }
         9 => note(members),
         10 => sums(members),
         _ => {
@@ -106,23 +139,77 @@ fn change(members: &mut Members, random: &mut Random) {
     }
 }
 
-/// Changes what one of a member's base64 texts says.
-fn base64_inside(members: &mut Members, at: usize, random: &mut Random) {
-    let Ok(text) = String::from_utf8(members[at].1.clone()) else {
-        return;
-    };
+/// Changes what one of a text's base64 parts says; none if it has no such part.
+fn base64_inside(text: &str, random: &mut Random) -> Option<String> {
     let long: Vec<&str> = text
-        .split(['"', ' ', '\n'])
-        .filter(|part| part.len() >= 24)
+        .split(['"', ' ', '\n', '+'])
+        .chain(text.split(['"', ' ', '\n']))
+        .filter(|part| part.len() >= 8)
+        .filter(|part| STANDARD.decode(part).is_ok())
         .collect();
-    if long.is_empty() {
-        return;
+    let part = long.get(random.below(long.len()))?;
+    let bytes = STANDARD.decode(part).ok()?;
+    Some(text.replacen(part, &STANDARD.encode(mutated(&bytes)), 1))
+}
+
+/// Inserts, removes, repeats or replaces what stands between two marks of a text.
+fn token(text: &str, random: &mut Random) -> Option<String> {
+    const WORDS: [&str; 16] = [
+        "0", "-", "1", ".5", "e1", "\"", "\\", "{}", "[]", "{\"\":0}", ",", ":", " ", "null",
+        "\u{e9}", "\u{7f}",
+    ];
+    let mark = |c: char| {
+        matches!(
+            c,
+            '{' | '}' | '[' | ']' | ',' | ':' | '"' | '+' | ' ' | '\n' | '/'
+        )
+    };
+    let cuts: Vec<usize> = text
+        .match_indices(mark)
+        .flat_map(|(at, mark)| [at, at + mark.len()])
+        .collect();
+    let at = random.below(cuts.len());
+    let (from, to) = (
+        *cuts.get(at)?,
+        *cuts.get(at + random.below(8)).unwrap_or(&text.len()),
+    );
+    let (head, part, tail) = (&text[..from], &text[from..to], &text[to..]);
+    let word = WORDS[random.below(WORDS.len())];
+    Some(match random.below(4) {
+        0 => format!("{head}{word}{part}{tail}"),
+        1 => format!("{head}{tail}"),
+        2 => format!("{head}{part}{part}{tail}"),
+        _ => format!("{head}{word}{tail}"),
+    })
+}
+
+/// Spells a number or a character of a text in another way, or makes it another one.
+fn spelling(text: &str, random: &mut Random) -> Option<String> {
+    let number = random.below(2) == 0;
+    let bytes = text.as_bytes();
+    let places: Vec<usize> = (1..bytes.len())
+        .filter(|at| match number {
+            true => bytes[*at].is_ascii_digit() && b":,[-+ /\"".contains(&bytes[at - 1]),
+            false => bytes[*at].is_ascii_alphanumeric(),
+        })
+        .collect();
+    let at = *places.get(random.below(places.len()))?;
+    let (head, tail) = text.split_at(at);
+    if !number {
+        let byte = tail.as_bytes()[0];
+        return Some(format!("{head}\\u{byte:04x}{}", &tail[1..]));
     }
-    let part = long[random.below(long.len())];
-    if let Ok(bytes) = STANDARD.decode(part) {
-        let changed = text.replacen(part, &STANDARD.encode(mutated(&bytes)), 1);
-        members[at].1 = changed.into_bytes();
-    }
+    let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, tail) = tail.split_at(digits);
+    Some(match random.below(7) {
+        0 => format!("{head}0{digits}{tail}"),
+        1 => format!("{head}-{digits}{tail}"),
+        2 => format!("{head}+{digits}{tail}"),
+        3 => format!("{head}{digits}.0{tail}"),
+        4 => format!("{head}{digits}e0{tail}"),
+        5 => format!("{head}{digits}0{tail}"),
+        _ => format!("{head}{}{tail}", u64::MAX >> random.below(64)),
+    })
 }
 
 /// Changes the checkpoint wherever it stands.

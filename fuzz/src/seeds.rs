@@ -293,6 +293,7 @@ impl Maker {
             self.payloads.insert(envelope.payload().to_vec());
             self.seed("dsse", n, &envelope.to_bytes())?;
             self.seed("statement", n, envelope.payload())?;
+            self.seed("signed", 100 + n, envelope.payload())?;
             let proof = TlogProof {
                 index: n as u64,
                 path: path.clone(),
@@ -329,7 +330,13 @@ impl Maker {
             body: json!({"a": [true, {}, [], -1, 7, ""], "b": {"c": "d"}}),
             ..statement.clone()
         };
-        for (n, statement) in [statement, about, plain].iter().enumerate() {
+        let second = Statement {
+            seq: 1,
+            prev: Some(Digest::of(b"artifact")),
+            subject: plain.subject.iter().cloned().cycle().take(2).collect(),
+            ..plain.clone()
+        };
+        for (n, statement) in [statement, about, plain, second].iter().enumerate() {
             let bytes = statement.to_bytes().expect("a statement");
             self.seed("statement", 200 + n, &bytes)?;
             self.seed("signed", n, &bytes)?;
