@@ -118,7 +118,7 @@ fn build() -> Result<PathBuf> {
 }
 
 fn list(program: &Path) -> Result<Vec<Target>> {
-    let text = output(Command::new(program).env("GONOGO_FUZZ", "list"))?;
+    let text = quiet(Command::new(program).env("GONOGO_FUZZ", "list"))?;
     text.lines()
         .map(|line| {
             let (name, max_len) = line.split_once(' ').context("an odd list of targets")?;
@@ -161,7 +161,22 @@ fn make_seeds(program: &Path, place: &Path, targets: &[Target]) -> Result<()> {
     command
         .env("GONOGO_FUZZ", "seeds")
         .env("GONOGO_FUZZ_WORLD", place);
-    loud("seeds", &mut command)
+    quiet(&mut command).map(drop)
+}
+
+/// Returns what the program printed. What libFuzzer says at every start is shown only if it fails.
+fn quiet(command: &mut Command) -> Result<String> {
+    let out = command
+        .output()
+        .with_context(|| format!("cannot start {command:?}"))?;
+    if !out.status.success() {
+        bail!(
+            "{command:?} failed ({}): {}",
+            out.status,
+            String::from_utf8_lossy(&out.stderr)
+        );
+    }
+    String::from_utf8(out.stdout).with_context(|| format!("{command:?} printed no UTF-8"))
 }
 
 fn run(program: &Path, place: &Path, target: &Target, seconds: u64) -> Result<Outcome> {
