@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask test|deps|drift|tidy|bench|fuzz`.
+//! The project's chores: `cargo xtask test|deps|drift|tidy|bench|conformance|fuzz`.
 //!
 //! Nothing here ships. Each chore fails with a text that says what to do.
 #![allow(
@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod conformance;
 mod deps;
 mod drift;
 mod fuzz;
@@ -21,13 +22,14 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
-  test            format, lints, edges, tidiness, every test, drift, docs
+  test            format, lints, edges, tidiness, every test, drift, docs, conformance
   test --quick    without docs
   deps            compare the crates' dependencies with crates/edges.toml
   drift           compare docs/reference with what the code says
   drift --write   write it
   tidy            file headers, sizes, forbidden words
   bench [NAME]    measure, beside peers where there are any; see docs/benchmarks.md
+  conformance [ROW]  checks by tools that are not ours; --all also builds the long ones; see conformance/README.md
   fuzz [SECONDS] [TARGET]
                   fuzz the ledger's readers, 60 seconds each; see docs/fuzzing.md
 ";
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         ["drift", "--write"] => drift::drift(true),
         ["tidy"] => tidy::check(),
         ["bench", rest @ ..] => bench::bench(rest),
+        ["conformance", rest @ ..] => conformance::conformance(rest).map(drop),
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         _ => {
             eprint!("{USAGE}");

@@ -7,10 +7,12 @@ use gonogo_core::{Digest, Verdict};
 use gonogo_ledger::packet::archive::{ArchiveError, Listed, Member, Reader, Writer};
 use gonogo_ledger::packet::{self, StreamHead};
 use gonogo_ledger::verify::{Remembered, Request, State, compare_readings};
-use gonogo_ledger::{Envelope, LogKey, Note, SigningKey, Statement, Trust, verify};
+use gonogo_ledger::{
+    CONTROLLER, Envelope, LogKey, Note, SYSTEM_STREAM, SigningKey, Statement, Trust, verify,
+};
 
 use super::Run;
-use crate::fixture::{Log, STREAM};
+use crate::fixture::{Log, STREAM, enrol};
 use crate::world::World;
 
 /// A packet's members, in order.
@@ -168,6 +170,8 @@ pub(super) fn signed(_: World) -> Run {
             LogKey::load("l.t", &key).expect("a key"),
             SigningKey::load(&controller).expect("a key"),
         );
+        let body = enrol(&log.controller, "controller@test", CONTROLLER);
+        log.append(SYSTEM_STREAM, "key-event", body);
         let Ok(envelope) = Envelope::sign(data.to_vec(), &log.controller) else {
             return;
         };

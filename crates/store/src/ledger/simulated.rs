@@ -555,15 +555,19 @@ impl CheckpointLock for SimLock {
 
     fn swap(&mut self, old: Option<&str>, new: &str) -> Result<bool, LedgerError> {
         let mut world = self.0.world();
-        let failing = world.call().map_err(|_| failed())?;
-        if failing && world.random.coin() {
-            return Err(failed());
-        }
+        let works = world.sync().map_err(|_| failed())?;
         if world.checkpoint.as_deref() != old {
             return Ok(false);
         }
-        world.checkpoint = Some(new.to_owned());
-        if failing { Err(failed()) } else { Ok(true) }
+        // A database whose sync failed may show the change afterwards, or not.
+        if works || world.random.coin() {
+            world.checkpoint = Some(new.to_owned());
+        }
+        if !works || world.dark {
+            Err(failed())
+        } else {
+            Ok(true)
+        }
     }
 }
 

@@ -1,0 +1,237 @@
+"""Makes small packets with keys of its own, in order or out of order in one chosen way: what `agree.py` compares verifiers by.
+
+Every maker of a part takes a hook, so that a case says in one line what it does differently.
+"""
+import importlib.util
+import os
+import sys
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from pymerkle import InmemoryTree
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import evidence_format  # noqa: E402  (found by the line above)
+
+SPEC = importlib.util.spec_from_file_location("verify_packet", os.path.join(HERE, "verify-packet.py"))
+verifier = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(verifier)
+b64, canonical, sha256 = verifier.b64, verifier.canonical, verifier.sha256
+ORIGIN = "log.example"
+
+
+class Signer:
+    """A P-256 key for records. Made of a number, so that a run can be repeated."""
+    def __init__(self, number, high=False):
+        self.key = ec.derive_private_key(number, ec.SECP256R1())
+        self.spki = self.key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        self.keyid = sha256(self.spki).hex()
+
+    def sign(self, message):
+        return self.key.sign(message, ec.ECDSA(hashes.SHA256()))
+
+
+class NoteKey:
+    """An Ed25519 key of a log (kind 1) or a witness (kind 4)."""
+    def __init__(self, name, number, kind=1):
+        self.name, self.kind = name, kind
+        self.key = ed25519.Ed25519PrivateKey.from_private_bytes(number.to_bytes(32, "big"))
+        self.public = self.key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        self.full = sha256(name.encode() + b"\n" + bytes([kind]) + self.public)
+        self.vkey = f"{name}+{self.full[:4].hex()}+{b64(bytes([kind]) + self.public)}"
+
+    def line(self, text, time=1_700_000_000, spoil=False):
+        if self.kind == 1:
+            signature = self.key.sign(text.encode())
+        else:
+            signature = time.to_bytes(8, "big") + self.key.sign(f"cosignature/v1\ntime {time}\n{text}".encode())
+        if spoil:
+            signature = signature[:-1] + bytes([signature[-1] ^ 1])
+        return f"— {self.name} {b64(self.full[:4] + signature)}\n"
+
+
+CONTROLLER, PERSON, STRANGER = Signer(1001), Signer(1002), Signer(1003)
+LOG, OTHER_LOG = NoteKey(ORIGIN, 2001), NoteKey(ORIGIN, 2002)
+WITNESSES = [NoteKey(f"w{n}.example", 3000 + n, 4) for n in range(3)]
+
+
+def archive(files):
+    blocks = []
+    for name in sorted(files, key=lambda name: name.encode()):
+        blocks.append(evidence_format.header(name.encode(), len(files[name])) + files[name] + bytes(-len(files[name]) % 512))
+    return b"".join(blocks) + bytes(1024)
+
+
+class Ledger:
+    """Leaves as they are appended; statements by stream."""
+    def __init__(self):
+        self.tree, self.records, self.heads = InmemoryTree("sha256"), [], {}
+
+    def root(self):
+        return self.tree.get_root() if self.records else sha256(b"")
+
+    def append(self, kind, stream, body, signer=CONTROLLER, subject=None, alter=None, raw=None, sign=None, leaf=None, keyid=None, advance=True):
+        """`alter` changes the statement, `raw` its bytes, `sign` makes the signature, `leaf` changes the leaf's text."""
+        seq, prev = self.heads.get(stream, (0, None))
+        name, digest = subject or (stream, sha256(stream.encode()).hex())
+        size = len(self.records)
+        statement = {"_type": "https://in-toto.io/Statement/v1", "predicate": {
+            "actor": "forge", "body": body, "key": f"key/{size}", "ledger": {"root": "sha256:" + self.root().hex(), "size": size},
+            "prev": prev, "seq": seq, "stream": stream, "time": f"2026-01-31T12:00:{size % 60:02}.000Z",
+            "tool": {"name": "forge", "version": "1"}},
+            "predicateType": f"https://gonogo.dev/attestation/{kind}/v1", "subject": [{"digest": {"sha256": digest}, "name": name}]}
+        if alter:
+            statement = alter(statement) or statement
+        payload = canonical(statement).encode()
+        payload = raw(payload) if raw else payload
+        pae = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
+        record = {"payload": payload, "sig": (sign or signer.sign)(pae), "keyid": keyid or signer.keyid, "spki": signer.spki, "index": size}
+        text = ('{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":"SHA2_256","digest":"%s"},'
+                '"signature":{"content":"%s","verifier":{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":{"rawBytes":"%s"}}}}}}'
+                % (b64(sha256(pae)), b64(record["sig"]), b64(signer.spki))).encode()
+        record["leaf"] = leaf(text) if leaf else text
+        self.tree.append_entry(record["leaf"])
+        self.records.append(record)
+        if advance:
+            self.heads[stream] = (seq + 1, "sha256:" + sha256(payload).hex())
+        return record
+
+    def path(self, index, size):
+        """The audit path of RFC 6962 section 2.1.1, by its definition."""
+        def audit(m, low, high):
+            if high - low <= 1:
+                return []
+            k = 1 << ((high - low - 1).bit_length() - 1)
+            if m < k:
+                return audit(m, low, low + k) + [self.subroot(low + k, high)]
+            return audit(m - k, low + k, high) + [self.subroot(low, low + k)]
+        return audit(index, 0, size)
+
+    def consistency(self, m, n):
+        """RFC 6962 section 2.1.2, by its definition."""
+        def sub(m, low, high, whole):
+            if m == high - low:
+                return [] if whole else [self.subroot(low, high)]
+            k = 1 << ((high - low - 1).bit_length() - 1)
+            if m <= k:
+                return sub(m, low, low + k, whole) + [self.subroot(low + k, high)]
+            return sub(m - k, low + k, high, False) + [self.subroot(low, low + k)]
+        return sub(m, 0, n, True)
+
+    def subroot(self, low, high):
+        if high - low == 1:
+            return sha256(b"\0" + self.records[low]["leaf"])
+        k = 1 << ((high - low - 1).bit_length() - 1)
+        return sha256(b"\1" + self.subroot(low, low + k) + self.subroot(low + k, high))
+
+    def text(self, size):
+        return f"{ORIGIN}\n{size}\n{b64(self.subroot(0, size))}\n"
+
+
+def enrol(signer, role, **changes):
+    body = {"event": "enrol", "keyid": signer.keyid, "role": role, "spki": b64(signer.spki), "who": "somebody"}
+    return {**body, **changes}
+
+
+def bundle(record, checkpoint, size, root, log, path):
+    envelope = ('{"payload":"%s","payloadType":"application/vnd.in-toto+json","signatures":[{"keyid":"%s","sig":"%s"}]}'
+                % (b64(record["payload"]), record["keyid"], b64(record["sig"])))
+    note = '"' + checkpoint.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    return ('{"dsseEnvelope":%s,"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":'
+            '{"hint":"%s"},"tlogEntries":[{"canonicalizedBody":"%s","inclusionProof":{"checkpoint":{"envelope":%s},"hashes":[%s],'
+            '"logIndex":"%d","rootHash":"%s","treeSize":"%d"},"integratedTime":"0","kindVersion":{"kind":"hashedrekord","version":'
+            '"0.0.2"},"logId":{"keyId":"%s"},"logIndex":"%d"}]}}'
+            % (envelope, record["keyid"], b64(record["leaf"]), note, ",".join(f'"{b64(node)}"' for node in path), record["index"],
+               b64(root), size, b64(log.full), record["index"])).encode()
+
+
+def forge(stream="incident/i1", fill=None, keep=None, older=None, manifest=None, manifest_options=None, note=None, files=None,
+          consistency=(), blobs=(), omitted=(), log=LOG, policy=None, listed=None, more=0):
+    """A packet's files, and the ledger. `fill(ledger)` appends the records; `keep` picks those that go into the packet."""
+    ledger = Ledger()
+    if fill:
+        fill(ledger)
+    else:
+        ledger.append("key-event", "system", enrol(CONTROLLER, "controller"))
+        ledger.append("note", stream, {"text": "one"})
+        ledger.append("note", stream, {"text": "two"})
+    kept = [record for record in ledger.records if keep is None or keep(record)]
+    out = {f"blobs/sha256/{sha256(blob).hex()}": blob for blob in blobs}
+    out["packet.json"] = canonical({"blobs": len(blobs), "format": "gonogo.packet.v2", "origin": log.name, "records": len(kept),
+                                    "stream": stream}).encode()
+    out["trust/policy"] = (policy or f"log {log.vkey}\nquorum none\n").encode()
+    der = bytes.fromhex("302a300506032b6570032100") + log.public
+    out["trust/trusted_root.json"] = (
+        '{"certificateAuthorities":[],"ctlogs":[],"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1",'
+        '"timestampAuthorities":[],"tlogs":[{"baseUrl":"https://%s","hashAlgorithm":"SHA2_256","logId":{"keyId":"%s"},"publicKey":'
+        '{"keyDetails":"PKIX_ED25519","rawBytes":"%s","validFor":{"start":"1970-01-01T00:00:00Z"}}}]}'
+        % (log.name, b64(log.full), b64(der))).encode()
+    if older:
+        older(out)
+    sums = "".join(f"{sha256(out[name]).hex()}  {name}\n" for name in sorted(out)).encode()
+    streams = [{"stream": name, "count": ledger.heads[name][0], "head": ledger.heads[name][1]} for name in listed or [stream]]
+    body = {"format": "gonogo.packet.v2", "streams": streams, "omitted": list(omitted), "verdict": "none",
+            "records": {"count": len(kept), "digest": "sha256:" + sha256(b"".join(sha256(b"\0" + r["leaf"]) for r in kept)).hex()},
+            "members": {"count": len(out), "digest": "sha256:" + sha256(sums).hex()}}
+    if manifest:
+        body = manifest(body) or body
+    last = ledger.append("packet-manifest", "packet/" + stream, body, **(manifest_options or {}))
+    for _ in range(more):
+        ledger.append("note", "incident/later", {})
+    size = len(ledger.records)
+    text = ledger.text(size)
+    checkpoint = text + "\n" + log.line(text)
+    if note:
+        checkpoint = note(text, checkpoint)
+    root = ledger.subroot(0, size)
+    out["SHA256SUMS"], out["checkpoint"] = sums, checkpoint.encode("utf-8", "surrogateescape")
+    for n, record in enumerate(kept + [last]):
+        path = ledger.path(record["index"], size)
+        names = ("manifest", "manifest") if record is last else (f"records/{n:06}", f"{n:06}")
+        out[names[0] + ".sigstore.json"] = bundle(record, checkpoint, size, root, log, path)
+        proof = f"c2sp.org/tlog-proof@v1\nindex {record['index']}\n" + "".join(b64(node) + "\n" for node in path) + "\n" + checkpoint
+        out[f"proofs/{names[1]}.tlog-proof"] = proof.encode("utf-8", "surrogateescape")
+    for older_size in consistency:
+        nodes = ledger.consistency(older_size, size)
+        out[f"consistency/{older_size}.proof"] = "".join(b64(node) + "\n" for node in nodes).encode()
+    if files:
+        files(out)
+    return out, ledger
+
+
+def statements(raw):
+    """The statements of a packet that a verifier accepted, in order."""
+    files = verifier.read_archive(raw)
+    note, checkpoint = verifier.Note(files["checkpoint"]), files["checkpoint"].decode()
+    names = sorted(name for name in files if name.startswith("records/"))
+    return [verifier.parse(verifier.Record(files[name], checkpoint, note).payload) for name in names]
+
+
+def release(said):
+    """What `forge` needs to sign the records of a real operation again, those that say what was done, with our keys."""
+    approver = next(statement["predicate"]["actor"] for statement in said if statement["predicateType"].endswith("/approval/v1"))
+
+    def fill(ledger):
+        ledger.append("key-event", "system", enrol(CONTROLLER, "controller"))
+        ledger.append("key-event", "system", enrol(PERSON, "person", who=approver))
+        for statement in said:
+            kind, predicate = statement["predicateType"].split("/")[4], statement["predicate"]
+            if kind not in ("plan", "approval", "operation", "result"):
+                continue
+            body = predicate["body"]
+            if kind == "approval":
+                signed = body["signed"]
+                payload, name = verifier.unbase64(signed["payload"]), signed["payloadType"].encode()
+                sig = PERSON.sign(b"DSSEv1 %d %b %d %b" % (len(name), name, len(payload), payload))
+                signed.update(publicKey=b64(PERSON.spki), signatures=[{"keyid": PERSON.keyid, "sig": b64(sig)}])
+
+            def same(mine, predicate=predicate, subject=statement["subject"]):
+                mine["subject"] = subject
+                for field in ("actor", "key", "time", "tool"):
+                    mine["predicate"][field] = predicate[field]
+            signer = PERSON if kind in ("plan", "approval") else CONTROLLER
+            ledger.append(kind, predicate["stream"], body, signer, alter=same)
+    streams = [statement["predicate"]["stream"] for statement in said]
+    operation = next(name for name in streams if name.startswith("operation/"))
+    return operation, fill, [operation] + sorted({name for name in streams if name.startswith("plan/")})
