@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask test|deps|drift|tidy|bench|conformance`.
+//! The project's chores: `cargo xtask test|deps|drift|tidy|bench|conformance|fuzz`.
 //!
 //! Nothing here ships. Each chore fails with a text that says what to do.
 #![allow(
@@ -12,6 +12,7 @@ mod bench;
 mod conformance;
 mod deps;
 mod drift;
+mod fuzz;
 mod run;
 mod test;
 mod tidy;
@@ -29,6 +30,8 @@ usage: cargo xtask CHORE
   tidy            file headers, sizes, forbidden words
   bench [NAME]    measure, beside peers where there are any; see docs/benchmarks.md
   conformance [ROW]  checks by tools that are not ours; --all also builds the long ones; see conformance/README.md
+  fuzz [SECONDS] [TARGET]
+                  fuzz the ledger's readers, 60 seconds each; see docs/fuzzing.md
 ";
 
 fn main() -> ExitCode {
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::check(),
         ["bench", rest @ ..] => bench::bench(rest),
         ["conformance", rest @ ..] => conformance::conformance(rest).map(drop),
+        ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(64);

@@ -12,6 +12,8 @@ pub fn test(docs: bool) -> Result<()> {
     let mut skipped: Vec<String> = Vec::new();
     if component("fmt") {
         loud("format", cargo().args(["fmt", "--all", "--check"]))?;
+        let fuzz = ["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"];
+        loud("format of the fuzzer", cargo().args(fuzz))?;
     } else {
         skipped.push("format: rustfmt is not installed".into());
     }

@@ -55,7 +55,7 @@ pub fn check() -> Result<()> {
 
 fn rust_files() -> Result<Vec<PathBuf>> {
     let mut out = Vec::new();
-    for top in ["crates", "examples", "xtask"] {
+    for top in ["crates", "examples", "fuzz", "xtask"] {
         walk(&root().join(top), &mut out)?;
     }
     Ok(out)

@@ -149,6 +149,13 @@ impl std::fmt::Debug for Request<'_> {
     }
 }
 
+/// Panics if the verifier's quick reader reads what is no statement, or reads it otherwise than
+/// [`Statement::parse`](crate::Statement::parse). For the fuzzer: a packet around each input would cost too much time.
+#[cfg(fuzzing)]
+pub fn compare_readings(payload: &[u8]) {
+    quick::agree(payload);
+}
+
 /// Verifies a packet.
 ///
 /// # Errors

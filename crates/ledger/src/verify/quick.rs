@@ -97,6 +97,29 @@ pub(super) fn read(payload: &[u8]) -> Option<Quick<'_>> {
     })
 }
 
+/// Panics if the quick reader reads it and the strict one does not, or not the same. Returns whether it was read.
+#[cfg(any(test, fuzzing))]
+pub(super) fn agree(payload: &[u8]) -> bool {
+    let Some(quick) = read(payload) else {
+        return false;
+    };
+    let strict = match crate::statement::Statement::parse(payload) {
+        Ok(strict) => strict,
+        Err(e) => panic!("read quickly, but {e}"),
+    };
+    let subjects = strict.subject.iter().map(|s| s.digest).collect();
+    let same = Quick {
+        stream: &strict.stream,
+        kind: &strict.kind,
+        seq: strict.seq,
+        prev: strict.prev,
+        seen: strict.seen.size,
+        subjects,
+    };
+    assert_eq!(quick, same);
+    true
+}
+
 /// Whether a text can be a key or an actor: here only if it is plain ASCII.
 fn name(text: &str) -> Option<()> {
     let plain = text.bytes().all(|b| (0x20..0x7f).contains(&b));
@@ -235,25 +258,6 @@ mod tests {
             },
             body,
         }
-    }
-
-    /// If the quick reader reads it, the strict one does, and they agree. Returns whether it was read.
-    fn agree(bytes: &[u8]) -> bool {
-        let Some(quick) = read(bytes) else {
-            return false;
-        };
-        let strict = Statement::parse(bytes).unwrap();
-        let subjects = strict.subject.iter().map(|s| s.digest).collect();
-        let same = Quick {
-            stream: &strict.stream,
-            kind: &strict.kind,
-            seq: strict.seq,
-            prev: strict.prev,
-            seen: strict.seen.size,
-            subjects,
-        };
-        assert_eq!(quick, same);
-        true
     }
 
     fn body() -> impl Strategy<Value = Value> {

@@ -48,9 +48,15 @@ impl Log {
 
     /// A log without its first record.
     pub(crate) fn unfounded(origin: &str) -> Self {
+        let key = LogKey::load(origin, &LogKey::generate().unwrap()).unwrap();
+        Self::with_keys(key, new_key())
+    }
+
+    /// A log of these keys without its first record.
+    pub(crate) fn with_keys(key: LogKey, controller: SigningKey) -> Self {
         Self {
-            key: LogKey::load(origin, &LogKey::generate().unwrap()).unwrap(),
-            controller: new_key(),
+            key,
+            controller,
             entries: Vec::new(),
             blobs: BTreeMap::new(),
             bent: None,
