@@ -192,6 +192,7 @@ def cases(said):
         ("s beyond the order", {"sign": beyond}, 2),
         ("a byte after the signature", {"sign": lambda m: CONTROLLER.sign(m) + b"\0"}, 2),
         ("by another key", {"sign": STRANGER.sign}, 2),
+        ("by another key, under a key id that may sign", {"signer": STRANGER, "keyid": CONTROLLER.keyid}, 2),
         ("no signature", {"sign": lambda m: b""}, 2),
         ("another key id", {"keyid": "0" * 64}, 2),
         ("key id in upper case", {"keyid": CONTROLLER.keyid.upper()}, 2),
@@ -454,6 +455,28 @@ def cases(said):
                 files[name] = change(files[name])
 
             case(f"consistency of {size}: {name}", 2, consistency=(size,), files=broken)
+    # Inclusion (check 6)
+    for which in (0, 3, 6):  # leaf 6 is the manifest
+        for name, change in (
+            ("another hash", lambda index, path: (index, path[:-1] + [bytes(32)])),
+            ("one hash less", lambda index, path: (index, path[:-1])),
+            ("one hash more", lambda index, path: (index, path + [bytes(32)])),
+            ("no hash", lambda index, path: (index, [])),
+            ("65 hashes", lambda index, path: (index, path + [bytes(32)] * 65)),
+            ("the index after", lambda index, path: (index + 1, path)),
+            ("an index beyond the tree", lambda index, path: (index + 8, path)),
+        ):
+            case(
+                f"inclusion of leaf {which}: {name}",
+                2,
+                place=lambda record, path, which=which, change=change: (
+                    change(record["index"], path) if record["index"] == which else (record["index"], path)
+                ),
+            )
+    case("inclusion: in another order", 2, order=lambda kept: [kept[0], kept[2], kept[1], *kept[3:]])
+    case("inclusion: a record twice", 2, order=lambda kept: [kept[0], *kept])
+    case("inclusion: a revocation twice", 2, event(revoke(PERSON)), order=lambda kept: [*kept, kept[-1]])
+    case("inclusion: a revocation too early", 2, event(revoke(STRANGER)), order=lambda kept: [kept[0], kept[-1], *kept[1:-1]])
     # Members and archive (section 9)
     for name, expected in (
         ("x", 2),

@@ -147,8 +147,9 @@ def bundle(record, checkpoint, size, root, log, path):
 
 
 def forge(stream="incident/i1", fill=None, keep=None, older=None, manifest=None, manifest_options=None, note=None, files=None,
-          consistency=(), blobs=(), omitted=(), log=LOG, policy=None, listed=None, more=0):
-    """A packet's files, and the ledger. `fill(ledger)` appends the records; `keep` picks those that go into the packet."""
+          consistency=(), blobs=(), omitted=(), log=LOG, policy=None, listed=None, more=0, order=None, place=None):
+    """A packet's files, and the ledger. `fill(ledger)` appends the records; `keep` picks those that go into the packet, `order` arranges
+    them, and `place(record, path)` gives a record another leaf index and path."""
     ledger = Ledger()
     if fill:
         fill(ledger)
@@ -157,6 +158,7 @@ def forge(stream="incident/i1", fill=None, keep=None, older=None, manifest=None,
         ledger.append("note", stream, {"text": "one"})
         ledger.append("note", stream, {"text": "two"})
     kept = [record for record in ledger.records if keep is None or keep(record)]
+    kept = order(kept) if order else kept
     out = {f"blobs/sha256/{sha256(blob).hex()}": blob for blob in blobs}
     out["packet.json"] = canonical({"blobs": len(blobs), "format": "gonogo.packet.v2", "origin": log.name, "records": len(kept),
                                     "stream": stream}).encode()
@@ -188,7 +190,10 @@ def forge(stream="incident/i1", fill=None, keep=None, older=None, manifest=None,
     out["SHA256SUMS"], out["checkpoint"] = sums, checkpoint.encode("utf-8", "surrogateescape")
     for n, record in enumerate(kept + [last]):
         path = ledger.path(record["index"], size)
-        names = ("manifest", "manifest") if record is last else (f"records/{n:06}", f"{n:06}")
+        if place:
+            index, path = place(record, path)
+            record = {**record, "index": index}
+        names = ("manifest", "manifest") if n == len(kept) else (f"records/{n:06}", f"{n:06}")
         out[names[0] + ".sigstore.json"] = bundle(record, checkpoint, size, root, log, path)
         proof = f"c2sp.org/tlog-proof@v1\nindex {record['index']}\n" + "".join(b64(node) + "\n" for node in path) + "\n" + checkpoint
         out[f"proofs/{names[1]}.tlog-proof"] = proof.encode("utf-8", "surrogateescape")
