@@ -5,6 +5,7 @@
 //! why and is never green; a quick run is marked as one and never gets into the documentation.
 
 mod figures;
+mod ledger;
 mod machine;
 mod peers;
 mod programs;
@@ -92,14 +93,15 @@ impl Settings {
     }
 }
 
-static BENCHES: [Bench; 8] = [
+static BENCHES: [Bench; 9] = [
     programs::FAULT,
     programs::STATS,
     proxy::PROXY,
     programs::SIM,
     programs::ENGINE,
     programs::KILL,
-    programs::VERIFY,
+    ledger::LEDGER,
+    ledger::VERIFY,
     startup::STARTUP,
 ];
 
@@ -207,7 +209,7 @@ fn workshop(name: &str) -> Result<PathBuf> {
 }
 
 /// Cargo's target directory.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let set = std::env::var_os("CARGO_TARGET_DIR");
     root().join(set.map_or_else(|| "target".into(), PathBuf::from))
 }
@@ -215,8 +217,8 @@ fn target() -> PathBuf {
 /// The one place that reads a clock.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a benchmark measures time, and nothing here is replayed"
+    reason = "a chore measures time, and nothing here is replayed"
 )]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask test|deps|drift|tidy|bench`.
+//! The project's chores: `cargo xtask test|deps|drift|tidy|bench|conformance`.
 //!
 //! Nothing here ships. Each chore fails with a text that says what to do.
 #![allow(
@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod conformance;
 mod deps;
 mod drift;
 mod run;
@@ -20,13 +21,14 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
-  test            format, lints, edges, tidiness, every test, drift, docs
+  test            format, lints, edges, tidiness, every test, drift, docs, conformance
   test --quick    without docs
   deps            compare the crates' dependencies with crates/edges.toml
   drift           compare docs/reference with what the code says
   drift --write   write it
   tidy            file headers, sizes, forbidden words
   bench [NAME]    measure, beside peers where there are any; see docs/benchmarks.md
+  conformance [ROW]  checks by tools that are not ours; --all also builds the long ones; see conformance/README.md
 ";
 
 fn main() -> ExitCode {
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         ["drift", "--write"] => drift::drift(true),
         ["tidy"] => tidy::check(),
         ["bench", rest @ ..] => bench::bench(rest),
+        ["conformance", rest @ ..] => conformance::conformance(rest).map(drop),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(64);

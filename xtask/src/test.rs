@@ -5,15 +5,15 @@ use std::process::Stdio;
 use anyhow::Result;
 
 use crate::run::{cargo, has, loud};
-use crate::{deps, drift, tidy};
+use crate::{conformance, deps, drift, tidy};
 
 /// Runs every check and every test. `docs` builds the documentation, too. What cannot run here is said at the end.
 pub fn test(docs: bool) -> Result<()> {
-    let mut skipped = Vec::new();
+    let mut skipped: Vec<String> = Vec::new();
     if component("fmt") {
         loud("format", cargo().args(["fmt", "--all", "--check"]))?;
     } else {
-        skipped.push("format: rustfmt is not installed");
+        skipped.push("format: rustfmt is not installed".into());
     }
     deps::check()?;
     tidy::check()?;
@@ -29,7 +29,7 @@ pub fn test(docs: bool) -> Result<()> {
         ];
         loud("lints", cargo().args(strict))?;
     } else {
-        skipped.push("lints: clippy is not installed");
+        skipped.push("lints: clippy is not installed".into());
     }
     // The programs that tests start.
     loud(
@@ -53,8 +53,10 @@ pub fn test(docs: bool) -> Result<()> {
             cargo().args(["deny", "--offline", "check", "licenses", "bans", "sources"]),
         )?;
     } else {
-        skipped.push("licences and sources: cargo-deny is not installed");
+        skipped.push("licences and sources: cargo-deny is not installed".into());
     }
+    // Last: it may have to install tools first.
+    skipped.extend(conformance::conformance(&[])?);
     for what in &skipped {
         println!("skipped  {what}");
     }

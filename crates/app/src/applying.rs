@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use gonogo_core::id::{OperationId, PlanId};
 use gonogo_core::{Reason, Timestamp};
 use gonogo_release::plan::Plan;
+use gonogo_store::ledger::LedgerError;
 use gonogo_store::{Draft, Subject, Submission};
 use serde::Serialize;
 use serde_json::json;
@@ -157,6 +158,7 @@ fn begin(
         // The plan and its approvals: nobody may later show others.
         witnesses.cover()?;
     }
+    spend(ws, plan, &approved.approvals, key, actor, now)?;
     let operation = OperationId::mint(random());
     let body = json!({
         "plan": plan.id,
@@ -195,6 +197,41 @@ fn begin(
         submitted.fresh,
         now,
     ))
+}
+
+/// Records that approvals are used, each once and for this request: the ledger takes no second record under an approval's name,
+/// whatever became of the store beside it. The same request again is the same record.
+fn spend(
+    ws: &Workspace,
+    plan: &Plan,
+    approvals: &[gonogo_core::id::ApprovalId],
+    key: &str,
+    actor: &str,
+    now: Timestamp,
+) -> Result<(), AppError> {
+    let draft = |id: &gonogo_core::id::ApprovalId| gonogo_store::ledger::Draft {
+        stream: planning::stream(&plan.id),
+        key: format!("use/{id}"),
+        kind: approving::USE_KIND.into(),
+        subject: vec![gonogo_ledger::Subject {
+            name: plan.id.to_string(),
+            digest: plan.fingerprint.digest(),
+        }],
+        time: now,
+        actor: actor.into(),
+        body: json!({"approval": id, "idempotencyKey": key}),
+        signer: None,
+    };
+    match ws.ledger.append(approvals.iter().map(draft).collect()) {
+        Err(LedgerError::KeyReused { index, .. }) => {
+            let text = format!(
+                "an approval was used for another request, says record {index}; nothing was changed"
+            );
+            Err(AppError::new(Reason::ApprovalInvalid, text)
+                .hint(format!("approve again: `gonogo approve {}`", plan.id)))
+        }
+        other => Ok(other.map(drop)?),
+    }
 }
 
 /// Reads the plan of an operation.

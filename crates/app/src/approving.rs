@@ -19,6 +19,9 @@ use crate::{AppError, Workspace, planning};
 /// Kind of the record that holds an approval.
 pub const KIND: &str = "approval";
 
+/// Kind of the record that an approval is used up by.
+pub const USE_KIND: &str = "approval-use";
+
 /// An approval just given.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]

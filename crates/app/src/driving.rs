@@ -9,12 +9,12 @@ use gonogo_core::id::OperationId;
 use gonogo_core::{Reason, Span};
 use gonogo_engine::{DriveError, Driver, Evidence, EvidenceError, Settings};
 pub use gonogo_engine::{Notice, Progress};
-use gonogo_release::effect::{Act, Action, Input};
+use gonogo_release::effect::Input;
 use gonogo_release::machine::{Ending, Terminal};
 use gonogo_store::ledger::{Ledger, LedgerError};
 use gonogo_store::{Draft, Liveness};
 
-use crate::witnessing::{self, Witnesses};
+use crate::witnessing::{self, WitnessedTarget};
 use crate::{AppError, Workspace, applying, evidence, following, hosting, reserve};
 
 /// What controllers that nobody follows say, in the state directory.
@@ -24,44 +24,13 @@ pub(crate) const CONTROLLER_LOG: &str = "controller.log";
 const PACKET_WITHIN: Span = Span::from_secs(2);
 
 /// The ledger as the engine's evidence.
-struct LedgerEvidence {
-    ledger: Arc<Ledger>,
-    /// Who must have cosigned the evidence before this slot gets traffic, or why nobody can be asked.
-    witnesses: Option<(Result<Witnesses, AppError>, String)>,
-}
-
-impl LedgerEvidence {
-    /// Whether the drafts hold the intent to send traffic to the new version: what is behind it must be witnessed first.
-    /// Every other act, and above all the way back, waits for nobody.
-    fn opens(&self, drafts: &[Draft], slot: &str) -> bool {
-        drafts
-            .iter()
-            .filter(|d| d.kind == "intent")
-            .filter_map(|d| serde_json::from_value::<Act>(d.body.get("intent")?.clone()).ok())
-            .any(|act| match act.action {
-                Action::Weigh { weights, .. } => weights.get(slot).is_some_and(|w| *w > 0),
-                _ => false,
-            })
-    }
-}
+struct LedgerEvidence(Arc<Ledger>);
 
 impl Evidence for LedgerEvidence {
     fn append(&self, drafts: Vec<Draft>) -> Result<(), EvidenceError> {
-        let opening = self
-            .witnesses
-            .as_ref()
-            .filter(|(_, slot)| self.opens(&drafts, slot));
         let drafts = drafts.into_iter().map(Into::into).collect();
-        match self.ledger.append(drafts) {
-            Ok(_) => match opening {
-                // Waited for until the step's time is over; then the release goes back, which needs no witness.
-                Some((witnesses, _)) => witnesses
-                    .as_ref()
-                    .map_err(Clone::clone)
-                    .and_then(Witnesses::cover)
-                    .map_err(|e| EvidenceError::Busy(format!("{}: {e}", e.reason))),
-                None => Ok(()),
-            },
+        match self.0.append(drafts) {
+            Ok(_) => Ok(()),
             Err(e @ LedgerError::Full { .. }) => Err(EvidenceError::Full(e.to_string())),
             Err(e @ LedgerError::Locked { .. }) => Err(EvidenceError::Busy(e.to_string())),
             Err(e @ LedgerError::Sync { .. }) => Err(EvidenceError::SyncFailed(e.to_string())),
@@ -97,13 +66,16 @@ pub fn drive(
     };
     let driver = Driver {
         store: ws.store.clone(),
-        evidence: Arc::new(LedgerEvidence {
-            ledger: ws.ledger.clone(),
-            witnesses: witnessing::of_plan(ws, &plan)
-                .transpose()
-                .map(|w| (w, plan.body.slot.clone())),
-        }),
-        target: Arc::new(target),
+        evidence: Arc::new(LedgerEvidence(ws.ledger.clone())),
+        target: match witnessing::of_plan(ws, &plan).transpose() {
+            None => Arc::new(target),
+            Some(witnesses) => Arc::new(WitnessedTarget {
+                target,
+                witnesses,
+                slot: plan.body.slot.clone(),
+                clock: ws.clock.clone(),
+            }),
+        },
         clock: ws.clock.clone(),
         settings: Settings::default(),
         stop,

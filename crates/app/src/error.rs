@@ -187,9 +187,8 @@ impl From<gonogo_tlog::Error> for AppError {
             },
             Error::Listen { .. } => Reason::PortTaken,
             Error::Busy { .. } => Reason::StoreFailed,
-            Error::Missing { .. } | Error::Damaged { .. } | Error::State { .. } => {
-                Reason::LedgerCorrupt
-            }
+            Error::Missing { .. } | Error::Damaged { .. } => Reason::LedgerCorrupt,
+            Error::State { .. } => Reason::WitnessStateDamaged,
             Error::Destination { .. } | Error::Setting { .. } => Reason::ArgumentInvalid,
             Error::Refused { .. } | Error::Exhausted { .. } => Reason::ExportFailed,
             Error::Different { .. } | Error::Foreign { .. } => Reason::ExportConflict,

@@ -21,6 +21,8 @@ pub mod planning;
 pub mod reference;
 mod reserve;
 pub mod rolling_back;
+pub mod submitting;
+pub mod timestamping;
 pub mod witnessing;
 pub mod workspace;
 

@@ -14,7 +14,7 @@ use gonogo_core::{Digest, Reason};
 pub use gonogo_ledger::Vkey;
 use gonogo_ledger::merkle;
 use gonogo_ledger::{Checkpoint, Note};
-use gonogo_store::ledger::{Filter, Founding, Fsck, Ledger, LedgerError, Progress, RecordView};
+use gonogo_store::ledger::{Filter, Founding, Ledger, LedgerError, RecordView};
 use gonogo_tlog::export::{Destination, Exported, Patience};
 use gonogo_tlog::serve::Site;
 use gonogo_tlog::witness::{Witness, WitnessSite};
@@ -80,14 +80,6 @@ pub fn standing(ledger: &Ledger) -> Result<Standing, AppError> {
     })
 }
 
-/// Checks everything that the ledger keeps against everything else.
-///
-/// # Errors
-/// [`Reason::LedgerCorrupt`] or [`Reason::LedgerRolledBack`], naming the first place that does not fit.
-pub fn fsck(state: &Path, see: &mut dyn FnMut(Progress)) -> Result<Fsck, AppError> {
-    Ok(open(state)?.fsck(see)?)
-}
-
 /// Builds the index again from the journal; returns the number of records in it.
 ///
 /// # Errors
@@ -95,18 +87,48 @@ pub fn fsck(state: &Path, see: &mut dyn FnMut(Progress)) -> Result<Fsck, AppErro
 pub fn reindex(start: &Path, overrides: &Overrides, clock: &dyn Clock) -> Result<u64, AppError> {
     let config = Config::discover(start, overrides)?;
     let state = config.root().join(STATE_DIR);
-    if !Ledger::exists(&state) {
-        return Err(LedgerError::Absent {
-            path: state.join("ledger"),
-        }
-        .into());
+    let origin = format!("ledger.{}", config.service);
+    Ok(Ledger::reindex(&state, founding(&state, &origin, clock)?)?)
+}
+
+/// Makes a lost lock anew, from the newest checkpoint that is known here, or from the one in `file`; returns how many records
+/// that one acknowledges.
+///
+/// # Errors
+/// There is a lock; no checkpoint is known; the journal does not extend it.
+pub fn relock(
+    start: &Path,
+    overrides: &Overrides,
+    file: Option<&Path>,
+    clock: &dyn Clock,
+) -> Result<u64, AppError> {
+    let config = Config::discover(start, overrides)?;
+    let state = config.root().join(STATE_DIR);
+    let note = file
+        .map(|path| std::fs::read_to_string(path).map_err(|e| AppError::io("read", path, &e)))
+        .transpose()?;
+    let origin = format!("ledger.{}", config.service);
+    Ok(Ledger::relock(
+        &state,
+        note,
+        founding(&state, &origin, clock)?,
+    )?)
+}
+
+fn founding<'a>(
+    state: &Path,
+    origin: &'a str,
+    clock: &dyn Clock,
+) -> Result<Founding<'a>, AppError> {
+    if !Ledger::exists(state) {
+        let path = state.join("ledger");
+        return Err(LedgerError::Absent { path }.into());
     }
-    let founding = Founding {
-        origin: &format!("ledger.{}", config.service),
+    Ok(Founding {
+        origin,
         actor: "gonogo",
         time: clock.now().wall,
-    };
-    Ok(Ledger::reindex(&state, founding)?)
+    })
 }
 
 /// The last `count` records, oldest first.

@@ -7,11 +7,13 @@
 //!
 //! Invariants: what is remembered was verified; it never gets older.
 
-use std::io::Write as _;
+use std::cmp::Ordering;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use gonogo_core::{Digest, Reason};
 use gonogo_ledger::merkle;
+use gonogo_ledger::verify::Shown;
 use gonogo_ledger::{Checkpoint, Vkey};
 use gonogo_store::ledger::Ledger;
 
@@ -25,6 +27,8 @@ const PROOFS: usize = 256;
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     dir: Option<PathBuf>,
+    /// Whether this is the memory of ledgers, or of packets.
+    of_ledgers: bool,
 }
 
 /// What is remembered of one log.
@@ -50,12 +54,18 @@ impl Memory {
                 .or_else(|| set("HOME").map(|home| home.join(".local/state")))
                 .map(|dir| dir.join("gonogo")),
         };
-        Self { dir }
+        Self {
+            dir,
+            of_ledgers: false,
+        }
     }
 
     /// A memory that forgets.
     pub const fn none() -> Self {
-        Self { dir: None }
+        Self {
+            dir: None,
+            of_ledgers: false,
+        }
     }
 
     /// Whether anything is remembered at all.
@@ -68,6 +78,15 @@ impl Memory {
         Some(self.dir.as_ref()?.join("logs").join(&name[..32]))
     }
 
+    /// The memory of the ledger itself, as commands of its project see it. Packets are sealed at other sizes and come later or
+    /// never, so that what is remembered of the one says nothing about what may be missing in the other.
+    fn of_ledger(&self) -> Self {
+        Self {
+            dir: self.dir.clone(),
+            of_ledgers: true,
+        }
+    }
+
     /// What was seen of the log with this key; none if nothing was.
     ///
     /// # Errors
@@ -76,16 +95,26 @@ impl Memory {
         let Some(dir) = self.of_log(vkey) else {
             return Ok(None);
         };
-        let path = dir.join("checkpoint");
+        let path = dir.join(self.file());
         let note = match std::fs::read_to_string(&path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            // Nobody else's directory is looked into: who may not read it has seen nothing.
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+                return Ok(None);
+            }
             other => other.map_err(|e| damaged(&path, &e.to_string()))?,
         };
         let checkpoint =
             Checkpoint::open(&note, vkey).map_err(|e| damaged(&path, &e.to_string()))?;
         let path = dir.join("proofs");
+        if self.of_ledgers {
+            return Ok(Some(Remembered {
+                checkpoint,
+                note,
+                proofs: Vec::new(),
+            }));
+        }
         let proofs = match std::fs::read_to_string(&path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
             Ok(text) => read_proofs(&text, &checkpoint).unwrap_or_default(),
             Err(e) => return Err(damaged(&path, &e.to_string())),
         };
@@ -115,13 +144,24 @@ impl Memory {
             return Ok(());
         }
         make_dir(&dir)?;
+        if self.of_ledgers {
+            return replace(&dir.join(self.file()), note.as_bytes());
+        }
         let newest = &proofs[proofs.len().saturating_sub(PROOFS)..];
         let mut text = format!("to {}\n", checkpoint.size);
         for (old, path) in newest {
             text += &format!("from {old}\n{}", merkle::path_to_text(path));
         }
         replace(&dir.join("proofs"), text.as_bytes())?;
-        replace(&dir.join("checkpoint"), note.as_bytes())
+        replace(&dir.join(self.file()), note.as_bytes())
+    }
+
+    const fn file(&self) -> &'static str {
+        if self.of_ledgers {
+            "ledger"
+        } else {
+            "checkpoint"
+        }
     }
 
     /// Keeps two signed checkpoints that exclude each other; returns where.
@@ -141,9 +181,15 @@ impl Memory {
     /// # Errors
     /// [`Reason::LedgerRolledBack`] if it has become shorter; [`Reason::SplitView`] if it has another past.
     pub fn compare(&self, ledger: &Ledger) -> Result<(), AppError> {
+        let memory = self.of_ledger();
+        memory.compare_ledger(ledger)
+    }
+
+    fn compare_ledger(&self, ledger: &Ledger) -> Result<(), AppError> {
         let vkey = ledger.log_vkey();
         let Some(known) = self.recall(vkey)? else {
-            return self.remember_ledger(ledger);
+            self.keep_ledger(ledger)?;
+            return Ok(());
         };
         let note = ledger.checkpoint_note()?;
         let now = Checkpoint::open(&note, vkey)?;
@@ -159,7 +205,7 @@ impl Memory {
         } else {
             let (new, path) = ledger.prove_consistency(old.size)?;
             match merkle::verify_consistency(old.size, &old.root, new.size, &new.root, &path) {
-                Ok(()) => return self.remember_ledger(ledger),
+                Ok(()) => return self.keep_ledger(ledger),
                 Err(_) => {
                     let text = format!(
                         "the first {} records of the ledger `{}` are others than those that were seen before",
@@ -180,13 +226,111 @@ impl Memory {
         Err(error.hint("docs/recovery.md says what to do"))
     }
 
-    fn remember_ledger(&self, ledger: &Ledger) -> Result<(), AppError> {
+    /// Compares a packet whose log the reader trusts with the packets of that log that were verified before, and remembers it.
+    ///
+    /// # Errors
+    /// The memory cannot be read or written.
+    pub fn compare_packet(&self, shown: &Shown) -> Result<Seen, AppError> {
+        if !self.is_on() {
+            return Ok(Seen::Off);
+        }
+        let (vkey, now) = (&shown.log, &shown.checkpoint);
+        let seen = match self.recall(vkey)? {
+            None => Seen::First,
+            Some(known) => {
+                let old = &known.checkpoint;
+                match link(&known, shown) {
+                    None => return Ok(Seen::Unproven { size: old.size }),
+                    Some(false) => {
+                        let kept = self.keep_conflict(vkey, [&known.note, &shown.note]);
+                        return Ok(Seen::Conflict {
+                            size: old.size,
+                            kept,
+                        });
+                    }
+                    Some(true) => Seen::Continues { size: old.size },
+                }
+            }
+        };
+        let proofs: Vec<_> = shown
+            .links
+            .iter()
+            .map(|l| (l.size, l.path.clone()))
+            .collect();
+        match self.remember(vkey, now, &shown.note, &proofs) {
+            Ok(()) => Ok(seen),
+            Err(e) => Ok(Seen::Unkept { why: e.message }),
+        }
+    }
+
+    /// Remembers a ledger of this machine that was found to be the one that was seen before, as it is now.
+    pub(crate) fn remember_ledger(&self, ledger: &Ledger) {
+        // Who cannot remember now compares with what was remembered before.
+        let _ = self.of_ledger().keep_ledger(ledger);
+    }
+
+    fn keep_ledger(&self, ledger: &Ledger) -> Result<(), AppError> {
         if !self.is_on() {
             return Ok(());
         }
         let note = ledger.checkpoint_note()?;
         let now = Checkpoint::open(&note, ledger.log_vkey())?;
-        self.remember(ledger.log_vkey(), &now, &note, &[])
+        // Who has no place to remember in goes on without a memory, as with `GONOGO_MEMORY=none`.
+        let _ = self.remember(ledger.log_vkey(), &now, &note, &[]);
+        Ok(())
+    }
+}
+
+/// What a packet is to somebody who has verified packets of its log before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing is remembered.
+    Off,
+    /// It is the first of its log.
+    First,
+    /// It shows the same past as the checkpoint over so many records that is remembered.
+    Continues {
+        /// Records.
+        size: u64,
+    },
+    /// Nothing speaks against it, and it cannot be remembered.
+    Unkept {
+        /// Why.
+        why: String,
+    },
+    /// Nothing links it to the checkpoint over so many records that is remembered.
+    Unproven {
+        /// Records.
+        size: u64,
+    },
+    /// It shows another past than the checkpoint over so many records that is remembered.
+    Conflict {
+        /// Records.
+        size: u64,
+        /// Where both are kept.
+        kept: Option<PathBuf>,
+    },
+}
+
+/// Whether both show one past; none if nothing tells.
+fn link(known: &Remembered, shown: &Shown) -> Option<bool> {
+    let (old, now) = (&known.checkpoint, &shown.checkpoint);
+    match old.size.cmp(&now.size) {
+        Ordering::Equal => Some(old.root == now.root),
+        Ordering::Less => shown
+            .links
+            .iter()
+            .find(|link| link.size == old.size)
+            .map(|link| link.root == old.root),
+        Ordering::Greater => {
+            known
+                .proofs
+                .iter()
+                .find(|(size, _)| *size == now.size)
+                .map(|(size, path)| {
+                    merkle::verify_consistency(*size, &now.root, old.size, &old.root, path).is_ok()
+                })
+        }
     }
 }
 

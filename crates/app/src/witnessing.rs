@@ -11,8 +11,10 @@ use gonogo_core::{Clock, Digest, Reason, Span};
 use gonogo_ledger::policy::Policy;
 use gonogo_ledger::{Checkpoint, Note};
 use gonogo_release::plan::Plan;
+use gonogo_release::{Action, Outcome, Sample};
 use gonogo_store::ledger::Ledger;
-use gonogo_tlog::cosign::{Cosigned, Outcome, Sizes, Terms};
+use gonogo_target::{Call, Target};
+use gonogo_tlog::cosign::{Cosigned, Outcome as Asked, Sizes, Terms};
 use gonogo_tlog::{Client, cosign};
 use serde_json::json;
 
@@ -164,7 +166,10 @@ impl Witnesses {
             "too few witnesses cosigned the checkpoint over {size} records; needed: {needed}; {}",
             told.join("; ")
         );
-        Err(AppError::new(Reason::QuorumUnmet, text).with("witnesses", json!(told)))
+        Err(AppError::new(Reason::QuorumUnmet, text)
+            .hint("nothing moves forward without them; going back waits for nobody")
+            .hint("see what each of them says: `gonogo ledger cosign`")
+            .with("witnesses", json!(told)))
     }
 
     /// Asks every witness to cosign the newest checkpoint, and publishes it with the cosignatures that came.
@@ -187,9 +192,9 @@ impl Witnesses {
     }
 
     /// A witness that proves another past of the log ends the work.
-    fn stop_at(&self, name: &str, outcome: &Outcome, note: &str) -> Result<(), AppError> {
+    fn stop_at(&self, name: &str, outcome: &Asked, note: &str) -> Result<(), AppError> {
         let (reason, text, proof) = match outcome {
-            Outcome::Ahead {
+            Asked::Ahead {
                 size,
                 proof: Some(proof),
             } => (
@@ -199,7 +204,7 @@ impl Witnesses {
                 ),
                 proof,
             ),
-            Outcome::Fork {
+            Asked::Fork {
                 size,
                 proof: Some(proof),
             } => (
@@ -248,7 +253,10 @@ impl Witnesses {
                 u64::try_from(now).unwrap_or(0),
                 &terms,
             );
-            Ok(runtime.block_on(asked)?)
+            let cosigned = runtime.block_on(asked)?;
+            // What is forgotten costs one more question the next time.
+            let _ = recall.save();
+            Ok(cosigned)
         };
         std::thread::scope(|scope| match scope.spawn(run).join() {
             Ok(outcome) => outcome,
@@ -257,20 +265,73 @@ impl Witnesses {
     }
 }
 
+/// A target that gives the new version traffic only over evidence that witnesses have cosigned. The intent to do so is among that
+/// evidence: the driver records it before it calls. Every other call goes straight through, above all the way back.
+pub(crate) struct WitnessedTarget<T> {
+    pub(crate) target: T,
+    /// Who must have cosigned, or why nobody can be asked.
+    pub(crate) witnesses: Result<Witnesses, AppError>,
+    /// Where the new version lives.
+    pub(crate) slot: String,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl<T> WitnessedTarget<T> {
+    fn opens(&self, action: &Action) -> bool {
+        match action {
+            Action::Weigh { weights, .. } => weights.get(&self.slot).is_some_and(|w| *w > 0),
+            _ => false,
+        }
+    }
+
+    /// Asks until a quorum has cosigned, for half of the call's time: the other half is the target's.
+    fn cover(&self, deadline: Span) -> Result<(), AppError> {
+        const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+        let witnesses = self.witnesses.as_ref().map_err(Clone::clone)?;
+        let until = self.clock.now().mono_ms + deadline.as_millis() / 2;
+        loop {
+            match witnesses.cover() {
+                Err(e) if e.reason == Reason::QuorumUnmet && self.clock.now().mono_ms < until => {
+                    std::thread::sleep(PAUSE);
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+impl<T: Target> Target for WitnessedTarget<T> {
+    fn call(&self, call: &Call) -> Outcome {
+        if self.opens(&call.action)
+            && let Err(e) = self.cover(call.deadline)
+        {
+            return Outcome::NotApplied {
+                reason: e.reason,
+                text: e.message,
+            };
+        }
+        self.target.call(call)
+    }
+
+    fn sample(&self, deadline: Span) -> Result<Sample, String> {
+        self.target.sample(deadline)
+    }
+}
+
 /// What a witness did, in words.
-pub fn words(outcome: &Outcome) -> String {
+pub fn words(outcome: &Asked) -> String {
     match outcome {
-        Outcome::Cosigned { forgot: None, .. } => "cosigned".into(),
-        Outcome::Cosigned {
+        Asked::Cosigned { forgot: None, .. } => "cosigned".into(),
+        Asked::Cosigned {
             forgot: Some(size), ..
         } => format!("cosigned, but forgot that it had cosigned {size} leaves before"),
-        Outcome::Already { .. } => "has cosigned".into(),
-        Outcome::NoAddress => "the policy has no address for it".into(),
-        Outcome::Ahead { size, .. } => {
+        Asked::Already { .. } => "has cosigned".into(),
+        Asked::NoAddress => "the policy has no address for it".into(),
+        Asked::Ahead { size, .. } => {
             format!("says that it knows {size} leaves, more than there are")
         }
-        Outcome::Fork { size, .. } => format!("says that it knows another tree of {size} leaves"),
-        Outcome::Refused { status, text } => format!("refused with status {status}: {text}"),
-        Outcome::Unusable(text) | Outcome::Silent(text) => text.clone(),
+        Asked::Fork { size, .. } => format!("says that it knows another tree of {size} leaves"),
+        Asked::Refused { status, text } => format!("refused with status {status}: {text}"),
+        Asked::Unusable(text) | Asked::Silent(text) => text.clone(),
     }
 }

@@ -44,10 +44,20 @@ pub struct Workspace {
     pub caller: Caller,
     /// What this user has seen of logs.
     pub memory: Memory,
+    /// Whether the ledger is the one that was seen, so that what it becomes is remembered.
+    remembers: bool,
     /// The program to start agents and controllers with; none inside tests that bring their own.
     pub program: PathBuf,
     /// Whether the command goes back, which must be possible on any clock.
     pub retreats: bool,
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        if self.remembers {
+            self.memory.remember_ledger(&self.ledger);
+        }
+    }
 }
 
 impl Workspace {
@@ -84,6 +94,7 @@ impl Workspace {
             clock,
             caller,
             memory: Memory::none(),
+            remembers: false,
             program,
             retreats: false,
         })
@@ -117,6 +128,7 @@ impl Workspace {
     pub fn compare_with(&mut self, memory: Memory) -> Result<(), AppError> {
         let same = memory.compare(&self.ledger);
         self.memory = memory;
+        self.remembers = same.is_ok();
         same
     }
 

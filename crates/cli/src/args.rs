@@ -5,7 +5,7 @@ mod ledger;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use gonogo_core::Span;
+use gonogo_core::{Span, Timestamp};
 
 pub use ledger::{KeysWhat, LedgerArgs, LedgerWhat, WitnessArgs, WitnessHome, WitnessWhat};
 
@@ -331,6 +331,21 @@ pub enum EvidenceWhat {
         /// Only this kind, like decision
         #[arg(long, value_name = "KIND", help_heading = "Selection")]
         kind: Option<String>,
+        /// Only about this: a digest, or a file whose digest is taken
+        #[arg(long, value_name = "DIGEST|FILE", help_heading = "Selection")]
+        subject: Option<String>,
+        /// Only by this actor
+        #[arg(long, value_name = "NAME", help_heading = "Selection")]
+        actor: Option<String>,
+        /// Only with this reason code, like BASE_STATE_MOVED
+        #[arg(long, value_name = "CODE", help_heading = "Selection")]
+        reason: Option<String>,
+        /// Only of this time or later, like 2026-01-31T12:00:00Z, by the writer's clock
+        #[arg(long, value_name = "TIME", help_heading = "Selection")]
+        since: Option<Timestamp>,
+        /// Only before this time, by the writer's clock
+        #[arg(long, value_name = "TIME", help_heading = "Selection")]
+        until: Option<Timestamp>,
         /// Only after this index
         #[arg(long, value_name = "INDEX", help_heading = "Selection")]
         after: Option<u64>,
@@ -343,6 +358,25 @@ pub enum EvidenceWhat {
             help_heading = "Selection"
         )]
         limit: u32,
+    },
+    /// Record an attestation or a report of another tool, with its signatures checked
+    Submit {
+        /// DSSE envelope, .intoto.jsonl, Sigstore bundle, JUnit XML, SPDX or CycloneDX JSON
+        file: PathBuf,
+        /// Public key that must have signed it: NAME=FILE, or FILE; may be given several times
+        #[arg(long, value_name = "NAME=FILE", help_heading = "Approval and safety")]
+        signer: Vec<String>,
+        /// How many of the signers must have signed; all, if not said
+        #[arg(
+            long,
+            value_name = "N",
+            requires = "signer",
+            help_heading = "Approval and safety"
+        )]
+        threshold: Option<usize>,
+        /// What it must be about, or what a report is about: a digest, or a file whose digest is taken
+        #[arg(long, value_name = "DIGEST|FILE", help_heading = "Selection")]
+        about: Option<String>,
     },
     /// Show one record
     Show {
@@ -359,6 +393,25 @@ pub struct Packet {
     /// Write to this file instead of .gonogo/packets
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub out: Option<PathBuf>,
+    /// Link to the log's state of so many records, which a reader remembers; may be given several times
+    #[arg(long, value_name = "SIZE", help_heading = "Selection")]
+    pub since: Vec<u64>,
+    /// Ask this RFC 3161 authority for a time-stamp over the checkpoint
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "tsa_root",
+        help_heading = "Connection"
+    )]
+    pub timestamp: Option<String>,
+    /// Root certificates (PEM) that the time-stamp is checked under before it goes into the packet
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "timestamp",
+        help_heading = "Connection"
+    )]
+    pub tsa_root: Option<PathBuf>,
 }
 
 /// `verify`.
@@ -391,6 +444,9 @@ pub struct Verify {
     /// A checkpoint of the log that you kept; the packet must continue it. May be given several times
     #[arg(long, value_name = "FILE", help_heading = "Approval and safety")]
     pub since: Vec<PathBuf>,
+    /// Root certificates (PEM) of the time-stamping authorities that you trust
+    #[arg(long, value_name = "FILE", help_heading = "Approval and safety")]
+    pub tsa_root: Option<PathBuf>,
     /// A file that the release must be about, by its digest
     #[arg(long, value_name = "FILE")]
     pub artifact: Option<PathBuf>,

@@ -171,6 +171,7 @@ catalogue! {
     // The target.
     AgentUnreachable "AGENT_UNREACHABLE" Hold Unavailable "The traffic agent does not answer." "Start it: `gonogo agent --env ENV`.";
     AgentRefused "AGENT_REFUSED" Fail Unavailable "The traffic agent refused the call." "Read the text beside it.";
+    WitnessStateDamaged "WITNESS_STATE_DAMAGED" Invalid Unjudged "What a witness has cosigned before cannot be read." "Restore its directory from where you keep it; a witness that forgot may cosign another past.";
     ExportFailed "EXPORT_FAILED" Hold Unavailable "The ledger's files could not be brought where they should go." "Repeat it: what is there already is right and stays.";
     ExportConflict "EXPORT_CONFLICT" Fail Fail "The place holds something else than this log." "Choose an empty place, or find out who wrote there.";
     PortTaken "PORT_TAKEN" Invalid Unavailable "The port is used by another process." "Stop that process, or change `listen`.";
@@ -193,7 +194,7 @@ catalogue! {
     SignerUnknown "SIGNER_UNKNOWN" Fail Fail "A record is signed by a key that was not enrolled before it." "Do not trust it.";
     TrustMissing "TRUST_MISSING" Hold Hold "The packet agrees with itself, but no trusted log key was given." "Give the log's key: `gonogo verify PACKET --log-key KEY`.";
     TrustMismatch "TRUST_MISMATCH" Fail Fail "The packet is not signed by the log key that you trust." "Do not trust it.";
-    QuorumUnmet "QUORUM_UNMET" Hold Unjudged "Fewer witnesses cosigned the packet's checkpoint than the policy asks for." "Ask for a packet with a checkpoint that the witnesses of your policy have cosigned.";
+    QuorumUnmet "QUORUM_UNMET" Hold Unjudged "Fewer witnesses cosigned the checkpoint than the policy asks for." "Get the witnesses to cosign: `gonogo ledger cosign`; then write the packet again.";
     SplitView "SPLIT_VIEW" Fail Fail "The log showed two histories: a checkpoint that you remember and the packet's cannot both be true." "Do not trust the log; keep both checkpoints, they are the proof, and show them to its operator and its witnesses.";
     HistoryUnproven "HISTORY_UNPROVEN" Hold Unjudged "Nothing in the packet links it to a checkpoint that you remember." "Ask for a packet with a consistency proof from the checkpoint that you remember.";
     ArtifactMismatch "ARTIFACT_MISMATCH" Fail Fail "No record of the release in the packet is about the artifact that you have." "Do not deploy it; ask for the packet of this very artifact.";

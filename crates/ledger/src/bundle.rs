@@ -28,7 +28,7 @@ use crate::{MAX_ENVELOPE, leaf};
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
 /// The largest bundle, in bytes: an envelope, a leaf, a path of 64 hashes and a checkpoint with many cosignatures.
-pub const MAX_BUNDLE: usize = MAX_ENVELOPE + (128 << 10);
+pub const MAX_BUNDLE: usize = MAX_ENVELOPE + (512 << 10);
 
 const PAYLOAD: &str = r#"{"dsseEnvelope":{"payload":""#;
 const KEYID: &str = r#"","payloadType":"application/vnd.in-toto+json","signatures":[{"keyid":""#;
@@ -331,9 +331,13 @@ mod tests {
             for mask in [1, 0x10, 0x5f] {
                 let mut changed = text.clone();
                 changed[at] ^= mask;
-                // Another record, key, index or path makes another good bundle; nothing else does.
+                // Another hash of the path, or key, is another bundle: its proof or signature fails. Nothing else is one.
                 if let Ok((read, _)) = bundles.read(&changed) {
-                    panic!("byte {at}: {read:?}");
+                    assert!(
+                        read.path != bundle.path || read.key != bundle.key,
+                        "byte {at}"
+                    );
+                    assert_eq!(bundles.write(&read), changed, "byte {at}");
                 }
             }
             assert!(bundles.read(&text[..at]).is_err());

@@ -10,7 +10,8 @@ use gonogo_core::Digest;
 use gonogo_core::digest::Hasher;
 
 pub use proof::{
-    HashSource, consistency_path, inclusion_path, tree_root, verify_consistency, verify_inclusion,
+    HashSource, consistency_path, inclusion_path, inclusion_path_beside, tree_root,
+    verify_consistency, verify_inclusion,
 };
 pub(crate) use text::digest_from_base64;
 pub use text::{MAX_PATH, path_from_text, path_to_text};

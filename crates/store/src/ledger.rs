@@ -55,7 +55,7 @@ pub use disk::real::RealDisk;
 pub use disk::{Disk, DiskFile, Exclusive, Open};
 pub use error::LedgerError;
 pub use fsck::{Fsck, Progress};
-pub use packet::{PacketInfo, PacketRequest};
+pub use packet::{PacketInfo, PacketRequest, Seals, Stamps};
 pub use record::{Draft, Filter, Receipt, RecordView};
 pub use upkeep::{EnrolledKey, TOMBSTONE};
 
@@ -165,7 +165,8 @@ impl Ledger {
 
     /// Returns whether the state directory `root` holds a ledger.
     pub fn exists(root: &Path) -> bool {
-        Layout::new(root, Arc::new(RealDisk)).vkey().exists()
+        let layout = Layout::new(root, Arc::new(RealDisk));
+        layout.vkey().exists() || layout.checkpoint_lock().exists()
     }
 
     /// Opens an existing ledger to read only: no lock, no key, no repair, and no file is made (SQLite may make its

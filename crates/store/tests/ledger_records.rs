@@ -58,7 +58,8 @@ fn packet<'a>(out: &'a Path, blobs: &'a [Digest]) -> PacketRequest<'a> {
         verdict: "",
         since: &[],
         policy: None,
-        timestamp: None,
+        seals: None,
+        stamps: None,
         out,
         actor: "test",
         time: now(),
@@ -426,7 +427,7 @@ fn packets_verify_and_writing_again_adds_no_record() {
     assert_eq!(linked, [1202, 5, 64]);
     let too_new = PacketRequest {
         since: &[5000],
-        ..request.clone()
+        ..request
     };
     assert!(matches!(
         ledger.write_packet(&too_new),

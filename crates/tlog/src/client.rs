@@ -130,6 +130,41 @@ impl Client {
     }
 }
 
+/// Posts a body and returns the body of a 200 answer, from code that is not async. Runs on a thread of its own.
+///
+/// # Errors
+/// In words: no answer, another status, or more than `limit` bytes.
+pub fn post(
+    url: &str,
+    content_type: &str,
+    body: Vec<u8>,
+    limit: usize,
+    deadline: Duration,
+) -> Result<Vec<u8>, String> {
+    let request = Request::post(url)
+        .header(hyper::header::CONTENT_TYPE, content_type)
+        .body(Bytes::from(body))
+        .map_err(|e| e.to_string())?;
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| e.to_string())?;
+        let answer = runtime
+            .block_on(async { Client::new().send(request, limit, deadline).await })
+            .map_err(|e| e.to_string())?;
+        if answer.status() == hyper::StatusCode::OK {
+            Ok(answer.into_body().to_vec())
+        } else {
+            Err(format!("it answered with status {}", answer.status()))
+        }
+    };
+    std::thread::scope(|scope| match scope.spawn(run).join() {
+        Ok(answer) => answer,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
 fn builder() -> legacy::Builder {
     let mut builder = legacy::Client::builder(TokioExecutor::new());
     builder

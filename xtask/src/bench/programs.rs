@@ -1,14 +1,13 @@
 //! Benches that are programs of this workspace: each is run once and what it prints is held against its bars.
 
-use std::io::Read as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::figures::{grouped, last_json, median, number};
-use super::{Bench, Measured, Row, Settings, now, workshop};
-use crate::run::{cargo, loud, output};
+use super::figures::{grouped, last_json, number};
+use super::{Bench, Measured, Row, Settings, workshop};
+use crate::run::{cargo, loud};
 
 pub(super) const FAULT: Bench = Bench {
     name: "fault",
@@ -68,15 +67,9 @@ pub(super) const KILL: Bench = Bench {
     run: kill,
 };
 
-pub(super) const VERIFY: Bench = Bench {
-    name: "verify",
-    bars: &[("verify a packet of 1,000 records", "< 1 s")],
-    run: verify,
-};
-
 /// Runs an example in release and returns what it printed. One that ends with a failure has still measured, if it printed
 /// figures; they say what is wrong.
-fn example(package: &str, name: &str, args: &[&str]) -> Result<String> {
+pub(super) fn example(package: &str, name: &str, args: &[&str]) -> Result<String> {
     let mut command = cargo();
     command.args([
         "run",
@@ -304,60 +297,11 @@ fn kill(settings: &Settings) -> Result<Measured> {
     Ok(Measured { rows, raw })
 }
 
-fn verify(settings: &Settings) -> Result<Measured> {
-    const RECORDS: &str = "1000";
-    let text = example("gonogo-ledger", "verify_bench", &[RECORDS])?;
-    let (bytes, ms) = verified(&text).with_context(|| format!("`verify_bench` printed: {text}"))?;
-    let path = workshop("verify")?.join("bytes");
-    let mut noise = Vec::new();
-    std::fs::File::open("/dev/urandom")?
-        .take(bytes)
-        .read_to_end(&mut noise)?;
-    std::fs::write(&path, noise)?;
-    let mut times = Vec::new();
-    for _ in 0..settings.runs(21, 5) {
-        let began = now();
-        output(Command::new("sha256sum").arg(&path))?;
-        times.push(began.elapsed().as_secs_f64() * 1e3);
-    }
-    let sum = median(&times);
-    let [(what, bar)] = VERIFY.bars else {
-        bail!("one bar")
-    };
-    let mib = bytes as f64 / 1024.0 / 1024.0;
-    let row = Row::new(
-        what,
-        bar,
-        format!("{ms} ms ({mib:.1} MiB; best of 7)"),
-        ms < 1_000,
-    );
-    let raw = json!({"records": 1000, "bytes": bytes, "verify_ms": ms, "sha256sum_ms": times});
-    let rows = vec![row.beside(format!("sha256sum of as many bytes: {sum:.1} ms"))];
-    Ok(Measured { rows, raw })
-}
-
-/// Bytes and milliseconds of `1000 records, 123456 bytes: 12 ms`.
-fn verified(text: &str) -> Option<(u64, u64)> {
-    let line = text.lines().find(|l| l.starts_with("1000 records, "))?;
-    let (bytes, ms) = line
-        .strip_prefix("1000 records, ")?
-        .split_once(" bytes: ")?;
-    Some((bytes.parse().ok()?, ms.strip_suffix(" ms")?.parse().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
 
-    #[test]
-    fn the_line_of_the_verifier_is_read() {
-        assert_eq!(
-            verified("1000 records, 123456 bytes: 12 ms\nmore"),
-            Some((123_456, 12))
-        );
-        assert_eq!(verified("100 records, 1 bytes: 1 ms"), None);
-        assert_eq!(verified(""), None);
-    }
+    use super::*;
 
     #[test]
     fn complaints_are_told_and_their_absence_is_an_error() {

@@ -291,7 +291,7 @@ pub(super) static LEDGER: Section = Section {
             "witness_within",
             Span,
             Default("\"1s\""),
-            "Time for all witnesses together, 100ms to 60s.",
+            "Time for all witnesses together, 100ms to 2s.",
         ),
     ],
 };

@@ -15,7 +15,8 @@ use gonogo_ledger::key_event::CONTROLLER;
 use gonogo_ledger::note::Vkey;
 use gonogo_ledger::packet::archive::ArchiveError;
 use gonogo_ledger::verify::{
-    Limits, Remembered, Report, Request, State, Trust, VerifiedRecord, verify as verify_packet,
+    Limits, Remembered, Report, Request, State, TimestampCheck, Trust, VerifiedRecord,
+    verify as verify_packet,
 };
 use gonogo_ledger::{Policy, trusted_root};
 use gonogo_release::approval::{self, Presented};
@@ -24,7 +25,8 @@ use gonogo_release::replay::{Replayed, replay};
 use serde_json::Value;
 
 use super::unpacked;
-use crate::{AppError, approving};
+use crate::memory::{Memory, Seen};
+use crate::{AppError, approving, timestamping};
 
 /// The largest policy, trusted root or checkpoint that is read.
 const LARGEST: u64 = 1 << 20;
@@ -48,6 +50,10 @@ pub struct Look {
     pub trust_packet: bool,
     /// Checkpoints of the log that were seen before.
     pub since: Vec<PathBuf>,
+    /// Root certificates of time-stamping authorities.
+    pub tsa_root: Option<PathBuf>,
+    /// What this reader has seen of logs.
+    pub memory: Memory,
     /// A file that the release must be about.
     pub artifact: Option<PathBuf>,
     /// Decide again from the recorded samples.
@@ -59,6 +65,9 @@ pub struct Look {
 pub struct Verified {
     /// Every check.
     pub report: Report,
+    /// How the packet stands to those of its log that this reader verified before, if the reader trusts its log and every
+    /// check passed.
+    pub seen: Option<Seen>,
     /// The approvals checked again as of the operation's beginning, if every check before passed: how many counted.
     pub approvals: Option<Result<usize, String>>,
     /// The replay, if it was asked for and every check before it passed.
@@ -90,6 +99,7 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
     let keep = |_: &str, kind: &str| {
         matches!(kind, "operation" | "plan" | "result")
             || kind == approving::KIND
+            || kind == approving::USE_KIND
             || (look.replay && OF_MACHINE.contains(&kind))
     };
     let mut request = Request {
@@ -104,6 +114,13 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
             ..request.limits
         };
     }
+    let roots = look
+        .tsa_root
+        .as_deref()
+        .map(timestamping::roots)
+        .transpose()?;
+    let roots = roots.map(timestamping::Roots);
+    request.timestamps = roots.as_ref().map(|r| r as &dyn TimestampCheck);
     request.workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
     let file = File::open(path).map_err(|e| AppError::io("read", path, &e))?;
     let is_dir = file.metadata().is_ok_and(|m| m.is_dir());
@@ -112,7 +129,7 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
     } else {
         verify_packet(file, &request)
     };
-    conclude(report.map_err(|e| unreadable(path, &e))?, look.replay)
+    conclude(report.map_err(|e| unreadable(path, &e))?, look)
 }
 
 fn unreadable(path: &Path, e: &ArchiveError) -> AppError {
@@ -121,7 +138,8 @@ fn unreadable(path: &Path, e: &ArchiveError) -> AppError {
 }
 
 /// Adds what the records mean to what the ledger's checks found.
-fn conclude(report: Report, replayed: bool) -> Result<Verified, AppError> {
+fn conclude(report: Report, look: &Look) -> Result<Verified, AppError> {
+    let replayed = look.replay;
     let mut reasons: Vec<Reason> = report
         .checks
         .iter()
@@ -134,6 +152,16 @@ fn conclude(report: Report, replayed: bool) -> Result<Verified, AppError> {
         Reason::HistoryUnproven,
     ];
     let sound = reasons.iter().all(|r| open.contains(r));
+    let vouched = sound && !look.trust_packet && !reasons.contains(&Reason::TrustMissing);
+    let seen = match (&report.log, vouched) {
+        (Some(shown), true) => Some(look.memory.compare_packet(shown)?),
+        _ => None,
+    };
+    match seen {
+        Some(Seen::Conflict { .. }) => reasons.insert(0, Reason::SplitView),
+        Some(Seen::Unproven { .. }) => reasons.push(Reason::HistoryUnproven),
+        _ => {}
+    }
     let result = sound.then(|| recorded_result(&report.records)).flatten();
     let again = (replayed && sound).then(|| replay_records(&report.records));
     let approvals = sound.then(|| check_approvals(&report));
@@ -156,6 +184,7 @@ fn conclude(report: Report, replayed: bool) -> Result<Verified, AppError> {
     }
     Ok(Verified {
         report,
+        seen,
         approvals,
         replayed: again,
         result,
@@ -325,6 +354,7 @@ fn check_approvals(report: &Report) -> Result<usize, String> {
         .get("approvals")
         .and_then(|a| serde_json::from_value(a.clone()).ok())
         .ok_or("the operation does not say which approvals it used")?;
+    check_uses(records, begin, planned, &named)?;
     let operation: OperationId = operation_of(begin)?;
     let presented: Vec<Presented> = records
         .iter()
@@ -346,6 +376,41 @@ fn check_approvals(report: &Report) -> Result<usize, String> {
     approval::check(&presented, &demand)
         .map(|a| a.approvals.len())
         .map_err(|e| e.to_string())
+}
+
+/// Each approval was used up for this operation's request before it began, and for no other.
+fn check_uses(
+    records: &[VerifiedRecord],
+    begin: &VerifiedRecord,
+    planned: &VerifiedRecord,
+    named: &[String],
+) -> Result<(), String> {
+    let request = begin.body.get("idempotencyKey");
+    for id in named {
+        let mut uses = records.iter().filter(|r| {
+            r.kind == approving::USE_KIND
+                && r.stream == planned.stream
+                && r.body.get("approval").and_then(Value::as_str) == Some(id)
+        });
+        let of_it = uses.next().filter(|r| {
+            r.index < begin.index
+                && r.signer.role == CONTROLLER
+                && request.is_some()
+                && r.body.get("idempotencyKey") == request
+        });
+        if of_it.is_none() {
+            return Err(format!(
+                "no record says that approval `{id}` was used for this operation before it began"
+            ));
+        }
+        if let Some(other) = uses.next() {
+            return Err(format!(
+                "approval `{id}` was used twice, says record {}",
+                other.index
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn replay_records(records: &[VerifiedRecord]) -> Result<Replayed, String> {

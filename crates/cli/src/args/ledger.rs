@@ -54,6 +54,15 @@ pub enum LedgerWhat {
     },
     /// Throw the index away and build it again from the journal
     Reindex,
+    /// Make a lost lock.db anew from the newest checkpoint that is known
+    Relock {
+        /// A signed checkpoint of this log that somebody else kept; the newest of this and what is here counts
+        #[arg(long, value_name = "FILE", help_heading = "Selection")]
+        from: Option<PathBuf>,
+        /// Confirm: this directory alone cannot show that it is not an older copy
+        #[arg(long, help_heading = "Approval and safety")]
+        yes: bool,
+    },
     /// Ask the witnesses to cosign the newest checkpoint now
     Cosign,
     /// List, enrol, change and revoke keys, each as a record
@@ -102,7 +111,7 @@ pub enum KeysWhat {
     /// Revoke a key: what it signs from now on does not count
     Revoke {
         /// Key id; a unique prefix of at least 8 digits
-        #[arg(value_name = "KEY")]
+        #[arg(value_name = "KEY", id = "revoked")]
         key: String,
         /// Why, for the record
         #[arg(long, value_name = "TEXT")]
@@ -154,6 +163,11 @@ pub struct WitnessHome {
     #[arg(long, value_name = "DIR", help_heading = "Selection")]
     pub dir: PathBuf,
     /// Its name in signatures, such as `witness.example.org`
-    #[arg(long, value_name = "NAME", help_heading = "Selection")]
+    #[arg(
+        long = "name",
+        id = "witness",
+        value_name = "NAME",
+        help_heading = "Selection"
+    )]
     pub name: String,
 }

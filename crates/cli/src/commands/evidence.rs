@@ -1,11 +1,13 @@
 //! `evidence list|show`, `packet`, `verify`.
 
-use gonogo_app::evidence::{self, Look, State};
+use gonogo_app::evidence::{self, Look, Packing, State};
+use gonogo_app::memory::Seen;
+use gonogo_app::submitting::{self, Submission};
 use gonogo_core::Exit;
 use gonogo_store::ledger::{Filter, RecordView};
 use serde_json::json;
 
-use super::{Answer, open};
+use super::{Answer, memory, open};
 use crate::args::{self, EvidenceWhat, Select};
 use crate::screen::{Screen, Tone};
 
@@ -14,17 +16,51 @@ pub fn evidence(select: &Select, a: &args::Evidence, screen: &Screen) -> (&'stat
         EvidenceWhat::List {
             stream,
             kind,
+            subject,
+            actor,
+            reason,
+            since,
+            until,
             after,
             limit,
         } => {
-            let filter = Filter {
-                stream: stream.as_deref().map(stream_name),
-                kind: kind.clone(),
-                after: *after,
-                limit: *limit as usize,
-                ..Filter::default()
-            };
-            ("evidence_list", list(select, &filter, screen))
+            let listed = subject
+                .as_deref()
+                .map(evidence::subject)
+                .transpose()
+                .and_then(|subject| {
+                    let filter = Filter {
+                        stream: stream.as_deref().map(stream_name),
+                        kind: kind.clone(),
+                        actor: actor.clone(),
+                        subject,
+                        reason: reason.clone(),
+                        since: *since,
+                        until: *until,
+                        after: *after,
+                        limit: *limit as usize,
+                    };
+                    list(select, &filter, screen)
+                });
+            ("evidence_list", listed)
+        }
+        EvidenceWhat::Submit {
+            file,
+            signer,
+            threshold,
+            about,
+        } => {
+            let about = about.as_deref().map(evidence::subject).transpose();
+            let submitted = about.and_then(|about| {
+                let submission = Submission {
+                    file: file.clone(),
+                    signers: signer.clone(),
+                    threshold: *threshold,
+                    about,
+                };
+                submit(select, &submission, screen)
+            });
+            ("evidence_submit", submitted)
         }
         EvidenceWhat::Show { record } => ("evidence_show", show(select, record, screen)),
     }
@@ -37,6 +73,37 @@ fn stream_name(text: &str) -> String {
         Some(("pln", _)) => format!("plan/{text}"),
         _ => text.to_owned(),
     }
+}
+
+fn submit(select: &Select, submission: &Submission, screen: &Screen) -> Answer {
+    let ws = open(select, screen, true)?;
+    let all = submitting::submit(&ws, submission)?;
+    for s in &all {
+        let (tone, said) = if s.verified {
+            (Tone::Good, format!("signed by {}", s.signers.join(", ")))
+        } else {
+            (
+                Tone::Wait,
+                format!("NOT verified: {}", s.why.unwrap_or_default()),
+            )
+        };
+        let again = if s.fresh {
+            ""
+        } else {
+            " (was recorded before)"
+        };
+        screen.say(&format!(
+            "record {}{again}  {}  {}",
+            s.index,
+            s.kind,
+            screen.paint(tone, &said)
+        ));
+        for subject in &s.subjects {
+            screen.say(&format!("  about {subject}"));
+        }
+    }
+    screen.answer("evidence_submit", json!({"claims": all}));
+    Ok(Exit::Done)
 }
 
 fn list(select: &Select, filter: &Filter, screen: &Screen) -> Answer {
@@ -103,12 +170,29 @@ pub(super) fn record_json(r: &RecordView) -> serde_json::Value {
 
 pub fn packet(select: &Select, a: &args::Packet, screen: &Screen) -> Answer {
     let ws = open(select, screen, true)?;
-    let packed = evidence::packet(&ws, &a.operation, a.out.as_deref())?;
+    let how = Packing {
+        out: a.out.clone(),
+        since: a.since.clone(),
+        timestamp: a.timestamp.clone().zip(a.tsa_root.clone()),
+    };
+    let packed = evidence::packet(&ws, &a.operation, &how)?;
     let path = packed.path.display();
     screen.say(&format!(
         "packet    {path}  {} records, {} bytes",
         packed.records, packed.bytes
     ));
+    if let Some(why) = &packed.unwitnessed {
+        screen.talk(&screen.paint(Tone::Wait, &format!("not cosigned: {why}")));
+    }
+    if packed.omitted > 0 {
+        screen.talk(&screen.paint(
+            Tone::Wait,
+            &format!(
+                "{} blobs are left out; its readers will be told why",
+                packed.omitted
+            ),
+        ));
+    }
     screen.say(&format!(
         "next      gonogo verify {path} --replay --log-key '{}'",
         packed.log_key
@@ -130,6 +214,60 @@ fn state_name(state: State) -> &'static str {
     }
 }
 
+type Mark = (Tone, &'static str);
+
+/// How the packet stands to what this reader has seen before, in words and for programs.
+fn remembered(seen: Option<&Seen>) -> (Mark, String, serde_json::Value) {
+    const HOLD: Mark = (Tone::Wait, "hold");
+    let told = |state: &str, size: Option<u64>| json!({"state": state, "size": size});
+    match seen {
+        None => (
+            SKIPPED,
+            "not looked at: no trust was given, or a check failed".into(),
+            serde_json::Value::Null,
+        ),
+        Some(Seen::Off) => (
+            SKIPPED,
+            "nothing is remembered of any log".into(),
+            told("off", None),
+        ),
+        Some(Seen::First) => (
+            SKIPPED,
+            "the first packet of this log here; it is remembered".into(),
+            told("first", None),
+        ),
+        Some(Seen::Unkept { why }) => (
+            SKIPPED,
+            format!("it cannot be remembered: {why}"),
+            told("unkept", None),
+        ),
+        Some(Seen::Continues { size }) => (
+            GOOD,
+            format!("one past with the checkpoint over {size} records that was seen before"),
+            told("continues", Some(*size)),
+        ),
+        Some(Seen::Unproven { size }) => (
+            HOLD,
+            format!(
+                "nothing links it to the checkpoint over {size} records that was seen before; ask for a packet with `--since {size}`"
+            ),
+            told("unproven", Some(*size)),
+        ),
+        Some(Seen::Conflict { size, kept }) => {
+            let kept = kept.as_ref().map_or_else(String::new, |dir| {
+                format!("; both are kept in `{}`", dir.display())
+            });
+            (
+                BAD,
+                format!(
+                    "another past than the checkpoint over {size} records that was seen before{kept}"
+                ),
+                told("conflict", Some(*size)),
+            )
+        }
+    }
+}
+
 pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
     let look = Look {
         log_key: a.log_key.clone(),
@@ -137,6 +275,8 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
         trusted_root: a.trusted_root.clone(),
         trust_packet: a.trust_packet,
         since: a.since.clone(),
+        tsa_root: a.tsa_root.clone(),
+        memory: memory(),
         artifact: a.artifact.clone(),
         replay: a.replay,
     };
@@ -156,6 +296,8 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
         checks.push(json!({"name": check.name, "state": state_name(check.state), "ok": check.state == State::Passed,
             "reasonCode": check.reason, "text": check.text}));
     }
+    let (mark, text, remembered) = remembered(seen.seen.as_ref());
+    line(mark, "memory", &text);
     let approvals = match &seen.approvals {
         Some(Ok(n)) => {
             let text = format!("{n} bind this plan and held when it began");
@@ -227,7 +369,7 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
     screen.answer(
         "packet_verify",
         json!({"verified": seen.exit == Exit::Done, "reasonCodes": seen.reasons, "checks": checks,
-            "approvals": approvals, "log": log, "conflict": conflict, "claim": seen.report.claim, "replay": replayed, "recordedResult": seen.result}),
+            "approvals": approvals, "log": log, "conflict": conflict, "memory": remembered, "claim": seen.report.claim, "replay": replayed, "recordedResult": seen.result}),
     );
     Ok(seen.exit)
 }

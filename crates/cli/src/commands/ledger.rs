@@ -10,11 +10,11 @@ use gonogo_app::log::{self, Older, WitnessHome};
 use gonogo_app::{AppError, keys, witnessing};
 use gonogo_core::clock::SystemClock;
 use gonogo_core::{Exit, Reason};
-use gonogo_store::ledger::{Progress, RecordView};
+use gonogo_store::ledger::{Ledger, Progress, RecordView};
 use serde_json::json;
 
 use super::evidence::{record_json, record_line};
-use super::{Answer, here, open, overrides};
+use super::{Answer, here, memory, open, overrides};
 use crate::args::{self, KeysWhat, LedgerWhat, Select, WitnessWhat};
 use crate::screen::{Screen, Tone};
 
@@ -31,6 +31,12 @@ pub fn ledger(select: &Select, a: &args::LedgerArgs, screen: &Screen) -> (&'stat
         LedgerWhat::Export { to } => ("ledger_export", export(select, to, screen)),
         LedgerWhat::Serve { listen } => ("ledger_serve", serve(select, *listen, screen)),
         LedgerWhat::Reindex => ("ledger_reindex", reindex(select, screen)),
+        LedgerWhat::Relock { from, yes } => {
+            let what = "this directory alone cannot show that it is not an older copy";
+            let answer =
+                confirmed(*yes, what).and_then(|()| relock(select, from.as_deref(), screen));
+            ("ledger_relock", answer)
+        }
         LedgerWhat::Cosign => ("ledger_cosign", cosign(select, screen)),
         LedgerWhat::Keys { what } => key_command(select, what, screen),
         LedgerWhat::Erase { blob, why, yes } => {
@@ -43,8 +49,15 @@ fn state(select: &Select) -> Result<PathBuf, AppError> {
     log::state_dir(&here()?, &overrides(select))
 }
 
+/// Opens the ledger to read, if it is the one that this user has seen before.
+fn opened(select: &Select) -> Result<Ledger, AppError> {
+    let ledger = log::open(&state(select)?)?;
+    memory().compare(&ledger)?;
+    Ok(ledger)
+}
+
 fn status(select: &Select, screen: &Screen) -> Answer {
-    let found = log::standing(&log::open(&state(select)?)?)?;
+    let found = log::standing(&opened(select)?)?;
     screen.say(&format!("log         {}", found.origin));
     screen.say(&format!("key         {}", found.log_key));
     screen.say(&format!("records     {}", found.size));
@@ -63,13 +76,13 @@ fn status(select: &Select, screen: &Screen) -> Answer {
 fn fsck(select: &Select, screen: &Screen) -> Answer {
     let mut told = 0;
     let mut see = |p: Progress| {
-        let tenth = if p.of == 0 { 10 } else { p.records * 10 / p.of };
+        let tenth = (p.records * 10).checked_div(p.of).unwrap_or(10);
         if tenth > told && p.of > 100_000 {
             told = tenth;
             screen.talk(&format!("{} of {} records", p.records, p.of));
         }
     };
-    let found = log::fsck(&state(select)?, &mut see)?;
+    let found = opened(select)?.fsck(&mut see)?;
     screen.say(&screen.paint(Tone::Good, "the ledger is whole"));
     screen.say(&format!(
         "records     {}, {} bytes: every frame, signature, signer and link",
@@ -103,7 +116,7 @@ fn fsck(select: &Select, screen: &Screen) -> Answer {
 fn tail(select: &Select, count: u64, follow: bool, screen: &Screen) -> Answer {
     const PAUSE: Duration = Duration::from_millis(200);
     let state = state(select)?;
-    let ledger = log::open(&state)?;
+    let ledger = opened(select)?;
     let mut records = log::last(&ledger, count)?;
     let mut next = ledger.size()?;
     if !follow {
@@ -145,7 +158,7 @@ fn consistency(select: &Select, from: &str, screen: &Screen) -> Answer {
         Ok(size) => Older::Size(size),
         Err(_) => Older::Note(from.into()),
     };
-    let link = log::consistency(&log::open(&state(select)?)?, &older)?;
+    let link = log::consistency(&opened(select)?, &older)?;
     let what = if link.compared {
         "the ledger extends that checkpoint"
     } else {
@@ -161,7 +174,7 @@ fn consistency(select: &Select, from: &str, screen: &Screen) -> Answer {
 
 fn export(select: &Select, to: &str, screen: &Screen) -> Answer {
     let environment: BTreeMap<String, String> = std::env::vars().collect();
-    let done = log::copy_to(&log::open(&state(select)?)?, to, environment)?;
+    let done = log::copy_to(&opened(select)?, to, environment)?;
     screen.say(&format!(
         "{to} holds {} records: {} files written ({} bytes), {} were there",
         done.size, done.uploaded, done.bytes, done.skipped
@@ -177,7 +190,7 @@ fn export(select: &Select, to: &str, screen: &Screen) -> Answer {
 }
 
 fn serve(select: &Select, listen: std::net::SocketAddr, screen: &Screen) -> Answer {
-    let ledger = log::open(&state(select)?)?;
+    let ledger = opened(select)?;
     let origin = ledger.log_vkey().name().to_owned();
     log::serve(
         &ledger,
@@ -197,6 +210,17 @@ fn reindex(select: &Select, screen: &Screen) -> Answer {
     let records = log::reindex(&here()?, &overrides(select), &SystemClock::default())?;
     screen.say(&format!("the index was built again: {records} records"));
     screen.answer("ledger_reindex", json!({"records": records}));
+    Ok(Exit::Done)
+}
+
+fn relock(select: &Select, from: Option<&std::path::Path>, screen: &Screen) -> Answer {
+    let clock = SystemClock::default();
+    let size = log::relock(&here()?, &overrides(select), from, &clock)?;
+    screen.say(&format!(
+        "the lock was made anew: it acknowledged {size} records, and a record says so"
+    ));
+    screen.talk("compare with a witness or with a kept checkpoint now: `gonogo ledger cosign`, `gonogo ledger consistency --from FILE`");
+    screen.answer("ledger_relock", json!({"acknowledged": size}));
     Ok(Exit::Done)
 }
 
@@ -220,7 +244,12 @@ fn cosign(select: &Select, screen: &Screen) -> Answer {
         "ledger_cosign",
         json!({"quorum": met, "needed": asked.quorum.needed, "witnesses": told, "checkpoint": asked.note}),
     );
-    Ok(if met { Exit::Done } else { Exit::Unjudged })
+    if met {
+        return Ok(Exit::Done);
+    }
+    let reason = Reason::QuorumUnmet;
+    screen.talk(&format!("  {reason}: {}", reason.meaning()));
+    Ok(Exit::Unjudged)
 }
 
 fn key_command(select: &Select, what: &KeysWhat, screen: &Screen) -> (&'static str, Answer) {
@@ -261,7 +290,7 @@ fn changed(screen: &Screen, use_case: &str, id: &str, text: &str) -> Answer {
 }
 
 fn list_keys(select: &Select, screen: &Screen) -> Answer {
-    let all = log::open(&state(select)?)?.enrolled_keys()?;
+    let all = opened(select)?.enrolled_keys()?;
     let mut told = Vec::new();
     for k in &all {
         let state = match k.revoked {

@@ -47,7 +47,14 @@ fn every_use_case_has_a_command_and_every_command_a_use_case() {
         if below.is_empty() || !needs_one {
             found.insert(name.clone());
         }
-        found.extend(below.iter().map(|b| format!("{name} {b}")));
+        for b in below {
+            let name = format!("{name} {b}");
+            let deeper = listed(&project, &name);
+            if deeper.is_empty() {
+                found.insert(name.clone());
+            }
+            found.extend(deeper.iter().map(|d| format!("{name} {d}")));
+        }
     }
     for (hidden, why) in HIDDEN {
         assert!(

@@ -427,9 +427,11 @@ fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, Path
     let operation = "operation/op_000000000000";
     let begun = json!({"plan": plan, "fingerprint": planned["fingerprint"], "environment": "local", "idempotencyKey": plan,
         "requester": "you", "approvals": [given["approval"]["approvalId"]]});
+    let used = json!({"approval": given["approval"]["approvalId"], "idempotencyKey": plan});
     let mut records: Vec<Told> = vec![
         (stream.clone(), "plan", planned, 0),
         (stream.clone(), "approval", given, 0),
+        (stream.clone(), "approval-use", used, 0),
         (operation.into(), "operation", begun, 0),
         (
             operation.into(),
@@ -480,7 +482,8 @@ fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, Path
             verdict: "",
             since: &[],
             policy: None,
-            timestamp: None,
+            seals: None,
+            stamps: None,
             out: &out,
             actor: "gonogo",
             time,
@@ -510,7 +513,7 @@ fn a_well_signed_packet_without_a_fitting_approval_is_a_no() {
     });
     assert_eq!(verify(&path, &look(key)).unwrap().exit, Exit::Done);
     // A result is a controller's word about its operation, and stands in that stream alone.
-    let (_dir, path, key) = packet_with(|r, _| r[3].0 = r[0].0.clone());
+    let (_dir, path, key) = packet_with(|r, _| r[4].0 = r[0].0.clone());
     assert_eq!(verify(&path, &look(key)).unwrap().result, None);
 
     // Without a result it is no proof of anything, however sound.
@@ -522,7 +525,16 @@ fn a_well_signed_packet_without_a_fitting_approval_is_a_no() {
     );
 
     type Spoil = fn(&mut Vec<Told>, Told);
-    let spoils: [(&str, Spoil); 10] = [
+    let spoils: [(&str, Spoil); 13] = [
+        ("an approval that was never used", |r, _| drop(r.remove(2))),
+        ("an approval used for another request", |r, _| {
+            r[2].2["idempotencyKey"] = "other".into()
+        }),
+        ("an approval used twice", |r, _| {
+            let mut again = r[2].clone();
+            again.2["idempotencyKey"] = "other".into();
+            r.insert(2, again);
+        }),
         ("another plan", |r, _| {
             r[1].2["approval"]["planFingerprint"] = format!("v2:sha256:{}", "0".repeat(64)).into()
         }),
@@ -535,19 +547,19 @@ fn a_well_signed_packet_without_a_fitting_approval_is_a_no() {
         }),
         ("a no after the yes", |r, no| r.insert(2, no)),
         ("an operation elsewhere", |r, _| {
-            r[2].2["environment"] = "prod".into()
+            r[3].2["environment"] = "prod".into()
         }),
         ("an operation of somebody else", |r, _| {
-            r[2].2["requester"] = "eve".into()
+            r[3].2["requester"] = "eve".into()
         }),
         ("an operation of another plan", |r, _| {
-            r[2].2["plan"] = "pln_000000000000".into()
+            r[3].2["plan"] = "pln_000000000000".into()
         }),
         ("a second operation over the same approval", |r, _| {
-            r.push(r[2].clone())
+            r.push(r[3].clone())
         }),
         ("an operation that names no approval", |r, _| {
-            r[2].2["approvals"] = json!([])
+            r[3].2["approvals"] = json!([])
         }),
     ];
     for (what, spoil) in spoils {

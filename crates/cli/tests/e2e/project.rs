@@ -154,7 +154,10 @@ impl Project {
         ] {
             command.env_remove(name);
         }
-        command.env("GONOGO_ACTOR", "you").env("NO_COLOR", "1");
+        command
+            .env("GONOGO_ACTOR", "you")
+            .env("NO_COLOR", "1")
+            .env("GONOGO_MEMORY", self.dir.path().join(".memory"));
         command
     }
 

@@ -94,6 +94,7 @@ fn as_nobody(project: &Project, args: &[&str]) -> Option<crate::screen::Ran> {
         .current_dir(project.path(""))
         .env("GONOGO_ACTOR", "nobody")
         .env("NO_COLOR", "1")
+        .env("GONOGO_MEMORY", "none")
         .env_remove("GONOGO_ENV");
     Some(finish(command, args))
 }
@@ -290,12 +291,36 @@ fn half_of_what_is_known_is_not_taken_for_the_whole() {
             "{what}"
         );
     }
-    // Both from the same moment are whole again.
+    // Both from the same moment fit each other, but not what this user has seen of them.
     files(&[&store[..], &ledger].concat(), Some(early.as_path()));
-    assert!(
-        project.data(&["history"])["operations"]
-            .as_array()
-            .unwrap()
-            .is_empty()
-    );
+    let error = project
+        .run(&["history", "--json"])
+        .refusal(3, &["LEDGER_ROLLED_BACK"]);
+    let kept: Vec<_> = conflicts(&project.path(".memory"));
+    assert_eq!(kept, ["log.vkey", "seen-before", "seen-now"], "{error:#}");
+    // Whoever has seen nothing of them takes them as they are.
+    let mut forgetful = project.command(&["history", "--json"]);
+    forgetful.env("GONOGO_MEMORY", "none");
+    let ran = finish(forgetful, &["history", "--json"]);
+    ran.expect(0);
+}
+
+/// The names of the files that are kept as proof, over all logs.
+fn conflicts(memory: &std::path::Path) -> Vec<String> {
+    let list = |dir: &std::path::Path| -> Vec<_> {
+        std::fs::read_dir(dir)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|e| e.path())
+            .collect()
+    };
+    let mut names: Vec<String> = list(&memory.join("logs"))
+        .iter()
+        .flat_map(|log| list(&log.join("conflicts")))
+        .flat_map(|pair| list(&pair))
+        .map(|file| file.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
 }

@@ -219,7 +219,10 @@ impl Lab {
         ] {
             command.env_remove(name);
         }
-        command.env("GONOGO_ACTOR", "you").env("NO_COLOR", "1");
+        command
+            .env("GONOGO_ACTOR", "you")
+            .env("NO_COLOR", "1")
+            .env("GONOGO_MEMORY", "none");
         command
     }
 

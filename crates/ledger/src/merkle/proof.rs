@@ -28,20 +28,44 @@ pub fn inclusion_path<S: HashSource>(
     index: u64,
     size: u64,
 ) -> Result<Vec<Digest>, S::Error> {
+    inclusion_path_beside(source, index, size, None)
+}
+
+/// As [`inclusion_path`], given another leaf of the same tree with its path: what both paths share is taken from there, so
+/// that the paths of leaves that follow each other cost little.
+///
+/// # Errors
+/// The source's.
+pub fn inclusion_path_beside<S: HashSource>(
+    source: &mut S,
+    index: u64,
+    size: u64,
+    known: Option<(u64, &[Digest])>,
+) -> Result<Vec<Digest>, S::Error> {
     let mut path = Vec::new();
     if index >= size {
         return Ok(path);
     }
+    // The other path from the top, as long as it goes the same way.
+    let mut known = known.map(|(other, path)| (other, path.iter().rev()));
     let (mut low, mut high) = (0, size);
     while high - low > 1 {
         let middle = low + split(high - low);
-        if index < middle {
-            path.push(range_root(source, middle, high)?);
-            high = middle;
-        } else {
-            path.push(range_root(source, low, middle)?);
-            low = middle;
-        }
+        let left = index < middle;
+        let same = known
+            .as_mut()
+            .filter(|(other, _)| (low..high).contains(other) && (*other < middle) == left)
+            .and_then(|(_, rest)| rest.next().copied());
+        let sibling = match same {
+            Some(hash) => hash,
+            None => {
+                known = None;
+                let (from, to) = if left { (middle, high) } else { (low, middle) };
+                range_root(source, from, to)?
+            }
+        };
+        path.push(sibling);
+        (low, high) = if left { (low, middle) } else { (middle, high) };
     }
     path.reverse();
     Ok(path)

@@ -206,3 +206,20 @@ proptest! {
         prop_assert!(verify_inclusion(&all[index as usize], index, size64, &path, &root).is_err());
     }
 }
+
+#[test]
+fn a_path_beside_another_is_the_same_path() {
+    let leaves: Vec<Digest> = (0..70_u32).map(|n| leaf_hash(&n.to_be_bytes())).collect();
+    for size in [1, 2, 3, 7, 8, 33, 64, 70] {
+        let (mut memory, _) = Memory::of(&leaves[..size]);
+        for index in 0..size as u64 {
+            let want = inclusion_path(&mut memory, index, size as u64).unwrap();
+            for other in 0..size as u64 {
+                let path = inclusion_path(&mut memory, other, size as u64).unwrap();
+                let known = Some((other, &path[..]));
+                let got = inclusion_path_beside(&mut memory, index, size as u64, known).unwrap();
+                assert_eq!(got, want, "{index} beside {other} of {size}");
+            }
+        }
+    }
+}

@@ -11,6 +11,9 @@ use crate::key::{KeyId, PublicKey};
 use crate::key_event::{self, CONTROLLER, KeyEvent, SYSTEM_STREAM};
 use crate::packet::{Manifest, RecordsDigest, Tally, manifest_stream};
 
+/// How many bytes all enrolled keys may take, names included.
+const MOST_NAMED: usize = 16 << 20;
+
 struct Enrolled {
     signer: Signer,
     revoked: bool,
@@ -29,6 +32,8 @@ struct Head {
 /// were asked for.
 pub(super) struct Walk {
     keys: BTreeMap<KeyId, Enrolled>,
+    /// About how many bytes the keys take.
+    named: usize,
     /// The lowest index that the next record may have.
     next: u64,
     heads: BTreeMap<String, Head>,
@@ -70,6 +75,7 @@ impl Walk {
         }
         Self {
             keys: BTreeMap::new(),
+            named: 0,
             next: 0,
             heads,
             tally: RecordsDigest::default(),
@@ -286,12 +292,12 @@ impl Walk {
                     return Err(refuse(format!("key {id} is enrolled twice")));
                 }
                 // Names come from the packet and are held as long as the walk lasts.
-                let Some(room) = self.room.checked_sub((who.len() + role.len() + 256) as u64)
-                else {
-                    self.too_many = true;
-                    return Err(refuse("more keys than this verifier holds".into()));
-                };
-                self.room = room;
+                self.named += who.len() + role.len() + 256;
+                if self.named > MOST_NAMED {
+                    return Err(refuse(
+                        "there are more keys than this verifier holds".into(),
+                    ));
+                }
                 let signer = Signer { key: id, who, role };
                 let entry = Enrolled {
                     signer: signer.clone(),

@@ -1,6 +1,6 @@
 //! The log's owner cheats: manifest and proofs are in order, the records are not.
 
-use gonogo_ledger::{CONTROLLER, KeyEvent};
+use gonogo_ledger::{CONTROLLER, Envelope, KeyEvent};
 
 use super::*;
 
@@ -174,4 +174,107 @@ fn a_record_signed_by_another_key_than_it_names_is_refused() {
     let seal = log.seal_of();
     // Its leaf is then another, so the writer notices; a cheat would write it all the same.
     assert!(packet::write(Vec::new(), &contents, &seal, &mut log).is_err());
+}
+
+#[test]
+fn a_record_that_is_not_under_the_root_is_refused() {
+    for index in [0, 4, 6] {
+        let mut log = small();
+        log.bent = Some(index);
+        let contents = log.contents();
+        let packet = log.packet(&contents);
+        // Leaf 6 is the manifest.
+        assert_eq!(
+            refuse(&packet, &log),
+            Reason::InclusionFailed,
+            "leaf {index}"
+        );
+    }
+}
+
+#[test]
+fn records_out_of_order_or_twice_are_refused() {
+    for records in [
+        vec![0, 1, 4, 2, 5],
+        vec![0, 1, 2, 2, 4, 5],
+        vec![0, 0, 1, 2, 4, 5],
+    ] {
+        let mut log = small();
+        let contents = log.contents_with(records.clone());
+        let packet = log.packet(&contents);
+        assert_eq!(
+            refuse(&packet, &log),
+            Reason::InclusionFailed,
+            "{records:?}"
+        );
+    }
+    // A manifest that is older than a record.
+    let mut log = small();
+    let honest = log.contents();
+    log.record_manifest(&honest);
+    let at = log.entries.len() as u64 - 1;
+    log.append(SYSTEM_STREAM, "key-event", enrol(&new_key(), "eve", "x"));
+    let contents = log.contents();
+    log.record_manifest(&contents);
+    let mut seal = log.seal_of();
+    assert_eq!(
+        judge(&log.write(&contents, &seal), Some(log.key.vkey())).verdict,
+        Verdict::Pass
+    );
+    seal.manifest = at;
+    assert!(refuse(&log.write(&contents, &seal), &log) != Reason::PacketVerified);
+}
+
+#[test]
+fn a_logged_record_with_a_wrong_signature_is_refused() {
+    // The log's owner may put anything into the tree; what nobody signed is still nobody's.
+    for fault in 0..3 {
+        let mut log = small();
+        let statement = log.statement(STREAM, "rollback", json!({}));
+        let other = log.statement(STREAM, "rollback", json!({"other": 1}));
+        let signed = |statement: &gonogo_ledger::Statement, key: &SigningKey| {
+            let bytes = statement.to_bytes().unwrap();
+            serde_json::from_slice::<Value>(&Envelope::sign(bytes, key).unwrap().to_bytes())
+                .unwrap()
+        };
+        let eve = new_key();
+        let mut envelope = signed(&statement, &log.controller);
+        let mut key = *log.controller.public();
+        match fault {
+            0 => envelope["payload"] = signed(&other, &log.controller)["payload"].clone(),
+            1 => {
+                // Eve signs in the controller's name, with her own key in the leaf.
+                envelope["signatures"][0]["sig"] =
+                    signed(&statement, &eve)["signatures"][0]["sig"].clone();
+                key = *eve.public();
+            }
+            _ => envelope["signatures"][0]["sig"] = "AAAA".into(),
+        }
+        let envelope = Envelope::import(&serde_json::to_vec(&envelope).unwrap()).unwrap();
+        log.append_envelope(STREAM, envelope, key);
+        let contents = log.contents();
+        let packet = log.packet(&contents);
+        assert_eq!(
+            refuse(&packet, &log),
+            Reason::SignatureInvalid,
+            "fault {fault}"
+        );
+    }
+}
+
+#[test]
+fn leaf_0_enrols_the_key_that_signs_it_and_no_other() {
+    let ghost = new_key();
+    for role in [CONTROLLER, "approver"] {
+        let mut log = Log::unfounded("ledger.test");
+        let body = enrol(&log.controller, "controller@test", role);
+        if role == CONTROLLER {
+            append_by(&mut log, &ghost, SYSTEM_STREAM, "key-event", body);
+        } else {
+            log.append(SYSTEM_STREAM, "key-event", body);
+        }
+        log.append(STREAM, "plan", json!({}));
+        let contents = log.contents();
+        assert_eq!(refuse(&log.packet(&contents), &log), Reason::SignerUnknown);
+    }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Log {
     pub(crate) controller: SigningKey,
     pub(crate) entries: Vec<Entry>,
     pub(crate) blobs: BTreeMap<Digest, Vec<u8>>,
+    /// The leaf whose path is to be given wrongly.
+    pub(crate) bent: Option<u64>,
     heads: BTreeMap<String, (u64, Option<Digest>)>,
     frontier: Frontier,
     stored: Vec<Vec<Digest>>,
@@ -38,18 +40,24 @@ pub(crate) struct Entry {
 
 impl Log {
     pub(crate) fn new(origin: &str) -> Self {
-        let mut log = Self {
+        let mut log = Self::unfounded(origin);
+        let body = enrol(&log.controller, "controller@test", CONTROLLER);
+        log.append(SYSTEM_STREAM, "key-event", body);
+        log
+    }
+
+    /// A log without its first record.
+    pub(crate) fn unfounded(origin: &str) -> Self {
+        Self {
             key: LogKey::load(origin, &LogKey::generate().unwrap()).unwrap(),
             controller: new_key(),
             entries: Vec::new(),
             blobs: BTreeMap::new(),
+            bent: None,
             heads: BTreeMap::new(),
             frontier: Frontier::default(),
             stored: vec![Vec::new()],
-        };
-        let body = enrol(&log.controller, "controller@test", CONTROLLER);
-        log.append(SYSTEM_STREAM, "key-event", body);
-        log
+        }
     }
 
     /// Appends a record signed by the controller.
@@ -61,7 +69,12 @@ impl Log {
     pub(crate) fn append_statement(&mut self, statement: &Statement, key: Option<&SigningKey>) {
         let key = key.unwrap_or(&self.controller);
         let envelope = Envelope::sign(statement.to_bytes().unwrap(), key).unwrap();
-        let leaf = leaf::hash(&envelope, key.public());
+        self.append_envelope(&statement.stream, envelope, *key.public());
+    }
+
+    /// Appends an envelope as it is.
+    pub(crate) fn append_envelope(&mut self, stream: &str, envelope: Envelope, key: PublicKey) {
+        let leaf = leaf::hash(&envelope, &key);
         self.stored[0].push(leaf);
         for Finished { level, hash, .. } in self.frontier.push(leaf) {
             let level = level as usize;
@@ -69,11 +82,11 @@ impl Log {
                 .resize(self.stored.len().max(level + 1), Vec::new());
             self.stored[level].push(hash);
         }
-        let head = self.heads.entry(statement.stream.clone()).or_default();
+        let head = self.heads.entry(stream.into()).or_default();
         *head = (head.0 + 1, Some(envelope.statement_digest()));
         self.entries.push(Entry {
-            stream: statement.stream.clone(),
-            key: *key.public(),
+            stream: stream.into(),
+            key,
             envelope,
         });
     }
@@ -220,7 +233,11 @@ impl PacketSource for Log {
 
     fn path(&mut self, index: u64) -> Result<Vec<Digest>, Failure> {
         let size = self.frontier.size();
-        Ok(merkle::inclusion_path(&mut Stored(&self.stored), index, size).unwrap())
+        let mut path = merkle::inclusion_path(&mut Stored(&self.stored), index, size).unwrap();
+        if self.bent == Some(index) {
+            path[0] = Digest::of(b"bent");
+        }
+        Ok(path)
     }
 
     fn consistency(&mut self, old: u64) -> Result<Vec<Digest>, Failure> {

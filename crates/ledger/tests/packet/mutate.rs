@@ -220,3 +220,44 @@ fn an_older_manifest_does_not_cover_a_longer_packet() {
     }
     assert_eq!(refuse(&pack(mixed), &log), Reason::PacketMemberAdded);
 }
+
+#[test]
+fn a_list_that_was_changed_with_its_members_is_not_the_manifests() {
+    let mut log = small();
+    let contents = log.contents();
+    let packet = log.packet(&contents);
+    let members = unpack(&packet);
+    let sums = |members: &Parts| {
+        let older = |name: &str| {
+            name.starts_with("blobs/") || name.starts_with("trust/") || name == packet::DESCRIPTION
+        };
+        let lines = members.iter().filter(|(name, _)| older(name));
+        lines
+            .map(|(name, bytes)| packet::sums_line(&Digest::of(bytes), name))
+            .collect::<String>()
+            .into_bytes()
+    };
+    assert_eq!(sums(&members), members[0].1);
+    // A blob more, a blob less, a policy of the same log with a witness less or more.
+    for change in 0..3 {
+        let mut changed = members.clone();
+        match change {
+            0 => {
+                let more = b"more".to_vec();
+                changed.push((packet::blob_member(&Digest::of(&more)), more));
+                changed.sort();
+            }
+            1 => changed.retain(|(name, _)| !name.starts_with("blobs/")),
+            _ => {
+                let policy = changed.iter_mut().find(|(n, _)| n == packet::POLICY);
+                policy.unwrap().1.extend_from_slice(b"# believed by all\n");
+            }
+        }
+        changed[0].1 = sums(&changed);
+        assert_eq!(
+            refuse(&pack(changed), &log),
+            Reason::PacketCorrupt,
+            "change {change}"
+        );
+    }
+}

@@ -76,13 +76,22 @@ impl SqliteLock {
         if !path.exists() {
             return Ok(None);
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection =
-            Connection::open_with_flags(path, flags).map_err(|e| unusable(path, &e))?;
-        connection
-            .busy_timeout(Duration::from_secs(5))
-            .and_then(|()| note(&connection))
-            .map_err(|e| unusable(path, &e))
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI;
+        let read = |name: &Path| {
+            let connection = Connection::open_with_flags(name, flags)?;
+            connection.busy_timeout(Duration::from_secs(5))?;
+            note(&connection)
+        };
+        match read(path) {
+            // Where nothing can be written SQLite cannot make the file that readers share. Without a log beside it, the file is
+            // all there is.
+            Err(e) if is_unwritable(&e) && !has_log(path) => {
+                read(&immutable(path)).map_err(|e| unusable(path, &e))
+            }
+            other => other.map_err(|e| unusable(path, &e)),
+        }
     }
 }
 
@@ -137,9 +146,45 @@ fn note(connection: &Connection) -> Result<Option<String>, rusqlite::Error> {
         .optional()
 }
 
+fn is_unwritable(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure)
+    )
+}
+
+/// Whether a write-ahead log with something in it lies beside the file.
+fn has_log(path: &Path) -> bool {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    std::fs::metadata(PathBuf::from(name)).is_ok_and(|m| m.len() > 0)
+}
+
+/// The file's name for SQLite, as one that nobody changes (https://www.sqlite.org/uri.html).
+fn immutable(path: &Path) -> PathBuf {
+    let escaped: String = path
+        .to_string_lossy()
+        .chars()
+        .flat_map(|c| match c {
+            '%' => "%25".chars().collect::<Vec<_>>(),
+            '?' => "%3f".chars().collect(),
+            '#' => "%23".chars().collect(),
+            c => vec![c],
+        })
+        .collect();
+    PathBuf::from(format!("file:{escaped}?immutable=1"))
+}
+
 fn unusable(path: &Path, error: &rusqlite::Error) -> LedgerError {
-    LedgerError::Lock {
-        path: path.to_owned(),
-        text: error.to_string(),
+    let (path, text) = (path.to_owned(), error.to_string());
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => LedgerError::Full { path, text },
+        Some(ErrorCode::DatabaseBusy) => LedgerError::Locked { path },
+        _ if is_unwritable(error) => LedgerError::Io {
+            action: "open the acknowledged checkpoint",
+            path,
+            text,
+        },
+        _ => LedgerError::Lock { path, text },
     }
 }

@@ -196,6 +196,11 @@ impl Layout {
         self.root.join("ledger/witnessed")
     }
 
+    /// Sizes of trees that packets were sealed with.
+    pub(super) fn sealed(&self) -> PathBuf {
+        self.root.join("ledger/sealed")
+    }
+
     /// The acknowledged checkpoint. May be a link to another volume.
     pub(super) fn checkpoint_lock(&self) -> PathBuf {
         self.root.join("ledger/lock.db")

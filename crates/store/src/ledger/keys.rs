@@ -17,13 +17,16 @@ pub(super) struct Keys {
 pub(super) fn load_or_make(
     layout: &Layout,
     origin: &str,
-    acknowledged: bool,
+    acknowledged: Option<&str>,
 ) -> Result<Keys, LedgerError> {
     let (log_path, controller_path) = (
         layout.keys().join("log.key"),
         layout.keys().join("controller.key"),
     );
-    if layout.read_small(&layout.vkey())?.is_none() {
+    let missing = layout.read_small(&layout.vkey())?.is_none();
+    if let (true, Some(note)) = (missing, acknowledged) {
+        put_back_vkey(layout, &log_path, note)?;
+    } else if missing {
         layout.make_dir(&layout.keys(), 0o700)?;
         make(layout, &log_path, LogKey::generate)?;
         make(layout, &controller_path, SigningKey::generate)?;
@@ -38,7 +41,7 @@ pub(super) fn load_or_make(
             0o644,
         )?;
     }
-    if !acknowledged {
+    if acknowledged.is_none() {
         for (path, mode) in [
             (&log_path, 0o600),
             (&controller_path, 0o600),
@@ -66,6 +69,24 @@ pub(super) fn load_or_make(
         log,
         controller: std::sync::Arc::new(controller),
     })
+}
+
+/// Writes a lost `log.vkey` again: the private key and the name in the acknowledged checkpoint tell what was in it, and the
+/// checkpoint's signature tells whether they do.
+fn put_back_vkey(layout: &Layout, log_path: &Path, note: &str) -> Result<(), LedgerError> {
+    let origin = note.lines().next().unwrap_or_default();
+    let key = load(layout, log_path, |pkcs8| LogKey::load(origin, pkcs8))?;
+    gonogo_ledger::Checkpoint::open(note, key.vkey()).map_err(|e| LedgerError::Key {
+        path: log_path.to_owned(),
+        text: format!(
+            "`log.vkey` is gone, and this key did not sign the acknowledged checkpoint: {e}"
+        ),
+    })?;
+    layout.write_durably(
+        &layout.vkey(),
+        format!("{}\n", key.vkey()).as_bytes(),
+        0o644,
+    )
 }
 
 /// The controller's next key: the one that an interrupted change left, or a new one.
@@ -97,11 +118,15 @@ fn next_path(layout: &Layout) -> std::path::PathBuf {
 /// Reads the log's public key.
 pub(super) fn read_vkey(layout: &Layout) -> Result<Vkey, LedgerError> {
     let path = layout.vkey();
-    let text = layout
-        .read_small(&path)?
-        .ok_or_else(|| LedgerError::Absent {
+    let Some(text) = layout.read_small(&path)? else {
+        if layout.checkpoint_lock().exists() {
+            let text = "it is gone; any command that records something puts it back";
+            return Err(LedgerError::corrupt(&path, text));
+        }
+        return Err(LedgerError::Absent {
             path: layout.ledger(),
-        })?;
+        });
+    };
     text.trim_end()
         .parse()
         .map_err(|e: gonogo_ledger::Error| LedgerError::corrupt(&path, e.to_string()))

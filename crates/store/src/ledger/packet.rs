@@ -10,20 +10,27 @@ use gonogo_ledger::packet::{
     self, Blob, Contents, MANIFEST_KIND, MAX_RECORDS, Omitted, PacketSource, RecordsDigest, Seal,
     StreamHead,
 };
-use gonogo_ledger::{Envelope, KeyId, Policy, PublicKey, Subject, merkle};
+use gonogo_ledger::{Checkpoint, Envelope, KeyId, Policy, PublicKey, Subject, merkle};
 use rusqlite::Connection;
 
 use super::disk::{self, Fresh};
 use super::error::LedgerError;
 use super::index::{self, Sql, Tiles};
 use super::record::{Draft, Receipt};
+use super::recover::{self, Signed};
 use super::{Ledger, lock};
 
 /// How many earlier packets a packet links to: a reader who remembers one of their checkpoints can go on from there.
 const LINKED: usize = 64;
 
+/// Gives a checkpoint that witnesses have cosigned and that covers everything recorded so far; none if there is none.
+pub type Seals<'a> = &'a dyn Fn() -> Option<String>;
+
+/// Gives an RFC 3161 response over a checkpoint's bytes, or says why there is none.
+pub type Stamps<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
+
 /// Which packet to write.
-#[derive(Debug, Clone)]
+#[derive(Clone, Copy)]
 pub struct PacketRequest<'a> {
     /// The stream that it is about.
     pub stream: &'a str,
@@ -37,8 +44,11 @@ pub struct PacketRequest<'a> {
     pub since: &'a [u64],
     /// The C2SP tlog-policy to put in, as its readers may want to use it; without one, this log and no witness.
     pub policy: Option<&'a str>,
-    /// An RFC 3161 response over the bytes of the newest checkpoint.
-    pub timestamp: Option<&'a [u8]>,
+    /// Where a cosigned checkpoint comes from. Without one the log alone signs the tree that ends with the manifest, so that
+    /// the same content gives the same packet.
+    pub seals: Option<Seals<'a>>,
+    /// Where a timestamp comes from, if there shall be one.
+    pub stamps: Option<Stamps<'a>>,
     /// Where to write it. Replaced atomically.
     pub out: &'a Path,
     /// Who asks.
@@ -66,6 +76,8 @@ pub struct PacketInfo {
     pub manifest: Receipt,
     /// Leaves of the checkpoint in it.
     pub tree_size: u64,
+    /// Whether the checkpoint came from [`PacketRequest::seals`].
+    pub cosigned: bool,
 }
 
 impl Ledger {
@@ -98,17 +110,34 @@ impl Ledger {
             body,
             signer: None,
         }])?[0];
-        let (checkpoint, note) = self.checkpoint()?;
+        let cosigned = request.seals.and_then(|seals| seals());
+        let is_cosigned = cosigned.is_some();
+        let (checkpoint, note) = self.seal(manifest.index, cosigned)?;
         if let Some(size) = request.since.iter().find(|size| **size > checkpoint.size) {
             return Err(LedgerError::NotFound(format!("{size} leaves")));
         }
+        let timestamp = request
+            .stamps
+            .map(|stamps| stamps(&note))
+            .transpose()
+            .map_err(|text| LedgerError::Refused {
+                stream: request.stream.to_owned(),
+                text: format!("no timestamp: {text}"),
+            })?;
         let mut since = request.since.to_vec();
         since.extend(self.query(|connection| earlier_packets(connection, manifest.index))?);
+        since.extend(
+            self.sealed_sizes()?
+                .iter()
+                .filter(|n| **n < checkpoint.size),
+        );
+        since.sort_unstable();
+        since.dedup();
         let seal = Seal {
             manifest: manifest.index,
             checkpoint: note,
             since,
-            timestamp: request.timestamp.map(<[u8]>::to_vec),
+            timestamp,
         };
         let dir = match request.out.parent() {
             Some(dir) if !dir.as_os_str().is_empty() => dir,
@@ -126,6 +155,7 @@ impl Ledger {
             connection: &connection,
             tiles: Tiles::new(&connection),
             size: checkpoint.size,
+            last: None,
         };
         packet::write(&mut out, &contents, &seal, &mut source)
             .map_err(|e| named(e, request.out))?;
@@ -135,6 +165,10 @@ impl Ledger {
         fresh.sync()?;
         fresh.publish(request.out)?;
         disk::real_sync_dir(dir)?;
+        drop(connection);
+        if checkpoint.size != manifest.index + 1 {
+            self.note_sealed_size(checkpoint.size)?;
+        }
         Ok(PacketInfo {
             path: request.out.to_owned(),
             size,
@@ -144,7 +178,57 @@ impl Ledger {
             omitted: contents.omitted,
             manifest,
             tree_size: checkpoint.size,
+            cosigned: is_cosigned,
         })
+    }
+
+    /// The checkpoint of a packet: the cosigned one if it covers the manifest, else one over the tree that ends with it.
+    fn seal(&self, manifest: u64, cosigned: Option<String>) -> Result<Signed, LedgerError> {
+        let path = self.layout.witnessed();
+        if let Some(note) = cosigned {
+            let (checkpoint, note) = recover::open_note(note, &self.vkey, &path)?;
+            let size = checkpoint.size;
+            if size <= manifest || size > self.size()? || self.root_at(size)? != checkpoint.root {
+                return Err(LedgerError::corrupt(
+                    &path,
+                    format!(
+                        "the cosigned checkpoint over {size} records is none of this log, or too old"
+                    ),
+                ));
+            }
+            return Ok((checkpoint, note));
+        }
+        let size = manifest + 1;
+        let checkpoint = Checkpoint {
+            origin: self.vkey.name().to_owned(),
+            size,
+            root: self.root_at(size)?,
+        };
+        let note = lock(self.sequencer()?).sign(&checkpoint);
+        Ok((checkpoint, note))
+    }
+
+    /// The sizes of the trees that packets were sealed with, where these do not end with a manifest; oldest first.
+    fn sealed_sizes(&self) -> Result<Vec<u64>, LedgerError> {
+        let text = self.layout.read_small(&self.layout.sealed())?;
+        // Nothing depends on it but the convenience of readers.
+        Ok(text
+            .unwrap_or_default()
+            .lines()
+            .filter_map(|line| line.parse().ok())
+            .collect())
+    }
+
+    fn note_sealed_size(&self, size: u64) -> Result<(), LedgerError> {
+        let mut sizes = self.sealed_sizes()?;
+        if sizes.contains(&size) {
+            return Ok(());
+        }
+        sizes.push(size);
+        let newest = &sizes[sizes.len().saturating_sub(LINKED)..];
+        let text: String = newest.iter().map(|n| format!("{n}\n")).collect();
+        self.layout
+            .write_durably(&self.layout.sealed(), text.as_bytes(), 0o644)
     }
 
     fn contents(&self, request: &PacketRequest<'_>) -> Result<Contents, LedgerError> {
@@ -179,7 +263,10 @@ impl Ledger {
                 }),
                 Err(LedgerError::BlobMissing(blob)) => omitted.push(Omitted {
                     blob,
-                    reason: "the ledger does not hold it".into(),
+                    reason: match self.erasure(&blob)? {
+                        Some((index, why)) => format!("erased by record {index}: {why}"),
+                        None => "the ledger does not hold it".into(),
+                    },
                 }),
                 Err(other) => return Err(other),
             }
@@ -323,6 +410,8 @@ struct Source<'a> {
     connection: &'a Connection,
     tiles: Tiles<'a>,
     size: u64,
+    /// The path that was made last: the next leaf's is nearly the same.
+    last: Option<(u64, Vec<Digest>)>,
 }
 
 impl PacketSource for Source<'_> {
@@ -337,8 +426,11 @@ impl PacketSource for Source<'_> {
     }
 
     fn path(&mut self, index: u64) -> Result<Vec<Digest>, LedgerError> {
-        merkle::inclusion_path(&mut self.tiles, index, self.size)
-            .map_err(|e| index::failure(&self.ledger.layout.index(), &e))
+        let known = self.last.as_ref().map(|(at, path)| (*at, &path[..]));
+        let path = merkle::inclusion_path_beside(&mut self.tiles, index, self.size, known)
+            .map_err(|e| index::failure(&self.ledger.layout.index(), &e))?;
+        self.last = Some((index, path.clone()));
+        Ok(path)
     }
 
     fn consistency(&mut self, old: u64) -> Result<Vec<Digest>, LedgerError> {

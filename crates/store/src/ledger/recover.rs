@@ -357,6 +357,48 @@ pub(super) fn states(note: &str, size: u64, root: &gonogo_core::Digest) -> bool 
         && lines.next() == Some(expected.root_base64().as_str())
 }
 
+/// The newest checkpoint among the journal's frames: the one before its last batch.
+pub(super) fn newest_of_journal(
+    layout: &Layout,
+    vkey: &Vkey,
+) -> Result<Option<Signed>, LedgerError> {
+    let mut place = Place::START;
+    let mut newest = None;
+    while let Some(mut frames) = Frames::open(layout, place)? {
+        while let Next::Frame(frame, _) = frames.next()? {
+            if let Frame::Checkpoint(note) = frame {
+                newest = Some(note);
+            }
+        }
+        place.segment += 1;
+    }
+    newest
+        .map(|note| open_note(note, vkey, &layout.journal()))
+        .transpose()
+}
+
+/// Gives a file that cannot be read, and SQLite's files beside it, other names.
+pub(super) fn put_aside(path: &std::path::Path) -> Result<(), LedgerError> {
+    for suffix in ["", "-wal", "-shm"] {
+        let named = |tail: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            name.push(tail);
+            std::path::PathBuf::from(name)
+        };
+        let from = named("");
+        if from.symlink_metadata().is_err() {
+            continue;
+        }
+        let to = (0..)
+            .map(|n| named(&format!(".damaged-{n}")))
+            .find(|to| to.symlink_metadata().is_err())
+            .unwrap_or_else(|| named(".damaged"));
+        std::fs::rename(&from, &to).map_err(|e| LedgerError::io("rename", &from, &e))?;
+    }
+    Ok(())
+}
+
 /// Cuts an unfinished append call and says so. Only under the append lock.
 pub(super) fn cut(
     layout: &Layout,

@@ -50,8 +50,8 @@ impl Sequencer {
             .map_err(|e| LedgerError::io("open", &path, &e))?;
         let held = Held::take(&*append_lock, &path)?;
         let mut checkpoint_lock = layout.disk().checkpoint_lock(&layout.checkpoint_lock())?;
-        let acknowledged = checkpoint_lock.read()?.is_some();
-        let keys = keys::load_or_make(layout, founding.origin, acknowledged)?;
+        let acknowledged = checkpoint_lock.read()?;
+        let keys = keys::load_or_make(layout, founding.origin, acknowledged.as_deref())?;
         let index = index::open_writer(&layout.disk().index(&layout.index()))?;
         let published = recover::read_published(layout, keys.log.vkey())?;
         drop(held);
@@ -81,6 +81,11 @@ impl Sequencer {
 
     pub(super) fn controller(&self) -> KeyId {
         self.keys.controller.public().id()
+    }
+
+    /// Signs a checkpoint of a tree that the log has.
+    pub(super) fn sign(&self, checkpoint: &Checkpoint) -> String {
+        checkpoint.sign(&self.keys.log)
     }
 
     /// Signs with the controller's next key from now on.

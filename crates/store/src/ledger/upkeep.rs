@@ -1,15 +1,21 @@
 //! What an operator does to a ledger: listing and changing keys, and erasing blobs. Each is a record first and a change of
 //! files after it, so that a crash between the two leaves something to finish and nothing unsaid.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use gonogo_core::{Digest, Timestamp};
 use gonogo_ledger::{CONTROLLER, KeyId, PublicKey, SYSTEM_STREAM, SigningKey, Subject};
 use rusqlite::params;
 use serde_json::json;
 
+use super::checkpoint_lock::{CheckpointLock as _, SqliteLock};
+use super::disk::{Held, Layout};
 use super::error::LedgerError;
 use super::index::{self, Sql};
 use super::record::{Draft, Receipt};
-use super::{Ledger, keys, lock};
+use super::recover::{self, Known};
+use super::{Founding, Ledger, RealDisk, keys, lock};
 
 /// The predicate's name of an erasure.
 pub const TOMBSTONE: &str = "tombstone";
@@ -78,6 +84,83 @@ impl Ledger {
             }
         }
         Ok(fresh.id())
+    }
+
+    /// Makes a lost or unreadable lock anew, from the newest checkpoint that is known: `note` if it is given, the published one,
+    /// or one that the journal holds. The journal must extend it. What was unreadable is kept beside it, and a record says
+    /// what was done. Returns how many records were acknowledged by that checkpoint.
+    ///
+    /// Nobody can tell from this directory alone whether it is an older copy: compare with a witness, or with a checkpoint
+    /// that somebody else kept, before.
+    ///
+    /// # Errors
+    /// [`LedgerError::Refused`] if there is a lock that can be read; [`LedgerError::Corrupt`] or [`LedgerError::RolledBack`] if
+    /// the journal does not extend the checkpoint.
+    pub fn relock(
+        root: &Path,
+        note: Option<String>,
+        founding: Founding<'_>,
+    ) -> Result<u64, LedgerError> {
+        let layout = Layout::new(root, Arc::new(RealDisk));
+        let vkey = keys::read_vkey(&layout)?;
+        let lock_path = layout.checkpoint_lock();
+        let exclusive = layout
+            .disk()
+            .exclusive(&layout.lock())
+            .map_err(|e| LedgerError::io("open", &layout.lock(), &e))?;
+        let held = Held::take(&*exclusive, &layout.lock())?;
+        match SqliteLock::peek(&lock_path) {
+            Ok(Some(_)) => {
+                return Err(LedgerError::Refused {
+                    stream: SYSTEM_STREAM.to_owned(),
+                    text: format!(
+                        "`{}` is there and can be read; nothing was changed",
+                        lock_path.display()
+                    ),
+                });
+            }
+            Ok(None) | Err(LedgerError::Lock { .. }) => {}
+            Err(other) => return Err(other),
+        }
+        let given = note
+            .map(|note| recover::open_note(note, &vkey, &lock_path))
+            .transpose()?;
+        let published = recover::read_published(&layout, &vkey)?;
+        let written = recover::newest_of_journal(&layout, &vkey)?;
+        let newest = [given, published, written]
+            .into_iter()
+            .flatten()
+            .max_by_key(|(checkpoint, _)| checkpoint.size);
+        let Some((checkpoint, note)) = newest else {
+            return Err(LedgerError::Lock {
+                path: lock_path,
+                text: "no checkpoint of this log is known here; give one".into(),
+            });
+        };
+        let connection = index::in_memory().map_err(|e| index::failure(&layout.index(), &e))?;
+        let known = Known {
+            acknowledged: Some(&checkpoint),
+            published: None,
+        };
+        recover::catch_up(&layout, &connection, known)?;
+        recover::put_aside(&lock_path)?;
+        let mut fresh = SqliteLock::open(&lock_path)?;
+        if !fresh.swap(None, &note)? {
+            return Err(LedgerError::Locked { path: lock_path });
+        }
+        drop((fresh, held));
+        let ledger = Self::open(root, founding)?;
+        ledger.append(vec![Draft {
+            stream: SYSTEM_STREAM.to_owned(),
+            key: format!("relock/{}/{}", checkpoint.size, founding.time),
+            kind: "relock".to_owned(),
+            subject: Vec::new(),
+            time: founding.time,
+            actor: founding.actor.to_owned(),
+            body: json!({"size": checkpoint.size, "root": checkpoint.root}),
+            signer: None,
+        }])?;
+        Ok(checkpoint.size)
     }
 
     /// Erases a blob for good: records who had it erased and why, then removes its bytes. What names the blob stays, and its

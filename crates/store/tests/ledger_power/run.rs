@@ -45,7 +45,7 @@ fn draft(life: u64, n: u64) -> Draft {
         subject: Vec::new(),
         time: Timestamp::from_millis(1_795_000_000_000),
         actor: "test".into(),
-        body: json!({"text": "x".repeat(usize::try_from(size).unwrap())}),
+        body: json!({"text": "x".repeat(usize::try_from(size).unwrap_or_default())}),
         signer: None,
     }
 }
@@ -130,7 +130,7 @@ pub(crate) fn power_failure(seed: u64, at: u64) -> Checked {
         ended.is_err() || !disk.is_dark(),
         "{what}: something was promised in the dark"
     );
-    if at % 2 == 0 {
+    if at.is_multiple_of(2) {
         disk.restart(Faults {
             power_fails_at: Some(1 + (seed + at) % 17),
             ..Faults::default()

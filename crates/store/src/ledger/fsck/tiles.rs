@@ -116,11 +116,11 @@ impl<'a> Tiles<'a> {
             Some(found) if found == bytes => Ok(()),
             Some(_) => Err(LedgerError::corrupt(
                 &path,
-                "it is not what the records give; remove it and publish again",
+                "it is not what the records give; remove `checkpoint` beside `tile`, and everything is published anew",
             )),
             None => Err(LedgerError::corrupt(
                 &path,
-                "the published checkpoint needs it, and it is missing; remove `checkpoint` and publish again",
+                "the published checkpoint needs it, and it is missing; remove `checkpoint` beside `tile`, and everything is published anew",
             )),
         }
     }

@@ -1,0 +1,78 @@
+"""Row 10, on a real disk: four writers run the real program without pause, and it is killed at random times.
+
+COUNT kills (200), SEED (1). Whatever was acknowledged before a kill must be in the ledger, and the ledger must be whole.
+"""
+import os
+import random
+import subprocess
+import threading
+import time
+
+import lab
+from lab import Project, check, passed
+
+COUNT = int(os.environ.get("COUNT", "200"))
+SEED = int(os.environ.get("SEED", "1"))
+WRITERS = 4
+
+
+class Shared:
+    def __init__(self, longest):
+        self.lock, self.longest = threading.Lock(), longest
+        self.acknowledged, self.kills, self.runs, self.refused, self.errors = set(), 0, 0, 0, []
+
+
+def write(project, writer, shared):
+    chance = random.Random(SEED * 100 + writer)
+    n = 0
+    while shared.kills < COUNT and not shared.errors:
+        name, n = f"w{writer}-{n}", n + 1
+        command = project.command("ledger", "keys", "enrol", lab.new_key(name), "--who", name, "--json")
+        process = subprocess.Popen(command, cwd=project.dir, env=project.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        killed = False
+        try:
+            out, err = process.communicate(timeout=chance.uniform(0, shared.longest))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            killed = process.returncode == -9
+        acknowledged = '"success": true' in out and out.rstrip().endswith("}")
+        with shared.lock:
+            shared.runs += 1
+            shared.kills += killed
+            if acknowledged:
+                shared.acknowledged.add(name)
+            elif not killed and "LOCKED" in out + err:
+                shared.refused += 1
+            elif not killed:
+                shared.errors.append(f"{name}: exit {process.returncode}: {out}{err}")
+
+
+def main():
+    project = Project("kills")
+    project.run("history").expect(0)
+    begin = time.monotonic()
+    project.enrol("measured").expect(0)
+    # Four at a time on few cores are slower than one; kills are to come at all moments of a run.
+    shared = Shared(longest=6 * (time.monotonic() - begin))
+    shared.acknowledged.add("measured")
+    writers = [threading.Thread(target=write, args=(project, w, shared)) for w in range(WRITERS)]
+    for thread in writers:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    check(not shared.errors, "\n".join(shared.errors[:3]))
+    project.run("ledger", "fsck").expect(0)
+    there = {key["who"] for key in project.data("ledger", "keys", "list")["keys"]}
+    lost = shared.acknowledged - there
+    check(not lost, f"{len(lost)} acknowledged records are lost: {sorted(lost)[:5]}")
+    check(len(shared.acknowledged) > COUNT / 10, f"only {len(shared.acknowledged)} acknowledged: the load was too small")
+    project.enrol("afterwards").expect(0)
+    silent = len(there - shared.acknowledged)
+    passed(
+        f"{shared.kills} kills in {shared.runs} runs: {len(shared.acknowledged)} acknowledged, 0 lost; "
+        f"{silent} more were recorded before their writer could say so; {shared.refused} gave up waiting"
+    )
+
+
+main()
