@@ -3,17 +3,14 @@
 Every maker of a part takes a hook, so that a case says in one line what it does differently.
 """
 import importlib.util
+import json
 import os
-import sys
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from pymerkle import InmemoryTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
-import evidence_format  # noqa: E402  (found by the line above)
-
 SPEC = importlib.util.spec_from_file_location("verify_packet", os.path.join(HERE, "verify-packet.py"))
 verifier = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(verifier)
@@ -57,10 +54,7 @@ WITNESSES = [NoteKey(f"w{n}.example", 3000 + n, 4) for n in range(3)]
 
 
 def archive(files):
-    blocks = []
-    for name in sorted(files, key=lambda name: name.encode()):
-        blocks.append(evidence_format.header(name.encode(), len(files[name])) + files[name] + bytes(-len(files[name]) % 512))
-    return b"".join(blocks) + bytes(1024)
+    return verifier.archive({name.encode().decode("latin-1"): body for name, body in files.items()})
 
 
 class Ledger:
@@ -208,9 +202,8 @@ def forge(stream="incident/i1", fill=None, keep=None, older=None, manifest=None,
 def statements(raw):
     """The statements of a packet that a verifier accepted, in order."""
     files = verifier.read_archive(raw)
-    note, checkpoint = verifier.Note(files["checkpoint"]), files["checkpoint"].decode()
     names = sorted(name for name in files if name.startswith("records/"))
-    return [verifier.parse(verifier.Record(files[name], checkpoint, note).payload) for name in names]
+    return [json.loads(verifier.unbase64(json.loads(files[name])["dsseEnvelope"]["payload"])) for name in names]
 
 
 def release(said):
@@ -222,7 +215,7 @@ def release(said):
         ledger.append("key-event", "system", enrol(PERSON, "person", who=approver))
         for statement in said:
             kind, predicate = statement["predicateType"].split("/")[4], statement["predicate"]
-            if kind not in ("plan", "approval", "operation", "result"):
+            if kind not in ("plan", "approval", "approval-use", "operation", "result"):
                 continue
             body = predicate["body"]
             if kind == "approval":
@@ -235,7 +228,7 @@ def release(said):
                 mine["subject"] = subject
                 for field in ("actor", "key", "time", "tool"):
                     mine["predicate"][field] = predicate[field]
-            signer = PERSON if kind in ("plan", "approval") else CONTROLLER
+            signer = PERSON if kind in ("plan", "approval", "approval-use") else CONTROLLER
             ledger.append(kind, predicate["stream"], body, signer, alter=same)
     streams = [statement["predicate"]["stream"] for statement in said]
     operation = next(name for name in streams if name.startswith("operation/"))
