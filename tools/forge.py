@@ -228,7 +228,7 @@ def release(said):
                 mine["subject"] = subject
                 for field in ("actor", "key", "time", "tool"):
                     mine["predicate"][field] = predicate[field]
-            signer = PERSON if kind in ("plan", "approval", "approval-use") else CONTROLLER
+            signer = PERSON if kind in ("plan", "approval") else CONTROLLER
             ledger.append(kind, predicate["stream"], body, signer, alter=same)
     streams = [statement["predicate"]["stream"] for statement in said]
     operation = next(name for name in streams if name.startswith("operation/"))
