@@ -122,8 +122,8 @@ def cases(said):
         ("tool with more", {"tool": {"name": "a", "version": "1", "x": 1}}, 2),
         ("tool of a number", {"tool": {"name": "a", "version": 1}}, 2),
         ("negative size", {"ledger": {"root": ZERO, "size": -1}}, 2),
-        ("younger than itself", {"ledger": {"root": ZERO, "size": 7}}, 2),
-        ("size is the index", {"ledger": {"root": ZERO, "size": 6}}, 0),
+        ("younger than itself", {"ledger": {"root": ZERO, "size": 8}}, 2),
+        ("size is the index", {"ledger": {"root": ZERO, "size": 7}}, 0),
         ("upper-case root", {"ledger": {"root": "sha256:" + "A" * 64, "size": 0}}, 2),
         ("seq true", {"seq": True}, 2),
         ("prev null", {"prev": None}, 2),
@@ -192,6 +192,7 @@ def cases(said):
         ("s beyond the order", {"sign": beyond}, 2),
         ("a byte after the signature", {"sign": lambda m: CONTROLLER.sign(m) + b"\0"}, 2),
         ("by another key", {"sign": STRANGER.sign}, 2),
+        ("by another key, under a key id that may sign", {"signer": STRANGER, "keyid": CONTROLLER.keyid}, 2),
         ("no signature", {"sign": lambda m: b""}, 2),
         ("another key id", {"keyid": "0" * 64}, 2),
         ("key id in upper case", {"keyid": CONTROLLER.keyid.upper()}, 2),
@@ -245,8 +246,8 @@ def cases(said):
         ("leaf 0 is left out", [], 2, {"keep": lambda r: r["index"] != 0}),
         ("an enrolment is left out", [], 2, {"keep": lambda r: r["index"] != 1}),
         ("a record is left out", [], 2, {"keep": lambda r: r["index"] != 4}),
-        ("the last record is left out", [note()], 2, {"keep": lambda r: r["index"] != 6}),
-        ("another stream's record is left out", [note("incident/x")], 0, {"keep": lambda r: r["index"] != 6}),
+        ("the last record is left out", [note()], 2, {"keep": lambda r: r["index"] != 7}),
+        ("another stream's record is left out", [note("incident/x")], 0, {"keep": lambda r: r["index"] != 7}),
         ("an unlisted stream", [note("incident/x")], 2, {}),
     ):
         case(f"keys: {name}", expected, steps, **changes)
@@ -315,9 +316,9 @@ def cases(said):
         ("CRLF", lambda t, c: c.replace("\n", "\r\n"), 2),
         ("an extension line", instead(lambda t: t + "x\n"), 2),
         ("two lines", instead(lambda t: t.rsplit("\n", 2)[0] + "\n"), 2),
-        ("leading zero", instead(lambda t: t.replace("\n7\n", "\n07\n")), 2),
+        ("leading zero", instead(lambda t: t.replace("\n8\n", "\n08\n")), 2),
         ("another root", instead(lambda t: t.rsplit("\n", 2)[0] + "\n" + ONE_LINE.decode()), 2),
-        ("another size", instead(lambda t: t.replace("\n7\n", "\n8\n")), 2),
+        ("another size", instead(lambda t: t.replace("\n8\n", "\n9\n")), 2),
         ("another origin", instead(lambda t: "x" + t), 2),
     ):
         case(f"note: {name}", expected, note=change)
@@ -454,17 +455,39 @@ def cases(said):
                 files[name] = change(files[name])
 
             case(f"consistency of {size}: {name}", 2, consistency=(size,), files=broken)
+    # Inclusion (check 6)
+    for which in (0, 3, 7):  # leaf 7 is the manifest
+        for name, change in (
+            ("another hash", lambda index, path: (index, path[:-1] + [bytes(32)])),
+            ("one hash less", lambda index, path: (index, path[:-1])),
+            ("one hash more", lambda index, path: (index, path + [bytes(32)])),
+            ("no hash", lambda index, path: (index, [])),
+            ("65 hashes", lambda index, path: (index, path + [bytes(32)] * 65)),
+            ("the index after", lambda index, path: (index + 1, path)),
+            ("an index beyond the tree", lambda index, path: (index + 8, path)),
+        ):
+            case(
+                f"inclusion of leaf {which}: {name}",
+                2,
+                place=lambda record, path, which=which, change=change: (
+                    change(record["index"], path) if record["index"] == which else (record["index"], path)
+                ),
+            )
+    case("inclusion: in another order", 2, order=lambda kept: [kept[0], kept[2], kept[1], *kept[3:]])
+    case("inclusion: a record twice", 2, order=lambda kept: [kept[0], *kept])
+    case("inclusion: a revocation twice", 2, event(revoke(PERSON)), order=lambda kept: [*kept, kept[-1]])
+    case("inclusion: a revocation too early", 2, event(revoke(STRANGER)), order=lambda kept: [kept[0], kept[-1], *kept[1:-1]])
     # Members and archive (section 9)
     for name, expected in (
         ("x", 2),
-        ("records/000006.sigstore.json", 2),
+        ("records/000007.sigstore.json", 2),
         ("records/0000000.sigstore.json", 2),
-        ("proofs/000006.tlog-proof", 2),
+        ("proofs/000007.tlog-proof", 2),
         ("blobs/sha256/" + "0" * 64, 2),
         ("blobs/sha256/" + sha256(b"x").hex(), 2),
         ("consistency/0.proof", 2),
         ("consistency/03.proof", 2),
-        ("consistency/7.proof", 2),
+        ("consistency/8.proof", 2),
         ("consistency/100.proof", 2),
         ("consistency/99999999999999999999.proof", 2),
         ("checkpoint.tsr", 0),

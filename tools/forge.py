@@ -3,17 +3,14 @@
 Every maker of a part takes a hook, so that a case says in one line what it does differently.
 """
 import importlib.util
+import json
 import os
-import sys
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from pymerkle import InmemoryTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
-import evidence_format  # noqa: E402  (found by the line above)
-
 SPEC = importlib.util.spec_from_file_location("verify_packet", os.path.join(HERE, "verify-packet.py"))
 verifier = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(verifier)
@@ -57,10 +54,7 @@ WITNESSES = [NoteKey(f"w{n}.example", 3000 + n, 4) for n in range(3)]
 
 
 def archive(files):
-    blocks = []
-    for name in sorted(files, key=lambda name: name.encode()):
-        blocks.append(evidence_format.header(name.encode(), len(files[name])) + files[name] + bytes(-len(files[name]) % 512))
-    return b"".join(blocks) + bytes(1024)
+    return verifier.archive({name.encode().decode("latin-1"): body for name, body in files.items()})
 
 
 class Ledger:
@@ -147,8 +141,9 @@ def bundle(record, checkpoint, size, root, log, path):
 
 
 def forge(stream="incident/i1", fill=None, keep=None, older=None, manifest=None, manifest_options=None, note=None, files=None,
-          consistency=(), blobs=(), omitted=(), log=LOG, policy=None, listed=None, more=0):
-    """A packet's files, and the ledger. `fill(ledger)` appends the records; `keep` picks those that go into the packet."""
+          consistency=(), blobs=(), omitted=(), log=LOG, policy=None, listed=None, more=0, order=None, place=None):
+    """A packet's files, and the ledger. `fill(ledger)` appends the records; `keep` picks those that go into the packet, `order` arranges
+    them, and `place(record, path)` gives a record another leaf index and path."""
     ledger = Ledger()
     if fill:
         fill(ledger)
@@ -157,6 +152,7 @@ def forge(stream="incident/i1", fill=None, keep=None, older=None, manifest=None,
         ledger.append("note", stream, {"text": "one"})
         ledger.append("note", stream, {"text": "two"})
     kept = [record for record in ledger.records if keep is None or keep(record)]
+    kept = order(kept) if order else kept
     out = {f"blobs/sha256/{sha256(blob).hex()}": blob for blob in blobs}
     out["packet.json"] = canonical({"blobs": len(blobs), "format": "gonogo.packet.v2", "origin": log.name, "records": len(kept),
                                     "stream": stream}).encode()
@@ -188,7 +184,10 @@ def forge(stream="incident/i1", fill=None, keep=None, older=None, manifest=None,
     out["SHA256SUMS"], out["checkpoint"] = sums, checkpoint.encode("utf-8", "surrogateescape")
     for n, record in enumerate(kept + [last]):
         path = ledger.path(record["index"], size)
-        names = ("manifest", "manifest") if record is last else (f"records/{n:06}", f"{n:06}")
+        if place:
+            index, path = place(record, path)
+            record = {**record, "index": index}
+        names = ("manifest", "manifest") if n == len(kept) else (f"records/{n:06}", f"{n:06}")
         out[names[0] + ".sigstore.json"] = bundle(record, checkpoint, size, root, log, path)
         proof = f"c2sp.org/tlog-proof@v1\nindex {record['index']}\n" + "".join(b64(node) + "\n" for node in path) + "\n" + checkpoint
         out[f"proofs/{names[1]}.tlog-proof"] = proof.encode("utf-8", "surrogateescape")
@@ -203,9 +202,8 @@ def forge(stream="incident/i1", fill=None, keep=None, older=None, manifest=None,
 def statements(raw):
     """The statements of a packet that a verifier accepted, in order."""
     files = verifier.read_archive(raw)
-    note, checkpoint = verifier.Note(files["checkpoint"]), files["checkpoint"].decode()
     names = sorted(name for name in files if name.startswith("records/"))
-    return [verifier.parse(verifier.Record(files[name], checkpoint, note).payload) for name in names]
+    return [json.loads(verifier.unbase64(json.loads(files[name])["dsseEnvelope"]["payload"])) for name in names]
 
 
 def release(said):
@@ -217,7 +215,7 @@ def release(said):
         ledger.append("key-event", "system", enrol(PERSON, "person", who=approver))
         for statement in said:
             kind, predicate = statement["predicateType"].split("/")[4], statement["predicate"]
-            if kind not in ("plan", "approval", "operation", "result"):
+            if kind not in ("plan", "approval", "approval-use", "operation", "result"):
                 continue
             body = predicate["body"]
             if kind == "approval":
