@@ -25,6 +25,10 @@ class Signer:
         self.spki = self.key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         self.keyid = sha256(self.spki).hex()
 
+    def fingerprint(self):
+        parts = [b"ecdsa-sha2-nistp256", b"nistp256", self.spki[26:]]
+        return "SHA256:" + b64(sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts))).rstrip("=")
+
     def sign(self, message):
         return self.key.sign(message, ec.ECDSA(hashes.SHA256()))
 
@@ -80,7 +84,7 @@ class Ledger:
         payload = canonical(statement).encode()
         payload = raw(payload) if raw else payload
         pae = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
-        record = {"payload": payload, "sig": (sign or signer.sign)(pae), "keyid": keyid or signer.keyid, "spki": signer.spki, "index": size}
+        record = {"payload": payload, "sig": (sign or signer.sign)(pae), "keyid": keyid or signer.fingerprint(), "spki": signer.spki, "index": size}
         text = ('{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":"SHA2_256","digest":"%s"},'
                 '"signature":{"content":"%s","verifier":{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":{"rawBytes":"%s"}}}}}}'
                 % (b64(sha256(pae)), b64(record["sig"]), b64(signer.spki))).encode()

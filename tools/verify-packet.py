@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Verifies a gonogo evidence packet with none of gonogo's code; written from docs/reference/evidence-format.md alone (§).
-JSON is parsed only after its signature verified; what has one spelling is compared with it. Not checked: what records mean
-(approvals, results, replay), and time-stamps. The first failure of exit 2 ends the work, so does what nobody foresaw."""
+"""Verifies a gonogo evidence packet, without gonogo's code: from docs/reference/evidence-format.md (§) alone. JSON is
+parsed only after its signature verified; what has one spelling is compared with it. Not checked: what records mean
+(approvals, results, replay), and time-stamps. The first failure of exit 2 ends the work, foreseen or not."""
 import argparse, base64, datetime, hashlib, json, pathlib, re, sys  # fmt: skip # noqa: E401
 from decimal import Decimal
 from types import SimpleNamespace
@@ -13,51 +13,48 @@ from securesystemslib.signer import Signature, SSlibKey
 TREE, P256 = MerkleHasher("sha256"), bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
 FIXED = {"SHA256SUMS", "checkpoint", "manifest.sigstore.json", "packet.json", "proofs/manifest.tlog-proof"}
 FIXED |= {"trust/policy", "trust/trusted_root.json"}
-NAMES = re.compile(r"blobs/sha256/[0-9a-f]{64}|checkpoint\.tsr|consistency/[1-9][0-9]*\.proof|proofs/[0-9]{6}\.tlog-proof"
-                   r"|records/[0-9]{6}\.sigstore\.json|" + "|".join(map(re.escape, FIXED)))
 ANSWERS = ("verified", "agrees with itself, but nobody vouches for it", "NOT verified: do not trust it", "incomplete")
-KINDS = {"TALLY": '{"count":COUNT,"digest":DIGEST}', "DIGEST": '"sha256:HEX"', "HEX": "[0-9a-f]{64}", "B64": "[A-Za-z0-9+/=]*",
-         "COUNT": "(?:0|[1-9][0-9]*)", "TEXT": r'"(?:[^"\\]|\\.)*"', "STREAM": r'"(?=[^"]{1,200}")[\w.-]+(?:/[\w.-]+)*"',
-         "ITEM": '{"blob":DIGEST,"reason":TEXT}', "HEAD": '{"count":COUNT,"head":DIGEST,"stream":STREAM}',
-         "SUBJECT": '{"digest":{"sha256":"HEX"},"name":TEXT}'}  # fmt: skip
+KINDS = {  # of values in canonical JSON; each may use those after it
+    "ITEM": '{"blob":DIGEST,"reason":TEXT}', "HEAD": '{"count":COUNT,"head":DIGEST,"stream":STREAM}',
+    "SUBJECT": '{"digest":{"sha256":"HEX"},"name":TEXT}', "TALLY": '{"count":COUNT,"digest":DIGEST}',
+    "DIGEST": '"sha256:HEX"', "HEX": "[0-9a-f]{64}", "B64": "[A-Za-z0-9+/=]*", "COUNT": "(?:0|[1-9][0-9]*)",
+    "TEXT": r'"(?:[^"\\]|\\.)*"', "STREAM": r'"(?=[^"]{1,200}")[\w.-]+(?:/[\w.-]+)*"',
+}  # fmt: skip
 
 def shape(text):
-    """A pattern of canonical JSON, with the kinds of values above by their names."""
-    for name in ("ITEM", "HEAD", "SUBJECT", "TALLY", "DIGEST", "STREAM", "HEX", "B64", "COUNT", "TEXT"):
-        text = text.replace(name, KINDS[name])
+    for name, pattern in KINDS.items():
+        text = text.replace(name, pattern)
     return re.compile(text, re.A)
 
+NAMES = shape(r"blobs/sha256/HEX|checkpoint\.tsr|consistency/[1-9][0-9]*\.proof|proofs/[0-9]{6}\.tlog-proof|"
+              r"records/[0-9]{6}\.sigstore\.json|" + "|".join(map(re.escape, FIXED)))
 STATEMENT = shape(
-    r'{"_type":"https://in-toto\.io/Statement/v1","predicate":{"actor":TEXT,"key":TEXT,"ledger":{"root":DIGEST,"size":COUNT},'
-    r'"prev":(?:null,"seq":0|DIGEST,"seq":[1-9][0-9]*),"stream":STREAM,"time":TEXT,"tool":{"name":TEXT,"version":TEXT}},'
+    r'{"_type":"https://in-toto\.io/Statement/v1","predicate":{"actor":TEXT,"key":TEXT,"ledger":{"root":DIGEST,"size":COUNT}'
+    r',"prev":(?:null,"seq":0|DIGEST,"seq":[1-9][0-9]*),"stream":STREAM,"time":TEXT,"tool":{"name":TEXT,"version":TEXT}},'
     r'"predicateType":"https://gonogo\.dev/attestation/([a-z][a-z0-9-]{0,63})/v1","subject":\[SUBJECT(?:,SUBJECT)*\]}')
 ENROL = shape('{"event":"enrol","keyid":"HEX","role":TEXT,"spki":"B64","who":TEXT}')
 REVOKE = shape('{"event":"revoke","keyid":"HEX","why":TEXT}')
 MANIFEST = shape(r'{"format":"gonogo\.packet\.v2","members":TALLY,"omitted":\[(?:ITEM(?:,ITEM)*)?\],"records":TALLY,'
                  r'"streams":\[(?:HEAD(?:,HEAD)*)?\],"verdict":TEXT}')
 LEAF = shape(
-    r'{"apiVersion":"0\.0\.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":"SHA2_256","digest":"(B64)"},'
-    '"signature":{"content":"(B64)","verifier":{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":{"rawBytes":"(B64)"}}}}}}')
+    r'{"apiVersion":"0\.0\.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":"SHA2_256","digest":"(B64)'
+    r'"},"signature":{"content":"(B64)","verifier":{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":{"rawBytes":"(B64)"}}}}}}')
 BUNDLE = shape(
-    r'{"dsseEnvelope":{"payload":"(B64)","payloadType":"application/vnd\.in-toto\+json","signatures":\[{"keyid":"(HEX)","sig":'
-    r'"(B64)"}\]},"mediaType":"application/vnd\.dev\.sigstore\.bundle\.v0\.3\+json","verificationMaterial":{"publicKey":{"hint":'
-    r'"\2"},"tlogEntries":\[{"canonicalizedBody":"(B64)","inclusionProof":{"checkpoint":{"envelope":(TEXT)},"hashes":\[((?:"B64",?)*)'
-    r'\],"logIndex":"(COUNT)","rootHash":"(B64)","treeSize":"(COUNT)"},"integratedTime":"0","kindVersion":{"kind":"hashedrekord",'
-    r'"version":"0\.0\.2"},"logId":{"keyId":"(B64)"},"logIndex":"\7"}\]}}')
-TRUSTED = (
-    '{"certificateAuthorities":[],"ctlogs":[],"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1",'
-    '"timestampAuthorities":[],"tlogs":[{"baseUrl":"https://%s","hashAlgorithm":"SHA2_256","logId":{"keyId":"%s"},"publicKey":'
-    '{"keyDetails":"PKIX_ED25519","rawBytes":"%s","validFor":{"start":"1970-01-01T00:00:00Z"}}}]}')
+    r'{"dsseEnvelope":{"payload":"(B64)","payloadType":"application/vnd\.in-toto\+json","signatures":\[{"keyid":"(.{50})",'
+    r'"sig":"(B64)"}\]},"mediaType":"application/vnd\.dev\.sigstore\.bundle\.v0\.3\+json","verificationMaterial":{"publicKey":'
+    r'{"hint":"\2"},"tlogEntries":\[{"canonicalizedBody":"(B64)","inclusionProof":{"checkpoint":{"envelope":(TEXT)},"hashes":\['
+    r'((?:"B64",?)*)\],"logIndex":"(COUNT)","rootHash":"(B64)","treeSize":"(COUNT)"},"integratedTime":"0","kindVersion":{"kind":'
+    r'"hashedrekord","version":"0\.0\.2"},"logId":{"keyId":"(B64)"},"logIndex":"\7"}\]}}')
+TRUSTED = ('{"certificateAuthorities":[],"ctlogs":[],"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1",'
+           '"timestampAuthorities":[],"tlogs":[{"baseUrl":"https://%s","hashAlgorithm":"SHA2_256","logId":{"keyId":"%s"},'
+           '"publicKey":{"keyDetails":"PKIX_ED25519","rawBytes":"%s","validFor":{"start":"1970-01-01T00:00:00Z"}}}]}')
 
 def demand(holds, text):
     if not holds:
         raise ValueError(text if re.match("[A-Z_]+: ", text) else "PACKET_CORRUPT: " + text)
 
-def sha256(raw):
-    return hashlib.sha256(raw).digest()
-
-def b64(raw):
-    return base64.b64encode(raw).decode()
+def sha256(raw): return hashlib.sha256(raw).digest()
+def b64(raw): return base64.b64encode(raw).decode()
 
 def unbase64(text, length=None):
     raw = base64.b64decode(text)
@@ -76,28 +73,24 @@ def canonical(value, depth=1):
         return "{" + ",".join(canonical(key) + ":" + canonical(value[key], depth + 1) for key in keys) + "}"
     if isinstance(value, list):
         return "[" + ",".join(canonical(item, depth + 1) for item in value) + "]"
-    demand(not isinstance(value, (int, float)) or abs(value) < 2**53, "a number is beyond 2^53 - 1, or not finite")
-    if isinstance(value, float):
-        exact = Decimal(repr(value or 0)).normalize()
-        return format(exact, "f" if exact.adjusted() > -7 else "e")
-    return json.dumps(value, ensure_ascii=False)
-
-def moment(value):
-    text = re.sub("^0000", "2000", value)  # Python knows no year 0; both are leap years
-    again = datetime.datetime.fromisoformat(text[:-1]).isoformat(timespec="milliseconds") + "Z"
-    return again == text and value <= "9999-12-30T22:00:00.000Z"
+    demand(isinstance(value, (str, type(None))) or abs(value) < 2**53, "a number is beyond 2^53 - 1, or not finite")
+    if not isinstance(value, float):
+        return json.dumps(value, ensure_ascii=False)
+    exact = Decimal(repr(value or 0)).normalize()
+    return format(exact, "f" if exact.adjusted() > -7 else "e")
 
 def statement(raw):
     """Reads what was signed (§1). A key that stands twice and other spellings do not come back as they were."""
     value = json.loads(raw.decode())
     demand(len(raw) <= 2**20 and canonical(value).encode() == raw, "a statement is too long, or not canonical")
     said, body = value["predicate"], value["predicate"].pop("body")
-    found = STATEMENT.fullmatch(canonical(value))
-    demand(found and isinstance(body, dict) and moment(said["time"]), "a statement has not the form of section 1")
-    for text in (said["actor"], said["key"]):
-        demand(len(text.encode()) in range(1, 201) and not re.search("[\0-\x1f\x7f-\x9f]", text), "no good actor or key")
-    subjects = {subject["digest"]["sha256"] for subject in value["subject"]}
-    return dict(said, kind=found[1], body=body, form=canonical(body), subjects=subjects)
+    found, time = STATEMENT.fullmatch(canonical(value)), re.sub("^0000", "2000", said["time"])  # Python knows no year 0
+    again = datetime.datetime.fromisoformat(time[:-1]).isoformat(timespec="milliseconds") + "Z"
+    good = found and isinstance(body, dict) and again == time and said["time"] <= "9999-12-30T22:00:00.000Z"
+    texts = [re.sub("[\0-\x1f\x7f-\x9f]", "x" * 201, said[name]).encode() for name in ("actor", "key")]
+    demand(good and all(1 <= len(text) <= 200 for text in texts), "a statement has not the form of section 1")
+    subjects = {subject["digest"]["sha256"] for subject in value["subject"]} - {sha256(said["stream"].encode()).hex()}
+    return SimpleNamespace(**said, kind=found[1], body=body, form=canonical(body), subjects=subjects)
 
 def climb(fn, sn, start, path):
     """The loop that RFC 9162 sections 2.1.3.2 and 2.1.4.2 share: the roots of the older and of the newer tree."""
@@ -126,8 +119,8 @@ class Key:
         self.name, short, packed = (vkey.split("+", 2) + ["", ""])[:3]
         raw = unbase64(packed, 33)
         self.full, self.kind, self.raw = sha256(self.name.encode() + b"\n" + raw), kind, raw[1:]
-        good = short == self.full[:4].hex() and raw[0] == kind and len(self.name) < 256
-        demand(good and re.fullmatch("[^\\s\0-\x1f\x7f-\x9f]+", self.name), f"`{vkey}` is no key of type {kind}")
+        named = len(self.name.encode()) < 256 and re.fullmatch("[^\\s\0-\x1f\x7f-\x9f]+", self.name)
+        demand(named and short == self.full[:4].hex() and raw[0] == kind, f"`{vkey}` is no key of type {kind}")
 
     def signed(self, note):
         """Whether the note bears a signature by this key; one that does not verify spoils the note."""
@@ -141,19 +134,18 @@ class Key:
 
 def read_note(raw):
     """A checkpoint: a signed note of three lines (§4)."""
-    found = re.fullmatch("(([^\0-\x1f]+)\n(.+)\n(.+)\n)\n((?:— [^\\s+\0-\x1f]+ [A-Za-z0-9+/=]+\n){1,64})", raw.decode())
+    pattern = "(([^\0-\x1f]+)\n(.+)\n(.+)\n)\n((?:— [^\\s+\0-\x1f]+ [A-Za-z0-9+/=]+\n){1,64})"
+    found = re.fullmatch(pattern, raw.decode())
     demand(found, "not a checkpoint: three lines, an empty one, and up to 64 signatures")
-    size, root = decimal(found[3]), unbase64(found[4], 32)
-    lines = [(name, unbase64(signature)) for name, signature in re.findall("— (.+) (.+)\n", found[5])]
-    good = all(len(signature) > 4 for _, signature in lines) and (size or root == sha256(b""))
-    demand(good, "a signature is empty, or an empty tree has another root")
+    size, root, lines = decimal(found[3]), unbase64(found[4], 32), re.findall("— (.+) (.+)\n", found[5])
+    lines = [(name, unbase64(signature)) for name, signature in lines]
+    demand(all(len(raw) > 4 for _, raw in lines) and (size or root == sha256(b"")), "an empty signature, or a wrong root")
     return SimpleNamespace(text=found[1].encode(), origin=found[2], size=size, root=root, lines=lines, raw=raw.decode())
 
 def read_policy(raw):
-    """A C2SP tlog-policy (§5): logs, witnesses, and a function that says whether these signers are the quorum, or None."""
+    """A C2SP tlog-policy (§5): logs, witnesses, and a function that says whether signers are the quorum, or None."""
     logs, named, taken, quorums = [], {"none": None}, [], []
-    good = raw.endswith(b"\n") and len(raw) <= 2**18 and not re.search(b"[\0-\x08\x0b-\x1f\x7f]", raw)
-    demand(good, "not the text of a policy")
+    demand(len(raw) <= 2**18 and re.fullmatch(b"[^\0-\x08\x0b-\x1f\x7f]*\n", raw), "not the text of a policy")
     for line in raw.decode().split("\n"):
         kind, *words = re.findall("[^ \t]+", line) or ["#"]
         count, name = len(words), (words or [""])[0]
@@ -194,8 +186,7 @@ def archive(files):
 def read_archive(raw):
     files, at = {}, 0
     while any(raw[at:at + 512]):
-        digits = raw[at + 124:at + 135]
-        size = int(digits, 8) if digits.isdigit() else len(raw)
+        size = int(b"0" + raw[at + 124:at + 135], 8)
         files[raw[at:at + 100].rstrip(b"\0").decode("latin-1")] = raw[at + 512:at + 512 + size]
         at += 512 + size + -size % 512
     demand(archive(files) == raw, "the archive has not its one form")
@@ -213,7 +204,7 @@ def read_record(raw, proof, note):
     demand(found, "a bundle has not its one spelling")
     payload, leaf, log, path = unbase64(found[1]), unbase64(found[4]), unbase64(found[10]), found[6].split(",")
     path = [unbase64(node[1:-1], 32) for node in path if path != [""]]
-    pae, index, keyid = Envelope(payload, "application/vnd.in-toto+json", {}).pae(), decimal(found[7]), found[2]
+    pae, index = Envelope(payload, "application/vnd.in-toto+json", {}).pae(), decimal(found[7])
     context = (canonical(note.raw), ",".join(f'"{b64(node)}"' for node in path), b64(note.root), str(note.size))
     demand(found.group(5, 6, 8, 9) == context and len(path) <= 64, "a bundle is of another checkpoint, or its path is no path")
     lines = ["c2sp.org/tlog-proof@v1", f"index {index}", *map(b64, path), "", note.raw]
@@ -221,13 +212,15 @@ def read_record(raw, proof, note):
     inner = LEAF.fullmatch(leaf.decode())
     demand(inner and inner.group(1, 2) == (b64(sha256(pae)), found[3]), f"leaf {index} is of another record")
     spki, pem = unbase64(inner[3], 91), f"-----BEGIN PUBLIC KEY-----\n{inner[3]}\n-----END PUBLIC KEY-----\n"
-    demand(spki.startswith(P256) and sha256(spki).hex() == keyid, "SIGNATURE_INVALID: a key id is not that of a P-256 key")
+    parts = [b"ecdsa-sha2-nistp256", b"nistp256", spki[26:]]  # OpenSSH's form of the key, for its fingerprint (§2)
+    name = "SHA256:" + b64(sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts)))[:-1]
+    demand(spki.startswith(P256) and name == found[2], "SIGNATURE_INVALID: a bundle names another key than its leaf")
     check("ecdsa", "ecdsa-sha2-nistp256", pem, unbase64(found[3]), pae, f"leaf {index}")
-    said = SimpleNamespace(**statement(payload))
-    return SimpleNamespace(said=said, payload=payload, leaf=leaf, log=log, path=path, index=index, keyid=keyid)
+    names = {"digest": "sha256:" + sha256(payload).hex(), "hash": TREE.hash_buff(leaf), "log": log, "path": path}
+    return SimpleNamespace(said=statement(payload), leaf=leaf, index=index, keyid=sha256(spki).hex(), **names)
 
 def read_members(files):
-    """The members (§9, checks 1 and 2): the checkpoint, the packet's log, the records, the manifest, the older roots' proofs."""
+    """Members (§9, checks 1 and 2): the checkpoint, the packet's log, the records, and consistency proofs by size."""
     for name, body in files.items():
         demand(NAMES.fullmatch(name), f"PACKET_MEMBER_ADDED: {name}")
         demand(name[:6] != "blobs/" or sha256(body).hex() == name[13:], f"`{name}` has another digest")
@@ -237,132 +230,118 @@ def read_members(files):
     pairs.append(("manifest.sigstore.json", "proofs/manifest.tlog-proof"))
     missing = sorted(FIXED.union(*pairs) - files.keys())
     demand(not missing, f"PACKET_MEMBER_MISSING: {missing[:3]}")
-    demand(sum(name.startswith("proofs/") for name in files) == count + 1, "PACKET_MEMBER_ADDED: a proof without record")
+    demand(sum(name.startswith("proofs/") for name in files) == count + 1, "PACKET_MEMBER_ADDED: a proof of no record")
     note = read_note(files["checkpoint"])
     records = [read_record(files[bundle], files[proof], note) for bundle, proof in pairs]
-    log = [key for key in read_policy(files["trust/policy"]).logs if {key.full} == {record.log for record in records}]
+    logs, said = read_policy(files["trust/policy"]).logs, records[-1].said
+    log = next(iter(key for key in logs if {key.full} == {record.log for record in records}), None)
     demand(log, "`trust/policy` does not name the log of the bundles")
-    manifest, stream = records[-1].said, records[-1].said.stream.partition("/")[2]
-    demand(manifest.kind == "packet-manifest" and MANIFEST.fullmatch(manifest.form), "the manifest is no manifest")
+    demand(said.kind == "packet-manifest" and MANIFEST.fullmatch(said.form), "the manifest is no manifest")
     summed = sorted(name for name in files if re.match("blobs/|packet|trust/", name))
     sums = "".join(f"{sha256(files[name]).hex()}  {name}\n" for name in summed).encode()
-    leaves = b"".join(TREE.hash_buff(record.leaf) for record in records[:-1])
+    leaves = b"".join(record.hash for record in records[:-1])
     for field, size, raw in ("members", len(summed), sums), ("records", count, leaves):
         tally = {"count": size, "digest": "sha256:" + sha256(raw).hex()}
-        demand(manifest.body[field] == tally, f"the manifest tells of other {field}")
-    told = {"blobs": len(summed) - 3, "format": "gonogo.packet.v2", "origin": note.origin, "records": count, "stream": stream}
-    trusted = canonical(note.origin)[1:-1], b64(log[0].full), b64(bytes.fromhex("302a300506032b6570032100") + log[0].raw)
-    same = {"SHA256SUMS": sums, "packet.json": canonical(told).encode(), "trust/trusted_root.json": (TRUSTED % trusted).encode()}
-    demand(all(files[name] == body for name, body in same.items()), f"one of {sorted(same)} is not what it must be")
-    proofs = {decimal(name[12:-6]): files[name].decode().split("\n") for name in files if name.startswith("consistency/")}
+        demand(said.body[field] == tally, f"the manifest tells of other {field}")
+    told = {"blobs": len(summed) - 3, "format": "gonogo.packet.v2", "origin": note.origin, "records": count}
+    told = canonical({**told, "stream": said.stream.partition("/")[2]}).encode()
+    key = b64(bytes.fromhex("302a300506032b6570032100") + log.raw)
+    trusted = (TRUSTED % (canonical(note.origin)[1:-1], b64(log.full), key)).encode()
+    for name, body in ("SHA256SUMS", sums), ("packet.json", told), ("trust/trusted_root.json", trusted):
+        demand(files[name] == body, f"`{name}` is not what it must be")
+    proofs = {decimal(name[12:-6]): body.decode().split("\n") for name, body in files.items() if name[:4] == "cons"}
     good = all(lines[-1] == "" and len(lines) <= 65 and size < note.size for size, lines in proofs.items())
     demand(good and len(proofs) <= 1024, "a consistency proof has another form, or there are too many")
-    return note, log[0], records, {size: [unbase64(line, 32) for line in lines[:-1]] for size, lines in proofs.items()}
+    return note, log, records, {size: [unbase64(line, 32) for line in proofs[size][:-1]] for size in proofs}
 
 def check_tree(note, records, proofs):
-    """Checks 6 and 10: each record is in the tree, and the roots of the older trees, by their sizes."""
+    """Checks 6 and 10: each record is in the tree; returns the roots of older trees, by their sizes."""
     last, roots, tree = -1, {0: sha256(b""), note.size: note.root}, InmemoryTree("sha256")
     for record in records:
         demand(last < record.index < note.size, "INCLUSION_FAILED: leaf indexes do not ascend")
-        last, root = record.index, climb(record.index, note.size - 1, TREE.hash_buff(record.leaf), record.path)[1]
+        last, root = record.index, climb(record.index, note.size - 1, record.hash, record.path)[1]
         demand(root == note.root, f"INCLUSION_FAILED: leaf {last} is not in the tree")
         tree.append_entry(record.leaf)  # if every leaf is here, pymerkle's own tree of them must have the root too
     demand(len(records) < note.size or tree.get_root() == note.root, "INCLUSION_FAILED: the leaves give another root")
     for size, path in proofs.items():
         fn, sn = size - 1, note.size - 1
         if size & fn == 0:  # a power of two: the proof leaves the older root out, and leaf 0 leads to it
-            path = [climb(0, fn, TREE.hash_buff(records[0].leaf), records[0].path[:fn.bit_length()])[1], *path]
+            path = [climb(0, fn, records[0].hash, records[0].path[:fn.bit_length()])[1], *path]
         while fn & 1:
             fn, sn = fn >> 1, sn >> 1
         roots[size], root = climb(fn, sn, path[0], path[1:])
         demand(root == note.root, f"the proof from {size} leaves does not lead to the checkpoint")
     return roots
 
-def check_signers(records):
-    """Check 8 (§6); returns how many records each role signed."""
-    roles, revoked, counts = {}, set(), {}
-    for record in records:
-        said, who, where = record.said, record.keyid, f"SIGNER_UNKNOWN: leaf {record.index}: "
-        event, enrols, key = said.kind == "key-event", ENROL.fullmatch(said.form), said.body.get("keyid")
-        demand(not event or said.stream == "system" and (enrols or REVOKE.fullmatch(said.form)), where + "no key event")
-        if event and enrols:
-            spki = unbase64(said.body["spki"], 91)
-            demand(spki.startswith(P256) and sha256(spki).hex() == key and key not in roles, where + "enrolled twice, or no key")
-        if not roles:
-            first = event and enrols and (record.index, said.seq, key, said.body["role"]) == (0, 0, who, "controller")
-            demand(first, where + "leaf 0 does not enrol the controller")
-            roles[who] = "controller"
-        demand(who in roles and who not in revoked, where + "its key is not enrolled, or revoked")
-        may = roles[who] == "controller" or said.kind not in ("key-event", "packet-manifest")
-        demand(may, where + f"a key of role `{roles[who]}` may not sign this")
-        counts[roles[who]] = counts.get(roles[who], 0) + 1
-        if event and enrols:
-            roles[key] = said.body["role"]
-        elif event and key in roles:
-            revoked.add(key)
-    return ", ".join(f"{role} {count}" for role, count in sorted(counts.items()))
-
-def check_streams(records):
-    """Check 9."""
-    listed = {item["stream"]: (item["count"], item["head"]) for item in records[-1].said.body["streams"]}
-    heads, about = {stream: (0, None) for stream in listed}, records[-1].said.stream
-    good = len(listed) == len(records[-1].said.body["streams"]) and about[:7] == "packet/" and about[7:] in listed
+def check_records(records):
+    """Checks 8 (§6) and 9, in the order of leaves; returns the roles that signed, for whoever wants to judge them."""
+    roles, revoked, about = {}, set(), records[-1].said
+    listed = {item["stream"]: (item["count"], item["head"]) for item in about.body["streams"]}
+    heads = {stream: (0, None) for stream in listed}
+    good = len(listed) == len(about.body["streams"]) and about.stream[:7] == "packet/" and about.stream[7:] in listed
     demand(good, "STREAM_BROKEN: a stream is listed twice, or the manifest is about another stream")
     for record in records:
-        said, where = record.said, f"STREAM_BROKEN: leaf {record.index}: "
-        demand(said.ledger["size"] <= record.index, where + "older than what it says that it saw")
-        if record is not records[-1] and said.stream in listed:
-            demand((said.seq, said.prev) == heads[said.stream], where + f"`{said.stream}` has a gap")
-            heads[said.stream] = (said.seq + 1, "sha256:" + sha256(record.payload).hex())
-        else:
-            known = record is records[-1] or (said.stream, said.kind) == ("system", "key-event")
-            demand(known, where + f"`{said.stream}` is not listed")
+        said, body, who, where = record.said, record.said.body, record.keyid, f"leaf {record.index}: "
+        event, enrols = said.kind == "key-event", said.kind == "key-event" and ENROL.fullmatch(said.form)
+        good = not event or said.stream == "system" and (enrols or REVOKE.fullmatch(said.form))
+        if good and enrols:
+            spki = unbase64(body["spki"], 91)
+            good = spki.startswith(P256) and sha256(spki).hex() == body["keyid"] not in roles
+        demand(good, f"SIGNER_UNKNOWN: {where}no good key event, or a second enrolment")
+        if enrols and not roles and (record.index, said.seq, body["keyid"], body["role"]) == (0, 0, who, "controller"):
+            roles[who] = "controller"
+        demand(who in roles and who not in revoked, f"SIGNER_UNKNOWN: {where}its key is not enrolled, or revoked")
+        good = roles[who] == "controller" or said.kind not in ("key-event", "packet-manifest")
+        demand(good, f"SIGNER_UNKNOWN: {where}role `{roles[who]}` may not sign this")
+        if enrols:
+            roles[body["keyid"]] = body["role"]
+        elif event and body["keyid"] in roles:
+            revoked.add(body["keyid"])
+        good = said is about or (said.stream, said.kind) == ("system", "key-event")
+        if said is not about and said.stream in listed:
+            good = (said.seq, said.prev) == heads[said.stream]
+            heads[said.stream] = (said.seq + 1, record.digest)
+        good = good and said.ledger["size"] <= record.index
+        demand(good, f"STREAM_BROKEN: {where}a gap, a stream that is not listed, or it saw what is younger")
     demand(heads == listed, "STREAM_BROKEN: a stream has another count or head than the manifest says")
-
-def linked(raw, log, roots):
-    """Whether a kept checkpoint is one of this log's history (check 10)."""
-    try:
-        kept = read_note(raw)
-        known = log.signed(kept) and kept.origin == log.name and kept.size in roots
-    except ValueError:
-        return False
-    demand(not known or roots[kept.size] == kept.root, "SPLIT_VIEW: the log showed two histories: keep both checkpoints")
-    return known
+    return ", ".join(sorted({roles[record.keyid] for record in records}))
 
 def verify(files, policy, since, wanted):
-    """All checks (§10). Raises for exit 2; yields the name of a check, 0, 1 or 3, and what it found."""
+    """All checks (§10). Raises for exit 2; yields the other exit codes, and what was found."""
     note, log, records, proofs = read_members(files)
     demand(log.signed(note) and log.name == note.origin, "SIGNATURE_INVALID: the log did not sign the checkpoint")
-    yield ("trust", 0, log.name) if policy else ("trust", 1, "TRUST_MISSING: you named no log that you trust")
     demand(not policy or log.full in [key.full for key in policy.logs], "TRUST_MISMATCH: not the log that you trust")
+    yield (0, f"log {log.name}, {note.size} leaves") if policy else (1, "TRUST_MISSING: you named no log to trust")
     if policy and policy.quorum:
         signers = [key for key in policy.witnesses if key.signed(note)]
-        met = policy.quorum(signers)
-        yield "quorum", 0 if met else 3, f"{'' if met else 'QUORUM_UNMET: '}{len(signers)} witnesses cosigned"
+        yield (0, "the quorum cosigned") if policy.quorum(signers) else (3, f"QUORUM_UNMET: {len(signers)} cosigned")
     roots = check_tree(note, records, proofs)
-    yield "signers", 0, check_signers(records)
-    check_streams(records)
-    if since:
-        good = all([linked(raw, log, roots) for raw in since])
-        yield "history", 0 if good else 3, "linked" if good else "HISTORY_UNPROVEN: a checkpoint is not linked, or not the log's"
-    omitted = records[-1].said.body["omitted"]
-    yield "blobs", 3 if omitted else 0, f"{'PACKET_INCOMPLETE: ' if omitted else ''}{len(omitted)} are left out"
-    if wanted:
-        stream = records[-1].said.stream[7:]
-        release = [record.said for record in records[:-1] if re.fullmatch(re.escape(stream) + "|plan/.*", record.said.stream)]
-        found = any(wanted in said.subjects - {sha256(said.stream.encode()).hex()} for said in release)
-        demand(found, f"ARTIFACT_MISMATCH: no record of the release is about sha256:{wanted}")
+    yield 0, f"signed by the roles {check_records(records)}"
+    for raw in since:
+        try:
+            kept = read_note(raw)
+            known = log.signed(kept) and kept.origin == log.name and kept.size in roots
+        except ValueError:
+            known = False
+        demand(not known or roots[kept.size] == kept.root, "SPLIT_VIEW: two histories: keep both checkpoints")
+        yield (0, "linked to what you kept") if known else (3, "HISTORY_UNPROVEN: what you kept is not linked, or not its")
+    if records[-1].said.body["omitted"]:
+        yield 3, "PACKET_INCOMPLETE: blobs are left out"
+    own = re.escape(records[-1].said.stream[7:])
+    release = [record.said for record in records[:-1] if re.match(f"{own}$|plan/", record.said.stream)]
+    found = not wanted or any(wanted in said.subjects for said in release)
+    demand(found, f"ARTIFACT_MISMATCH: no record of the release is about sha256:{wanted}")
 
 def main(arguments):
-    parser = argparse.ArgumentParser(description="Verify a gonogo evidence packet offline.")
+    parser = argparse.ArgumentParser(description="Verify a gonogo evidence packet (an archive or a directory) offline.")
     parser.error = lambda text: sys.exit(print(f"{parser.prog}: {text}", file=sys.stderr) or 64)
-    parser.add_argument("packet", type=pathlib.Path, help="the archive, or the directory that it was unpacked into")
+    parser.add_argument("packet", type=pathlib.Path)
     trust = parser.add_mutually_exclusive_group()
     trust.add_argument("--log-key", metavar="VKEY", help="the log that you trust")
     trust.add_argument("--policy", type=pathlib.Path, help="a C2SP tlog-policy: logs and witnesses that you trust")
     parser.add_argument("--since", type=pathlib.Path, action="append", default=[], help="a checkpoint that you kept")
     parser.add_argument("--artifact", type=pathlib.Path, help="what the release must be about")
-    options = parser.parse_args(arguments)
+    options, exits = parser.parse_args(arguments), {0}
     try:
         given = options.policy.read_bytes() if options.policy else f"log {options.log_key}\nquorum none\n".encode()
         policy = None if options.policy is options.log_key is None else read_policy(given)
@@ -372,16 +351,16 @@ def main(arguments):
     except (OSError, ValueError) as error:
         print(f"what you gave cannot be read: {ascii(str(error))}", file=sys.stderr)
         return 66 if isinstance(error, OSError) else 64 if options.policy is None else 65
-    exits, skipped = {0}, {"quorum", "history", "timestamp", "artifact"}
     try:
-        for name, code, text in verify(read_directory(options.packet) if raw is None else read_archive(raw), policy, since, wanted):
-            print(f"{name:9} {ascii(text)[1:-1]}")
+        files = read_directory(options.packet) if raw is None else read_archive(raw)
+        for code, text in verify(files, policy, since, wanted):
             exits.add(code)
+            print(("ok    " if code == 0 else "hold  ") + ascii(text)[1:-1])
     except Exception as error:  # whatever it is, the packet is not verified
-        exits = {2}
-        print(f"FAILED    {ascii(str(error) or type(error).__name__)[1:-1]}")
+        exits.add(2)
+        print(f"FAIL  {ascii(str(error) or type(error).__name__)[1:-1]}")
     code = next(code for code in (2, 3, 1, 0) if code in exits)
-    print(f"{ANSWERS[code]}; not checked: time-stamps, approvals, recorded result, replay, and what you brought nothing for")
+    print(f"{ANSWERS[code]}; not checked: time-stamps, approvals, result, replay, and what you brought nothing for")
     return code
 
 if __name__ == "__main__":
