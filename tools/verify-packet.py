@@ -29,25 +29,28 @@ def shape(text):
 NAMES = shape(r"blobs/sha256/HEX|checkpoint\.tsr|consistency/[1-9][0-9]*\.proof|proofs/[0-9]{6}\.tlog-proof|"
               r"records/[0-9]{6}\.sigstore\.json|" + "|".join(map(re.escape, FIXED)))
 STATEMENT = shape(
-    r'{"_type":"https://in-toto\.io/Statement/v1","predicate":{"actor":TEXT,"key":TEXT,"ledger":{"root":DIGEST,"size":COUNT}'
-    r',"prev":(?:null,"seq":0|DIGEST,"seq":[1-9][0-9]*),"stream":STREAM,"time":TEXT,"tool":{"name":TEXT,"version":TEXT}},'
-    r'"predicateType":"https://gonogo\.dev/attestation/([a-z][a-z0-9-]{0,63})/v1","subject":\[SUBJECT(?:,SUBJECT)*\]}')
+    r'{"_type":"https://in-toto\.io/Statement/v1","predicate":{"actor":TEXT,"key":TEXT,"ledger":{"root":DIGEST,"size":C'
+    r'OUNT},"prev":(?:null,"seq":0|DIGEST,"seq":[1-9][0-9]*),"stream":STREAM,"time":TEXT,"tool":{"name":TEXT,"version":'
+    r'TEXT}},"predicateType":"https://gonogo\.dev/attestation/([a-z][a-z0-9-]{0,63})/v1","subject":\[SUBJECT(?:,SUBJECT'
+    r')*\]}')
 ENROL = shape('{"event":"enrol","keyid":"HEX","role":TEXT,"spki":"B64","who":TEXT}')
 REVOKE = shape('{"event":"revoke","keyid":"HEX","why":TEXT}')
 MANIFEST = shape(r'{"format":"gonogo\.packet\.v2","members":TALLY,"omitted":\[(?:ITEM(?:,ITEM)*)?\],"records":TALLY,'
                  r'"streams":\[(?:HEAD(?:,HEAD)*)?\],"verdict":TEXT}')
 LEAF = shape(
-    r'{"apiVersion":"0\.0\.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":"SHA2_256","digest":"(B64)'
-    r'"},"signature":{"content":"(B64)","verifier":{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":{"rawBytes":"(B64)"}}}}}}')
+    r'{"apiVersion":"0\.0\.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":"SHA2_256","digest"'
+    r':"(B64)"},"signature":{"content":"(B64)","verifier":{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":{"rawByte'
+    r's":"(B64)"}}}}}}')
 BUNDLE = shape(
-    r'{"dsseEnvelope":{"payload":"(B64)","payloadType":"application/vnd\.in-toto\+json","signatures":\[{"keyid":"(.{50})",'
-    r'"sig":"(B64)"}\]},"mediaType":"application/vnd\.dev\.sigstore\.bundle\.v0\.3\+json","verificationMaterial":{"publicKey":'
-    r'{"hint":"\2"},"tlogEntries":\[{"canonicalizedBody":"(B64)","inclusionProof":{"checkpoint":{"envelope":(TEXT)},"hashes":\['
-    r'((?:"B64",?)*)\],"logIndex":"(COUNT)","rootHash":"(B64)","treeSize":"(COUNT)"},"integratedTime":"0","kindVersion":{"kind":'
-    r'"hashedrekord","version":"0\.0\.2"},"logId":{"keyId":"(B64)"},"logIndex":"\7"}\]}}')
-TRUSTED = ('{"certificateAuthorities":[],"ctlogs":[],"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1",'
-           '"timestampAuthorities":[],"tlogs":[{"baseUrl":"https://%s","hashAlgorithm":"SHA2_256","logId":{"keyId":"%s"},'
-           '"publicKey":{"keyDetails":"PKIX_ED25519","rawBytes":"%s","validFor":{"start":"1970-01-01T00:00:00Z"}}}]}')
+    r'{"dsseEnvelope":{"payload":"(B64)","payloadType":"application/vnd\.in-toto\+json","signatures":\[{"keyid":"(.{50}'
+    r')","sig":"(B64)"}\]},"mediaType":"application/vnd\.dev\.sigstore\.bundle\.v0\.3\+json","verificationMaterial":{"p'
+    r'ublicKey":{"hint":"\2"},"tlogEntries":\[{"canonicalizedBody":"(B64)","inclusionProof":{"checkpoint":{"envelope":('
+    r'TEXT)},"hashes":\[((?:"B64",?)*)\],"logIndex":"(COUNT)","rootHash":"(B64)","treeSize":"(COUNT)"},"integratedTime"'
+    r':"0","kindVersion":{"kind":"hashedrekord","version":"0\.0\.2"},"logId":{"keyId":"(B64)"},"logIndex":"\7"}\]}}')
+TRUSTED = (
+    '{"certificateAuthorities":[],"ctlogs":[],"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","'
+    'timestampAuthorities":[],"tlogs":[{"baseUrl":"https://%s","hashAlgorithm":"SHA2_256","logId":{"keyId":"%s"},"publi'
+    'cKey":{"keyDetails":"PKIX_ED25519","rawBytes":"%s","validFor":{"start":"1970-01-01T00:00:00Z"}}}]}')
 
 def demand(holds, text):
     if not holds:
@@ -139,7 +142,8 @@ def read_note(raw):
     demand(found, "not a checkpoint: three lines, an empty one, and up to 64 signatures")
     size, root, lines = decimal(found[3]), unbase64(found[4], 32), re.findall("— (.+) (.+)\n", found[5])
     lines = [(name, unbase64(signature)) for name, signature in lines]
-    demand(all(len(raw) > 4 for _, raw in lines) and (size or root == sha256(b"")), "an empty signature, or a wrong root")
+    good = all(len(raw) > 4 for _, raw in lines) and (size or root == sha256(b""))
+    demand(good, "an empty signature, or a wrong root")
     return SimpleNamespace(text=found[1].encode(), origin=found[2], size=size, root=root, lines=lines, raw=raw.decode())
 
 def read_policy(raw):
@@ -206,7 +210,7 @@ def read_record(raw, proof, note):
     path = [unbase64(node[1:-1], 32) for node in path if path != [""]]
     pae, index = Envelope(payload, "application/vnd.in-toto+json", {}).pae(), decimal(found[7])
     context = (canonical(note.raw), ",".join(f'"{b64(node)}"' for node in path), b64(note.root), str(note.size))
-    demand(found.group(5, 6, 8, 9) == context and len(path) <= 64, "a bundle is of another checkpoint, or its path is no path")
+    demand(found.group(5, 6, 8, 9) == context and len(path) <= 64, "a bundle has another checkpoint or no path")
     lines = ["c2sp.org/tlog-proof@v1", f"index {index}", *map(b64, path), "", note.raw]
     demand(proof == "\n".join(lines).encode(), f"the proof of leaf {index} is not what follows from its bundle")
     inner = LEAF.fullmatch(leaf.decode())
@@ -324,7 +328,7 @@ def verify(files, policy, since, wanted):
         except ValueError:
             known = False
         demand(not known or roots[kept.size] == kept.root, "SPLIT_VIEW: two histories: keep both checkpoints")
-        yield (0, "linked to what you kept") if known else (3, "HISTORY_UNPROVEN: what you kept is not linked, or not its")
+        yield (0, "linked to what you kept") if known else (3, "HISTORY_UNPROVEN: what you kept is not linked")
     if records[-1].said.body["omitted"]:
         yield 3, "PACKET_INCOMPLETE: blobs are left out"
     own = re.escape(records[-1].said.stream[7:])
@@ -364,4 +368,7 @@ def main(arguments):
     return code
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Exception as failure:  # Python's own exit code for this would be 1, which means something else here
+        sys.exit(print(f"cannot verify: {ascii(failure)}", file=sys.stderr) or 2)
