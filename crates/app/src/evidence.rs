@@ -146,8 +146,12 @@ fn pack(
     let (outside, blobs) = submitting::about(ws, &plan.body)?;
     let mut streams = vec![planning::stream(&known.plan)];
     streams.extend(outside);
-    let witnesses = witnessing::of(ws).unwrap_or_default();
-    let missing = RefCell::new(None);
+    // A policy that cannot be read keeps nobody from a packet, and is told as the reason why it is not cosigned.
+    let (witnesses, trouble) = match witnessing::of(ws) {
+        Ok(witnesses) => (witnesses, None),
+        Err(e) => (None, Some(e.to_string())),
+    };
+    let missing = RefCell::new(trouble);
     let seals = || {
         let witnesses = witnesses.as_ref()?;
         match witnesses.cover() {

@@ -226,11 +226,12 @@ impl Memory {
         Err(error.hint("docs/recovery.md says what to do"))
     }
 
-    /// Compares a packet whose log the reader trusts with the packets of that log that were verified before, and remembers it.
+    /// Compares a packet whose log the reader trusts with the packets of that log that were verified before, and remembers it if
+    /// `keeps` says that nothing else about it is open.
     ///
     /// # Errors
     /// The memory cannot be read or written.
-    pub fn compare_packet(&self, shown: &Shown) -> Result<Seen, AppError> {
+    pub fn compare_packet(&self, shown: &Shown, keeps: bool) -> Result<Seen, AppError> {
         if !self.is_on() {
             return Ok(Seen::Off);
         }
@@ -252,6 +253,10 @@ impl Memory {
                 }
             }
         };
+        if !keeps {
+            let why = "something else about it is open".into();
+            return Ok(Seen::Unkept { why });
+        }
         let proofs: Vec<_> = shown
             .links
             .iter()
