@@ -11,10 +11,14 @@
 //! The bytes are RFC 8785. What is signed and hashed is these bytes; nobody ever signs a re-encoding. Unknown or missing
 //! fields are errors: a field that this reader does not know could change what the record means.
 
+mod outline;
+pub(crate) mod quick;
+
 use gonogo_core::{Digest, Timestamp, canonical};
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;
+pub use outline::Outline;
 
 pub(crate) const TYPE: &str = "https://in-toto.io/Statement/v1";
 pub(crate) const PREDICATE_HEAD: &str = "https://gonogo.dev/attestation/";

@@ -15,7 +15,6 @@ mod examine;
 mod history;
 mod members;
 mod pool;
-mod quick;
 mod report;
 mod sums;
 mod trust;
@@ -153,7 +152,7 @@ impl std::fmt::Debug for Request<'_> {
 /// [`Statement::parse`](crate::Statement::parse). For the fuzzer: a packet around each input would cost too much time.
 #[cfg(fuzzing)]
 pub fn compare_readings(payload: &[u8]) {
-    quick::agree(payload);
+    crate::statement::quick::agree(payload);
 }
 
 /// Verifies a packet.

@@ -3,14 +3,13 @@
 
 use gonogo_core::{Digest, Reason};
 
-use super::quick;
 use super::report::Step;
 use crate::bundle::Bundles;
 use crate::error::Error;
 use crate::key::{KeyId, PublicKey};
 use crate::key_event;
 use crate::merkle;
-use crate::statement::Statement;
+use crate::statement::{Statement, quick};
 use crate::tlog_proof::TlogProof;
 
 /// What every record of a packet is held against. The note is not verified here.

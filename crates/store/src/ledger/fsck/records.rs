@@ -9,6 +9,7 @@ use std::thread;
 use gonogo_core::Digest;
 use gonogo_ledger::merkle::{self, Frontier};
 use gonogo_ledger::packet::MANIFEST_KIND;
+use gonogo_ledger::statement::Outline;
 use gonogo_ledger::{CONTROLLER, Checkpoint, KeyEvent, KeyId, Statement, key_event, leaf};
 
 use super::tiles::Tiles;
@@ -74,7 +75,8 @@ struct Raw {
 struct Sound {
     offset: u64,
     signer: KeyId,
-    kind: String,
+    /// Only controllers sign records of its kind.
+    owned: bool,
     stream: Digest,
     seq: u64,
     prev: Option<Digest>,
@@ -108,7 +110,10 @@ pub(super) fn segment(
         for _ in 0..workers {
             let work = std::sync::Arc::clone(&work);
             scope.spawn(move || {
-                while let Ok((raw, answer)) = crate::ledger::lock(&work).recv() {
+                loop {
+                    // A statement of its own, so that the lock is free while the records are verified.
+                    let next = crate::ledger::lock(&work).recv();
+                    let Ok((raw, answer)) = next else { return };
                     // The reader of the answer may have given up.
                     let _ = answer.send(raw.into_iter().map(verify).collect());
                 }
@@ -176,8 +181,10 @@ fn verify(raw: Raw) -> Result<Sound, (u64, String)> {
     let (envelope, signer) = (&raw.record.envelope, &raw.record.signer);
     let at = |e: gonogo_ledger::Error| (offset, e.to_string());
     envelope.verify(signer).map_err(at)?;
-    let statement = Statement::parse(envelope.payload()).map_err(at)?;
-    let event = if statement.kind == key_event::KIND {
+    let outline = Outline::read(envelope.payload()).map_err(at)?;
+    let is_event = outline.kind == key_event::KIND;
+    let event = if is_event {
+        let statement = Statement::parse(envelope.payload()).map_err(at)?;
         Some(KeyEvent::from_body(&statement.body).map_err(at)?)
     } else {
         None
@@ -186,10 +193,10 @@ fn verify(raw: Raw) -> Result<Sound, (u64, String)> {
     Ok(Sound {
         offset,
         signer: signer.id(),
-        stream: Digest::of(statement.stream.as_bytes()),
-        kind: statement.kind,
-        seq: statement.seq,
-        prev: statement.prev,
+        stream: Digest::of(outline.stream.as_bytes()),
+        owned: is_event || outline.kind == MANIFEST_KIND,
+        seq: outline.seq,
+        prev: outline.prev,
         digest: envelope.statement_digest(),
         leaf: merkle::leaf_hash(&body),
         body,
@@ -252,9 +259,12 @@ impl Walk<'_> {
         match by {
             Some((_, true)) => return Err(format!("key {} was revoked before", sound.signer)),
             Some((role, false)) => {
-                let owners = [key_event::KIND, MANIFEST_KIND];
-                if owners.contains(&sound.kind.as_str()) && role != CONTROLLER {
-                    return Err(format!("a `{}` that no controller signed", sound.kind));
+                if sound.owned && role != CONTROLLER {
+                    let kind = sound
+                        .event
+                        .as_ref()
+                        .map_or(MANIFEST_KIND, |_| key_event::KIND);
+                    return Err(format!("a `{kind}` that no controller signed"));
                 }
             }
             None if founding => {}

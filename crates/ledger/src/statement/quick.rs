@@ -7,26 +7,24 @@
 
 use gonogo_core::{Digest, Timestamp};
 
-use crate::statement::{
-    PREDICATE_HEAD, PREDICATE_TAIL, TYPE, kind_is_well_formed, stream_is_well_formed,
-};
+use super::{PREDICATE_HEAD, PREDICATE_TAIL, TYPE, kind_is_well_formed, stream_is_well_formed};
 
 /// How deep a body may be here.
 const DEPTH: usize = 32;
 
 /// What a plain statement says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Quick<'a> {
-    pub(super) stream: &'a str,
-    pub(super) kind: &'a str,
-    pub(super) seq: u64,
-    pub(super) prev: Option<Digest>,
-    pub(super) seen: u64,
-    pub(super) subjects: Vec<Digest>,
+pub(crate) struct Quick<'a> {
+    pub(crate) stream: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) seq: u64,
+    pub(crate) prev: Option<Digest>,
+    pub(crate) seen: u64,
+    pub(crate) subjects: Vec<Digest>,
 }
 
 /// Reads a plain statement.
-pub(super) fn read(payload: &[u8]) -> Option<Quick<'_>> {
+pub(crate) fn read(payload: &[u8]) -> Option<Quick<'_>> {
     let mut at = Scan(std::str::from_utf8(payload).ok()?);
     at.skip(r#"{"_type":""#)?;
     at.skip(TYPE)?;
@@ -99,7 +97,7 @@ pub(super) fn read(payload: &[u8]) -> Option<Quick<'_>> {
 
 /// Panics if the quick reader reads it and the strict one does not, or not the same. Returns whether it was read.
 #[cfg(any(test, fuzzing))]
-pub(super) fn agree(payload: &[u8]) -> bool {
+pub(crate) fn agree(payload: &[u8]) -> bool {
     let Some(quick) = read(payload) else {
         return false;
     };
