@@ -2,11 +2,11 @@
 //!
 //! We write one log and nothing else. `baseUrl` is `https://` and the origin, because stock verifiers take a checkpoint's
 //! signer name from the host of that URL; `logId` is the untruncated C2SP key hash, as in the bundles. The key is valid
-//! without end: its end is said by a reader who no longer trusts it.
+//! without end: its end is said by a reader who no longer trusts it, with an `end` in a root of their own.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gonogo_core::canonical;
+use gonogo_core::{Timestamp, canonical};
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -22,6 +22,8 @@ const SPKI_PREFIX: [u8; 12] = [
 
 const DETAILS: &str = "PKIX_ED25519";
 
+const HASH: &str = "SHA2_256";
+
 /// Returns the trusted root of one log with an Ed25519 key, RFC 8785 form.
 ///
 /// # Errors
@@ -33,7 +35,7 @@ pub fn of_log(log: &Vkey) -> Result<Vec<u8>, Error> {
         "mediaType": MEDIA_TYPE,
         "tlogs": [{
             "baseUrl": format!("https://{}", log.name()),
-            "hashAlgorithm": "SHA2_256",
+            "hashAlgorithm": HASH,
             "publicKey": {
                 "rawBytes": STANDARD.encode(spki),
                 "keyDetails": DETAILS,
@@ -48,12 +50,15 @@ pub fn of_log(log: &Vkey) -> Result<Vec<u8>, Error> {
     canonical::to_vec(&value).map_err(|e| Error::Note(e.to_string()))
 }
 
-/// Returns the Ed25519 logs that a trusted root names, by anybody. Logs with other keys are passed over: our checkpoints are
-/// never signed by them.
+/// Returns the Ed25519 logs that a trusted root names, by anybody, as far as it trusts them at the time `at`. Logs with other
+/// keys are passed over: our checkpoints are never signed by them.
+///
+/// Records say when they were made, and nobody vouches for that; so what counts is when the reader asks. Who wants to
+/// believe a log whose time is over says so by its key.
 ///
 /// # Errors
 /// [`Error::Note`] if the text is no trusted root, or names no such log.
-pub fn logs(text: &[u8]) -> Result<Vec<Vkey>, Error> {
+pub fn logs(text: &[u8], at: Timestamp) -> Result<Vec<Vkey>, Error> {
     let bad = |what: &str| Error::Note(format!("not a trusted root: {what}"));
     let value = canonical::parse(text).map_err(|e| bad(&e.to_string()))?;
     let is_root = value["mediaType"]
@@ -65,16 +70,41 @@ pub fn logs(text: &[u8]) -> Result<Vec<Vkey>, Error> {
     let list = value["tlogs"]
         .as_array()
         .ok_or_else(|| bad("it has no list `tlogs`"))?;
-    let logs: Vec<Vkey> = list.iter().filter_map(log_of).collect();
-    if logs.is_empty() {
+    let logs: Vec<(Vkey, &Value)> = list
+        .iter()
+        .filter_map(|log| Some((log_of(log)?, &log["publicKey"]["validFor"])))
+        .collect();
+    let Some((first, _)) = logs.first() else {
         return Err(bad("no log in it has an Ed25519 key that can be read"));
+    };
+    let name = first.name().to_owned();
+    let mut valid = Vec::new();
+    for (log, times) in logs {
+        if is_valid(times, at).ok_or_else(|| bad("a `validFor` is no two times"))? {
+            valid.push(log);
+        }
     }
-    Ok(logs)
+    if valid.is_empty() {
+        return Err(bad(&format!(
+            "the key of log `{name}` is not valid at {at}"
+        )));
+    }
+    Ok(valid)
+}
+
+/// Whether `at` lies in a Sigstore TimeRange: `start` is required, `end` is not, both count. `None` if it is none.
+fn is_valid(times: &Value, at: Timestamp) -> Option<bool> {
+    let time = |name: &str| times[name].as_str()?.parse::<Timestamp>().ok();
+    let ends = match times.get("end") {
+        None | Some(Value::Null) => false,
+        Some(_) => at > time("end")?,
+    };
+    Some(time("start")? <= at && !ends)
 }
 
 fn log_of(log: &Value) -> Option<Vkey> {
     let key = &log["publicKey"];
-    if key["keyDetails"] != DETAILS {
+    if key["keyDetails"] != DETAILS || log["hashAlgorithm"] != HASH {
         return None;
     }
     let spki = STANDARD.decode(key["rawBytes"].as_str()?).ok()?;
@@ -99,7 +129,8 @@ mod tests {
     fn a_root_names_its_log_and_only_that() {
         let key = LogKey::load("ledger.example", &LogKey::generate().unwrap()).unwrap();
         let text = of_log(key.vkey()).unwrap();
-        assert_eq!(logs(&text).unwrap(), [key.vkey().clone()]);
+        let now = Timestamp::from_millis(1_795_000_000_000);
+        assert_eq!(logs(&text, now).unwrap(), [key.vkey().clone()]);
         let text = String::from_utf8(text).unwrap();
         for (from, to) in [
             ("ledger.example", "ledger.other"),
@@ -108,10 +139,16 @@ mod tests {
             ("\"tlogs\"", "\"logs\""),
             ("https://", "http://"),
             ("MCow", "MCox"),
+            ("SHA2_256", "SHA2_512"),
+            ("1970-01-01T00:00:00Z", "2999-01-01T00:00:00Z"),
+            ("1970-01-01T00:00:00Z", "once"),
+            ("\"start\"", "\"begin\""),
+            ("\"start\"", "\"end\":\"2020-01-01T00:00:00Z\",\"start\""),
+            ("\"start\"", "\"end\":7,\"start\""),
         ] {
             let changed = text.replace(from, to);
             assert_ne!(changed, text, "{from}");
-            assert!(logs(changed.as_bytes()).is_err(), "{to}");
+            assert!(logs(changed.as_bytes(), now).is_err(), "{to}");
         }
     }
 }

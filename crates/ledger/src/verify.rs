@@ -110,7 +110,8 @@ pub struct Request<'a> {
     pub trust: &'a Trust,
     /// Checkpoints that the reader remembers. Each must be linked to the packet's.
     pub since: &'a [Remembered],
-    /// SHA-256 of the artifact that a record of the packet's stream, or of a plan's, must be about.
+    /// SHA-256 of the artifact that the release must be about: a controller says so in the packet's stream, or a plan does that
+    /// the stream's first record is about.
     pub artifact: Option<Digest>,
     /// Who checks `checkpoint.tsr`.
     pub timestamps: Option<&'a dyn TimestampCheck>,
@@ -185,7 +186,13 @@ pub fn verify(packet: impl Read, request: &Request<'_>) -> Result<Report, Archiv
         notes.log = Some(shown);
     }
     match (timestamp, request.timestamps) {
-        (None, _) => notes.skip(Step::Timestamp, "the packet brings no time-stamp"),
+        (None, None) => notes.skip(Step::Timestamp, "the packet brings no time-stamp"),
+        // Whoever names an authority wants to know when, and a packet that says nothing does not tell.
+        (None, Some(_)) => notes.fail(
+            Step::Timestamp,
+            Reason::PacketIncomplete,
+            "the packet brings no time-stamp for the authority to check",
+        ),
         (Some(_), None) => notes.skip(
             Step::Timestamp,
             "not checked: no authority for time-stamps was given",
@@ -219,18 +226,16 @@ pub fn verify(packet: impl Read, request: &Request<'_>) -> Result<Report, Archiv
     match request.artifact {
         None => notes.skip(Step::Artifact, "no artifact was given to compare with"),
         Some(digest) if walked.artifact => {
-            notes.pass(
-                Step::Artifact,
-                format!("a record of the release is about {digest}"),
-            );
+            notes.pass(Step::Artifact, format!("the release is about {digest}"));
         }
         Some(digest) => notes.fail(
             Step::Artifact,
             Reason::ArtifactMismatch,
-            format!("no record of the release is about {digest}"),
+            format!("the release is not about {digest}"),
         ),
     }
     notes.blobs = blobs;
+    notes.about = walked.about;
     notes.claim = Some(manifest.verdict);
     Ok(notes.finish())
 }

@@ -5,9 +5,10 @@ use std::fs::File;
 use std::path::Path;
 
 use gonogo_core::Digest;
+use gonogo_ledger::Subject;
 use gonogo_ledger::attestation::{self, MAX_SUBMISSION, Outside, RECORD_KIND, Standing};
 use gonogo_ledger::packet::{blob_member, extract_blob};
-use gonogo_ledger::verify::Report;
+use gonogo_ledger::verify::{Report, VerifiedRecord};
 
 /// One claim from outside, as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,22 +32,31 @@ pub enum Stands {
     Unsigned(&'static str),
     /// Its bytes are not in the packet.
     Absent,
+    /// It is about something else than what the packet's plan releases.
+    Elsewhere,
     /// The record and the bytes contradict each other, or a signature does not hold.
     Broken(String),
 }
 
-/// Checks every claim of the packet that the report is about.
-pub(super) fn check(path: &Path, report: &Report) -> Vec<Claim> {
+/// Checks every claim of the packet that the report is about. `released` are the artifacts of the packet's plan.
+pub(super) fn check(path: &Path, report: &Report, released: &[Digest]) -> Vec<Claim> {
     let claims = report.records.iter().filter(|r| r.kind == RECORD_KIND);
     claims
         .map(|record| {
             let (kind, standing) = match Outside::from_body(&record.body) {
                 Err(e) => ("unknown".to_owned(), Stands::Broken(e.to_string())),
                 Ok(outside) => {
-                    let stands = if report.blobs.contains(&outside.digest) {
-                        again(path, &outside, &record.body)
-                    } else {
+                    let stands = if !agrees(&outside, record) {
+                        let text = "the record says that it is about something that the claim is not about";
+                        Stands::Broken(text.into())
+                    } else if !report.blobs.contains(&outside.digest) {
                         Stands::Absent
+                    } else {
+                        match again(path, &outside, &record.body) {
+                            broken @ Stands::Broken(_) => broken,
+                            _ if !is_about(record, released) => Stands::Elsewhere,
+                            stands => stands,
+                        }
                     };
                     (outside.kind.name().to_owned(), stands)
                 }
@@ -59,6 +69,23 @@ pub(super) fn check(path: &Path, report: &Report) -> Vec<Claim> {
             }
         })
         .collect()
+}
+
+/// What the record is about must be what the claim is about. A claim that cannot say so is about what its submitter says.
+fn agrees(outside: &Outside, record: &VerifiedRecord) -> bool {
+    let says = |subject: &Subject| outside.is_about(&subject.digest);
+    outside.subjects.is_empty() || record.subject.iter().all(says) || is_of_blob(outside, record)
+}
+
+/// Whether the record is about nothing but the claim's own bytes.
+fn is_of_blob(outside: &Outside, record: &VerifiedRecord) -> bool {
+    let is_blob = |subject: &Subject| subject.digest == outside.digest;
+    record.subject.iter().all(is_blob)
+}
+
+fn is_about(record: &VerifiedRecord, released: &[Digest]) -> bool {
+    let mut subjects = record.subject.iter();
+    subjects.any(|subject| released.contains(&subject.digest))
 }
 
 fn again(path: &Path, outside: &Outside, body: &serde_json::Value) -> Stands {

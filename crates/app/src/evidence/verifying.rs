@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use gonogo_core::digest::Hasher;
 use gonogo_core::id::OperationId;
-use gonogo_core::{Digest, Exit, Reason};
+use gonogo_core::{Digest, Exit, Reason, Timestamp};
 use gonogo_ledger::attestation::RECORD_KIND;
 use gonogo_ledger::key_event::CONTROLLER;
 use gonogo_ledger::note::Vkey;
@@ -60,6 +60,8 @@ pub struct Look {
     pub artifact: Option<PathBuf>,
     /// Decide again from the recorded samples.
     pub replay: bool,
+    /// Now, which a trusted root needs: it trusts keys for a time.
+    pub now: Option<Timestamp>,
 }
 
 /// What a verification showed.
@@ -95,7 +97,8 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
         .since
         .iter()
         .map(|file| {
-            let note = small(file)?;
+            // What is no text is no checkpoint; that is for the check to say.
+            let note = String::from_utf8_lossy(&small_bytes(file)?).into_owned();
             Ok(Remembered { note, path: None })
         })
         .collect::<Result<Vec<_>, AppError>>()?;
@@ -134,7 +137,8 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
     } else {
         verify_packet(file, &request)
     };
-    conclude(path, report.map_err(|e| unreadable(path, &e))?, look)
+    let report = report.map_err(|e| unreadable(path, &e))?;
+    conclude(path, report, artifact.as_ref(), look)
 }
 
 fn unreadable(path: &Path, e: &ArchiveError) -> AppError {
@@ -143,7 +147,12 @@ fn unreadable(path: &Path, e: &ArchiveError) -> AppError {
 }
 
 /// Adds what the records mean to what the ledger's checks found.
-fn conclude(path: &Path, report: Report, look: &Look) -> Result<Verified, AppError> {
+fn conclude(
+    path: &Path,
+    mut report: Report,
+    artifact: Option<&Digest>,
+    look: &Look,
+) -> Result<Verified, AppError> {
     let replayed = look.replay;
     let mut reasons: Vec<Reason> = report
         .checks
@@ -168,7 +177,9 @@ fn conclude(path: &Path, report: Report, look: &Look) -> Result<Verified, AppErr
         _ => {}
     }
     let outside = if sound {
-        outside::check(path, &report)
+        let plan = begun(&report).map(|(_, _, plan)| plan.body.to.artifacts);
+        let released: Vec<Digest> = plan.into_iter().flatten().map(|a| a.sha256).collect();
+        outside::check(path, &report, &released)
     } else {
         Vec::new()
     };
@@ -178,11 +189,17 @@ fn conclude(path: &Path, report: Report, look: &Look) -> Result<Verified, AppErr
     {
         reasons.insert(0, Reason::SignatureInvalid);
     }
-    let result = sound.then(|| recorded_result(&report.records)).flatten();
-    let again = (replayed && sound).then(|| replay_records(&report.records));
+    let result = sound.then(|| recorded_result(&report)).flatten();
+    let again = (replayed && sound).then(|| replay_records(&report));
     let approvals = sound.then(|| check_approvals(&report));
     if matches!(approvals, Some(Err(_))) {
         reasons.insert(0, Reason::ApprovalInvalid);
+    }
+    if let Some(digest) = artifact.filter(|_| sound)
+        && let Err(text) = check_artifact(&report, digest)
+    {
+        refuse_artifact(&mut report, text);
+        reasons.insert(0, Reason::ArtifactMismatch);
     }
     // An operation that had not ended when it was packed proves no release.
     if sound && result.is_none() {
@@ -221,21 +238,25 @@ fn trust(look: &Look) -> Result<Trust, AppError> {
         let text = "--log-key, --policy and --trusted-root each say what to trust; give one";
         return Err(AppError::new(Reason::ArgumentInvalid, text));
     }
-    let malformed = |path: &Path, e: gonogo_ledger::Error| {
-        AppError::new(Reason::InputMalformed, format!("`{}`: {e}", path.display()))
-    };
+    let bad = |path: &Path, e: gonogo_ledger::Error| malformed(path, &format!("is of no use: {e}"));
     let policy = if let Some(text) = &look.log_key {
         let vkey: Vkey = text
             .parse()
             .map_err(|e| AppError::new(Reason::ArgumentInvalid, format!("--log-key: {e}")))?;
         Some(Policy::log_only(vkey))
     } else if let Some(path) = &look.policy {
-        Some(Policy::parse(&small(path)?).map_err(|e| malformed(path, e))?)
+        Some(Policy::parse(&small(path)?).map_err(|e| bad(path, e))?)
     } else if let Some(path) = &look.trusted_root {
-        let logs = trusted_root::logs(small(path)?.as_bytes()).map_err(|e| malformed(path, e))?;
+        let now = look.now.ok_or_else(|| {
+            malformed(
+                path,
+                "trusts keys for a time, and nobody says what time it is",
+            )
+        })?;
+        let logs = trusted_root::logs(small(path)?.as_bytes(), now).map_err(|e| bad(path, e))?;
         let lines: String = logs.iter().map(|log| format!("log {log}\n")).collect();
         let policy = Policy::parse(&format!("{lines}quorum none\n"));
-        Some(policy.map_err(|e| malformed(path, e))?)
+        Some(policy.map_err(|e| bad(path, e))?)
     } else {
         None
     };
@@ -247,21 +268,24 @@ fn trust(look: &Look) -> Result<Trust, AppError> {
 
 /// Reads a small text file.
 fn small(path: &Path) -> Result<String, AppError> {
+    String::from_utf8(small_bytes(path)?).map_err(|_| malformed(path, "is not UTF-8"))
+}
+
+fn small_bytes(path: &Path) -> Result<Vec<u8>, AppError> {
     let file = File::open(path).map_err(|e| AppError::io("read", path, &e))?;
-    let mut text = String::new();
-    let read = file.take(LARGEST + 1).read_to_string(&mut text);
-    let malformed = |why: &str| {
-        AppError::new(
-            Reason::InputMalformed,
-            format!("`{}` {why}", path.display()),
-        )
-    };
-    match read {
-        Ok(n) if n as u64 > LARGEST => Err(malformed("is larger than any such file")),
-        Ok(_) => Ok(text),
-        Err(e) if e.kind() == std::io::ErrorKind::InvalidData => Err(malformed("is not UTF-8")),
+    let mut bytes = Vec::new();
+    match file.take(LARGEST + 1).read_to_end(&mut bytes) {
+        Ok(n) if n as u64 > LARGEST => Err(malformed(path, "is larger than any such file")),
+        Ok(_) => Ok(bytes),
         Err(e) => Err(AppError::io("read", path, &e)),
     }
+}
+
+fn malformed(path: &Path, why: &str) -> AppError {
+    AppError::new(
+        Reason::InputMalformed,
+        format!("`{}` {why}", path.display()),
+    )
 }
 
 fn digest_of(path: &Path) -> Result<Digest, AppError> {
@@ -297,19 +321,49 @@ fn worst(a: Exit, b: Exit) -> Exit {
     if weight(b) > weight(a) { b } else { a }
 }
 
-fn recorded_result(records: &[VerifiedRecord]) -> Option<String> {
-    let of_operation = |r: &&VerifiedRecord| r.kind == "result" && operation_of(r).is_ok();
-    let last = records.iter().rfind(of_operation)?;
+/// How the operation that the packet is about ended. What a packet holds of other operations is not looked at.
+fn recorded_result(report: &Report) -> Option<String> {
+    let about = report.about.as_deref()?;
+    let of_it = |r: &&VerifiedRecord| r.kind == "result" && r.stream == about;
+    let last = report.records.iter().rfind(of_it)?;
+    operation_of(last).ok()?;
     Some(last.body.get("result")?.get("result")?.as_str()?.to_owned())
 }
 
-/// Finds the operation in a packet and the plan that it names, intact.
-fn begun(records: &[VerifiedRecord]) -> Result<(&VerifiedRecord, &VerifiedRecord, Plan), String> {
-    let mut all = records.iter().filter(|r| r.kind == "operation");
-    let begin = all.next().ok_or("the packet holds no operation")?;
+/// The release must be about the artifact by its plan's content, which the plan's fingerprint covers.
+fn check_artifact(report: &Report, artifact: &Digest) -> Result<(), String> {
+    let (_, record, plan) = begun(report)?;
+    if plan.body.to.artifacts.iter().any(|a| a.sha256 == *artifact) {
+        return Ok(());
+    }
+    Err(format!(
+        "the plan in record {} does not release {artifact}",
+        record.index
+    ))
+}
+
+fn refuse_artifact(report: &mut Report, text: String) {
+    if let Some(check) = report.checks.iter_mut().find(|c| c.name == "artifact") {
+        check.state = State::Failed;
+        check.reason = Reason::ArtifactMismatch;
+        check.text = text;
+    }
+}
+
+/// Finds the beginning of the operation that the packet is about, and the plan that it names, intact.
+fn begun(report: &Report) -> Result<(&VerifiedRecord, &VerifiedRecord, Plan), String> {
+    let records = &report.records[..];
+    let about = report.about.as_deref();
+    let mut all = records
+        .iter()
+        .filter(|r| r.kind == "operation" && Some(r.stream.as_str()) == about);
+    let begin = all
+        .next()
+        .filter(|r| r.seq == 0)
+        .ok_or("the packet's stream does not begin an operation")?;
     if let Some(other) = all.next() {
         return Err(format!(
-            "records {} and {} both begin an operation, and a packet is about one",
+            "records {} and {} both begin the operation",
             begin.index, other.index
         ));
     }
@@ -354,7 +408,7 @@ fn operation_of(record: &VerifiedRecord) -> Result<OperationId, String> {
 /// Checks again, from the records alone, that the plan was approved when the operation began.
 fn check_approvals(report: &Report) -> Result<usize, String> {
     let records = &report.records[..];
-    let (begin, planned, plan) = begun(records)?;
+    let (begin, planned, plan) = begun(report)?;
     // A person's key may sign plans and approvals; what an operation did is for its controller to say.
     let foreign = report
         .signers
@@ -430,11 +484,12 @@ fn check_uses(
     Ok(())
 }
 
-fn replay_records(records: &[VerifiedRecord]) -> Result<Replayed, String> {
-    let (begin, _, plan) = begun(records)?;
+fn replay_records(report: &Report) -> Result<Replayed, String> {
+    let (begin, _, plan) = begun(report)?;
     let id = operation_of(begin)?;
     let stream = &begin.stream;
-    let entries = records
+    let entries = report
+        .records
         .iter()
         .filter(|r| r.stream == *stream && OF_MACHINE.contains(&r.kind.as_str()))
         .map(|r| (r.kind.as_str(), &r.body));

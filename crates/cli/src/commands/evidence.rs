@@ -4,6 +4,7 @@ use gonogo_app::evidence::{self, Look, Packing, Stands, State};
 use gonogo_app::memory::Seen;
 use gonogo_app::submitting::{self, Submission};
 use gonogo_core::Exit;
+use gonogo_core::clock::{Clock as _, SystemClock};
 use gonogo_store::ledger::{Filter, RecordView};
 use serde_json::json;
 
@@ -279,6 +280,7 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
         memory: memory(),
         artifact: a.artifact.clone(),
         replay: a.replay,
+        now: Some(SystemClock::default().now().wall),
     };
     let seen = evidence::verify(&a.packet, &look)?;
     let line = |(tone, word): (Tone, &str), name: &str, text: &str| {
@@ -303,6 +305,7 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
         let (mark, said) = match &claim.standing {
             Stands::Signed(names) => (GOOD, format!("signed by {}", names.join(", "))),
             Stands::Unsigned(why) => (SKIPPED, format!("an unsigned claim: {why}")),
+            Stands::Elsewhere => (SKIPPED, "about nothing that this plan releases".into()),
             Stands::Absent => (SKIPPED, "its bytes are not in the packet".into()),
             Stands::Broken(why) => (BAD, why.clone()),
         };

@@ -459,6 +459,10 @@ fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, Path
     ledger
         .enrol(*you.public(), "you", "person", "you", time)
         .unwrap();
+    let others = records.iter().map(|r| r.0.clone());
+    let mut extra: Vec<String> = others.filter(|s| s != operation).collect();
+    extra.sort_unstable();
+    extra.dedup();
     for (n, (stream, kind, body, later)) in records.into_iter().enumerate() {
         let draft = Draft {
             stream,
@@ -473,7 +477,6 @@ fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, Path
         ledger.append(vec![draft]).unwrap();
     }
     let out = dir.path().join("packet.tar");
-    let extra = [stream.clone()];
     ledger
         .write_packet(&PacketRequest {
             stream: operation,
@@ -516,6 +519,21 @@ fn a_well_signed_packet_without_a_fitting_approval_is_a_no() {
     let (_dir, path, key) = packet_with(|r, _| r[4].0 = r[0].0.clone());
     assert_eq!(verify(&path, &look(key)).unwrap().result, None);
 
+    // What another operation in the packet did is not what this one did, in whatever order they ended.
+    for other_is_last in [true, false] {
+        let (_dir, path, key) = packet_with(|r, _| {
+            let mut other = r[4].clone();
+            other.0 = "operation/op_111111111111".into();
+            r[4].2["result"]["result"] = "rolled_back".into();
+            r.insert(if other_is_last { 5 } else { 4 }, other);
+        });
+        let seen = verify(&path, &look(key)).unwrap();
+        assert_eq!(
+            (seen.exit, seen.result.as_deref()),
+            (Exit::Done, Some("rolled_back"))
+        );
+    }
+
     // Without a result it is no proof of anything, however sound.
     let (_dir, path, key) = packet_with(|r, _| drop(r.pop()));
     let seen = verify(&path, &look(key)).unwrap();
@@ -525,7 +543,15 @@ fn a_well_signed_packet_without_a_fitting_approval_is_a_no() {
     );
 
     type Spoil = fn(&mut Vec<Told>, Told);
-    let spoils: [(&str, Spoil); 13] = [
+    let spoils: [(&str, Spoil); 15] = [
+        ("the beginning of another operation", |r, _| {
+            r[3].0 = "operation/op_111111111111".into()
+        }),
+        ("a beginning that is not the first", |r, _| {
+            let mut early = r[4].clone();
+            early.1 = "rollout-step";
+            r.insert(3, early)
+        }),
         ("an approval that was never used", |r, _| drop(r.remove(2))),
         ("an approval used for another request", |r, _| {
             r[2].2["idempotencyKey"] = "other".into()

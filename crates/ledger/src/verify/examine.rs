@@ -74,6 +74,8 @@ pub(super) struct Said {
     pub(super) size: usize,
     /// It is about the artifact that was asked for.
     pub(super) about: bool,
+    /// What it is about, if that is asked: of the first record of a stream, and of those about the artifact.
+    pub(super) subjects: Vec<Digest>,
     /// It was asked for.
     pub(super) wanted: bool,
     /// The whole, of key events and records that were asked for.
@@ -123,15 +125,22 @@ pub(super) fn examine(
 fn say(payload: &[u8], wanted: Wanted<'_>) -> Result<Said, Error> {
     let is = |digest: &Digest| wanted.artifact == Some(digest);
     // A record about nothing else is about its stream's name, which is no artifact.
-    let about = |stream: &str, mut subjects: std::slice::Iter<'_, Digest>| {
-        subjects.any(is) && !is(&Digest::of(stream.as_bytes()))
+    let is_about = |stream: &str, subjects: &[Digest]| {
+        subjects.iter().any(is) && !is(&Digest::of(stream.as_bytes()))
     };
     let (digest, size) = (Digest::of(payload), payload.len());
+    let told = |mut said: Said, subjects: Vec<Digest>| {
+        said.about = is_about(&said.stream, &subjects);
+        if wanted.artifact.is_some() && (said.about || said.seq == 0) {
+            said.subjects = subjects;
+        }
+        said
+    };
     if let Some(quick) = quick::read(payload)
         && quick.kind != key_event::KIND
         && !(wanted.keep)(quick.stream, quick.kind)
     {
-        return Ok(Said {
+        let said = Said {
             stream: quick.stream.to_owned(),
             kind: quick.kind.to_owned(),
             seq: quick.seq,
@@ -139,16 +148,18 @@ fn say(payload: &[u8], wanted: Wanted<'_>) -> Result<Said, Error> {
             seen: quick.seen,
             digest,
             size,
-            about: about(quick.stream, quick.subjects.iter()),
+            about: false,
+            subjects: Vec::new(),
             wanted: false,
             whole: None,
-        });
+        };
+        return Ok(told(said, quick.subjects));
     }
     let statement = Statement::parse(payload)?;
     let subjects: Vec<Digest> = statement.subject.iter().map(|s| s.digest).collect();
     let wanted = (wanted.keep)(&statement.stream, &statement.kind);
     let whole = wanted || statement.kind == key_event::KIND;
-    Ok(Said {
+    let said = Said {
         stream: statement.stream.clone(),
         kind: statement.kind.clone(),
         seq: statement.seq,
@@ -156,8 +167,10 @@ fn say(payload: &[u8], wanted: Wanted<'_>) -> Result<Said, Error> {
         seen: statement.seen.size,
         digest,
         size,
-        about: about(&statement.stream, subjects.iter()),
+        about: false,
+        subjects: Vec::new(),
         wanted,
         whole: whole.then_some(statement),
-    })
+    };
+    Ok(told(said, subjects))
 }

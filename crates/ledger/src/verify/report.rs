@@ -159,6 +159,8 @@ pub struct Report {
     pub signers: Vec<Signed>,
     /// The blobs that the packet holds. Empty if any check failed.
     pub blobs: Vec<Digest>,
+    /// The stream that the packet is about. None if any check failed.
+    pub about: Option<String>,
     /// What the maker of the packet says that it shows. None if any check failed.
     pub claim: Option<String>,
     /// The log's state and key, if the log signed the checkpoint. Whether the key is trusted is another check.
@@ -196,6 +198,7 @@ pub(super) struct Findings {
     pub(super) records: Vec<VerifiedRecord>,
     pub(super) signers: Vec<Signed>,
     pub(super) blobs: Vec<Digest>,
+    pub(super) about: Option<String>,
     pub(super) claim: Option<String>,
     pub(super) log: Option<Shown>,
     pub(super) conflict: Option<Conflict>,
@@ -282,6 +285,7 @@ impl Findings {
             self.records.clear();
             self.signers.clear();
             self.blobs.clear();
+            self.about = None;
             self.claim = None;
             if let Some(log) = &mut self.log {
                 log.links.clear();
@@ -292,6 +296,7 @@ impl Findings {
             records: self.records,
             signers: self.signers,
             blobs: self.blobs,
+            about: self.about,
             claim: self.claim,
             log: self.log,
             conflict: self.conflict,

@@ -1,7 +1,7 @@
 //! The records in the log's order: who may sign from which leaf on, what each stream's next record must be, and which
 //! records the reader asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gonogo_core::{Digest, Reason};
 
@@ -13,6 +13,33 @@ use crate::packet::{Manifest, RecordsDigest, Tally, manifest_stream};
 
 /// How many bytes all enrolled keys may take, names included.
 const MOST_NAMED: usize = 16 << 20;
+
+/// How many digests plans may give as what they are about besides the artifact. An honest packet has a handful.
+const MOST_PLANNED: usize = 4096;
+
+/// Whether the release is about the artifact: a controller says so in the packet's stream, or a plan does that the stream's
+/// first record is about.
+#[derive(Default)]
+struct Artifact {
+    found: bool,
+    /// What the plans about the artifact are about, too.
+    planned: BTreeSet<Digest>,
+}
+
+impl Artifact {
+    fn learn(&mut self, said: &Said, signer: &Signer, is_own: bool) {
+        if is_own && signer.role == CONTROLLER {
+            let begins = said.seq == 0 && said.subjects.iter().any(|s| self.planned.contains(s));
+            self.found |= said.about || begins;
+        } else if said.about && said.kind == PLAN && said.stream.starts_with("plan/") {
+            let room = MOST_PLANNED.saturating_sub(self.planned.len());
+            self.planned.extend(said.subjects.iter().take(room));
+        }
+    }
+}
+
+/// The kind of a record that holds a plan.
+const PLAN: &str = "plan";
 
 struct Enrolled {
     signer: Signer,
@@ -45,8 +72,8 @@ pub(super) struct Walk {
     too_many: bool,
     /// The stream that the packet is about.
     about: Option<String>,
-    /// Whether a record of that stream or of a plan is about the artifact.
-    artifact: bool,
+    /// Whether what that stream is about is about the artifact.
+    artifact: Artifact,
     /// Leaf 0 and its audit path.
     first: Option<(Digest, Vec<Digest>)>,
 }
@@ -84,7 +111,7 @@ impl Walk {
             room,
             too_many: false,
             about,
-            artifact: false,
+            artifact: Artifact::default(),
             first: None,
         }
     }
@@ -167,7 +194,7 @@ impl Walk {
             tally,
             too_many: self.too_many,
             about: self.about,
-            artifact: self.artifact,
+            artifact: self.artifact.found,
             first: self.first,
         }
     }
@@ -177,9 +204,8 @@ impl Walk {
         let said = self.sound(record)?;
         let signer = self.signer(&said, index, &key, keyid)?;
         self.place(&said, &signer, index)?;
-        let of_release = self.about.as_ref() == Some(&said.stream)
-            || (said.stream.starts_with("plan/") && self.heads.contains_key(&said.stream));
-        self.artifact |= said.about && of_release;
+        let is_own = self.about.as_ref() == Some(&said.stream);
+        self.artifact.learn(&said, &signer, is_own);
         let Some(whole) = said.whole.filter(|_| said.wanted) else {
             return Ok(());
         };

@@ -27,7 +27,7 @@ pub(crate) struct Log {
     pub(crate) blobs: BTreeMap<Digest, Vec<u8>>,
     /// The leaf whose path is to be given wrongly.
     pub(crate) bent: Option<u64>,
-    heads: BTreeMap<String, (u64, Option<Digest>)>,
+    pub(crate) heads: BTreeMap<String, (u64, Option<Digest>)>,
     frontier: Frontier,
     stored: Vec<Vec<Digest>>,
 }

@@ -1,7 +1,8 @@
 //! What the reader trusts, remembers and asks about.
 
+use gonogo_ledger::packet::StreamHead;
 use gonogo_ledger::verify::{Remembered, Stamp, TimestampCheck};
-use gonogo_ledger::{Checkpoint, CosignerKey, Note, Policy};
+use gonogo_ledger::{Checkpoint, CosignerKey, Note, Policy, Subject};
 
 use super::*;
 
@@ -313,6 +314,15 @@ fn a_time_stamp_is_checked_by_who_can_and_else_said_to_be_unchecked() {
     let trust = Trust::of_log(log.key.vkey().clone());
     let report = verify(&packet[..], &Request::new(&trust)).unwrap();
     assert_eq!(state_of(&report, "timestamp"), State::Skipped);
+    let authority = Authority(Stamp::Good("at noon".into()));
+    let request = Request {
+        timestamps: Some(&authority),
+        ..Request::new(&trust)
+    };
+    let bare = log.packet(&contents);
+    let report = verify(&bare[..], &request).unwrap();
+    assert_eq!(state_of(&report, "timestamp"), State::Failed);
+    assert_eq!(report.reason, Reason::PacketIncomplete);
     for (stamp, state, reason) in [
         (
             Stamp::Good("at noon".into()),
@@ -342,37 +352,88 @@ fn a_time_stamp_is_checked_by_who_can_and_else_said_to_be_unchecked() {
 }
 
 #[test]
-fn an_artifact_must_be_what_a_record_of_the_release_is_about() {
-    let mut log = Log::new("ledger.test");
+fn an_artifact_must_be_what_the_release_is_about() {
     let artifact = Digest::of(b"the program");
-    let other = Digest::of(b"another program");
-    for (stream, digest) in [(STREAM, artifact), ("operation/op_other", other)] {
-        let mut statement = log.statement(stream, "plan", json!({}));
-        statement.subject[0].digest = digest;
-        log.append_statement(&statement, None);
-    }
-    let contents = log.contents();
-    let packet = log.packet(&contents);
-    let trust = Trust::of_log(log.key.vkey().clone());
-    let ask = |digest: Digest| {
+    let fingerprint = Digest::of(b"the plan");
+    let person = new_key();
+    // Stream, kind, digests, and whether the person signs; in order.
+    type Told<'a> = (&'a str, &'a str, &'a [Digest], bool);
+    let ask = |told: &[Told<'_>], digest: Digest| {
+        let mut log = Log::new("ledger.test");
+        log.append(SYSTEM_STREAM, "key-event", enrol(&person, "dana", "person"));
+        for (stream, kind, digests, by_person) in told {
+            let mut statement = log.statement(stream, kind, json!({}));
+            let name = |digest: &Digest| Subject {
+                name: "s".into(),
+                digest: *digest,
+            };
+            if !digests.is_empty() {
+                statement.subject = digests.iter().map(name).collect();
+            }
+            log.append_statement(&statement, by_person.then_some(&person));
+        }
+        let mut contents = log.contents_of(|e| e.stream != "plan/unlisted");
+        for stream in ["plan/p", "run/outside/0"] {
+            if let Some((count, Some(head))) = log.heads.get(stream).copied() {
+                contents.streams.push(StreamHead {
+                    stream: stream.into(),
+                    count,
+                    head,
+                });
+            }
+        }
+        let packet = log.packet(&contents);
+        let trust = Trust::of_log(log.key.vkey().clone());
         let request = Request {
             artifact: Some(digest),
             keep: &|_, _| false,
             ..Request::new(&trust)
         };
-        verify(&packet[..], &request).unwrap().reason
+        verify(&packet[..], &request).unwrap()
     };
-    assert_eq!(ask(artifact), Reason::PacketVerified);
-    assert_eq!(ask(other), Reason::ArtifactMismatch);
-    // The digest of a stream's name stands for no file.
-    log.append(STREAM, "rollback", json!({}));
-    let contents = log.contents();
-    let packet = log.packet(&contents);
-    let request = Request {
-        artifact: Some(Digest::of(STREAM.as_bytes())),
-        ..Request::new(&trust)
-    };
-    let report = verify(&packet[..], &request).unwrap();
-    assert_eq!(report.reason, Reason::ArtifactMismatch);
-    assert_eq!(report.exit(), Exit::Fail);
+    let plan: Told<'_> = ("plan/p", "plan", &[fingerprint, artifact], true);
+    let begin: Told<'_> = (STREAM, "operation", &[fingerprint], false);
+    for told in [
+        &[plan, begin][..],
+        &[plan, begin, (STREAM, "result", &[], false)],
+        &[begin, (STREAM, "result", &[artifact], false)],
+    ] {
+        assert_eq!(
+            ask(told, artifact).reason,
+            Reason::PacketVerified,
+            "{told:?}"
+        );
+    }
+    for told in [
+        // Another plan, another kind of record, another stream, a plan that came too late, or nothing that a controller says.
+        &[("plan/p", "plan", &[artifact][..], true), begin][..],
+        &[("plan/p", "note", &[fingerprint, artifact], true), begin],
+        &[
+            ("run/outside/0", "plan", &[fingerprint, artifact], true),
+            begin,
+        ],
+        &[
+            ("plan/unlisted", "plan", &[fingerprint, artifact], true),
+            begin,
+        ],
+        &[begin, plan],
+        &[begin, (STREAM, "note", &[artifact], true)],
+        &[
+            plan,
+            (STREAM, "operation", &[], false),
+            (STREAM, "result", &[fingerprint], false),
+        ],
+        &[plan, (STREAM, "operation", &[fingerprint], true)],
+        // The digest of a stream's name stands for no file.
+        &[(STREAM, "operation", &[], false)],
+    ] {
+        let digest = if told.len() == 1 {
+            Digest::of(STREAM.as_bytes())
+        } else {
+            artifact
+        };
+        let report = ask(told, digest);
+        assert_eq!(report.reason, Reason::ArtifactMismatch, "{told:?}");
+        assert_eq!(report.exit(), Exit::Fail);
+    }
 }
