@@ -52,6 +52,12 @@ impl KeyId {
     }
 }
 
+impl From<Digest> for KeyId {
+    fn from(digest: Digest) -> Self {
+        Self(digest)
+    }
+}
+
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.hex())

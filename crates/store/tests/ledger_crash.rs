@@ -492,6 +492,7 @@ fn an_older_copy_of_the_data_or_of_the_lock_is_refused() {
     drop(ledger);
     restore(&yesterday, &root, true);
     fs::remove_file(root.join("ledger/checkpoint")).unwrap();
+    assert_rolled_back(Ledger::open_read(&root), "yesterday's lock, reader");
     assert_rolled_back(open(&root), "yesterday's lock under today's journal");
 }
 
@@ -510,16 +511,25 @@ fn an_index_that_does_not_fit_is_built_again() {
     }
     drop(foreign);
     let foreign = fs::read(other.path().join("ledger/index.db")).unwrap();
-    for (what, bytes) in [
-        ("older", old),
-        ("foreign and ahead", foreign),
-        ("empty", Vec::new()),
-        ("garbage", vec![0x5a; 20_000]),
+    for (what, fits, bytes) in [
+        ("older", true, old),
+        ("foreign and ahead", false, foreign),
+        ("empty", false, Vec::new()),
+        ("garbage", false, vec![0x5a; 20_000]),
     ] {
         remove_index(&root);
         fs::write(&index, bytes).unwrap();
+        // Reading goes on, and the check says what is wrong.
         let reader = Ledger::open_read(&root).unwrap();
-        assert_eq!(reader.check().unwrap(), 6, "{what}");
+        assert_eq!(reader.size().unwrap(), 6, "{what}");
+        match reader.check() {
+            Ok(records) => assert_eq!((records, fits), (6, true), "{what}"),
+            Err(LedgerError::Corrupt { path, text }) => {
+                assert!(!fits && path.ends_with("index.db"), "{what}: {text}");
+                assert!(text.contains("reindex"), "{what}: {text}");
+            }
+            Err(other) => panic!("{what}: {other}"),
+        }
         drop(reader);
         let ledger = open(&root).unwrap();
         assert_eq!(assert_whole(&ledger), 6, "{what}");

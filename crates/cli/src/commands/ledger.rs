@@ -10,7 +10,7 @@ use gonogo_app::log::{self, Older, WitnessHome};
 use gonogo_app::{AppError, keys, witnessing};
 use gonogo_core::clock::SystemClock;
 use gonogo_core::{Exit, Reason};
-use gonogo_store::ledger::{Ledger, Progress, RecordView};
+use gonogo_store::ledger::{Indexed, Ledger, Progress, RecordView};
 use serde_json::json;
 
 use super::evidence::{record_json, record_line};
@@ -99,15 +99,28 @@ fn fsck(select: &Select, screen: &Screen) -> Answer {
         "published   {} records: {} tiles and bundles are what the records give",
         found.published, found.tiles
     ));
+    let (index, indexed) = match found.index {
+        Indexed::Compared(records) => (
+            format!("{records} records in it are what the journal says"),
+            Some(records),
+        ),
+        Indexed::Absent => ("absent; the next writer makes it".to_owned(), None),
+        Indexed::Unreadable => (
+            "NOT compared: SQLite cannot open it without the right to write beside it".to_owned(),
+            None,
+        ),
+    };
+    screen.say(&format!("index       {index}"));
     screen.say(&format!(
-        "blobs       {} have the digests of their names",
+        "blobs       {} have the digests of their names: all that records name, and none that was erased",
         found.blobs
     ));
     screen.answer(
         "ledger_fsck",
         json!({
             "records": found.records, "unacknowledged": found.unacknowledged, "bytes": found.bytes,
-            "root": found.root, "published": found.published, "tiles": found.tiles, "blobs": found.blobs,
+            "root": found.root, "published": found.published, "tiles": found.tiles, "indexed": indexed,
+            "blobs": found.blobs,
         }),
     );
     Ok(Exit::Done)

@@ -1,13 +1,13 @@
-//! What places a record among the others, for readers of many records.
+//! A statement without its body, for readers of many records.
 
 use std::borrow::Cow;
 
-use gonogo_core::Digest;
+use gonogo_core::{Digest, Timestamp};
 
 use super::{Statement, quick};
 use crate::error::Error;
 
-/// The parts of a statement that place it.
+/// What a statement says besides its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outline<'a> {
     /// The predicate's name.
@@ -18,6 +18,14 @@ pub struct Outline<'a> {
     pub seq: u64,
     /// Digest of the stream's record before.
     pub prev: Option<Digest>,
+    /// Idempotency key in the stream.
+    pub key: Cow<'a, str>,
+    /// When the writer says it was.
+    pub time: Timestamp,
+    /// Who acted, as the writer says.
+    pub actor: Cow<'a, str>,
+    /// What it is about.
+    pub subjects: Vec<Digest>,
 }
 
 impl<'a> Outline<'a> {
@@ -32,6 +40,10 @@ impl<'a> Outline<'a> {
                 stream: Cow::Borrowed(quick.stream),
                 seq: quick.seq,
                 prev: quick.prev,
+                key: Cow::Borrowed(quick.key),
+                time: quick.time,
+                actor: Cow::Borrowed(quick.actor),
+                subjects: quick.subjects,
             });
         }
         let statement = Statement::parse(payload)?;
@@ -40,6 +52,10 @@ impl<'a> Outline<'a> {
             stream: Cow::Owned(statement.stream),
             seq: statement.seq,
             prev: statement.prev,
+            key: Cow::Owned(statement.key),
+            time: statement.time,
+            actor: Cow::Owned(statement.actor),
+            subjects: statement.subject.iter().map(|s| s.digest).collect(),
         })
     }
 }
@@ -68,6 +84,13 @@ mod tests {
                 "{note}"
             );
             assert_eq!((outline.seq, outline.prev), (0, None), "{note}");
+            assert_eq!((&*outline.key, &*outline.actor), ("k", "dana"), "{note}");
+            assert_eq!(
+                outline.time.to_string(),
+                "2026-01-31T12:00:00.000Z",
+                "{note}"
+            );
+            assert_eq!(outline.subjects, [Digest::of(b"")], "{note}");
         }
         for (from, to) in [
             ("\"seq\":0", "\"seq\":1"),

@@ -17,6 +17,9 @@ const DEPTH: usize = 32;
 pub(crate) struct Quick<'a> {
     pub(crate) stream: &'a str,
     pub(crate) kind: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) actor: &'a str,
+    pub(crate) time: Timestamp,
     pub(crate) seq: u64,
     pub(crate) prev: Option<Digest>,
     pub(crate) seen: u64,
@@ -29,14 +32,14 @@ pub(crate) fn read(payload: &[u8]) -> Option<Quick<'_>> {
     at.skip(r#"{"_type":""#)?;
     at.skip(TYPE)?;
     at.skip(r#"","predicate":{"actor":"#)?;
-    name(at.text()?)?;
+    let actor = name(at.text()?)?;
     at.skip(r#","body":"#)?;
     if !at.0.starts_with('{') {
         return None;
     }
     at.value(DEPTH)?;
     at.skip(r#","key":"#)?;
-    name(at.text()?)?;
+    let key = name(at.text()?)?;
     at.skip(r#","ledger":{"root":""#)?;
     at.digest()?;
     at.skip(r#"","size":"#)?;
@@ -88,6 +91,9 @@ pub(crate) fn read(payload: &[u8]) -> Option<Quick<'_>> {
     sound.then_some(Quick {
         stream,
         kind,
+        key,
+        actor,
+        time: parsed,
         seq,
         prev,
         seen,
@@ -109,6 +115,9 @@ pub(crate) fn agree(payload: &[u8]) -> bool {
     let same = Quick {
         stream: &strict.stream,
         kind: &strict.kind,
+        key: &strict.key,
+        actor: &strict.actor,
+        time: strict.time,
         seq: strict.seq,
         prev: strict.prev,
         seen: strict.seen.size,
@@ -119,9 +128,9 @@ pub(crate) fn agree(payload: &[u8]) -> bool {
 }
 
 /// Whether a text can be a key or an actor: here only if it is plain ASCII.
-fn name(text: &str) -> Option<()> {
+fn name(text: &str) -> Option<&str> {
     let plain = text.bytes().all(|b| (0x20..0x7f).contains(&b));
-    ((1..=200).contains(&text.len()) && plain).then_some(())
+    ((1..=200).contains(&text.len()) && plain).then_some(text)
 }
 
 /// The rest of the text.

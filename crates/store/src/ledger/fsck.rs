@@ -5,9 +5,11 @@
 //! leaves, and the root from these tiles. Nothing is repaired. Memory: a batch of records, one tile for each level, and one
 //! entry for each stream.
 
+mod projection;
 mod records;
 mod tiles;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use gonogo_core::Digest;
@@ -42,8 +44,21 @@ pub struct Fsck {
     pub published: u64,
     /// Published tiles and entry bundles that were compared.
     pub tiles: u64,
-    /// Blobs whose bytes were hashed.
+    /// The index.
+    pub index: Indexed,
+    /// Blobs whose bytes were hashed: all that records name, and none that was erased.
     pub blobs: u64,
+}
+
+/// How the index was compared with the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Indexed {
+    /// So many records are in it, with what the journal says of them. It may lack the newest.
+    Compared(u64),
+    /// There is none; the next writer makes it.
+    Absent,
+    /// This user cannot open it here.
+    Unreadable,
 }
 
 impl Ledger {
@@ -52,8 +67,9 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Corrupt`] naming the first place that does not fit; [`LedgerError::RolledBack`]; [`LedgerError::Lock`].
     pub fn fsck(&self, progress: &mut dyn FnMut(Progress)) -> Result<Fsck, LedgerError> {
-        let (acknowledged, _) = self.checkpoint()?;
+        // What is published was acknowledged before.
         let published = self.published_note()?.map(|(checkpoint, _)| checkpoint);
+        let (acknowledged, _) = self.checkpoint()?;
         if let Some(published) = &published
             && (published.size > acknowledged.size
                 || (published.size == acknowledged.size && published.root != acknowledged.root))
@@ -66,20 +82,28 @@ impl Ledger {
                 ),
             });
         }
+        // The index first: what it has must be in the journal that is read after it.
+        let (projection, not_compared) = match projection::open(&self.layout)? {
+            Ok(projection) => (Some(projection), None),
+            Err(why) => (None, Some(why)),
+        };
+        let lock = || self.checkpoint().map(|(checkpoint, _)| checkpoint);
         let mut walk = records::Walk::new(
-            acknowledged.clone(),
+            acknowledged,
             published.clone(),
             tiles::Tiles::new(&self.layout, published.as_ref().map_or(0, |c| c.size)),
+            projection,
+            &lock,
         );
         let mut place = Place::START;
         let mut bytes = 0;
         while let Some(mut frames) = Frames::open(&self.layout, place)? {
             let path = self.layout.segment(place.segment);
-            let end = records::segment(&mut frames, &path, &mut walk, progress)?;
+            let end = records::segment(&mut frames, (place.segment, &path), &mut walk, progress)?;
             bytes += end;
             if end < frames.length() {
                 // Behind what is acknowledged an append that was cut short is no damage; before it, anything is.
-                if walk.size() < acknowledged.size || self.goes_on(place.segment + 1)? {
+                if walk.size() < walk.acknowledged().size || self.goes_on(place.segment + 1)? {
                     return Err(LedgerError::corrupt(
                         &path,
                         format!("no good record at byte {end}"),
@@ -92,6 +116,7 @@ impl Ledger {
                 offset: 0,
             };
         }
+        let acknowledged = walk.acknowledged().clone();
         if walk.size() < acknowledged.size {
             return Err(LedgerError::RolledBack {
                 path: self.layout.journal(),
@@ -103,7 +128,9 @@ impl Ledger {
             });
         }
         let tiles = walk.finish_tiles()?;
-        self.compare_index(walk.frontier())?;
+        let indexed = walk.finish_index()?;
+        let here = self.hash_blobs()?;
+        walk.compare_blobs(&self.layout, &here)?;
         Ok(Fsck {
             records: acknowledged.size,
             unacknowledged: walk.size() - acknowledged.size,
@@ -111,7 +138,11 @@ impl Ledger {
             root: acknowledged.root,
             published: published.map_or(0, |c| c.size),
             tiles,
-            blobs: self.hash_blobs()?,
+            index: match (indexed, not_compared) {
+                (Some(records), _) => Indexed::Compared(records),
+                (None, why) => why.unwrap_or(Indexed::Absent),
+            },
+            blobs: here.len() as u64,
         })
     }
 
@@ -120,24 +151,10 @@ impl Ledger {
         Ok(Frames::open(&self.layout, place)?.is_some_and(|f| f.length() > 0))
     }
 
-    /// The index must count the same records and give the same root from its own tiles.
-    fn compare_index(&self, frontier: &Frontier) -> Result<(), LedgerError> {
-        let size = self.size()?;
-        let fits = size <= frontier.size()
-            && (size < frontier.size() || self.root_at(size)? == frontier.root());
-        if fits {
-            return Ok(());
-        }
-        Err(LedgerError::corrupt(
-            &self.layout.index(),
-            "it does not have the journal's records; `gonogo ledger reindex` makes it anew",
-        ))
-    }
-
     /// Hashes every blob that lies in its place.
-    fn hash_blobs(&self) -> Result<u64, LedgerError> {
+    fn hash_blobs(&self) -> Result<BTreeSet<Digest>, LedgerError> {
         let root = self.layout.blob_root();
-        let mut count = 0;
+        let mut here = BTreeSet::new();
         for shard in list(&root)? {
             for path in list(&shard)? {
                 let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
@@ -146,10 +163,10 @@ impl Ledger {
                     return Err(LedgerError::corrupt(&path, "it is no blob's name"));
                 };
                 self.hash_blob(&digest)?;
-                count += 1;
+                here.insert(digest);
             }
         }
-        Ok(count)
+        Ok(here)
     }
 
     /// Reads the whole journal again and checks it; returns the number of records. See [`Ledger::fsck`].

@@ -128,17 +128,18 @@ pub(super) fn in_memory() -> Sql<Connection> {
 
 /// Opens the index to read.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, LedgerError> {
+    connect(path).map_err(|e| failure(path, &e))
+}
+
+pub(super) fn connect(path: &Path) -> Sql<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
-    let connection = Connection::open_with_flags(path, flags).map_err(|e| failure(path, &e))?;
-    let version: Sql<i64> = connection
-        .busy_timeout(Duration::from_secs(5))
-        .and_then(|()| connection.pragma_query_value(None, "user_version", |row| row.get(0)));
-    match version {
-        Ok(VERSION) => Ok(connection),
-        Ok(_) => Err(failure(path, &rusqlite::Error::InvalidQuery)),
-        Err(e) => Err(failure(path, &e)),
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    match connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? {
+        VERSION => Ok(connection),
+        _ => Err(rusqlite::Error::InvalidQuery),
     }
 }
 
@@ -268,7 +269,7 @@ pub(super) fn insert(
 
 /// The reason codes that a record's body names: texts in the catalogue's spelling under a field `reason`, `reasons`, `code` or
 /// `reasonCodes`, at any depth.
-fn reasons(body: &Value) -> BTreeSet<&str> {
+pub(super) fn reasons(body: &Value) -> BTreeSet<&str> {
     fn walk<'a>(value: &'a Value, named: bool, depth: usize, found: &mut BTreeSet<&'a str>) {
         match value {
             Value::String(text) if named && is_code(text) => {

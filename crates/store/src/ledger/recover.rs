@@ -187,6 +187,20 @@ fn compare(
     Ok(())
 }
 
+/// The lock is an older copy than the journal, which holds a checkpoint over `written` records.
+pub(super) fn lock_is_older(
+    path: &std::path::Path,
+    acknowledged: u64,
+    written: u64,
+) -> LedgerError {
+    LedgerError::RolledBack {
+        path: path.to_owned(),
+        text: format!(
+            "it acknowledges {acknowledged} records, and the journal has a checkpoint over {written}"
+        ),
+    }
+}
+
 /// Looks at the records behind the acknowledged ones: they must be one batch, or the lock is an older copy. Returns where
 /// they end.
 pub(super) fn unacknowledged(
@@ -198,12 +212,7 @@ pub(super) fn unacknowledged(
     let first = index::by_index(connection, acknowledged)
         .map_err(|e| index::failure(&layout.index(), &e))?
         .ok_or_else(|| LedgerError::corrupt(&layout.index(), "it lacks a record that it counts"))?;
-    let older = |size: u64| LedgerError::RolledBack {
-        path: layout.checkpoint_lock(),
-        text: format!(
-            "it acknowledges {acknowledged} records, and the journal has a checkpoint over {size}"
-        ),
-    };
+    let older = |size: u64| lock_is_older(&layout.checkpoint_lock(), acknowledged, size);
     if first.place.segment != state.place.segment {
         return Err(older(state.frontier.size()));
     }
@@ -469,6 +478,31 @@ pub(super) fn open_to_read(
         acknowledged: acknowledged.as_ref(),
         published: published.as_ref(),
     };
+    let connection = fitting_index(layout, known, notices)?;
+    // Behind what is acknowledged lies one batch at most, or the lock is an older copy; unless a writer has gone on.
+    let mut acknowledged = acknowledged.map_or(0, |checkpoint| checkpoint.size);
+    loop {
+        let state = index::load(&connection).map_err(|e| index::failure(&layout.index(), &e))?;
+        if state.frontier.size() <= acknowledged {
+            return Ok(connection);
+        }
+        let Err(older) = unacknowledged(layout, &connection, &state, acknowledged) else {
+            return Ok(connection);
+        };
+        let now = read_lock(layout, vkey)?.map_or(0, |(checkpoint, _)| checkpoint.size);
+        if now <= acknowledged {
+            return Err(older);
+        }
+        acknowledged = now;
+    }
+}
+
+/// The index on disk if it fits the journal, else one in memory.
+fn fitting_index(
+    layout: &Layout,
+    known: Known<'_>,
+    notices: &Notices,
+) -> Result<Connection, LedgerError> {
     // A writer commits the index a moment after the lock; to wait for it is cheaper than to build another.
     for _ in 0..INDEX_WAITS {
         let Ok(connection) = index::open_reader(&layout.index()) else {

@@ -1,8 +1,9 @@
 //! The journal's records: read in order by one thread, verified by several, joined in order again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZero;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -12,11 +13,19 @@ use gonogo_ledger::packet::MANIFEST_KIND;
 use gonogo_ledger::statement::Outline;
 use gonogo_ledger::{CONTROLLER, Checkpoint, KeyEvent, KeyId, Statement, key_event, leaf};
 
+use memchr::memmem::Finder;
+use serde_json::Value;
+
+use super::projection::{self, Projection, Rows};
 use super::tiles::Tiles;
 use super::{Progress, fits};
+use crate::ledger::disk::Layout;
 use crate::ledger::error::LedgerError;
 use crate::ledger::frame::{Frame, RecordFrame};
-use crate::ledger::journal::{Frames, Next};
+use crate::ledger::index;
+use crate::ledger::journal::{Frames, Next, Place};
+use crate::ledger::recover::lock_is_older;
+use crate::ledger::upkeep::TOMBSTONE;
 
 /// How many records go to a worker at a time.
 const CHUNK: usize = 512;
@@ -32,6 +41,13 @@ pub(super) struct Walk<'a> {
     /// Role, and whether the key was revoked.
     keys: HashMap<KeyId, (String, bool)>,
     begun: bool,
+    projection: Option<Projection>,
+    /// By what records name them: the first that does.
+    named: HashMap<Digest, u64>,
+    /// The blobs that were erased, and by which record.
+    erased: HashMap<Digest, u64>,
+    /// Reads the lock again.
+    lock: &'a dyn Fn() -> Result<Checkpoint, LedgerError>,
 }
 
 impl<'a> Walk<'a> {
@@ -39,6 +55,8 @@ impl<'a> Walk<'a> {
         acknowledged: Checkpoint,
         published: Option<Checkpoint>,
         tiles: Tiles<'a>,
+        projection: Option<Projection>,
+        lock: &'a dyn Fn() -> Result<Checkpoint, LedgerError>,
     ) -> Self {
         Self {
             acknowledged,
@@ -48,15 +66,50 @@ impl<'a> Walk<'a> {
             streams: HashMap::new(),
             keys: HashMap::new(),
             begun: false,
+            projection,
+            named: HashMap::new(),
+            erased: HashMap::new(),
+            lock,
         }
+    }
+
+    /// The newest checkpoint of the lock that was read.
+    pub(super) const fn acknowledged(&self) -> &Checkpoint {
+        &self.acknowledged
     }
 
     pub(super) fn size(&self) -> u64 {
         self.frontier.size()
     }
 
-    pub(super) const fn frontier(&self) -> &Frontier {
-        &self.frontier
+    /// Ends the comparison with the index; returns how many records it has, if it was compared.
+    pub(super) fn finish_index(&self) -> Result<Option<u64>, LedgerError> {
+        let records = self.size();
+        let projection = self.projection.as_ref();
+        projection.map(|p| p.finish(records)).transpose()
+    }
+
+    /// Compares the blobs that are here with those that records name, and those that records erased.
+    pub(super) fn compare_blobs(
+        &self,
+        layout: &Layout,
+        here: &BTreeSet<Digest>,
+    ) -> Result<(), LedgerError> {
+        for (digest, index) in &self.erased {
+            if here.contains(digest) {
+                let text = format!(
+                    "record {index} erased it, and it is here; `gonogo ledger erase {digest}` removes it"
+                );
+                return Err(LedgerError::corrupt(&layout.blob(digest), text));
+            }
+        }
+        for (digest, index) in &self.named {
+            if !here.contains(digest) && !self.erased.contains_key(digest) {
+                let text = format!("record {index} names it, and it is missing");
+                return Err(LedgerError::corrupt(&layout.blob(digest), text));
+            }
+        }
+        Ok(())
     }
 
     /// Compares what is left of the tiles; returns how many were compared.
@@ -84,6 +137,10 @@ struct Sound {
     body: Vec<u8>,
     leaf: Digest,
     event: Option<KeyEvent>,
+    rows: Rows,
+    /// Blobs that it names, and the one that it erases.
+    named: Vec<Digest>,
+    erased: Option<Digest>,
 }
 
 /// What the reading thread hands on, in the journal's order.
@@ -97,7 +154,7 @@ type Work = (Vec<Raw>, SyncSender<Result<Vec<Sound>, (u64, String)>>);
 /// Checks a segment; returns where its good frames end.
 pub(super) fn segment(
     frames: &mut Frames,
-    path: &Path,
+    (number, path): (u32, &Path),
     walk: &mut Walk<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<u64, LedgerError> {
@@ -124,7 +181,7 @@ pub(super) fn segment(
         let mut outcome = Ok(());
         for piece in in_order {
             if outcome.is_ok() {
-                outcome = join(piece, path, walk);
+                outcome = join(piece, (number, path), walk);
                 progress(Progress {
                     records: walk.size(),
                     of: walk.acknowledged.size,
@@ -181,51 +238,91 @@ fn verify(raw: Raw) -> Result<Sound, (u64, String)> {
     let (envelope, signer) = (&raw.record.envelope, &raw.record.signer);
     let at = |e: gonogo_ledger::Error| (offset, e.to_string());
     envelope.verify(signer).map_err(at)?;
-    let outline = Outline::read(envelope.payload()).map_err(at)?;
+    let payload = envelope.payload();
+    let outline = Outline::read(payload).map_err(at)?;
     let is_event = outline.kind == key_event::KIND;
-    let event = if is_event {
-        let statement = Statement::parse(envelope.payload()).map_err(at)?;
-        Some(KeyEvent::from_body(&statement.body).map_err(at)?)
-    } else {
-        None
-    };
+    let mut event = None;
+    let (mut reasons, mut named, mut erased) = (Vec::new(), Vec::new(), None);
+    if is_event || MARKS.iter().any(|mark| mark.find(payload).is_some()) {
+        let body = Statement::parse(payload).map_err(at)?.body;
+        if is_event {
+            event = Some(KeyEvent::from_body(&body).map_err(at)?);
+        }
+        let codes = index::reasons(&body);
+        reasons = codes.into_iter().map(str::to_owned).collect();
+        match &*outline.kind {
+            MANIFEST_KIND => {}
+            TOMBSTONE => erased = body.get("blob").and_then(read_digest),
+            _ => blobs(&body, 0, &mut named),
+        }
+    }
     let body = leaf::body(envelope, signer);
+    let (digest, leaf) = (Digest::of(payload), merkle::leaf_hash(&body));
+    let signer = signer.id();
     Ok(Sound {
         offset,
-        signer: signer.id(),
+        signer,
         stream: Digest::of(outline.stream.as_bytes()),
         owned: is_event || outline.kind == MANIFEST_KIND,
         seq: outline.seq,
         prev: outline.prev,
-        digest: envelope.statement_digest(),
-        leaf: merkle::leaf_hash(&body),
+        digest,
+        leaf,
         body,
         event,
+        rows: projection::rows(&outline, [&digest, &leaf], &signer, reasons),
+        named,
+        erased,
     })
 }
 
-fn join(piece: Piece, path: &Path, walk: &mut Walk<'_>) -> Result<(), LedgerError> {
+/// Only a statement with one of these has a body that says more than what its outline does: field names of reason codes
+/// and of blobs.
+static MARKS: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| [r#""reason"#, r#""code""#, r#""blob""#].map(Finder::new));
+
+/// The blobs that a body names: digests under a field `blob`, at any depth.
+fn blobs(value: &Value, depth: usize, found: &mut Vec<Digest>) {
+    match value {
+        Value::Array(items) if depth < 64 => {
+            items.iter().for_each(|v| blobs(v, depth + 1, found));
+        }
+        Value::Object(fields) if depth < 64 => {
+            for (name, value) in fields {
+                found.extend(Some(value).filter(|_| name == "blob").and_then(read_digest));
+                blobs(value, depth + 1, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn read_digest(value: &Value) -> Option<Digest> {
+    value.as_str()?.parse().ok()
+}
+
+fn join(
+    piece: Piece,
+    (number, path): (u32, &Path),
+    walk: &mut Walk<'_>,
+) -> Result<(), LedgerError> {
     let bad = |offset: u64, text: &str| {
         LedgerError::corrupt(path, format!("the record at byte {offset}: {text}"))
     };
     match piece {
         Piece::Checkpoint(offset, note) => {
-            if fits(&note, &walk.frontier) {
-                Ok(())
-            } else {
-                Err(bad(
-                    offset,
-                    "a checkpoint that does not fit the records before it",
-                ))
+            if !fits(&note, &walk.frontier) {
+                let text = "a checkpoint that does not fit the records before it";
+                return Err(bad(offset, text));
             }
+            walk.signed()
         }
         Piece::Records(answered) => {
             let sound = answered
                 .recv()
                 .map_err(|_| bad(0, "its verification did not end"))?;
             for sound in sound.map_err(|(offset, text)| bad(offset, &text))? {
-                let offset = sound.offset;
-                walk.record(sound).map_err(|text| bad(offset, &text))?;
+                walk.record(sound, number, bad)?;
                 walk.compare(path)?;
             }
             Ok(())
@@ -234,22 +331,55 @@ fn join(piece: Piece, path: &Path, walk: &mut Walk<'_>) -> Result<(), LedgerErro
 }
 
 impl Walk<'_> {
-    fn record(&mut self, sound: Sound) -> Result<(), String> {
-        self.signer(&sound)?;
+    /// A batch begins with the checkpoint over the records before it, which was acknowledged before. So a lock that
+    /// acknowledges less is an older copy, unless a writer has moved it meanwhile.
+    fn signed(&mut self) -> Result<(), LedgerError> {
+        if self.size() <= self.acknowledged.size {
+            return Ok(());
+        }
+        self.acknowledged = (self.lock)()?;
+        if self.size() <= self.acknowledged.size {
+            return Ok(());
+        }
+        let path = self.tiles.layout().checkpoint_lock();
+        Err(lock_is_older(&path, self.acknowledged.size, self.size()))
+    }
+
+    fn record(
+        &mut self,
+        sound: Sound,
+        segment: u32,
+        bad: impl Fn(u64, &str) -> LedgerError,
+    ) -> Result<(), LedgerError> {
+        let bad = |text: String| bad(sound.offset, &text);
+        self.signer(&sound).map_err(bad)?;
         let stream = self.streams.get(&sound.stream).copied();
         let expected = stream.map_or((0, None), |(count, last)| (count, Some(last)));
         if (sound.seq, sound.prev) != expected {
-            return Err(format!(
+            return Err(bad(format!(
                 "it is number {} of its stream, and number {} is next",
                 sound.seq, expected.0
-            ));
+            )));
         }
         self.streams
             .insert(sound.stream, (sound.seq + 1, sound.digest));
+        let index = self.frontier.size();
+        for digest in sound.named {
+            self.named.entry(digest).or_insert(index);
+        }
+        if let Some(digest) = sound.erased {
+            self.erased.entry(digest).or_insert(index);
+        }
         let finished = self.frontier.push(sound.leaf);
-        self.tiles
-            .push(sound.body, sound.leaf, &finished)
-            .map_err(|e| e.to_string())
+        if let Some(projection) = &mut self.projection {
+            let place = Place {
+                segment,
+                offset: sound.offset,
+            };
+            projection.record(index, place, &sound.rows, sound.event.as_ref(), &finished)?;
+            projection.tree(&self.frontier)?;
+        }
+        self.tiles.push(sound.body, sound.leaf, &finished)
     }
 
     fn signer(&mut self, sound: &Sound) -> Result<(), String> {

@@ -35,6 +35,10 @@ impl<'a> Tiles<'a> {
         }
     }
 
+    pub(super) const fn layout(&self) -> &'a Layout {
+        self.layout
+    }
+
     /// Takes a record's leaf; compares each tile that it completes.
     pub(super) fn push(
         &mut self,
