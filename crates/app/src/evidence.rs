@@ -45,12 +45,25 @@ pub struct Packed {
     pub omitted: usize,
 }
 
-/// Lists records, oldest first.
+/// Lists at most `filter.limit` records, oldest first, and says whether there are more.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn list(ws: &Workspace, filter: &Filter) -> Result<Vec<RecordView>, AppError> {
-    Ok(ws.ledger.records(filter)?)
+pub fn list(ws: &Workspace, filter: &Filter) -> Result<(Vec<RecordView>, bool), AppError> {
+    let mut all: Vec<RecordView> = Vec::new();
+    while all.len() <= filter.limit {
+        let page = ws.ledger.records(&Filter {
+            after: all.last().map(|r| r.index).or(filter.after),
+            limit: (filter.limit - all.len()).saturating_add(1),
+            ..filter.clone()
+        })?;
+        if page.is_empty() {
+            return Ok((all, false));
+        }
+        all.extend(page);
+    }
+    all.truncate(filter.limit);
+    Ok((all, true))
 }
 
 /// The digest that a text names: a digest as it is, or that of a file's bytes.
@@ -114,7 +127,9 @@ pub fn write_packet(ws: &Workspace, operation: &OperationId) -> Result<Packed, A
 pub fn packet(ws: &Workspace, prefix: &str, how: &Packing) -> Result<Packed, AppError> {
     let known = following::find(ws, prefix)?;
     match &how.out {
-        Some(path) => can_be_written(path)
+        Some(path) => ws
+            .keeps_its_own(path)
+            .and_then(|()| can_be_written(path))
             .and_then(|()| pack(ws, &known.id, path, how))
             .map_err(|e| match e.reason {
                 Reason::InputNotFound | Reason::PermissionDenied | Reason::StoreFailed => {

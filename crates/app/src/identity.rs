@@ -60,8 +60,31 @@ impl Identity {
         if let Some(text) = fault {
             return Err(AppError::new(Reason::KeyNotListed, text));
         }
+        if listed.is_empty() {
+            me.take_no_name_of_others(ws)?;
+        }
         me.enrol(ws)?;
         Ok(me)
+    }
+
+    /// A name that a key was enrolled under stays that key's, also after it was revoked: whoever comes with another key is
+    /// somebody else, until the configuration lists the key or it was enrolled by name.
+    fn take_no_name_of_others(&self, ws: &Workspace) -> Result<(), AppError> {
+        let all = ws.ledger.enrolled_keys()?;
+        let mut of_name = all.iter().filter(|k| k.who == self.name).peekable();
+        if of_name.peek().is_none() || of_name.any(|k| k.key == *self.key.public()) {
+            return Ok(());
+        }
+        let text = format!(
+            "the name `{}` belongs to another key in the ledger",
+            self.name
+        );
+        Err(AppError::new(Reason::KeyNotListed, text)
+            .hint("give a name of your own: --as NAME")
+            .hint(format!(
+                "if the key is new and the person is not, have it enrolled: `gonogo ledger keys enrol PUBLIC.pem --who {}`",
+                self.name
+            )))
     }
 
     /// The caller's name and key as claimed: nothing is made and nothing is enrolled.

@@ -1,9 +1,11 @@
 //! Keys of the ledger, and erasing: each change is a record that everybody can read.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gonogo_core::{Digest, Reason};
+use gonogo_ledger::packet::holds_blob;
 use gonogo_ledger::{CONTROLLER, KeyId, PublicKey};
+use gonogo_store::ledger::EnrolledKey;
 
 use crate::{AppError, Workspace};
 
@@ -27,6 +29,11 @@ pub fn enrol(ws: &Workspace, public: &Path, who: &str, role: &str) -> Result<Str
         );
         return Err(AppError::new(Reason::ArgumentInvalid, text)
             .hint("the controller's key is changed with `gonogo ledger keys rotate`"));
+    }
+    let is_controllers = |k: &EnrolledKey| k.role == CONTROLLER && k.who == who;
+    if ws.ledger.enrolled_keys()?.iter().any(is_controllers) {
+        let text = format!("`{who}` is the controller's name; a person needs another");
+        return Err(AppError::new(Reason::ArgumentInvalid, text));
     }
     let pem = std::fs::read_to_string(public).map_err(|e| AppError::io("read", public, &e))?;
     let key = PublicKey::from_pem(&pem).map_err(|e| {
@@ -79,11 +86,22 @@ pub fn revoke(ws: &Workspace, prefix: &str, why: &str) -> Result<String, AppErro
     Err(AppError::new(reason, text).hint("at least 8 digits; see `gonogo ledger keys list --json`"))
 }
 
-/// Erases a blob; returns the record that says so.
+/// What erasing a blob did.
+#[derive(Debug)]
+pub struct Erased {
+    /// The record that says so.
+    pub record: u64,
+    /// The packets of this project that held it, and were removed.
+    pub packets: Vec<PathBuf>,
+    /// Files beside these packets that cannot be read as packets: they were left alone, and may hold it.
+    pub unread: Vec<PathBuf>,
+}
+
+/// Erases a blob, from the ledger and from the packets that lie in the state directory: these can be written again, without it.
 ///
 /// # Errors
-/// The ledger does not have it.
-pub fn erase(ws: &Workspace, blob: &str, why: &str) -> Result<u64, AppError> {
+/// The ledger does not have it; a packet cannot be read or removed.
+pub fn erase(ws: &Workspace, blob: &str, why: &str) -> Result<Erased, AppError> {
     let now = ws.now()?;
     let me = ws.identity()?;
     reason_given(why)?;
@@ -94,7 +112,24 @@ pub fn erase(ws: &Workspace, blob: &str, why: &str) -> Result<u64, AppError> {
             format!("`{}`: {e}", blob.escape_debug()),
         )
     })?;
-    Ok(ws.ledger.erase_blob(&digest, why, &me.name, now)?.index)
+    let record = ws.ledger.erase_blob(&digest, why, &me.name, now)?.index;
+    let (mut packets, mut unread) = (Vec::new(), Vec::new());
+    for path in ws.packets()? {
+        let file = std::fs::File::open(&path).map_err(|e| AppError::io("read", &path, &e))?;
+        match holds_blob(file, &digest) {
+            Ok(false) => {}
+            Ok(true) => {
+                std::fs::remove_file(&path).map_err(|e| AppError::io("remove", &path, &e))?;
+                packets.push(path);
+            }
+            Err(_) => unread.push(path),
+        }
+    }
+    Ok(Erased {
+        record,
+        packets,
+        unread,
+    })
 }
 
 fn reason_given(why: &str) -> Result<(), AppError> {

@@ -22,6 +22,7 @@ use gonogo_tlog::{Limits, Publication, export, server};
 use serde::Serialize;
 
 use crate::config::{Config, Overrides};
+use crate::memory::Memory;
 use crate::workspace::STATE_DIR;
 use crate::{AppError, Workspace};
 
@@ -91,28 +92,27 @@ pub fn reindex(start: &Path, overrides: &Overrides, clock: &dyn Clock) -> Result
     Ok(Ledger::reindex(&state, founding(&state, &origin, clock)?)?)
 }
 
-/// Makes a lost lock anew, from the newest checkpoint that is known here, or from the one in `file`; returns how many records
-/// that one acknowledges.
+/// Makes a lost or older lock anew, from the newest checkpoint that is known here, to this user's memory, or from `file`; returns
+/// how many records that one acknowledges.
 ///
 /// # Errors
-/// There is a lock; no checkpoint is known; the journal does not extend it.
+/// There is a lock that is not older; no checkpoint is known; the journal does not extend the newest.
 pub fn relock(
     start: &Path,
     overrides: &Overrides,
     file: Option<&Path>,
+    memory: &Memory,
     clock: &dyn Clock,
 ) -> Result<u64, AppError> {
     let config = Config::discover(start, overrides)?;
     let state = config.root().join(STATE_DIR);
-    let note = file
-        .map(|path| std::fs::read_to_string(path).map_err(|e| AppError::io("read", path, &e)))
-        .transpose()?;
     let origin = format!("ledger.{}", config.service);
-    Ok(Ledger::relock(
-        &state,
-        note,
-        founding(&state, &origin, clock)?,
-    )?)
+    let founding = founding(&state, &origin, clock)?;
+    let mut notes = memory.newest(&Ledger::vkey_of(&state)?)?;
+    if let Some(path) = file {
+        notes.push(std::fs::read_to_string(path).map_err(|e| AppError::io("read", path, &e))?);
+    }
+    Ok(Ledger::relock(&state, notes, founding)?)
 }
 
 fn founding<'a>(
@@ -195,7 +195,9 @@ pub fn consistency(ledger: &Ledger, older: &Older) -> Result<Link, AppError> {
     let known = match older {
         Older::Size(_) => None,
         Older::Note(path) => {
-            let note = std::fs::read_to_string(path).map_err(|e| AppError::io("read", path, &e))?;
+            let note = std::fs::read(path).map_err(|e| AppError::io("read", path, &e))?;
+            // What is no text is no checkpoint, and is refused as such.
+            let note = String::from_utf8_lossy(&note);
             Some(Checkpoint::open(&note, vkey).map_err(|e| {
                 let text = format!("`{}`: {e}", path.display());
                 AppError::new(Reason::InputMalformed, text)

@@ -87,6 +87,15 @@ impl Memory {
         }
     }
 
+    /// The newest checkpoints of a log that were seen, as its ledger's user and as a reader of its packets.
+    ///
+    /// # Errors
+    /// As [`Memory::recall`].
+    pub fn newest(&self, vkey: &Vkey) -> Result<Vec<String>, AppError> {
+        let both = [self.recall(vkey)?, self.of_ledger().recall(vkey)?];
+        Ok(both.into_iter().flatten().map(|seen| seen.note).collect())
+    }
+
     /// What was seen of the log with this key; none if nothing was.
     ///
     /// # Errors

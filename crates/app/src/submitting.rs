@@ -199,7 +199,11 @@ fn read_key(text: &str) -> Result<NamedKey, AppError> {
 }
 
 fn refused(path: &Path, error: &Error) -> AppError {
-    let reason = match error {
+    let mut cause = error;
+    while let Error::Line { source, .. } = cause {
+        cause = source;
+    }
+    let reason = match cause {
         Error::Signatures { .. } => Reason::SignatureInvalid,
         Error::Threshold { .. } | Error::Unsigned { .. } => Reason::ArgumentInvalid,
         Error::Key { .. } => Reason::KeyUnreadable,

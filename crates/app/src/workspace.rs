@@ -227,6 +227,47 @@ impl Workspace {
         self.state.join("plans").join(format!("{id}.json"))
     }
 
+    /// Refuses a place for output where this project's own state lies.
+    ///
+    /// # Errors
+    /// [`Reason::OutputFailed`].
+    pub(crate) fn keeps_its_own(&self, path: &Path) -> Result<(), AppError> {
+        let (Ok(state), Ok(dir)) = (self.state.canonicalize(), parent(path).canonicalize()) else {
+            // Whoever writes there says what is wrong with it.
+            return Ok(());
+        };
+        if !dir.starts_with(&state) || dir == state.join("packets") {
+            return Ok(());
+        }
+        let text = format!(
+            "cannot write `{}`: this project's own state lies there",
+            path.display()
+        );
+        Err(AppError::new(Reason::OutputFailed, text).hint("give a path outside of `.gonogo`"))
+    }
+
+    /// Every file in the directory of packets, what an interrupted command left there included.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub(crate) fn packets(&self) -> Result<Vec<PathBuf>, AppError> {
+        let dir = self.state.join("packets");
+        let fault = |e: std::io::Error| AppError::io("read", &dir, &e);
+        let entries = match std::fs::read_dir(&dir) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(fault)?,
+        };
+        let mut all = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(fault)?;
+            if entry.file_type().map_err(fault)?.is_file() {
+                all.push(entry.path());
+            }
+        }
+        all.sort_unstable();
+        Ok(all)
+    }
+
     /// Path of an operation's packet.
     pub fn packet_path(&self, id: &gonogo_core::id::OperationId) -> PathBuf {
         self.state.join("packets").join(format!("{id}.tar"))

@@ -27,7 +27,7 @@ pub(crate) mod write;
 use gonogo_core::Digest;
 
 pub use manifest::{Manifest, Omitted, RecordsDigest, StreamHead, Tally};
-pub use write::{Blob, Contents, PacketSource, Seal, extract_blob, write};
+pub use write::{Blob, Contents, PacketSource, Seal, extract_blob, holds_blob, write};
 
 /// The packet format's name.
 pub const FORMAT: &str = "gonogo.packet.v2";

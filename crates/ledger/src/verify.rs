@@ -235,6 +235,7 @@ pub fn verify(packet: impl Read, request: &Request<'_>) -> Result<Report, Archiv
         ),
     }
     notes.blobs = blobs;
+    notes.cut = walked.too_many;
     notes.about = walked.about;
     notes.claim = Some(manifest.verdict);
     Ok(notes.finish())

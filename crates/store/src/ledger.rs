@@ -192,6 +192,14 @@ impl Ledger {
         })
     }
 
+    /// Reads the public key of the ledger in the state directory `root`.
+    ///
+    /// # Errors
+    /// [`LedgerError::Absent`]; [`LedgerError::Corrupt`].
+    pub fn vkey_of(root: &Path) -> Result<Vkey, LedgerError> {
+        keys::read_vkey(&Layout::new(root, Arc::new(RealDisk)))
+    }
+
     /// Leaves publishing to [`Ledger::publish`] alone.
     #[must_use]
     pub fn without_publishing(mut self) -> Self {

@@ -28,7 +28,7 @@ use serde_json::Value;
 use super::outside::{self, Claim, Stands};
 use super::unpacked;
 use crate::memory::{Memory, Seen};
-use crate::{AppError, approving, timestamping};
+use crate::{AppError, approving, planning, timestamping};
 
 /// The largest policy, trusted root or checkpoint that is read.
 const LARGEST: u64 = 1 << 20;
@@ -78,8 +78,10 @@ pub struct Verified {
     pub approvals: Option<Result<usize, String>>,
     /// The replay, if it was asked for and every check before it passed.
     pub replayed: Option<Result<Replayed, String>>,
-    /// How the operation in the packet ended, as recorded.
+    /// How the operation that the packet is about ended, as recorded.
     pub result: Option<String>,
+    /// Whether the records were looked at: no check failed before.
+    pub looked: bool,
     /// How the command ends.
     pub exit: Exit,
     /// Why.
@@ -164,8 +166,10 @@ fn conclude(
         Reason::TrustMissing,
         Reason::QuorumUnmet,
         Reason::HistoryUnproven,
+        // Of blobs or a time-stamp; records that are not here for want of room make the report not whole.
+        Reason::PacketIncomplete,
     ];
-    let sound = reasons.iter().all(|r| open.contains(r));
+    let sound = report.whole && reasons.iter().all(|r| open.contains(r));
     let vouched = sound && !look.trust_packet && !reasons.contains(&Reason::TrustMissing);
     let seen = match (&report.log, vouched) {
         (Some(shown), true) => Some(look.memory.compare_packet(shown, reasons.is_empty())?),
@@ -183,11 +187,12 @@ fn conclude(
     } else {
         Vec::new()
     };
-    if outside
-        .iter()
-        .any(|c| matches!(c.standing, Stands::Broken(_)))
-    {
+    let any = |is: fn(&Stands) -> bool| outside.iter().any(|c| is(&c.standing));
+    if any(|s| matches!(s, Stands::Broken(_))) {
         reasons.insert(0, Reason::SignatureInvalid);
+    }
+    if any(|s| matches!(s, Stands::Absent)) && !reasons.contains(&Reason::PacketIncomplete) {
+        reasons.push(Reason::PacketIncomplete);
     }
     let result = sound.then(|| recorded_result(&report)).flatten();
     let again = (replayed && sound).then(|| replay_records(&report));
@@ -208,7 +213,7 @@ fn conclude(
     match &again {
         Some(Err(_)) => reasons.insert(0, Reason::ReplayDiffers),
         // Asked for and not possible is not passed.
-        None if replayed => reasons.push(Reason::PacketIncomplete),
+        None if replayed && reasons.is_empty() => reasons.push(Reason::PacketIncomplete),
         _ => {}
     }
     let exit = reasons.iter().map(|r| shown(*r)).fold(Exit::Done, worst);
@@ -222,6 +227,7 @@ fn conclude(
         approvals,
         replayed: again,
         result,
+        looked: sound,
         exit,
         reasons,
     })
@@ -382,6 +388,13 @@ fn begun(report: &Report) -> Result<(&VerifiedRecord, &VerifiedRecord, Plan), St
         return Err("the recorded plan does not match its fingerprint".into());
     }
     let says = |key: &str| begin.body.get(key).and_then(Value::as_str);
+    // What stands beside a plan, approvals and their uses, is looked for in the plan's own stream.
+    if record.stream != planning::stream(&plan.id) {
+        return Err(format!(
+            "record {} holds plan `{}` in another plan's stream",
+            record.index, plan.id
+        ));
+    }
     let wanted = [
         ("plan", plan.id.as_str()),
         ("environment", plan.body.environment.as_str()),
@@ -426,6 +439,7 @@ fn check_approvals(report: &Report) -> Result<usize, String> {
         .and_then(|a| serde_json::from_value(a.clone()).ok())
         .ok_or("the operation does not say which approvals it used")?;
     check_uses(records, begin, planned, &named)?;
+    check_times(records, begin, planned, &named)?;
     let operation: OperationId = operation_of(begin)?;
     let presented: Vec<Presented> = records
         .iter()
@@ -447,6 +461,40 @@ fn check_approvals(report: &Report) -> Result<usize, String> {
     approval::check(&presented, &demand)
         .map(|a| a.approvals.len())
         .map_err(|e| e.to_string())
+}
+
+/// What an operation began with was there before, by the times in the records as well: whether an approval had expired is
+/// asked for the time at which the operation says that it began.
+fn check_times(
+    records: &[VerifiedRecord],
+    begin: &VerifiedRecord,
+    planned: &VerifiedRecord,
+    named: &[String],
+) -> Result<(), String> {
+    let is_named = |r: &VerifiedRecord| {
+        let field = |name: &str| r.body.get(name);
+        let id = if r.kind == approving::USE_KIND {
+            field("approval")
+        } else {
+            field("approval").and_then(|a| a.get("approvalId"))
+        };
+        let id = id.and_then(Value::as_str);
+        (r.kind == approving::USE_KIND || r.kind == approving::KIND)
+            && id.is_some_and(|id| named.iter().any(|name| name == id))
+    };
+    let beside = records
+        .iter()
+        .filter(|r| r.stream == planned.stream && r.index < begin.index);
+    let late = beside
+        .filter(|r| r.index == planned.index || is_named(r))
+        .find(|r| r.time > begin.time);
+    match late {
+        Some(late) => Err(format!(
+            "record {} says that it was {} when the operation began, and record {} before it says {}",
+            begin.index, begin.time, late.index, late.time
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Each approval was used up for this operation's request before it began, and for no other.

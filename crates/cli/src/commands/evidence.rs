@@ -109,14 +109,14 @@ fn submit(select: &Select, submission: &Submission, screen: &Screen) -> Answer {
 
 fn list(select: &Select, filter: &Filter, screen: &Screen) -> Answer {
     let ws = open(select, screen, true)?;
-    let records = evidence::list(&ws, filter)?;
+    let (records, goes_on) = evidence::list(&ws, filter)?;
     if records.is_empty() {
         screen.say("no record matches");
     }
     for r in &records {
         screen.say(&record_line(r));
     }
-    let more = records.last().filter(|_| records.len() >= filter.limit);
+    let more = records.last().filter(|_| goes_on);
     if let Some(last) = more {
         screen.talk(&format!("more with --after {}", last.index));
     }
@@ -202,6 +202,22 @@ pub fn packet(select: &Select, a: &args::Packet, screen: &Screen) -> Answer {
     Ok(Exit::Done)
 }
 
+/// A text without what moves a cursor, ends a line or hides what follows.
+fn plain(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let hidden = c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+            let escaped: Box<dyn Iterator<Item = char>> = if hidden {
+                Box::new(c.escape_unicode())
+            } else {
+                Box::new(std::iter::once(c))
+            };
+            escaped
+        })
+        .collect()
+}
+
 const GOOD: (Tone, &str) = (Tone::Good, "ok  ");
 const BAD: (Tone, &str) = (Tone::Bad, "FAIL");
 /// Nothing was looked at, which is never shown like a pass.
@@ -284,6 +300,8 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
     };
     let seen = evidence::verify(&a.packet, &look)?;
     let line = |(tone, word): (Tone, &str), name: &str, text: &str| {
+        // What a packet brings may hold anything, and must not be able to write a line of its own.
+        let text = plain(text);
         screen.say(&format!("{}  {name:<12} {text}", screen.paint(tone, word)));
     };
     let mut checks = Vec::new();
@@ -296,7 +314,7 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
         };
         line(mark, check.name, &check.text);
         checks.push(json!({"name": check.name, "state": state_name(check.state), "ok": check.state == State::Passed,
-            "reasonCode": check.reason, "text": check.text}));
+            "reasonCode": (check.state != State::Skipped).then_some(check.reason), "text": check.text}));
     }
     let (mark, text, remembered) = remembered(seen.seen.as_ref());
     line(mark, "memory", &text);
@@ -356,7 +374,11 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
             serde_json::Value::Null
         }
     };
-    let result = seen.result.as_deref().unwrap_or("not recorded");
+    let result = match &seen.result {
+        Some(result) => plain(result),
+        None if seen.looked => "not recorded".into(),
+        None => "not looked at".into(),
+    };
     let (word, tone) = match seen.exit {
         Exit::Done => ("verified", Tone::Good),
         Exit::Hold => ("agrees with itself, but nobody vouches for it", Tone::Wait),

@@ -228,7 +228,7 @@ fn reindex(select: &Select, screen: &Screen) -> Answer {
 
 fn relock(select: &Select, from: Option<&std::path::Path>, screen: &Screen) -> Answer {
     let clock = SystemClock::default();
-    let size = log::relock(&here()?, &overrides(select), from, &clock)?;
+    let size = log::relock(&here()?, &overrides(select), from, &memory(), &clock)?;
     screen.say(&format!(
         "the lock was made anew: it acknowledged {size} records, and a record says so"
     ));
@@ -328,11 +328,28 @@ fn list_keys(select: &Select, screen: &Screen) -> Answer {
 fn erase(select: &Select, blob: &str, why: &str, yes: bool, screen: &Screen) -> Answer {
     confirmed(yes, "the bytes cannot be brought back")?;
     let ws = open(select, screen, false)?;
-    let index = keys::erase(&ws, blob, why)?;
+    let erased = keys::erase(&ws, blob, why)?;
     screen.say(&format!(
-        "{blob} is erased; record {index} says by whom and why"
+        "{blob} is erased; record {} says by whom and why",
+        erased.record
     ));
-    screen.answer("ledger_erase", json!({"blob": blob, "record": index}));
+    for path in &erased.packets {
+        screen.say(&format!("removed   {}, which held it", path.display()));
+    }
+    for path in &erased.unread {
+        let text = format!(
+            "{} cannot be read as a packet, and may hold it",
+            path.display()
+        );
+        screen.say(&screen.paint(Tone::Wait, &text));
+    }
+    screen.talk(
+        "packets that were copied elsewhere, and backups, still hold it: remove them yourself",
+    );
+    screen.answer(
+        "ledger_erase",
+        json!({"blob": blob, "record": erased.record, "packetsRemoved": erased.packets, "unread": erased.unread}),
+    );
     Ok(Exit::Done)
 }
 

@@ -251,6 +251,22 @@ fn bundle<S: PacketSource>(source: &mut S, index: u64) -> Result<Bundle, S::Erro
     })
 }
 
+/// Returns whether a packet holds a blob of this name.
+///
+/// # Errors
+/// [`ArchiveError`] if the packet cannot be read.
+pub fn holds_blob(packet: impl Read, digest: &Digest) -> Result<bool, ArchiveError> {
+    let wanted = blob_member(digest);
+    let mut reader = Reader::new(packet);
+    while let Some(member) = reader.next_member()? {
+        if member.name == wanted {
+            return Ok(true);
+        }
+        reader.digest(&member)?;
+    }
+    Ok(false)
+}
+
 /// Returns a blob of a packet, at most `limit` bytes of it, after checking its digest; `None` if it is not there.
 ///
 /// # Errors

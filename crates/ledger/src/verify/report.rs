@@ -155,6 +155,8 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// The records that were asked for, in the log's order, the manifest left out. Empty if any check failed.
     pub records: Vec<VerifiedRecord>,
+    /// Whether `records` has every record that was asked for.
+    pub whole: bool,
     /// Who signed in which stream. Empty if any check failed.
     pub signers: Vec<Signed>,
     /// The blobs that the packet holds. Empty if any check failed.
@@ -198,6 +200,7 @@ pub(super) struct Findings {
     pub(super) records: Vec<VerifiedRecord>,
     pub(super) signers: Vec<Signed>,
     pub(super) blobs: Vec<Digest>,
+    pub(super) cut: bool,
     pub(super) about: Option<String>,
     pub(super) claim: Option<String>,
     pub(super) log: Option<Shown>,
@@ -296,6 +299,7 @@ impl Findings {
             records: self.records,
             signers: self.signers,
             blobs: self.blobs,
+            whole: !self.cut && ended.is_none(),
             about: self.about,
             claim: self.claim,
             log: self.log,

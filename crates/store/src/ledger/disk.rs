@@ -15,8 +15,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::UNIX_EPOCH;
 
-use gonogo_core::{Digest, Exit};
+use gonogo_core::{Digest, Exit, Timestamp};
 
 use super::checkpoint_lock::CheckpointLock;
 use super::error::LedgerError;
@@ -246,6 +247,17 @@ impl Layout {
         self.root.join("blobs/tmp")
     }
 
+    /// Where files lie that have no name yet.
+    pub(super) fn places_of_temporaries(&self) -> [PathBuf; 5] {
+        [
+            self.ledger(),
+            self.journal(),
+            self.keys(),
+            self.blob_intake(),
+            self.root.join("packets"),
+        ]
+    }
+
     pub(super) fn make_dir(&self, path: &Path, mode: u32) -> Result<(), LedgerError> {
         self.disk
             .make_dir(path, mode)
@@ -354,7 +366,7 @@ impl Fresh {
     fn on(disk: Arc<dyn Disk>, dir: &Path, mode: u32) -> Result<Self, LedgerError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!(
-            ".tmp-{}-{}",
+            "{TEMPORARY}{}-{}",
             std::process::id(),
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
@@ -410,6 +422,40 @@ impl Drop for Fresh {
     fn drop(&mut self) {
         if !self.published {
             let _ = self.disk.remove(&self.temporary);
+        }
+    }
+}
+
+/// A temporary file's name begins so; its maker's process id and a number follow.
+const TEMPORARY: &str = ".tmp-";
+
+/// How old what a process left must be before it is removed, in milliseconds; and where nobody can say which processes run.
+pub(super) const LEFT: i64 = 10 * 60 * 1000;
+const LEFT_BY_ANYBODY: i64 = 24 * 60 * 60 * 1000;
+
+/// Removes what killed processes left in these directories of the file system, if it is older than `least` milliseconds.
+/// Nothing depends on it, so nothing is said of what cannot be removed.
+pub(super) fn sweep(dirs: &[PathBuf], now: Timestamp, least: i64) {
+    let proc = Path::new("/proc/self").exists();
+    for dir in dirs {
+        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let maker = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(TEMPORARY)?.split_once('-'))
+                .and_then(|(process, _)| process.parse::<u32>().ok());
+            let Some(maker) = maker else {
+                continue;
+            };
+            let age = entry.metadata().ok().and_then(|meta| {
+                let since = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+                Some(now.as_millis() - i64::try_from(since.as_millis()).ok()?)
+            });
+            let runs = proc && Path::new(&format!("/proc/{maker}")).exists();
+            let least = if proc { least } else { LEFT_BY_ANYBODY };
+            if !runs && age.is_some_and(|age| age >= least) {
+                let _ = std::fs::remove_file(entry.path());
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ use gonogo_ledger::merkle::Frontier;
 use super::Ledger;
 use super::error::LedgerError;
 use super::journal::{Frames, Place};
-use super::recover;
+use super::recover::{self, Seen};
 
 /// How far the work is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,21 +67,27 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Corrupt`] naming the first place that does not fit; [`LedgerError::RolledBack`]; [`LedgerError::Lock`].
     pub fn fsck(&self, progress: &mut dyn FnMut(Progress)) -> Result<Fsck, LedgerError> {
-        // What is published was acknowledged before.
+        // What others have seen was acknowledged before.
         let published = self.published_note()?.map(|(checkpoint, _)| checkpoint);
+        let seen = recover::read_seen(&self.layout, &self.vkey)?;
         let (acknowledged, _) = self.checkpoint()?;
-        if let Some(published) = &published
-            && (published.size > acknowledged.size
-                || (published.size == acknowledged.size && published.root != acknowledged.root))
-        {
-            return Err(LedgerError::RolledBack {
-                path: self.layout.checkpoint_lock(),
-                text: format!(
-                    "it acknowledges {} records, and another checkpoint over {} was published",
-                    acknowledged.size, published.size
-                ),
-            });
+        for Seen { path, checkpoint } in &seen {
+            let is_newer = checkpoint.size > acknowledged.size;
+            if is_newer
+                || (checkpoint.size == acknowledged.size && checkpoint.root != acknowledged.root)
+            {
+                return Err(LedgerError::RolledBack {
+                    path: self.layout.checkpoint_lock(),
+                    text: format!(
+                        "it acknowledges {} records, and `{}` is another checkpoint over {}",
+                        acknowledged.size,
+                        path.display(),
+                        checkpoint.size
+                    ),
+                });
+            }
         }
+        recover::read_suspect(&self.layout, acknowledged.size)?;
         // The index first: what it has must be in the journal that is read after it.
         let (projection, not_compared) = match projection::open(&self.layout)? {
             Ok(projection) => (Some(projection), None),
@@ -90,7 +96,7 @@ impl Ledger {
         let lock = || self.checkpoint().map(|(checkpoint, _)| checkpoint);
         let mut walk = records::Walk::new(
             acknowledged,
-            published.clone(),
+            seen.into_iter().map(|s| s.checkpoint).collect(),
             tiles::Tiles::new(&self.layout, published.as_ref().map_or(0, |c| c.size)),
             projection,
             &lock,

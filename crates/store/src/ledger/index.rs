@@ -1,7 +1,7 @@
 //! The index: what the journal says, in SQLite, for look-ups. It decides nothing that the journal could not decide, and is
 //! thrown away whenever it does not fit the journal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -322,6 +322,37 @@ fn note_key_event(connection: &Connection, index: u64, statement: &Statement) ->
     Ok(())
 }
 
+/// Keys by their ids, as the table `enrolled` has them: public key, whose, role, enrolled by, revoked by.
+pub(super) type Keys = BTreeMap<KeyId, (Vec<u8>, String, String, u64, Option<u64>)>;
+
+/// Adds what a key event says, as [`insert`] does.
+pub(super) fn learn(keys: &mut Keys, index: u64, event: &KeyEvent) {
+    match event {
+        KeyEvent::Enrol { key, who, role } => {
+            let row = (key.spki().to_vec(), who.clone(), role.clone(), index, None);
+            keys.insert(key.id(), row);
+        }
+        KeyEvent::Revoke { key, .. } => {
+            if let Some(row) = keys.get_mut(key) {
+                row.4.get_or_insert(index);
+            }
+        }
+    }
+}
+
+/// Reads the whole table `enrolled`.
+pub(super) fn keys(connection: &Connection) -> Sql<Keys> {
+    connection
+        .prepare_cached("SELECT key, spki, who, role, since, revoked FROM enrolled")?
+        .query_map([], |row| {
+            let revoked = row.get::<_, Option<i64>>(5)?.map(i64::cast_unsigned);
+            let since = row.get::<_, i64>(4)?.cast_unsigned();
+            let rest = (row.get(1)?, row.get(2)?, row.get(3)?, since, revoked);
+            Ok((KeyId::from(digest_at(row, 0)?), rest))
+        })?
+        .collect()
+}
+
 pub(super) fn enrolled(connection: &Connection, key: KeyId) -> Sql<Option<Enrolled>> {
     connection
         .prepare_cached("SELECT spki, role, revoked FROM enrolled WHERE key = ?1")?
@@ -381,6 +412,14 @@ pub(super) fn entry(row: &Row<'_>) -> Sql<Entry> {
         digest: digest_at(row, 4)?,
         leaf: digest_at(row, 5)?,
     })
+}
+
+/// Every record of a stream, in its order. Only for short streams.
+pub(super) fn stream(connection: &Connection, stream: &str) -> Sql<Vec<Entry>> {
+    connection
+        .prepare_cached(&format!("{ENTRY} WHERE stream = ?1 ORDER BY seq"))?
+        .query_map([stream], entry)?
+        .collect()
 }
 
 pub(super) fn by_key(connection: &Connection, stream: &str, key: &str) -> Sql<Option<Entry>> {

@@ -157,6 +157,28 @@ pub(super) fn has_later_batch(layout: &Layout, place: Place) -> Result<bool, Led
     }
 }
 
+/// Counts the records before a place; `None` if no frame ends there.
+pub(super) fn records_before(layout: &Layout, place: Place) -> Result<Option<u64>, LedgerError> {
+    let mut records = 0;
+    for segment in 0..=place.segment {
+        let Some(mut frames) = Frames::open(layout, Place { segment, offset: 0 })? else {
+            return Ok(None);
+        };
+        loop {
+            if segment == place.segment && frames.offset() >= place.offset {
+                return Ok((frames.offset() == place.offset).then_some(records));
+            }
+            match frames.next()? {
+                Next::Frame(Frame::Record(_), _) => records += 1,
+                Next::Frame(Frame::Checkpoint(_), _) => {}
+                Next::End if segment < place.segment => break,
+                Next::End | Next::Bad => return Ok(None),
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// Reads the record frame that begins at `place`.
 pub(super) fn read_record(layout: &Layout, place: Place) -> Result<RecordFrame, LedgerError> {
     let path = layout.segment(place.segment);

@@ -7,7 +7,9 @@
 use std::sync::{Arc, Mutex};
 
 use gonogo_core::Reason;
-use gonogo_ledger::{Checkpoint, Statement, Vkey, leaf, merkle};
+use gonogo_ledger::{
+    Checkpoint, KeyEvent, SYSTEM_STREAM, Statement, Vkey, key_event, leaf, merkle,
+};
 use rusqlite::Connection;
 
 use super::checkpoint_lock::SqliteLock;
@@ -28,8 +30,33 @@ pub(super) type Signed = (Checkpoint, String);
 pub(super) struct Known<'a> {
     /// What was acknowledged; `None` only before the founding is finished.
     pub(super) acknowledged: Option<&'a Checkpoint>,
-    /// What readers outside have seen, as far as this directory knows.
-    pub(super) published: Option<&'a Checkpoint>,
+    /// What readers outside have seen, as far as this directory knows, and where it says so.
+    pub(super) seen: &'a [Seen],
+}
+
+/// A checkpoint of the log that somebody outside has seen.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) path: std::path::PathBuf,
+    pub(super) checkpoint: Checkpoint,
+}
+
+/// Reads what readers and witnesses outside have seen. A cosigned checkpoint that is none of this log says nothing.
+pub(super) fn read_seen(layout: &Layout, vkey: &Vkey) -> Result<Vec<Seen>, LedgerError> {
+    let published = read_published(layout, vkey)?;
+    let witnessed = match read_note(layout, vkey, &layout.witnessed()) {
+        Err(LedgerError::Corrupt { .. }) => None,
+        other => other?,
+    };
+    let told = [
+        (layout.checkpoint(), published),
+        (layout.witnessed(), witnessed),
+    ];
+    let seen = told.into_iter().filter_map(|(path, signed)| {
+        let (checkpoint, _) = signed?;
+        Some(Seen { path, checkpoint })
+    });
+    Ok(seen.collect())
 }
 
 /// Reads and verifies the published checkpoint; `None` if nothing was published yet.
@@ -126,10 +153,10 @@ fn compare(
     known: Known<'_>,
 ) -> Result<(), LedgerError> {
     let size = state.frontier.size();
-    let (path, public) = (layout.checkpoint_lock(), layout.checkpoint());
+    let path = layout.checkpoint_lock();
     let Some(acknowledged) = known.acknowledged else {
         // A new ledger has one record before its first checkpoint is acknowledged.
-        if size > 1 || known.published.is_some() {
+        if size > 1 || !known.seen.is_empty() {
             return Err(LedgerError::Lock {
                 path,
                 text: "it holds none, and the ledger has records".into(),
@@ -163,26 +190,27 @@ fn compare(
     if root_of(acknowledged)? != acknowledged.root {
         return Err(differs(acknowledged));
     }
-    let Some(published) = known.published else {
-        return Ok(());
-    };
-    if published.size > acknowledged.size {
-        return Err(LedgerError::RolledBack {
-            path,
-            text: format!(
-                "it acknowledges {} records, and a checkpoint over {} was published",
-                acknowledged.size, published.size
-            ),
-        });
-    }
-    if root_of(published)? != published.root {
-        return Err(LedgerError::corrupt(
-            &public,
-            format!(
-                "it does not have the root of the journal's first {} records: two trees were signed",
-                published.size
-            ),
-        ));
+    for Seen { path, checkpoint } in known.seen {
+        if checkpoint.size > acknowledged.size {
+            return Err(LedgerError::RolledBack {
+                path: layout.checkpoint_lock(),
+                text: format!(
+                    "it acknowledges {} records, and `{}` has {}",
+                    acknowledged.size,
+                    path.display(),
+                    checkpoint.size
+                ),
+            });
+        }
+        if root_of(checkpoint)? != checkpoint.root {
+            return Err(LedgerError::corrupt(
+                path,
+                format!(
+                    "it does not have the root of the journal's first {} records: two trees were signed",
+                    checkpoint.size
+                ),
+            ));
+        }
     }
     Ok(())
 }
@@ -434,12 +462,15 @@ pub(super) fn mark_suspect(layout: &Layout, place: Place) {
     let _ = journal::truncate(layout, place);
 }
 
-/// After a failed sync the cached pages of a segment may be better than the disk. So what was acknowledged is copied into
-/// a new file, which is synced and takes the segment's name. Only under the append lock.
-pub(super) fn mend_suspect(layout: &Layout, notices: &Notices) -> Result<(), LedgerError> {
+/// Reads where a failed sync left the journal in doubt. That is behind everything that was acknowledged, or the file is of
+/// another time than the journal.
+pub(super) fn read_suspect(
+    layout: &Layout,
+    acknowledged: u64,
+) -> Result<Option<Place>, LedgerError> {
     let path = layout.suspect();
     let Some(text) = layout.read_small(&path)? else {
-        return Ok(());
+        return Ok(None);
     };
     let place = text
         .trim_end()
@@ -451,6 +482,25 @@ pub(super) fn mend_suspect(layout: &Layout, notices: &Notices) -> Result<(), Led
             })
         })
         .ok_or_else(|| LedgerError::corrupt(&path, "it does not name a place in the journal"))?;
+    let before = journal::records_before(layout, place)?;
+    if before.is_none_or(|records| records < acknowledged) {
+        let text = "it wants to cut what was acknowledged, so it is of another time; remove it after `gonogo ledger fsck` has found nothing else";
+        return Err(LedgerError::corrupt(&path, text));
+    }
+    Ok(Some(place))
+}
+
+/// After a failed sync the cached pages of a segment may be better than the disk. So what was acknowledged is copied into
+/// a new file, which is synced and takes the segment's name. Only under the append lock.
+pub(super) fn mend_suspect(
+    layout: &Layout,
+    acknowledged: u64,
+    notices: &Notices,
+) -> Result<(), LedgerError> {
+    let Some(place) = read_suspect(layout, acknowledged)? else {
+        return Ok(());
+    };
+    let path = layout.suspect();
     journal::rewrite(layout, place)?;
     layout.remove(&path)?;
     layout.sync_dir(&layout.ledger())?;
@@ -465,6 +515,54 @@ pub(super) fn mend_suspect(layout: &Layout, notices: &Notices) -> Result<(), Led
     Ok(())
 }
 
+/// Whether the index has the keys that the records of the stream `system` give. An index that was changed to enrol a key, or to
+/// forget that one was revoked, must not decide who may sign.
+pub(super) fn keys_fit(layout: &Layout, connection: &Connection) -> Result<bool, LedgerError> {
+    let failed = |e| index::failure(&layout.index(), &e);
+    let mut keys = index::Keys::new();
+    let mut prev = None;
+    for (seq, entry) in index::stream(connection, SYSTEM_STREAM)
+        .map_err(failed)?
+        .iter()
+        .enumerate()
+    {
+        // An index that names another place than a record's has to go; if it was the journal, building it again will tell.
+        let record = match journal::read_record(layout, entry.place) {
+            Err(LedgerError::Corrupt { .. }) => return Ok(false),
+            other => other?,
+        };
+        let digest = record.envelope.statement_digest();
+        let Ok(statement) = Statement::parse(record.envelope.payload()) else {
+            return Ok(false);
+        };
+        let place = (statement.stream.as_str(), statement.seq, statement.prev);
+        if place != (SYSTEM_STREAM, seq as u64, prev) || digest != entry.digest {
+            return Ok(false);
+        }
+        prev = Some(digest);
+        if statement.kind == key_event::KIND {
+            let Ok(event) = KeyEvent::from_body(&statement.body) else {
+                return Ok(false);
+            };
+            index::learn(&mut keys, entry.index, &event);
+        }
+    }
+    Ok(index::keys(connection).map_err(failed)? == keys)
+}
+
+/// Empties an index whose keys are not those of the journal, and reads the journal anew.
+pub(super) fn mend_keys(
+    layout: &Layout,
+    connection: &Connection,
+    known: Known<'_>,
+) -> Result<Option<Caught>, LedgerError> {
+    if keys_fit(layout, connection)? {
+        return Ok(None);
+    }
+    index::clear(connection).map_err(|e| index::failure(&layout.index(), &e))?;
+    catch_up(layout, connection, known).map(Some)
+}
+
 /// Returns a connection to an index that fits the journal: the one on disk if it does, else one in memory.
 pub(super) fn open_to_read(
     layout: &Layout,
@@ -472,11 +570,11 @@ pub(super) fn open_to_read(
     notices: &Notices,
 ) -> Result<Connection, LedgerError> {
     // What is published was acknowledged before, and what is acknowledged was in the journal before.
-    let published = read_published(layout, vkey)?.map(|(checkpoint, _)| checkpoint);
+    let seen = read_seen(layout, vkey)?;
     let acknowledged = read_lock(layout, vkey)?.map(|(checkpoint, _)| checkpoint);
     let known = Known {
         acknowledged: acknowledged.as_ref(),
-        published: published.as_ref(),
+        seen: &seen,
     };
     let connection = fitting_index(layout, known, notices)?;
     // Behind what is acknowledged lies one batch at most, or the lock is an older copy; unless a writer has gone on.
@@ -515,7 +613,11 @@ fn fitting_index(
             std::thread::sleep(std::time::Duration::from_millis(2));
             continue;
         }
-        if compare(layout, &connection, &state, known).is_ok() {
+        // Twice, because a writer may enrol a key between two looks.
+        let fits = || -> Result<bool, LedgerError> {
+            Ok(keys_fit(layout, &connection)? || keys_fit(layout, &connection)?)
+        };
+        if compare(layout, &connection, &state, known).is_ok() && fits()? {
             return Ok(connection);
         }
         break;

@@ -6,7 +6,7 @@ use gonogo_ledger::{CONTROLLER, Checkpoint, KeyEvent, KeyId, Statement, Tool, Vk
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::checkpoint_lock::CheckpointLock;
-use super::disk::{Exclusive, Held, Layout};
+use super::disk::{self, Exclusive, Held, Layout};
 use super::error::LedgerError;
 use super::frame::{self, Frame, HEADER, Header};
 use super::index::{self, State, Tiles};
@@ -15,7 +15,7 @@ use super::keys::{self, Keys};
 use super::numbering::Context;
 use super::queue::{Job, Outcome};
 use super::record::Draft;
-use super::recover::{self, Known, Notices, Signed};
+use super::recover::{self, Known, Notices, Seen, Signed};
 use super::{Founding, Notice, OnSyncFailure, lock};
 
 pub(super) struct Sequencer {
@@ -31,8 +31,10 @@ pub(super) struct Sequencer {
     ended: Option<LedgerError>,
     /// The newest acknowledged checkpoint that was verified, so that an unchanged one is not verified again.
     known: Option<Signed>,
-    /// The published checkpoint as of the opening.
-    published: Option<Checkpoint>,
+    /// What others had seen of the log when it was opened.
+    seen: Vec<Seen>,
+    /// Whether the index was found to have the journal's keys.
+    keys_fit: bool,
 }
 
 impl Sequencer {
@@ -49,11 +51,12 @@ impl Sequencer {
             .exclusive(&path)
             .map_err(|e| LedgerError::io("open", &path, &e))?;
         let held = Held::take(&*append_lock, &path)?;
+        disk::sweep(&layout.places_of_temporaries(), founding.time, disk::LEFT);
         let mut checkpoint_lock = layout.disk().checkpoint_lock(&layout.checkpoint_lock())?;
         let acknowledged = checkpoint_lock.read()?;
         let keys = keys::load_or_make(layout, founding.origin, acknowledged.as_deref())?;
         let index = index::open_writer(&layout.disk().index(&layout.index()))?;
-        let published = recover::read_published(layout, keys.log.vkey())?;
+        let seen = recover::read_seen(layout, keys.log.vkey())?;
         drop(held);
         let mut sequencer = Self {
             layout: layout.clone(),
@@ -69,7 +72,8 @@ impl Sequencer {
             on_sync_failure,
             ended: None,
             known: None,
-            published: published.map(|(checkpoint, _)| checkpoint),
+            seen,
+            keys_fit: false,
         };
         sequencer.found(founding)?;
         Ok(sequencer)
@@ -159,7 +163,6 @@ impl Sequencer {
     ) -> Result<T, LedgerError> {
         let lock_path = self.layout.lock();
         let _held = Held::take(&*self.append_lock, &lock_path)?;
-        recover::mend_suspect(&self.layout, &self.notices)?;
         let index_path = self.layout.index();
         let failed = |e: rusqlite::Error| index::failure(&index_path, &e);
         let lock_file = self.layout.checkpoint_lock();
@@ -170,15 +173,23 @@ impl Sequencer {
             vkey,
             &mut self.known,
         )?;
+        let covered = self.known.as_ref().map_or(0, |(known, _)| known.size);
+        recover::mend_suspect(&self.layout, covered, &self.notices)?;
         let mut change = self
             .index
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed)?;
         let known = Known {
             acknowledged: self.known.as_ref().map(|(checkpoint, _)| checkpoint),
-            published: self.published.as_ref(),
+            seen: &self.seen,
         };
-        let caught = recover::catch_up(&self.layout, &change, known)?;
+        let mut caught = recover::catch_up(&self.layout, &change, known)?;
+        if !self.keys_fit {
+            if let Some(anew) = recover::mend_keys(&self.layout, &change, known)? {
+                caught = anew;
+            }
+            self.keys_fit = true;
+        }
         if let Some(torn) = caught.torn {
             recover::cut(&self.layout, torn, &self.notices)?;
         }
@@ -200,10 +211,6 @@ impl Sequencer {
             *known = Some((signed, note));
             Ok(())
         };
-        let covered = self
-            .known
-            .as_ref()
-            .map_or(0, |(checkpoint, _)| checkpoint.size);
         if caught.state.frontier.size() > covered {
             // Whole on disk, and its writer died before it could say so. A failed sync may have been the reason: what the
             // system reads from its memory may not be on the disk.

@@ -10,7 +10,7 @@ use rusqlite::params;
 use serde_json::json;
 
 use super::checkpoint_lock::{CheckpointLock as _, SqliteLock};
-use super::disk::{Held, Layout};
+use super::disk::{self, Held, Layout};
 use super::error::LedgerError;
 use super::index::{self, Sql};
 use super::record::{Draft, Receipt};
@@ -86,19 +86,19 @@ impl Ledger {
         Ok(fresh.id())
     }
 
-    /// Makes a lost or unreadable lock anew, from the newest checkpoint that is known: `note` if it is given, the published one,
-    /// or one that the journal holds. The journal must extend it. What was unreadable is kept beside it, and a record says
-    /// what was done. Returns how many records were acknowledged by that checkpoint.
+    /// Makes a lost, unreadable or older lock anew, from the newest checkpoint that is known: one of `notes`, the published one,
+    /// the cosigned one, or one that the journal holds. The journal must extend it. What was there before is kept beside it,
+    /// and a record says what was done. Returns how many records were acknowledged by that checkpoint.
     ///
     /// Nobody can tell from this directory alone whether it is an older copy: compare with a witness, or with a checkpoint
     /// that somebody else kept, before.
     ///
     /// # Errors
-    /// [`LedgerError::Refused`] if there is a lock that can be read; [`LedgerError::Corrupt`] or [`LedgerError::RolledBack`] if
+    /// [`LedgerError::Refused`] if there is a lock that is not older; [`LedgerError::Corrupt`] or [`LedgerError::RolledBack`] if
     /// the journal does not extend the checkpoint.
     pub fn relock(
         root: &Path,
-        note: Option<String>,
+        notes: Vec<String>,
         founding: Founding<'_>,
     ) -> Result<u64, LedgerError> {
         let layout = Layout::new(root, Arc::new(RealDisk));
@@ -109,28 +109,33 @@ impl Ledger {
             .exclusive(&layout.lock())
             .map_err(|e| LedgerError::io("open", &layout.lock(), &e))?;
         let held = Held::take(&*exclusive, &layout.lock())?;
-        match SqliteLock::peek(&lock_path) {
-            Ok(Some(_)) => {
-                return Err(LedgerError::Refused {
-                    stream: SYSTEM_STREAM.to_owned(),
-                    text: format!(
-                        "`{}` is there and can be read; nothing was changed",
-                        lock_path.display()
-                    ),
-                });
-            }
-            Ok(None) | Err(LedgerError::Lock { .. }) => {}
-            Err(other) => return Err(other),
-        }
-        let given = note
-            .map(|note| recover::open_note(note, &vkey, &lock_path))
-            .transpose()?;
-        let published = recover::read_published(&layout, &vkey)?;
-        let written = recover::newest_of_journal(&layout, &vkey)?;
-        let newest = [given, published, written]
+        let there = match SqliteLock::peek(&lock_path) {
+            Err(LedgerError::Lock { .. }) => None,
+            other => other?,
+        };
+        // One that this log did not sign is worth as much as none.
+        let there = there.and_then(|note| recover::open_note(note, &vkey, &lock_path).ok());
+        let mut known = notes
             .into_iter()
-            .flatten()
-            .max_by_key(|(checkpoint, _)| checkpoint.size);
+            .map(|note| recover::open_note(note, &vkey, &lock_path))
+            .collect::<Result<Vec<_>, _>>()?;
+        known.extend(recover::read_published(&layout, &vkey)?);
+        known.extend(recover::read_note(&layout, &vkey, &layout.witnessed()).unwrap_or(None));
+        known.extend(recover::newest_of_journal(&layout, &vkey)?);
+        let newest = known.into_iter().max_by_key(|(known, _)| known.size);
+        if let Some((there, _)) = &there
+            && newest
+                .as_ref()
+                .is_none_or(|(newest, _)| newest.size <= there.size)
+        {
+            return Err(LedgerError::Refused {
+                stream: SYSTEM_STREAM.to_owned(),
+                text: format!(
+                    "`{}` can be read, and no newer checkpoint is known; nothing was changed",
+                    lock_path.display()
+                ),
+            });
+        }
         let Some((checkpoint, note)) = newest else {
             return Err(LedgerError::Lock {
                 path: lock_path,
@@ -140,7 +145,7 @@ impl Ledger {
         let connection = index::in_memory().map_err(|e| index::failure(&layout.index(), &e))?;
         let known = Known {
             acknowledged: Some(&checkpoint),
-            published: None,
+            seen: &[],
         };
         recover::catch_up(&layout, &connection, known)?;
         recover::put_aside(&lock_path)?;
@@ -198,6 +203,8 @@ impl Ledger {
                 self.append(vec![draft])?[0]
             }
         };
+        // What a killed process left may be a part of the same bytes.
+        disk::sweep(&self.layout.places_of_temporaries(), time, i64::MIN);
         if is_here {
             self.layout.remove(&path)?;
             self.layout.sync_dir(path.parent().unwrap_or(&path))?;

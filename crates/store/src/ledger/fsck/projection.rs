@@ -3,7 +3,7 @@
 //! It is read in one transaction that begins before the journal is read, so everything in it must be in the journal. It may
 //! lack the newest records: a writer commits it last, and the next one catches up.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use gonogo_core::{Digest, Timestamp};
 use gonogo_ledger::merkle::{Finished, Frontier};
@@ -86,8 +86,6 @@ pub(super) fn rows(
     }
 }
 
-type Enrolled = (Vec<u8>, String, String, u64, Option<u64>);
-
 /// The index as it was when the check began, and what the records have given so far.
 pub(super) struct Projection {
     connection: Connection,
@@ -98,7 +96,7 @@ pub(super) struct Projection {
     reasons: Tally,
     nodes: Tally,
     newest: Timestamp,
-    enrolled: BTreeMap<KeyId, Enrolled>,
+    enrolled: index::Keys,
 }
 
 /// Opens the index to compare it; the other answers are why it is not compared.
@@ -134,7 +132,7 @@ pub(super) fn open(layout: &Layout) -> Result<Result<Projection, Indexed>, Ledge
         subjects: Tally::default(),
         reasons: Tally::default(),
         nodes: Tally::default(),
-        enrolled: BTreeMap::new(),
+        enrolled: index::Keys::new(),
     }))
 }
 
@@ -188,17 +186,8 @@ impl Projection {
                 node.hash.as_bytes(),
             ]);
         }
-        match event {
-            Some(KeyEvent::Enrol { key, who, role }) => {
-                let row = (key.spki().to_vec(), who.clone(), role.clone(), index, None);
-                self.enrolled.insert(key.id(), row);
-            }
-            Some(KeyEvent::Revoke { key, .. }) => {
-                if let Some(row) = self.enrolled.get_mut(key) {
-                    row.4.get_or_insert(index);
-                }
-            }
-            None => {}
+        if let Some(event) = event {
+            index::learn(&mut self.enrolled, index, event);
         }
         Ok(())
     }
@@ -265,7 +254,7 @@ impl Projection {
             subjects: pairs("SELECT idx, digest FROM subject")?,
             reasons: pairs("SELECT idx, code FROM reason")?,
             nodes,
-            enrolled: read_enrolled(&self.connection)?,
+            enrolled: index::keys(&self.connection)?,
         })
     }
 }
@@ -275,19 +264,7 @@ struct Rest {
     subjects: Tally,
     reasons: Tally,
     nodes: Tally,
-    enrolled: BTreeMap<KeyId, Enrolled>,
-}
-
-fn read_enrolled(connection: &Connection) -> Sql<BTreeMap<KeyId, Enrolled>> {
-    connection
-        .prepare("SELECT key, spki, who, role, since, revoked FROM enrolled")?
-        .query_map([], |row| {
-            let revoked = row.get::<_, Option<i64>>(5)?.map(i64::cast_unsigned);
-            let since = row.get::<_, i64>(4)?.cast_unsigned();
-            let rest = (row.get(1)?, row.get(2)?, row.get(3)?, since, revoked);
-            Ok((KeyId::from(index::digest_at(row, 0)?), rest))
-        })?
-        .collect()
+    enrolled: index::Keys,
 }
 
 fn read_page(connection: &Connection, first: u64) -> Sql<VecDeque<(u64, Place, Digest)>> {

@@ -33,7 +33,8 @@ const CHUNK: usize = 512;
 /// What is known of the records before.
 pub(super) struct Walk<'a> {
     acknowledged: Checkpoint,
-    published: Option<Checkpoint>,
+    /// What others have seen of the log.
+    seen: Vec<Checkpoint>,
     tiles: Tiles<'a>,
     frontier: Frontier,
     /// By the digest of its name: how many records the stream has, and the last one's digest.
@@ -53,14 +54,14 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     pub(super) fn new(
         acknowledged: Checkpoint,
-        published: Option<Checkpoint>,
+        seen: Vec<Checkpoint>,
         tiles: Tiles<'a>,
         projection: Option<Projection>,
         lock: &'a dyn Fn() -> Result<Checkpoint, LedgerError>,
     ) -> Self {
         Self {
             acknowledged,
-            published,
+            seen,
             tiles,
             frontier: Frontier::default(),
             streams: HashMap::new(),
@@ -423,10 +424,8 @@ impl Walk<'_> {
     /// Where a checkpoint says something about this many records, it must say what they are.
     fn compare(&self, path: &Path) -> Result<(), LedgerError> {
         let size = self.frontier.size();
-        let signed = [Some(&self.acknowledged), self.published.as_ref()];
-        let wrong = signed
-            .into_iter()
-            .flatten()
+        let wrong = std::iter::once(&self.acknowledged)
+            .chain(&self.seen)
             .any(|c| c.size == size && c.root != self.frontier.root());
         if wrong {
             return Err(LedgerError::corrupt(
