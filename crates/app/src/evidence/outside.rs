@@ -125,3 +125,73 @@ fn blob(path: &Path, digest: &Digest) -> Result<Option<Vec<u8>>, String> {
         Err("its bytes changed while they were read".into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gonogo_core::Timestamp;
+    use gonogo_ledger::{SigningKey, verify::Signer};
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(subjects: &[Digest]) -> VerifiedRecord {
+        let key = SigningKey::load(&SigningKey::generate().unwrap()).unwrap();
+        let subject = |digest: &Digest| Subject {
+            name: "s".into(),
+            digest: *digest,
+        };
+        VerifiedRecord {
+            index: 1,
+            stream: "run/outside/0".into(),
+            seq: 0,
+            key: "k".into(),
+            kind: RECORD_KIND.into(),
+            time: Timestamp::from_millis(0),
+            actor: "dana".into(),
+            signer: Signer {
+                key: key.public().id(),
+                who: "dana".into(),
+                role: "person".into(),
+            },
+            subject: subjects.iter().map(subject).collect(),
+            body: json!({}),
+            digest: Digest::of(b"record"),
+        }
+    }
+
+    #[test]
+    fn a_record_is_about_what_its_claim_is_about() {
+        let (shop, other) = (Digest::of(b"shop"), Digest::of(b"other"));
+        let about = |digests: &[Digest]| {
+            let subjects: Vec<_> = digests
+                .iter()
+                .map(|d| json!({"name": "s", "digest": {"sha256": d.hex()}}))
+                .collect();
+            let statement = json!({"_type": "https://in-toto.io/Statement/v1", "subject": subjects,
+                "predicateType": "https://example.org/x/v1", "predicate": {}});
+            statement.to_string()
+        };
+        let spdx = br#"{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"n","dataLicense":"CC0-1.0",
+            "documentNamespace":"https://example.org/n","creationInfo":{"created":"2026-01-31T12:00:00Z","creators":["Tool: t"]},
+            "packages":[]}"#;
+        let envelope = |text: &str| {
+            use base64::Engine as _;
+            let payload = base64::engine::general_purpose::STANDARD.encode(text);
+            json!({"payloadType": "application/vnd.in-toto+json", "payload": payload, "signatures": [{"keyid": "", "sig": "AA=="}]})
+                .to_string()
+        };
+        let read = |bytes: &[u8]| attestation::read(bytes, &[], 0).unwrap()[0].outside.clone();
+        let text = envelope(&about(&[shop]));
+        let claim = read(text.as_bytes());
+        assert!(agrees(&claim, &record(&[shop])));
+        assert!(!agrees(&claim, &record(&[other])));
+        assert!(!agrees(&claim, &record(&[shop, other])));
+        assert!(agrees(&claim, &record(&[claim.digest])));
+        // What cannot say what it is about, is about what its submitter says.
+        let silent = read(spdx);
+        assert!(silent.subjects.is_empty());
+        assert!(agrees(&silent, &record(&[other])));
+        assert!(is_about(&record(&[other, shop]), &[shop]));
+        assert!(!is_about(&record(&[other]), &[shop]));
+    }
+}

@@ -411,3 +411,17 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
     );
     Ok(seen.exit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn what_a_packet_brings_cannot_write_a_line_of_its_own() {
+        assert_eq!(plain("größer – 10 %"), "größer – 10 %");
+        assert_eq!(
+            plain("a\n\u{1b}[2J\u{202e}b\u{9b}\u{feff}\r"),
+            r"a\u{a}\u{1b}[2J\u{202e}b\u{9b}\u{feff}\u{d}"
+        );
+    }
+}

@@ -258,6 +258,26 @@ fn a_lost_lock_is_made_anew_and_a_lost_key_put_back() {
         ]);
         project.data(&["ledger", "fsck"]);
     }
+    // A lock that is lost in an older copy: this user remembers more than that copy has.
+    let older = project.path("older");
+    let state = project.path(".gonogo");
+    for path in crate::project::files(&state).into_keys() {
+        let to = older.join(path.strip_prefix(&state).unwrap());
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(&path, to).unwrap();
+    }
+    project.plan("1.0.0");
+    let newer = project.path("newer");
+    std::fs::rename(project.path(".gonogo"), &newer).unwrap();
+    std::fs::rename(&older, project.path(".gonogo")).unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(lock(suffix));
+    }
+    project
+        .run(&["ledger", "relock", "--yes", "--json"])
+        .refusal(3, &["LEDGER_ROLLED_BACK"]);
+    std::fs::remove_dir_all(project.path(".gonogo")).unwrap();
+    std::fs::rename(&newer, project.path(".gonogo")).unwrap();
     assert!(lock(".damaged-0").exists());
     assert_eq!(project.records("relock").len(), 2);
     project.plan("1.0.0");
@@ -387,7 +407,28 @@ fn what_others_attest_comes_in_checked_and_goes_along() {
     project
         .run(&["ledger", "erase", &blob, "--why", "names people", "--json"])
         .refusal(64, &["NOT_CONFIRMED"]);
-    project.data(&["ledger", "erase", &blob, "--why", "names people", "--yes"]);
+    // The packet that the release left, and one that an interrupted command cut short.
+    let packets = project.path(".gonogo/packets");
+    let own = packets.join(format!("{id}.tar"));
+    assert!(holds(&std::fs::read(&own).unwrap()));
+    std::fs::write(packets.join("cut.tar"), &bytes[..700]).unwrap();
+    let erased = project.data(&["ledger", "erase", &blob, "--why", "names people", "--yes"]);
+    assert_eq!(
+        erased["packetsRemoved"][0],
+        own.to_str().unwrap(),
+        "{erased:#}"
+    );
+    assert_eq!(erased["unread"].as_array().unwrap().len(), 1, "{erased:#}");
+    assert!(!own.exists());
+    for part in ["ledger", "keys", "gonogo.toml", "packets/../plans"] {
+        let part = project.path(".gonogo").join(part).join("x.tar");
+        if part.parent().unwrap().is_dir() {
+            project
+                .run(&["packet", &id, "--out", part.to_str().unwrap(), "--json"])
+                .refusal(74, &["OUTPUT_FAILED"]);
+            assert!(!part.exists());
+        }
+    }
     project.data(&["packet", &id, "--out", out.to_str().unwrap()]);
     let ran = project.run(&["verify", out.to_str().unwrap(), "--log-key", key, "--json"]);
     ran.expect(3);
@@ -564,4 +605,48 @@ fn the_published_log_is_served_and_followed() {
     drop(serving);
     let tail = project.data(&["ledger", "tail", "-n", "2"]);
     assert_eq!(tail["records"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_list_says_when_it_is_not_all() {
+    use gonogo_store::ledger::{Draft, Founding, Ledger};
+    let project = Project::new();
+    project.plan("1.0.0");
+    let time = gonogo_core::Timestamp::from_millis(1_795_000_000_000);
+    let founding = Founding {
+        origin: "ledger.shop",
+        actor: "gonogo",
+        time,
+    };
+    let ledger = Ledger::open(&project.path(".gonogo"), founding).unwrap();
+    let draft = |n: usize| Draft {
+        stream: "run/fill".into(),
+        key: n.to_string(),
+        kind: "note".into(),
+        subject: Vec::new(),
+        time,
+        actor: "test".into(),
+        body: serde_json::json!({"n": n}),
+        signer: None,
+    };
+    for n in 0..3 {
+        let part = n * 700..(n + 1) * 700;
+        ledger.append(part.map(draft).collect()).unwrap();
+    }
+    drop(ledger);
+    let list =
+        |limit: &str| project.data(&["evidence", "list", "--kind", "note", "--limit", limit]);
+    for (limit, count, goes_on) in [
+        ("5", 5, true),
+        ("2099", 2099, true),
+        ("2100", 2100, false),
+        ("9000", 2100, false),
+    ] {
+        let listed = list(limit);
+        let records = listed["records"].as_array().unwrap();
+        assert_eq!(records.len(), count, "{limit}");
+        let last = &records.last().unwrap()["index"];
+        let expected = if goes_on { last } else { &Value::Null };
+        assert_eq!(&listed["moreAfter"], expected, "{limit}");
+    }
 }

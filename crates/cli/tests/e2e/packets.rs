@@ -543,7 +543,15 @@ fn a_well_signed_packet_without_a_fitting_approval_is_a_no() {
     );
 
     type Spoil = fn(&mut Vec<Told>, Told);
-    let spoils: [(&str, Spoil); 15] = [
+    let spoils: [(&str, Spoil); 19] = [
+        ("a plan in another plan's stream", |r, _| {
+            r[..3]
+                .iter_mut()
+                .for_each(|told| told.0 = "plan/pln_copy".into())
+        }),
+        ("a plan from after the beginning", |r, _| r[0].3 = 1),
+        ("an approval from after the beginning", |r, _| r[1].3 = 1),
+        ("a use from after the beginning", |r, _| r[2].3 = 1),
         ("the beginning of another operation", |r, _| {
             r[3].0 = "operation/op_111111111111".into()
         }),

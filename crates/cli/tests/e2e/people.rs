@@ -132,3 +132,68 @@ fn a_change_of_mind_and_back_verifies_as_it_was_applied() {
             .expect(0);
     }
 }
+
+#[test]
+fn a_name_in_the_ledger_belongs_to_its_key() {
+    let project = crate::project::Project::new();
+    project.plan("1.0.0");
+    std::fs::write(
+        project.path("report.xml"),
+        "<testsuite name=\"s\" tests=\"1\"><testcase name=\"a\"/></testsuite>",
+    )
+    .unwrap();
+    project.run(&["key", "new", "--out", "other.pem"]).expect(0);
+    let public = |name: &str| {
+        let key = gonogo_app::identity::read_key(&project.path(name)).unwrap();
+        let path = project.path(&format!("{name}.pub"));
+        std::fs::write(&path, key.public().pem()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let other = public("other.pem");
+    let keys = project.records("key-event").len();
+    // Somebody's name, the controller's, and a name whose key was revoked.
+    let submit = |name: &str| {
+        [
+            "evidence",
+            "submit",
+            "report.xml",
+            "--as",
+            name,
+            "--key",
+            "other.pem",
+            "--json",
+        ]
+        .map(ToOwned::to_owned)
+    };
+    let refused = |name: &str| {
+        let args = submit(name);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        project.run(&args).refusal(77, &["KEY_NOT_LISTED"]);
+    };
+    refused("you");
+    refused("gonogo");
+    assert_eq!(project.records("key-event").len(), keys);
+    let you = project.data(&["ledger", "keys", "list"])["keys"][1].clone();
+    assert_eq!(you["who"], "you");
+    // The controller's name is nobody else's, not even by name.
+    project
+        .run(&[
+            "ledger", "keys", "enrol", &other, "--who", "gonogo", "--json",
+        ])
+        .refusal(64, &["ARGUMENT_INVALID"]);
+    project.data(&[
+        "ledger",
+        "keys",
+        "revoke",
+        &you["key"].as_str().unwrap()[..16],
+        "--why",
+        "lost",
+        "--yes",
+    ]);
+    refused("you");
+    // A second key of the same person is enrolled by name.
+    project.data(&["ledger", "keys", "enrol", &other, "--who", "you"]);
+    let args = submit("you");
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    project.run(&args).expect(0);
+}
