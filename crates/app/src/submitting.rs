@@ -51,6 +51,10 @@ pub struct Submitted {
     pub verified: bool,
     /// Why none was, if none was.
     pub why: Option<&'static str>,
+    /// What the claim says of how it went, in words.
+    pub outcome: Option<String>,
+    /// Whether that is good: something passed, and nothing failed.
+    pub good: Option<bool>,
 }
 
 /// Checks and records evidence from outside.
@@ -110,7 +114,10 @@ fn told(outside: &Outside, index: u64, fresh: bool, subjects: Vec<Digest>) -> Su
         ),
         Signing::NoSignature => (Vec::new(), Some("it carries no signature")),
     };
+    let (outcome, good) = outside.outcome().unzip();
     Submitted {
+        outcome,
+        good,
         index,
         fresh,
         blob: outside.digest,

@@ -164,6 +164,11 @@ impl fmt::Debug for PublicKey {
     }
 }
 
+/// DER of an Ed25519 key in PKCS#8 version 1 (RFC 8410 section 7), up to its 32 bytes.
+const PKCS8_ED25519: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
+
 /// A private key in PKCS#8 DER. Shown to nobody: `Debug` prints no byte of it.
 #[derive(Clone)]
 pub struct Pkcs8(Vec<u8>);
@@ -270,9 +275,22 @@ impl LogKey {
     /// # Errors
     /// [`Error::Key`] if the system gives no randomness.
     pub fn generate() -> Result<Pkcs8, Error> {
-        Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
-            .map(|document| Pkcs8(document.as_ref().to_vec()))
-            .map_err(|_| Error::Key("the system gave no randomness".into()))
+        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+            .map_err(|_| Error::Key("the system gave no randomness".into()))?;
+        // Version 2 has the public key behind the private one, which many tools do not read.
+        let seed = document
+            .as_ref()
+            .get(PKCS8_ED25519.len()..PKCS8_ED25519.len() + 32)
+            .ok_or_else(|| Error::Key("the new key has another form".into()))?;
+        let key = Pkcs8([&PKCS8_ED25519[..], seed].concat());
+        match Ed25519KeyPair::from_pkcs8(document.as_ref()) {
+            Ok(pair)
+                if Self::load("log", &key)?.vkey.public()[..] == *pair.public_key().as_ref() =>
+            {
+                Ok(key)
+            }
+            _ => Err(Error::Key("the new key has another form".into())),
+        }
     }
 
     /// Loads the key of the log `origin`.

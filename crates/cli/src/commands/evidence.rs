@@ -99,6 +99,14 @@ fn submit(select: &Select, submission: &Submission, screen: &Screen) -> Answer {
             s.kind,
             screen.paint(tone, &said)
         ));
+        if let Some(outcome) = &s.outcome {
+            let tone = if s.good == Some(true) {
+                Tone::Good
+            } else {
+                Tone::Bad
+            };
+            screen.say(&format!("  says {}", screen.paint(tone, &plain(outcome))));
+        }
         for subject in &s.subjects {
             screen.say(&format!("  about {subject}"));
         }

@@ -364,6 +364,22 @@ fn what_others_attest_comes_in_checked_and_goes_along() {
     assert!(project.data(&submit)["claims"][0]["fresh"] == false);
     let shown = project.run(&submit);
     assert!(shown.out.contains("NOT verified"), "{}", shown.out);
+    // Bad news is recorded as well, and told as what it is.
+    for (tests, good) in [
+        ("<testcase name=\"a\"/>", true),
+        ("<testcase name=\"a\"><failure/></testcase>", false),
+        ("<testcase name=\"a\"><skipped/></testcase>", false),
+        ("", false),
+    ] {
+        let count = usize::from(!tests.is_empty());
+        let report = format!(
+            "<testsuite name=\"s\" tests=\"{count}\" failures=\"{}\">{tests}</testsuite>",
+            tests.matches("<failure").count()
+        );
+        std::fs::write(project.path("news.xml"), report).unwrap();
+        let told = project.data(&["evidence", "submit", "news.xml"]);
+        assert_eq!(told["claims"][0]["good"], good, "{tests}: {told:#}");
+    }
     // A key cannot have signed what has no signature.
     let dana = public_key(&project, "dana");
     project

@@ -111,6 +111,32 @@ impl Outside {
         matches!(self.signing, Signing::Verified { .. })
     }
 
+    /// What the claim itself says of how it went, and whether that is good; `None` if it says nothing of the kind.
+    pub fn outcome(&self) -> Option<(String, bool)> {
+        if let Some(result) = self.summary.get("result").and_then(Value::as_str) {
+            return Some((result.to_owned(), result == "PASSED"));
+        }
+        let seen = self.summary.get("seen")?;
+        let count = |name: &str| seen.get(name)?.as_u64();
+        let (tests, failures, errors, skipped) = (
+            count("tests")?,
+            count("failures")?,
+            count("errors")?,
+            count("skipped")?,
+        );
+        let agree = self.summary.get("agree") == Some(&Value::Bool(true));
+        let contradicts = if agree {
+            ""
+        } else {
+            "; the report declares other numbers"
+        };
+        let text = format!(
+            "{tests} tests, {failures} failed, {errors} in error, {skipped} skipped{contradicts}"
+        );
+        let is_good = agree && failures + errors == 0 && tests > skipped;
+        Some((text, is_good))
+    }
+
     /// Tells whether the claim is about the thing with this SHA-256. Whether it may be believed is another question.
     pub fn is_about(&self, digest: &Digest) -> bool {
         self.subjects

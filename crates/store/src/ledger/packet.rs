@@ -210,8 +210,11 @@ impl Ledger {
 
     /// The sizes of the trees that packets were sealed with, where these do not end with a manifest; oldest first.
     fn sealed_sizes(&self) -> Result<Vec<u64>, LedgerError> {
-        let text = self.layout.read_small(&self.layout.sealed())?;
-        // Nothing depends on it but the convenience of readers.
+        // Nothing depends on it but the convenience of readers: what cannot be read is written anew.
+        let text = match self.layout.read_small(&self.layout.sealed()) {
+            Err(LedgerError::Corrupt { .. }) => None,
+            other => other?,
+        };
         Ok(text
             .unwrap_or_default()
             .lines()
