@@ -242,10 +242,10 @@ pub fn consistency(ledger: &Ledger, older: &Older) -> Result<Link, AppError> {
     })
 }
 
-/// Publishes and copies the published files to a directory or a bucket.
+/// Publishes and copies the published files to a directory or a bucket. All that is there already is read and compared.
 ///
 /// # Errors
-/// Nothing can be published, or the place holds something else, or does not take what it is sent.
+/// Nothing can be published, or the place holds something else, or does not take what it is sent and keep it.
 pub fn copy_to(
     ledger: &Ledger,
     place: &str,

@@ -188,15 +188,19 @@ fn consistency(select: &Select, from: &str, screen: &Screen) -> Answer {
 fn export(select: &Select, to: &str, screen: &Screen) -> Answer {
     let environment: BTreeMap<String, String> = std::env::vars().collect();
     let done = log::copy_to(&opened(select)?, to, environment)?;
+    let lost = match done.missing {
+        0 => String::new(),
+        n => format!(", {n} of them were missing"),
+    };
     screen.say(&format!(
-        "{to} holds {} records: {} files written ({} bytes), {} were there",
-        done.size, done.uploaded, done.bytes, done.skipped
+        "{to} holds {} records: {} files written ({} bytes) and read back{lost}; {} were there, read and compared",
+        done.size, done.uploaded, done.bytes, done.compared
     ));
     screen.answer(
         "ledger_export",
         json!({
             "place": to, "size": done.size, "before": done.before, "uploaded": done.uploaded,
-            "skipped": done.skipped, "bytes": done.bytes,
+            "missing": done.missing, "compared": done.compared, "bytes": done.bytes,
         }),
     );
     Ok(Exit::Done)

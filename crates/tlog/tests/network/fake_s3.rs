@@ -30,6 +30,10 @@ pub(crate) enum Fault {
     Silent,
     /// 403.
     Forbidden,
+    /// 200, and nothing landed.
+    Lost,
+    /// 200, and other bytes landed.
+    Garbled,
 }
 
 /// What somebody else does right before a PUT is looked at: objects that appear.
@@ -158,6 +162,14 @@ impl Bucket {
             Some(Fault::Busy) => Some(Reply::error(503, "SlowDown")),
             Some(Fault::Forbidden) => Some(Reply::error(403, "AccessDenied")),
             Some(Fault::Silent) => None,
+            Some(Fault::Lost) => Some(Reply::ok(Bytes::new(), tag(&bytes))),
+            Some(Fault::Garbled) => {
+                let tag = tag(&bytes);
+                let mut other = bytes.to_vec();
+                other.pop();
+                self.land(name, other.into());
+                Some(Reply::ok(Bytes::new(), tag))
+            }
             Some(fault @ (Fault::LandedAndFailed | Fault::LandedAndSilent)) => {
                 if landing {
                     self.land(name, bytes);
