@@ -185,7 +185,7 @@ async fn tiles(
     patience: &Patience,
     written: &mut Written,
 ) -> Result<(Tree, u64), Error> {
-    let mut running: JoinSet<Result<(Option<u64>, bool), Error>> = JoinSet::new();
+    let mut running: JoinSet<Copied> = JoinSet::new();
     let mut compared = 0;
     for path in tiles_of(size) {
         if running.len() >= patience.at_once.max(1) {
@@ -209,10 +209,10 @@ async fn tiles(
     Ok((tree, compared))
 }
 
-fn collect(
-    copied: Option<Result<Result<(Option<u64>, bool), Error>, JoinError>>,
-    written: &mut Written,
-) -> Result<u64, Error> {
+/// How many bytes of an object were written, `None` if it was there; and whether it should have been.
+type Copied = Result<(Option<u64>, bool), Error>;
+
+fn collect(copied: Option<Result<Copied, JoinError>>, written: &mut Written) -> Result<u64, Error> {
     let Some(copied) = copied else { return Ok(0) };
     let (bytes, due) = joined(copied)?;
     Ok(written.count(bytes, due))

@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use gonogo_core::Digest;
 use gonogo_tlog::Body;
-use gonogo_tlog::server::Handler;
+use gonogo_tlog::server::{Handler, RequestBody};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 
 /// What goes wrong with one PUT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,7 +233,7 @@ impl Reply {
 }
 
 impl Handler for FakeS3 {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<RequestBody>) -> Response<Body> {
         let (head, body) = request.into_parts();
         let Ok(body) = body.collect().await else {
             return Reply::error(400, "IncompleteBody").into_response();
