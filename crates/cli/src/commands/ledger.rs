@@ -57,7 +57,7 @@ fn opened(select: &Select) -> Result<Ledger, AppError> {
 }
 
 fn status(select: &Select, screen: &Screen) -> Answer {
-    let found = log::standing(&opened(select)?)?;
+    let found = log::standing(&opened(select)?, &here()?, &overrides(select))?;
     screen.say(&format!("log         {}", found.origin));
     screen.say(&format!("key         {}", found.log_key));
     screen.say(&format!("records     {}", found.size));
@@ -68,7 +68,12 @@ fn status(select: &Select, screen: &Screen) -> Answer {
         up_to(found.published),
         found.publication.display()
     ));
-    screen.say(&format!("witnessed   {}", up_to(found.witnessed)));
+    match &found.unwitnessed {
+        None => screen.say(&format!("witnessed   {}", up_to(found.witnessed))),
+        Some(why) => {
+            screen.say(&screen.paint(Tone::Bad, &format!("witnessed   nothing: {why}")));
+        }
+    }
     screen.answer("ledger_status", json!(found));
     Ok(Exit::Done)
 }
