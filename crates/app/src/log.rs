@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use crate::config::{Config, Overrides};
 use crate::memory::Memory;
+use crate::witnessing::{self, Witnessed};
 use crate::workspace::STATE_DIR;
 use crate::{AppError, Workspace};
 
@@ -40,8 +41,10 @@ pub struct Standing {
     pub root: Digest,
     /// Records that the published checkpoint covers; none if nothing was published.
     pub published: Option<u64>,
-    /// Records that the newest checkpoint with enough cosignatures covers.
+    /// Records that a quorum of the configured policy has cosigned.
     pub witnessed: Option<u64>,
+    /// Why what is kept as cosigned does not count, or nothing can be witnessed.
+    pub unwitnessed: Option<String>,
     /// Where the published files lie.
     pub publication: PathBuf,
 }
@@ -62,21 +65,31 @@ pub fn open(state: &Path) -> Result<Ledger, AppError> {
     Ok(Ledger::open_read(state)?)
 }
 
-/// Tells how the ledger stands.
+/// Tells how the ledger of the project at or above `start` stands.
 ///
 /// # Errors
 /// As [`open`].
-pub fn standing(ledger: &Ledger) -> Result<Standing, AppError> {
+pub fn standing(
+    ledger: &Ledger,
+    start: &Path,
+    overrides: &Overrides,
+) -> Result<Standing, AppError> {
     let vkey = ledger.log_vkey();
     let now = Checkpoint::open(&ledger.checkpoint_note()?, vkey)?;
-    let size = |signed: Option<(Checkpoint, String)>| signed.map(|(c, _)| c.size);
+    let (witnessed, unwitnessed) =
+        match witnessing::witnessed(ledger, &Config::discover(start, overrides)?)? {
+            Witnessed::Nothing => (None, None),
+            Witnessed::Records(size) => (Some(size), None),
+            Witnessed::Void(why) => (None, Some(why)),
+        };
     Ok(Standing {
         origin: vkey.name().to_owned(),
         log_key: vkey.to_string(),
         size: now.size,
         root: now.root,
-        published: size(ledger.published_note()?),
-        witnessed: size(ledger.witnessed_note()?),
+        published: ledger.published_note()?.map(|(c, _)| c.size),
+        witnessed,
+        unwitnessed,
         publication: ledger.publication(),
     })
 }
@@ -244,10 +257,10 @@ pub fn consistency(ledger: &Ledger, older: &Older) -> Result<Link, AppError> {
     })
 }
 
-/// Publishes and copies the published files to a directory or a bucket.
+/// Publishes and copies the published files to a directory or a bucket. All that is there already is read and compared.
 ///
 /// # Errors
-/// Nothing can be published, or the place holds something else, or does not take what it is sent.
+/// Nothing can be published, or the place holds something else, or does not take what it is sent and keep it.
 pub fn copy_to(
     ledger: &Ledger,
     place: &str,
@@ -380,9 +393,10 @@ pub fn signers(note: &str) -> Vec<String> {
 /// Asks every witness of the configuration's policy now, and publishes what they cosigned.
 ///
 /// # Errors
-/// [`Reason::ConfigMissingKey`] if no policy is configured; as [`crate::witnessing::Witnesses::ask_all`].
+/// [`Reason::ConfigMissingKey`] if no policy is configured; as [`witnessing::of`] and
+/// [`witnessing::Witnesses::ask_all`].
 pub fn cosign(ws: &Workspace) -> Result<gonogo_tlog::cosign::Cosigned, AppError> {
-    let witnesses = crate::witnessing::of(ws)?.ok_or_else(|| {
+    let witnesses = witnessing::of(ws)?.ok_or_else(|| {
         AppError::new(
             Reason::ConfigMissingKey,
             "the configuration names no witnesses",

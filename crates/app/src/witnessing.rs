@@ -3,16 +3,19 @@
 //! Which they are and how many must agree stands in a C2SP tlog-policy beside `gonogo.toml`. Where an environment's evidence
 //! must be `witnessed`, traffic moves towards a new version only over records that a quorum has cosigned. Going back waits
 //! for nobody. A witness that holds more of the log than we do, or another one, with our own signature on it, stops us.
+//!
+//! Invariants: a policy that asks nobody (`quorum none`) witnesses nothing, and is refused here. What lies in the state directory as
+//! cosigned is judged by the policy of now whenever it is looked at.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gonogo_core::{Clock, Digest, Reason, Span};
 use gonogo_ledger::policy::Policy;
-use gonogo_ledger::{Checkpoint, Note};
+use gonogo_ledger::{Checkpoint, Note, Vkey, merkle};
 use gonogo_release::plan::Plan;
 use gonogo_release::{Action, Outcome, Sample};
-use gonogo_store::ledger::Ledger;
+use gonogo_store::ledger::{Ledger, LedgerError};
 use gonogo_target::{Call, Target};
 use gonogo_tlog::cosign::{Cosigned, Outcome as Asked, Sizes, Terms};
 use gonogo_tlog::{Client, cosign};
@@ -72,21 +75,11 @@ pub(crate) fn of_plan(ws: &Workspace, plan: &Plan) -> Result<Option<Witnesses>, 
 /// The witnesses that the configuration names; none if it names none.
 ///
 /// # Errors
-/// [`Reason::ConfigValue`] if the policy cannot be read or does not name this ledger's log key.
+/// [`Reason::ConfigValue`] if the policy cannot be read, does not name this ledger's log key, or asks for no witness.
 pub fn of(ws: &Workspace) -> Result<Option<Witnesses>, AppError> {
-    let Some((policy, text, path)) = read_policy(&ws.config)? else {
+    let Some((policy, text)) = read_policy(&ws.config, ws.ledger.log_vkey())? else {
         return Ok(None);
     };
-    let ours = ws.ledger.log_vkey();
-    if policy.log(ours.name()) != Some(ours) {
-        let text = format!(
-            "the policy `{}` does not name this ledger's log key",
-            path.display()
-        );
-        return Err(
-            AppError::new(Reason::ConfigValue, text).hint(format!("add the line `log {ours}`"))
-        );
-    }
     Ok(Some(Witnesses {
         policy,
         text,
@@ -102,14 +95,91 @@ pub fn of(ws: &Workspace) -> Result<Option<Witnesses>, AppError> {
     }))
 }
 
-/// Reads the policy file that the configuration names.
-fn read_policy(config: &Config) -> Result<Option<(Policy, String, PathBuf)>, AppError> {
+/// Reads the policy file that the configuration names, if it can judge whether the log with the key `ours` is witnessed.
+fn read_policy(config: &Config, ours: &Vkey) -> Result<Option<(Policy, String)>, AppError> {
     let Some(file) = &config.ledger.policy else {
         return Ok(None);
     };
     let path = config.root().join(file);
     let (policy, text) = read_policy_file(&path)?;
-    Ok(Some((policy, text, path)))
+    let bad = |what: &str| {
+        let text = format!("the witness policy `{}` {what}", path.display());
+        AppError::new(Reason::ConfigValue, text)
+    };
+    if policy.log(ours.name()) != Some(ours) {
+        let error = bad("does not name this ledger's log key");
+        return Err(error.hint(format!("add the line `log {ours}`")));
+    }
+    // A reader may ask for no witness. Here it would call witnessed what nobody has seen.
+    if !policy.asks_for_witnesses() {
+        let error = bad("asks for no witness (`quorum none`), so nothing can be witnessed by it");
+        return Err(error
+            .hint("name who must cosign: `quorum NAME`, with a witness or group of the policy")
+            .hint("or do without witnesses: remove `policy` under `[ledger]`, and `evidence = \"witnessed\"`"));
+    }
+    Ok(Some((policy, text)))
+}
+
+/// What the newest cosigned checkpoint that is kept here is worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Witnessed {
+    /// None is kept.
+    Nothing,
+    /// A quorum has cosigned this ledger's first so many records.
+    Records(u64),
+    /// It does not count, or nothing can be witnessed as things are: why.
+    Void(String),
+}
+
+/// Judges the newest cosigned checkpoint that is kept here: the log's signature, the quorum of the configured policy, and whether it is
+/// of this ledger's tree.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn witnessed(ledger: &Ledger, config: &Config) -> Result<Witnessed, AppError> {
+    let policy = match read_policy(config, ledger.log_vkey()) {
+        Ok(policy) => policy,
+        Err(e) => return Ok(Witnessed::Void(e.message)),
+    };
+    let (checkpoint, note) = match ledger.witnessed_note() {
+        Ok(Some(kept)) => kept,
+        Ok(None) => return Ok(Witnessed::Nothing),
+        Err(e @ LedgerError::Corrupt { .. }) => return Ok(Witnessed::Void(e.to_string())),
+        Err(e) => return Err(e.into()),
+    };
+    let size = checkpoint.size;
+    let Some((policy, _)) = policy else {
+        let text = format!(
+            "a checkpoint over {size} records is kept, and the configuration names no policy to judge its cosignatures by"
+        );
+        return Ok(Witnessed::Void(text));
+    };
+    let quorum = policy.judge(&Note::parse(&note)?);
+    if !quorum.met {
+        let text = format!(
+            "too few witnesses cosigned the checkpoint over {size} records that is kept; needed: {}",
+            quorum.needed
+        );
+        return Ok(Witnessed::Void(text));
+    }
+    if !extends(ledger, &checkpoint)? {
+        let text = format!(
+            "witnesses cosigned a checkpoint over {size} records that this ledger does not extend"
+        );
+        return Ok(Witnessed::Void(text));
+    }
+    Ok(Witnessed::Records(size))
+}
+
+/// Whether the ledger as it is acknowledged now extends the tree of `old`.
+fn extends(ledger: &Ledger, old: &Checkpoint) -> Result<bool, AppError> {
+    let now = Checkpoint::open(&ledger.checkpoint_note()?, ledger.log_vkey())?;
+    if old.size > now.size {
+        return Ok(false);
+    }
+    let path = ledger.consistency_path(old.size, now.size)?;
+    let shown = merkle::verify_consistency(old.size, &old.root, now.size, &now.root, &path);
+    Ok(shown.is_ok())
 }
 
 /// Reads a tlog-policy.
@@ -149,6 +219,7 @@ impl Witnesses {
         if let Some((witnessed, note)) = self.ledger.witnessed_note()?
             && witnessed.size >= size
             && self.policy.judge(&Note::parse(&note)?).met
+            && extends(&self.ledger, &witnessed)?
         {
             return Ok(());
         }

@@ -19,6 +19,8 @@ mod doors;
 mod idempotency;
 #[path = "e2e/interruptions.rs"]
 mod interruptions;
+#[path = "e2e/ledger_others.rs"]
+mod ledger_others;
 #[path = "e2e/ledgers.rs"]
 mod ledgers;
 #[path = "e2e/packets.rs"]

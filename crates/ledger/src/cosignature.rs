@@ -41,7 +41,7 @@ impl CosignerKey {
     /// Loads the key of the cosigner `name`. Never load one key under two names.
     ///
     /// # Errors
-    /// [`Error::Key`] if it is no Ed25519 key in PKCS#8; [`Error::Note`] if `name` cannot name a key.
+    /// [`Error::Key`] if it is no Ed25519 key in PKCS#8; [`Error::Vkey`] if `name` cannot name a key.
     pub fn load(name: &str, pkcs8: &Pkcs8) -> Result<Self, Error> {
         let pair = LogKey::load(name, pkcs8)?;
         let vkey = Vkey::of(KeyKind::Cosigner, name, pair.vkey().public())?;
@@ -81,8 +81,8 @@ pub fn verify(note: &Note, key: &Vkey) -> Result<u64, Error> {
 /// must be good and the earliest counts.
 ///
 /// # Errors
-/// [`Error::Signature`] if a cosignature by this key is bad; [`Error::Note`] if the key is of a kind that does not cosign
-/// or that this build cannot verify.
+/// [`Error::Signature`] if a cosignature by this key is bad; [`Error::Note`] if the key is of a kind that does not cosign,
+/// [`Error::Vkey`] if of one that this build cannot verify.
 pub fn find(note: &Note, key: &Vkey) -> Result<Option<u64>, Error> {
     if !key.kind().cosigns() {
         return Err(Error::Note(format!(
@@ -114,7 +114,7 @@ pub(crate) fn check_supported(key: &Vkey) -> Result<(), Error> {
     if key.kind().is_supported() {
         return Ok(());
     }
-    Err(Error::Note(format!(
+    Err(Error::Vkey(format!(
         "key {} is of kind {}, which this build cannot verify: build with cargo feature `ml-dsa`, or name a key of kind {}",
         key.label(),
         key.kind(),

@@ -18,12 +18,21 @@ pub enum Error {
     /// A note or checkpoint that cannot be read.
     #[error("not a signed checkpoint: {0}")]
     Note(String),
+    /// A vkey that cannot be read or made: the key of a log or witness, with its name.
+    #[error("not a verifier key: {0}")]
+    Vkey(String),
     /// A proof that cannot be read or does not lead to the root.
     #[error("not a proof: {0}")]
     Proof(String),
     /// A trust policy that cannot be read.
-    #[error("not a trust policy: {0}")]
+    #[error("not a policy: {0}")]
     Policy(String),
+    /// A checkpoint of a log that the policy does not name.
+    #[error("the policy names no log `{0}`")]
+    UnknownLog(String),
+    /// A Sigstore trusted root that cannot be read or used.
+    #[error("not a trusted root: {0}")]
+    TrustedRoot(String),
     /// A tile, bundle or path of one that cannot be read, or does not belong to the tree.
     #[error("not a tile of the log: {0}")]
     Tile(String),

@@ -296,7 +296,7 @@ impl LogKey {
     /// Loads the key of the log `origin`.
     ///
     /// # Errors
-    /// [`Error::Key`] if it is no Ed25519 key in PKCS#8; [`Error::Note`] if `origin` cannot name a key.
+    /// [`Error::Key`] if it is no Ed25519 key in PKCS#8; [`Error::Vkey`] if `origin` cannot name a key.
     pub fn load(origin: &str, pkcs8: &Pkcs8) -> Result<Self, Error> {
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8.0)
             .map_err(|e| Error::Key(format!("not an Ed25519 key in PKCS#8: {e}")))?;

@@ -4,7 +4,7 @@
 //! A policy is the verifier's own file. Names of witnesses and groups mean nothing outside of it.
 //!
 //! Invariants: a group refers to earlier lines only and a name is a member of at most one group, so groups are trees and a
-//! witness counts once; two witnesses never share a key; a key that this build cannot verify is refused when the policy is
+//! witness counts once; two witnesses never share a key, nor a witness and a log; a key that this build cannot verify is refused when the policy is
 //! read; every refused line is named by its number.
 
 mod parse;
@@ -150,15 +150,12 @@ impl Policy {
     /// [`Quorum::met`].
     ///
     /// # Errors
-    /// [`Error::Note`] if it is no checkpoint, or the policy names no log of that origin; [`Error::Signature`] if none of
-    /// its keys signed, or one that is named signed badly.
+    /// [`Error::Note`] if it is no checkpoint; [`Error::UnknownLog`] if the policy names no log of that origin;
+    /// [`Error::Signature`] if none of its keys signed, or one that is named signed badly.
     pub fn open(&self, note: &str) -> Result<(Checkpoint, &Vkey, Quorum), Error> {
         let parsed = Note::parse(note)?;
         let origin = Checkpoint::read_unverified(&parsed)?.origin;
-        let mut failure = Error::Note(format!(
-            "the policy names no log `{}`",
-            origin.escape_debug()
-        ));
+        let mut failure = Error::UnknownLog(origin.escape_debug().to_string());
         let mut opened = None;
         for log in self.logs.iter().filter(|log| log.vkey.name() == origin) {
             let signed = parsed.signatures_by(&log.vkey).next().is_some();

@@ -1,12 +1,14 @@
 //! Copies a publication to a place that others can reach: a directory, or a bucket that speaks S3.
 //!
-//! The order is what makes the copy trustworthy: read our checkpoint, judge the one at the destination, bring every tile of our
-//! tree, and only then replace the checkpoint by compare-and-swap. A reader of the destination never sees a checkpoint whose
-//! tiles are not there, and never a tree that does not extend the last one.
+//! The order is what makes the copy trustworthy: read our checkpoint, judge the one at the destination, see with our own eyes that
+//! every tile of our tree is there, and only then replace the checkpoint by compare-and-swap. A reader of the destination never
+//! sees a checkpoint whose tiles are not there, and never a tree that does not extend the last one.
 //!
 //! Invariants:
-//! - An object that exists is never overwritten, but for the checkpoint. "It exists" is never believed: object stores say so also
-//!   when nothing landed, and a time-out also when everything did. It is read back and compared, always.
+//! - An object that exists is never overwritten, but for the checkpoint.
+//! - No answer about a write is believed: not "it exists", which object stores say also when nothing landed, not a time-out, and not
+//!   "it is done". Each object that our checkpoint needs is read from the destination and compared in every run, whether it was
+//!   written just now or years ago, also if there is nothing new.
 //! - The checkpoint moves forward only, from one that this log's key signed to one that provably extends it.
 //! - Each tile is checked against the signed root before it leaves.
 
@@ -19,7 +21,7 @@ mod store;
 
 use std::time::Duration;
 
-use gonogo_ledger::tile::{new_tiles, tiles_of};
+use gonogo_ledger::tile::{TilePath, tiles_of};
 use gonogo_ledger::{Checkpoint, Vkey};
 use tokio::task::{JoinError, JoinSet};
 
@@ -35,10 +37,9 @@ pub struct Patience {
     pub attempts: u32,
     /// Pause after the first failure; it doubles with each further one, up to 5 s, and is shortened at random by up to half.
     pub pause: Duration,
-    /// Objects under way at one time. Each holds one tile in memory, at most 16 MiB and usually 125 kB.
+    /// Objects under way at one time. Each holds two copies of one tile in memory, ours and what was read back: usually 250 kB, with
+    /// somebody's largest leaves 32 MiB.
     pub at_once: usize,
-    /// Whether to bring also what the destination's checkpoint covers: finds and mends what was lost there, and finds what was changed.
-    pub whole: bool,
 }
 
 impl Default for Patience {
@@ -46,8 +47,7 @@ impl Default for Patience {
         Self {
             attempts: 8,
             pause: Duration::from_millis(100),
-            at_once: 8,
-            whole: false,
+            at_once: 16,
         }
     }
 }
@@ -59,24 +59,25 @@ pub struct Exported {
     pub size: u64,
     /// Leaves of the tree that it held before; `None` if it held no checkpoint.
     pub before: Option<u64>,
-    /// Objects written.
+    /// Objects written; each was read back.
     pub uploaded: u64,
-    /// Objects of the tree that were there already.
-    pub skipped: u64,
+    /// Those of the written that the destination had lost: its own checkpoint needed them.
+    pub missing: u64,
+    /// Objects that were there already; each was read, and is what it should be.
+    pub compared: u64,
     /// Bytes written.
     pub bytes: u64,
 }
 
 /// Copies the publication's current tree to `destination`. `key` is the log's, from where the caller trusts it.
 ///
-/// A second run brings only what is missing: tiles that the destination's checkpoint covers are not looked at again, unless
-/// [`Patience::whole`]. Blocks for the local disk now and then.
+/// A second run brings only what is missing, and reads all the rest. Blocks for the local disk now and then.
 ///
 /// # Errors
 /// [`Error::Missing`] and [`Error::Damaged`] for the publication; [`Error::Foreign`], [`Error::Rollback`], [`Error::Fork`] and
 /// [`Error::Different`] if the destination holds something that this tree does not extend; [`Error::Refused`] and
-/// [`Error::Exhausted`] if it does not take what it is sent. In every case the checkpoint there is what it was, and tiles that
-/// were copied are right and stay.
+/// [`Error::Exhausted`] if it does not take what it is sent, or says that it did and has not. In every case the checkpoint there is
+/// what it was, unless it is the checkpoint itself that could not be read back, and tiles that were copied are right and stay.
 pub async fn export(
     publication: &Publication,
     key: &Vkey,
@@ -84,11 +85,12 @@ pub async fn export(
     patience: &Patience,
 ) -> Result<Exported, Error> {
     let mut moved = 0;
+    let mut written = Written::default();
     loop {
         let note = publication
             .checkpoint()?
             .ok_or_else(|| publication.missing(CHECKPOINT))?;
-        match once(publication, &note, key, destination, patience).await {
+        match once(publication, &note, key, destination, patience, &mut written).await {
             // A log drops partial tiles that wider ones replaced. If it grew meanwhile, its newer tree is there whole.
             Err(Error::Missing { .. })
                 if moved < 5 && publication.checkpoint()?.is_some_and(|n| n != note) =>
@@ -100,29 +102,34 @@ pub async fn export(
     }
 }
 
+/// What was written so far, over all attempts: what an attempt wrote that had to begin again was written all the same.
+#[derive(Default)]
+struct Written {
+    objects: u64,
+    missing: u64,
+    bytes: u64,
+}
+
 async fn once(
     publication: &Publication,
     note: &[u8],
     key: &Vkey,
     destination: &Destination,
     patience: &Patience,
+    written: &mut Written,
 ) -> Result<Exported, Error> {
     let ours = open_own(publication, note, key)?;
     let mut tree = Tree::open(publication, &ours)?;
     let there = copy::read_checkpoint(destination, patience).await?;
     let verdict = judge(&mut tree, &ours, note, key, destination, there.as_ref())?;
-    let mut done = Exported {
-        size: ours.size,
-        before: verdict.before(),
-        uploaded: 0,
-        skipped: 0,
-        bytes: 0,
-    };
+    let before = verdict.before();
+    let mut compared = 0;
     if let Some(vkey) = publication.vkey_file()? {
-        let copied = copy::create(destination, LOG_VKEY, vkey.into(), patience).await?;
-        done.count(copied);
+        let copied = copy::ensure(destination, LOG_VKEY, vkey.into(), patience, false).await?;
+        compared += written.count(copied, false);
     }
-    let mut tree = tiles(tree, destination, patience, &mut done).await?;
+    let (mut tree, same) = tiles(tree, ours.size, before, destination, patience, written).await?;
+    compared += same;
     let copied = copy::checkpoint(
         destination,
         there,
@@ -132,20 +139,26 @@ async fn once(
         |there| judge(&mut tree, &ours, note, key, destination, there),
     )
     .await?;
-    done.count(copied);
-    Ok(done)
+    compared += written.count(copied, false);
+    Ok(Exported {
+        size: ours.size,
+        before,
+        uploaded: written.objects,
+        missing: written.missing,
+        compared,
+        bytes: written.bytes,
+    })
 }
 
-impl Exported {
-    /// Counts an object: how many bytes were written, `None` if it was there.
-    fn count(&mut self, written: Option<u64>) {
-        match written {
-            Some(bytes) => {
-                self.uploaded += 1;
-                self.bytes += bytes;
-            }
-            None => self.skipped += 1,
-        }
+impl Written {
+    /// Counts an object: how many bytes were written, `None` if it was there. `due` says that it should have been. Returns how many
+    /// were there: one or none.
+    fn count(&mut self, bytes: Option<u64>, due: bool) -> u64 {
+        let Some(bytes) = bytes else { return 1 };
+        self.objects += 1;
+        self.missing += u64::from(due);
+        self.bytes += bytes;
+        0
     }
 }
 
@@ -160,47 +173,49 @@ fn open_own(publication: &Publication, note: &[u8], key: &Vkey) -> Result<Checkp
     Checkpoint::open(text, key).map_err(|e| damaged(e.to_string()))
 }
 
-/// Brings every tile of the tree that the destination's checkpoint does not cover: reads and checks one after the other, writes several
-/// at a time.
+/// Sees to it that every tile of the tree is at the destination: reads and checks ours one after the other, and writes and reads
+/// theirs several at a time. Returns how many were there.
+///
+/// All are read, not only what is new: that a checkpoint lies there proves nothing about what else does, today.
 async fn tiles(
     mut tree: Tree,
+    size: u64,
+    before: Option<u64>,
     destination: &Destination,
     patience: &Patience,
-    done: &mut Exported,
-) -> Result<Tree, Error> {
-    let size = done.size;
-    let before = done.before.filter(|_| !patience.whole).unwrap_or(0);
-    let mut running: JoinSet<Result<Option<u64>, Error>> = JoinSet::new();
-    let mut wanted = 0;
-    for path in new_tiles(before, size) {
-        wanted += 1;
+    written: &mut Written,
+) -> Result<(Tree, u64), Error> {
+    let mut running: JoinSet<Copied> = JoinSet::new();
+    let mut compared = 0;
+    for path in tiles_of(size) {
         if running.len() >= patience.at_once.max(1) {
-            collect(running.join_next().await, done)?;
+            compared += collect(running.join_next().await, written)?;
         }
+        let due = TilePath::in_tree(path.level, path.index, before.unwrap_or(0)) == Some(path);
         let (bytes, back) = joined(
             tokio::task::spawn_blocking(move || tree.tile(&path).map(|bytes| (bytes, tree))).await,
         )?;
         tree = back;
         let (destination, patience) = (destination.clone(), patience.clone());
         running.spawn(async move {
-            copy::create(&destination, &path.path(), bytes.into(), &patience).await
+            let bytes = bytes.into();
+            let copied = copy::ensure(&destination, &path.path(), bytes, &patience, due).await?;
+            Ok((copied, due))
         });
     }
     while let Some(copied) = running.join_next().await {
-        collect(Some(copied), done)?;
+        compared += collect(Some(copied), written)?;
     }
-    done.skipped += tiles_of(size).count() as u64 - wanted;
-    Ok(tree)
+    Ok((tree, compared))
 }
 
-fn collect(
-    copied: Option<Result<Result<Option<u64>, Error>, JoinError>>,
-    done: &mut Exported,
-) -> Result<(), Error> {
-    if let Some(copied) = copied {
-        done.count(joined(copied)?);
-    }
-    Ok(())
+/// How many bytes of an object were written, `None` if it was there; and whether it should have been.
+type Copied = Result<(Option<u64>, bool), Error>;
+
+fn collect(copied: Option<Result<Copied, JoinError>>, written: &mut Written) -> Result<u64, Error> {
+    let Some(copied) = copied else { return Ok(0) };
+    let (bytes, due) = joined(copied)?;
+    Ok(written.count(bytes, due))
 }
 
 /// A panic in a task is a panic here; nothing else ends one early.

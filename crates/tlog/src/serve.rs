@@ -12,7 +12,6 @@ use http::header::{
 };
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use tokio::task::spawn_blocking;
 
 use gonogo_core::Digest;
@@ -21,7 +20,7 @@ use gonogo_ledger::tile::TilePath;
 use crate::body::{FileBody, full};
 use crate::error::Error;
 use crate::publication::{CHECKPOINT, LOG_VKEY, Part, Publication};
-use crate::server::{Body, Handler};
+use crate::server::{Body, Handler, RequestBody};
 
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 pub(crate) const BYTES: &str = "application/octet-stream";
@@ -106,7 +105,7 @@ impl Site {
 }
 
 impl Handler for Site {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<RequestBody>) -> Response<Body> {
         self.handle(&request).await
     }
 }

@@ -10,6 +10,8 @@
 
 #[path = "network/cosign.rs"]
 mod cosign;
+#[path = "network/crowd.rs"]
+mod crowd;
 #[path = "network/export.rs"]
 mod export;
 #[path = "network/fake_s3.rs"]

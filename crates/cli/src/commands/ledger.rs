@@ -57,7 +57,7 @@ fn opened(select: &Select) -> Result<Ledger, AppError> {
 }
 
 fn status(select: &Select, screen: &Screen) -> Answer {
-    let found = log::standing(&opened(select)?)?;
+    let found = log::standing(&opened(select)?, &here()?, &overrides(select))?;
     screen.say(&format!("log         {}", found.origin));
     screen.say(&format!("key         {}", found.log_key));
     screen.say(&format!("records     {}", found.size));
@@ -68,7 +68,12 @@ fn status(select: &Select, screen: &Screen) -> Answer {
         up_to(found.published),
         found.publication.display()
     ));
-    screen.say(&format!("witnessed   {}", up_to(found.witnessed)));
+    match &found.unwitnessed {
+        None => screen.say(&format!("witnessed   {}", up_to(found.witnessed))),
+        Some(why) => {
+            screen.say(&screen.paint(Tone::Bad, &format!("witnessed   nothing: {why}")));
+        }
+    }
     screen.answer("ledger_status", json!(found));
     Ok(Exit::Done)
 }
@@ -188,15 +193,19 @@ fn consistency(select: &Select, from: &str, screen: &Screen) -> Answer {
 fn export(select: &Select, to: &str, screen: &Screen) -> Answer {
     let environment: BTreeMap<String, String> = std::env::vars().collect();
     let done = log::copy_to(&opened(select)?, to, environment)?;
+    let lost = match done.missing {
+        0 => String::new(),
+        n => format!(", {n} of them were missing"),
+    };
     screen.say(&format!(
-        "{to} holds {} records: {} files written ({} bytes), {} were there",
-        done.size, done.uploaded, done.bytes, done.skipped
+        "{to} holds {} records: {} files written ({} bytes) and read back{lost}; {} were there, read and compared",
+        done.size, done.uploaded, done.bytes, done.compared
     ));
     screen.answer(
         "ledger_export",
         json!({
             "place": to, "size": done.size, "before": done.before, "uploaded": done.uploaded,
-            "skipped": done.skipped, "bytes": done.bytes,
+            "missing": done.missing, "compared": done.compared, "bytes": done.bytes,
         }),
     );
     Ok(Exit::Done)

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::project::{CONFIG, Project, Running, finish, free_port, wait};
 
 /// A running witness: its name, its line in a policy, and the process.
-struct Seer {
+pub(crate) struct Seer {
     line: String,
     port: u16,
     dir: PathBuf,
@@ -17,7 +17,7 @@ struct Seer {
 }
 
 /// Makes a witness and starts it for the project's log.
-fn witness(project: &Project, name: &str) -> Seer {
+pub(crate) fn witness(project: &Project, name: &str) -> Seer {
     let dir = project.path(&format!("witness-{name}"));
     let dir_text = dir.to_str().unwrap().to_owned();
     let made = project.data(&["witness", "init", "--dir", &dir_text, "--name", name]);
@@ -49,7 +49,7 @@ fn start(project: &Project, name: &str, seer: &mut Seer) {
 }
 
 /// A configuration in which evidence must be witnessed, and the policy for it.
-fn demand(project: &Project, seers: &[&Seer], quorum: &str) {
+pub(crate) fn demand(project: &Project, seers: &[&Seer], quorum: &str) {
     let log = project.data(&["ledger", "status"])["logKey"].clone();
     let mut policy = format!("log {}\n", log.as_str().unwrap());
     for seer in seers {

@@ -47,7 +47,7 @@ impl MlDsaCosignerKey {
     /// Loads the key of the cosigner `name`.
     ///
     /// # Errors
-    /// [`Error::Key`] if it is no ML-DSA-44 seed in PKCS#8; [`Error::Note`] if `name` cannot name a key.
+    /// [`Error::Key`] if it is no ML-DSA-44 seed in PKCS#8; [`Error::Vkey`] if `name` cannot name a key.
     pub fn load(name: &str, pkcs8: &Pkcs8) -> Result<Self, Error> {
         let seed = pkcs8
             .der()

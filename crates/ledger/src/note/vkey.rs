@@ -92,7 +92,7 @@ impl Vkey {
     /// Names a log's Ed25519 key (type 01). The name is the log's origin.
     ///
     /// # Errors
-    /// [`Error::Note`] if the name is empty, longer than 255 bytes, or holds white space, control characters or `+`.
+    /// [`Error::Vkey`] if the name is empty, longer than 255 bytes, or holds white space, control characters or `+`.
     pub fn new(name: &str, key: [u8; 32]) -> Result<Self, Error> {
         Self::of(KeyKind::Ed25519, name, &key)
     }
@@ -108,13 +108,13 @@ impl Vkey {
     pub(crate) fn of(kind: KeyKind, name: &str, public: &[u8]) -> Result<Self, Error> {
         let plain = name.chars().all(|c| !c.is_control());
         if !is_name(name) || name.len() > MAX_NAME || !plain {
-            return Err(Error::Note(format!(
+            return Err(Error::Vkey(format!(
                 "`{}` cannot name a key: 1 to {MAX_NAME} bytes without spaces, control characters and `+`",
                 name.escape_debug()
             )));
         }
         if public.len() != kind.public_length() {
-            return Err(Error::Note(format!(
+            return Err(Error::Vkey(format!(
                 "key `{name}` has {} bytes; a key of kind {kind} has {}",
                 public.len(),
                 kind.public_length()
@@ -181,7 +181,7 @@ impl FromStr for Vkey {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let bad = |what: &str| Error::Note(format!("not a verifier key: {what}"));
+        let bad = |what: &str| Error::Vkey(what.to_owned());
         // The base64 part may hold further plus signs.
         let mut parts = text.splitn(3, '+');
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {

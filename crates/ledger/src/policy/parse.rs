@@ -95,6 +95,10 @@ impl Reader {
         if let Some(twin) = self.logs.iter().find(|l| l.vkey.public() == vkey.public()) {
             return Err(format!("the same key as log `{}`", twin.vkey.name()));
         }
+        let witness = |w: &&PolicyWitness| w.vkey.public() == vkey.public();
+        if let Some(witness) = self.witnesses.iter().find(witness) {
+            return Err(own_witness(&witness.name, vkey.name()));
+        }
         let url = url.map(str::to_owned);
         self.logs.push(PolicyLog { vkey, url });
         Ok(())
@@ -116,6 +120,10 @@ impl Reader {
         let twin = |w: &&PolicyWitness| w.vkey.public() == vkey.public();
         if let Some(twin) = self.witnesses.iter().find(twin) {
             return Err(format!("the same key as witness `{}`", twin.name));
+        }
+        let log = |l: &&PolicyLog| l.vkey.public() == vkey.public();
+        if let Some(log) = self.logs.iter().find(log) {
+            return Err(own_witness(name, log.vkey.name()));
         }
         self.define(name, Member::Witness(self.witnesses.len()))?;
         self.witnesses.push(PolicyWitness {
@@ -191,6 +199,14 @@ impl Reader {
             Some(_) => Err(format!("`{name}` is defined already")),
         }
     }
+}
+
+/// A log that cosigns its own checkpoints tells nobody anything, and would meet a quorum that readers rely on.
+fn own_witness(witness: &str, log: &str) -> String {
+    format!(
+        "witness `{}` has the key of log `{log}`, and a log is no witness of itself",
+        witness.escape_debug()
+    )
 }
 
 fn read_vkey(text: &str) -> Result<Vkey, String> {

@@ -189,6 +189,9 @@ fn refused_lines_are_named_by_their_number() {
         world.witnesses[0].vkey().public(),
     );
     let twin = format!("witness A {{w0}}\nwitness B {}\nquorum A\n", twin.unwrap());
+    let own = Vkey::of(KeyKind::Cosigner, "another.name", world.log.vkey().public());
+    let own = own.unwrap().to_string();
+    let own = |template: &str| template.replace("{own}", &own);
     let head = "witness A {w0}\nwitness B {w1}\nwitness C {w2}\n";
     let group = |lines: &str| format!("{head}{lines}");
     for (template, line, what) in [
@@ -203,6 +206,13 @@ fn refused_lines_are_named_by_their_number() {
             "witness A {w0}\nwitness A {w1}\nquorum A\n".to_owned(),
             2,
             "defined already",
+        ),
+        (own("log {log}\nwitness A {own}\nquorum A\n"), 2, "itself"),
+        (own("witness A {own}\nlog {log}\nquorum A\n"), 2, "itself"),
+        (
+            own("witness A {w0}\nlog {log}\nwitness B {own}\nquorum A\n"),
+            3,
+            "itself",
         ),
         ("witness none {w0}\nquorum none\n".to_owned(), 1, "reserved"),
         ("witness A {log}\nquorum A\n".to_owned(), 1, "cosigns"),
@@ -258,9 +268,10 @@ fn refused_lines_are_named_by_their_number() {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains(&format!("line {line}: ")),
+            error.starts_with(&format!("not a policy: line {line}: ")),
             "{template}: {error}"
         );
+        assert!(!error.contains("checkpoint"), "{template}: {error}");
         assert!(error.contains(what), "{template}: {error}");
     }
     for empty in ["", "\n", "# quorum none\n", "log {log}\n"] {

@@ -1,4 +1,4 @@
-//! One object at a time: bounded attempts, and after each doubtful end a look at what is really there.
+//! One object at a time: bounded attempts, and after each write, however it ended, a look at what is really there.
 
 use std::time::Duration;
 
@@ -62,32 +62,27 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// Writes an immutable object. Returns how many bytes were written, `None` if it was there already.
+/// Sees to it that an immutable object is there: reads it and compares, and writes it if it is absent. What was written is read back.
+/// Returns how many bytes were written, `None` if it was there already. `due` says that it is expected there, and only decides
+/// whether reading or writing is tried first.
 ///
 /// # Errors
 /// [`Error::Different`] if it is there with other bytes; [`Error::Refused`], [`Error::Exhausted`].
-pub(super) async fn create(
+pub(super) async fn ensure(
     destination: &Destination,
     name: &str,
     bytes: Bytes,
     patience: &Patience,
+    due: bool,
 ) -> Result<Option<u64>, Error> {
     let mut attempts = Attempts::new(destination, name, patience);
-    // Whether an earlier attempt may have landed: then what is found is our own.
+    // Whether an attempt of ours may have landed: then what is found is our own.
     let mut sent = false;
+    let mut doubt = None;
+    if !due {
+        doubt = Some(write(destination, name, &bytes, &mut sent, &mut attempts).await?);
+    }
     loop {
-        let doubt = match destination.create(name, bytes.clone()).await {
-            Ok(Put::Landed) => return Ok(Some(bytes.len() as u64)),
-            Ok(Put::Taken) => "it is said to exist, and is not there".to_owned(),
-            Ok(Put::Unclear(text)) => {
-                sent = true;
-                text
-            }
-            Err(failure) => {
-                attempts.failed(failure).await?;
-                continue;
-            }
-        };
         match destination.read(name, MAX_BUNDLE).await {
             Ok(Some(found)) if found.bytes == bytes => {
                 return Ok(sent.then_some(bytes.len() as u64));
@@ -100,7 +95,36 @@ pub(super) async fn create(
                     here: Digest::of(&bytes),
                 });
             }
-            Ok(None) => attempts.again(doubt).await?,
+            Ok(None) => {
+                if let Some(doubt) = doubt.take() {
+                    attempts.again(doubt).await?;
+                }
+                doubt = Some(write(destination, name, &bytes, &mut sent, &mut attempts).await?);
+            }
+            Err(failure) => attempts.failed(failure).await?,
+        }
+    }
+}
+
+/// Tries to create the object until there is an answer to that; returns what to say if it is not there afterwards.
+async fn write(
+    destination: &Destination,
+    name: &str,
+    bytes: &Bytes,
+    sent: &mut bool,
+    attempts: &mut Attempts<'_>,
+) -> Result<String, Error> {
+    loop {
+        match destination.create(name, bytes.clone()).await {
+            Ok(Put::Landed) => {
+                *sent = true;
+                return Ok("it was taken, and is not there".to_owned());
+            }
+            Ok(Put::Taken) => return Ok("it is said to exist, and is not there".to_owned()),
+            Ok(Put::Unclear(text)) => {
+                *sent = true;
+                return Ok(text);
+            }
             Err(failure) => attempts.failed(failure).await?,
         }
     }
@@ -123,8 +147,8 @@ pub(super) async fn read_checkpoint(
     }
 }
 
-/// Replaces the checkpoint at the destination, `there`, by `note`, if `verdict` says so. After each doubtful end what is there is read and
-/// judged again. Returns how many bytes were written, `None` if it stays.
+/// Replaces the checkpoint at the destination, `there`, by `note`, if `verdict` says so. After each write, however it ended, what is
+/// there is read and judged again. Returns how many bytes were written, `None` if it stays.
 ///
 /// # Errors
 /// What `judge` gives for a checkpoint that came in between; [`Error::Refused`], [`Error::Exhausted`].
@@ -153,8 +177,12 @@ pub(super) async fn checkpoint(
                 destination.create(CHECKPOINT, note.clone()).await
             }
         };
+        let mut landed = false;
         match put {
-            Ok(Put::Landed) => return Ok(Some(note.len() as u64)),
+            Ok(Put::Landed) => {
+                sent = true;
+                landed = true;
+            }
             Ok(Put::Taken) => {
                 attempts
                     .again("somebody else wrote it meanwhile".into())
@@ -168,5 +196,10 @@ pub(super) async fn checkpoint(
         }
         there = read_checkpoint(destination, patience).await?;
         verdict = judge(there.as_ref())?;
+        if landed && !matches!(verdict, Verdict::Keep { .. }) {
+            attempts
+                .again("it was taken, and is not there".into())
+                .await?;
+        }
     }
 }

@@ -149,7 +149,10 @@ impl Destination {
     /// Reads an object of at most `limit` bytes; `None` if it certainly does not exist.
     pub(super) async fn read(&self, name: &str, limit: u64) -> Result<Option<Object>, Failure> {
         match &self.0 {
-            Kind::Directory(directory) => directory.read(name, limit).map_err(Failure::Own),
+            Kind::Directory(directory) => {
+                let (directory, name) = (directory.clone(), name.to_owned());
+                blocking(move || directory.read(&name, limit)).await
+            }
             #[cfg(feature = "object-store")]
             Kind::Store(store) => store.read(name, limit).await,
         }
@@ -186,9 +189,9 @@ impl Destination {
     }
 }
 
-async fn blocking(
-    work: impl FnOnce() -> Result<Put, Error> + Send + 'static,
-) -> Result<Put, Failure> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|e| Failure::Lasting(e.to_string()))?

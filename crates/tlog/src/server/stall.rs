@@ -2,32 +2,42 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// Wraps `inner` so that a write that waits longer than `limit` fails.
+use super::places::Place;
+
+/// Wraps `inner` so that a write that waits longer than `limit` fails, and tells the connection's place while one waits.
 pub(super) struct Stall<S> {
     inner: S,
     limit: Duration,
     since: Option<Pin<Box<Sleep>>>,
+    place: Arc<Place>,
 }
 
 impl<S> Stall<S> {
-    pub(super) const fn new(inner: S, limit: Duration) -> Self {
+    pub(super) const fn new(inner: S, limit: Duration, place: Arc<Place>) -> Self {
         Self {
             inner,
             limit,
             since: None,
+            place,
         }
     }
 
     fn judge<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
-            self.since = None;
+            if self.since.take().is_some() {
+                self.place.stalled(false);
+            }
             return poll;
+        }
+        if self.since.is_none() {
+            self.place.stalled(true);
         }
         let limit = self.limit;
         let since = self

@@ -5,12 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 
 use super::{Answer, MAX_REQUEST, Witness};
 use crate::body::{collect, full};
 use crate::serve::{FRESH, TEXT, plain, respond};
-use crate::server::{Body, Handler};
+use crate::server::{Body, Handler, RequestBody};
 
 /// For a request's body to arrive.
 const BODY: Duration = Duration::from_secs(10);
@@ -101,7 +100,7 @@ impl WitnessSite {
 }
 
 impl Handler for WitnessSite {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<RequestBody>) -> Response<Body> {
         self.handle(request).await
     }
 }

@@ -10,12 +10,11 @@ use gonogo_ledger::witness::AddCheckpoint;
 use gonogo_ledger::{CosignerKey, Note, Vkey};
 use gonogo_tlog::cosign::{Cosigned, Outcome, Recall, Sizes, Terms, cosign};
 use gonogo_tlog::error::Error;
-use gonogo_tlog::server::Handler;
+use gonogo_tlog::server::{Handler, RequestBody};
 use gonogo_tlog::witness::{Notice, Witness, WitnessSite};
 use gonogo_tlog::{Body, Client};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 
 use crate::support::{Book, Hand, ORIGIN, Running, runtime};
 
@@ -89,7 +88,7 @@ fn response(status: u16, kind: &str, body: impl Into<bytes::Bytes>) -> Response<
 }
 
 impl Handler for Liar {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<RequestBody>) -> Response<Body> {
         if request.method() == Method::GET {
             return match &self.lie {
                 Lie::Knows(_, note) => response(200, "text/plain", note.clone()),

@@ -18,7 +18,6 @@ fn quick(at_once: usize) -> Patience {
         attempts: 4,
         pause: Duration::from_millis(2),
         at_once,
-        whole: false,
     }
 }
 
@@ -85,7 +84,8 @@ fn a_directory_becomes_the_same_publication_at_every_size() {
             size,
             before: None,
             uploaded: files.len() as u64,
-            skipped: 0,
+            missing: 0,
+            compared: 0,
             bytes,
         };
         assert_eq!(done, want);
@@ -93,7 +93,7 @@ fn a_directory_becomes_the_same_publication_at_every_size() {
         let again = copy(&book, size, &destination, &quick(4)).unwrap();
         assert_eq!((again.uploaded, again.bytes), (0, 0));
         assert_eq!(again.before, Some(size));
-        assert_eq!(again.skipped, files.len() as u64);
+        assert_eq!((again.compared, again.missing), (files.len() as u64, 0));
         assert_eq!(read_all(&place), files, "{size}");
     }
 }
@@ -125,8 +125,16 @@ fn a_second_run_brings_only_what_is_missing() {
         sorted.sort();
         assert_eq!(sorted, expected, "{size}");
         assert_eq!(puts.last().unwrap(), "log/checkpoint");
-        // Not even looked at.
-        assert_eq!(cloud.s3.gets(), ["log/checkpoint"]);
+        // Everything that the new checkpoint needs was read, before it moved: it is the last write.
+        let mut read = cloud.s3.gets();
+        read.sort();
+        read.dedup();
+        let needed: Vec<String> = fresh.keys().map(|n| format!("log/{n}")).collect();
+        assert_eq!(read, needed, "{size}");
+        let tiles = fresh.len() as u64 - 1;
+        assert_eq!(done.uploaded, expected.len() as u64);
+        assert_eq!(done.compared, tiles - (done.uploaded - 1));
+        assert_eq!(done.missing, 0);
         for (name, bytes) in &fresh {
             assert_eq!(cloud.s3.objects("log").get(name), Some(bytes), "{name}");
         }
@@ -147,6 +155,7 @@ fn no_fault_of_one_write_forks_or_loses_anything() {
         Fault::LandedAndFailed,
         Fault::LandedAndSilent,
         Fault::Silent,
+        Fault::Lost,
     ] {
         for (at_once, from, to) in [(1, None, 257), (4, None, 257), (1, Some(257), 600)] {
             if at_once > 1 && matches!(fault, Fault::Silent | Fault::LandedAndSilent) {
@@ -360,30 +369,151 @@ fn a_checkpoint_that_comes_in_between_is_judged_again() {
     assert_eq!(at("race"), note);
 }
 
+/// One place after the other: an S3 server's prefix, and a directory.
+trait Place {
+    fn destination(&self) -> Destination;
+    fn read(&self) -> BTreeMap<String, Vec<u8>>;
+    fn remove(&self, name: &str);
+    fn damage(&self, name: &str);
+}
+
+impl Place for Cloud {
+    fn destination(&self) -> Destination {
+        self.at("log")
+    }
+
+    fn read(&self) -> BTreeMap<String, Vec<u8>> {
+        self.s3.objects("log")
+    }
+
+    fn remove(&self, name: &str) {
+        self.s3.remove(&format!("log/{name}"));
+    }
+
+    fn damage(&self, name: &str) {
+        let mut bytes = self.read()[name].clone();
+        bytes[3] ^= 1;
+        self.s3.insert(&format!("log/{name}"), &bytes);
+    }
+}
+
+impl Place for tempfile::TempDir {
+    fn destination(&self) -> Destination {
+        Destination::directory(self.path()).unwrap()
+    }
+
+    fn read(&self) -> BTreeMap<String, Vec<u8>> {
+        read_all(self.path())
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.path().join(name)).unwrap();
+    }
+
+    fn damage(&self, name: &str) {
+        let mut bytes = self.read()[name].clone();
+        bytes[3] ^= 1;
+        fs::write(self.path().join(name), bytes).unwrap();
+    }
+}
+
 #[test]
-fn a_whole_export_mends_what_was_lost_and_finds_what_was_changed() {
+fn what_the_destination_lost_is_written_again_and_what_it_changed_is_an_error() {
+    let book = Book::new(1000);
+    let places: [Box<dyn Place>; 2] = [
+        Box::new(Cloud::new()),
+        Box::new(tempfile::tempdir().unwrap()),
+    ];
+    for place in places {
+        let export = |size| copy(&book, size, &place.destination(), &quick(4));
+        export(600).unwrap();
+        // Lost: found and written again, whether there is something new or not.
+        for (size, uploaded, compared) in [(600, 2, 6), (1000, 2 + 6, 2)] {
+            place.remove("tile/entries/001");
+            place.remove("tile/0/000");
+            let done = export(size).unwrap();
+            assert_eq!((done.missing, done.before), (2, Some(600)), "{size}");
+            assert_eq!((done.uploaded, done.compared), (uploaded, compared));
+            let mut expected = book.files(600);
+            expected.extend(book.files(size));
+            assert_eq!(place.read(), expected, "{size}");
+        }
+        // Changed: an error that names it, and nothing moves, whether there is something new or not.
+        for name in ["tile/entries/002", "tile/0/001", "tile/1/000.p/3"] {
+            let before = place.read();
+            place.damage(name);
+            let damaged = place.read();
+            let error = export(1000).unwrap_err();
+            assert!(
+                matches!(&error, Error::Different { name: named, .. } if named == name),
+                "{error}"
+            );
+            assert_eq!(place.read(), damaged, "{name}");
+            place.remove(name);
+            assert_eq!(export(1000).unwrap().missing, 1);
+            assert_eq!(place.read(), before);
+        }
+    }
+    // Nor does the checkpoint move onto a damaged tile when the log grew.
+    let cloud = Cloud::new();
+    copy(&book, 600, &cloud.destination(), &quick(4)).unwrap();
+    cloud.damage("tile/entries/000");
+    let error = copy(&book, 1000, &cloud.destination(), &quick(4)).unwrap_err();
+    assert!(
+        matches!(&error, Error::Different { name, .. } if name == "tile/entries/000"),
+        "{error}"
+    );
+    assert_eq!(
+        cloud.read()["checkpoint"],
+        book.checkpoint(600).into_bytes()
+    );
+}
+
+/// 200 to a PUT is a claim like any other.
+#[test]
+fn a_store_that_says_done_is_not_believed() {
+    let book = Book::new(600);
+    let tiles = book.files(600).len() - 1;
+    for at in 0..=tiles {
+        let cloud = Cloud::new();
+        cloud.s3.fail([at], Fault::Garbled);
+        let error = copy(&book, 600, &cloud.at("log"), &quick(1)).unwrap_err();
+        if at < tiles {
+            assert!(matches!(&error, Error::Different { .. }), "{at}: {error}");
+            assert!(!cloud.read().contains_key("checkpoint"), "{at}");
+        } else {
+            assert!(matches!(&error, Error::Foreign { .. }), "{at}: {error}");
+        }
+    }
+    // Nothing of what it says it took is there, again and again.
+    let cloud = Cloud::new();
+    cloud.s3.fail_always(Some(Fault::Lost));
+    let error = copy(&book, 600, &cloud.at("log"), &quick(4)).unwrap_err();
+    assert!(
+        matches!(&error, Error::Exhausted { name, text, .. }
+            if name.starts_with("tile/") && text.contains("taken, and is not there")),
+        "{error}"
+    );
+    assert!(cloud.read().is_empty());
+    // And of the checkpoint alone.
+    cloud.s3.fail_always(None);
+    cloud.s3.fail(tiles..tiles + 4, Fault::Lost);
+    let error = copy(&book, 600, &cloud.at("log"), &quick(1)).unwrap_err();
+    assert!(
+        matches!(&error, Error::Exhausted { name, .. } if name == "checkpoint"),
+        "{error}"
+    );
+    copy(&book, 600, &cloud.at("log"), &quick(1)).unwrap();
+    assert_eq!(cloud.read(), book.files(600));
+}
+
+#[test]
+fn a_bucket_that_is_served_as_a_site_says_what_our_server_says() {
     let book = Book::new(600);
     let cloud = Cloud::new();
     let destination = cloud.at("");
     copy(&book, 600, &destination, &quick(4)).unwrap();
-    let whole = Patience {
-        whole: true,
-        ..quick(4)
-    };
-    cloud.s3.remove("tile/0/000");
-    let usual = copy(&book, 600, &destination, &quick(4)).unwrap();
-    assert_eq!(usual.uploaded, 0);
-    let done = copy(&book, 600, &destination, &whole).unwrap();
-    assert_eq!(done.uploaded, 1);
-    assert_eq!(done.uploaded + done.skipped, book.files(600).len() as u64);
     assert_eq!(cloud.s3.all(), book.files(600));
-    cloud.s3.insert("tile/entries/001", b"changed");
-    let error = copy(&book, 600, &destination, &whole).unwrap_err();
-    assert!(
-        matches!(&error, Error::Different { name, .. } if name == "tile/entries/001"),
-        "{error}"
-    );
-    // A bucket that is served as a site says what our own server says.
     let headers = cloud.s3.headers();
     let of = |name: &str| headers[name].clone();
     assert_eq!(

@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use gonogo_core::Digest;
 use gonogo_tlog::Body;
-use gonogo_tlog::server::Handler;
+use gonogo_tlog::server::{Handler, RequestBody};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 
 /// What goes wrong with one PUT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +29,10 @@ pub(crate) enum Fault {
     Silent,
     /// 403.
     Forbidden,
+    /// 200, and nothing landed.
+    Lost,
+    /// 200, and other bytes landed.
+    Garbled,
 }
 
 /// What somebody else does right before a PUT is looked at: objects that appear.
@@ -158,6 +161,14 @@ impl Bucket {
             Some(Fault::Busy) => Some(Reply::error(503, "SlowDown")),
             Some(Fault::Forbidden) => Some(Reply::error(403, "AccessDenied")),
             Some(Fault::Silent) => None,
+            Some(Fault::Lost) => Some(Reply::ok(Bytes::new(), tag(&bytes))),
+            Some(Fault::Garbled) => {
+                let tag = tag(&bytes);
+                let mut other = bytes.to_vec();
+                other.pop();
+                self.land(name, other.into());
+                Some(Reply::ok(Bytes::new(), tag))
+            }
             Some(fault @ (Fault::LandedAndFailed | Fault::LandedAndSilent)) => {
                 if landing {
                     self.land(name, bytes);
@@ -222,7 +233,7 @@ impl Reply {
 }
 
 impl Handler for FakeS3 {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<RequestBody>) -> Response<Body> {
         let (head, body) = request.into_parts();
         let Ok(body) = body.collect().await else {
             return Reply::error(400, "IncompleteBody").into_response();

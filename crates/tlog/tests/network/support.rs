@@ -288,6 +288,20 @@ pub(crate) fn exchange(addr: SocketAddr, request: &[u8]) -> Answer {
     read_answer(stream)
 }
 
+/// Connects from another address of the loopback interface.
+pub(crate) fn connect_from(from: [u8; 4], addr: SocketAddr) -> TcpStream {
+    let stream = runtime().block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        socket.connect(addr).await.unwrap().into_std().unwrap()
+    });
+    stream.set_nonblocking(false).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    stream
+}
+
 pub(crate) fn read_answer(mut stream: TcpStream) -> Answer {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
