@@ -72,8 +72,10 @@ def strace(calls, fault, n):
 def main():
     if not shutil.which("strace"):
         skipped("no strace")
-    probe = subprocess.run([*strace("fsync", "error=EIO", 1), "true"], capture_output=True, text=True)
+    probe = subprocess.run([*strace("fsync", "error=EIO", 1), "true"], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
     if probe.returncode != 0:
+        forbidden = any(words in probe.stderr for words in ("Operation not permitted", "Permission denied", "Function not implemented"))
+        check(forbidden, f"strace is there and fails: {probe}")
         skipped(f"strace may not trace here: {probe.stderr.strip()[:100]}")
     project = Project("faults")
     project.run("history").expect(0)
