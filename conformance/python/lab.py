@@ -3,6 +3,8 @@
 The environment says where things are: GONOGO (the program), WORK (a directory for this row, emptied), MATERIAL (what
 material.py made), EXAMPLES (our example programs). A row ends by passed(), by skipped(), or by an error, which is a failure.
 """
+import base64
+import hashlib
 import json
 import os
 import shutil
@@ -100,12 +102,13 @@ class Ran:
 
 
 class Project:
-    """A project in a directory of its own."""
+    """A project in a directory of its own. It knows what the program acknowledged, and every record that it ever showed."""
 
     def __init__(self, name, ledger="", config=CONFIG):
         self.dir = WORK / name
         self.dir.mkdir(parents=True)
         self.port = free_port()
+        self.acknowledged, self.seen = {}, {}
         self.env = {"GONOGO_ACTOR": "you", "NO_COLOR": "1", "GONOGO_MEMORY": "none", "HOME": str(WORK), "PATH": os.environ["PATH"]}
         text = config.replace("PROGRAM", PROGRAM).replace("PORT", str(self.port))
         (self.dir / "gonogo.toml").write_text(text + ledger)
@@ -115,7 +118,7 @@ class Project:
         """The same project copied to another place, as a backup would be."""
         twin = object.__new__(Project)
         twin.__dict__.update(self.__dict__)
-        twin.env = dict(self.env)
+        twin.env, twin.acknowledged, twin.seen = dict(self.env), dict(self.acknowledged), dict(self.seen)
         twin.dir = WORK / name
         shutil.copytree(self.dir, twin.dir)
         return twin
@@ -135,10 +138,60 @@ class Project:
 
     def enrol(self, name, **kw):
         """A command that appends one record: enrols a new person's key."""
-        return self.run("ledger", "keys", "enrol", new_key(name), "--who", name, "--json", **kw)
+        ran = self.run("ledger", "keys", "enrol", new_key(name), "--who", name, "--json", **kw)
+        if ran.status == 0:
+            self.acknowledge(name, ran.out)
+        return ran
+
+    def acknowledge(self, name, out):
+        """Takes the program at its word: the key of this name is in the ledger. The word must be about the key that was given."""
+        told = json.loads(out)
+        check(told["success"] is True and told["data"]["key"] == key_id(name), f"{name}: not acknowledged: {out}")
+        self.acknowledged[name] = key_id(name)
 
     def size(self):
         return self.data("ledger", "status")["size"]
+
+    def records(self):
+        """Every record as `evidence list` shows them; `ledger tail` shows the same last ones."""
+        found, page = [], {"moreAfter": None}
+        while not found or page["moreAfter"] is not None:
+            after = [] if page["moreAfter"] is None else ["--after", page["moreAfter"]]
+            page = self.data("evidence", "list", "--limit", 1000, *after)
+            found += page["records"]
+        tail = self.data("ledger", "tail", "-n", 1000)["records"]
+        check(tail == found[-1000:], "`ledger tail` and `evidence list` differ")
+        return found
+
+    def lacks(self):
+        """The names of acknowledged keys without their record: the very key, under the digest that was acknowledged."""
+        there = {}
+        for record in self.records():
+            body = record["body"]
+            if record["kind"] == "key-event" and body["event"] == "enrol":
+                key = base64.b64decode(body["spki"])
+                check(hashlib.sha256(key).hexdigest() == body["keyid"], f"another key: {record}")
+                there[body["who"]] = (body["keyid"], [s["digest"] for s in record["subject"]])
+        return sorted(n for n, id in self.acknowledged.items() if there.get(n) != (id, [f"sha256:{id}"]))
+
+    def holds(self, what="the ledger"):
+        """Nothing is lost, whatever `fsck` sees: it passes and counts as many records as are shown, each record that was ever
+        shown is in its place and the same, and whatever was acknowledged is there."""
+        fsck = self.run("ledger", "fsck", "--json")
+        check(fsck.status == 0, f"{what}: {fsck}")
+        fsck = fsck.envelope()["data"]
+        records = self.records()
+        check([r["index"] for r in records] == list(range(len(records))), f"{what}: records are left out: {records}")
+        # What was written and never acknowledged, the next command that may write takes up; `evidence list` may.
+        counted = fsck["records"] + fsck["unacknowledged"]
+        check(counted == len(records), f"{what}: {len(records)} records are shown; fsck: {fsck}")
+        shown = {r["index"]: (r["digest"], r["leafHash"]) for r in records}
+        changed = [n for n, was in self.seen.items() if shown.get(n) != was]
+        check(not changed, f"{what}: the records {changed} are gone or others")
+        self.seen = shown
+        lost = self.lacks()
+        check(not lost, f"{what}: {len(lost)} acknowledged records are lost: {lost[:5]}")
+        return len(records)
 
     def end(self):
         """Ends what runs in the project, by process id."""
@@ -165,6 +218,12 @@ def new_key(name):
         pem = subprocess.run(["openssl", "pkey", "-pubout"], input=private, check=True, capture_output=True).stdout
         public.write_bytes(pem)
     return public
+
+
+def key_id(name):
+    """The key's id: the SHA-256 of its SubjectPublicKeyInfo."""
+    lines = new_key(name).read_text().split("\n")
+    return hashlib.sha256(base64.b64decode("".join(line for line in lines if "-" not in line))).hexdigest()
 
 
 class Load:

@@ -1,6 +1,7 @@
 """Rows 8 and 9 with the real program: two copies of a project that grow apart, and old data under a new lock or the reverse."""
 import shutil
 
+import lab
 from lab import WORK, Project, Witness, check, passed
 
 NAMES = (f"p{n}" for n in range(10_000))
@@ -53,6 +54,9 @@ def by_memory():
     check(len(conflicts(memory)) == 3, f"{conflicts(memory)}")
     check([p.size() for p in (one, two, short)] == [before[0], before[1] + 2, before[2]], "a refused command appended")
     one.enrol(next(NAMES), env=remember).expect(0)
+    # Each is whole by itself, with all that was acknowledged there.
+    for project in (one, two, short):
+        project.holds(project.dir.name)
     return len(conflicts(memory))
 
 
@@ -86,42 +90,73 @@ def by_witness():
 def rolled_back():
     project = Project("restored")
     grow(project, 3)
+    project.holds("yesterday")
     state = project.dir / ".gonogo"
     yesterday = WORK / "yesterday"
     shutil.copytree(state, yesterday)
     grow(project, 3)
+    size = project.holds("today")
     today = WORK / "today"
     shutil.copytree(state, today)
-    for what, data, lock in (("old data, new lock", yesterday, today), ("new data, old lock", today, yesterday)):
+    refusals = 0
+    for what, data, lock, published in (
+        ("old data, new lock", yesterday, today, yesterday),
+        ("old data, new lock and published checkpoint", yesterday, today, today),
+        ("new data, old lock", today, yesterday, today),
+        # Nothing but the journal is newer than the lock.
+        ("new data, old lock and published checkpoint", today, yesterday, yesterday),
+        ("new data, old lock, nothing published", today, yesterday, None),
+    ):
         shutil.rmtree(state)
         shutil.copytree(data, state)
-        for file in (state / "ledger").glob("lock.db*"):
-            file.unlink()
-        for file in (lock / "ledger").glob("lock.db*"):
-            shutil.copy2(file, state / "ledger")
+        replace(state, lock, "lock.db*")
+        replace(state, published, "checkpoint")
         files = snapshot(state)
-        for command in (["history"], ["ledger", "status"], ["ledger", "fsck"], ["plan", "--to", "1.0.0"], ["evidence", "list"]):
+        check(("checkpoint" in files) == (published is not None), f"{what}: {list(files)}")
+        out = WORK / f"exported-{refusals}"
+        for command in (
+            ["history"],
+            ["evidence", "list"],
+            ["plan", "--to", "1.0.0"],
+            ["ledger", "status"],
+            ["ledger", "fsck"],
+            ["ledger", "tail"],
+            ["ledger", "export", out],
+            ["ledger", "keys", "enrol", lab.new_key(next(NAMES)), "--who", "late"],
+        ):
             ran = project.run(*command, "--json")
             check(ran.status == 3 and "LEDGER_ROLLED_BACK" in ran.codes(), f"{what}: {ran}")
-        project.enrol(next(NAMES)).refused(3, "LEDGER_ROLLED_BACK")
-        check(snapshot(state) == files, f"{what}: a refused start changed the ledger")
+            refusals += 1
+        check(not out.exists(), f"{what}: something was exported")
+        check(snapshot(state) == files, f"{what}: a refused command changed the ledger")
     # Data and lock of one day are not refused: that is what memory and witnesses are for.
     shutil.rmtree(state)
     shutil.copytree(today, state)
+    check(project.holds("today again") == size, "not as many records as before")
     project.enrol(next(NAMES)).expect(0)
+    check(project.holds("one more") == size + 1, "not one record more")
+    return refusals
+
+
+def replace(state, other, pattern):
+    """Puts what another copy has of some files of the ledger in the place of its own; nothing, if there is no other copy."""
+    for file in (state / "ledger").glob(pattern):
+        file.unlink()
+    for file in (other / "ledger").glob(pattern) if other else ():
+        shutil.copy2(file, state / "ledger")
 
 
 def snapshot(state):
-    """Journal and published checkpoint; SQLite's own files may be touched by being read."""
-    kept = [*sorted((state / "ledger/journal").iterdir()), state / "ledger/checkpoint"]
-    return {str(f): f.read_bytes() for f in kept}
+    """Journal and published checkpoint, if there is one; SQLite's own files may be touched by being read."""
+    kept = [*sorted((state / "ledger/journal").iterdir()), *(state / "ledger").glob("checkpoint")]
+    return {str(f.relative_to(state / "ledger")): f.read_bytes() for f in kept}
 
 
 def main():
     kept = by_memory()
     exits = by_witness()
-    rolled_back()
-    passed(f"{kept} conflicting pairs kept by memory; a witness refused the twin twice ({exits}); old data and old lock refused")
+    refusals = rolled_back()
+    passed(f"{kept} conflicting pairs kept by memory; a witness refused the twin twice ({exits}); old data and old locks: {refusals} refusals")
 
 
 main()

@@ -4,7 +4,8 @@
 //! installed ([`tools`]), the rows run, and their ends shown.
 //!
 //! Invariants: a row passes only if its script said so; what cannot run here is skipped with the reason, and skipped is never
-//! shown as passed; only a failure fails the chore. Everything is written below `target/conformance`.
+//! shown as passed; what can run and does not, our own programs that do not compile among it, has failed, and only that fails
+//! the chore. Everything is written below `target/conformance`.
 
 mod tools;
 
@@ -18,7 +19,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::bench::{now, target};
 use crate::run::{cargo, loud, root};
-use tools::{Tools, limited};
+use tools::{Lack, Tools, limited};
 
 /// How a script says that it cannot run here.
 const SKIPPED: i32 = 77;
@@ -288,7 +289,7 @@ impl Lab {
             .tools
             .python
             .as_ref()
-            .map_err(|why| anyhow::anyhow!("{why}"))?;
+            .map_err(|lack| anyhow::anyhow!("{}", lack.why()))?;
         let script = self.script(python, "material.py", "material")?;
         let made = limited(120, &mut { script }, &self.log("material"))?;
         if !made.success() {
@@ -310,10 +311,11 @@ impl Lab {
         }
         let commands = match self.commands(row)? {
             Ok(commands) => commands,
-            Err(why) => return Ok(End::Skipped(why)),
+            Err(Lack::Absent(why)) => return Ok(End::Skipped(why)),
+            Err(Lack::Broken(why)) => return Ok(End::Failed(why)),
         };
         if let (true, Some(why)) = (row.material, &self.material) {
-            if self.tools.python.is_err() {
+            if matches!(self.tools.python, Err(Lack::Absent(_))) {
                 return Ok(End::Skipped(why.clone()));
             }
             bail!("no material: {why}");
@@ -334,7 +336,7 @@ impl Lab {
     }
 
     /// The row's commands, or why it cannot run here.
-    fn commands(&self, row: &Row) -> Result<Result<Vec<Command>, String>> {
+    fn commands(&self, row: &Row) -> Result<Result<Vec<Command>, Lack>> {
         let material = self.dir.join("material");
         let tools = &self.tools;
         Ok(match row.means {

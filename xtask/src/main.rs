@@ -24,6 +24,7 @@ usage: cargo xtask CHORE
 
   test            format, lints, edges, tidiness, every test, drift, docs, conformance
   test --quick    without docs
+  test -p CRATE…  only these tests, as `cargo test` chooses them; what was skipped is told
   deps            compare the crates' dependencies with crates/edges.toml
   drift           compare docs/reference with what the code says
   drift --write   write it
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     let done = match args.as_slice() {
         ["test"] => test::test(true),
         ["test", "--quick"] => test::test(false),
+        ["test", "-p", ..] => test::only(&args[1..]),
         ["deps"] => deps::check(),
         ["drift"] => drift::drift(false),
         ["drift", "--write"] => drift::drift(true),

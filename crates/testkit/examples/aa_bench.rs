@@ -1,7 +1,7 @@
 //! Simulates whole releases with chance in their counts and prints what the release machine made of them, as JSON.
 //!
-//! `aa_bench [RUNS] [SEED]`. Three figures, each over RUNS releases (default 1000) through [`Machine`], with every look, both
-//! rates, the parts of `alpha_abort` that the judge really uses, and the rules for a pass:
+//! `aa_bench [RUNS] [SEED]`. Three figures, each over RUNS releases (default 1000) through [`Machine`], with every look, each
+//! comparison and limit, the parts of `alpha_abort` that the judge really uses, and the rules for a pass:
 //!
 //! - `a_a`: both versions are the same. Default strategy (5, 25, 50 %) and default checks; requests a second (200 to 2,000),
 //!   error rate (0.1 to 1 %, half of the default limit) and slow share (0.1 to 2 %) are drawn for each release, evenly on a

@@ -6,9 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use gonogo_core::Timestamp;
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_store::ledger::{Draft, Founding, Ledger};
+use gonogo_testkit::{lacks, skip};
 use serde_json::json;
 
-use crate::project::{Project, finish, wait};
+use crate::project::{PROGRAM, Project, finish, wait};
 
 #[test]
 fn a_port_that_somebody_uses_is_named() {
@@ -77,18 +78,32 @@ fn a_status_without_an_agent_is_not_green() {
         .refusal(69, &["AGENT_UNREACHABLE"]);
 }
 
-/// Runs the program as a user without rights; none if this test may not become one.
-fn as_nobody(project: &Project, args: &[&str]) -> Option<crate::screen::Ran> {
-    if !rustix::process::getuid().is_root() {
-        return None;
+/// What makes `setpriv` run a program as a user without rights.
+const NOBODY: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+
+/// Why nothing can be run as a user without rights here, or not the program.
+fn lacks_nobody() -> Option<String> {
+    if !rustix::process::geteuid().is_root() {
+        return Some("only root can become somebody without rights".into());
     }
+    let [a, b, c] = NOBODY;
+    if let Some(why) = lacks("setpriv", &[a, b, c, "true"]) {
+        return Some(why);
+    }
+    // Each directory above the program must let that user through; that it runs for us is known.
+    let reach = std::process::Command::new("setpriv")
+        .args(NOBODY)
+        .args(["test", "-x", PROGRAM])
+        .status()
+        .unwrap();
+    assert!(matches!(reach.code(), Some(0 | 1)), "{reach}");
+    (!reach.success()).then(|| format!("users without rights do not reach {PROGRAM}"))
+}
+
+/// Runs the program as a user without rights.
+fn as_nobody(project: &Project, args: &[&str]) -> crate::screen::Ran {
     let mut command = std::process::Command::new("setpriv");
-    command.args([
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-        crate::project::PROGRAM,
-    ]);
+    command.args(NOBODY).arg(PROGRAM);
     command
         .args(args)
         .current_dir(project.path(""))
@@ -96,25 +111,21 @@ fn as_nobody(project: &Project, args: &[&str]) -> Option<crate::screen::Ran> {
         .env("NO_COLOR", "1")
         .env("GONOGO_MEMORY", "none")
         .env_remove("GONOGO_ENV");
-    Some(finish(command, args))
+    finish(command, args)
 }
 
 #[test]
 fn a_directory_that_cannot_be_written_is_named() {
+    if let Some(why) = lacks_nobody() {
+        return skip("a directory that cannot be written", &why);
+    }
     let project = Project::new();
     let mode = |path: &str, mode| {
         std::fs::set_permissions(project.path(path), std::fs::Permissions::from_mode(mode)).unwrap()
     };
     mode("", 0o755);
-    // The program itself must be in reach of that user.
-    let reach = as_nobody(&project, &["--version"]);
-    if reach.is_none_or(|ran| ran.status != 0) {
-        eprintln!(
-            "SKIPPED: this test needs root, setpriv, and a program that other users can start"
-        );
-        return;
-    }
-    let told = as_nobody(&project, &["plan", "--to", "1.0.0", "--json"]).unwrap();
+    as_nobody(&project, &["--version"]).expect(0);
+    let told = as_nobody(&project, &["plan", "--to", "1.0.0", "--json"]);
     let error = told.refusal(77, &["PERMISSION_DENIED"]);
     assert!(
         error["message"].as_str().unwrap().contains(".gonogo"),
@@ -131,7 +142,7 @@ fn a_directory_that_cannot_be_written_is_named() {
         &["release", "--to", "1.0.0"],
         &["history"],
     ] {
-        let told = as_nobody(&project, &[args, &["--json"]].concat()).unwrap();
+        let told = as_nobody(&project, &[args, &["--json"]].concat());
         let error = told.refusal(77, &["PERMISSION_DENIED"]);
         assert!(
             error["message"].as_str().unwrap().contains(".gonogo"),
@@ -139,9 +150,7 @@ fn a_directory_that_cannot_be_written_is_named() {
         );
     }
     assert_eq!(project.world(), before);
-    as_nobody(&project, &["plan", "--to", "1.0.0"])
-        .unwrap()
-        .matches("permission-denied");
+    as_nobody(&project, &["plan", "--to", "1.0.0"]).matches("permission-denied");
 }
 
 /// Writes a record of an hour ahead, as a command under a wrong clock does.

@@ -1,38 +1,35 @@
 //! Disks that are full or fail. They need a file system of their own and a tracer; where those are not to be had the test
-//! says so and why.
+//! is skipped, and says why.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use gonogo_release::machine::{Ending, Phase};
 use gonogo_store::ledger::Ledger;
+use gonogo_testkit::{lacks, skip};
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use crate::lab::{GOOD, LONGEST, Lab, OTHER, lost, nothing_lost, wait};
 use crate::{PROGRAM, ended, founded_slow, lab};
-
-/// Says that a test could not be made here. Visible under `--nocapture` and in the log of CI.
-fn skipped(why: &str) {
-    lab::say(&format!("SKIPPED: {why}"));
-}
 
 /// A small file system of its own, taken away when dropped.
 struct Mount(PathBuf);
 
 impl Mount {
-    fn new(at: &Path, size: &str) -> Result<Self, String> {
+    /// 64 MiB; where this test may not mount, or the kernel has no tmpfs, why not.
+    fn new(at: &Path) -> Result<Self, String> {
         std::fs::create_dir_all(at).unwrap();
-        let out = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(at)
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|e| format!("no mount: {e}"))?;
-        if out.status.success() {
-            Ok(Self(at.to_owned()))
-        } else {
-            Err(String::from_utf8_lossy(&out.stderr).into_owned())
+        match mount("tmpfs", at, "tmpfs", MountFlags::empty(), c"size=64m") {
+            Ok(()) => Ok(Self(at.to_owned())),
+            Err(e @ (Errno::PERM | Errno::ACCESS | Errno::NODEV)) => {
+                Err(format!("a tmpfs of 64 MiB cannot be mounted: {e}"))
+            }
+            Err(e) => panic!(
+                "a tmpfs of 64 MiB cannot be mounted on {}: {e}",
+                at.display()
+            ),
         }
     }
 
@@ -50,7 +47,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+        let _ = unmount(&self.0, UnmountFlags::DETACH);
     }
 }
 
@@ -58,9 +55,9 @@ impl Drop for Mount {
 fn a_full_disk_holds_the_release_and_space_lets_it_go_on() {
     let config = lab::QUICK.replace("bake = \"400ms\"", "bake = \"3s\"");
     let lab = Lab::new(Path::new(PROGRAM), &config);
-    let mount = match Mount::new(&lab.path(".gonogo"), "64m") {
+    let mount = match Mount::new(&lab.path(".gonogo")) {
         Ok(mount) => mount,
-        Err(why) => return skipped(&format!("a file system of 64 MiB cannot be mounted: {why}")),
+        Err(why) => return skip("a release on a full disk", &why),
     };
     lab.found();
     let load = lab.load(200.0);
@@ -129,7 +126,7 @@ fn filled(
         &format!("bake = \"3s\", within = \"{stage}\""),
     );
     let lab = Lab::new(Path::new(PROGRAM), &config);
-    let mount = Mount::new(&lab.path(".gonogo"), "64m")?;
+    let mount = Mount::new(&lab.path(".gonogo"))?;
     lab.found();
     let plan = lab.approved(OTHER);
     let apply = lab.start(&["apply", &plan]);
@@ -147,7 +144,7 @@ fn filled(
 fn on_a_full_disk_a_release_can_be_taken_back() {
     let (lab, mount, _, id, apply) = match filled("60s") {
         Ok(filled) => filled,
-        Err(why) => return skipped(&format!("a file system of 64 MiB cannot be mounted: {why}")),
+        Err(why) => return skip("taking a release back on a full disk", &why),
     };
     let load = lab.load(200.0);
     let cancelled = lab.run(&["cancel", id.as_str(), "--yes"]);
@@ -164,7 +161,7 @@ fn on_a_full_disk_a_release_can_be_taken_back() {
 fn on_a_full_disk_a_release_goes_back_when_its_time_is_over() {
     let (lab, mount, _, id, apply) = match filled("8s") {
         Ok(filled) => filled,
-        Err(why) => return skipped(&format!("a file system of 64 MiB cannot be mounted: {why}")),
+        Err(why) => return skip("a release on a full disk whose time is over", &why),
     };
     let ran = apply.finish(LONGEST);
     assert_eq!(ran.code, Some(2), "{ran:?}");
@@ -173,16 +170,11 @@ fn on_a_full_disk_a_release_goes_back_when_its_time_is_over() {
     drop(lab);
 }
 
+/// What strace must be able to do.
+const TRACED: [&str; 5] = ["-qq", "-f", "-e", "trace=none", "true"];
+
 /// Runs `apply` under a tracer that makes the `when`-th call of `call` in its process fail with EIO.
 fn failing_sync(call: &str, when: u32) {
-    let works = Command::new("strace")
-        .args(["-qq", "-f", "-e", "trace=none", "true"])
-        .status();
-    match works {
-        Ok(status) if status.success() => {}
-        Ok(status) => return skipped(&format!("strace cannot trace here ({status})")),
-        Err(e) => return skipped(&format!("no strace: {e}")),
-    }
     let lab = founded_slow("1s");
     let load = lab.load(200.0);
     let plan = lab.approved(OTHER);
@@ -232,6 +224,9 @@ fn failing_sync(call: &str, when: u32) {
 
 #[test]
 fn a_failed_sync_of_the_ledger_ends_the_process_and_the_next_one_recovers() {
+    if let Some(why) = lacks("strace", &TRACED) {
+        return skip("failed syncs of the ledger", &why);
+    }
     // Calls are counted for each thread: early ones are the submission's, later ones the controller's.
     for when in [1, 4, 20] {
         failing_sync("fdatasync", when);
@@ -240,6 +235,9 @@ fn a_failed_sync_of_the_ledger_ends_the_process_and_the_next_one_recovers() {
 
 #[test]
 fn a_failed_sync_of_the_database_ends_the_process_and_the_next_one_recovers() {
+    if let Some(why) = lacks("strace", &TRACED) {
+        return skip("failed syncs of the database", &why);
+    }
     for when in [2, 6, 25] {
         failing_sync("fsync", when);
     }
@@ -248,9 +246,9 @@ fn a_failed_sync_of_the_database_ends_the_process_and_the_next_one_recovers() {
 #[test]
 fn a_disk_that_is_full_from_the_start_refuses_and_changes_nothing() {
     let lab = Lab::new(Path::new(PROGRAM), lab::QUICK);
-    let mount = match Mount::new(&lab.path(".gonogo"), "64m") {
+    let mount = match Mount::new(&lab.path(".gonogo")) {
         Ok(mount) => mount,
-        Err(why) => return skipped(&format!("a file system of 64 MiB cannot be mounted: {why}")),
+        Err(why) => return skip("a disk that is full from the start", &why),
     };
     lab.found();
     let plan = lab.approved(OTHER);

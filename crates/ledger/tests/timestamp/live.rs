@@ -7,6 +7,7 @@ use std::process::Command;
 
 use gonogo_core::Digest;
 use gonogo_ledger::timestamp::{Certificate, Error, Timestamp, accept, request, verify};
+use gonogo_testkit::{lacks, skip};
 use tempfile::TempDir;
 
 use super::fixture;
@@ -32,25 +33,11 @@ struct OpenSsl {
 }
 
 impl OpenSsl {
-    /// Returns none, and says so, if there is no OpenSSL.
-    fn found() -> Option<Self> {
-        match Command::new("openssl").arg("version").output() {
-            Ok(output) if output.status.success() => {
-                let folder = TempDir::new().unwrap();
-                std::fs::write(folder.path().join("cnf"), CONFIG).unwrap();
-                std::fs::write(folder.path().join("serial"), "01\n").unwrap();
-                Some(Self { folder })
-            }
-            other => {
-                #[expect(clippy::print_stderr, reason = "a test that did not run must say so")]
-                {
-                    eprintln!(
-                        "skipped: this test runs `openssl` as an authority, and it cannot be run: {other:?}"
-                    );
-                }
-                None
-            }
-        }
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("cnf"), CONFIG).unwrap();
+        std::fs::write(folder.path().join("serial"), "01\n").unwrap();
+        Self { folder }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -131,9 +118,10 @@ impl OpenSsl {
 
 #[test]
 fn an_authority_answers_our_request() {
-    let Some(openssl) = OpenSsl::found() else {
-        return;
-    };
+    if let Some(why) = lacks("openssl", &["version"]) {
+        return skip("an authority's answer to our request", &why);
+    }
+    let openssl = OpenSsl::new();
     let root = openssl.root("root");
     openssl.issue("middle", "root", "middle", "-days 30");
     openssl.issue("tsa", "middle", "stamping", "-days 30");
@@ -166,9 +154,10 @@ fn an_authority_answers_our_request() {
 
 #[test]
 fn a_signer_that_is_no_authority_for_time_is_not_believed() {
-    let Some(openssl) = OpenSsl::found() else {
-        return;
-    };
+    if let Some(why) = lacks("openssl", &["version"]) {
+        return skip("signers that are no authority for time", &why);
+    }
+    let openssl = OpenSsl::new();
     let root = openssl.root("root");
     // Every certificate is made before the time that is stamped, so that none fails for being too young.
     let unfit = [
@@ -252,7 +241,7 @@ fn a_signer_that_is_no_authority_for_time_is_not_believed() {
         assert!(matches!(&error, Error::Path { .. }), "{error}");
     }
     // A root of the same name with another key.
-    let other = OpenSsl::found().unwrap();
+    let other = OpenSsl::new();
     let stranger = other.root("root");
     let response = openssl.forge(&content, "good", "-cades");
     let error = verify(&response, message, &stranger).unwrap_err();

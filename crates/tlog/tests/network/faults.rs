@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use gonogo_core::clock::SystemClock;
 use gonogo_ledger::{Checkpoint, Note};
+use gonogo_testkit::{lacks, skip};
 use gonogo_tlog::witness::{Notice, Witness, WitnessSite, read_logs};
 
 use crate::support::{Book, Running};
@@ -152,21 +153,10 @@ fn a_killed_witness_forgets_nothing_it_acknowledged() {
     assert!(acknowledged > 100, "{acknowledged}");
 }
 
-/// Says that a test could not be made here. Visible under `--nocapture` and in the log of CI.
-#[expect(clippy::print_stderr, reason = "the one thing such a test has to say")]
-fn skipped(why: &str) {
-    eprintln!("SKIPPED: {why}");
-}
-
 #[test]
 fn after_a_failed_sync_or_rename_nothing_is_acknowledged_any_more() {
-    let works = Command::new("strace")
-        .args(["-qq", "-f", "-e", "trace=none", "true"])
-        .status();
-    match works {
-        Ok(status) if status.success() => {}
-        Ok(status) => return skipped(&format!("strace cannot trace here ({status})")),
-        Err(e) => return skipped(&format!("no strace: {e}")),
+    if let Some(why) = lacks("strace", &["-qq", "-f", "-e", "trace=none", "true"]) {
+        return skip("failed syncs and renames of a witness", &why);
     }
     let book = Book::new(100);
     let failed = Mutex::new(0);
