@@ -124,15 +124,16 @@ pub(super) fn examine(
 
 fn say(payload: &[u8], wanted: Wanted<'_>) -> Result<Said, Error> {
     let is = |digest: &Digest| wanted.artifact == Some(digest);
-    // A record about nothing else is about its stream's name, which is no artifact.
-    let is_about = |stream: &str, subjects: &[Digest]| {
-        subjects.iter().any(is) && !is(&Digest::of(stream.as_bytes()))
-    };
     let (digest, size) = (Digest::of(payload), payload.len());
-    let told = |mut said: Said, subjects: Vec<Digest>| {
-        said.about = is_about(&said.stream, &subjects);
-        if wanted.artifact.is_some() && (said.about || said.seq == 0) {
-            said.subjects = subjects;
+    let told = |mut said: Said, mut subjects: Vec<Digest>| {
+        if wanted.artifact.is_some() {
+            // A record about nothing else is about its stream's name, which is no artifact and no plan.
+            let name = Digest::of(said.stream.as_bytes());
+            subjects.retain(|digest| *digest != name);
+            said.about = subjects.iter().any(is);
+            if said.about || said.seq == 0 {
+                said.subjects = subjects;
+            }
         }
         said
     };
