@@ -49,12 +49,12 @@ def statement(raw):
     subjects = {subject["digest"]["sha256"] for subject in value["subject"]} - {sha256(said["stream"].encode()).hex()}
     return types.SimpleNamespace(**said, kind=found[1], subjects=subjects)
 
-def climb(index, last, node, path):
+def climb(index, last, node, path, code="INCLUSION_FAILED"):
     """The roots of the older and the newer tree that a path leads to: RFC 9162, 2.1.3.2 and 2.1.4.2. Below the level
     where the ways of `index` and of the `last` leaf meet, each level has a node; above, only left ones are there."""
     meet, older, newer = (index ^ last).bit_length(), node, node
     good = index <= last and len(path) == meet + bin(index >> meet).count("1")
-    demand(good and all(len(node) == 32 for node in path), "INCLUSION_FAILED: a path of another form")
+    demand(good and all(len(node) == 32 for node in path), f"{code}: a path of another form")
     for level, node in enumerate(path):
         if level >= meet or index >> level & 1:
             older, newer = TREE.hash_pair(node, older), TREE.hash_pair(node, newer)
@@ -160,7 +160,7 @@ def read_record(raw, proof, note):
     lines = "\n".join(["c2sp.org/tlog-proof@v1", f"index {index}", *hashes, "", note.raw]).encode()
     demand((dumps(body), dumps(bundle), lines) == (leaf, raw, proof), f"leaf {index}: another leaf, bundle or proof")
     start, name = TREE.hash_buff(leaf), sha256(unbase64(spki)).hex()
-    demand(climb(index, note.size - 1, start, path)[1] == note.root, f"INCLUSION_FAILED: leaf {index} is elsewhere")
+    demand(climb(index, note.size - 1, start, path)[1] == note.root, f"INCLUSION_FAILED: leaf {index}: another root")
     pem = f"-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n"
     SSlibKey(name, "ecdsa", "ecdsa-sha2-nistp256", {"public": pem}).verify_signature(Signature(name, sig.hex()), pae)
     return types.SimpleNamespace(said=statement(payload), keyid=name, digest=digest(payload), hash=start, log=log,
@@ -174,8 +174,8 @@ def read_members(files):
     needed = {"SHA256SUMS", "checkpoint", "packet.json", "trust/policy", "trust/trusted_root.json"}.union(*pairs)
     optional = rf"blobs/sha256/{HEX}|checkpoint\.tsr|consistency/[1-9][0-9]*\.proof"
     added = [name for name in files if name not in needed and not re.fullmatch(optional, name)]
-    demand(not added, f"PACKET_MEMBER_ADDED: {added[:3]}")
     demand(needed <= files.keys(), f"PACKET_MEMBER_MISSING: {sorted(needed - files.keys())[:3]}")
+    demand(not added, f"PACKET_MEMBER_ADDED: {added[:3]}")
     note = read_note(files["checkpoint"])
     records = [read_record(files[bundle], files[proof], note) for bundle, proof in pairs]
     named = {b64(key.full): key for key in read_policy(files["trust/policy"]).logs}
@@ -209,10 +209,10 @@ def older_roots(note, first, proofs):
     for size, path in proofs.items():
         fn, sn = size - 1, note.size - 1
         if size & fn == 0:  # a power of two: the proof leaves the older root out, and leaf 0 leads to it
-            path = [climb(0, fn, first.hash, first.path[:fn.bit_length()])[1], *path]
+            path = [climb(0, fn, first.hash, first.path[:fn.bit_length()], "PACKET_CORRUPT")[1], *path]
         while fn & 1:
             fn, sn = fn >> 1, sn >> 1
-        roots[size], root = climb(fn, sn, path[0], path[1:])
+        roots[size], root = climb(fn, sn, path[0], path[1:], "PACKET_CORRUPT")
         demand(root == note.root and size < note.size, f"`consistency/{size}.proof` does not lead to the checkpoint")
     return roots
 
@@ -229,7 +229,7 @@ def check_records(records):
         first = (event, record.index, said.seq, key, role) == (True, 0, 0, who, "controller")
         signer = role if first else roles.get(who)  # none: not enrolled, or revoked
         good = good and (signer == "controller" or signer is not None and not event and said.kind != "packet-manifest")
-        demand(good, f"SIGNER_UNKNOWN: leaf {record.index}: no good key event, or role `{signer}` may not sign it")
+        demand(good, f"SIGNER_UNKNOWN: leaf {record.index}: no good key event, or its key may not sign it")
         signed.add(signer)
         if event and (role is not None or key in roles):
             roles[key] = role
