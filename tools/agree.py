@@ -13,6 +13,7 @@ import io
 import multiprocessing
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,23 +38,45 @@ def put(name, body):
     return path
 
 
+def unpack(raw, changes):
+    """The packet as a directory, with something more in it: pairs of what it is, and its name."""
+    folder, elsewhere = (os.path.join(STATE["folder"], name) for name in ("packet", "elsewhere"))
+    for path in folder, elsewhere:
+        shutil.rmtree(path, ignore_errors=True)
+        os.makedirs(path)
+    for name, body in verifier.read_archive(raw).items():
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        put(os.path.join("packet", name), body)
+    for sort, name in changes:
+        path = os.path.join(folder, name)
+        if sort == "linked":  # a member that lies elsewhere
+            os.rename(path, os.path.join(elsewhere, name))
+            os.symlink(os.path.join(elsewhere, name), path)
+        else:
+            {"directory": os.makedirs, "pipe": os.mkfifo, "file": os.mknod}[sort](path)
+    return folder
+
+
 def compare(job):
     """Runs both verifiers on one job; returns its group, its name, what is expected, and both answers (gonogo's may be None)."""
     group, name, expected, raw, reader, ask = job
     raw = raw() if callable(raw) else damage(*raw) if isinstance(raw, tuple) else raw
-    arguments = [put("packet.tar", raw)]
+    arguments = [put("packet.tar", raw) if "unpacked" not in reader else unpack(raw, reader["unpacked"])]
     if "policy" in reader:
         arguments += ["--policy", put("policy", reader["policy"])]
-    elif reader.get("key"):
+    elif reader.get("key") is not None:
         arguments += ["--log-key", reader["key"]]
     for n, kept in enumerate(reader.get("since", ())):
         arguments += ["--since", put(f"since{n}", kept)]
     if "artifact" in reader:
         arguments += ["--artifact", put("artifact", reader["artifact"])]
+    arguments += reader.get("arguments", ())
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
             ours = verifier.main(arguments)
-        except Exception:  # as at the end of verify-packet.py
+        except SystemExit as end:  # the command, or what was given, cannot be understood
+            ours = end.code
+        except Exception:  # as the verifier's hook for errors does it
             ours = 2
     theirs = None
     if ask:

@@ -5,6 +5,7 @@ code is about the format alone. An expected code of None: the document leaves it
 """
 
 import collections
+import copy
 
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
@@ -22,10 +23,11 @@ def cases(said):
 
     def case(name, expected, extra=None, reader=None, **changes):
         def refill(ledger):
-            fill(ledger)
+            begin(ledger)
             for step in extra if isinstance(extra, list) else [extra] if extra else []:
                 step(ledger)
 
+        begin = changes.pop("fill", fill)
         options = {"stream": stream, "fill": refill, "listed": listed, **changes}
         out.append(Case(name, expected, archive(forge(**options)[0]), reader or {}))
 
@@ -48,6 +50,8 @@ def cases(said):
     # JSON (Words, section 1)
     for text, expected in (
         (b'{"a":9007199254740991}', 0),
+        (b'{"a":9007199254740990.5}', 2),
+        (b'{"a":4503599627370495.5}', 0),
         (b'{"a":9007199254740992}', 2),
         (b'{"a":-9007199254740991}', 0),
         (b'{"a":-9007199254740992}', 2),
@@ -113,7 +117,7 @@ def cases(said):
         ("", 2),
     ):
         case(f"time {time}", expected, predicate(time=time))
-    for actor, expected in (("", 2), ("é" * 100, 0), ("a" * 201, 2), ("a\x1f", 2), ("a\x7f", 2), ("a\x9f", 2), ("\u2028", 0), (" ", 0)):
+    for actor, expected in (("", 2), ("é" * 100, 0), ("a" * 201, 2), ("a\x1f", 2), ("a\x7f", 2), ("a\x9f", 2), ("\u2028", 0), (" ", 0), ('"\\', 0)):
         case(f"actor {actor[:4]!r}", expected, predicate(actor=actor))
         case(f"key {actor[:4]!r}", expected, predicate(key=actor))
     for name, fields, expected in (
@@ -121,6 +125,7 @@ def cases(said):
         ("tool of empty texts", {"tool": {"name": "", "version": ""}}, 0),
         ("tool with more", {"tool": {"name": "a", "version": "1", "x": 1}}, 2),
         ("tool of a number", {"tool": {"name": "a", "version": 1}}, 2),
+        ("tool named by a number", {"tool": {"name": 1, "version": "1"}}, 2),
         ("negative size", {"ledger": {"root": ZERO, "size": -1}}, 2),
         ("younger than itself", {"ledger": {"root": ZERO, "size": 8}}, 2),
         ("size is the index", {"ledger": {"root": ZERO, "size": 7}}, 0),
@@ -185,7 +190,12 @@ def cases(said):
         r, s = decode_dss_signature(CONTROLLER.sign(message))
         return encode_dss_signature(r, s + ORDER)
 
+    def unused(raw):
+        text = b64(raw)
+        return text[:-3] + chr(ord(text[-3]) + 1) + "=="
+
     for name, how, expected in (
+        ("unused bits in the leaf's key", {"leaf": lambda t: t.replace(b64(CONTROLLER.spki).encode(), unused(CONTROLLER.spki).encode())}, 2),
         ("high s", {"sign": scaled(True)}, 0),
         ("low s", {"sign": scaled(False)}, 0),
         ("length in long form", {"sign": long_form}, 2),
@@ -212,7 +222,9 @@ def cases(said):
     def revoke(signer, **changes):
         return {"event": "revoke", "keyid": signer.keyid, "why": "lost", **changes}
 
-    three = {**enrol(STRANGER, "person"), "spki": b64(b"abc"), "keyid": sha256(b"abc").hex()}
+    def shaped(spki):
+        return enrol(STRANGER, "person", spki=b64(spki), keyid=sha256(spki).hex())
+
     for name, steps, expected, changes in (
         ("an enrolment more", [event(enrol(STRANGER, "person"))], 0, {}),
         ("enrolled twice", [event(enrol(PERSON, "person"))], 2, {}),
@@ -220,8 +232,25 @@ def cases(said):
         ("enrolled by a person", [event(enrol(STRANGER, "person"), PERSON)], 2, {}),
         ("role and who are any text", [event(enrol(STRANGER, "", who="\n"))], 0, {}),
         ("a field more", [event(enrol(STRANGER, "person", x=1))], 2, {}),
+        ("a role that is a number", [event(enrol(STRANGER, 1))], 2, {}),
+        ("a key off the curve", [event(enrol(crooked, "person"))], None, {}),
+        ("a key in hex", [event(enrol(STRANGER, "person", spki=STRANGER.spki.hex()))], 2, {}),
+        ("a key with unused bits", [event(enrol(STRANGER, "person", spki=unused(STRANGER.spki)))], 2, {}),
+        ("a key of 90 bytes", [event(shaped(STRANGER.spki[:-1]))], 2, {}),
+        ("a key of 92 bytes", [event(shaped(STRANGER.spki + b"\0"))], 2, {}),
+        ("a key with a newline after it", [event(enrol(STRANGER, "person", spki=b64(STRANGER.spki) + "\n"))], 2, {}),
+        ("a key that does not begin with 04", [event(shaped(STRANGER.spki[:26] + b"\5" + STRANGER.spki[27:]))], 2, {}),
+        ("a revocation with a field more", [event(revoke(PERSON, x=1))], 2, {}),
+        ("a revocation for a number", [event(revoke(PERSON, why=1))], 2, {}),
+        ("a revocation of an upper-case id", [event(revoke(PERSON, keyid="A" * 64))], 2, {}),
+        (
+            "no event, but a body like one",
+            [note(body={"event": "enrol", "keyid": STRANGER.keyid, "role": "controller"}), note(signer=STRANGER)],
+            2,
+            {},
+        ),
         ("another key id", [event(enrol(STRANGER, "person", keyid="0" * 64))], 2, {}),
-        ("no P-256 key", [event(three)], 2, {}),
+        ("no P-256 key", [event(shaped(b"abc"))], 2, {}),
         ("a second controller", [event(enrol(STRANGER, "controller")), event(enrol(Signer(5), "person"), STRANGER), note(signer=STRANGER)], 0, {}),
         ("revoked at the end", [event(revoke(PERSON))], 0, {}),
         ("revoked, then signs", [event(revoke(CONTROLLER)), note()], 2, {}),
@@ -244,6 +273,9 @@ def cases(said):
         ("another kind in system", [note("system")], 2, {}),
         ("another kind in system, listed", [note("system")], 0, {"listed": listed + ["system"]}),
         ("an event with another seq", [event(enrol(STRANGER, "person"), alter=lambda s: s["predicate"].update(seq=77))], 0, {}),
+        ("an event with seq 0 and prev", [event(enrol(STRANGER, "person"), alter=lambda s: s["predicate"].update(seq=0))], 2, {}),
+        ("an event with seq 1 and no prev", [event(enrol(STRANGER, "person"), alter=lambda s: s["predicate"].update(prev=None))], 2, {}),
+        ("an event with another sort of prev", [event(enrol(STRANGER, "person"), alter=lambda s: s["predicate"].update(prev="0"))], 2, {}),
         ("manifest by a person", [], 2, {"manifest_options": {"signer": PERSON}}),
         ("leaf 0 is left out", [], 2, {"keep": lambda r: r["index"] != 0}),
         ("an enrolment is left out", [], 2, {"keep": lambda r: r["index"] != 1}),
@@ -263,14 +295,23 @@ def cases(said):
         ("another count", {"records": {"count": 5, "digest": ZERO}}, 2),
         ("a blob is left out", {"omitted": [{"blob": ZERO, "reason": ""}]}, 3),
         ("left out, with more fields", {"omitted": [{"blob": ZERO, "reason": "", "x": 1}]}, 2),
+        ("left out, for a number", {"omitted": [{"blob": ZERO, "reason": 1}]}, 2),
+        ("left out, upper-case digest", {"omitted": [{"blob": "sha256:" + "A" * 64, "reason": ""}]}, 2),
+        ("nothing is left out, as an object", {"omitted": {}}, 2),
     ):
         case(f"manifest: {name}", expected, manifest=lambda said, fields=fields: {**said, **fields})
     case("manifest: a stream of none", 2, manifest=lambda said: said["streams"].append({"stream": "incident/x", "count": 0, "head": ZERO}))
     case("manifest: a stream twice", 2, listed=listed + [stream])
+    case("manifest: a count that is no number", 2, note("incident/x"), listed=listed + ["incident/x"], manifest=lambda s: s["streams"][-1].update(count=True))
+    case("manifest: a stream with more fields", 2, manifest=lambda said: said["streams"][0].update(x=1))
+    case("manifest: of a stream that is not listed", 2, stream="incident/x")
+    earlier = note("packet/" + stream, {}, "packet-manifest")
+    case("manifest: not the first of its stream, which is listed", 0, earlier, listed=listed + ["packet/" + stream])
     case("manifest: streams in another order", 0, listed=listed[::-1])
     for name, fields, expected in (
         ("another stream", {"stream": "packet/incident/x"}, 2),
         ("no packet's stream", {"stream": stream}, 2),
+        ("no packet's stream, but one as long", {"stream": "pocket/" + stream}, 2),
         ("later in its stream", {"seq": 5, "prev": ZERO}, 0),
         ("younger than itself", {"ledger": {"root": ZERO, "size": 100}}, 2),
     ):
@@ -282,6 +323,13 @@ def cases(said):
 
     def line(name, raw):
         return f"— {name} {b64(raw)}\n"
+
+    def long_line(text):
+        signed = LOG.key.sign(f"cosignature/v1\ntime 5\n{text}".encode())
+        return line(ORIGIN, LOG.full[:4] + (5).to_bytes(8, "big") + signed)
+
+    def short_line(text):
+        return line(WITNESSES[0].name, WITNESSES[0].full[:4] + WITNESSES[0].key.sign(text.encode()))
 
     def after(more):
         return lambda text, checkpoint: checkpoint + (more(text) if callable(more) else more)
@@ -299,6 +347,8 @@ def cases(said):
         ("signed well and badly", after(lambda t: LOG.line(t, spoil=True)), 2),
         ("another key of the name", lambda t, c: t + "\n" + OTHER_LOG.line(t), 2),
         ("another key too", after(OTHER_LOG.line), 0),
+        ("the log signs as a witness", lambda t, c: t + "\n" + long_line(t), 2),
+        ("the log signs as a witness, too", after(lambda t: long_line(t)), 2),
         ("short signature of the log", after(line(ORIGIN, LOG.full[:4] + bytes(10))), 2),
         ("4 bytes", after(line("x", bytes(4))), 2),
         ("5 bytes", after(line("x", bytes(5))), 0),
@@ -306,6 +356,8 @@ def cases(said):
         ("white space in a name", after(line("a\u00a0b", bytes(9))), 2),
         ("C1 in a name", after(line("a\u009fb", bytes(9))), 0),
         ("DEL in a name", after(line("a\x7fb", bytes(9))), 0),
+        ("a control character in a name", after(line("a\x01b", bytes(9))), 2),
+        ("no name", after(line("", bytes(9))), 2),
         ("tab in a name", after("— a\tb AAAAAAAAAAAA\n"), 2),
         ("quotes in a name", after(line('a"\\b', bytes(9))), 0),
         ("no padding", after("— x AAAAAAAAAAA\n"), 2),
@@ -351,10 +403,17 @@ def cases(said):
         ("time 0", "quorum w0\n", cosigned(0, time=0), 0),
         ("time 2^63 - 1", "quorum w0\n", cosigned(0, time=2**63 - 1), 0),
         ("time 2^63", "quorum w0\n", cosigned(0, time=2**63), 2),
+        ("as a log signs", "quorum w0\n", after(short_line), 2),
         ("of another text", "quorum w0\n", lambda t, c: c + WITNESSES[0].line("x" + t), 2),
         ("short", "quorum w0\n", after(line(WITNESSES[0].name, WITNESSES[0].full[:4] + bytes(64))), 2),
     ):
         case(f"quorum: {name}", expected, note=change, reader={"policy": (log + "".join(own) + rule).encode()})
+    longer = NoteKey("x", 9)
+    longer.public += b"\0"
+    longer.full = sha256(b"x\n\1" + longer.public)
+    longer = f"x+{longer.full[:4].hex()}+{b64(bytes([1]) + longer.public)}"
+    many = "".join(f"witness x{n} {NoteKey('x', 100 + n, 4).vkey}\n" for n in range(256))
+    groups = "".join(f"group g{n} any x{n}\n" for n in range(256))
     other, renamed = NoteKey("other", 9), NoteKey("renamed", 2001)
     for name, text, expected in (
         ("plain", log + none, 0),
@@ -366,7 +425,36 @@ def cases(said):
         ("tabs and spaces", " \t" + log.replace(" ", "\t ") + " \n  # x\n" + none, 0),
         ("CRLF", (log + none).replace("\n", "\r\n"), 65),
         ("a control character", log + "# \x01\n" + none, 65),
+        ("a form feed", log + "# \x0c\n" + none, 65),
+        ("DEL", log + "# \x7f\n" + none, 65),
+        ("C1", log + "# \x80\n" + none, 0),
         ("other white space", log.replace(" ", "\u00a0") + none, 65),
+        ("of 256 KiB", log + none + "#" * (2**18 - len(log + none) - 1) + "\n", 0),
+        ("of more than 256 KiB", log + none + "#" * (2**18 - len(log + none)) + "\n", 65),
+        ("a log without its key", "log\n" + none, 65),
+        ("a log of another name", f"log {NoteKey('é' * 127 + 'a', 9).vkey}\n" + log + none, 0),
+        ("a name that is too long", f"log {NoteKey('é' * 128, 9).vkey}\n" + log + none, 65),
+        ("white space in a name", f"log {NoteKey('a' + chr(0x2003) + 'b', 9).vkey}\n" + log + none, 65),
+        ("C1 in a name", f"log {NoteKey('a' + chr(0x80) + 'b', 9).vkey}\n" + log + none, 65),
+        ("no name", f"log {NoteKey('', 9).vkey}\n" + log + none, 65),
+        ("a key of 33 bytes", f"log {longer}\n" + log + none, 65),
+        ("a key with more after it", f"log {LOG.vkey}A\n" + none, 65),
+        ("a witness with an address", log + own[0][:-1] + " https://a\n" + none, 0),
+        ("a witness with two addresses", log + own[0][:-1] + " a b\n" + none, 65),
+        ("a witness without a name", log + f"witness {WITNESSES[0].vkey}\n" + none, 65),
+        ("an unknown line like a group", log + own[0] + "x g any w0\n" + none, 65),
+        ("an unknown line like a quorum", log + "x none\n", 65),
+        ("an unknown line like a log", "x " + log[4:] + none, 65),
+        ("an unknown line like a witness", log + own[0].replace("witness", "x") + none, 65),
+        ("a quorum of two", log + own[0] + own[1] + "quorum w0 w1\n", 65),
+        ("a group named as a witness", log + own[0] + own[1] + "group w0 any w1\n" + none, 65),
+        ("a group of itself and another", log + own[0] + "group g all w0 g\n" + none, 65),
+        ("none in a group", log + own[0] + "group g any w0 none\n" + none, 65),
+        ("256 logs", "".join(f"log {NoteKey('x', 100 + n).vkey}\n" for n in range(255)) + log + none, 0),
+        ("257 logs", "".join(f"log {NoteKey('x', 100 + n).vkey}\n" for n in range(256)) + log + none, 65),
+        ("256 witnesses", log + many + none, 0),
+        ("256 groups", log + many + groups + none, 0),
+        ("257 groups", log + many + groups + "group y any g0 g1\n" + none, 65),
         ("address", log[:-1] + " https://a\n" + none, 0),
         ("two addresses", log[:-1] + " a b\n" + none, 65),
         ("a log twice", log + log + none, 65),
@@ -392,7 +480,10 @@ def cases(said):
         ("an unknown word", log + "x\n" + none, 65),
         ("a wrong key id", log.replace("+" + LOG.vkey.split("+")[1], "+00000000") + none, 65),
         ("257 witnesses", log + "".join(f"witness x{n} {NoteKey('x', 100 + n, 4).vkey}\n" for n in range(257)) + none, 65),
-        ("64 groups", log + own[0] + "group g0 any w0\n" + "".join(f"group g{n} any g{n - 1}\n" for n in range(1, 64)) + "quorum g63\n", 0),
+        *(
+            (f"{n} groups in each other", log + own[0] + "group g0 any w0\n" + "".join(f"group g{m} any g{m - 1}\n" for m in range(1, n)) + last, 0)
+            for n, last in ((64, "quorum g63\n"), (256, "quorum g255\n"))
+        ),
     ):
         case(f"policy: {name}", expected, note=cosigned(0), reader={"policy": text.encode()})
     for name, text, expected in (
@@ -402,6 +493,25 @@ def cases(said):
         ("asks for witnesses", log + own[0] + "quorum w0\n", 0),
     ):
         case(f"trust/policy {name}", expected, policy=text)
+    for name, key in (
+        ("is none", "x"),
+        ("is empty", ""),
+        ("with an address", LOG.vkey + " https://a"),
+        ("with a newline", LOG.vkey + "\n"),
+        ("with white space", NoteKey("a\u00a0b", 2001).vkey),
+        ("with a control character", NoteKey("a\x01b", 2001).vkey),
+        ("of 33 bytes", longer),
+    ):
+        case(f"log key {name}", 64, reader={"key": key})
+    for name, key, more, expected in (
+        ("an unknown option", LOG.vkey, ["--unknown"], 64),
+        ("a key and a policy", LOG.vkey, ["--policy", "absent"], 64),
+        ("a second packet", LOG.vkey, ["absent"], 64),
+        ("an absent policy", None, ["--policy", "absent"], 66),
+        ("an absent checkpoint", LOG.vkey, ["--since", "absent"], 66),
+        ("an absent artifact", LOG.vkey, ["--artifact", "absent"], 66),
+    ):
+        case(f"command: {name}", expected, reader={"key": key, "arguments": more})
     # History (section 8, check 10)
     sizes = (1, 2, 3, 4, 5, 6)
     files, ledger = forge(stream=stream, fill=fill, listed=listed, consistency=sizes, more=3)
@@ -427,6 +537,7 @@ def cases(said):
         ("no proof", [kept(8)], 3),
         ("0", [kept(0)], 0),
         ("0, another root", [kept(0, root=fork)], 3),
+        ("a root of 31 bytes", [kept(3, root=bytes(31))], 3),
         ("another key", [kept(3, OTHER_LOG)], 3),
         ("another origin", [kept(3, origin="x")], 3),
         ("no note", [b"x"], 3),
@@ -475,6 +586,27 @@ def cases(said):
                     change(record["index"], path) if record["index"] == which else (record["index"], path)
                 ),
             )
+    def whole(files):
+        files["consistency/8.proof"] = b""
+
+    case("consistency of the whole tree", 2, files=whole)
+    for count, expected in ((1024, 0), (1025, 2)):
+        pad = lambda ledger: ledger.records.extend({"hash": bytes(32)} for _ in range(1100))  # noqa: E731
+        case(f"{count} consistency proofs", expected, consistency=range(1, count + 1), grow=pad)
+    # Trees as only the log itself can make them: where the manifest would lie, lies a node above it, and more of the kind
+
+    def deeper(ledger):
+        ledger.records[7]["hash"] = sha256(b"\1" + bytes(32) + sha256(b"\0" + ledger.records[7]["leaf"]))
+
+    def below(index):
+        return lambda record, path: (index, [bytes(32), *path]) if record["index"] == 7 else (record["index"], path)
+
+    case("inclusion: a level below the leaves", 2, grow=deeper, place=below(7))
+    case("inclusion: beyond the tree", 2, grow=deeper, place=below(15))
+    case("inclusion: 31 bytes for a hash", 2, grow=lambda ledger: ledger.records.append({"hash": bytes(31)}))
+    case("inclusion: 32 bytes for a hash", 0, grow=lambda ledger: ledger.records.append({"hash": bytes(32)}))
+    case("inclusion: 2^62 leaves", 0, tall=62)
+    case("inclusion: 2^63 leaves", 2, tall=63)
     case("inclusion: in another order", 2, order=lambda kept: [kept[0], kept[2], kept[1], *kept[3:]])
     case("inclusion: a record twice", 2, order=lambda kept: [kept[0], *kept])
     case("inclusion: a revocation twice", 2, event(revoke(PERSON)), order=lambda kept: [*kept, kept[-1]])
@@ -493,11 +625,28 @@ def cases(said):
         ("consistency/100.proof", 2),
         ("consistency/99999999999999999999.proof", 2),
         ("checkpoint.tsr", 0),
+        ("checkpoint.tsx", 2),
         ("trust/x", 2),
         ("é", 2),
         ("a" * 100, 2),
     ):
         case(f"added {name[:40]}", expected, files=lambda files, name=name: files.update({name: b"x"}))
+
+    def misnamed(files, name):
+        files[name] = b"x"
+        files["packet.json"] = files["packet.json"].replace(b'"blobs":0', b'"blobs":1')
+
+    case("a blob with another digest", 2, older=lambda files: misnamed(files, "blobs/sha256/" + "0" * 64))
+    case("a blob in another place", 2, older=lambda files: misnamed(files, "blobs/sha257/" + sha256(b"x").hex()))
+    case("a blob in its place", 0, older=lambda files: misnamed(files, "blobs/sha256/" + sha256(b"x").hex()))
+    case("consistency/03.proof", 2, consistency=[3], files=lambda files: files.update({"consistency/03.proof": files.pop("consistency/3.proof")}))
+    case("checkpoint of more than 256 KiB", 2, note=after(line("x", bytes(200_000))))
+
+    def renamed_origin(files):
+        for name in ("packet.json", "trust/trusted_root.json"):
+            files[name] = files[name].replace(ORIGIN.encode(), b"x" + ORIGIN.encode())
+
+    case("an origin that is not the key's name", 2, older=renamed_origin, note=instead(lambda t: "x" + t))
     case("time-stamp of 256 KiB", 0, files=lambda files: files.update({"checkpoint.tsr": bytes(2**18)}))
     case("time-stamp of more", 2, files=lambda files: files.update({"checkpoint.tsr": bytes(2**18 + 1)}))
     good = forge(stream=stream, fill=fill, listed=listed)[0]
@@ -516,6 +665,8 @@ def cases(said):
     ):
         case(f"{member}: {name}", 2, older=lambda files, member=member, one=one, two_=two_: files.update({member: files[member].replace(one, two_)}))
     raw = archive(good)
+    first = archive({"SHA256SUMS": good["SHA256SUMS"]})[:-1024]
+    nameless = archive({"": b"", **good})
     out += [
         Case(f"archive: {name}", expected, text, {})
         for name, text, expected in (
@@ -527,7 +678,24 @@ def cases(said):
             ("nothing", b"", 2),
             ("only an end", bytes(1024), 2),
             ("twice", raw[:-1024] + raw, 2),
+            ("a member twice", first + raw, 2),
+            ("a nameless member", bytes(0) + nameless, 2),
             ("gnu", raw.replace(b"ustar\x0000", b"ustar  \0", 1), 2),
+        )
+    ]
+    # A directory is a packet, too
+    out += [
+        Case(f"directory: {name}", expected, raw, {"unpacked": changes})
+        for name, changes, expected in (
+            ("plain", [], 0),
+            ("an empty directory", [("directory", "x")], 0),
+            ("an empty one in it", [("directory", "x/y")], 0),
+            ("one deeper than members", [("directory", "x/y/z")], 2),
+            ("a file more", [("file", "x")], 2),
+            ("a deep file", [("directory", "blobs/sha256"), ("file", "blobs/sha256/x")], 2),
+            ("a pipe", [("pipe", "x")], 2),
+            ("a link for a member", [("linked", "checkpoint")], 2),
+            ("a link for the members' directory", [("linked", "records")], 2),
         )
     ]
     # Artifact (check 13)
@@ -535,15 +703,33 @@ def cases(said):
     def about(where, *texts):
         return note(where, alter=lambda s: s.update(subject=[{"digest": {"sha256": sha256(text).hex()}, "name": "n"} for text in texts]))
 
+    def beginning(*texts):
+        """The release again, with an operation that begins about these, too; as a fill."""
+        again = copy.deepcopy(said)
+        begun = next(s for s in again if s["predicateType"].endswith("/operation/v1"))
+        begun["subject"] += [{"digest": {"sha256": sha256(text).hex()}, "name": "n"} for text in texts]
+        return {"fill": release(again)[1]}
+
+    fingerprint = next(s for s in said if s["predicateType"].endswith("/operation/v1"))["subject"]
+
+    def planned(where, kind="plan", signer=PERSON):
+        """A record about what the operation is about, and about x."""
+        more = [{"digest": {"sha256": sha256(b"x").hex()}, "name": "n"}]
+        return note(where, None, kind, signer, alter=lambda s: s.update(subject=fingerprint + more))
+
     for name, steps, wanted, expected, changes in (
         ("nothing", [], b"x", 2, {}),
-        ("of the operation", [about(stream, b"x")], b"x", 0, {}),
-        ("the second", [about(stream, b"y", b"x")], b"x", 0, {}),
-        ("of the plan", [about(plan, b"x")], b"x", 0, {}),
+        ("of the beginning", [], b"x", 0, beginning(b"x")),
+        ("the second of the beginning", [], b"x", 0, beginning(b"y", b"x")),
+        ("of a later record of the operation", [about(stream, b"x")], b"x", 2, {}),
+        ("of a note beside the plan", [about(plan, b"x")], b"x", 2, {}),
         ("of another listed stream", [about("incident/x", b"x")], b"x", 2, {"listed": listed + ["incident/x"]}),
-        ("of another plan", [about("plan/x", b"x")], b"x", 0, {"listed": listed + ["plan/x"]}),
+        ("of another plan", [about("plan/x", b"x")], b"x", 2, {"listed": listed + ["plan/x"]}),
+        ("of a plan that came later", [planned("plan/x")], b"x", 2, {"listed": listed + ["plan/x"]}),
+        ("of a stream that begins like the operation", [about(stream + "/x", b"x")], b"x", 2, {"listed": listed + [stream + "/x"]}),
         ("the stream's own name", [note()], stream.encode(), 2, {}),
-        ("another stream's name", [about(stream, plan.encode())], plan.encode(), 0, {}),
+        ("the stream's own name, of the beginning", [], stream.encode(), 2, beginning(stream.encode())),
+        ("another stream's name, of the beginning", [], plan.encode(), 0, beginning(plan.encode())),
         ("of the manifest", [], stream.encode(), 2, {}),
         ("a key", [], CONTROLLER.spki, 2, {"listed": listed + ["system"]}),
         ("a blob", [], b"x", 2, {"blobs": [b"x"]}),

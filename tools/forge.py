@@ -5,16 +5,18 @@ Every maker of a part takes a hook, so that a case says in one line what it does
 import importlib.util
 import json
 import os
+import sys
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from pymerkle import InmemoryTree
+from rfc8785 import dumps
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SPEC = importlib.util.spec_from_file_location("verify_packet", os.path.join(HERE, "verify-packet.py"))
 verifier = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(verifier)
-b64, canonical, sha256 = verifier.b64, verifier.canonical, verifier.sha256
+sys.excepthook = sys.__excepthook__  # the verifier set one of its own
+b64, unbase64, sha256 = verifier.b64, verifier.unbase64, verifier.sha256
 ORIGIN = "log.example"
 
 
@@ -58,16 +60,22 @@ WITNESSES = [NoteKey(f"w{n}.example", 3000 + n, 4) for n in range(3)]
 
 
 def archive(files):
-    return verifier.archive({name.encode().decode("latin-1"): body for name, body in files.items()})
+    """The one archive of these members (section 9). A name may be any text."""
+    parts = []
+    for name, body in sorted((name.encode(), body) for name, body in files.items()):
+        head = name.ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2 + b"%011o\0" % len(body) + b"0" * 11 + b"\0"
+        tail = b"0" + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\0" * 2
+        parts += [head, b"%06o\0 " % (sum(head + tail) + 256), tail, bytes(167), body, bytes(-len(body) % 512)]
+    return b"".join(parts) + bytes(1024)
 
 
 class Ledger:
     """Leaves as they are appended; statements by stream."""
     def __init__(self):
-        self.tree, self.records, self.heads = InmemoryTree("sha256"), [], {}
+        self.records, self.heads, self.known = [], {}, {}
 
     def root(self):
-        return self.tree.get_root() if self.records else sha256(b"")
+        return self.subroot(0, len(self.records)) if self.records else sha256(b"")
 
     def append(self, kind, stream, body, signer=CONTROLLER, subject=None, alter=None, raw=None, sign=None, leaf=None, keyid=None, advance=True):
         """`alter` changes the statement, `raw` its bytes, `sign` makes the signature, `leaf` changes the leaf's text."""
@@ -81,7 +89,7 @@ class Ledger:
             "predicateType": f"https://gonogo.dev/attestation/{kind}/v1", "subject": [{"digest": {"sha256": digest}, "name": name}]}
         if alter:
             statement = alter(statement) or statement
-        payload = canonical(statement).encode()
+        payload = dumps(statement)
         payload = raw(payload) if raw else payload
         pae = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
         record = {"payload": payload, "sig": (sign or signer.sign)(pae), "keyid": keyid or signer.fingerprint(), "spki": signer.spki, "index": size}
@@ -89,7 +97,6 @@ class Ledger:
                 '"signature":{"content":"%s","verifier":{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":{"rawBytes":"%s"}}}}}}'
                 % (b64(sha256(pae)), b64(record["sig"]), b64(signer.spki))).encode()
         record["leaf"] = leaf(text) if leaf else text
-        self.tree.append_entry(record["leaf"])
         self.records.append(record)
         if advance:
             self.heads[stream] = (seq + 1, "sha256:" + sha256(payload).hex())
@@ -118,13 +125,13 @@ class Ledger:
         return sub(m, 0, n, True)
 
     def subroot(self, low, high):
+        """The root over some leaves, by its definition. A record's `hash` stands for the one of its leaf."""
         if high - low == 1:
-            return sha256(b"\0" + self.records[low]["leaf"])
-        k = 1 << ((high - low - 1).bit_length() - 1)
-        return sha256(b"\1" + self.subroot(low, low + k) + self.subroot(low + k, high))
-
-    def text(self, size):
-        return f"{ORIGIN}\n{size}\n{b64(self.subroot(0, size))}\n"
+            return self.records[low].get("hash") or sha256(b"\0" + self.records[low]["leaf"])
+        if (low, high) not in self.known:
+            k = 1 << ((high - low - 1).bit_length() - 1)
+            self.known[low, high] = sha256(b"\1" + self.subroot(low, low + k) + self.subroot(low + k, high))
+        return self.known[low, high]
 
 
 def enrol(signer, role, **changes):
@@ -135,7 +142,7 @@ def enrol(signer, role, **changes):
 def bundle(record, checkpoint, size, root, log, path):
     envelope = ('{"payload":"%s","payloadType":"application/vnd.in-toto+json","signatures":[{"keyid":"%s","sig":"%s"}]}'
                 % (b64(record["payload"]), record["keyid"], b64(record["sig"])))
-    note = '"' + checkpoint.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    note = json.dumps(checkpoint, ensure_ascii=False)
     return ('{"dsseEnvelope":%s,"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":'
             '{"hint":"%s"},"tlogEntries":[{"canonicalizedBody":"%s","inclusionProof":{"checkpoint":{"envelope":%s},"hashes":[%s],'
             '"logIndex":"%d","rootHash":"%s","treeSize":"%d"},"integratedTime":"0","kindVersion":{"kind":"hashedrekord","version":'
@@ -145,9 +152,10 @@ def bundle(record, checkpoint, size, root, log, path):
 
 
 def forge(stream="incident/i1", fill=None, keep=None, older=None, manifest=None, manifest_options=None, note=None, files=None,
-          consistency=(), blobs=(), omitted=(), log=LOG, policy=None, listed=None, more=0, order=None, place=None):
+          consistency=(), blobs=(), omitted=(), log=LOG, policy=None, listed=None, more=0, order=None, place=None, grow=None, tall=None):
     """A packet's files, and the ledger. `fill(ledger)` appends the records; `keep` picks those that go into the packet, `order` arranges
-    them, and `place(record, path)` gives a record another leaf index and path."""
+    them, and `place(record, path)` gives a record another leaf index and path. `grow(ledger)` changes the tree before it is signed, and
+    `tall` makes it the left end of one with 2^tall leaves, if its size is a power of two."""
     ledger = Ledger()
     if fill:
         fill(ledger)
@@ -158,8 +166,8 @@ def forge(stream="incident/i1", fill=None, keep=None, older=None, manifest=None,
     kept = [record for record in ledger.records if keep is None or keep(record)]
     kept = order(kept) if order else kept
     out = {f"blobs/sha256/{sha256(blob).hex()}": blob for blob in blobs}
-    out["packet.json"] = canonical({"blobs": len(blobs), "format": "gonogo.packet.v2", "origin": log.name, "records": len(kept),
-                                    "stream": stream}).encode()
+    out["packet.json"] = dumps({"blobs": len(blobs), "format": "gonogo.packet.v2", "origin": log.name, "records": len(kept),
+                                "stream": stream})
     out["trust/policy"] = (policy or f"log {log.vkey}\nquorum none\n").encode()
     der = bytes.fromhex("302a300506032b6570032100") + log.public
     out["trust/trusted_root.json"] = (
@@ -179,20 +187,27 @@ def forge(stream="incident/i1", fill=None, keep=None, older=None, manifest=None,
     last = ledger.append("packet-manifest", "packet/" + stream, body, **(manifest_options or {}))
     for _ in range(more):
         ledger.append("note", "incident/later", {})
-    size = len(ledger.records)
-    text = ledger.text(size)
+    if grow:
+        grow(ledger)
+        ledger.known.clear()
+    size, above = len(ledger.records), []
+    root, told = ledger.subroot(0, size), size
+    if tall:
+        above, told = [bytes(32)] * (tall - size.bit_length() + 1), 2**tall
+        for node in above:
+            root = sha256(b"\1" + root + node)
+    text = f"{ORIGIN}\n{told}\n{b64(root)}\n"
     checkpoint = text + "\n" + log.line(text)
     if note:
         checkpoint = note(text, checkpoint)
-    root = ledger.subroot(0, size)
     out["SHA256SUMS"], out["checkpoint"] = sums, checkpoint.encode("utf-8", "surrogateescape")
     for n, record in enumerate(kept + [last]):
-        path = ledger.path(record["index"], size)
+        path = ledger.path(record["index"], size) + above
         if place:
             index, path = place(record, path)
             record = {**record, "index": index}
         names = ("manifest", "manifest") if n == len(kept) else (f"records/{n:06}", f"{n:06}")
-        out[names[0] + ".sigstore.json"] = bundle(record, checkpoint, size, root, log, path)
+        out[names[0] + ".sigstore.json"] = bundle(record, checkpoint, told, root, log, path)
         proof = f"c2sp.org/tlog-proof@v1\nindex {record['index']}\n" + "".join(b64(node) + "\n" for node in path) + "\n" + checkpoint
         out[f"proofs/{names[1]}.tlog-proof"] = proof.encode("utf-8", "surrogateescape")
     for older_size in consistency:
@@ -207,7 +222,7 @@ def statements(raw):
     """The statements of a packet that a verifier accepted, in order."""
     files = verifier.read_archive(raw)
     names = sorted(name for name in files if name.startswith("records/"))
-    return [json.loads(verifier.unbase64(json.loads(files[name])["dsseEnvelope"]["payload"])) for name in names]
+    return [json.loads(unbase64(json.loads(files[name])["dsseEnvelope"]["payload"])) for name in names]
 
 
 def release(said):
@@ -224,7 +239,7 @@ def release(said):
             body = predicate["body"]
             if kind == "approval":
                 signed = body["signed"]
-                payload, name = verifier.unbase64(signed["payload"]), signed["payloadType"].encode()
+                payload, name = unbase64(signed["payload"]), signed["payloadType"].encode()
                 sig = PERSON.sign(b"DSSEv1 %d %b %d %b" % (len(name), name, len(payload), payload))
                 signed.update(publicKey=b64(PERSON.spki), signatures=[{"keyid": PERSON.keyid, "sig": b64(sig)}])
 

@@ -1,4 +1,4 @@
-"""Makes what other rows read: a project with a witness, two releases under load, the packet of the second, an exported log."""
+"""Makes what other rows read: a project with a witness, two releases under load, the packets of both, an exported log."""
 import lab
 from lab import MATERIAL, Load, Project, Witness, check
 
@@ -17,9 +17,10 @@ def main():
             with Load(project.port):
                 for version in ("1.0.0", "2.0.0"):
                     project.run("release", "--to", version, "--env", "local").expect(0)
-            newest = project.data("history")["operations"][0]["id"]
             packet = MATERIAL / "packet.tar"
-            packet.write_bytes((project.dir / f".gonogo/packets/{newest}.tar").read_bytes())
+            newest, first = project.data("history")["operations"]
+            for operation, to in ((newest, packet), (first, MATERIAL / "other.tar")):
+                to.write_bytes((project.dir / f".gonogo/packets/{operation['id']}.tar").read_bytes())
             lab.unpack(packet, MATERIAL / "packet")
             project.run("verify", packet, "--log-key", log, "--json").expect(0)
             project.run("ledger", "cosign").expect(0)

@@ -68,7 +68,7 @@ const fn row(
 }
 
 /// The rows; those that take long come first.
-static ROWS: [Row; 13] = [
+static ROWS: [Row; 14] = [
     row(
         "13",
         "approvals: replay, TOCTOU",
@@ -89,6 +89,13 @@ static ROWS: [Row; 13] = [
         Means::Python("kills.py"),
         false,
         240,
+    ),
+    row(
+        "15",
+        "tools/verify-packet.py: same answers",
+        Means::Venv("verifiers.py"),
+        true,
+        180,
     ),
     row("1", "Go x/mod: notes, tiles, proofs", Means::Go, true, 180),
     row("2", "pymerkle: roots", Means::Venv("merkle.py"), true, 120),

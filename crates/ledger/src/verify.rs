@@ -110,8 +110,8 @@ pub struct Request<'a> {
     pub trust: &'a Trust,
     /// Checkpoints that the reader remembers. Each must be linked to the packet's.
     pub since: &'a [Remembered],
-    /// SHA-256 of the artifact that the release must be about: a controller says so in the packet's stream, or a plan does that
-    /// the stream's first record is about.
+    /// SHA-256 of the artifact that the release must be about: the first record of the packet's stream says so, or a plan does
+    /// that this record is about.
     pub artifact: Option<Digest>,
     /// Who checks `checkpoint.tsr`.
     pub timestamps: Option<&'a dyn TimestampCheck>,

@@ -336,10 +336,13 @@ fn recorded_result(report: &Report) -> Option<String> {
     Some(last.body.get("result")?.get("result")?.as_str()?.to_owned())
 }
 
-/// The release must be about the artifact by its plan's content, which the plan's fingerprint covers.
+/// The release must be about the artifact by its plan's content, which the plan's fingerprint covers, or by its own beginning.
 fn check_artifact(report: &Report, artifact: &Digest) -> Result<(), String> {
-    let (_, record, plan) = begun(report)?;
-    if plan.body.to.artifacts.iter().any(|a| a.sha256 == *artifact) {
+    let (begin, record, plan) = begun(report)?;
+    let mut said = begin.subject.iter();
+    if said.any(|s| s.digest == *artifact)
+        || plan.body.to.artifacts.iter().any(|a| a.sha256 == *artifact)
+    {
         return Ok(());
     }
     Err(format!(

@@ -17,8 +17,8 @@ const MOST_NAMED: usize = 16 << 20;
 /// How many digests plans may give as what they are about besides the artifact. An honest packet has a handful.
 const MOST_PLANNED: usize = 4096;
 
-/// Whether the release is about the artifact: a controller says so in the packet's stream, or a plan does that the stream's
-/// first record is about.
+/// Whether the release is about the artifact: the first record of the packet's stream says so, signed by a controller, or is
+/// about what a plan before it is about, too.
 #[derive(Default)]
 struct Artifact {
     found: bool,
@@ -28,9 +28,9 @@ struct Artifact {
 
 impl Artifact {
     fn learn(&mut self, said: &Said, signer: &Signer, is_own: bool) {
-        if is_own && signer.role == CONTROLLER {
-            let begins = said.seq == 0 && said.subjects.iter().any(|s| self.planned.contains(s));
-            self.found |= said.about || begins;
+        if is_own && said.seq == 0 {
+            let linked = said.subjects.iter().any(|s| self.planned.contains(s));
+            self.found |= (said.about || linked) && signer.role == CONTROLLER;
         } else if said.about && said.kind == PLAN && said.stream.starts_with("plan/") {
             let room = MOST_PLANNED.saturating_sub(self.planned.len());
             self.planned.extend(said.subjects.iter().take(room));

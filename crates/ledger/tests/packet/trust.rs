@@ -396,7 +396,7 @@ fn an_artifact_must_be_what_the_release_is_about() {
     for told in [
         &[plan, begin][..],
         &[plan, begin, (STREAM, "result", &[], false)],
-        &[begin, (STREAM, "result", &[artifact], false)],
+        &[(STREAM, "operation", &[fingerprint, artifact], false)],
     ] {
         assert_eq!(
             ask(told, artifact).reason,
@@ -418,6 +418,8 @@ fn an_artifact_must_be_what_the_release_is_about() {
         ],
         &[begin, plan],
         &[begin, (STREAM, "note", &[artifact], true)],
+        &[begin, (STREAM, "result", &[artifact], false)],
+        &[(STREAM, "operation", &[fingerprint, artifact], true), begin],
         &[
             plan,
             (STREAM, "operation", &[], false),
