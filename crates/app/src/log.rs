@@ -22,9 +22,8 @@ use gonogo_tlog::{Limits, Publication, export, server};
 use serde::Serialize;
 
 use crate::config::{Config, Overrides};
-use crate::witnessing::{self, Witnessed};
 use crate::workspace::STATE_DIR;
-use crate::{AppError, Workspace};
+use crate::{AppError, Workspace, witnessing};
 
 /// How the ledger stands.
 #[derive(Debug, Clone, Serialize)]
@@ -77,9 +76,9 @@ pub fn standing(
     let now = Checkpoint::open(&ledger.checkpoint_note()?, vkey)?;
     let (witnessed, unwitnessed) =
         match witnessing::witnessed(ledger, &Config::discover(start, overrides)?)? {
-            Witnessed::Nothing => (None, None),
-            Witnessed::Records(size) => (Some(size), None),
-            Witnessed::Void(why) => (None, Some(why)),
+            witnessing::Witnessed::Nothing => (None, None),
+            witnessing::Witnessed::Records(size) => (Some(size), None),
+            witnessing::Witnessed::Void(why) => (None, Some(why)),
         };
     Ok(Standing {
         origin: vkey.name().to_owned(),
