@@ -261,11 +261,11 @@ def verify(files, policy, since, wanted):
         demand(not known or roots[kept.size] == kept.root, "SPLIT_VIEW: two histories: keep both checkpoints")
         yield (0, "linked to what you kept") if known else (3, "HISTORY_UNPROVEN: what you kept is not linked")
     yield (3, "PACKET_INCOMPLETE: blobs are left out") if about.body["omitted"] else (0, "no blob is left out")
-    head = next(record for record in records if record.said.stream == about.stream[7:])
-    plans = [r.said.subjects for r in records if r.index < head.index and r.said.kind + "/" == "plan/" == r.said.stream[:5]]
-    linked = any(wanted in subjects and subjects & head.said.subjects for subjects in [*plans, head.said.subjects])
-    good = not wanted or linked and head.said.role == "controller"
-    demand(good, f"ARTIFACT_MISMATCH: the release is not about {wanted}")
+    told = [record.said for record in records]
+    head = next(said for said in told if said.stream == about.stream[7:])
+    plans = [said for said in told[:told.index(head)] if said.kind + "/" == "plan/" == said.stream[:5]]
+    linked = any(wanted in said.subjects and said.subjects & head.subjects for said in [*plans, head])
+    demand(not wanted or linked and head.role == "controller", f"ARTIFACT_MISMATCH: the release is not about {wanted}")
 
 def main(arguments):
     parser = argparse.ArgumentParser(description="Verify a gonogo evidence packet (an archive or a directory) offline.")

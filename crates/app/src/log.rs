@@ -23,9 +23,9 @@ use serde::Serialize;
 
 use crate::config::{Config, Overrides};
 use crate::memory::Memory;
-use crate::witnessing::{self, Witnessed};
+use crate::witnessing::Witnessed;
 use crate::workspace::STATE_DIR;
-use crate::{AppError, Workspace};
+use crate::{AppError, Workspace, witnessing};
 
 /// How the ledger stands.
 #[derive(Debug, Clone, Serialize)]
@@ -78,9 +78,9 @@ pub fn standing(
     let now = Checkpoint::open(&ledger.checkpoint_note()?, vkey)?;
     let (witnessed, unwitnessed) =
         match witnessing::witnessed(ledger, &Config::discover(start, overrides)?)? {
-            Witnessed::Nothing => (None, None),
-            Witnessed::Records(size) => (Some(size), None),
-            Witnessed::Void(why) => (None, Some(why)),
+            witnessing::Witnessed::Nothing => (None, None),
+            witnessing::Witnessed::Records(size) => (Some(size), None),
+            witnessing::Witnessed::Void(why) => (None, Some(why)),
         };
     Ok(Standing {
         origin: vkey.name().to_owned(),

@@ -32,6 +32,9 @@ use exchange::ResponseBody;
 use places::Places;
 use stall::Stall;
 
+/// Connections that may wait to be accepted; the system may allow fewer. They cost the system some memory and this process none.
+const QUEUE: i32 = 4096;
+
 /// A response's body.
 pub type Body = BoxBody<Bytes, io::Error>;
 
@@ -89,6 +92,8 @@ pub async fn run<H: Handler>(
         source,
     };
     listener.set_nonblocking(true).map_err(failed)?;
+    // Whoever finds the queue full tries again after a second: too late for a log that waits two seconds for its witness.
+    rustix::net::listen(&listener, QUEUE).map_err(|e| failed(e.into()))?;
     let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
     let places = Places::new(limits.connections, limits.share);
     let graceful = GracefulShutdown::new();
