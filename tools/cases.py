@@ -477,6 +477,8 @@ def cases(said):
         ("its own member", log + "group g any g\n" + none, 65),
         ("a witness as log", f"log {WITNESSES[0].vkey}\n" + none, 65),
         ("a log as witness", log + f"witness x {LOG.vkey}\n" + none, 65),
+        ("the log's own key as a witness", log + f"witness x {NoteKey('x', 2001, 4).vkey}\n" + none, 65),
+        ("the log's own key as a witness before it", f"witness x {NoteKey('x', 2001, 4).vkey}\n" + log + "quorum x\n", 65),
         ("an unknown word", log + "x\n" + none, 65),
         ("a wrong key id", log.replace("+" + LOG.vkey.split("+")[1], "+00000000") + none, 65),
         ("257 witnesses", log + "".join(f"witness x{n} {NoteKey('x', 100 + n, 4).vkey}\n" for n in range(257)) + none, 65),
@@ -501,6 +503,7 @@ def cases(said):
         ("with white space", NoteKey("a\u00a0b", 2001).vkey),
         ("with a control character", NoteKey("a\x01b", 2001).vkey),
         ("of 33 bytes", longer),
+        ("of a witness", WITNESSES[0].vkey),
     ):
         case(f"log key {name}", 64, reader={"key": key})
     for name, key, more, expected in (
@@ -698,6 +701,10 @@ def cases(said):
             ("a link for the members' directory", [("linked", "records")], 2),
         )
     ]
+    # A manifest of another packet, in a listed stream (section 6)
+    for name, signer, expected in (("a controller", CONTROLLER, 0), ("a person", PERSON, 2)):
+        earlier = note("packet/incident/x", {}, "packet-manifest", signer)
+        case(f"an earlier manifest by {name}", expected, earlier, listed=listed + ["packet/incident/x"])
     # Artifact (check 13)
 
     def about(where, *texts):

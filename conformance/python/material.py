@@ -1,4 +1,6 @@
 """Makes what other rows read: a project with a witness, two releases under load, the packets of both, an exported log."""
+import shutil
+
 import lab
 from lab import MATERIAL, Load, Project, Witness, check
 
@@ -22,6 +24,7 @@ def main():
             for operation, to in ((newest, packet), (first, MATERIAL / "other.tar")):
                 to.write_bytes((project.dir / f".gonogo/packets/{operation['id']}.tar").read_bytes())
             lab.unpack(packet, MATERIAL / "packet")
+            shutil.copy(project.dir / "versions/2.0.0.toml", MATERIAL / "artifact")
             project.run("verify", packet, "--log-key", log, "--json").expect(0)
             project.run("ledger", "cosign").expect(0)
             project.run("ledger", "export", MATERIAL / "log").expect(0)

@@ -24,6 +24,12 @@ def main():
     for group, least in LEAST.items():
         found = counts.get(group, (0, 0, 0))
         check(all(n >= m for n, m in zip(found, least)), f"too few packets were compared: {group}: {found}, not {least}")
+    key = given[-1]
+    for artifact, expected in ((MATERIAL / "artifact", 0), (MATERIAL / "other.tar", 2)):
+        asked = [MATERIAL / "packet.tar", "--log-key", key, "--artifact", artifact]
+        for verifier in ([sys.executable, ROOT / "tools/verify-packet.py"], [PROGRAM, "verify"]):
+            found = subprocess.run([*verifier, *asked], capture_output=True, text=True)
+            check(found.returncode == expected, f"{verifier[-1]} about {artifact.name}: {found.returncode}, not {expected}\n{found.stdout}{found.stderr}")
     last = done.stdout.strip().split("\n")[-1]
     total = sum(packets for packets, *_ in counts.values())
     check(last.startswith(f"0 disagreements, {total} packets"), f"no such end was expected: {last}")

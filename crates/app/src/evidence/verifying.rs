@@ -13,7 +13,7 @@ use gonogo_core::id::OperationId;
 use gonogo_core::{Digest, Exit, Reason, Timestamp};
 use gonogo_ledger::attestation::RECORD_KIND;
 use gonogo_ledger::key_event::CONTROLLER;
-use gonogo_ledger::note::Vkey;
+use gonogo_ledger::note::{KeyKind, Vkey};
 use gonogo_ledger::packet::archive::ArchiveError;
 use gonogo_ledger::verify::{
     Limits, Remembered, Report, Request, State, TimestampCheck, Trust, VerifiedRecord,
@@ -249,6 +249,10 @@ fn trust(look: &Look) -> Result<Trust, AppError> {
         let vkey: Vkey = text
             .parse()
             .map_err(|e| AppError::new(Reason::ArgumentInvalid, format!("--log-key: {e}")))?;
+        if vkey.kind() != KeyKind::Ed25519 {
+            let text = format!("--log-key: `{vkey}` is a witness's key, not a log's");
+            return Err(AppError::new(Reason::ArgumentInvalid, text));
+        }
         Some(Policy::log_only(vkey))
     } else if let Some(path) = &look.policy {
         Some(Policy::parse(&small(path)?).map_err(|e| bad(path, e))?)

@@ -9,7 +9,7 @@ use super::examine::{Examined, Said, Unsaid};
 use super::report::{Findings, Signed, Signer, Step, VerifiedRecord};
 use crate::key::{KeyId, PublicKey};
 use crate::key_event::{self, CONTROLLER, KeyEvent, SYSTEM_STREAM};
-use crate::packet::{Manifest, RecordsDigest, Tally, manifest_stream};
+use crate::packet::{MANIFEST_KIND, Manifest, RecordsDigest, Tally, manifest_stream};
 
 /// How many bytes all enrolled keys may take, names included.
 const MOST_NAMED: usize = 16 << 20;
@@ -203,6 +203,10 @@ impl Walk {
         let (index, key, keyid) = (record.index, record.key, record.keyid);
         let said = self.sound(record)?;
         let signer = self.signer(&said, index, &key, keyid)?;
+        if said.kind == MANIFEST_KIND && signer.role != CONTROLLER {
+            let text = format!("leaf {index} is a manifest that no controller signed");
+            return Err((Step::Signers, Reason::SignerUnknown, text));
+        }
         self.place(&said, &signer, index)?;
         let is_own = self.about.as_ref() == Some(&said.stream);
         self.artifact.learn(&said, &signer, is_own);
