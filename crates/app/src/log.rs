@@ -23,7 +23,6 @@ use serde::Serialize;
 
 use crate::config::{Config, Overrides};
 use crate::memory::Memory;
-use crate::witnessing::Witnessed;
 use crate::workspace::STATE_DIR;
 use crate::{AppError, Workspace, witnessing};
 
