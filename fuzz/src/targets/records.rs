@@ -124,7 +124,10 @@ pub(super) fn trusted_root(_: World) -> Run {
         };
         for log in &logs {
             let own = trusted_root::of_log(log).expect("a log that was read");
-            assert_eq!(trusted_root::logs(&own, NOW).as_deref(), Ok(&[log.clone()][..]));
+            assert_eq!(
+                trusted_root::logs(&own, NOW).as_deref(),
+                Ok(&[log.clone()][..])
+            );
         }
     })
 }
