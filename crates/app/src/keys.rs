@@ -41,6 +41,17 @@ pub fn enrol(ws: &Workspace, public: &Path, who: &str, role: &str) -> Result<Str
         AppError::new(Reason::KeyUnreadable, text)
             .hint("give the PEM file of a P-256 public key: `openssl pkey -pubout`")
     })?;
+    let known = ws.ledger.enrolled_keys()?;
+    if let Some(known) = known.iter().find(|k| k.key == key)
+        && let Some(record) = known.revoked
+    {
+        let text = format!(
+            "key {} was revoked by record {record}, and is never enrolled again",
+            key.id()
+        );
+        return Err(AppError::new(Reason::ArgumentInvalid, text)
+            .hint("make a new key: `gonogo key new --out FILE`"));
+    }
     ws.ledger.enrol(key, who, role, &me.name, now)?;
     Ok(key.id().to_string())
 }
@@ -76,6 +87,16 @@ pub fn revoke(ws: &Workspace, prefix: &str, why: &str) -> Result<String, AppErro
     let found: Vec<KeyId> = all.iter().map(|k| k.key.id()).filter(fits).collect();
     let (reason, what) = match found[..] {
         [key] => {
+            let revoked = all
+                .iter()
+                .find(|k| k.key.id() == key)
+                .and_then(|k| k.revoked);
+            if let Some(record) = revoked {
+                let text = format!(
+                    "key {key} is revoked already, by record {record}; nothing was changed"
+                );
+                return Err(AppError::new(Reason::ArgumentInvalid, text));
+            }
             ws.ledger.revoke(key, why, &me.name, now)?;
             return Ok(key.to_string());
         }

@@ -1,8 +1,10 @@
 //! Tables, JSON, and the table in the documentation.
 //!
-//! Full runs are kept in the target directory, one file a bench. The documentation's table is made from those files only, so
-//! that a bench can be taken again by itself, and what was never measured is shown as that.
+//! Full runs are kept in the target directory, one file a bench. The documentation's table is made from those files, so that
+//! a bench can be taken again by itself; rows whose run is not kept here stay as they are, and what was never measured is
+//! shown as that.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -110,7 +112,7 @@ pub(super) fn write_docs(benches: &[Bench]) -> Result<()> {
     }
     let path = root().join("docs/benchmarks.md");
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let text = replace(&text, &markdown(&figures))?;
+    let text = replace(&text, &markdown(&figures, &written(&text)))?;
     std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
     println!("wrote {}", path.display());
     Ok(())
@@ -128,15 +130,58 @@ fn replace(text: &str, figures: &str) -> Result<String> {
     Ok(format!("{before}{BEGIN}\n{figures}{END}{after}"))
 }
 
-fn markdown(figures: &[(&Bench, Value)]) -> String {
+/// The rows of the documentation as they are, by bench: where they were taken, and what stands behind the bench's name. They
+/// stay where no newer run is kept.
+fn written(text: &str) -> BTreeMap<String, Vec<(String, String)>> {
+    let block = text
+        .split_once(BEGIN)
+        .and_then(|(_, rest)| rest.split_once(END))
+        .map_or("", |(block, _)| block);
+    let machine = |number: &str| {
+        let mark = format!("({number}) ");
+        block.lines().find_map(|line| line.strip_prefix(&mark))
+    };
+    let mut all: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for line in block.lines() {
+        let row = line.strip_prefix("| `").and_then(|rest| {
+            let (bench, rest) = rest.split_once("` (")?;
+            let (number, rest) = rest.split_once(") | ")?;
+            Some((bench, machine(number)?, rest))
+        });
+        if let Some((bench, on, rest)) = row {
+            let rows = all.entry(bench.to_owned()).or_default();
+            rows.push((on.to_owned(), rest.to_owned()));
+        }
+    }
+    all
+}
+
+fn markdown(
+    figures: &[(&Bench, Value)],
+    before: &BTreeMap<String, Vec<(String, String)>>,
+) -> String {
     let mut out = format!(
         "| Bench | {} |\n|---|---|---|---|---|---|\n",
         HEAD.join(" | ")
     );
     let mut machines: Vec<String> = Vec::new();
+    let number = |machines: &mut Vec<String>, on: &str| {
+        let known = machines.iter().position(|m| m == on);
+        known.unwrap_or_else(|| {
+            machines.push(on.to_owned());
+            machines.len() - 1
+        }) + 1
+    };
     for (bench, document) in figures {
         let rows = document.pointer("/bench/rows").and_then(Value::as_array);
         let Some(rows) = rows else {
+            if let Some(rows) = before.get(bench.name) {
+                for (on, rest) in rows {
+                    let at = number(&mut machines, on);
+                    let _ = writeln!(out, "| `{}` ({at}) | {rest}", bench.name);
+                }
+                continue;
+            }
             for (what, bar) in bench.bars {
                 line(
                     &mut out,
@@ -150,10 +195,7 @@ fn markdown(figures: &[(&Bench, Value)]) -> String {
             .pointer("/machine/line")
             .and_then(Value::as_str)
             .unwrap_or("an unknown machine");
-        if !machines.iter().any(|m| m == on) {
-            machines.push(on.to_owned());
-        }
-        let at = machines.iter().position(|m| m == on).map_or(0, |i| i + 1);
+        let at = number(&mut machines, on);
         let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("—").to_owned();
         for row in rows {
             let met = match row["met"].as_bool() {
@@ -254,16 +296,33 @@ mod tests {
     #[test]
     fn what_was_never_measured_is_shown_as_that() {
         let [bench, ..] = &super::super::BENCHES;
-        let text = markdown(&[(bench, Value::Null)]);
+        let none = BTreeMap::new();
+        let text = markdown(&[(bench, Value::Null)], &none);
         assert!(
             text.contains("not measured yet") && !text.contains("yes |"),
             "{text}"
         );
         let kept = json!({"machine": {"line": "m"}, "bench": {"rows": [{"what": "a|b", "bar": "c", "measured": "d", "peer": "e", "met": false}]}});
-        let text = markdown(&[(bench, kept)]);
+        let text = markdown(&[(bench, kept.clone())], &none);
         assert!(
             text.contains("a\\|b | c | d | e | **no** |") && text.contains("(1) m"),
             "{text}"
         );
+        // Where no run is kept, the row and the place where it was taken stay.
+        let [_, other, ..] = &super::super::BENCHES;
+        let page = format!("{BEGIN}\n{text}{END}\n");
+        let known = written(&page);
+        assert_eq!(markdown(&[(bench, Value::Null)], &known), text);
+        let newer = json!({"machine": {"line": "n"}, "bench": {"rows": kept["bench"]["rows"]}});
+        let both = markdown(&[(other, newer), (bench, Value::Null)], &known);
+        assert!(
+            both.contains(&format!("| `{}` (1) | a", other.name)),
+            "{both}"
+        );
+        assert!(
+            both.contains(&format!("| `{}` (2) | a", bench.name)),
+            "{both}"
+        );
+        assert!(both.contains("(1) n") && both.contains("(2) m"), "{both}");
     }
 }

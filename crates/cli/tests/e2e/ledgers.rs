@@ -170,6 +170,24 @@ fn keys_come_change_and_go_each_by_a_record() {
         "left",
         "--yes",
     ]);
+    // Gone is gone: neither again nor back.
+    for args in [
+        &[
+            "ledger",
+            "keys",
+            "revoke",
+            &id[..12],
+            "--why",
+            "left again",
+            "--yes",
+            "--json",
+        ][..],
+        &["ledger", "keys", "enrol", &dana, "--who", "dana", "--json"],
+    ] {
+        let refused = project.run(args);
+        refused.refusal(64, &["ARGUMENT_INVALID"]);
+        assert!(refused.out.contains("revoked"), "{}", refused.out);
+    }
     let found = project.data(&["ledger", "fsck"]);
     assert_eq!(found["records"], project.records("key-event").len());
     // The new key signs: what is recorded now is good.
