@@ -54,7 +54,7 @@ pub use checkpoint_lock::CheckpointLock;
 pub use disk::real::RealDisk;
 pub use disk::{Disk, DiskFile, Exclusive, Open};
 pub use error::LedgerError;
-pub use fsck::{Fsck, Indexed, Progress};
+pub use fsck::{Fsck, Progress};
 pub use packet::{PacketInfo, PacketRequest, Seals, Stamps};
 pub use record::{Draft, Filter, Receipt, RecordView};
 pub use upkeep::{EnrolledKey, TOMBSTONE};

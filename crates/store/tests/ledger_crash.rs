@@ -7,6 +7,9 @@
     reason = "these are tests; a panic is their failure"
 )]
 
+#[path = "support/state.rs"]
+mod state;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -18,6 +21,7 @@ use gonogo_core::{Reason, Timestamp};
 use gonogo_ledger::{Checkpoint, merkle};
 use gonogo_store::ledger::{Draft, Filter, Founding, Ledger, LedgerError};
 use serde_json::json;
+use state::copy;
 use tempfile::TempDir;
 
 const SHARED: &str = "operation/op_shared";
@@ -251,19 +255,6 @@ fn segment(root: &Path) -> PathBuf {
 fn remove_index(root: &Path) {
     for name in ["index.db", "index.db-wal", "index.db-shm"] {
         let _ = fs::remove_file(root.join("ledger").join(name));
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
     }
 }
 

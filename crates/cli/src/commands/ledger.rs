@@ -10,7 +10,7 @@ use gonogo_app::log::{self, Older, WitnessHome};
 use gonogo_app::{AppError, keys, witnessing};
 use gonogo_core::clock::SystemClock;
 use gonogo_core::{Exit, Reason};
-use gonogo_store::ledger::{Indexed, Ledger, Progress, RecordView};
+use gonogo_store::ledger::{Ledger, Progress, RecordView};
 use serde_json::json;
 
 use super::evidence::{record_json, record_line};
@@ -104,16 +104,9 @@ fn fsck(select: &Select, screen: &Screen) -> Answer {
         "published   {} records: {} tiles and bundles are what the records give",
         found.published, found.tiles
     ));
-    let (index, indexed) = match found.index {
-        Indexed::Compared(records) => (
-            format!("{records} records in it are what the journal says"),
-            Some(records),
-        ),
-        Indexed::Absent => ("absent; the next writer makes it".to_owned(), None),
-        Indexed::Unreadable => (
-            "NOT compared: SQLite cannot open it without the right to write beside it".to_owned(),
-            None,
-        ),
+    let index = match found.indexed {
+        Some(records) => format!("{records} records in it are what the journal says"),
+        None => "absent; the next writer makes it".to_owned(),
     };
     screen.say(&format!("index       {index}"));
     screen.say(&format!(
@@ -124,7 +117,7 @@ fn fsck(select: &Select, screen: &Screen) -> Answer {
         "ledger_fsck",
         json!({
             "records": found.records, "unacknowledged": found.unacknowledged, "bytes": found.bytes,
-            "root": found.root, "published": found.published, "tiles": found.tiles, "indexed": indexed,
+            "root": found.root, "published": found.published, "tiles": found.tiles, "indexed": found.indexed,
             "blobs": found.blobs,
         }),
     );

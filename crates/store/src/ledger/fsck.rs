@@ -44,21 +44,11 @@ pub struct Fsck {
     pub published: u64,
     /// Published tiles and entry bundles that were compared.
     pub tiles: u64,
-    /// The index.
-    pub index: Indexed,
+    /// Records that the index has, with what the journal says of them; it may lack the newest. None if there is no index, which
+    /// the next writer makes.
+    pub indexed: Option<u64>,
     /// Blobs whose bytes were hashed: all that records name, and none that was erased.
     pub blobs: u64,
-}
-
-/// How the index was compared with the records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Indexed {
-    /// So many records are in it, with what the journal says of them. It may lack the newest.
-    Compared(u64),
-    /// There is none; the next writer makes it.
-    Absent,
-    /// This user cannot open it here.
-    Unreadable,
 }
 
 impl Ledger {
@@ -89,10 +79,7 @@ impl Ledger {
         }
         recover::read_suspect(&self.layout, acknowledged.size)?;
         // The index first: what it has must be in the journal that is read after it.
-        let (projection, not_compared) = match projection::open(&self.layout)? {
-            Ok(projection) => (Some(projection), None),
-            Err(why) => (None, Some(why)),
-        };
+        let projection = projection::open(&self.layout)?;
         let lock = || self.checkpoint().map(|(checkpoint, _)| checkpoint);
         let mut walk = records::Walk::new(
             acknowledged,
@@ -144,10 +131,7 @@ impl Ledger {
             root: acknowledged.root,
             published: published.map_or(0, |c| c.size),
             tiles,
-            index: match (indexed, not_compared) {
-                (Some(records), _) => Indexed::Compared(records),
-                (None, why) => why.unwrap_or(Indexed::Absent),
-            },
+            indexed,
             blobs: here.len() as u64,
         })
     }

@@ -4,6 +4,7 @@
 //! lack the newest records: a writer commits it last, and the next one catches up.
 
 use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 
 use gonogo_core::{Digest, Timestamp};
 use gonogo_ledger::merkle::{Finished, Frontier};
@@ -11,7 +12,6 @@ use gonogo_ledger::statement::Outline;
 use gonogo_ledger::{KeyEvent, KeyId};
 use rusqlite::{Connection, ErrorCode, Row};
 
-use super::Indexed;
 use crate::ledger::disk::Layout;
 use crate::ledger::error::LedgerError;
 use crate::ledger::index::{self, Sql};
@@ -31,9 +31,9 @@ impl Tally {
     fn add(&mut self, parts: &[&[u8]]) {
         let digest = digest_of(parts);
         self.count += 1;
-        for (sum, word) in self.sum.iter_mut().zip(digest.as_bytes().chunks_exact(8)) {
-            let word = word.try_into().map_or(0, u64::from_be_bytes);
-            *sum = sum.wrapping_add(word);
+        let (words, _) = digest.as_bytes().as_chunks::<8>();
+        for (sum, word) in self.sum.iter_mut().zip(words) {
+            *sum = sum.wrapping_add(u64::from_be_bytes(*word));
         }
     }
 }
@@ -89,7 +89,7 @@ pub(super) fn rows(
 /// The index as it was when the check began, and what the records have given so far.
 pub(super) struct Projection {
     connection: Connection,
-    path: std::path::PathBuf,
+    path: PathBuf,
     state: index::State,
     page: VecDeque<(u64, Place, Digest)>,
     subjects: Tally,
@@ -99,31 +99,32 @@ pub(super) struct Projection {
     enrolled: index::Keys,
 }
 
-/// Opens the index to compare it; the other answers are why it is not compared.
-pub(super) fn open(layout: &Layout) -> Result<Result<Projection, Indexed>, LedgerError> {
+/// Opens the index to compare it; `None` if there is none.
+pub(super) fn open(layout: &Layout) -> Result<Option<Projection>, LedgerError> {
     let path = layout.disk().index(&layout.index());
-    if path == layout.index() && !path.exists() {
-        return Ok(Err(Indexed::Absent));
+    if path == layout.index() && path.symlink_metadata().is_err() {
+        return Ok(None);
     }
-    let begun = index::connect(&path).and_then(|connection| {
+    let begin = |connection: Connection| {
         connection.execute_batch("BEGIN")?;
         let state = index::load(&connection)?;
         Ok((connection, state))
-    });
-    let (connection, state) = match begun {
-        Ok(begun) => begun,
-        // SQLite needs a file beside the index, which a directory without the right to write has not.
+    };
+    let begun = match index::connect(&path).and_then(begin) {
+        // SQLite needs a file beside the index, which a directory without the right to write has not. As it lies there it may
+        // lack the newest records, and may be read in between; what it then says is compared all the same.
         Err(e)
             if matches!(
                 e.sqlite_error_code(),
                 Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)
             ) =>
         {
-            return Ok(Err(Indexed::Unreadable));
+            index::connect(&as_it_lies(&path)).and_then(begin)
         }
-        Err(e) => return Err(failure(&path, &e)),
+        other => other,
     };
-    Ok(Ok(Projection {
+    let (connection, state) = begun.map_err(|e| failure(&path, &e))?;
+    Ok(Some(Projection {
         connection,
         path,
         newest: Timestamp::from_millis(i64::MIN),
@@ -136,7 +137,17 @@ pub(super) fn open(layout: &Layout) -> Result<Result<Projection, Indexed>, Ledge
     }))
 }
 
-fn failure(path: &std::path::Path, error: &rusqlite::Error) -> LedgerError {
+/// SQLite's name for a file that is read without any file beside it.
+fn as_it_lies(path: &Path) -> PathBuf {
+    let text = path.to_string_lossy();
+    let text = text
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23");
+    PathBuf::from(format!("file:{text}?immutable=1"))
+}
+
+fn failure(path: &Path, error: &rusqlite::Error) -> LedgerError {
     match (error, error.sqlite_error_code()) {
         (_, Some(ErrorCode::DiskFull)) => index::failure(path, error),
         (rusqlite::Error::InvalidQuery, _) => differs(path, "it has another form or version"),
@@ -144,7 +155,7 @@ fn failure(path: &std::path::Path, error: &rusqlite::Error) -> LedgerError {
     }
 }
 
-fn differs(path: &std::path::Path, text: &str) -> LedgerError {
+fn differs(path: &Path, text: &str) -> LedgerError {
     LedgerError::corrupt(
         path,
         format!("{text}; `gonogo ledger reindex` makes it anew from the journal"),
