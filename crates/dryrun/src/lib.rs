@@ -1,0 +1,29 @@
+//! What a dry run means: which lines are errors, which lines are stack traces, what an incident is, how long the run was up,
+//! whether it may be signed off, and how all that is told to people.
+//!
+//! Floor 1. `gonogo-capture` runs the child and keeps its bytes; `gonogo-app` joins the two with the ledger. Everything here
+//! takes bytes, values and time as arguments. The same code judges while the run goes on, after it, and on a verifier's
+//! machine: [`classify::VERSION`] names its rules in the evidence.
+//!
+//! Invariants: no files, no clock, no processes. Memory is bounded by configuration, never by the length of a log. Input that
+//! cannot be read is a finding with its path and reason, never a panic and never a pass.
+
+pub mod classify;
+pub mod incident;
+pub mod journal;
+pub mod live;
+pub mod moment;
+pub mod progress;
+pub mod sign_off;
+pub mod spec;
+pub mod status;
+pub mod stream;
+pub mod summary;
+
+pub use incident::{Incident, IncidentKind};
+pub use moment::Moment;
+pub use status::Status;
+pub use stream::Stream;
+
+/// The slug's prefix of every file that the harness writes, as the runbooks know it.
+pub const PREFIX: &str = "final_dry_run";
