@@ -15,6 +15,7 @@ use gonogo_core::{Digest, Reason, Span};
 use gonogo_release::plan::{Checks, Strategy};
 use toml::de::DeTable;
 
+mod dry_run;
 mod environment;
 mod error;
 mod file;
@@ -27,6 +28,9 @@ mod reference;
 mod secret;
 mod version;
 
+pub use dry_run::{
+    AllowFile, DryRunFile, EvidenceFile, HeartbeatFile, ResourcesFile, ThresholdFile,
+};
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors};
 pub use file::{FILE, MAX_BYTES, find};
@@ -58,6 +62,8 @@ pub struct Config {
     pub checks: BTreeMap<String, Checks>,
     /// How the ledger is watched from outside.
     pub ledger: Watched,
+    /// What the file says of dry runs.
+    pub dry_run: DryRunFile,
     template: Option<Described>,
     versions: BTreeMap<String, Described>,
 }
@@ -161,6 +167,10 @@ impl Config {
                 let mut all = self.environments.values();
                 match (all.next(), all.next()) {
                     (Some(only), None) => Ok(only),
+                    (None, _) => Err(fault(
+                        "the file has no environment".into(),
+                        vec!["begin one with `[environments.local]`; `gonogo help config` shows an example".into()],
+                    )),
                     _ => Err(fault(
                         "the file has several environments and none was named".into(),
                         vec![format!(
@@ -272,12 +282,27 @@ fn check_requires(root: &Table<'_, '_>, source: &Source<'_>) -> Option<ConfigErr
 
 /// Reads all sections; [`Config::path`] and [`Config::digest`] are the caller's.
 fn read_root(root: &Table<'_, '_>) -> Config {
-    root.require("service");
-    let service = root.text("service").map_or_else(String::new, |service| {
-        name::check(root.faults, "the service's name", &service);
-        service.value
-    });
-    let (template, versions) = read_versions(root);
+    // A file may be about dry runs alone; whatever needs an environment then says that there is none.
+    let alone = root.has("dry_run")
+        && ["service", "environments", "version", "versions"]
+            .iter()
+            .all(|key| !root.has(key));
+    if !alone {
+        root.require("service");
+    }
+    let unnamed = if alone { "dry-run" } else { "" };
+    let service = root.text("service").map_or_else(
+        || unnamed.to_owned(),
+        |service| {
+            name::check(root.faults, "the service's name", &service);
+            service.value
+        },
+    );
+    let (template, versions) = if alone {
+        (None, BTreeMap::new())
+    } else {
+        read_versions(root)
+    };
     let mut strategies = BTreeMap::from([("default".to_owned(), default_strategy())]);
     for (name, table) in named(root, "strategies", "a strategy's name", &keys::STRATEGY) {
         strategies.insert(name.clone(), policy::read_strategy(&name, &table));
@@ -292,7 +317,7 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         "an environment's name",
         &keys::ENVIRONMENT,
     );
-    if tables.is_empty() && root.is_absent_or_empty("environments") {
+    if !alone && tables.is_empty() && root.is_absent_or_empty("environments") {
         let hint = "begin one with `[environments.local]`".into();
         root.missing("environments", Reason::ConfigMissingKey, vec![hint]);
     }
@@ -312,6 +337,7 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         strategies,
         checks,
         ledger,
+        dry_run: dry_run::read(root),
         template,
         versions,
     }

@@ -9,6 +9,7 @@ mod bond;
 pub mod catalogue;
 pub mod config;
 pub mod driving;
+pub mod dry_run;
 pub mod error;
 pub mod evidence;
 pub mod following;

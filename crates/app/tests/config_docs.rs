@@ -133,6 +133,7 @@ fn faults(schema: &Value, value: &Value, at: &str) -> Vec<String> {
         Some("array") => value.is_array(),
         Some("string") => value.is_string(),
         Some("integer") => value.is_u64(),
+        Some("number") => value.is_number(),
         Some("boolean") => value.is_boolean(),
         other => panic!("the schema has the type {other:?} at {at}"),
     };
@@ -143,7 +144,20 @@ fn faults(schema: &Value, value: &Value, at: &str) -> Vec<String> {
     for (i, item) in value.as_array().into_iter().flatten().enumerate() {
         found.extend(faults(&schema["items"], item, &format!("{at}.{i}")));
     }
-    for name in schema["required"].as_array().into_iter().flatten() {
+    let has = |names: &Value| {
+        let mut names = names.as_array().into_iter().flatten();
+        names.all(|n| value.get(n.as_str().unwrap_or_default()).is_some())
+    };
+    let alone = &schema["if"]["not"];
+    let none_of = alone["not"]["anyOf"].as_array();
+    let excused = has(&alone["required"])
+        && none_of.is_some_and(|keys| !keys.iter().any(|key| has(&key["required"])));
+    let needed = match schema["if"].is_object() {
+        true if excused => &Value::Null,
+        true => &schema["then"]["required"],
+        false => &schema["required"],
+    };
+    for name in needed.as_array().into_iter().flatten() {
         let name = name.as_str().unwrap_or_default();
         if value.get(name).is_none() {
             found.push(format!("{at}.{name}"));

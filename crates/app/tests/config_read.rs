@@ -260,3 +260,39 @@ fn what_cannot_be_read_says_why() {
     let null = Config::read(Path::new("/dev/null")).unwrap_err();
     assert!(null.first().message.contains("not a regular file"));
 }
+
+#[test]
+fn a_file_may_be_about_dry_runs_alone() {
+    let config = parse(include_str!("fixtures/config/valid/dry_run.toml"));
+    assert_eq!(
+        config.environment(None).unwrap_err().all()[0].message,
+        "the file has no environment"
+    );
+    let run = &config.dry_run;
+    assert_eq!(run.command.as_deref().unwrap(), ["./bin/trader", "--paper"]);
+    assert_eq!(run.required_duration, Some(Span::from_secs(71 * 3600)));
+    assert_eq!(run.minimum_uptime, Some(Share::from_ppm(985_000)));
+    assert_eq!(run.minimum_sharpe, Some(1.5));
+    assert_eq!(run.rotate_size, Some(1 << 30));
+    assert_eq!((run.compression, run.stderr), (Some("zstd"), Some("info")));
+    let beat = run.heartbeat.as_ref().unwrap();
+    assert_eq!(
+        (beat.period, beat.tolerance),
+        (Span::from_secs(5), Some(3.0))
+    );
+    assert_eq!(run.allow[0].owner, "dana");
+    let heap = &run.evidence[0];
+    assert_eq!((heap.min_entries, heap.stale_warn), (Some(10), None));
+    assert_eq!(heap.thresholds[0].max, Some(512.5));
+    assert_eq!(heap.thresholds[1].equals.as_deref(), Some("ok"));
+    assert_eq!(run.resources.max_memory_mb, Some(2048.0));
+    assert_eq!(run.diary.min_entries_per_day, Some(100));
+    // What is absent is absent: the default is laid on where the flags are.
+    assert_eq!(
+        (run.duration, run.views),
+        (Some(Span::from_secs(72 * 3600)), None)
+    );
+    // With anything of a release in it, the file must be whole.
+    let half = Config::parse(Path::new("gonogo.toml"), b"service = \"x\"\n[dry_run]\n");
+    assert!(half.is_err());
+}

@@ -23,4 +23,4 @@ pub use exit::Exit;
 pub use fingerprint::Fingerprint;
 pub use reason::{Reason, Verdict};
 pub use time::{Span, Timestamp};
-pub use units::Share;
+pub use units::{Bytes, Share};

@@ -1,4 +1,4 @@
-//! Shares (`2.5%`, kept as parts per million): integers inside, so plans hold no floats.
+//! Shares (`2.5%`, kept as parts per million) and sizes (`64MiB`): integers inside, so plans hold no floats.
 
 use std::fmt;
 use std::str::FromStr;
@@ -89,6 +89,56 @@ pub enum UnitError {
     /// Not a share.
     #[error("`{0}` is not a share: expected 0% to 100% with at most four decimals, like `2.5%`")]
     Share(String),
+    /// Not a size.
+    #[error(
+        "`{0}` is not a size: expected a whole number and one of B, KiB, MiB, GiB, TiB, like `64MiB`"
+    )]
+    Size(String),
+}
+
+/// A number of bytes. Text form: a whole number and one of `B`, `KiB`, `MiB`, `GiB`, `TiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Bytes(u64);
+
+const SIZES: [(&str, u32); 5] = [("B", 0), ("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
+
+impl Bytes {
+    /// Wraps bytes.
+    pub const fn new(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns bytes.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fits = |shift: &u32| self.0 > 0 && self.0.trailing_zeros() >= *shift;
+        let (unit, shift) = SIZES
+            .iter()
+            .rev()
+            .find(|(_, shift)| fits(shift))
+            .unwrap_or(&SIZES[0]);
+        write!(f, "{}{unit}", self.0 >> shift)
+    }
+}
+
+impl FromStr for Bytes {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let bad = || UnitError::Size(text.chars().take(80).collect());
+        let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
+        let number: u64 = text[..split].parse().map_err(|_| bad())?;
+        let (_, shift) = SIZES
+            .iter()
+            .find(|(unit, _)| *unit == &text[split..])
+            .ok_or_else(bad)?;
+        number.checked_mul(1 << shift).map(Self).ok_or_else(bad)
+    }
 }
 
 #[cfg(test)]
@@ -122,6 +172,31 @@ mod tests {
             "4294967296%",
         ] {
             assert!(bad.parse::<Share>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_exact_and_need_the_unit() {
+        for (text, bytes) in [
+            ("0B", 0),
+            ("64MiB", 64 << 20),
+            ("1500B", 1500),
+            ("3GiB", 3 << 30),
+        ] {
+            let size: Bytes = text.parse().unwrap();
+            assert_eq!((size.get(), size.to_string()), (bytes, text.to_owned()));
+        }
+        for text in [
+            "",
+            "64",
+            "MiB",
+            "1.5MiB",
+            "64MB",
+            "64 MiB",
+            "-1B",
+            "99999999TiB",
+        ] {
+            assert!(text.parse::<Bytes>().is_err(), "{text}");
         }
     }
 }

@@ -218,8 +218,18 @@ pub struct EvidenceSpec {
     pub time_pointer: Option<String>,
     /// Fewest entries.
     pub min_entries: Option<u64>,
+    /// Fewest entries of each UTC day of the run (diary).
+    #[serde(default)]
+    pub min_entries_per_day: u64,
+    /// What fewer mean.
+    #[serde(default = "warn")]
+    pub daily_gap_severity: Status,
     /// What its values must be.
     pub thresholds: Vec<Threshold>,
+}
+
+const fn warn() -> Status {
+    Status::Warn
 }
 
 /// What an evidence file holds.

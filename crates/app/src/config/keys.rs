@@ -2,6 +2,10 @@
 //!
 //! The reader asks this table which keys a section knows, so a key that is not listed here cannot be read.
 
+mod dry_run;
+
+pub(super) use dry_run::DRY_RUN;
+
 /// What a key holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
@@ -17,6 +21,10 @@ pub(super) enum Kind {
     Share,
     /// A whole number.
     Count,
+    /// A number, with or without a fraction.
+    Number,
+    /// A number of bytes such as `64MiB`.
+    Size,
     /// `true` or `false`.
     Flag,
     /// One of these words.
@@ -107,6 +115,12 @@ pub(super) static ROOT: Section = Section {
             Table(&LEDGER),
             Default("{}"),
             "How the evidence ledger is watched from outside.",
+        ),
+        key(
+            "dry_run",
+            Table(&DRY_RUN),
+            Optional,
+            "How dry runs are run and judged. A file may hold this section alone.",
         ),
         key(
             "strategies",

@@ -10,12 +10,12 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::str::FromStr;
 
-use gonogo_core::{Reason, near};
+use gonogo_core::{Bytes, Reason, near};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Source};
-use super::keys::Section;
+use super::keys::{Kind, Section};
 
 /// Collects faults.
 pub(super) struct Faults<'s> {
@@ -256,6 +256,41 @@ impl<'a, 'i> Table<'a, 'i> {
         match number.filter(|n| *n <= gonogo_core::canonical::MAX_SAFE_INTEGER) {
             Some(n) => Some(self.found(name, value.span(), n)),
             None => self.wrong(name, value, "a whole number from 0 to 2^53 - 1"),
+        }
+    }
+
+    /// Reads a finite number.
+    pub(super) fn number(&self, name: &str) -> Option<Found<f64>> {
+        let (_, value) = self.entry(name)?;
+        let number: Option<f64> = match value.get_ref() {
+            DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix())
+                .ok()
+                .map(|n| n as f64),
+            DeValue::Float(n) => n.as_str().parse().ok(),
+            _ => None,
+        };
+        match number.filter(|n| n.is_finite()) {
+            Some(n) => Some(self.found(name, value.span(), n)),
+            None => self.wrong(name, value, "a number"),
+        }
+    }
+
+    /// Reads a number of bytes.
+    pub(super) fn size(&self, name: &str) -> Option<Found<u64>> {
+        let found: Found<Bytes> = self.parsed(name, "a size such as `64MiB`")?;
+        Some(Found {
+            value: found.value.get(),
+            span: found.span,
+            key: found.key,
+        })
+    }
+
+    /// Returns the section that the key table describes under `name`.
+    pub(super) fn section_of(&self, name: &str) -> &'static Section {
+        let kind = self.section.keys.iter().find(|k| k.name == name);
+        match kind.map(|k| &k.kind) {
+            Some(Kind::Table(inner) | Kind::List(inner) | Kind::Map(inner)) => inner,
+            _ => self.section,
         }
     }
 

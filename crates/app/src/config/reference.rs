@@ -61,6 +61,8 @@ fn form(kind: &Kind) -> (String, Option<(&'static str, &'static Section)>) {
         Kind::Span => ("duration".into(), None),
         Kind::Share => ("share".into(), None),
         Kind::Count => ("whole number".into(), None),
+        Kind::Number => ("number".into(), None),
+        Kind::Size => ("size".into(), None),
         Kind::Flag => ("`true`, `false`".into(), None),
         Kind::Choice(list) => (words(list), None),
         Kind::Table(section) => ("table".into(), Some((".", section))),
@@ -81,6 +83,13 @@ pub fn schema() -> Value {
             "https://json-schema.org/draft/2020-12/schema".into(),
         );
         map.insert("title".into(), "gonogo.toml".into());
+        // A file may be about dry runs alone.
+        let required = map.remove("required").unwrap_or_default();
+        let about = |key: &str| json!({ "required": [key] });
+        let of_releases = ["service", "environments", "version", "versions"].map(about);
+        let alone = json!({ "required": ["dry_run"], "not": { "anyOf": of_releases } });
+        map.insert("if".into(), json!({ "not": alone }));
+        map.insert("then".into(), json!({ "required": required }));
     }
     root
 }
@@ -112,6 +121,8 @@ fn shape(kind: &Kind) -> Value {
         Kind::Span => json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }),
         Kind::Share => json!({ "type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]{1,4})?%$" }),
         Kind::Count => json!({ "type": "integer", "minimum": 0 }),
+        Kind::Number => json!({ "type": "number" }),
+        Kind::Size => json!({ "type": "string", "pattern": "^[0-9]+(B|KiB|MiB|GiB|TiB)$" }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Choice(words) => json!({ "enum": words }),
         Kind::Table(section) => object(section),
@@ -123,7 +134,7 @@ fn shape(kind: &Kind) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use gonogo_core::{Share, Span};
+    use gonogo_core::{Bytes, Share, Span};
 
     use super::*;
 
@@ -151,6 +162,8 @@ mod tests {
                 Kind::Text => text.is_some(),
                 Kind::Choice(words) => text.is_some_and(|t| words.contains(&t)),
                 Kind::Count => parsed["k"].is_integer(),
+                Kind::Number => parsed["k"].is_integer() || parsed["k"].is_float(),
+                Kind::Size => text.is_some_and(|t| t.parse::<Bytes>().is_ok()),
                 Kind::Flag => parsed["k"].is_bool(),
                 Kind::Texts | Kind::List(_) => parsed["k"].is_array(),
                 Kind::TextMap | Kind::Table(_) => parsed["k"].is_table(),

@@ -1,0 +1,9 @@
+//! Dry runs: run somebody's runtime, keep every byte, judge it, sign it off.
+//!
+//! `gonogo-capture` runs and keeps, `gonogo-dryrun` judges; here the two meet the configuration, the ledger and the reports.
+//! A run is the stream `run/dry-run/<id>`.
+
+pub mod flags;
+pub mod settings;
+
+pub use flags::{Flags, Place};

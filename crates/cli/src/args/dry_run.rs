@@ -1,0 +1,637 @@
+//! `dry-run …`. Names and defaults are those that existing runbooks use; a run's flags lie above `[dry_run]` of gonogo.toml, so a
+//! flag has no default of its own here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+
+/// `dry-run`.
+#[derive(Debug, ClapArgs)]
+pub struct DryRunArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub what: DryRunWhat,
+}
+
+/// `dry-run …`.
+#[derive(Debug, Subcommand)]
+pub enum DryRunWhat {
+    /// Run a command in a log directory, supervise it and judge it
+    Run(Box<Run>),
+    /// Run a command in a directory of its own, with every report and the packet
+    Orchestrate(Box<Orchestrate>),
+    /// Try the whole path in a minute, with a simulated runtime
+    Smoke(Box<Smoke>),
+    /// Judge logs and evidence that are there already
+    Audit(Box<Audit>),
+    /// Write the review brief of logs and evidence that are there already
+    Review(Box<ReviewOf>),
+    /// Follow a run's progress
+    Watch(WatchRun),
+    /// Write the minutes of a run from its summary
+    WrapUp(WrapUp),
+    /// List what is to be followed up, of one or more runs
+    Backlog(Backlog),
+    /// End a run whose harness is gone, and give its verdict
+    Finalize(Finalize),
+    /// Stand in for a runtime: heartbeats, diary, performance, and faults on request
+    Simulate(Simulate),
+    /// Hold a child's tree and its pipes
+    #[command(hide = true, name = "keeper")]
+    Keeper(Inner),
+    /// Move a child's bytes to disk
+    #[command(hide = true, name = "pump")]
+    Pump(Inner),
+    /// Become the child
+    #[command(hide = true, name = "shim")]
+    Shim(Shim),
+}
+
+/// What a process of a run is given.
+#[derive(Debug, ClapArgs)]
+pub struct Inner {
+    /// The run's capture directory
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+/// What becomes the child.
+#[derive(Debug, ClapArgs)]
+pub struct Shim {
+    /// Whatever the keeper says
+    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub rest: Vec<std::ffi::OsString>,
+}
+
+/// What a breach means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Severity {
+    /// A person must look at it
+    Warn,
+    /// The run has failed
+    Fail,
+}
+
+/// What a line on stderr means that states no level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Stderr {
+    /// An error
+    Error,
+    /// A warning
+    Warn,
+    /// Information
+    Info,
+}
+
+/// How logs are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Compression {
+    /// Not
+    None,
+    /// gzip
+    Gzip,
+    /// zstd
+    Zstd,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Markdown
+    Markdown,
+    /// JSON
+    Json,
+    /// One HTML page
+    Html,
+}
+
+/// Flags of `run` and `orchestrate`.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Common {
+    /// Target length of the run [default: 72]
+    #[arg(long, value_name = "HOURS", help_heading = "Run", allow_negative_numbers = true)]
+    pub duration_hours: Option<f64>,
+    /// Length that a sign-off demands [default: the target]
+    #[arg(long, value_name = "HOURS", help_heading = "Sign-off", allow_negative_numbers = true)]
+    pub required_duration_hours: Option<f64>,
+    /// By how much the run may be shorter [default: 0.1]
+    #[arg(long, value_name = "SECONDS", help_heading = "Sign-off", allow_negative_numbers = true)]
+    pub duration_tolerance_seconds: Option<f64>,
+    /// Least share of the time that it was up [default: 0.98]
+    #[arg(long, value_name = "RATIO", help_heading = "Sign-off", allow_negative_numbers = true)]
+    pub minimum_uptime_ratio: Option<f64>,
+    /// Time to end after SIGINT [default: 60]
+    #[arg(long, value_name = "SECONDS", help_heading = "Run", allow_negative_numbers = true)]
+    pub shutdown_grace_seconds: Option<f64>,
+    /// Time to end after SIGTERM, which follows [default: 10]
+    #[arg(long, value_name = "SECONDS", help_heading = "Run", allow_negative_numbers = true)]
+    pub terminate_grace_seconds: Option<f64>,
+    /// How long others may hold the pipes after the child's end [default: 10]
+    #[arg(long, value_name = "SECONDS", help_heading = "Run", allow_negative_numbers = true)]
+    pub drain_seconds: Option<f64>,
+    /// Where progress is written
+    #[arg(long, value_name = "FILE", help_heading = "Progress")]
+    pub progress_path: Option<PathBuf>,
+    /// Time between two writings of progress; 0 writes none [default: 5]
+    #[arg(long, value_name = "MINUTES", help_heading = "Progress", allow_negative_numbers = true)]
+    pub progress_interval_minutes: Option<f64>,
+    /// Keep each change of the progress in this directory
+    #[arg(long, value_name = "DIR", help_heading = "Progress")]
+    pub progress_timeline_dir: Option<PathBuf>,
+    /// Serve the progress as a live page at this address
+    #[arg(long, value_name = "ADDRESS", help_heading = "Progress", num_args = 0..=1, default_missing_value = "127.0.0.1:8093")]
+    pub serve: Option<SocketAddr>,
+    /// Begin a new log segment after this time
+    #[arg(long, value_name = "HOURS", help_heading = "Capture", allow_negative_numbers = true)]
+    pub log_rotate_hours: Option<f64>,
+    /// Begin a new log segment after so many bytes, such as 1GiB
+    #[arg(long, value_name = "SIZE", help_heading = "Capture")]
+    pub log_rotate_size: Option<gonogo_core::Bytes>,
+    /// Compress logs with gzip
+    #[arg(long, help_heading = "Capture", conflicts_with = "compression")]
+    pub compress_logs: bool,
+    /// Compress logs
+    #[arg(long, value_name = "HOW", help_heading = "Capture")]
+    pub compression: Option<Compression>,
+    /// Do not make `.log` and `.jsonl`: keep the raw bytes and their index alone
+    #[arg(long, help_heading = "Capture")]
+    pub no_views: bool,
+    /// Space kept back for the verdict [default: 64MiB]
+    #[arg(long, value_name = "SIZE", help_heading = "Capture")]
+    pub ballast: Option<gonogo_core::Bytes>,
+    /// A run without diary may be signed off
+    #[arg(long, help_heading = "Evidence")]
+    pub no_diary_required: bool,
+    /// A run without performance evidence may be signed off
+    #[arg(long, help_heading = "Evidence")]
+    pub no_performance_required: bool,
+    /// Accept warnings: they are listed as accepted and do not count
+    #[arg(long, help_heading = "Sign-off")]
+    pub allow_warnings: bool,
+    /// Least Sharpe ratio; demands performance evidence
+    #[arg(long, value_name = "RATIO", help_heading = "Sign-off", allow_negative_numbers = true)]
+    pub minimum_sharpe_ratio: Option<f64>,
+    /// A longer silence is a warning [default: 60]
+    #[arg(long, value_name = "MINUTES", help_heading = "Silence", allow_negative_numbers = true)]
+    pub warn_gap_minutes: Option<f64>,
+    /// A silence as long is a failure [default: 360]
+    #[arg(long, value_name = "MINUTES", help_heading = "Silence", allow_negative_numbers = true)]
+    pub fail_gap_minutes: Option<f64>,
+    /// A longer silence is an incident at once
+    #[arg(long, value_name = "MINUTES", help_heading = "Silence", allow_negative_numbers = true)]
+    pub live_gap_alert_minutes: Option<f64>,
+    /// What that incident means [default: warn]
+    #[arg(long, value_name = "SEVERITY", help_heading = "Silence")]
+    pub live_gap_alert_severity: Option<Severity>,
+    /// The runtime prints something at least this often: uptime is judged by the pessimistic bound
+    #[arg(long, value_name = "SECONDS", help_heading = "Silence", allow_negative_numbers = true)]
+    pub heartbeat_seconds: Option<f64>,
+    /// An older diary is a warning
+    #[arg(long, value_name = "MINUTES", help_heading = "Evidence", allow_negative_numbers = true)]
+    pub diary_stale_warn_minutes: Option<f64>,
+    /// An older diary is a failure
+    #[arg(long, value_name = "MINUTES", help_heading = "Evidence", allow_negative_numbers = true)]
+    pub diary_stale_fail_minutes: Option<f64>,
+    /// Older performance evidence is a warning
+    #[arg(long, value_name = "MINUTES", help_heading = "Evidence", allow_negative_numbers = true)]
+    pub performance_stale_warn_minutes: Option<f64>,
+    /// Older performance evidence is a failure
+    #[arg(long, value_name = "MINUTES", help_heading = "Evidence", allow_negative_numbers = true)]
+    pub performance_stale_fail_minutes: Option<f64>,
+    /// Time between two looks at evidence [default: a quarter of the shortest limit]
+    #[arg(long, value_name = "MINUTES", help_heading = "Evidence", allow_negative_numbers = true)]
+    pub evidence_check_interval_minutes: Option<f64>,
+    /// Time from the start before evidence is looked at [default: 15]
+    #[arg(long, value_name = "MINUTES", help_heading = "Evidence", allow_negative_numbers = true)]
+    pub evidence_initial_grace_minutes: Option<f64>,
+    /// Do not judge lines while the run goes on; they are judged afterwards
+    #[arg(long, help_heading = "Lines")]
+    pub no_log_monitor: bool,
+    /// What a line on stderr means that states no level [default: error]
+    #[arg(long, value_name = "LEVEL", help_heading = "Lines")]
+    pub stderr_policy: Option<Stderr>,
+    /// Time between two samples of CPU and memory; 0 takes none [default: 1]
+    #[arg(long, value_name = "MINUTES", help_heading = "Resources", allow_negative_numbers = true)]
+    pub resource_sample_interval_minutes: Option<f64>,
+    /// More CPU of the whole tree is a breach (percent of one core)
+    #[arg(long, visible_alias = "max-cpu-percent", value_name = "PERCENT", help_heading = "Resources", allow_negative_numbers = true)]
+    pub resource_max_cpu_percent: Option<f64>,
+    /// More memory of the whole tree is a breach (MiB)
+    #[arg(long, visible_alias = "max-memory-mb", value_name = "MIB", help_heading = "Resources", allow_negative_numbers = true)]
+    pub resource_max_memory_mb: Option<f64>,
+    /// More memory of the whole tree is a breach (percent of the machine's)
+    #[arg(long, visible_alias = "max-memory-percent", value_name = "PERCENT", help_heading = "Resources", allow_negative_numbers = true)]
+    pub resource_max_memory_percent: Option<f64>,
+    /// What a breach means [default: fail]
+    #[arg(long, value_name = "SEVERITY", help_heading = "Resources")]
+    pub resource_violation_severity: Option<Severity>,
+    /// It is a breach only after this time above the limit [default: 0]
+    #[arg(long, value_name = "SECONDS", help_heading = "Resources", allow_negative_numbers = true)]
+    pub resource_sustained_seconds: Option<f64>,
+    /// Take no samples of CPU and memory
+    #[arg(long, help_heading = "Resources")]
+    pub no_resource_monitor: bool,
+    /// Say something about the run, KEY=VALUE; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Reports")]
+    pub metadata: Vec<String>,
+    /// Add a variable to the child's environment, KEY=VALUE; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Run")]
+    pub env: Vec<String>,
+    /// Write the packet's files into this directory
+    #[arg(long, value_name = "DIR", help_heading = "Packet")]
+    pub packet_dir: Option<PathBuf>,
+    /// Write the packet as one compressed archive
+    #[arg(long, value_name = "FILE", help_heading = "Packet")]
+    pub packet_archive: Option<PathBuf>,
+    /// Leave the raw bytes out: the verdict cannot be derived again from such a packet
+    #[arg(long, help_heading = "Packet")]
+    pub packet_skip_raw: bool,
+    #[command(flatten)]
+    pub brief: Brief,
+}
+
+/// What people add to a review brief.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Brief {
+    /// Name the run in the brief
+    #[arg(long, value_name = "TEXT", help_heading = "Review")]
+    pub review_run_label: Option<String>,
+    /// Who takes part; may be repeated
+    #[arg(long, visible_alias = "review-attendee", value_name = "NAME", help_heading = "Review")]
+    pub attendee: Vec<String>,
+    /// A note; may be repeated
+    #[arg(long, visible_alias = "review-note", value_name = "TEXT", help_heading = "Review")]
+    pub note: Vec<String>,
+    /// Notes from a file, one a line; may be repeated
+    #[arg(long, visible_alias = "review-notes-file", value_name = "FILE", help_heading = "Review")]
+    pub notes_file: Vec<PathBuf>,
+    /// How an objective stands, NAME=STATUS[:NOTE]; may be repeated
+    #[arg(long, visible_alias = "review-objective", value_name = "NAME=STATUS[:NOTE]", help_heading = "Review")]
+    pub objective: Vec<String>,
+    /// Put the summary into the brief
+    #[arg(long, help_heading = "Review", overrides_with = "review_skip_summary")]
+    pub review_include_summary: bool,
+    /// Leave the summary out of the brief
+    #[arg(long, help_heading = "Review")]
+    pub review_skip_summary: bool,
+    /// Put the sign-off into the brief
+    #[arg(long, help_heading = "Review", overrides_with = "review_skip_sign_off")]
+    pub review_include_sign_off: bool,
+    /// Leave the sign-off out of the brief
+    #[arg(long, help_heading = "Review")]
+    pub review_skip_sign_off: bool,
+}
+
+/// `dry-run run`.
+#[derive(Debug, ClapArgs)]
+pub struct Run {
+    /// Where logs and progress go
+    #[arg(long, value_name = "DIR", help_heading = "Run")]
+    pub log_dir: PathBuf,
+    /// The decision diary that the command writes
+    #[arg(long, value_name = "FILE", help_heading = "Evidence")]
+    pub diary: Option<PathBuf>,
+    /// The performance evidence that the command writes
+    #[arg(long, value_name = "FILE", help_heading = "Evidence")]
+    pub performance: Option<PathBuf>,
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub json_report: Option<PathBuf>,
+    /// Write the report as Markdown
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub markdown_report: Option<PathBuf>,
+    /// Write the review brief; `-` is standard output
+    #[arg(long, value_name = "FILE", help_heading = "Review")]
+    pub review_output: Option<PathBuf>,
+    /// How it is written
+    #[arg(long, value_name = "FORM", default_value = "markdown", help_heading = "Review")]
+    pub review_format: Form,
+    /// Write no review brief
+    #[arg(long, help_heading = "Review", conflicts_with = "review_output")]
+    pub no_review: bool,
+    #[command(flatten)]
+    pub common: Common,
+    /// Program and arguments
+    #[arg(value_name = "COMMAND", last = true)]
+    pub command: Vec<String>,
+}
+
+/// `dry-run orchestrate`.
+#[derive(Debug, ClapArgs)]
+pub struct Orchestrate {
+    /// Where directories of runs are made [default: artifacts/final_dry_run]
+    #[arg(long, value_name = "DIR", help_heading = "Run")]
+    pub output_root: Option<PathBuf>,
+    /// Name of the run's directory [default: the time, like 20260131T120000Z]
+    #[arg(long, value_name = "NAME", help_heading = "Run")]
+    pub run_name: Option<String>,
+    /// Name the run in reports
+    #[arg(long, value_name = "TEXT", help_heading = "Reports")]
+    pub run_label: Option<String>,
+    /// Keep no timeline of the progress
+    #[arg(long, help_heading = "Progress", conflicts_with = "progress_timeline_dir")]
+    pub no_progress_timeline: bool,
+    /// The command writes no diary
+    #[arg(long, help_heading = "Evidence", conflicts_with = "diary_path")]
+    pub skip_diary_evidence: bool,
+    /// The command writes no performance evidence
+    #[arg(long, help_heading = "Evidence", conflicts_with = "performance_path")]
+    pub skip_performance_evidence: bool,
+    /// The decision diary that the command writes [default: decision_diary.jsonl in the run's directory]
+    #[arg(long, value_name = "FILE", help_heading = "Evidence")]
+    pub diary_path: Option<PathBuf>,
+    /// The performance evidence that the command writes [default: performance_metrics.json in the run's directory]
+    #[arg(long, value_name = "FILE", help_heading = "Evidence")]
+    pub performance_path: Option<PathBuf>,
+    /// The review brief as JSON [default: review.json in the run's directory]
+    #[arg(long, value_name = "FILE", help_heading = "Review")]
+    pub review_json: Option<PathBuf>,
+    /// The review brief as Markdown [default: review.md in the run's directory]
+    #[arg(long, value_name = "FILE", help_heading = "Review")]
+    pub review_markdown: Option<PathBuf>,
+    /// Write no review brief
+    #[arg(long, help_heading = "Review")]
+    pub no_review: bool,
+    /// Write no wrap-up
+    #[arg(long, help_heading = "Wrap-up")]
+    pub no_wrap_up: bool,
+    /// The wrap-up as JSON [default: wrap_up.json in the run's directory]
+    #[arg(long, value_name = "FILE", help_heading = "Wrap-up")]
+    pub wrap_up_json: Option<PathBuf>,
+    /// The wrap-up as Markdown [default: wrap_up.md in the run's directory]
+    #[arg(long, value_name = "FILE", help_heading = "Wrap-up")]
+    pub wrap_up_markdown: Option<PathBuf>,
+    /// By how much the run may be shorter for the wrap-up
+    #[arg(long, value_name = "MINUTES", default_value_t = 5.0, help_heading = "Wrap-up")]
+    pub wrap_up_duration_tolerance_minutes: f64,
+    /// A warning makes the wrap-up fail
+    #[arg(long, help_heading = "Wrap-up")]
+    pub wrap_up_treat_warn_as_failure: bool,
+    /// Write no packet
+    #[arg(long, help_heading = "Packet", conflicts_with_all = ["packet_dir", "packet_archive", "packet_skip_raw"])]
+    pub no_packet: bool,
+    #[command(flatten)]
+    pub common: Common,
+    /// Program and arguments
+    #[arg(value_name = "COMMAND", last = true)]
+    pub command: Vec<String>,
+}
+
+/// `dry-run smoke`.
+#[derive(Debug, ClapArgs)]
+pub struct Smoke {
+    /// Where the run goes [default: artifacts/final_dry_run_smoke and the time]
+    #[arg(long, value_name = "DIR", help_heading = "Run")]
+    pub output_dir: Option<PathBuf>,
+    /// Length of the run
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, help_heading = "Run", allow_negative_numbers = true)]
+    pub duration_seconds: f64,
+    /// Time between two ticks of the simulated runtime
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, help_heading = "Run", allow_negative_numbers = true)]
+    pub tick_interval: f64,
+    /// Time between two writings of progress
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, help_heading = "Run", allow_negative_numbers = true)]
+    pub progress_interval: f64,
+    /// Least share of the time that it was up
+    #[arg(long, value_name = "RATIO", default_value_t = 0.95, help_heading = "Sign-off", allow_negative_numbers = true)]
+    pub minimum_uptime: f64,
+    /// Accept warnings
+    #[arg(long, help_heading = "Sign-off")]
+    pub allow_warnings: bool,
+    /// Only the run without faults, not the matrix of faults
+    #[arg(long, help_heading = "Run", conflicts_with = "matrix")]
+    pub single: bool,
+    /// Only the matrix of faults; rows by name, all if none is named
+    #[arg(long, value_name = "ROW", num_args = 0.., help_heading = "Run")]
+    pub matrix: Option<Vec<String>>,
+    /// Write the packet's files into this directory
+    #[arg(long, value_name = "DIR", help_heading = "Packet")]
+    pub packet_dir: Option<PathBuf>,
+    /// Write the packet as one compressed archive
+    #[arg(long, value_name = "FILE", help_heading = "Packet", requires = "packet_dir")]
+    pub packet_archive: Option<PathBuf>,
+    /// Leave the raw bytes out of the packet
+    #[arg(long, help_heading = "Packet", requires = "packet_dir")]
+    pub packet_skip_raw: bool,
+    /// The review brief as Markdown
+    #[arg(long, value_name = "FILE", help_heading = "Review")]
+    pub review_markdown: Option<PathBuf>,
+    /// The review brief as JSON
+    #[arg(long, value_name = "FILE", help_heading = "Review")]
+    pub review_json: Option<PathBuf>,
+    /// A note for the brief; may be repeated
+    #[arg(long, value_name = "TEXT", help_heading = "Review")]
+    pub review_note: Vec<String>,
+    /// Say something about the run, KEY=VALUE; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Reports")]
+    pub metadata: Vec<String>,
+    /// Add a variable to the child's environment, KEY=VALUE; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Run")]
+    pub env: Vec<String>,
+    /// A warning ends the command as a failure does
+    #[arg(long, help_heading = "Sign-off")]
+    pub treat_warn_as_error: bool,
+}
+
+/// What is judged by `audit` and `review`.
+#[derive(Debug, ClapArgs)]
+pub struct Judged {
+    /// A log, plain or compressed; may be repeated
+    #[arg(long, value_name = "FILE", required_unless_present = "run_dir", conflicts_with = "run_dir", help_heading = "Selection")]
+    pub log: Vec<PathBuf>,
+    /// The directory of a captured run, instead of logs
+    #[arg(long, value_name = "DIR", help_heading = "Selection")]
+    pub run_dir: Option<PathBuf>,
+    /// The decision diary
+    #[arg(long, value_name = "FILE", help_heading = "Selection")]
+    pub diary: Option<PathBuf>,
+    /// The performance evidence
+    #[arg(long, value_name = "FILE", help_heading = "Selection")]
+    pub performance: Option<PathBuf>,
+    /// A longer silence is a warning
+    #[arg(long, value_name = "MINUTES", default_value_t = 60.0, help_heading = "Silence", allow_negative_numbers = true)]
+    pub warn_gap_minutes: f64,
+    /// A silence as long is a failure
+    #[arg(long, value_name = "MINUTES", default_value_t = 360.0, help_heading = "Silence", allow_negative_numbers = true)]
+    pub fail_gap_minutes: f64,
+    /// What a line on stderr means that states no level, in logs that name the stream
+    #[arg(long, value_name = "LEVEL", help_heading = "Lines")]
+    pub stderr_policy: Option<Stderr>,
+    /// Fewest diary entries of each UTC day
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Evidence")]
+    pub diary_min_entries_per_day: u64,
+    /// What fewer mean
+    #[arg(long, value_name = "SEVERITY", default_value = "warn", help_heading = "Evidence")]
+    pub diary_daily_gap_severity: Severity,
+    /// Say something about the run, KEY=VALUE; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Reports")]
+    pub metadata: Vec<String>,
+    /// Sign off: 72 h, 0.98 uptime, diary and performance
+    #[arg(long, help_heading = "Sign-off")]
+    pub sign_off: bool,
+    /// Least length for a sign-off
+    #[arg(long, value_name = "HOURS", help_heading = "Sign-off", allow_negative_numbers = true)]
+    pub sign_off_min_duration_hours: Option<f64>,
+    /// Least uptime for a sign-off
+    #[arg(long, value_name = "RATIO", help_heading = "Sign-off", allow_negative_numbers = true)]
+    pub sign_off_min_uptime_ratio: Option<f64>,
+    /// Least Sharpe ratio for a sign-off
+    #[arg(long, value_name = "RATIO", help_heading = "Sign-off", allow_negative_numbers = true)]
+    pub sign_off_min_sharpe: Option<f64>,
+    /// Accept warnings
+    #[arg(long, help_heading = "Sign-off", visible_alias = "allow-warnings")]
+    pub sign_off_allow_warnings: bool,
+    /// The diary may be absent
+    #[arg(long, help_heading = "Sign-off")]
+    pub sign_off_optional_diary: bool,
+    /// The performance evidence may be absent
+    #[arg(long, help_heading = "Sign-off")]
+    pub sign_off_optional_performance: bool,
+    /// A warning ends the command as a failure does
+    #[arg(long, help_heading = "Sign-off")]
+    pub treat_warn_as_error: bool,
+    /// How the report is written
+    #[arg(long, value_name = "FORM", default_value = "markdown", help_heading = "Reports")]
+    pub format: Form,
+    /// Where to [default: standard output]
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub output: Option<PathBuf>,
+}
+
+/// `dry-run audit`.
+#[derive(Debug, ClapArgs)]
+pub struct Audit {
+    #[command(flatten)]
+    pub judged: Judged,
+}
+
+/// `dry-run review`.
+#[derive(Debug, ClapArgs)]
+pub struct ReviewOf {
+    #[command(flatten)]
+    pub judged: Judged,
+    #[command(flatten)]
+    pub brief: Brief,
+}
+
+/// `dry-run watch`.
+#[derive(Debug, ClapArgs)]
+pub struct WatchRun {
+    /// The progress file, or the directory that holds it
+    #[arg(long, value_name = "FILE", help_heading = "Selection")]
+    pub progress: PathBuf,
+    /// Time between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, help_heading = "Output")]
+    pub interval: f64,
+    /// Look once
+    #[arg(long, help_heading = "Output")]
+    pub once: bool,
+    /// Show so many incidents, the newest
+    #[arg(long, value_name = "N", default_value_t = 5, help_heading = "Output")]
+    pub max_incidents: usize,
+    /// Show no incidents
+    #[arg(long, help_heading = "Output")]
+    pub no_incidents: bool,
+    /// Leave the summary out
+    #[arg(long, help_heading = "Output")]
+    pub skip_summary: bool,
+    /// Leave the sign-off out
+    #[arg(long, help_heading = "Output")]
+    pub skip_sign_off: bool,
+    /// End when the run is complete, as the run ended
+    #[arg(long, help_heading = "Output")]
+    pub exit_when_complete: bool,
+    /// A warning ends the command as a failure does
+    #[arg(long, help_heading = "Output")]
+    pub treat_warn_as_error: bool,
+    /// Serve the progress as a live page at this address
+    #[arg(long, value_name = "ADDRESS", help_heading = "Output", num_args = 0..=1, default_missing_value = "127.0.0.1:8093")]
+    pub serve: Option<SocketAddr>,
+}
+
+/// `dry-run wrap-up`.
+#[derive(Debug, ClapArgs)]
+pub struct WrapUp {
+    /// The run's summary.json, or the directory that holds it
+    #[arg(long, value_name = "FILE", help_heading = "Selection")]
+    pub summary: PathBuf,
+    /// By how much the run may be shorter
+    #[arg(long, value_name = "MINUTES", default_value_t = 5.0, help_heading = "Sign-off", allow_negative_numbers = true)]
+    pub duration_tolerance_minutes: f64,
+    /// Length that is demanded [default: what the summary says]
+    #[arg(long, value_name = "HOURS", help_heading = "Sign-off", allow_negative_numbers = true)]
+    pub required_duration_hours: Option<f64>,
+    /// A note; may be repeated
+    #[arg(long, value_name = "TEXT", help_heading = "Reports")]
+    pub note: Vec<String>,
+    /// A warning counts as a failure
+    #[arg(long, visible_alias = "treat-warn-as-error", help_heading = "Sign-off")]
+    pub treat_warn_as_failure: bool,
+    /// How it is written
+    #[arg(long, value_name = "FORM", default_value = "markdown", help_heading = "Reports")]
+    pub format: Form,
+    /// Where to [default: standard output]
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub output: Option<PathBuf>,
+}
+
+/// `dry-run backlog`.
+#[derive(Debug, ClapArgs)]
+pub struct Backlog {
+    /// A run's summary.json, or the directory that holds it; may be repeated
+    #[arg(long, value_name = "FILE", required = true, help_heading = "Selection")]
+    pub summary: Vec<PathBuf>,
+    /// End with 1 if a warning is among them
+    #[arg(long, help_heading = "Output")]
+    pub fail_on_warn: bool,
+    /// End with 2 if a failure is among them
+    #[arg(long, help_heading = "Output")]
+    pub fail_on_fail: bool,
+    /// How it is written
+    #[arg(long, value_name = "FORM", default_value = "markdown", help_heading = "Reports")]
+    pub format: Form,
+    /// Where to [default: standard output]
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    pub output: Option<PathBuf>,
+}
+
+/// `dry-run finalize`.
+#[derive(Debug, ClapArgs)]
+pub struct Finalize {
+    /// The run's directory: that of `orchestrate`, or the log directory of `run`
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// How long to wait for a run that is just ending
+    #[arg(long, value_name = "SECONDS", default_value_t = 90.0, help_heading = "Run")]
+    pub within_seconds: f64,
+}
+
+/// `dry-run simulate`.
+#[derive(Debug, ClapArgs)]
+pub struct Simulate {
+    /// How long
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, help_heading = "Run")]
+    pub duration_seconds: f64,
+    /// Time between two ticks
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, help_heading = "Run")]
+    pub tick_interval: f64,
+    /// Write a diary here [default: FINAL_DRY_RUN_DIARY_PATH]
+    #[arg(long, value_name = "FILE", help_heading = "Evidence")]
+    pub diary: Option<PathBuf>,
+    /// Write performance evidence here [default: FINAL_DRY_RUN_PERFORMANCE_PATH]
+    #[arg(long, value_name = "FILE", help_heading = "Evidence")]
+    pub performance: Option<PathBuf>,
+    /// The Sharpe ratio that it claims
+    #[arg(long, value_name = "RATIO", default_value_t = 1.2, help_heading = "Evidence", allow_negative_numbers = true)]
+    pub sharpe: f64,
+    /// How the diary is written: jsonl, array or object
+    #[arg(long, value_name = "FORM", default_value = "jsonl", help_heading = "Evidence")]
+    pub diary_format: String,
+    /// Inject a fault, KIND[=VALUE][@TICK]; may be repeated; `list` shows all
+    #[arg(long, value_name = "FAULT", help_heading = "Run")]
+    pub inject: Vec<String>,
+    /// What is random follows from this
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Run")]
+    pub seed: u64,
+}
