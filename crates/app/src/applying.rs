@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::identity::{caller_name, random};
-use crate::{AppError, Workspace, approving, hosting, planning, witnessing};
+use crate::{AppError, Workspace, approving, gating, hosting, planning, witnessing};
 
 /// How a plan is applied.
 #[derive(Debug, Clone, Default)]
@@ -153,6 +153,7 @@ fn begin(
             format!("`{}`: {text}", plan.body.environment),
         ));
     }
+    let gate = gating::judge(ws, plan, now)?;
     let approved = approving::approved(ws, plan, &how.approvals, actor, now)?;
     if let Some(witnesses) = witnessing::of_plan(ws, plan)? {
         // The plan and its approvals: nobody may later show others.
@@ -167,6 +168,7 @@ fn begin(
         "idempotencyKey": key,
         "requester": actor,
         "approvals": approved.approvals,
+        "gate": gate,
     });
     let submission = Submission {
         operation: operation.clone(),

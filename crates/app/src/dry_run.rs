@@ -3,7 +3,14 @@
 //! `gonogo-capture` runs and keeps, `gonogo-dryrun` judges; here the two meet the configuration, the ledger and the reports.
 //! A run is the stream `run/dry-run/<id>`.
 
+pub mod deriving;
+pub mod finishing;
 pub mod flags;
+pub mod home;
+pub mod keeping;
+pub mod recording;
+pub mod running;
 pub mod settings;
+pub mod wanted;
 
 pub use flags::{Flags, Place};

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::workspace::{can_be_written, make_dir, parent};
 use crate::{
-    AppError, Workspace, applying, following, planning, submitting, timestamping, witnessing,
+    AppError, Workspace, applying, following, gating, planning, submitting, timestamping, witnessing,
 };
 pub use gonogo_ledger::verify::State;
 pub use outside::{Claim, Stands};
@@ -161,6 +161,7 @@ fn pack(
     let (outside, blobs) = submitting::about(ws, &plan.body)?;
     let mut streams = vec![planning::stream(&known.plan)];
     streams.extend(outside);
+    streams.extend(gating::streams(ws, &plan.body)?);
     // A policy that cannot be read keeps nobody from a packet, and is told as the reason why it is not cosigned.
     let (witnesses, trouble) = match witnessing::of(ws) {
         Ok(witnesses) => (witnesses, None),

@@ -13,6 +13,7 @@ pub mod dry_run;
 pub mod error;
 pub mod evidence;
 pub mod following;
+pub mod gating;
 pub mod hosting;
 pub mod identity;
 pub mod keys;

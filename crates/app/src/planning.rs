@@ -12,7 +12,7 @@ use gonogo_core::id::PlanId;
 use gonogo_release::approval::ApprovalPolicy;
 use gonogo_release::effect::Observed;
 use gonogo_release::lint::{Facts, Finding, Severity, lint};
-use gonogo_release::plan::{
+use gonogo_release::plan::{Gates, 
     Artifact, Budget, Deployed, Plan, PlanBody, PlanKind, RollbackTarget, VersionSpec, resolve,
 };
 use serde::Serialize;
@@ -274,7 +274,11 @@ pub(crate) fn assemble(
         budget: Budget::of(strategy.sample_every),
         strategy,
         checks: environment.checks.clone(),
-        gates: environment.gates,
+        // Back to known-good waits for no gate.
+        gates: match kind {
+            PlanKind::Release => environment.gates,
+            PlanKind::Rollback => Gates::None,
+        },
         // Back to known-good waits for nobody.
         witnesses: match kind {
             PlanKind::Release => crate::witnessing::demanded(ws, environment)?,

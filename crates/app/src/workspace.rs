@@ -304,6 +304,15 @@ pub(crate) fn can_be_written(path: &Path) -> Result<(), AppError> {
     Err(AppError::new(Reason::OutputFailed, text))
 }
 
+/// Writes a report where somebody asked for it; its directory is made.
+///
+/// # Errors
+/// [`Reason::OutputFailed`] if it cannot be written there.
+pub fn write_report(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
+    make_dir(parent(path))?;
+    write_atomic(path, bytes)
+}
+
 /// Writes a file so that readers see the old bytes or the new ones, and a crash leaves one of both.
 pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
     use std::io::Write;

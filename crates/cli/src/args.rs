@@ -1,5 +1,6 @@
 //! The clap tree. Help texts are part of the product: first line imperative, no period.
 
+pub mod dry_run;
 mod ledger;
 
 use std::path::PathBuf;
@@ -81,6 +82,8 @@ pub enum Command {
     Rollback(Rollback),
     /// List operations
     History(History),
+    /// Supervise a runtime for seconds or days, keep every byte, and sign it off
+    DryRun(dry_run::DryRunArgs),
     /// List and show records of the ledger
     Evidence(Evidence),
     /// Write an operation's records and proofs into one file

@@ -1,6 +1,7 @@
 //! One module a group of commands. Each calls use cases, renders what comes back and returns an exit code.
 
 mod demo;
+mod dry_run;
 mod evidence;
 mod hosting;
 mod ledger;
@@ -38,6 +39,7 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Cancel(a) => ("operation_cancel", releasing::cancel(select, a, screen)),
         Command::Rollback(a) => ("rollback", releasing::rollback(select, a, screen)),
         Command::History(a) => ("operation_history", looking::history(select, a, screen)),
+        Command::DryRun(a) => dry_run::dry_run(select, a, screen),
         Command::Evidence(a) => evidence::evidence(select, a, screen),
         Command::Packet(a) => ("packet_write", evidence::packet(select, a, screen)),
         Command::Verify(a) => ("packet_verify", evidence::verify(a, screen)),

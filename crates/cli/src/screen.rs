@@ -63,6 +63,11 @@ impl Screen {
         }
     }
 
+    /// Whether colours are shown.
+    pub fn paints(&self) -> bool {
+        self.colour
+    }
+
     /// Paints `text` where a person looks. Meaning never depends on it.
     pub fn paint(&self, tone: Tone, text: &str) -> String {
         if !self.colour {

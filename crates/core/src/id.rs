@@ -64,6 +64,8 @@ ids! {
     ApprovalId = "apr_";
     /// An operation's id: one application of one plan.
     OperationId = "op_";
+    /// A run's id: one dry run.
+    RunId = "run_";
 }
 
 fn encode(bytes: [u8; 8]) -> String {

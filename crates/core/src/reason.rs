@@ -106,6 +106,10 @@ catalogue! {
     StageDeadline "STAGE_DEADLINE" Fail Fail "The stage's deadline passed without positive evidence." "See the decision's other reason codes: no traffic and no proof need different answers.";
     // The release machine.
     GatesNone "GATES_NONE" Pass Done "The environment demands no gate, and says so." "Nothing; the plan shows it.";
+    GateDryRunPassed "GATE_DRY_RUN_PASSED" Pass Done "A dry run of exactly what is released was signed off, and was fresh when the operation began." "Nothing; the operation's first record names it.";
+    GateEvidenceMissing "GATE_EVIDENCE_MISSING" Hold Unjudged "A gate's evidence is not there: no dry run of exactly what is released was signed off." "Run one: `gonogo dry-run orchestrate --artifact FILE -- FILE`.";
+    GateEvidenceFailed "GATE_EVIDENCE_FAILED" Fail Fail "The newest dry run of what is released was not signed off with a pass." "Read its review, fix the cause and run again.";
+    GateEvidenceStale "GATE_EVIDENCE_STALE" Hold Unjudged "The dry run's sign-off is older than the gate admits, or dated in the future." "Run again.";
     BaseStateMoved "BASE_STATE_MOVED" Fail Fail "The target is no longer in the state that the plan was made against." "Plan again: `gonogo plan`. Earlier approvals do not carry over.";
     Promoted "PROMOTED" Pass Done "The new version serves all traffic and passed its soak." "Nothing; the version is known-good.";
     RolledBack "ROLLED_BACK" Fail Fail "Traffic is back on the known-good version, measured." "Read the first failing decision: `gonogo status OP`.";
@@ -183,6 +187,15 @@ catalogue! {
     LedgerCorrupt "LEDGER_CORRUPT" Invalid Unjudged "The ledger does not match its own digests." "Stop; keep a copy of .gonogo and find out what wrote there.";
     LedgerRolledBack "LEDGER_ROLLED_BACK" Invalid Unjudged "The ledger or its lock is an older copy: it lacks what was acknowledged." "Stop; keep both copies and follow docs/recovery.md.";
     LedgerTailCut "LEDGER_TAIL_CUT" Excused Done "An unfinished last record, never acknowledged, was cut after a crash." "Nothing.";
+    // Dry runs.
+    RunPassed "RUN_PASSED" Pass Done "The run may be signed off." "Nothing; the packet proves it.";
+    RunWarned "RUN_WARNED" Hold Hold "The run has findings that a person must accept or remove." "Read the review; accept with `--allow-warnings` or a rule of the allow-list, or run again.";
+    RunFailed "RUN_FAILED" Fail Fail "The run may not be signed off." "Read the findings, fix their causes and run again.";
+    RunUnjudged "RUN_UNJUDGED" Invalid Unjudged "The run's evidence is missing, broken or was made on a simulated clock." "Read the findings; run again.";
+    RunActive "RUN_ACTIVE" Hold Running "The run still goes on." "Follow it: `gonogo dry-run watch --progress DIR`.";
+    RunUnfinished "RUN_UNFINISHED" Hold Unjudged "The packet holds no verdict of the run." "Give the verdict first: `gonogo dry-run finalize DIR`; then ask for the packet again.";
+    VerdictDiffers "VERDICT_DIFFERS" Fail Fail "The verdict that follows from the packet's raw bytes is not the one that was signed." "Do not trust the sign-off.";
+    VerdictUnderivable "VERDICT_UNDERIVABLE" Hold Unjudged "The signed verdict cannot be derived again here." "Verify with the version that the text names, or ask for a packet with the raw bytes.";
     // Packets.
     PacketVerified "PACKET_VERIFIED" Pass Done "Every check of the packet passed." "Nothing.";
     PacketCorrupt "PACKET_CORRUPT" Fail Fail "The packet's bytes do not match its digests or signatures." "Ask for the packet again; do not trust this one.";

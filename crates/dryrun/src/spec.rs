@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use gonogo_core::Timestamp;
+use gonogo_core::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,6 +27,9 @@ pub struct RunSpec {
     pub created_at: Timestamp,
     /// Program and arguments.
     pub command: Vec<String>,
+    /// Files that the run is about, hashed before it began; the command names each of them or was built to use them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<Artifact>,
     /// Working directory.
     pub directory: String,
     /// Variables added to the inherited environment.
@@ -69,6 +72,16 @@ pub struct RunSpec {
     pub metadata: BTreeMap<String, Value>,
     /// How much faster than real the clocks go; 1 unless simulated.
     pub clock_scale: f64,
+}
+
+/// A file that a run is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Artifact {
+    /// As it was named.
+    pub path: String,
+    /// Of its bytes before the run.
+    pub sha256: Digest,
 }
 
 /// Steps of the kill ladder, seconds.

@@ -336,4 +336,9 @@ pub struct RateCheck {
 pub enum Gates {
     /// None, stated in the configuration.
     None,
+    /// A dry run of exactly the plan's artifacts, signed off with a pass.
+    DryRun {
+        /// How old its sign-off may be when the plan is applied.
+        max_age: Span,
+    },
 }

@@ -15,6 +15,7 @@ use super::reader::{Found, Table};
 )]
 pub struct DryRunFile {
     pub command: Option<Vec<String>>,
+    pub artifacts: Vec<String>,
     pub env: BTreeMap<String, String>,
     pub metadata: BTreeMap<String, String>,
     pub output_root: Option<String>,
@@ -153,6 +154,10 @@ fn read_table(t: &Table<'_, '_>) -> DryRunFile {
     ordered(t, "gap_warn", gap_warn, "gap_fail", gap_fail);
     DryRunFile {
         command,
+        artifacts: t
+            .texts("artifacts")
+            .map(|all| all.value.into_iter().map(|a| a.value).collect())
+            .unwrap_or_default(),
         env: map(t, "env"),
         metadata: map(t, "metadata"),
         output_root: path(t, "output_root"),

@@ -9,7 +9,7 @@ use gonogo_core::{Digest, Reason, Span, near};
 use gonogo_release::approval::{ApprovalPolicy, Approver, Requester};
 use gonogo_release::plan::{Checks, Gates, Strategy, TargetSpec};
 
-use super::keys::{APPROVAL, APPROVER, REQUESTER};
+use super::keys::{APPROVAL, APPROVER, DRY_RUN_GATE, GATES, REQUESTER};
 use super::name;
 use super::policy::defaulted;
 use super::reader::{Found, Table};
@@ -147,9 +147,21 @@ fn read_gates(table: &Table<'_, '_>) -> Option<Gates> {
         table.missing(
             "gates",
             Reason::GatesUnstated,
-            vec!["write `gates = \"none\"` to demand none".into()],
+            vec!["write `gates = \"none\"` to demand none, or `gates = { dry_run = { max_age = \"7d\" } }`".into()],
         );
         return None;
+    }
+    if let Some(table) = table.table_if("gates", &GATES) {
+        table.require("dry_run");
+        let gate = table.table("dry_run", &DRY_RUN_GATE)?;
+        gate.require("max_age");
+        let max_age: Found<Span> = gate.parsed("max_age", "a duration")?;
+        if max_age.value == Span::ZERO {
+            max_age.refuse(gate.faults, "must be longer than nothing");
+        }
+        return Some(Gates::DryRun {
+            max_age: max_age.value,
+        });
     }
     let stated = if table.is_text("gates") {
         table.text("gates")
@@ -163,8 +175,8 @@ fn read_gates(table: &Table<'_, '_>) -> Option<Gates> {
         Reason::GateUnknown,
         &table.place("gates"),
         &table.path("gates"),
-        "the environment names a gate, and this version of gonogo knows none",
-        vec!["write `gates = \"none\"` to demand none".into()],
+        "the environment names a gate that this version of gonogo does not know",
+        vec!["write `gates = \"none\"` to demand none, or `gates = { dry_run = { max_age = \"7d\" } }`".into()],
     );
     None
 }

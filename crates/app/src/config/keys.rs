@@ -261,7 +261,7 @@ pub(super) static ENVIRONMENT: Section = Section {
         ),
         key(
             "gates",
-            Choice(&["none"]),
+            Either(&["none"], &GATES),
             Required,
             "Gates that must pass first. `none` demands none; silence is an error.",
         ),
@@ -431,6 +431,26 @@ pub(super) static STAGE: Section = Section {
             "Longest time in the stage; without proof by then the release rolls back.",
         ),
     ],
+};
+
+/// `gates = { … }`.
+pub(super) static GATES: Section = Section {
+    keys: &[key(
+        "dry_run",
+        Table(&DRY_RUN_GATE),
+        Required,
+        "A dry run of exactly the version's artifacts must be signed off. Rollbacks do not wait for it.",
+    )],
+};
+
+/// `dry_run = { … }`.
+pub(super) static DRY_RUN_GATE: Section = Section {
+    keys: &[key(
+        "max_age",
+        Span,
+        Required,
+        "How old the sign-off may be when the plan is applied.",
+    )],
 };
 
 /// `[checks.NAME]`.

@@ -365,6 +365,15 @@ impl<'a, 'i> Table<'a, 'i> {
         }
     }
 
+    /// Opens a section under this one, if the key holds a table and nothing else.
+    pub(super) fn table_if(&self, name: &str, section: &'static Section) -> Option<Table<'a, 'i>> {
+        let (_, value) = self.entry(name)?;
+        match value.get_ref() {
+            DeValue::Table(_) => self.table(name, section),
+            _ => None,
+        }
+    }
+
     /// Opens sections by name.
     pub(super) fn map(
         &self,

@@ -25,6 +25,8 @@ pub enum Place {
 )]
 pub struct Flags {
     pub command: Vec<String>,
+    /// Files that the run is about.
+    pub artifacts: Vec<PathBuf>,
     pub duration: Option<f64>,
     pub required_duration: Option<f64>,
     pub duration_tolerance: Option<f64>,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gonogo_core::{Reason, Span, Timestamp};
 use gonogo_dryrun::spec::{
-    Allow, Capture, Compression, EvidenceFormat, EvidenceSpec, Gaps, Grace, HeartbeatSpec, Lines,
+    Allow, Artifact, Capture, Compression, EvidenceFormat, EvidenceSpec, Gaps, Grace, HeartbeatSpec, Lines,
     NumericLevels, ResourceSpec, RunSpec, SCHEMA, StderrPolicy, Threshold,
 };
 use gonogo_dryrun::{PREFIX, Status, sign_off::Criteria};
@@ -33,6 +33,8 @@ pub struct RunPlace {
     pub root: PathBuf,
     /// When it was asked for.
     pub now: Timestamp,
+    /// Files that the run is about.
+    pub artifacts: Vec<Artifact>,
     /// Where diary and performance lie if nobody says, for `orchestrate`.
     pub run_dir: Option<PathBuf>,
 }
@@ -177,6 +179,7 @@ pub fn resolve(flags: &Flags, file: &DryRunFile, at: &RunPlace) -> Result<RunSpe
         slug: at.slug.clone(),
         created_at: at.now,
         command,
+        artifacts: at.artifacts.clone(),
         directory: text_of(&at.directory)?,
         environment: environment(flags, file)?,
         log_dir,
@@ -527,6 +530,7 @@ pub fn of_logs(now: Timestamp, criteria: Criteria) -> RunSpec {
         slug: String::new(),
         created_at: now,
         command: Vec::new(),
+        artifacts: Vec::new(),
         directory: String::new(),
         environment: BTreeMap::new(),
         log_dir: String::new(),

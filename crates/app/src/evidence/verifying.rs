@@ -11,6 +11,7 @@ use std::sync::Arc;
 use gonogo_core::digest::Hasher;
 use gonogo_core::id::OperationId;
 use gonogo_core::{Digest, Exit, Reason, Timestamp};
+use gonogo_dryrun::Status;
 use gonogo_ledger::attestation::RECORD_KIND;
 use gonogo_ledger::key_event::CONTROLLER;
 use gonogo_ledger::note::{KeyKind, Vkey};
@@ -27,8 +28,10 @@ use serde_json::Value;
 
 use super::outside::{self, Claim, Stands};
 use super::unpacked;
+use crate::dry_run::deriving::{self, Derived};
+use crate::dry_run::recording;
 use crate::memory::{Memory, Seen};
-use crate::{AppError, approving, planning, timestamping};
+use crate::{AppError, approving, gating, planning, timestamping};
 
 /// The largest policy, trusted root or checkpoint that is read.
 const LARGEST: u64 = 1 << 20;
@@ -80,6 +83,8 @@ pub struct Verified {
     pub replayed: Option<Result<Replayed, String>>,
     /// How the operation that the packet is about ended, as recorded.
     pub result: Option<String>,
+    /// Of a packet about a dry run: its verdict, derived again from the raw bytes.
+    pub derived: Option<Result<Derived, String>>,
     /// Whether the records were looked at: no check failed before.
     pub looked: bool,
     /// How the command ends.
@@ -107,6 +112,7 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
     let artifact = look.artifact.as_deref().map(digest_of).transpose()?;
     let keep = |_: &str, kind: &str| {
         matches!(kind, "operation" | "plan" | "result")
+            || matches!(kind, recording::BEGUN | recording::SIGN_OFF)
             || kind == approving::KIND
             || kind == approving::USE_KIND
             || kind == RECORD_KIND
@@ -194,6 +200,9 @@ fn conclude(
     if any(|s| matches!(s, Stands::Absent)) && !reasons.contains(&Reason::PacketIncomplete) {
         reasons.push(Reason::PacketIncomplete);
     }
+    if deriving::is_about_run(&report) {
+        return conclude_run(path, report, seen, outside, artifact, sound, reasons, look);
+    }
     let result = sound.then(|| recorded_result(&report)).flatten();
     let again = (replayed && sound).then(|| replay_records(&report));
     let approvals = sound.then(|| check_approvals(&report));
@@ -227,6 +236,62 @@ fn conclude(
         approvals,
         replayed: again,
         result,
+        derived: None,
+        looked: sound,
+        exit,
+        reasons,
+    })
+}
+
+/// Of a packet about a dry run: no operation and no approval is asked for, but the verdict must follow from the bytes.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what was found so far, each from another check"
+)]
+fn conclude_run(
+    path: &Path,
+    mut report: Report,
+    seen: Option<Seen>,
+    outside: Vec<Claim>,
+    artifact: Option<&Digest>,
+    sound: bool,
+    mut reasons: Vec<Reason>,
+    look: &Look,
+) -> Result<Verified, AppError> {
+    if look.replay {
+        let text = "--replay decides an operation again; a dry run's verdict is always derived again";
+        return Err(AppError::new(Reason::ArgumentInvalid, text));
+    }
+    let derived = sound.then(|| deriving::derive(path, &report));
+    match &derived {
+        Some(Err((reason, _))) => {
+            if !reasons.contains(reason) {
+                reasons.insert(0, *reason);
+            }
+        }
+        Some(Ok(derived)) if derived.status != Status::Pass => {
+            reasons.push(deriving::reason(derived.status));
+        }
+        _ => {}
+    }
+    if let Some(digest) = artifact.filter(|_| sound)
+        && let Err(text) = deriving::check_artifact(&report, digest)
+    {
+        refuse_artifact(&mut report, text);
+        reasons.insert(0, Reason::ArtifactMismatch);
+    }
+    let exit = reasons.iter().map(|r| shown(*r)).fold(Exit::Done, worst);
+    if reasons.is_empty() {
+        reasons.push(Reason::PacketVerified);
+    }
+    Ok(Verified {
+        report,
+        seen,
+        outside,
+        approvals: None,
+        replayed: None,
+        result: None,
+        derived: derived.map(|d| d.map_err(|(_, text)| text)),
         looked: sound,
         exit,
         reasons,
@@ -445,6 +510,7 @@ fn check_approvals(report: &Report) -> Result<usize, String> {
         .get("approvals")
         .and_then(|a| serde_json::from_value(a.clone()).ok())
         .ok_or("the operation does not say which approvals it used")?;
+    gating::check(records, begin, &plan)?;
     check_uses(records, begin, planned, &named)?;
     check_times(records, begin, planned, &named)?;
     let operation: OperationId = operation_of(begin)?;

@@ -121,6 +121,9 @@ pub struct Common {
     /// Least share of the time that it was up [default: 0.98]
     #[arg(long, value_name = "RATIO", help_heading = "Sign-off", allow_negative_numbers = true)]
     pub minimum_uptime_ratio: Option<f64>,
+    /// A file that the run is about; the command must name one of them; may be repeated
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    pub artifact: Vec<PathBuf>,
     /// Time to end after SIGINT [default: 60]
     #[arg(long, value_name = "SECONDS", help_heading = "Run", allow_negative_numbers = true)]
     pub shutdown_grace_seconds: Option<f64>,

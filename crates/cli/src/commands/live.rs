@@ -10,7 +10,7 @@ use gonogo_app::{AppError, Workspace, driving};
 use gonogo_core::id::OperationId;
 use gonogo_core::{Exit, Reason, Span};
 use gonogo_release::machine::{Ending, Terminal};
-use gonogo_release::plan::{Plan, PlanKind, TargetSpec};
+use gonogo_release::plan::{Gates, Plan, PlanKind, TargetSpec};
 use serde_json::{Value, json};
 
 use crate::screen::{Screen, Tone};
@@ -57,7 +57,11 @@ pub fn say_plan(screen: &Screen, plan: &Plan) {
         body.steps.len(),
     ));
     screen.frame(&format!(
-        "          {back} · gates none · budget {} from fault to zero",
+        "          {back} · gates {} · budget {} from fault to zero",
+        match body.gates {
+            Gates::None => "none",
+            Gates::DryRun { .. } => "dry-run",
+        },
         body.budget.total.seconds_text(),
     ));
 }

@@ -5,7 +5,7 @@ use gonogo_app::planning::{self, FindingView};
 use gonogo_app::{AppError, Workspace};
 use gonogo_core::{Exit, Reason};
 use gonogo_release::approval::ApprovalPolicy;
-use gonogo_release::plan::{Plan, Step, StepKind};
+use gonogo_release::plan::{Gates, Plan, Step, StepKind};
 use serde_json::json;
 
 use super::releasing::say_given;
@@ -101,7 +101,12 @@ fn what(step: &Step, plan: &Plan) -> String {
         StepKind::Drain { slot } | StepKind::Stop { slot } => {
             format!("the old version in slot {slot}")
         }
-        StepKind::Gates => "none, as stated".into(),
+        StepKind::Gates => match plan.body.gates {
+            Gates::None => "none, as stated".into(),
+            Gates::DryRun { max_age } => {
+                format!("a dry run of these artifacts, signed off within {max_age}")
+            }
+        },
         StepKind::Preflight => "the target is as it was planned".into(),
         StepKind::Promote => "all new requests".into(),
     }

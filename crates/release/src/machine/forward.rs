@@ -9,7 +9,7 @@ use super::state::Aim;
 use super::{Ending, Machine, Phase};
 use crate::effect::{Action, Class, Effect, Observed, Outcome};
 use crate::judge::Watch;
-use crate::plan::{StepKind, unsound};
+use crate::plan::{Gates, StepKind, unsound};
 
 /// So long a call that only looks may take.
 pub(super) const LOOK_WITHIN: Span = Span::from_secs(5);
@@ -71,7 +71,12 @@ impl Machine {
             }
             StepKind::Gates => {
                 self.state.phase = Phase::Gates;
-                self.decide(Verdict::Pass, &[Reason::GatesNone], Value::Null, out);
+                // Whether evidence is there and fresh was judged before the operation began, and its first record names it.
+                let reason = match plan.gates {
+                    Gates::None => Reason::GatesNone,
+                    Gates::DryRun { .. } => Reason::GateDryRunPassed,
+                };
+                self.decide(Verdict::Pass, &[reason], Value::Null, out);
                 self.enter(step + 1, out);
             }
             StepKind::Deploy { slot } => {

@@ -14,6 +14,12 @@ pub(in crate::config) static DRY_RUN: Section = Section {
             "Program and arguments, if none follow `--` on the command line.",
         ),
         key(
+            "artifacts",
+            Texts,
+            Default("[]"),
+            "Files that the run is about, relative to this file; the command must name one of them. Their digests stand in the sign-off.",
+        ),
+        key(
             "env",
             TextMap,
             Default("{}"),

@@ -1,0 +1,452 @@
+//! Finishing: evidence is copied, the run is judged, the verdict is recorded, reports and packet are written. Every step can be taken
+//! again after a crash: what is there already is used as it is, so that a run has one verdict.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gonogo_capture::CaptureError;
+use gonogo_core::{Digest, Reason, Timestamp};
+use gonogo_dryrun::judge::{self, RunFiles};
+use gonogo_dryrun::progress::{Phase, Progress};
+use gonogo_dryrun::review::{Objective, Review, ReviewInputs};
+use gonogo_dryrun::spec::{Artifact, RunSpec};
+use gonogo_dryrun::summary::Report;
+use gonogo_dryrun::wrap_up::{self, WrapUp};
+use gonogo_dryrun::{PREFIX, Status};
+use serde_json::{Value, json};
+
+use super::home::Home;
+use super::keeping::{self, Files, LIST, VERDICT};
+use super::recording::{self, Outcome, Packed};
+use super::wanted::{self, Wanted};
+use crate::AppError;
+use crate::workspace::{make_dir, parent, write_atomic};
+
+/// A run that has its verdict.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Its specification.
+    pub spec: RunSpec,
+    /// The capture directory.
+    pub dir: PathBuf,
+    /// The verdict with everything that was written about it.
+    pub report: Report,
+    /// The brief.
+    pub review: Option<Review>,
+    /// The minutes.
+    pub wrap_up: Option<WrapUp>,
+    /// The packet.
+    pub packed: Option<Packed>,
+    /// The key that a packet's reader needs to trust.
+    pub log_key: String,
+    /// Whether the verdict was there already.
+    pub again: bool,
+    /// How it stands, the wrap-up included where that was asked to count.
+    pub status: Status,
+}
+
+/// A fault of capturing in the words of use cases.
+pub(crate) fn capture_fault(e: CaptureError) -> AppError {
+    let reason = match &e {
+        CaptureError::Exists { .. } => Reason::OutputFailed,
+        CaptureError::Running { .. } => Reason::RunActive,
+        CaptureError::Full { .. } => Reason::StoreFull,
+        CaptureError::NotFound { .. } => Reason::InputNotFound,
+        CaptureError::Corrupt { .. } => Reason::InputMalformed,
+        _ => Reason::StoreFailed,
+    };
+    AppError::new(reason, e.to_string())
+}
+
+/// Ends a run whose harness is gone, and gives its verdict.
+///
+/// # Errors
+/// There is no run; it still goes on after `within`.
+pub fn finalize(home: &Home, place: &Path, within: Duration) -> Result<Finished, AppError> {
+    let dir = keeping::find(&home.here.join(place))?;
+    gonogo_capture::finalize(&dir, within).map_err(capture_fault)?;
+    let wanted = Wanted::read(&dir)?;
+    finish(home, &dir, &wanted)
+}
+
+/// Judges a run that has ended.
+///
+/// # Errors
+/// Files of the run or reports cannot be read or written; the ledger's faults.
+pub fn finish(home: &Home, dir: &Path, wanted: &Wanted) -> Result<Finished, AppError> {
+    let spec = keeping::spec(dir)?;
+    let now = home.clock.now().wall;
+    let (report, bytes, again) = verdict(dir, &spec, now)?;
+    let files = Files::of(dir, &spec.run_id)?;
+    let judged_at = report.generated_at.unwrap_or(now);
+    write_atomic(&dir.join(LIST), &files.to_bytes())?;
+    let book = home.open(&wanted.beside)?;
+    let actor = home.actor()?;
+    recording::conclude(
+        &book,
+        &Outcome {
+            spec: &spec,
+            report: &report,
+            verdict: Digest::of(&bytes),
+            files: &files,
+            artifacts: &unchanged(&spec, &home.here),
+            time: judged_at,
+            actor: &actor,
+        },
+    )?;
+    let mut finished = Finished {
+        log_key: book.ledger.log_vkey().to_string(),
+        status: report.status,
+        spec,
+        dir: dir.to_owned(),
+        report,
+        review: None,
+        wrap_up: None,
+        packed: None,
+        again,
+    };
+    tell(&mut finished, wanted, judged_at)?;
+    if let Some(packet) = &wanted.packet {
+        finished.packed = Some(pack(&book, &finished, &files, packet, judged_at)?);
+    }
+    last_words(&mut finished, wanted)?;
+    complete_progress(&finished, now)?;
+    Ok(finished)
+}
+
+/// The artifacts that are now what they were before the run: for others the sign-off says nothing.
+fn unchanged(spec: &RunSpec, here: &Path) -> Vec<Artifact> {
+    let same = |a: &&Artifact| {
+        keeping::digest(&here.join(&a.path)).is_ok_and(|(_, digest)| digest == a.sha256)
+    };
+    spec.artifacts.iter().filter(same).cloned().collect()
+}
+
+/// The verdict: that which is there, or a new one.
+fn verdict(dir: &Path, spec: &RunSpec, now: Timestamp) -> Result<(Report, Vec<u8>, bool), AppError> {
+    let path = dir.join(VERDICT);
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let report = serde_json::from_slice(&bytes).map_err(|e| {
+                let text = format!("`{}` is no verdict: {e}", path.display());
+                AppError::new(Reason::InputMalformed, text)
+            })?;
+            return Ok((report, bytes, true));
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(AppError::io("read", &path, &e)),
+    }
+    keeping::copy_evidence(dir, spec)?;
+    let report = judge::judge(spec, &Directory(dir), now);
+    let bytes = judge::to_bytes(&report);
+    write_atomic(&path, &bytes)?;
+    Ok((report, bytes, false))
+}
+
+/// A run's files on disk.
+pub struct Directory<'a>(pub &'a Path);
+
+impl RunFiles for Directory<'_> {
+    fn open(&self, name: &str) -> std::io::Result<Option<Box<dyn std::io::Read + Send>>> {
+        match std::fs::File::open(self.0.join(name)) {
+            Ok(file) => Ok(Some(Box::new(file))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        let list = |dir: PathBuf, prefix: &str| -> Vec<String> {
+            let entries = std::fs::read_dir(dir).into_iter().flatten();
+            entries
+                .filter_map(Result::ok)
+                .filter(|e| e.file_type().is_ok_and(|t| t.is_file()))
+                .filter_map(|e| e.file_name().into_string().ok())
+                .map(|name| format!("{prefix}{name}"))
+                .collect()
+        };
+        let mut all = list(self.0.to_owned(), "");
+        all.extend(list(
+            self.0.join(keeping::EVIDENCE),
+            &format!("{}/", keeping::EVIDENCE),
+        ));
+        all.sort();
+        all
+    }
+}
+
+/// What people add to a brief, as the renderer takes it.
+///
+/// # Errors
+/// An objective that cannot be read.
+pub fn inputs(
+    brief: &wanted::Brief,
+    spec: &RunSpec,
+    at: Timestamp,
+) -> Result<ReviewInputs, AppError> {
+    let objectives: Result<Vec<Objective>, _> = brief
+        .objectives
+        .iter()
+        .map(|text| Objective::parse(text))
+        .collect();
+    Ok(ReviewInputs {
+        run_label: brief.label.clone(),
+        attendees: brief.attendees.clone(),
+        notes: brief.notes.clone(),
+        objectives: objectives
+            .map_err(|e| AppError::new(Reason::ArgumentInvalid, format!("--objective: {e}")))?,
+        include_summary: !brief.skip_summary,
+        include_sign_off: !brief.skip_sign_off,
+        rules: spec.lines.allow.clone(),
+        ..ReviewInputs::at(at)
+    })
+}
+
+fn tell(finished: &mut Finished, wanted: &Wanted, at: Timestamp) -> Result<(), AppError> {
+    let spec = &finished.spec;
+    let report = &mut finished.report;
+    report.command = spec.command.clone();
+    report.log_directory = Some(spec.log_dir.clone());
+    report.run_directory = wanted.run_dir.as_ref().map(|d| d.display().to_string());
+    report.progress_path = spec.progress_path.clone();
+    report.progress_timeline_dir = spec.timeline_dir.clone();
+    report.metadata = spec.metadata.clone();
+    let facts = &mut report.summary.metadata;
+    let views = views(spec);
+    let named = |end: &[&str]| -> Vec<String> {
+        let ends = |p: &&PathBuf| {
+            let name = p.to_string_lossy();
+            end.iter().any(|e| name.ends_with(e))
+        };
+        views
+            .iter()
+            .filter(ends)
+            .map(|p| p.display().to_string())
+            .collect()
+    };
+    facts.structured_log_paths = named(&[".jsonl", ".jsonl.gz"]);
+    facts.raw_log_paths = named(&[".log", ".log.gz"]);
+    facts.log_path = facts.structured_log_paths.first().cloned();
+    facts.raw_log_path = facts.raw_log_paths.first().cloned();
+    facts.log_paths = facts.structured_log_paths.clone();
+    facts.progress_path = spec.progress_path.clone();
+    facts.user = spec.metadata.clone();
+    let review = Review::of(report, inputs(&wanted.brief, spec, at)?);
+    report.review = serde_json::to_value(&review).ok();
+    let outputs: [(&Option<PathBuf>, String); 3] = [
+        (&wanted.review_markdown, review.markdown()),
+        (
+            &wanted.review_json,
+            review.json().map_err(|e| {
+                AppError::new(Reason::StoreFailed, format!("the review: {e}"))
+            })?,
+        ),
+        (&wanted.review_html, review.html()),
+    ];
+    for (path, text) in outputs {
+        if let Some(path) = path {
+            put(path, text.as_bytes())?;
+        }
+    }
+    finished.status = finished.status.max(review.status);
+    finished.review = Some(review);
+    Ok(())
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<(), AppError> {
+    make_dir(parent(path))?;
+    write_atomic(path, bytes)
+}
+
+fn pretty(value: &impl serde::Serialize) -> Result<Vec<u8>, AppError> {
+    // Through a value: its keys are sorted.
+    let value = serde_json::to_value(value)
+        .map_err(|e| AppError::new(Reason::StoreFailed, e.to_string()))?;
+    let mut bytes = serde_json::to_vec_pretty(&value)
+        .map_err(|e| AppError::new(Reason::StoreFailed, e.to_string()))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn pack(
+    book: &super::home::Book,
+    finished: &Finished,
+    files: &Files,
+    packet: &wanted::Packet,
+    at: Timestamp,
+) -> Result<Packed, AppError> {
+    let raw = !packet.skip_raw;
+    let usual = packet
+        .directory
+        .as_ref()
+        .map(|d| d.join("packet.tar.gz"));
+    let archive = packet.archive.clone().or(usual).ok_or_else(|| {
+        AppError::new(Reason::ArgumentInvalid, "a packet needs a place to go")
+    })?;
+    if let Some(directory) = &packet.directory {
+        let sign_off = pretty(&finished.report.sign_off)?;
+        let summary = pretty(&finished.report)?;
+        let markdown = finished
+            .review
+            .as_ref()
+            .map(Review::markdown)
+            .unwrap_or_default();
+        recording::lay_out(
+            directory,
+            &finished.dir,
+            &finished.spec,
+            files,
+            &[
+                ("dry_run_summary.json", summary),
+                ("dry_run_summary.md", markdown.into_bytes()),
+                ("dry_run_sign_off.json", sign_off),
+            ],
+            &views(&finished.spec),
+            raw,
+        )?;
+    }
+    make_dir(parent(&archive))?;
+    let packed = recording::pack(
+        book,
+        &finished.dir,
+        &finished.spec,
+        files,
+        raw,
+        &archive,
+        at,
+    )?;
+    Ok(Packed {
+        directory: packet.directory.clone(),
+        ..packed
+    })
+}
+
+/// Summary, wrap-up and the reports that name everything else.
+fn last_words(finished: &mut Finished, wanted: &Wanted) -> Result<(), AppError> {
+    finished.report.evidence_packet = finished
+        .packed
+        .as_ref()
+        .and_then(|p| serde_json::to_value(p).ok());
+    if let Some(how) = &wanted.wrap_up {
+        let inputs = wrap_up::Inputs {
+            tolerance_seconds: how.tolerance,
+            treat_warn_as_failure: how.treat_warn_as_failure,
+            notes: wanted.brief.notes.clone(),
+            ..wrap_up::Inputs::at(finished.report.generated_at.unwrap_or_default())
+        };
+        let minutes = WrapUp::of(&finished.report, inputs);
+        if let Some(path) = &how.json {
+            put(path, &pretty(&minutes)?)?;
+        }
+        if let Some(path) = &how.markdown {
+            put(path, minutes.markdown().as_bytes())?;
+        }
+        finished.report.wrap_up = serde_json::to_value(&minutes).ok();
+        if how.treat_warn_as_failure {
+            finished.status = finished.status.max(minutes.status);
+        }
+        finished.wrap_up = Some(minutes);
+    }
+    if let Some(path) = &wanted.json_report {
+        put(path, &pretty(&finished.report)?)?;
+    }
+    if let (Some(path), Some(review)) = (&wanted.markdown_report, &finished.review) {
+        put(path, review.markdown().as_bytes())?;
+    }
+    if let Some(dir) = &wanted.run_dir {
+        put(&dir.join("summary.json"), &pretty(&finished.report)?)?;
+        if let Some(sign_off) = &finished.report.sign_off {
+            put(&dir.join("sign_off.json"), &pretty(sign_off)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The derived views of a run, all segments.
+pub fn views(spec: &RunSpec) -> Vec<PathBuf> {
+    let stem = format!("{PREFIX}_{}", spec.slug);
+    let is_view = |name: &str| {
+        let Some(rest) = name.strip_prefix(&stem) else {
+            return false;
+        };
+        let rest = rest.strip_suffix(".gz").unwrap_or(rest);
+        let Some(rest) = rest.strip_suffix(".jsonl").or(rest.strip_suffix(".log")) else {
+            return false;
+        };
+        rest.is_empty()
+            || rest
+                .strip_prefix("_p")
+                .is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let entries = std::fs::read_dir(&spec.log_dir).into_iter().flatten();
+    let mut all: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .filter(|e| e.file_name().to_str().is_some_and(is_view))
+        .map(|e| e.path())
+        .collect();
+    all.sort();
+    all
+}
+
+/// The progress says how it ended, so that watchers end.
+fn complete_progress(finished: &Finished, now: Timestamp) -> Result<(), AppError> {
+    let Some(path) = &finished.spec.progress_path else {
+        return Ok(());
+    };
+    let path = Path::new(path);
+    let mut progress: Progress = match std::fs::read(path).map(|b| serde_json::from_slice(&b)) {
+        Ok(Ok(progress)) => progress,
+        _ => Progress::of_spec(&finished.spec, now),
+    };
+    if progress.phase == Phase::Complete && finished.again {
+        return Ok(());
+    }
+    let report = &finished.report;
+    let facts = &report.summary.metadata;
+    progress.status = finished.status.word().to_owned();
+    progress.phase = Phase::Complete;
+    progress.sequence += 1;
+    progress.now = now;
+    progress.exit_code = facts.exit_code;
+    progress.started_at = report.started_at.or(progress.started_at);
+    progress.elapsed_seconds = report.duration_seconds.unwrap_or(progress.elapsed_seconds);
+    if let Some(logs) = &report.summary.logs {
+        progress.total_lines = logs.total_lines;
+        progress.total_bytes = logs.total_bytes;
+        progress.level_counts = logs.level_counts.clone();
+    }
+    progress.line_counts = facts.log_line_counts.clone();
+    progress.incidents = report.incidents.clone();
+    progress.summary = Some(report.summary.clone());
+    progress.sign_off = report.sign_off.clone();
+    put(path, &pretty(&progress)?)?;
+    if let Some(dir) = &finished.spec.timeline_dir {
+        let dir = Path::new(dir);
+        make_dir(dir)?;
+        let stamp: String = now
+            .to_string()
+            .chars()
+            .take(19)
+            .filter(|c| *c != '-' && *c != ':')
+            .collect();
+        let name = format!("snapshot-{stamp}-{:05}.json", progress.sequence);
+        write_atomic(&dir.join(name), &pretty(&progress)?)?;
+    }
+    Ok(())
+}
+
+/// The answer for programs.
+pub fn answer(finished: &Finished) -> Value {
+    json!({
+        "run": finished.spec.run_id,
+        "status": finished.status,
+        "directory": finished.dir,
+        "runDirectory": finished.report.run_directory,
+        "signOff": finished.report.sign_off,
+        "incidents": finished.report.incidents,
+        "durationSeconds": finished.report.duration_seconds,
+        "packet": finished.packed,
+        "logKey": finished.log_key,
+        "again": finished.again,
+    })
+}

@@ -1,0 +1,176 @@
+//! Running: the specification is recorded, the keeper starts the child, the harness follows and judges.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gonogo_capture::Run;
+use gonogo_core::id::RunId;
+use gonogo_core::{Reason, Timestamp};
+use gonogo_dryrun::PREFIX;
+use gonogo_dryrun::spec::{Artifact, RunSpec};
+
+use super::finishing::{self, Finished};
+use super::flags::Flags;
+use super::home::Home;
+use super::keeping;
+use super::recording;
+use super::settings::{self, RunPlace};
+use super::wanted::Wanted;
+use crate::AppError;
+use crate::identity;
+use crate::workspace::{can_be_written, make_dir, parent};
+
+/// How often the harness looks at its run.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What the operator asks for meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Nothing.
+    Nothing,
+    /// End the run: `INT`, `TERM` or `HUP`.
+    End(&'static str),
+    /// Begin a new log segment.
+    Rotate,
+}
+
+/// Follows a run at a door.
+pub trait Follower {
+    /// The run has begun.
+    fn begun(&mut self, spec: &RunSpec, dir: &Path);
+    /// Called many times a second; answers what the operator asks for.
+    fn look(&mut self, spec: &RunSpec) -> Asked;
+    /// The child has ended, and the run is judged now.
+    fn judging(&mut self, spec: &RunSpec);
+}
+
+/// Where and how a run is to be made.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What was asked for.
+    pub flags: Flags,
+    /// Where logs go.
+    pub log_dir: PathBuf,
+    /// Names the run's files; the time if absent.
+    pub slug: Option<String>,
+    /// The reports.
+    pub wanted: Wanted,
+}
+
+/// A slug from a time: `20260131T120000Z`.
+pub fn slug(time: Timestamp) -> String {
+    let text = time.to_string();
+    let digits: String = text.chars().take(19).filter(|c| *c != '-' && *c != ':').collect();
+    format!("{digits}Z")
+}
+
+/// Runs a command and judges it.
+///
+/// # Errors
+/// Arguments, configuration, a run that is there already, files that cannot be written, the ledger's faults. A run that fails is a
+/// result and no error.
+pub fn run(home: &Home, request: &Request, follower: &mut dyn Follower) -> Result<Finished, AppError> {
+    let now = home.clock.now().wall;
+    let base = request.slug.clone().unwrap_or_else(|| slug(now));
+    let log_dir = home.here.join(&request.log_dir);
+    let slug = free_slug(&log_dir, &base, request.slug.is_some())?;
+    let place = RunPlace {
+        run_id: RunId::mint(identity::random()).to_string(),
+        slug,
+        log_dir: log_dir.clone(),
+        directory: home.here.clone(),
+        root: home.root(),
+        now,
+        artifacts: artifacts(home, &request.flags)?,
+        run_dir: request.wanted.run_dir.clone(),
+    };
+    let spec = settings::resolve(&request.flags, &home.file(), &place)?;
+    for file in request.wanted.files() {
+        // A report that could not be written after three days is told now.
+        make_dir(parent(file))?;
+        can_be_written(file)?;
+    }
+    gonogo_dryrun::live::Live::new(&spec).map_err(|e| AppError::new(Reason::ArgumentInvalid, e))?;
+    let actor = home.actor()?;
+    make_dir(&log_dir)?;
+    {
+        let book = home.open(&request.wanted.beside)?;
+        let bytes = serde_json::to_vec_pretty(&spec).unwrap_or_default();
+        recording::begin(&book, &spec, &bytes, &actor)?;
+    }
+    let mut running = Run::start(&home.program, &spec).map_err(finishing::capture_fault)?;
+    request.wanted.keep(running.dir())?;
+    follower.begun(&spec, running.dir());
+    loop {
+        if running.wait(LOOK).map_err(finishing::capture_fault)? {
+            break;
+        }
+        match follower.look(&spec) {
+            Asked::Nothing => {}
+            Asked::End(signal) => running.interrupt(signal).map_err(finishing::capture_fault)?,
+            Asked::Rotate => running.rotate().map_err(finishing::capture_fault)?,
+        }
+    }
+    follower.judging(&spec);
+    let dir = running.dir().to_owned();
+    drop(running);
+    finishing::finish(home, &dir, &request.wanted)
+}
+
+/// Hashes what the run is said to be about. The command must name at least one of the files, as its program or an argument: a sign-off
+/// is no evidence about something that did not run.
+fn artifacts(home: &Home, flags: &Flags) -> Result<Vec<Artifact>, AppError> {
+    let file = home.file();
+    let from_file = file.artifacts.iter().map(|p| home.root().join(p));
+    let given = flags.artifacts.iter().map(|p| home.here.join(p));
+    let mut all: Vec<Artifact> = Vec::new();
+    let mut places = Vec::new();
+    for path in from_file.chain(given) {
+        let (_, sha256) = keeping::digest(&path)?;
+        let text = path
+            .to_str()
+            .ok_or_else(|| {
+                let text = format!("the path {} is not UTF-8", path.display());
+                AppError::new(Reason::ArgumentInvalid, text)
+            })?
+            .to_owned();
+        places.push(path.canonicalize().map_err(|e| AppError::io("find", &path, &e))?);
+        if all.iter().all(|a| a.path != text) {
+            all.push(Artifact { path: text, sha256 });
+        }
+    }
+    let command = match flags.command.is_empty() {
+        true => file.command.unwrap_or_default(),
+        false => flags.command.clone(),
+    };
+    let is_named = |argument: &String| {
+        let path = home.here.join(argument).canonicalize();
+        path.is_ok_and(|path| places.contains(&path))
+    };
+    if !all.is_empty() && !command.iter().any(is_named) {
+        let text = "the command names none of the artifacts, so the run says nothing about them";
+        return Err(AppError::new(Reason::ArgumentInvalid, text)
+            .hint("run the artifact itself, by its path, or leave --artifact out"));
+    }
+    Ok(all)
+}
+
+/// Two runs of one second have two slugs; a name that was asked for is refused instead.
+fn free_slug(log_dir: &Path, base: &str, named: bool) -> Result<String, AppError> {
+    let taken = |slug: &str| log_dir.join(format!("{PREFIX}_{slug}")).exists();
+    if !taken(base) {
+        return Ok(base.to_owned());
+    }
+    if named {
+        let text = format!("`{}` holds a run called `{base}` already", log_dir.display());
+        return Err(AppError::new(Reason::OutputFailed, text)
+            .hint("give another name, or another directory"));
+    }
+    (2..1000)
+        .map(|n| format!("{base}-{n}"))
+        .find(|slug| !taken(slug))
+        .ok_or_else(|| {
+            let text = format!("`{}` holds a thousand runs of one second", log_dir.display());
+            AppError::new(Reason::OutputFailed, text)
+        })
+}

@@ -1,0 +1,152 @@
+//! Following a run in the terminal that started it: signals go to the run, its progress is shown as it is written.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use gonogo_app::dry_run::running::{Asked, Follower};
+use gonogo_dryrun::progress::Progress;
+use gonogo_dryrun::spec::RunSpec;
+use gonogo_dryrun::watch;
+
+use crate::screen::{Screen, Tone};
+
+/// A run in the foreground.
+pub(super) struct Foreground<'a> {
+    screen: &'a Screen,
+    signals: Vec<(&'static str, Arc<AtomicUsize>, usize)>,
+    rotate: Arc<AtomicBool>,
+    progress: Option<PathBuf>,
+    seen: u64,
+    looks: u32,
+    /// Whether the frame is drawn over itself.
+    live: bool,
+    drawn: usize,
+}
+
+impl<'a> Foreground<'a> {
+    /// From now on SIGINT, SIGTERM and SIGHUP end the run, not the harness; SIGALRM begins a new log segment.
+    pub(super) fn new(screen: &'a Screen) -> Self {
+        use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGTERM};
+        let mut signals = Vec::new();
+        for (name, number) in [("INT", SIGINT), ("TERM", SIGTERM), ("HUP", SIGHUP)] {
+            let count = Arc::new(AtomicUsize::new(0));
+            let seen = Arc::clone(&count);
+            // Without the handler the signal ends the harness, and the keeper then ends the run.
+            let _ = counted(number, seen);
+            signals.push((name, count, 0));
+        }
+        let rotate = Arc::new(AtomicBool::new(false));
+        let _ = signal_hook::flag::register(SIGALRM, Arc::clone(&rotate));
+        Self {
+            screen,
+            signals,
+            rotate,
+            progress: None,
+            seen: 0,
+            looks: 0,
+            live: std::io::stderr().is_terminal() && !screen.quiet && !screen.json,
+            drawn: 0,
+        }
+    }
+
+    fn show(&mut self, progress: &Progress) {
+        if self.live {
+            let text = watch::frame(progress, &watch::Look {
+                width: width(),
+                colour: self.screen.paints(),
+                ..watch::Look::default()
+            });
+            let mut err = std::io::stderr().lock();
+            if self.drawn > 0 {
+                let _ = write!(err, "\x1b[{}A\x1b[J", self.drawn);
+            }
+            self.drawn = text.lines().count();
+            let _ = write!(err, "{text}");
+            let _ = err.flush();
+        } else {
+            self.screen.talk(&watch::line(progress));
+        }
+    }
+}
+
+/// Counts a signal: the second one of a kind means more than the first.
+fn counted(number: i32, count: Arc<AtomicUsize>) -> std::io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([number])?;
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            for _ in signals.forever() {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        })?;
+    Ok(())
+}
+
+/// Columns of the terminal, as it says; 80 if it does not.
+pub(super) fn width() -> usize {
+    rustix::termios::tcgetwinsize(std::io::stderr())
+        .ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|columns| *columns >= 20)
+        .unwrap_or(80)
+}
+
+/// Reads a progress file. Writers replace it whole, so what is there is whole.
+pub(super) fn read_progress(path: &Path) -> Result<Progress, String> {
+    let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
+    let mut bytes = Vec::new();
+    use std::io::Read;
+    file.take(256 << 20)
+        .read_to_end(&mut bytes)
+        .map_err(|e| e.to_string())?;
+    serde_json::from_slice(&bytes).map_err(|e| e.to_string())
+}
+
+impl Follower for Foreground<'_> {
+    fn begun(&mut self, spec: &RunSpec, dir: &Path) {
+        self.progress = spec.progress_path.as_ref().map(PathBuf::from);
+        let command = gonogo_dryrun::review::escape::visible(&spec.command.join(" "));
+        self.screen.talk(&format!(
+            "{} runs `{command}` for {}",
+            self.screen.paint(Tone::Strong, &spec.run_id),
+            watch::humanised(spec.target_seconds),
+        ));
+        self.screen.talk(&format!("  raw bytes  {}", dir.display()));
+        if let Some(path) = &spec.progress_path {
+            self.screen.talk(&format!("  progress   {path}"));
+        }
+        self.screen
+            .talk("  Ctrl-C ends the run and gives the verdict; a second one hurries");
+    }
+
+    fn look(&mut self, _: &RunSpec) -> Asked {
+        for (name, count, told) in &mut self.signals {
+            let now = count.load(Ordering::SeqCst);
+            if now > *told {
+                *told += 1;
+                return Asked::End(name);
+            }
+        }
+        if self.rotate.swap(false, Ordering::SeqCst) {
+            return Asked::Rotate;
+        }
+        self.looks += 1;
+        // Twice a second is enough for eyes.
+        if self.looks % 10 == 0
+            && let Some(path) = &self.progress
+            && let Ok(progress) = read_progress(path)
+            && progress.sequence > self.seen
+        {
+            self.seen = progress.sequence;
+            self.show(&progress);
+        }
+        Asked::Nothing
+    }
+
+    fn judging(&mut self, _: &RunSpec) {
+        self.drawn = 0;
+        self.screen.talk("the child has ended; judging");
+    }
+}
