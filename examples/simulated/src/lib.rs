@@ -6,7 +6,7 @@
 //!
 //! Invariants:
 //! - the same options and seed print the same bytes, times aside;
-//! - what was injected happened: a run that ends before an injection's tick does not end with 0;
+//! - what was injected happened: a run that a signal ends before an injection's tick does not end with 0;
 //! - it always ends by itself: also a deaf runtime and a grandchild that holds the pipes have a last second;
 //! - evidence costs the same for each tick, however long the run; performance figures are replaced atomically;
 //! - the library ends the process only for a crash by a signal that was asked for: [`main_with`] returns an exit code.

@@ -128,6 +128,7 @@ impl<O: Write, E: Write> Printer<O, E> {
         }
     }
 
+    /// One line.
     fn record(
         &mut self,
         pipe: Pipe,
@@ -136,20 +137,6 @@ impl<O: Write, E: Write> Printer<O, E> {
         message: &str,
         seq: u64,
     ) -> io::Result<()> {
-        self.ending(pipe, level, event, message, seq, None, b"\n")
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the fields of a line, once")]
-    fn ending(
-        &mut self,
-        pipe: Pipe,
-        level: &str,
-        event: &str,
-        message: &str,
-        seq: u64,
-        reason: Option<&str>,
-        end: &[u8],
-    ) -> io::Result<()> {
         let timestamp = &time::stamp(self.shift);
         let record = Record {
             timestamp,
@@ -157,11 +144,42 @@ impl<O: Write, E: Write> Printer<O, E> {
             event,
             message,
             seq,
-            reason,
+            reason: None,
         };
-        let mut line = serde_json::to_vec(&record).map_err(io::Error::other)?;
-        line.extend_from_slice(end);
-        self.to(pipe).write_all(&line)
+        self.print(pipe, &record, b"\n")
+    }
+
+    fn print(&mut self, pipe: Pipe, record: &Record<'_>, end: &[u8]) -> io::Result<()> {
+        let to = self.to(pipe);
+        serde_json::to_writer(&mut *to, record)?;
+        to.write_all(end)
+    }
+
+    /// Many lines. They share a timestamp by the hundred: making it takes longer than all the rest of a line.
+    fn burst(
+        &mut self,
+        lines: u64,
+        pipe: Pipe,
+        (level, event): (&str, &str),
+        message: impl Fn(&mut fastrand::Rng, u64) -> String,
+    ) -> io::Result<()> {
+        let mut timestamp = String::new();
+        for seq in 1..=lines {
+            if seq % 100 == 1 {
+                timestamp = time::stamp(self.shift);
+            }
+            let message = &message(&mut self.words, seq);
+            let record = Record {
+                timestamp: &timestamp,
+                level,
+                event,
+                message,
+                seq,
+                reason: None,
+            };
+            self.print(pipe, &record, b"\n")?;
+        }
+        Ok(())
     }
 
     pub(crate) fn heartbeat(&mut self, n: u64) -> io::Result<()> {
@@ -177,15 +195,16 @@ impl<O: Write, E: Write> Printer<O, E> {
     /// The last line.
     pub(crate) fn shutdown(&mut self, n: u64, reason: &str, newline: bool) -> io::Result<()> {
         let end: &[u8] = if newline { b"\n" } else { b"" };
-        self.ending(
-            Pipe::Stdout,
-            "info",
-            "shutdown",
-            "shutdown",
-            n,
-            Some(reason),
-            end,
-        )
+        let timestamp = &time::stamp(self.shift);
+        let record = Record {
+            timestamp,
+            level: "info",
+            event: "shutdown",
+            message: "shutdown",
+            seq: n,
+            reason: Some(reason),
+        };
+        self.print(Pipe::Stdout, &record, end)
     }
 
     /// A line of level warning about the runtime itself.
@@ -200,56 +219,40 @@ impl<O: Write, E: Write> Printer<O, E> {
     }
 
     pub(crate) fn flood(&mut self, lines: u64) -> io::Result<()> {
-        for n in 1..=lines {
-            self.record(Pipe::Stdout, "info", "flood", "one of very many lines", n)?;
-        }
-        Ok(())
+        let kind = ("info", "flood");
+        self.burst(lines, Pipe::Stdout, kind, |_, _| {
+            "one of very many lines".to_owned()
+        })
     }
 
     /// Warnings of which no two have one wording: not even if numbers are blanked, which is how such lines are often grouped.
     pub(crate) fn warnings(&mut self, lines: u64) -> io::Result<()> {
-        for n in 1..=lines {
-            let message = format!(
-                "venue {} answers late: {} ms",
-                self.word(n),
-                self.words.u32(100..9_999)
-            );
-            self.record(Pipe::Stdout, "warning", "venue_late", &message, n)?;
-        }
-        Ok(())
+        self.burst(
+            lines,
+            Pipe::Stdout,
+            ("warning", "venue_late"),
+            |words, n| {
+                format!(
+                    "venue {} answers late: {} ms",
+                    word(words, n),
+                    words.u32(100..9_999)
+                )
+            },
+        )
     }
 
     pub(crate) fn errors(&mut self, lines: u64) -> io::Result<()> {
-        for n in 1..=lines {
-            self.record(Pipe::Stdout, "error", "order_lost", "an order was lost", n)?;
-        }
-        Ok(())
+        let kind = ("error", "order_lost");
+        self.burst(lines, Pipe::Stdout, kind, |_, _| {
+            "an order was lost".to_owned()
+        })
     }
 
     pub(crate) fn notes(&mut self, lines: u64) -> io::Result<()> {
-        for n in 1..=lines {
-            self.record(
-                Pipe::Stderr,
-                "info",
-                "note",
-                "all is well, on the other stream",
-                n,
-            )?;
-        }
-        Ok(())
-    }
-
-    /// A word of letters only, another one for each `n`.
-    fn word(&mut self, n: u64) -> String {
-        let mut word: String = (0..4)
-            .map(|_| char::from(self.words.u8(b'a'..=b'z')))
-            .collect();
-        let mut rest = n;
-        while rest > 0 {
-            word.push(char::from(b"bcdfghjklmnpqrst"[(rest % 16) as usize]));
-            rest /= 16;
-        }
-        word
+        let kind = ("info", "note");
+        self.burst(lines, Pipe::Stderr, kind, |_, _| {
+            "all is well, on the other stream".to_owned()
+        })
     }
 
     pub(crate) fn trace(&mut self, text: &str, pipe: Pipe) -> io::Result<()> {
@@ -288,6 +291,17 @@ impl<O: Write, E: Write> Printer<O, E> {
             .iter()
             .try_for_each(|line| self.out.write_all(line.bytes))
     }
+}
+
+/// A word of letters only, another one for each `n`.
+fn word(words: &mut fastrand::Rng, n: u64) -> String {
+    let mut word: String = (0..4).map(|_| char::from(words.u8(b'a'..=b'z'))).collect();
+    let mut rest = n;
+    while rest > 0 {
+        word.push(char::from(b"bcdfghjklmnpqrst"[(rest % 16) as usize]));
+        rest /= 16;
+    }
+    word
 }
 
 /// A stream and, if wanted, a copy of what it took.

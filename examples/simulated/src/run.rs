@@ -1,7 +1,8 @@
 //! The run: one tick after the other, with what goes wrong at each.
 //!
 //! Within a tick: heartbeat, evidence, what was injected in the order given, and a crash last. A tick that comes more than an
-//! interval late (the machine slept, the pipe was full) shifts those after it; none is made up for.
+//! interval late (the machine slept, the pipe was full) shifts those after it; none is made up for, but the run's own end waits
+//! until all that was injected has happened.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -105,14 +106,26 @@ impl<O: Write, E: Write> Life<'_, O, E> {
             if now > due + self.options.tick {
                 due = now;
             }
-            if let Some(signal) = self.waiter.until(due.min(end), deaf.is_some()) {
+            // Late ticks must not cost an injection: the end waits for what is still to happen.
+            let until = if self.outstanding() {
+                due
+            } else {
+                due.min(end)
+            };
+            if let Some(signal) = self.waiter.until(until, deaf.is_some()) {
                 return self.end(n, reason(signal));
             }
-            if due >= end {
+            if due >= end && !self.outstanding() {
                 return self.end(n, "duration");
             }
             n += 1;
         }
+    }
+
+    /// Whether an injection's tick is still to come.
+    fn outstanding(&self) -> bool {
+        let mut all = self.options.injections.iter().zip(&self.happened);
+        all.any(|(injection, happened)| !happened && !injection.kind.tickless())
     }
 
     /// How much longer a deaf runtime goes on, if it is deaf at tick `n`.
