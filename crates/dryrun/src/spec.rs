@@ -193,6 +193,10 @@ pub struct Gaps {
     pub warn_seconds: f64,
     /// As long or longer: a failure.
     pub fail_seconds: f64,
+    /// How long the child may take until its first line: no gap and no downtime. At most this much of the leading silence is given
+    /// back; 0 gives none.
+    #[serde(default)]
+    pub startup_seconds: f64,
     /// Longer, while the run goes on: an alert.
     pub live_seconds: Option<f64>,
     /// What the alert means.

@@ -49,6 +49,7 @@ pub struct Flags {
     pub performance: Place,
     pub no_diary_required: bool,
     pub no_performance_required: bool,
+    pub startup_grace: Option<f64>,
     pub warn_gap: Option<f64>,
     pub fail_gap: Option<f64>,
     pub live_gap: Option<f64>,

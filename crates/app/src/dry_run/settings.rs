@@ -309,6 +309,9 @@ fn gaps(flags: &Flags, file: &DryRunFile) -> Result<Gaps, AppError> {
     Ok(Gaps {
         warn_seconds: warn,
         fail_seconds: fail,
+        startup_seconds: natural("startup-grace-seconds", flags.startup_grace)?
+            .or(seconds(file.startup_grace))
+            .unwrap_or(0.0),
         live_seconds: positive("live-gap-alert-minutes", flags.live_gap)?
             .or(seconds(file.gap_live)),
         live_severity: flags
@@ -555,6 +558,7 @@ pub fn of_logs(now: Timestamp, criteria: Criteria) -> RunSpec {
         gaps: Gaps {
             warn_seconds: 3600.0,
             fail_seconds: 6.0 * 3600.0,
+            startup_seconds: 0.0,
             live_seconds: None,
             live_severity: Status::Warn,
         },

@@ -175,6 +175,9 @@ pub struct Common {
     /// Least Sharpe ratio; demands performance evidence
     #[arg(long, value_name = "RATIO", help_heading = "Sign-off", allow_negative_numbers = true)]
     pub minimum_sharpe_ratio: Option<f64>,
+    /// How long the command may take until its first line [default: 0]
+    #[arg(long, value_name = "SECONDS", help_heading = "Silence", allow_negative_numbers = true)]
+    pub startup_grace_seconds: Option<f64>,
     /// A longer silence is a warning [default: 60]
     #[arg(long, value_name = "MINUTES", help_heading = "Silence", allow_negative_numbers = true)]
     pub warn_gap_minutes: Option<f64>,
@@ -631,10 +634,19 @@ pub struct Simulate {
     /// How the diary is written: jsonl, array or object
     #[arg(long, value_name = "FORM", default_value = "jsonl", help_heading = "Evidence")]
     pub diary_format: String,
-    /// Inject a fault, KIND[=VALUE][@TICK]; may be repeated; `list` shows all
+    /// Inject a fault, KIND[=VALUE][@TICKS]; may be repeated; `list` shows all
     #[arg(long, value_name = "FAULT", help_heading = "Run")]
     pub inject: Vec<String>,
+    /// Copy what is printed to FOLDER/stdout and FOLDER/stderr
+    #[arg(long, value_name = "FOLDER", help_heading = "Output")]
+    pub copy_output: Option<PathBuf>,
     /// What is random follows from this
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Run")]
     pub seed: u64,
+    /// Only hold the streams open, for so long after the parent's end
+    #[arg(long, hide = true, value_name = "SECONDS")]
+    pub hold_pipes: Option<String>,
+    /// In a session of its own
+    #[arg(long, hide = true)]
+    pub own_session: bool,
 }

@@ -134,6 +134,12 @@ pub(in crate::config) static DRY_RUN: Section = Section {
             "Time between two writings of progress.",
         ),
         key(
+            "startup_grace",
+            Span,
+            Default("\"0s\""),
+            "How long the command may take until its first line: that time is no gap and no downtime.",
+        ),
+        key(
             "gap_warn",
             Span,
             Default("\"60m\""),

@@ -60,6 +60,7 @@ fn common(c: &Common, here: &Path) -> Flags {
         ballast: c.ballast.map(gonogo_core::Bytes::get),
         no_diary_required: c.no_diary_required,
         no_performance_required: c.no_performance_required,
+        startup_grace: c.startup_grace_seconds,
         warn_gap: c.warn_gap_minutes.map(|v| v * MINUTE),
         fail_gap: c.fail_gap_minutes.map(|v| v * MINUTE),
         live_gap: c.live_gap_alert_minutes.map(|v| v * MINUTE),
