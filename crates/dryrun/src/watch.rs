@@ -1,0 +1,3 @@
+//! What a run says about itself, for people who watch.
+
+pub mod duration;
