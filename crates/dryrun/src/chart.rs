@@ -16,7 +16,7 @@ mod levels;
 mod resources;
 mod time;
 
-pub use levels::levels;
+pub use levels::{class as level_class, levels};
 pub use resources::resources;
 pub use time::{incidents, rate, silences};
 
@@ -55,7 +55,8 @@ impl Figure {
         );
         let Some(svg) = &self.svg else {
             out.push_str(
-                "<div class=\"nothing\" aria-hidden=\"true\">nothing to draw</div>\n</figure>\n",
+                "</figure>
+",
             );
             return out;
         };
@@ -73,7 +74,11 @@ impl Figure {
             for row in &self.rows {
                 out.push_str("<tr>");
                 for cell in row {
-                    let _ = write!(out, "<td><bdi>{}</bdi></td>", html(cell));
+                    let class = match cell.chars().count() > 18 {
+                        true => " class=\"long\"",
+                        false => "",
+                    };
+                    let _ = write!(out, "<td{class}><bdi>{}</bdi></td>", html(cell));
                 }
                 out.push_str("</tr>\n");
             }
@@ -99,6 +104,7 @@ display:grid;grid-template-columns:minmax(0,1fr);gap:.75rem 1.75rem;break-inside
 .chart{display:block;overflow:visible;font:.75rem/1 var(--sans)}
 .chart text{fill:var(--muted);unicode-bidi:isolate}
 .chart .strong{fill:var(--ink)}
+.chart .over{paint-order:stroke;stroke:var(--surface);stroke-width:3px;stroke-linejoin:round}
 .chart .grid{stroke:var(--line);stroke-width:1}
 .chart .base{stroke:var(--muted);stroke-width:1}
 .chart .area{fill:var(--accent);fill-opacity:.2;stroke:var(--accent);stroke-width:1.5;stroke-linejoin:round}
@@ -114,10 +120,11 @@ display:grid;grid-template-columns:minmax(0,1fr);gap:.75rem 1.75rem;break-inside
 .chart .e-warn{stroke:var(--warn)}.chart .e-fail{stroke:var(--fail)}.chart .e-blind{stroke:var(--invalid)}.chart .e-explained{stroke:var(--muted)}
 .data{overflow:auto;font-size:.8125rem}
 .data table{width:100%;font-variant-numeric:tabular-nums}
+.data td{white-space:nowrap}.data .long{white-space:normal;overflow-wrap:anywhere;min-width:9rem}
+.data thead th{position:sticky;top:0;background:var(--surface)}
 .data .rest{margin:.375rem 0 0;color:var(--muted)}
-.nothing{display:grid;place-items:center;min-height:5rem;border:1px dashed var(--line);border-radius:.375rem;color:var(--muted);font-size:.875rem}
-@media (min-width:60rem){.figure:has(.data){grid-template-columns:minmax(0,1fr) minmax(17rem,24rem)}.figure figcaption{grid-column:1/-1}.data{max-height:15rem}}
-@media print{.data{overflow:visible;max-height:none}.chart *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media (min-width:60rem){.figure:has(.data){grid-template-columns:minmax(0,1fr) minmax(17rem,25rem)}.figure figcaption{grid-column:1/-1}.data{height:0;min-height:max(100%,10rem)}}
+@media print{.data{overflow:visible;height:auto;min-height:0}.figure:has(.data){grid-template-columns:minmax(0,1fr)}.data thead th{position:static}.chart *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 ";
 
 /// Wraps a drawing.
@@ -190,9 +197,10 @@ impl Axis {
     }
 }
 
-/// Grid lines with labels on them, from 0 to a round number that is at least `max`. Returns that number.
-fn scale(out: &mut String, max: f64, top: f64, bottom: f64, unit: &str) -> f64 {
+/// Grid lines from 0 to a round number that is at least `max`. Returns that number, and the labels, which go on top of what is drawn.
+fn scale(out: &mut String, max: f64, top: f64, bottom: f64, unit: &str) -> (f64, String) {
     let ceiling = round_up(max);
+    let mut labels = String::new();
     for (share, class) in [(0.0, "base"), (0.5, "grid"), (1.0, "grid")] {
         let y = bottom - (bottom - top) * share;
         let _ = writeln!(
@@ -202,23 +210,23 @@ fn scale(out: &mut String, max: f64, top: f64, bottom: f64, unit: &str) -> f64 {
         );
         if share > 0.0 {
             let _ = writeln!(
-                out,
-                "<text x=\"0\" y=\"{}\">{}{unit}</text>",
+                labels,
+                "<text class=\"over\" x=\"0\" y=\"{}\">{}{unit}</text>",
                 num(y - 4.0),
                 short(ceiling * share)
             );
         }
     }
-    ceiling
+    (ceiling, labels)
 }
 
-/// The next of 1, 2, 4, 5, 10 times a power of ten.
+/// The next round number whose half is short, too.
 fn round_up(max: f64) -> f64 {
     if !max.is_finite() || max <= 0.0 {
         return 1.0;
     }
     let power = 10_f64.powf(max.log10().floor());
-    [1.0, 2.0, 4.0, 5.0, 10.0]
+    [1.0, 1.2, 1.6, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0]
         .into_iter()
         .map(|step| step * power)
         .find(|step| *step >= max)
@@ -303,10 +311,10 @@ mod tests {
         for (max, ceiling) in [
             (0.0, 1.0),
             (f64::NAN, 1.0),
-            (3.0, 4.0),
+            (3.0, 3.0),
             (4.1, 5.0),
             (99.0, 100.0),
-            (0.03, 0.04),
+            (0.035, 0.04),
         ] {
             assert!(
                 (round_up(max) - ceiling).abs() < 1e-9,

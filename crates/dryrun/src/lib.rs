@@ -8,6 +8,7 @@
 //! Invariants: no files, no clock, no processes. Memory is bounded by configuration, never by the length of a log. Input that
 //! cannot be read is a finding with its path and reason, never a panic and never a pass.
 
+pub mod backlog;
 pub mod chart;
 pub mod classify;
 pub mod incident;
@@ -23,6 +24,7 @@ pub mod status;
 pub mod stream;
 pub mod summary;
 pub mod watch;
+pub mod wrap_up;
 
 pub use incident::{Incident, IncidentKind};
 pub use moment::Moment;

@@ -106,9 +106,13 @@ pub struct Review {
     /// The verdict in one sentence.
     #[serde(default)]
     pub verdict: String,
-    /// What keeps the run from being signed off, worst first; at most [`outline::BLOCKING`].
+    /// What keeps the run from being signed off, worst first; at most [`outline::BLOCKING`], of each
+    /// category the first before others' second.
     #[serde(default)]
     pub blocking: Vec<String>,
+    /// How much more blocks.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub blocking_omitted: u64,
     /// Who must act on how many items.
     #[serde(default)]
     pub who: Vec<Duty>,
@@ -145,7 +149,7 @@ pub struct Review {
     /// What the charts are drawn from.
     #[serde(default)]
     pub charts: Charts,
-    /// The whole summary, if it is to be appended.
+    /// The summary, if it is to be appended; without its series, which [`Review::charts`] holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
     /// The whole sign-off, if it is to be appended.
@@ -174,8 +178,9 @@ const fn is_zero(n: &u64) -> bool {
 impl Review {
     /// Makes the brief of a report.
     pub fn of(report: &Report, inputs: ReviewInputs) -> Self {
-        let collected = actions::collect(report, &inputs.rules);
-        let criteria = facts::criteria(report);
+        let mut collected = actions::collect(report, &inputs.rules);
+        let mut criteria = facts::criteria(report);
+        criteria.extend(facts::warnings_row(report, &collected));
         let summary = &report.summary;
         let allow = facts::warnings_allowed(report);
         let counts = |status| facts::counting(status, allow);
@@ -195,6 +200,11 @@ impl Review {
 
         let (started_at, ended_at, duration_seconds) = facts::span(report);
         let unknown = facts::unknown(report);
+        let over = |n: usize| n.saturating_sub(actions::LIMIT) as u64;
+        let (action_items_omitted, accepted_omitted) =
+            (over(collected.items.len()), over(collected.accepted.len()));
+        collected.items.truncate(actions::LIMIT);
+        collected.accepted.truncate(actions::LIMIT);
         let mut review = Self {
             schema: SCHEMA.to_owned(),
             generated_at: inputs.generated_at,
@@ -211,6 +221,7 @@ impl Review {
             attendees: inputs.attendees,
             verdict: String::new(),
             blocking: Vec::new(),
+            blocking_omitted: 0,
             who: Vec::new(),
             unknown,
             highlights: facts::highlights(report),
@@ -218,12 +229,14 @@ impl Review {
             criteria,
             objectives: inputs.objectives,
             action_items: collected.items,
-            action_items_omitted: collected.items_omitted,
+            action_items_omitted,
             accepted: collected.accepted,
-            accepted_omitted: collected.accepted_omitted,
+            accepted_omitted,
             notes: inputs.notes,
             charts: outline::charts(report, inputs.resources),
-            summary: inputs.include_summary.then(|| summary.clone()),
+            summary: inputs
+                .include_summary
+                .then(|| outline::without_series(summary)),
             sign_off: report.sign_off.clone().filter(|_| inputs.include_sign_off),
         };
         outline::conclude(&mut review, report.sign_off.is_some());

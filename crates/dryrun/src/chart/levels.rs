@@ -9,10 +9,10 @@ use crate::review::escape::{html, shortened};
 use crate::watch::duration::{counted, trimmed};
 
 /// Returns what a level's word counts as when charts are coloured. Words are the child's own; unknown ones are neutral.
-fn class(level: &str) -> Status {
+pub fn class(level: &str) -> Status {
     match level.to_ascii_lowercase().as_str() {
         "error" | "err" | "exception" | "critical" | "crit" | "fatal" | "alert" | "emerg"
-        | "emergency" | "panic" | "severe" => Status::Fail,
+        | "emergency" | "panic" | "severe" | "50" | "60" => Status::Fail,
         "warn" | "warning" => Status::Warn,
         _ => Status::Pass,
     }

@@ -129,13 +129,8 @@ fn panel(
         .fold(0.0, f64::max);
     // A limit far above what was seen would flatten the drawing; then it is told in the finding only.
     let shown = limit.filter(|limit| *limit <= peak * 4.0 && *limit > 0.0);
-    let ceiling = scale(
-        out,
-        shown.map_or(peak, |limit| peak.max(limit)),
-        top,
-        bottom,
-        unit,
-    );
+    let highest = shown.map_or(peak, |limit| peak.max(limit));
+    let (ceiling, labels) = scale(out, highest, top, bottom, unit);
     let shares: Vec<(f64, f64, f64)> = points
         .iter()
         .enumerate()
@@ -156,11 +151,12 @@ fn panel(
         })
         .collect();
     area(out, &shares, top, bottom);
+    out.push_str(&labels);
     if let Some(limit) = shown {
         let y = num(bottom - (bottom - top) * (limit / ceiling).clamp(0.0, 1.0));
         let _ = writeln!(
             out,
-            "<line class=\"limit\" x1=\"0\" x2=\"100%\" y1=\"{y}\" y2=\"{y}\"/><text class=\"strong\" x=\"100%\" y=\"{}\" text-anchor=\"end\">limit {}</text>",
+            "<line class=\"limit\" x1=\"0\" x2=\"100%\" y1=\"{y}\" y2=\"{y}\"/><text class=\"strong over\" x=\"100%\" y=\"{}\" text-anchor=\"end\">limit {}</text>",
             num(bottom - (bottom - top) * (limit / ceiling).clamp(0.0, 1.0) - 4.0),
             trimmed(limit, 1)
         );

@@ -57,7 +57,7 @@ pub fn rate(charts: &Charts) -> Figure {
         counted(errors)
     );
     let mut body = String::new();
-    let ceiling = scale(&mut body, peak, 16.0, 150.0, " lines/s");
+    let (ceiling, labels) = scale(&mut body, peak, 16.0, 150.0, " lines/s");
     let shares: Vec<(f64, f64, f64)> = points
         .iter()
         .map(|point| {
@@ -69,6 +69,7 @@ pub fn rate(charts: &Charts) -> Figure {
         })
         .collect();
     area(&mut body, &shares, 16.0, 150.0);
+    body.push_str(&labels);
     strip(
         &mut body,
         axis,
@@ -169,6 +170,7 @@ pub fn silences(charts: &Charts) -> Figure {
     let total = |kind| of(kind).map(seconds).sum::<f64>();
     let silent = of(SpanKind::Silence).count() as u64 + charts.spans_omitted;
     figure.finding = match silent {
+        0 if !charts.logs_read => "Unknown: no logs were read.".to_owned(),
         0 => "No silence beyond its limit.".to_owned(),
         n => format!(
             "{} beyond the limit, together {}, the longest {}.",
@@ -189,9 +191,7 @@ pub fn silences(charts: &Charts) -> Figure {
             humanised(blind)
         );
     }
-    let Some(axis) =
-        Axis::of(charts.from, charts.to).filter(|_| !charts.rate.is_empty() || !spans.is_empty())
-    else {
+    let Some(axis) = Axis::of(charts.from, charts.to).filter(|_| !spans.is_empty()) else {
         return figure;
     };
     let mut body = String::from(
@@ -296,7 +296,7 @@ pub fn incidents(charts: &Charts) -> Figure {
         id: "incidents",
         title: "Incidents",
         finding: match items.len() {
-            0 => "No incident.".to_owned(),
+            0 => "No incident was recorded.".to_owned(),
             _ => format!(
                 "{} failures, {} warnings, {} accepted{}; repeated ones are drawn once, with a line to the last time.",
                 count(Status::Fail) + count(Status::Invalid),

@@ -126,12 +126,8 @@ pub struct Accepted {
 pub struct Collected {
     /// Worst first, each once.
     pub items: Vec<ActionItem>,
-    /// How many more.
-    pub items_omitted: u64,
     /// What rules accept, worst first.
     pub accepted: Vec<Accepted>,
-    /// How many more.
-    pub accepted_omitted: u64,
 }
 
 /// Collects what is to be done.
@@ -194,10 +190,6 @@ pub fn collect(report: &Report, rules: &[Allow]) -> Collected {
             .cmp(&a.severity)
             .then(a.category.cmp(&b.category))
     });
-    out.items_omitted = out.items.len().saturating_sub(LIMIT) as u64;
-    out.items.truncate(LIMIT);
-    out.accepted_omitted = out.accepted.len().saturating_sub(LIMIT) as u64;
-    out.accepted.truncate(LIMIT);
     out
 }
 

@@ -161,35 +161,27 @@ pub fn criteria(report: &Report) -> Vec<Criterion> {
         });
     }
     rows.extend(sharpe_row(report, demanded, allow));
-    rows.push(Criterion {
-        name: "Warnings".to_owned(),
-        required: if allow { "accepted" } else { "none" }.to_owned(),
-        observed: match warnings(report) {
-            0 => "none".to_owned(),
-            n => format!("{} kinds", counted(n)),
-        },
-        margin: "—".to_owned(),
-        status: match warnings(report) {
-            n if n > 0 && !allow => Status::Warn,
-            _ => Status::Pass,
-        },
-        note: String::new(),
-        contradicts: false,
-    });
     rows
 }
 
-/// Returns how many kinds of warnings the report has that no rule accepts by name.
-fn warnings(report: &Report) -> u64 {
-    let logs = report.summary.logs.iter().flat_map(|logs| {
-        logs.warnings
-            .iter()
-            .chain(&logs.gap_incidents)
-            .chain(&logs.content_incidents)
-            .chain(&logs.errors)
-            .filter(|incident| incident.severity == Status::Warn && incident.accepted.is_none())
-    });
-    logs.count() as u64
+/// Returns the row on warnings, from what is open and what was accepted.
+pub fn warnings_row(report: &Report, collected: &super::actions::Collected) -> Option<Criterion> {
+    let allowed = report.sign_off.as_ref()?.criteria.allow_warnings;
+    let open = collected
+        .items
+        .iter()
+        .filter(|item| item.severity == Status::Warn)
+        .count() as u64;
+    let accepted = collected.accepted.len() as u64;
+    Some(Criterion {
+        name: "Warnings".to_owned(),
+        required: if allowed { "accepted" } else { "none open" }.to_owned(),
+        observed: format!("{} open, {} accepted", counted(open), counted(accepted)),
+        margin: "—".to_owned(),
+        status: if open > 0 { Status::Warn } else { Status::Pass },
+        note: String::new(),
+        contradicts: false,
+    })
 }
 
 fn duration_row(report: &Report, demanded: &Criteria, allow: bool) -> Option<Criterion> {
@@ -344,7 +336,7 @@ pub fn evidence(report: &Report) -> Vec<EvidenceRow> {
             name: "Logs".to_owned(),
             status: Some(logs.status),
             detail: format!(
-                "{} lines, {}; {} silences, {} traces or other content, {} kinds of errors, {} of warnings",
+                "{} lines, {}; silences {}, traces and other content {}, kinds of errors {}, of warnings {}",
                 counted(
                     logs.total_lines.max(
                         logs.level_counts
@@ -448,7 +440,7 @@ pub fn evidence(report: &Report) -> Vec<EvidenceRow> {
             name: evidence.name.clone(),
             status: Some(evidence.status),
             detail: format!(
-                "{}: {} entries, {}, {} findings",
+                "{}: {} entries, {}, findings {}",
                 evidence.format,
                 counted(evidence.entries),
                 sized(evidence.bytes),
@@ -503,6 +495,7 @@ pub fn highlights(report: &Report) -> Vec<String> {
             .fold(0.0_f64, f64::max);
         out.push(match logs.gap_incidents.len() {
             0 => "No silence beyond its limit.".to_owned(),
+            1 => format!("1 silence beyond the limit: {}.", humanised(longest)),
             n => format!(
                 "{n} silences beyond the limit, the longest {}.",
                 humanised(longest)
@@ -696,6 +689,7 @@ pub fn unknown(report: &Report) -> Vec<String> {
     }
     match summary.unreadable.len() {
         0 => {}
+        1 => out.push("What a piece of evidence says that could not be read.".to_owned()),
         n => out.push(format!(
             "What {n} pieces of evidence say that could not be read."
         )),

@@ -182,6 +182,17 @@ fn banner(out: &mut String, review: &Review) {
 
 fn first_screen(out: &mut String, review: &Review) {
     out.push_str("<div class=\"three\">\n");
+    let mut blocking: Vec<String> = review
+        .blocking
+        .iter()
+        .map(|text| html_foreign(text))
+        .collect();
+    if review.blocking_omitted > 0 {
+        blocking.push(format!(
+            "and {} more, below",
+            counted(review.blocking_omitted)
+        ));
+    }
     let mut part = |title: &str, items: Vec<String>, none: &str| {
         let _ = writeln!(out, "<section><h2>{title}</h2>");
         if items.is_empty() {
@@ -195,15 +206,7 @@ fn first_screen(out: &mut String, review: &Review) {
         }
         out.push_str("</section>\n");
     };
-    part(
-        "What blocks",
-        review
-            .blocking
-            .iter()
-            .map(|text| html_foreign(text))
-            .collect(),
-        "Nothing.",
-    );
+    part("What blocks", blocking, "Nothing.");
     part(
         "Who must act",
         review

@@ -81,10 +81,16 @@ fn head(out: &mut String, review: &Review) {
 
 fn first_screen(out: &mut String, review: &Review) {
     let _ = writeln!(out, "**{}**\n", prose(&review.verdict));
+    let more = (review.blocking_omitted > 0)
+        .then(|| format!("and {} more, below", counted(review.blocking_omitted)));
     list(
         out,
         "What blocks",
-        review.blocking.iter().map(|text| code(text, false)),
+        review
+            .blocking
+            .iter()
+            .map(|text| code(text, false))
+            .chain(more),
         "Nothing",
     );
     list(

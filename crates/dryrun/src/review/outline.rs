@@ -6,13 +6,26 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::actions::incidents;
-use super::{Duty, Review};
+use super::{Category, Duty, Review};
 use crate::progress::Point;
-use crate::summary::{LogIncident, RatePoint, Report};
+use crate::summary::{LogIncident, RatePoint, Report, Summary};
 use crate::{IncidentKind, Status};
 
 /// Most entries of [`Review::blocking`].
-pub const BLOCKING: usize = 5;
+pub const BLOCKING: usize = 6;
+
+/// What a reader must hear of first, when many things block.
+const WEIGHT: [Category; 9] = [
+    Category::SignOff,
+    Category::Harness,
+    Category::LogContent,
+    Category::LogGap,
+    Category::Evidence,
+    Category::Diary,
+    Category::Performance,
+    Category::Resources,
+    Category::Logs,
+];
 
 /// Most points of a chart; more are joined.
 pub const POINTS: usize = 240;
@@ -24,6 +37,8 @@ pub const MARKS: usize = 200;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Charts {
+    /// Whether logs were read at all: without, no silence was looked for.
+    pub logs_read: bool,
     /// Left edge.
     pub from: Option<i64>,
     /// Right edge.
@@ -205,6 +220,7 @@ pub fn charts(report: &Report, resources: Vec<Point>) -> Charts {
             .map(|point| point.at.saturating_add(width(point.seconds))),
     ];
     Charts {
+        logs_read: logs.is_some(),
         from: started
             .map(gonogo_core::Timestamp::as_millis)
             .or_else(|| from.into_iter().flatten().min()),
@@ -225,6 +241,18 @@ pub fn charts(report: &Report, resources: Vec<Point>) -> Charts {
         max_cpu_percent: limit("max_cpu_percent"),
         memory_slope_mb_per_hour: monitor.and_then(|monitor| monitor.memory_slope_mb_per_hour),
     }
+}
+
+/// Returns the summary without what the charts hold already.
+pub fn without_series(summary: &Summary) -> Summary {
+    let mut summary = summary.clone();
+    if let Some(logs) = &mut summary.logs {
+        logs.rate.clear();
+    }
+    if let Some(monitor) = &mut summary.metadata.resource_monitor {
+        monitor.history.clear();
+    }
+    summary
 }
 
 /// Keeps [`MARKS`] of the list, those of the greatest weight, and returns how many went.
@@ -346,14 +374,25 @@ pub fn conclude(review: &mut Review, judged: bool) {
             Some(note) => format!("objective {}: {note}", objective.name),
             None => format!("objective {}", objective.name),
         });
-    review.blocking = review
+    let mut ranked: Vec<(usize, usize, &str)> = Vec::new();
+    for item in review
         .action_items
         .iter()
         .filter(|item| item.severity >= least)
-        .map(|item| item.description.clone())
-        .chain(objectives)
+    {
+        let rank = WEIGHT
+            .iter()
+            .position(|category| *category == item.category)
+            .unwrap_or(WEIGHT.len());
+        let before = ranked.iter().filter(|(_, of, _)| *of == rank).count();
+        ranked.push((before, rank, &item.description));
+    }
+    ranked.sort_by_key(|(before, rank, _)| (*before, *rank));
+    review.blocking = objectives
+        .chain(ranked.into_iter().map(|(_, _, text)| text.to_owned()))
         .take(BLOCKING)
         .collect();
+    review.blocking_omitted = (open(least) as u64).saturating_sub(review.blocking.len() as u64);
 
     let mut who: Vec<Duty> = Vec::new();
     let duties = review
