@@ -8,17 +8,23 @@
 //! Invariants: no files, no clock, no processes. Memory is bounded by configuration, never by the length of a log. Input that
 //! cannot be read is a finding with its path and reason, never a panic and never a pass.
 
+pub mod backlog;
+pub mod chart;
 pub mod classify;
 pub mod incident;
 pub mod journal;
 pub mod live;
 pub mod moment;
+pub mod page;
 pub mod progress;
+pub mod review;
 pub mod sign_off;
 pub mod spec;
 pub mod status;
 pub mod stream;
 pub mod summary;
+pub mod watch;
+pub mod wrap_up;
 
 pub use incident::{Incident, IncidentKind};
 pub use moment::Moment;

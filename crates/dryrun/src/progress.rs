@@ -34,6 +34,9 @@ pub struct Progress {
     pub sequence: u64,
     /// When this was written.
     pub now: Timestamp,
+    /// Seconds between two writings, as promised; readers tell by it whether the writer still lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval_seconds: Option<f64>,
     /// When the child was started.
     pub started_at: Option<Timestamp>,
     /// On the boot clock.

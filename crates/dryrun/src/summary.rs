@@ -208,6 +208,9 @@ pub struct Resources {
     /// Growth of resident memory after warm-up, MiB an hour (Theil–Sen); absent with too few samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_slope_mb_per_hour: Option<f64>,
+    /// CPU and memory over the whole run, for charts: at most 720 points, peaks kept when points are joined.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<crate::progress::Point>,
 }
 
 /// What the logs showed.
