@@ -3,6 +3,7 @@
 //! `gonogo-capture` runs and keeps, `gonogo-dryrun` judges; here the two meet the configuration, the ledger and the reports.
 //! A run is the stream `run/dry-run/<id>`.
 
+pub mod auditing;
 pub mod deriving;
 pub mod finishing;
 pub mod flags;
@@ -10,6 +11,7 @@ pub mod home;
 pub mod keeping;
 pub mod recording;
 pub mod running;
+pub mod serving;
 pub mod settings;
 pub mod wanted;
 

@@ -8,7 +8,7 @@ use gonogo_capture::CaptureError;
 use gonogo_core::{Digest, Reason, Timestamp};
 use gonogo_dryrun::judge::{self, RunFiles};
 use gonogo_dryrun::progress::{Phase, Progress};
-use gonogo_dryrun::review::{Objective, Review, ReviewInputs};
+use gonogo_dryrun::review::{Objective, Review, ReviewInputs, html, markdown};
 use gonogo_dryrun::spec::{Artifact, RunSpec};
 use gonogo_dryrun::summary::Report;
 use gonogo_dryrun::wrap_up::{self, WrapUp};
@@ -187,7 +187,7 @@ pub fn inputs(
     let objectives: Result<Vec<Objective>, _> = brief
         .objectives
         .iter()
-        .map(|text| Objective::parse(text))
+        .map(|text| text.parse())
         .collect();
     Ok(ReviewInputs {
         run_label: brief.label.clone(),
@@ -234,14 +234,14 @@ fn tell(finished: &mut Finished, wanted: &Wanted, at: Timestamp) -> Result<(), A
     let review = Review::of(report, inputs(&wanted.brief, spec, at)?);
     report.review = serde_json::to_value(&review).ok();
     let outputs: [(&Option<PathBuf>, String); 3] = [
-        (&wanted.review_markdown, review.markdown()),
+        (&wanted.review_markdown, markdown::render(&review)),
         (
             &wanted.review_json,
             review.json().map_err(|e| {
                 AppError::new(Reason::StoreFailed, format!("the review: {e}"))
             })?,
         ),
-        (&wanted.review_html, review.html()),
+        (&wanted.review_html, html::render(&review)),
     ];
     for (path, text) in outputs {
         if let Some(path) = path {
@@ -289,7 +289,7 @@ fn pack(
         let markdown = finished
             .review
             .as_ref()
-            .map(Review::markdown)
+            .map(markdown::render)
             .unwrap_or_default();
         recording::lay_out(
             directory,
@@ -328,13 +328,18 @@ fn last_words(finished: &mut Finished, wanted: &Wanted) -> Result<(), AppError> 
         .as_ref()
         .and_then(|p| serde_json::to_value(p).ok());
     if let Some(how) = &wanted.wrap_up {
-        let inputs = wrap_up::Inputs {
+        let at = finished.report.generated_at;
+        let options = wrap_up::Options {
             tolerance_seconds: how.tolerance,
             treat_warn_as_failure: how.treat_warn_as_failure,
             notes: wanted.brief.notes.clone(),
-            ..wrap_up::Inputs::at(finished.report.generated_at.unwrap_or_default())
+            ..wrap_up::Options::at(at.unwrap_or(finished.spec.created_at))
         };
-        let minutes = WrapUp::of(&finished.report, inputs);
+        let read = wrap_up::Read {
+            report: finished.report.clone(),
+            notes: Vec::new(),
+        };
+        let minutes = WrapUp::of(&read, options);
         if let Some(path) = &how.json {
             put(path, &pretty(&minutes)?)?;
         }
@@ -351,7 +356,7 @@ fn last_words(finished: &mut Finished, wanted: &Wanted) -> Result<(), AppError> 
         put(path, &pretty(&finished.report)?)?;
     }
     if let (Some(path), Some(review)) = (&wanted.markdown_report, &finished.review) {
-        put(path, review.markdown().as_bytes())?;
+        put(path, markdown::render(review).as_bytes())?;
     }
     if let Some(dir) = &wanted.run_dir {
         put(&dir.join("summary.json"), &pretty(&finished.report)?)?;

@@ -19,9 +19,9 @@ use gonogo_app::workspace::Caller;
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::{Exit, Reason};
 use gonogo_dryrun::Status;
-use gonogo_dryrun::review::Review;
 use gonogo_dryrun::review::escape::visible;
-use gonogo_dryrun::watch::humanised;
+use gonogo_dryrun::review::{Review, html, markdown};
+use gonogo_dryrun::watch::duration::humanised;
 
 use super::Answer;
 use crate::args::Select;
@@ -155,8 +155,8 @@ fn finalize(select: &Select, a: &Finalize, screen: &Screen) -> Answer {
 /// A report in the asked form.
 pub(super) fn render(review: &Review, form: Form) -> Result<String, AppError> {
     match form {
-        Form::Markdown => Ok(review.markdown()),
-        Form::Html => Ok(review.html()),
+        Form::Markdown => Ok(markdown::render(review)),
+        Form::Html => Ok(html::render(review)),
         Form::Json => review
             .json()
             .map_err(|e| AppError::new(Reason::StoreFailed, e.to_string())),

@@ -182,7 +182,7 @@ pub(super) fn brief(
         }
     }
     for text in &b.objective {
-        gonogo_dryrun::review::Objective::parse(text)
+        text.parse::<gonogo_dryrun::review::Objective>()
             .map_err(|e| AppError::new(Reason::ArgumentInvalid, format!("--objective: {e}")))?;
     }
     Ok(wanted::Brief {

@@ -1,11 +1,13 @@
 //! Following a run in the terminal that started it: signals go to the run, its progress is shown as it is written.
 
 use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use gonogo_app::dry_run::running::{Asked, Follower};
+use gonogo_app::dry_run::serving::Server;
 use gonogo_dryrun::progress::Progress;
 use gonogo_dryrun::spec::RunSpec;
 use gonogo_dryrun::watch;
@@ -19,6 +21,9 @@ pub(super) struct Foreground<'a> {
     rotate: Arc<AtomicBool>,
     progress: Option<PathBuf>,
     seen: u64,
+    watcher: watch::Watcher,
+    serve: Option<SocketAddr>,
+    server: Option<Server>,
     looks: u32,
     /// Whether the frame is drawn over itself.
     live: bool,
@@ -27,7 +32,7 @@ pub(super) struct Foreground<'a> {
 
 impl<'a> Foreground<'a> {
     /// From now on SIGINT, SIGTERM and SIGHUP end the run, not the harness; SIGALRM begins a new log segment.
-    pub(super) fn new(screen: &'a Screen) -> Self {
+    pub(super) fn new(screen: &'a Screen, serve: Option<SocketAddr>) -> Self {
         use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGTERM};
         let mut signals = Vec::new();
         for (name, number) in [("INT", SIGINT), ("TERM", SIGTERM), ("HUP", SIGHUP)] {
@@ -45,6 +50,9 @@ impl<'a> Foreground<'a> {
             rotate,
             progress: None,
             seen: 0,
+            watcher: watch::Watcher::default(),
+            serve,
+            server: None,
             looks: 0,
             live: std::io::stderr().is_terminal() && !screen.quiet && !screen.json,
             drawn: 0,
@@ -52,12 +60,15 @@ impl<'a> Foreground<'a> {
     }
 
     fn show(&mut self, progress: &Progress) {
+        let options = watch::Options {
+            width: width(),
+            colour: self.screen.paints(),
+            ..watch::Options::default()
+        };
         if self.live {
-            let text = watch::frame(progress, &watch::Look {
-                width: width(),
-                colour: self.screen.paints(),
-                ..watch::Look::default()
-            });
+            let Some(text) = self.watcher.frame(progress, &options) else {
+                return;
+            };
             let mut err = std::io::stderr().lock();
             if self.drawn > 0 {
                 let _ = write!(err, "\x1b[{}A\x1b[J", self.drawn);
@@ -65,8 +76,8 @@ impl<'a> Foreground<'a> {
             self.drawn = text.lines().count();
             let _ = write!(err, "{text}");
             let _ = err.flush();
-        } else {
-            self.screen.talk(&watch::line(progress));
+        } else if let Some(text) = self.watcher.plain(progress, &options) {
+            self.screen.talk(text.trim_end());
         }
     }
 }
@@ -82,6 +93,17 @@ fn counted(number: i32, count: Arc<AtomicUsize>) -> std::io::Result<()> {
             }
         })?;
     Ok(())
+}
+
+/// Serves a progress file as a live page until what comes back is dropped.
+pub(super) fn serve(
+    path: &Path,
+    address: SocketAddr,
+    screen: &Screen,
+) -> Result<Server, gonogo_app::AppError> {
+    let server = Server::start(path, address)?;
+    screen.talk(&format!("  live page  http://{}/", server.address()));
+    Ok(server)
 }
 
 /// Columns of the terminal, as it says; 80 if it does not.
@@ -111,11 +133,18 @@ impl Follower for Foreground<'_> {
         self.screen.talk(&format!(
             "{} runs `{command}` for {}",
             self.screen.paint(Tone::Strong, &spec.run_id),
-            watch::humanised(spec.target_seconds),
+            watch::duration::humanised(spec.target_seconds),
         ));
         self.screen.talk(&format!("  raw bytes  {}", dir.display()));
         if let Some(path) = &spec.progress_path {
             self.screen.talk(&format!("  progress   {path}"));
+        }
+        if let (Some(address), Some(path)) = (self.serve, &self.progress) {
+            match serve(path, address, self.screen) {
+                Ok(server) => self.server = Some(server),
+                // The run goes on: a page is not worth three days.
+                Err(e) => self.screen.talk(&format!("no live page: {e}")),
+            }
         }
         self.screen
             .talk("  Ctrl-C ends the run and gives the verdict; a second one hurries");

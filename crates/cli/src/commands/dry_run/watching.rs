@@ -37,14 +37,14 @@ pub(super) fn watch(a: &WatchRun, screen: &Screen) -> Answer {
         .serve
         .map(|address| super::follow::serve(&path, address, screen))
         .transpose()?;
-    let mut last = String::new();
+    let mut watcher = watch::Watcher::default();
     let mut drawn = 0;
     let mut missing = false;
     loop {
         match read_progress(&path) {
             Ok(progress) => {
                 missing = false;
-                show(a, screen, &progress, &mut last, &mut drawn);
+                show(a, screen, &path, &progress, &mut watcher, &mut drawn);
                 let complete = progress.phase == Phase::Complete;
                 if a.once || (complete && a.exit_when_complete) {
                     screen.answer(
@@ -52,7 +52,7 @@ pub(super) fn watch(a: &WatchRun, screen: &Screen) -> Answer {
                         serde_json::to_value(&progress).unwrap_or_default(),
                     );
                     return Ok(match complete && a.exit_when_complete {
-                        true => super::exit(status(&progress), a.treat_warn_as_error),
+                        true => super::exit(watch::verdict(&progress).unwrap_or(Status::Invalid), a.treat_warn_as_error),
                         false => Exit::Done,
                     });
                 }
@@ -101,37 +101,39 @@ fn find(given: &Path) -> PathBuf {
     named.pop().unwrap_or(plain)
 }
 
-/// How a complete run ended, as its progress says; what cannot be understood is no pass.
-fn status(progress: &Progress) -> Status {
-    match progress.status.as_str() {
-        "pass" => Status::Pass,
-        "warn" => Status::Warn,
-        "fail" => Status::Fail,
-        _ => Status::Invalid,
-    }
+/// How old a file is, seconds.
+fn age(path: &Path) -> Option<f64> {
+    let changed = path.metadata().and_then(|m| m.modified()).ok()?;
+    Some(changed.elapsed().ok()?.as_secs_f64())
 }
 
-fn show(a: &WatchRun, screen: &Screen, progress: &Progress, last: &mut String, drawn: &mut usize) {
+fn show(
+    a: &WatchRun,
+    screen: &Screen,
+    path: &Path,
+    progress: &Progress,
+    watcher: &mut watch::Watcher,
+    drawn: &mut usize,
+) {
     if screen.json {
         return;
     }
     let terminal = std::io::stdout().is_terminal() && !a.once;
-    let look = watch::Look {
+    let options = watch::Options {
         width: width(),
         colour: screen.paints(),
-        incidents: if a.no_incidents { 0 } else { a.max_incidents },
+        max_incidents: if a.no_incidents { 0 } else { a.max_incidents },
         summary: !a.skip_summary,
         sign_off: !a.skip_sign_off,
-        ..watch::Look::default()
+        age_seconds: age(path),
+        ..watch::Options::default()
     };
     let text = if terminal || a.once {
-        watch::frame(progress, &look)
+        watcher.frame(progress, &options)
     } else {
-        watch::line(progress)
+        watcher.plain(progress, &options)
     };
-    if text == *last {
-        return;
-    }
+    let Some(text) = text else { return };
     if terminal {
         let mut out = std::io::stdout().lock();
         if *drawn > 0 {
@@ -143,5 +145,4 @@ fn show(a: &WatchRun, screen: &Screen, progress: &Progress, last: &mut String, d
     } else {
         screen.say(text.trim_end());
     }
-    *last = text;
 }
