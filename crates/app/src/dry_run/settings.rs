@@ -214,7 +214,12 @@ pub fn resolve(flags: &Flags, file: &DryRunFile, at: &RunPlace) -> Result<RunSpe
         progress_interval_seconds: progress_interval,
         explained: file.explained.clone(),
         metadata: metadata(flags, file)?,
-        clock_scale: flags.clock_scale.unwrap_or(1.0),
+        clock_scale: match flags.clock_scale {
+            Some(scale) if !(1.0..=100_000.0).contains(&scale) => {
+                return Err(refuse("--simulated-clock must be 1 to 100000"));
+            }
+            scale => scale.unwrap_or(1.0),
+        },
     };
     Ok(spec)
 }

@@ -253,6 +253,9 @@ pub struct Common {
     /// Leave the raw bytes out: the verdict cannot be derived again from such a packet
     #[arg(long, help_heading = "Packet")]
     pub packet_skip_raw: bool,
+    /// Let the run's clocks go so many times faster, to test the supervisor itself; such a run is never signed off
+    #[arg(long, value_name = "TIMES", hide = true)]
+    pub simulated_clock: Option<f64>,
     #[command(flatten)]
     pub brief: Brief,
 }

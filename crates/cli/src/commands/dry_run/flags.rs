@@ -81,6 +81,7 @@ fn common(c: &Common, here: &Path) -> Flags {
         resource_severity: c.resource_violation_severity.map(status),
         resource_sustained: c.resource_sustained_seconds,
         no_resource_monitor: c.no_resource_monitor,
+        clock_scale: c.simulated_clock,
         metadata: c.metadata.clone(),
         env: c.env.clone(),
         ..Flags::default()
