@@ -19,6 +19,7 @@ pub mod spec;
 pub mod status;
 pub mod stream;
 pub mod summary;
+pub mod view;
 
 pub use incident::{Incident, IncidentKind};
 pub use moment::Moment;
