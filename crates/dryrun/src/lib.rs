@@ -23,6 +23,7 @@ pub mod spec;
 pub mod status;
 pub mod stream;
 pub mod summary;
+pub mod view;
 pub mod watch;
 pub mod wrap_up;
 
