@@ -10,6 +10,7 @@
 
 pub mod classify;
 pub mod incident;
+pub mod index;
 pub mod journal;
 pub mod live;
 pub mod moment;
