@@ -8,7 +8,10 @@
 //! Invariants: no files, no clock, no processes. Memory is bounded by configuration, never by the length of a log. Input that
 //! cannot be read is a finding with its path and reason, never a panic and never a pass.
 
+pub mod audit;
 pub mod classify;
+pub mod conditions;
+pub mod engine;
 pub mod incident;
 pub mod index;
 pub mod journal;
@@ -17,9 +20,13 @@ pub mod moment;
 pub mod progress;
 pub mod sign_off;
 pub mod spec;
+pub mod stamp;
 pub mod status;
 pub mod stream;
 pub mod summary;
+#[cfg(test)]
+mod testing;
+pub mod uptime;
 
 pub use incident::{Incident, IncidentKind};
 pub use moment::Moment;

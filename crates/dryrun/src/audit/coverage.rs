@@ -36,11 +36,12 @@ impl Coverage {
     /// Adds a record.
     #[inline]
     pub fn add(&mut self, at: i64) {
+        let count = self.stretches.len();
         if let Some(stretch) = self.stretches.get_mut(self.last) {
             if at >= stretch.0 && at <= stretch.1 {
                 return;
             }
-            let last_one = self.last + 1 == self.stretches.len();
+            let last_one = self.last + 1 == count;
             if last_one && at > stretch.1 && at.saturating_sub(stretch.1) <= self.join {
                 stretch.1 = at;
                 return;
@@ -154,7 +155,10 @@ mod tests {
     #[test]
     fn silences_at_both_ends_count() {
         let coverage = of(10, &[100, 105, 200]);
-        assert_eq!(coverage.gaps_within(0, 300), [(0, 100), (105, 200), (200, 300)]);
+        assert_eq!(
+            coverage.gaps_within(0, 300),
+            [(0, 100), (105, 200), (200, 300)]
+        );
         assert_eq!(coverage.gaps_within(95, 205), [(105, 200)]);
         assert_eq!(of(10, &[]).gaps_within(0, 300), [(0, 300)]);
     }
