@@ -12,6 +12,7 @@ pub mod audit;
 pub mod classify;
 pub mod conditions;
 pub mod engine;
+pub mod evidence;
 pub mod incident;
 pub mod index;
 pub mod journal;
