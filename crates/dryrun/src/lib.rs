@@ -28,6 +28,7 @@ pub mod summary;
 #[cfg(test)]
 mod testing;
 pub mod uptime;
+pub mod view;
 
 pub use incident::{Incident, IncidentKind};
 pub use moment::Moment;

@@ -2,20 +2,20 @@
 //! [`Live::restore`] carry it over to the next one, which reads again from [`Live::position`].
 //!
 //! Invariants: what [`Live::bytes`] finds does not depend on how the bytes were cut, and is what the audit finds in the same bytes
-//! with the same times; bytes that are read again after a restore only bring the classifier back to where it was: they are neither
-//! counted nor shown again.
+//! with the same times; after a restore no line is counted or shown again.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::classify::{self, Classifier, Finding, Level, Line, Sink};
+use crate::classify::{self, Classifier, Counts, Finding, Line, Sink};
 use crate::conditions::{Conditions, SavedConditions};
 use crate::engine::{Cause, Engine, SavedEngine, worst_first};
 use crate::journal::Event;
 use crate::progress::{Phase, Progress};
 use crate::spec::RunSpec;
+use crate::view::Renderer;
 use crate::{Moment, Status, Stream};
 
 mod history;
@@ -24,9 +24,6 @@ use history::History;
 
 /// Most incidents that progress shows one by one.
 const SHOWN: usize = 500;
-
-/// Most levels' spellings that are counted one by one.
-pub(crate) const LEVELS: usize = 200;
 
 /// Most bytes of a saved state.
 const SAVED_BYTES: usize = 16 << 20;
@@ -37,7 +34,6 @@ pub struct Live {
     spec: RunSpec,
     streams: [Reading; 2],
     conditions: Conditions,
-    level_counts: BTreeMap<String, u64>,
     first_line: Option<Moment>,
     last_line: Option<Moment>,
     history: History,
@@ -49,17 +45,7 @@ pub struct Live {
 struct Reading {
     classifier: Classifier,
     engine: Engine,
-    /// Bytes read.
-    offset: u64,
-    /// Lines counted.
-    lines: u64,
-    /// Where the classifier must begin to be where it is, and how many lines are before that.
-    begin: (u64, u64),
-    /// Bytes before this were counted by the one before us.
-    counted: u64,
-    /// Where this classifier began, and how many lines are before that.
-    start: u64,
-    base: u64,
+    renderer: Renderer,
 }
 
 /// [`Live`] as it is stored.
@@ -69,7 +55,6 @@ struct Saved {
     classifier: String,
     streams: [SavedReading; 2],
     conditions: SavedConditions,
-    level_counts: BTreeMap<String, u64>,
     first_line: Option<Moment>,
     last_line: Option<Moment>,
     history: History,
@@ -79,9 +64,7 @@ struct Saved {
 #[derive(Serialize, Deserialize)]
 struct SavedReading {
     engine: SavedEngine,
-    offset: u64,
-    lines: u64,
-    begin: (u64, u64),
+    classifier: classify::Saved,
 }
 
 impl Live {
@@ -94,19 +77,13 @@ impl Live {
             Ok::<_, String>(Reading {
                 classifier: Classifier::new(stream, &spec.lines)?,
                 engine: Engine::default(),
-                offset: 0,
-                lines: 0,
-                begin: (0, 0),
-                counted: 0,
-                start: 0,
-                base: 0,
+                renderer: Renderer::new(),
             })
         };
         Ok(Self {
             spec: spec.clone(),
             streams: [reading(Stream::Stdout)?, reading(Stream::Stderr)?],
             conditions: Conditions::new(spec),
-            level_counts: BTreeMap::new(),
             first_line: None,
             last_line: None,
             history: History::default(),
@@ -125,18 +102,10 @@ impl Live {
         }
         let mut live = Self::new(spec).ok()?;
         for (reading, old) in live.streams.iter_mut().zip(saved.streams) {
-            if old.begin.0 > old.offset {
-                return None;
-            }
             reading.engine = Engine::restored(old.engine);
-            reading.lines = old.lines;
-            reading.begin = old.begin;
-            reading.offset = old.begin.0;
-            reading.counted = old.offset;
-            (reading.start, reading.base) = old.begin;
+            reading.classifier = Classifier::restore(&spec.lines, old.classifier).ok()?;
         }
         live.conditions = Conditions::restored(spec, saved.conditions);
-        live.level_counts = saved.level_counts;
         live.first_line = saved.first_line;
         live.last_line = saved.last_line;
         live.history = saved.history;
@@ -148,16 +117,13 @@ impl Live {
     pub fn save(&self) -> Vec<u8> {
         let reading = |r: &Reading| SavedReading {
             engine: r.engine.saved(),
-            offset: r.offset.max(r.counted),
-            lines: r.lines,
-            begin: r.begin,
+            classifier: r.classifier.save(),
         };
         let saved = Saved {
             run_id: self.spec.run_id.clone(),
             classifier: classify::VERSION.to_owned(),
             streams: [reading(&self.streams[0]), reading(&self.streams[1])],
             conditions: self.conditions.saved(),
-            level_counts: self.level_counts.clone(),
             first_line: self.first_line,
             last_line: self.last_line,
             history: self.history.clone(),
@@ -166,57 +132,44 @@ impl Live {
         serde_json::to_vec(&saved).unwrap_or_default()
     }
 
-    /// Returns how many bytes of `stream` need not be read again after [`Live::restore`]: an open line or trace begins there.
+    /// Returns how many bytes of `stream` need not be read again after [`Live::restore`]: the open line begins there.
     pub fn position(&self, stream: Stream) -> u64 {
-        self.streams[stream as usize].begin.0
+        self.streams[stream as usize].classifier.offset()
     }
 
     /// The stream's next bytes arrived. What the views show of them is appended to `views`.
     pub fn bytes(&mut self, stream: Stream, at: Moment, bytes: &[u8], views: Option<&mut Views>) {
-        let reading = &mut self.streams[stream as usize];
-        // What the one before us counted only brings the classifier back to where it was.
-        let again = reading.counted.saturating_sub(reading.offset);
-        let again = usize::try_from(again)
-            .unwrap_or(usize::MAX)
-            .min(bytes.len());
-        let (known, new) = bytes.split_at(again);
-        if !known.is_empty() {
-            reading.classifier.quiet(at, &mut Silent);
-            reading.classifier.feed(at, known, &mut Silent);
-            reading.offset += known.len() as u64;
-        }
-        if !new.is_empty() {
-            reading.offset += new.len() as u64;
-            self.read(stream, views, |classifier, sink| {
-                classifier.quiet(at, sink);
-                classifier.feed(at, new, sink);
-            });
+        if !bytes.is_empty() {
+            self.read(stream, at, views, Step::Feed(bytes));
         }
     }
 
     /// Lets the classifier of `stream` go on and takes in what it found.
-    fn read(
-        &mut self,
-        stream: Stream,
-        views: Option<&mut Views>,
-        step: impl FnOnce(&mut Classifier, &mut LineSink<'_>),
-    ) {
+    fn read(&mut self, stream: Stream, at: Moment, views: Option<&mut Views>, step: Step<'_>) {
         let monitor = self.spec.lines.monitor;
         let reading = &mut self.streams[stream as usize];
-        let mut sink = LineSink {
-            engine: monitor.then_some(&mut reading.engine),
-            level_counts: &mut self.level_counts,
-            counts: [0; 3],
-            last: None,
-            base: reading.base,
-            views,
-        };
-        step(&mut reading.classifier, &mut sink);
-        let (counts, last) = (sink.counts, sink.last);
-        let (offset, line) = reading.classifier.begin();
-        reading.begin = (reading.start + offset, reading.base + line);
-        reading.lines += counts[0];
-        if let Some(at) = last {
+        let before = totals(reading.classifier.counts());
+        let engine = monitor.then_some(&mut reading.engine);
+        match views {
+            Some(views) => {
+                let renderer = &mut reading.renderer;
+                let mut sink = Showing {
+                    engine,
+                    stream,
+                    renderer,
+                    views,
+                };
+                step.run(&mut reading.classifier, at, &mut sink);
+            }
+            None => step.run(&mut reading.classifier, at, &mut Counting { engine }),
+        }
+        let after = totals(reading.classifier.counts());
+        let counts = [
+            after[0] - before[0],
+            after[1] - before[1],
+            after[2] - before[2],
+        ];
+        if counts[0] > 0 {
             let gap = self.last_line.map_or(0, |l| at.since(l)) as f64 / 1e9;
             self.first_line.get_or_insert(at);
             self.last_line = Some(self.last_line.map_or(at, |l| l.max(at)));
@@ -244,10 +197,7 @@ impl Live {
     /// Time goes by: silences and stale evidence are noticed here.
     pub fn tick(&mut self, at: Moment) {
         for stream in Stream::ALL {
-            let reading = &self.streams[stream as usize];
-            if reading.offset >= reading.counted {
-                self.read(stream, None, |classifier, sink| classifier.quiet(at, sink));
-            }
+            self.read(stream, at, None, Step::Quiet);
         }
         self.conditions.tick(at);
     }
@@ -258,9 +208,7 @@ impl Live {
             return;
         }
         for stream in Stream::ALL {
-            self.read(stream, views.as_deref_mut(), |classifier, sink| {
-                classifier.finish(at, sink);
-            });
+            self.read(stream, at, views.as_deref_mut(), Step::Finish);
         }
     }
 
@@ -305,6 +253,8 @@ impl Live {
         let causes = self.causes();
         let [out, err] = &self.streams;
         let fallen = out.engine.causes_not_kept() + err.engine.causes_not_kept();
+        let mut counts = out.classifier.counts().clone();
+        counts.add(err.classifier.counts());
         let criteria = &self.spec.criteria;
         Progress {
             status: status.to_owned(),
@@ -317,12 +267,17 @@ impl Live {
             required_duration_seconds: criteria
                 .minimum_duration_seconds
                 .unwrap_or(self.spec.target_seconds),
-            total_lines: out.lines + err.lines,
-            total_bytes: self.streams.iter().map(|r| r.offset.max(r.counted)).sum(),
+            total_lines: counts.lines,
+            total_bytes: counts.bytes,
             line_counts: Stream::ALL
-                .map(|s| (s.word().to_owned(), self.streams[s as usize].lines))
+                .map(|s| {
+                    (
+                        s.word().to_owned(),
+                        self.streams[s as usize].classifier.counts().lines,
+                    )
+                })
                 .into(),
-            level_counts: self.level_counts.clone(),
+            level_counts: level_counts(&counts),
             first_line_at: self.first_line.map(Moment::timestamp),
             last_line_at: self.last_line.map(Moment::timestamp),
             longest_gap_seconds: self.conditions.longest_gap(at) as f64 / 1e9,
@@ -367,61 +322,76 @@ pub struct Views {
     pub jsonl: Vec<u8>,
 }
 
-/// Takes what the classifier of a stream reads.
-struct LineSink<'a> {
-    engine: Option<&'a mut Engine>,
-    level_counts: &'a mut BTreeMap<String, u64>,
-    /// Lines, warnings, errors.
-    counts: [u64; 3],
-    /// When the last line ended.
-    last: Option<Moment>,
-    base: u64,
-    views: Option<&'a mut Views>,
+/// What a classifier is asked to do.
+enum Step<'a> {
+    Feed(&'a [u8]),
+    Quiet,
+    Finish,
 }
 
-impl Sink for LineSink<'_> {
+impl Step<'_> {
+    fn run<S: Sink>(&self, classifier: &mut Classifier, at: Moment, sink: &mut S) {
+        match self {
+            Self::Feed(bytes) => classifier.feed(at, bytes, sink),
+            Self::Quiet => classifier.quiet(at, sink),
+            Self::Finish => classifier.finish(at, sink),
+        }
+    }
+}
+
+/// Takes findings and renders lines.
+struct Showing<'a> {
+    engine: Option<&'a mut Engine>,
+    stream: Stream,
+    renderer: &'a mut Renderer,
+    views: &'a mut Views,
+}
+
+impl Sink for Showing<'_> {
     const LINES: bool = true;
 
     fn line(&mut self, line: &Line<'_>) {
-        self.counts[0] += 1;
-        match line.level {
-            Level::Warning => self.counts[1] += 1,
-            Level::Error | Level::Critical => self.counts[2] += 1,
-            _ => {}
-        }
-        self.last = Some(line.at);
-        count_level(self.level_counts, &line.level_word, 1);
-        if let Some(views) = &mut self.views {
-            views.log.extend_from_slice(line.bytes);
-        }
+        self.renderer.log(line, &mut self.views.log);
+        self.renderer
+            .jsonl(self.stream, line, &mut self.views.jsonl);
     }
 
-    fn finding(&mut self, mut finding: Finding) {
-        finding.line += self.base;
+    fn finding(&mut self, finding: Finding) {
         if let Some(engine) = &mut self.engine {
             engine.finding(finding);
         }
     }
 }
 
-/// For bytes that were counted already.
-struct Silent;
+/// Takes findings; lines are only counted.
+struct Counting<'a> {
+    engine: Option<&'a mut Engine>,
+}
 
-impl Sink for Silent {
+impl Sink for Counting<'_> {
     const LINES: bool = false;
 
     fn line(&mut self, _line: &Line<'_>) {}
 
-    fn finding(&mut self, _finding: Finding) {}
-}
-
-/// Counts a level's spelling; the 201st and further ones count as `…`.
-pub(crate) fn count_level(counts: &mut BTreeMap<String, u64>, word: &str, count: u64) {
-    if let Some(sum) = counts.get_mut(word) {
-        *sum += count;
-    } else if counts.len() < LEVELS && word.len() <= 64 {
-        counts.insert(word.to_owned(), count);
-    } else {
-        *counts.entry("…".to_owned()).or_default() += count;
+    fn finding(&mut self, finding: Finding) {
+        if let Some(engine) = &mut self.engine {
+            engine.finding(finding);
+        }
     }
 }
+
+/// Lines, warnings, errors.
+const fn totals(counts: &Counts) -> [u64; 3] {
+    [counts.lines, counts.warnings, counts.errors]
+}
+
+/// Returns lines by the word of their level.
+pub(crate) fn level_counts(counts: &Counts) -> BTreeMap<String, u64> {
+    counts
+        .levels()
+        .map(|(word, lines)| (word.to_owned(), lines))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
