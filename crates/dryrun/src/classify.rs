@@ -206,6 +206,12 @@ pub struct Counts {
     pub blank: u64,
     /// Bytes, line feeds included.
     pub bytes: u64,
+    /// Of the lines warnings.
+    #[serde(default)]
+    pub warnings: u64,
+    /// Of the lines errors and above.
+    #[serde(default)]
+    pub errors: u64,
     /// Lines by the word of their level; at most 64 words, the rest under `…`.
     words: Vec<(String, u64)>,
 }
@@ -224,6 +230,8 @@ impl Counts {
         self.structured += other.structured;
         self.blank += other.blank;
         self.bytes += other.bytes;
+        self.warnings += other.warnings;
+        self.errors += other.errors;
         for (word, lines) in &other.words {
             self.count(word, *lines);
         }
@@ -378,6 +386,17 @@ impl Classifier {
     /// Returns where the open line begins.
     pub const fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Returns whether nothing is open: neither a line nor a trace nor a finding that the next line may change. A classifier that
+    /// begins here finds the same as this one does, unless the first line looks back ([`Self::looks_back`]).
+    pub fn is_clear(&self) -> bool {
+        self.carry.is_empty() && self.pending.is_none() && self.traces.is_empty()
+    }
+
+    /// Returns whether `line` may belong to a trace, so that the line before it matters.
+    pub fn looks_back(line: &[u8]) -> bool {
+        gate::hits(line.get(..LINE_LIMIT).unwrap_or(line))
     }
 
     /// Returns how many lines were read.
@@ -553,6 +572,11 @@ impl Classifier {
             None => (usual, Cow::Borrowed(usual_word)),
         };
         self.counts.count(&word, 1);
+        match level {
+            Level::Error | Level::Critical => self.counts.errors += 1,
+            Level::Warning => self.counts.warnings += 1,
+            _ => {}
+        }
         if S::LINES {
             sink.line(&Line {
                 number: self.number,

@@ -8,10 +8,15 @@
 //! Invariants: no files, no clock, no processes. Memory is bounded by configuration, never by the length of a log. Input that
 //! cannot be read is a finding with its path and reason, never a panic and never a pass.
 
+pub mod audit;
 pub mod backlog;
 pub mod chart;
 pub mod classify;
+pub mod conditions;
+pub mod engine;
+pub mod evidence;
 pub mod incident;
+pub mod index;
 pub mod journal;
 pub mod live;
 pub mod moment;
@@ -20,9 +25,13 @@ pub mod progress;
 pub mod review;
 pub mod sign_off;
 pub mod spec;
+pub mod stamp;
 pub mod status;
 pub mod stream;
 pub mod summary;
+#[cfg(test)]
+mod testing;
+pub mod uptime;
 pub mod view;
 pub mod watch;
 pub mod wrap_up;
