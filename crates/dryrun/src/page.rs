@@ -30,3 +30,47 @@ pub fn source_hash(text: &str) -> String {
         STANDARD.encode(Digest::of(text.as_bytes()).as_bytes())
     )
 }
+
+/// A page with the headers that it must be served with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// `text/html; charset=utf-8`.
+    pub html: String,
+    /// `Content-Security-Policy`.
+    pub policy: String,
+}
+
+/// Returns the live page of `--serve`: asks for `progress.json` beside it, draws it, and says so when nobody writes it any more.
+///
+/// One file, the same for every run. Its policy allows its own script and style sheet by digest and requests to its own origin, nothing else.
+pub fn live() -> Page {
+    let style = format!(
+        "{BASE}{}{}",
+        crate::chart::STYLE,
+        include_str!("page/live.css")
+    );
+    let script = include_str!("page/live.js");
+    let policy = format!(
+        "default-src 'none'; script-src '{}'; style-src '{}'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+        source_hash(script),
+        source_hash(&style)
+    );
+    let figures: String = ["rate", "gaps", "levels", "memory", "cpu"]
+        .map(|id| format!("<figure class=\"figure\" id=\"{id}\"></figure>\n"))
+        .concat();
+    let html = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+         <meta name=\"referrer\" content=\"no-referrer\">\n<link rel=\"icon\" href=\"data:,\">\n<title>Dry run</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n\
+         <header class=\"top\"><h1 id=\"title\">Dry run</h1><span class=\"mono\" id=\"command\"></span></header>\n\
+         <section class=\"state t-invalid\" id=\"state\" aria-label=\"Status\">\n<p class=\"say\" id=\"say\">Waiting</p>\n\
+         <progress id=\"bar\" max=\"1\" value=\"0\" aria-label=\"Time of the run\"></progress>\n\
+         <p class=\"times\"><span id=\"elapsed\"></span><span id=\"left\"></span></p>\n\
+         <p class=\"feed\" id=\"feed\">Waiting for the first progress.</p>\n</section>\n\
+         <p class=\"hidden\" id=\"speak\" role=\"status\"></p>\n\
+         <noscript><p>This page draws with its own script, which is switched off here. <code>gonogo dry-run watch</code> shows the same in a terminal.</p></noscript>\n\
+         <div id=\"outcome\"></div>\n<dl class=\"tiles\" id=\"tiles\"></dl>\n<h2>Charts</h2>\n<div class=\"charts\">\n{figures}</div>\n\
+         <h2>Incidents</h2>\n<div id=\"incidents\"></div>\n</main>\n<script>{script}</script>\n</body>\n</html>\n"
+    );
+    Page { html, policy }
+}
