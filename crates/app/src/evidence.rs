@@ -14,7 +14,8 @@ use serde::Serialize;
 
 use crate::workspace::{can_be_written, make_dir, parent};
 use crate::{
-    AppError, Workspace, applying, following, gating, planning, submitting, timestamping, witnessing,
+    AppError, Workspace, applying, following, gating, planning, submitting, timestamping,
+    witnessing,
 };
 pub use gonogo_ledger::verify::State;
 pub use outside::{Claim, Stands};

@@ -77,7 +77,13 @@ fn seen(ws: &Workspace, wanted: &[Digest]) -> Result<Vec<SignedOff>, AppError> {
 
 fn of_view(record: &RecordView) -> Option<SignedOff> {
     let subjects = record.subject.iter().map(|s| s.digest).collect();
-    signed_off(record.index, &record.stream, &record.body, subjects, record.time)
+    signed_off(
+        record.index,
+        &record.stream,
+        &record.body,
+        subjects,
+        record.time,
+    )
 }
 
 fn signed_off(

@@ -12,8 +12,9 @@ use gonogo_core::id::PlanId;
 use gonogo_release::approval::ApprovalPolicy;
 use gonogo_release::effect::Observed;
 use gonogo_release::lint::{Facts, Finding, Severity, lint};
-use gonogo_release::plan::{Gates, 
-    Artifact, Budget, Deployed, Plan, PlanBody, PlanKind, RollbackTarget, VersionSpec, resolve,
+use gonogo_release::plan::{
+    Artifact, Budget, Deployed, Gates, Plan, PlanBody, PlanKind, RollbackTarget, VersionSpec,
+    resolve,
 };
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -5,5 +5,10 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    gonogo_cli::run(std::env::args_os().collect())
+    let args: Vec<_> = std::env::args_os().collect();
+    // A part of a dry run, started by another one: before anything else, while there is one thread.
+    if let Some(code) = args.get(1..).and_then(gonogo_capture::entry) {
+        return std::process::ExitCode::from(u8::try_from(code).unwrap_or(70));
+    }
+    gonogo_cli::run(args)
 }

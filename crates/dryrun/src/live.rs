@@ -261,6 +261,7 @@ impl Live {
             phase,
             sequence: 0,
             now: at.timestamp(),
+            interval_seconds: self.spec.progress_interval_seconds,
             started_at: life.started.map(Moment::timestamp),
             elapsed_seconds: life.started.map_or(0, |s| until.since(s)) as f64 / 1e9,
             target_duration_seconds: self.spec.target_seconds,

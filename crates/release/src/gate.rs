@@ -72,7 +72,10 @@ pub fn dry_run<'a>(
         return closed(Reason::GateEvidenceFailed, text);
     }
     if newest.at > now.after(SKEW) {
-        let text = format!("{stream} (record {index}) is dated {}, in the future", newest.at);
+        let text = format!(
+            "{stream} (record {index}) is dated {}, in the future",
+            newest.at
+        );
         return closed(Reason::GateEvidenceStale, text);
     }
     if newest.at.after(max_age) < now {
@@ -124,8 +127,18 @@ mod tests {
             // Nothing wanted is not everything shown.
             (&[], vec![pass.clone()], now, missing),
             (&["a"], vec![pass.clone()], 1_060_000, Ok(1)),
-            (&["a"], vec![pass.clone()], 1_060_001, Err(Reason::GateEvidenceStale)),
-            (&["a"], vec![pass.clone()], 997_000, Err(Reason::GateEvidenceStale)),
+            (
+                &["a"],
+                vec![pass.clone()],
+                1_060_001,
+                Err(Reason::GateEvidenceStale),
+            ),
+            (
+                &["a"],
+                vec![pass.clone()],
+                997_000,
+                Err(Reason::GateEvidenceStale),
+            ),
             // The newest about all counts, in whatever order they come.
             (
                 &["a"],
@@ -139,9 +152,18 @@ mod tests {
                 now,
                 Ok(1),
             ),
-            (&["a"], vec![pass.clone(), run(2, "pass", &["a"], 1_001_000)], now, Ok(2)),
+            (
+                &["a"],
+                vec![pass.clone(), run(2, "pass", &["a"], 1_001_000)],
+                now,
+                Ok(2),
+            ),
         ] {
-            assert_eq!(judge(wanted, &seen, at), expected, "{wanted:?} {seen:?} {at}");
+            assert_eq!(
+                judge(wanted, &seen, at),
+                expected,
+                "{wanted:?} {seen:?} {at}"
+            );
         }
         for status in ["warn", "invalid", "", "PASS", "passed"] {
             let seen = [run(1, status, &["a"], 1_000_000)];

@@ -79,10 +79,13 @@ pub fn derive(path: &Path, report: &Report) -> Result<Derived, (Reason, String)>
     }
     let run_id = text(begun, "run").ok_or_else(|| corrupt("the run has no id"))?;
     if about != stream(&run_id) || text(signed, "run").as_ref() != Some(&run_id) {
-        return Err(corrupt("the records are of another run than their stream says"));
+        return Err(corrupt(
+            "the records are of another run than their stream says",
+        ));
     }
     let blobs = Blobs::open(path).map_err(|e| (Reason::PacketCorrupt, e.to_string()))?;
-    let list_digest = digest(signed, "blob").ok_or_else(|| corrupt("the verdict names no files"))?;
+    let list_digest =
+        digest(signed, "blob").ok_or_else(|| corrupt("the verdict names no files"))?;
     let list = blobs.small(&list_digest)?;
     let files: Files = serde_json::from_slice(&list)
         .map_err(|e| (Reason::PacketCorrupt, format!("the list of files: {e}")))?;
@@ -99,7 +102,9 @@ pub fn derive(path: &Path, report: &Report) -> Result<Derived, (Reason, String)>
     }
     let spec_digest = by_name.get(SPEC).copied();
     if spec_digest.is_none() || spec_digest != digest(begun, "blob") {
-        return Err(corrupt("the run was judged by another specification than it began with"));
+        return Err(corrupt(
+            "the run was judged by another specification than it began with",
+        ));
     }
     let verdict_digest = by_name.get(VERDICT).copied();
     if verdict_digest.is_none() || verdict_digest != digest(signed, "verdict") {
@@ -120,10 +125,7 @@ pub fn derive(path: &Path, report: &Report) -> Result<Derived, (Reason, String)>
         return Err((Reason::VerdictUnderivable, text));
     }
     let said = blobs.small(&verdict_digest.unwrap_or(list_digest))?;
-    let versions = [
-        ("classifier", classify::VERSION),
-        ("judge", judge::VERSION),
-    ];
+    let versions = [("classifier", classify::VERSION), ("judge", judge::VERSION)];
     for (key, ours) in versions {
         let theirs = text(signed, key).unwrap_or_default();
         if theirs != ours {
@@ -195,7 +197,11 @@ pub const fn reason(status: Status) -> Reason {
 }
 
 fn text(record: &VerifiedRecord, key: &str) -> Option<String> {
-    record.body.get(key).and_then(Value::as_str).map(str::to_owned)
+    record
+        .body
+        .get(key)
+        .and_then(Value::as_str)
+        .map(str::to_owned)
 }
 
 fn digest(record: &VerifiedRecord, key: &str) -> Option<Digest> {
@@ -289,7 +295,9 @@ impl Blobs {
             .read_to_end(&mut bytes)
             .map_err(|e| fault(e.to_string()))?;
         if bytes.len() as u64 > LARGEST {
-            return Err(fault(format!("the blob {digest} is larger than any such file")));
+            return Err(fault(format!(
+                "the blob {digest} is larger than any such file"
+            )));
         }
         // The ledger's checks compared all blobs with their digests, on the packet as it was then.
         if Digest::of(&bytes) != *digest {

@@ -7,12 +7,13 @@ use std::time::Duration;
 use gonogo_capture::CaptureError;
 use gonogo_core::{Digest, Reason, Timestamp};
 use gonogo_dryrun::judge::{self, RunFiles};
+use gonogo_dryrun::live::Live;
 use gonogo_dryrun::progress::{Phase, Progress};
 use gonogo_dryrun::review::{Objective, Review, ReviewInputs, html, markdown};
 use gonogo_dryrun::spec::{Artifact, RunSpec};
 use gonogo_dryrun::summary::Report;
 use gonogo_dryrun::wrap_up::{self, WrapUp};
-use gonogo_dryrun::{PREFIX, Status};
+use gonogo_dryrun::{Moment, PREFIX, Status};
 use serde_json::{Value, json};
 
 use super::home::Home;
@@ -47,12 +48,14 @@ pub struct Finished {
 
 /// A fault of capturing in the words of use cases.
 pub(crate) fn capture_fault(e: CaptureError) -> AppError {
+    let full = |source: &std::io::Error| source.kind() == std::io::ErrorKind::StorageFull;
     let reason = match &e {
-        CaptureError::Exists { .. } => Reason::OutputFailed,
+        CaptureError::Exists(_) => Reason::OutputFailed,
         CaptureError::Running { .. } => Reason::RunActive,
-        CaptureError::Full { .. } => Reason::StoreFull,
-        CaptureError::NotFound { .. } => Reason::InputNotFound,
-        CaptureError::Corrupt { .. } => Reason::InputMalformed,
+        CaptureError::Write { source, .. } if full(source) => Reason::StoreFull,
+        CaptureError::Spec { .. } | CaptureError::Damaged { .. } | CaptureError::Index { .. } => {
+            Reason::InputMalformed
+        }
         _ => Reason::StoreFailed,
     };
     AppError::new(reason, e.to_string())
@@ -123,7 +126,11 @@ fn unchanged(spec: &RunSpec, here: &Path) -> Vec<Artifact> {
 }
 
 /// The verdict: that which is there, or a new one.
-fn verdict(dir: &Path, spec: &RunSpec, now: Timestamp) -> Result<(Report, Vec<u8>, bool), AppError> {
+fn verdict(
+    dir: &Path,
+    spec: &RunSpec,
+    now: Timestamp,
+) -> Result<(Report, Vec<u8>, bool), AppError> {
     let path = dir.join(VERDICT);
     match std::fs::read(&path) {
         Ok(bytes) => {
@@ -184,11 +191,8 @@ pub fn inputs(
     spec: &RunSpec,
     at: Timestamp,
 ) -> Result<ReviewInputs, AppError> {
-    let objectives: Result<Vec<Objective>, _> = brief
-        .objectives
-        .iter()
-        .map(|text| text.parse())
-        .collect();
+    let objectives: Result<Vec<Objective>, _> =
+        brief.objectives.iter().map(|text| text.parse()).collect();
     Ok(ReviewInputs {
         run_label: brief.label.clone(),
         attendees: brief.attendees.clone(),
@@ -237,9 +241,9 @@ fn tell(finished: &mut Finished, wanted: &Wanted, at: Timestamp) -> Result<(), A
         (&wanted.review_markdown, markdown::render(&review)),
         (
             &wanted.review_json,
-            review.json().map_err(|e| {
-                AppError::new(Reason::StoreFailed, format!("the review: {e}"))
-            })?,
+            review
+                .json()
+                .map_err(|e| AppError::new(Reason::StoreFailed, format!("the review: {e}")))?,
         ),
         (&wanted.review_html, html::render(&review)),
     ];
@@ -276,13 +280,11 @@ fn pack(
     at: Timestamp,
 ) -> Result<Packed, AppError> {
     let raw = !packet.skip_raw;
-    let usual = packet
-        .directory
-        .as_ref()
-        .map(|d| d.join("packet.tar.gz"));
-    let archive = packet.archive.clone().or(usual).ok_or_else(|| {
-        AppError::new(Reason::ArgumentInvalid, "a packet needs a place to go")
-    })?;
+    let usual = packet.directory.as_ref().map(|d| d.join("packet.tar.gz"));
+    let archive =
+        packet.archive.clone().or(usual).ok_or_else(|| {
+            AppError::new(Reason::ArgumentInvalid, "a packet needs a place to go")
+        })?;
     if let Some(directory) = &packet.directory {
         let sign_off = pretty(&finished.report.sign_off)?;
         let summary = pretty(&finished.report)?;
@@ -401,7 +403,13 @@ fn complete_progress(finished: &Finished, now: Timestamp) -> Result<(), AppError
     let path = Path::new(path);
     let mut progress: Progress = match std::fs::read(path).map(|b| serde_json::from_slice(&b)) {
         Ok(Ok(progress)) => progress,
-        _ => Progress::of_spec(&finished.spec, now),
+        _ => match Live::new(&finished.spec) {
+            Ok(live) => live.progress(Moment {
+                boot: 0,
+                wall: now.as_millis().saturating_mul(1_000_000),
+            }),
+            Err(_) => return Ok(()),
+        },
     };
     if progress.phase == Phase::Complete && finished.again {
         return Ok(());

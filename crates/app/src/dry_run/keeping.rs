@@ -30,7 +30,15 @@ pub const SPEC: &str = "run.json";
 pub const EVIDENCE: &str = "evidence";
 
 /// What is no evidence: it can be made again, or is about processes.
-const PASSING: [&str; 4] = ["lock", "state.json", "ballast", LIST];
+const PASSING: [&str; 7] = [
+    "lock",
+    "pump.lock",
+    "internal.log",
+    "state.json",
+    "ballast",
+    super::wanted::FILE,
+    LIST,
+];
 
 /// A file of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

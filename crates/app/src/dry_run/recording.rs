@@ -156,10 +156,7 @@ pub fn pack(
         let stored = book.ledger.put_blob_from(open)?;
         if stored != file.sha256 {
             let text = format!("`{}` changed while it was packed", path.display());
-            return Err(AppError::new(
-                gonogo_core::Reason::InputMalformed,
-                text,
-            ));
+            return Err(AppError::new(gonogo_core::Reason::InputMalformed, text));
         }
     }
     blobs.sort_unstable();
@@ -172,11 +169,11 @@ pub fn pack(
             .suffix(".tar")
             .tempfile_in(&holder)
             .map_err(|e| AppError::io("write", archive, &e))?;
-        temporary.into_temp_path()
+        Some(temporary.into_temp_path())
     } else {
-        tempfile::TempPath::from_path(archive.with_extension("tar.partial"))
+        None
     };
-    let out: &Path = if is_gzip { &plain } else { archive };
+    let out: &Path = plain.as_deref().unwrap_or(archive);
     let name = stream(&spec.run_id);
     let request = PacketRequest {
         stream: &name,
@@ -192,8 +189,8 @@ pub fn pack(
         time,
     };
     book.ledger.write_packet(&request)?;
-    if is_gzip {
-        squeeze(&plain, archive)?;
+    if let Some(plain) = &plain {
+        squeeze(plain, archive)?;
     }
     let (bytes, sha256) = super::keeping::digest(archive)?;
     Ok(Packed {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gonogo_capture::Run;
+use gonogo_capture::{Ask, Run};
 use gonogo_core::id::RunId;
 use gonogo_core::{Reason, Timestamp};
 use gonogo_dryrun::PREFIX;
@@ -23,13 +23,16 @@ use crate::workspace::{can_be_written, make_dir, parent};
 /// How often the harness looks at its run.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// How long a pump whose keeper is gone may take to write what it holds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// What the operator asks for meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     /// Nothing.
     Nothing,
-    /// End the run: `INT`, `TERM` or `HUP`.
-    End(&'static str),
+    /// End the run.
+    End(Ask),
     /// Begin a new log segment.
     Rotate,
 }
@@ -60,7 +63,11 @@ pub struct Request {
 /// A slug from a time: `20260131T120000Z`.
 pub fn slug(time: Timestamp) -> String {
     let text = time.to_string();
-    let digits: String = text.chars().take(19).filter(|c| *c != '-' && *c != ':').collect();
+    let digits: String = text
+        .chars()
+        .take(19)
+        .filter(|c| *c != '-' && *c != ':')
+        .collect();
     format!("{digits}Z")
 }
 
@@ -69,7 +76,11 @@ pub fn slug(time: Timestamp) -> String {
 /// # Errors
 /// Arguments, configuration, a run that is there already, files that cannot be written, the ledger's faults. A run that fails is a
 /// result and no error.
-pub fn run(home: &Home, request: &Request, follower: &mut dyn Follower) -> Result<Finished, AppError> {
+pub fn run(
+    home: &Home,
+    request: &Request,
+    follower: &mut dyn Follower,
+) -> Result<Finished, AppError> {
     let now = home.clock.now().wall;
     let base = request.slug.clone().unwrap_or_else(|| slug(now));
     let log_dir = home.here.join(&request.log_dir);
@@ -99,21 +110,20 @@ pub fn run(home: &Home, request: &Request, follower: &mut dyn Follower) -> Resul
         recording::begin(&book, &spec, &bytes, &actor)?;
     }
     let mut running = Run::start(&home.program, &spec).map_err(finishing::capture_fault)?;
-    request.wanted.keep(running.dir())?;
-    follower.begun(&spec, running.dir());
-    loop {
-        if running.wait(LOOK).map_err(finishing::capture_fault)? {
-            break;
-        }
+    let dir = running.files().directory().to_owned();
+    request.wanted.keep(&dir)?;
+    follower.begun(&spec, &dir);
+    while running.wait(LOOK).is_none() {
         match follower.look(&spec) {
             Asked::Nothing => {}
-            Asked::End(signal) => running.interrupt(signal).map_err(finishing::capture_fault)?,
-            Asked::Rotate => running.rotate().map_err(finishing::capture_fault)?,
+            Asked::End(ask) => running.interrupt(ask),
+            Asked::Rotate => running.rotate(),
         }
     }
     follower.judging(&spec);
-    let dir = running.dir().to_owned();
     drop(running);
+    // Nothing is left to do unless the keeper was killed: then the pump may still be at work.
+    gonogo_capture::finalize(&dir, PATIENCE).map_err(finishing::capture_fault)?;
     finishing::finish(home, &dir, &request.wanted)
 }
 
@@ -134,7 +144,10 @@ fn artifacts(home: &Home, flags: &Flags) -> Result<Vec<Artifact>, AppError> {
                 AppError::new(Reason::ArgumentInvalid, text)
             })?
             .to_owned();
-        places.push(path.canonicalize().map_err(|e| AppError::io("find", &path, &e))?);
+        places.push(
+            path.canonicalize()
+                .map_err(|e| AppError::io("find", &path, &e))?,
+        );
         if all.iter().all(|a| a.path != text) {
             all.push(Artifact { path: text, sha256 });
         }
@@ -162,7 +175,10 @@ fn free_slug(log_dir: &Path, base: &str, named: bool) -> Result<String, AppError
         return Ok(base.to_owned());
     }
     if named {
-        let text = format!("`{}` holds a run called `{base}` already", log_dir.display());
+        let text = format!(
+            "`{}` holds a run called `{base}` already",
+            log_dir.display()
+        );
         return Err(AppError::new(Reason::OutputFailed, text)
             .hint("give another name, or another directory"));
     }
@@ -170,7 +186,10 @@ fn free_slug(log_dir: &Path, base: &str, named: bool) -> Result<String, AppError
         .map(|n| format!("{base}-{n}"))
         .find(|slug| !taken(slug))
         .ok_or_else(|| {
-            let text = format!("`{}` holds a thousand runs of one second", log_dir.display());
+            let text = format!(
+                "`{}` holds a thousand runs of one second",
+                log_dir.display()
+            );
             AppError::new(Reason::OutputFailed, text)
         })
 }

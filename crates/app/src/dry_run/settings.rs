@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use gonogo_core::{Reason, Span, Timestamp};
 use gonogo_dryrun::spec::{
-    Allow, Artifact, Capture, Compression, EvidenceFormat, EvidenceSpec, Gaps, Grace, HeartbeatSpec, Lines,
-    NumericLevels, ResourceSpec, RunSpec, SCHEMA, StderrPolicy, Threshold,
+    Allow, Artifact, Capture, Compression, EvidenceFormat, EvidenceSpec, Gaps, Grace,
+    HeartbeatSpec, Lines, NumericLevels, ResourceSpec, RunSpec, SCHEMA, StderrPolicy, Threshold,
 };
 use gonogo_dryrun::{PREFIX, Status, sign_off::Criteria};
 use serde_json::Value;

@@ -113,10 +113,7 @@ impl Wanted {
         let path = dir.join(FILE);
         match std::fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| {
-                AppError::new(
-                    Reason::InputMalformed,
-                    format!("`{}`: {e}", path.display()),
-                )
+                AppError::new(Reason::InputMalformed, format!("`{}`: {e}", path.display()))
             }),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self {
                 beside: dir.parent().unwrap_or(dir).to_owned(),

@@ -259,7 +259,8 @@ fn conclude_run(
     look: &Look,
 ) -> Result<Verified, AppError> {
     if look.replay {
-        let text = "--replay decides an operation again; a dry run's verdict is always derived again";
+        let text =
+            "--replay decides an operation again; a dry run's verdict is always derived again";
         return Err(AppError::new(Reason::ArgumentInvalid, text));
     }
     let derived = sound.then(|| deriving::derive(path, &report));

@@ -37,31 +37,6 @@ pub enum DryRunWhat {
     Finalize(Finalize),
     /// Stand in for a runtime: heartbeats, diary, performance, and faults on request
     Simulate(Simulate),
-    /// Hold a child's tree and its pipes
-    #[command(hide = true, name = "keeper")]
-    Keeper(Inner),
-    /// Move a child's bytes to disk
-    #[command(hide = true, name = "pump")]
-    Pump(Inner),
-    /// Become the child
-    #[command(hide = true, name = "shim")]
-    Shim(Shim),
-}
-
-/// What a process of a run is given.
-#[derive(Debug, ClapArgs)]
-pub struct Inner {
-    /// The run's capture directory
-    #[arg(value_name = "DIR")]
-    pub dir: PathBuf,
-}
-
-/// What becomes the child.
-#[derive(Debug, ClapArgs)]
-pub struct Shim {
-    /// Whatever the keeper says
-    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub rest: Vec<std::ffi::OsString>,
 }
 
 /// What a breach means.
@@ -110,34 +85,74 @@ pub enum Form {
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Common {
     /// Target length of the run [default: 72]
-    #[arg(long, value_name = "HOURS", help_heading = "Run", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "HOURS",
+        help_heading = "Run",
+        allow_negative_numbers = true
+    )]
     pub duration_hours: Option<f64>,
     /// Length that a sign-off demands [default: the target]
-    #[arg(long, value_name = "HOURS", help_heading = "Sign-off", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "HOURS",
+        help_heading = "Sign-off",
+        allow_negative_numbers = true
+    )]
     pub required_duration_hours: Option<f64>,
     /// By how much the run may be shorter [default: 0.1]
-    #[arg(long, value_name = "SECONDS", help_heading = "Sign-off", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        help_heading = "Sign-off",
+        allow_negative_numbers = true
+    )]
     pub duration_tolerance_seconds: Option<f64>,
     /// Least share of the time that it was up [default: 0.98]
-    #[arg(long, value_name = "RATIO", help_heading = "Sign-off", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "RATIO",
+        help_heading = "Sign-off",
+        allow_negative_numbers = true
+    )]
     pub minimum_uptime_ratio: Option<f64>,
     /// A file that the run is about; the command must name one of them; may be repeated
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub artifact: Vec<PathBuf>,
     /// Time to end after SIGINT [default: 60]
-    #[arg(long, value_name = "SECONDS", help_heading = "Run", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        help_heading = "Run",
+        allow_negative_numbers = true
+    )]
     pub shutdown_grace_seconds: Option<f64>,
     /// Time to end after SIGTERM, which follows [default: 10]
-    #[arg(long, value_name = "SECONDS", help_heading = "Run", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        help_heading = "Run",
+        allow_negative_numbers = true
+    )]
     pub terminate_grace_seconds: Option<f64>,
     /// How long others may hold the pipes after the child's end [default: 10]
-    #[arg(long, value_name = "SECONDS", help_heading = "Run", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        help_heading = "Run",
+        allow_negative_numbers = true
+    )]
     pub drain_seconds: Option<f64>,
     /// Where progress is written
     #[arg(long, value_name = "FILE", help_heading = "Progress")]
     pub progress_path: Option<PathBuf>,
     /// Time between two writings of progress; 0 writes none [default: 5]
-    #[arg(long, value_name = "MINUTES", help_heading = "Progress", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        help_heading = "Progress",
+        allow_negative_numbers = true
+    )]
     pub progress_interval_minutes: Option<f64>,
     /// Keep each change of the progress in this directory
     #[arg(long, value_name = "DIR", help_heading = "Progress")]
@@ -146,7 +161,12 @@ pub struct Common {
     #[arg(long, value_name = "ADDRESS", help_heading = "Progress", num_args = 0..=1, default_missing_value = "127.0.0.1:8093")]
     pub serve: Option<SocketAddr>,
     /// Begin a new log segment after this time
-    #[arg(long, value_name = "HOURS", help_heading = "Capture", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "HOURS",
+        help_heading = "Capture",
+        allow_negative_numbers = true
+    )]
     pub log_rotate_hours: Option<f64>,
     /// Begin a new log segment after so many bytes, such as 1GiB
     #[arg(long, value_name = "SIZE", help_heading = "Capture")]
@@ -173,43 +193,103 @@ pub struct Common {
     #[arg(long, help_heading = "Sign-off")]
     pub allow_warnings: bool,
     /// Least Sharpe ratio; demands performance evidence
-    #[arg(long, value_name = "RATIO", help_heading = "Sign-off", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "RATIO",
+        help_heading = "Sign-off",
+        allow_negative_numbers = true
+    )]
     pub minimum_sharpe_ratio: Option<f64>,
     /// How long the command may take until its first line [default: 0]
-    #[arg(long, value_name = "SECONDS", help_heading = "Silence", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        help_heading = "Silence",
+        allow_negative_numbers = true
+    )]
     pub startup_grace_seconds: Option<f64>,
     /// A longer silence is a warning [default: 60]
-    #[arg(long, value_name = "MINUTES", help_heading = "Silence", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        help_heading = "Silence",
+        allow_negative_numbers = true
+    )]
     pub warn_gap_minutes: Option<f64>,
     /// A silence as long is a failure [default: 360]
-    #[arg(long, value_name = "MINUTES", help_heading = "Silence", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        help_heading = "Silence",
+        allow_negative_numbers = true
+    )]
     pub fail_gap_minutes: Option<f64>,
     /// A longer silence is an incident at once
-    #[arg(long, value_name = "MINUTES", help_heading = "Silence", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        help_heading = "Silence",
+        allow_negative_numbers = true
+    )]
     pub live_gap_alert_minutes: Option<f64>,
     /// What that incident means [default: warn]
     #[arg(long, value_name = "SEVERITY", help_heading = "Silence")]
     pub live_gap_alert_severity: Option<Severity>,
     /// The runtime prints something at least this often: uptime is judged by the pessimistic bound
-    #[arg(long, value_name = "SECONDS", help_heading = "Silence", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        help_heading = "Silence",
+        allow_negative_numbers = true
+    )]
     pub heartbeat_seconds: Option<f64>,
     /// An older diary is a warning
-    #[arg(long, value_name = "MINUTES", help_heading = "Evidence", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        help_heading = "Evidence",
+        allow_negative_numbers = true
+    )]
     pub diary_stale_warn_minutes: Option<f64>,
     /// An older diary is a failure
-    #[arg(long, value_name = "MINUTES", help_heading = "Evidence", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        help_heading = "Evidence",
+        allow_negative_numbers = true
+    )]
     pub diary_stale_fail_minutes: Option<f64>,
     /// Older performance evidence is a warning
-    #[arg(long, value_name = "MINUTES", help_heading = "Evidence", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        help_heading = "Evidence",
+        allow_negative_numbers = true
+    )]
     pub performance_stale_warn_minutes: Option<f64>,
     /// Older performance evidence is a failure
-    #[arg(long, value_name = "MINUTES", help_heading = "Evidence", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        help_heading = "Evidence",
+        allow_negative_numbers = true
+    )]
     pub performance_stale_fail_minutes: Option<f64>,
     /// Time between two looks at evidence [default: a quarter of the shortest limit]
-    #[arg(long, value_name = "MINUTES", help_heading = "Evidence", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        help_heading = "Evidence",
+        allow_negative_numbers = true
+    )]
     pub evidence_check_interval_minutes: Option<f64>,
     /// Time from the start before evidence is looked at [default: 15]
-    #[arg(long, value_name = "MINUTES", help_heading = "Evidence", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        help_heading = "Evidence",
+        allow_negative_numbers = true
+    )]
     pub evidence_initial_grace_minutes: Option<f64>,
     /// Do not judge lines while the run goes on; they are judged afterwards
     #[arg(long, help_heading = "Lines")]
@@ -218,22 +298,50 @@ pub struct Common {
     #[arg(long, value_name = "LEVEL", help_heading = "Lines")]
     pub stderr_policy: Option<Stderr>,
     /// Time between two samples of CPU and memory; 0 takes none [default: 1]
-    #[arg(long, value_name = "MINUTES", help_heading = "Resources", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        help_heading = "Resources",
+        allow_negative_numbers = true
+    )]
     pub resource_sample_interval_minutes: Option<f64>,
     /// More CPU of the whole tree is a breach (percent of one core)
-    #[arg(long, visible_alias = "max-cpu-percent", value_name = "PERCENT", help_heading = "Resources", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        visible_alias = "max-cpu-percent",
+        value_name = "PERCENT",
+        help_heading = "Resources",
+        allow_negative_numbers = true
+    )]
     pub resource_max_cpu_percent: Option<f64>,
     /// More memory of the whole tree is a breach (MiB)
-    #[arg(long, visible_alias = "max-memory-mb", value_name = "MIB", help_heading = "Resources", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        visible_alias = "max-memory-mb",
+        value_name = "MIB",
+        help_heading = "Resources",
+        allow_negative_numbers = true
+    )]
     pub resource_max_memory_mb: Option<f64>,
     /// More memory of the whole tree is a breach (percent of the machine's)
-    #[arg(long, visible_alias = "max-memory-percent", value_name = "PERCENT", help_heading = "Resources", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        visible_alias = "max-memory-percent",
+        value_name = "PERCENT",
+        help_heading = "Resources",
+        allow_negative_numbers = true
+    )]
     pub resource_max_memory_percent: Option<f64>,
     /// What a breach means [default: fail]
     #[arg(long, value_name = "SEVERITY", help_heading = "Resources")]
     pub resource_violation_severity: Option<Severity>,
     /// It is a breach only after this time above the limit [default: 0]
-    #[arg(long, value_name = "SECONDS", help_heading = "Resources", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        help_heading = "Resources",
+        allow_negative_numbers = true
+    )]
     pub resource_sustained_seconds: Option<f64>,
     /// Take no samples of CPU and memory
     #[arg(long, help_heading = "Resources")]
@@ -267,16 +375,36 @@ pub struct Brief {
     #[arg(long, value_name = "TEXT", help_heading = "Review")]
     pub review_run_label: Option<String>,
     /// Who takes part; may be repeated
-    #[arg(long, visible_alias = "review-attendee", value_name = "NAME", help_heading = "Review")]
+    #[arg(
+        long,
+        visible_alias = "review-attendee",
+        value_name = "NAME",
+        help_heading = "Review"
+    )]
     pub attendee: Vec<String>,
     /// A note; may be repeated
-    #[arg(long, visible_alias = "review-note", value_name = "TEXT", help_heading = "Review")]
+    #[arg(
+        long,
+        visible_alias = "review-note",
+        value_name = "TEXT",
+        help_heading = "Review"
+    )]
     pub note: Vec<String>,
     /// Notes from a file, one a line; may be repeated
-    #[arg(long, visible_alias = "review-notes-file", value_name = "FILE", help_heading = "Review")]
+    #[arg(
+        long,
+        visible_alias = "review-notes-file",
+        value_name = "FILE",
+        help_heading = "Review"
+    )]
     pub notes_file: Vec<PathBuf>,
     /// How an objective stands, NAME=STATUS[:NOTE]; may be repeated
-    #[arg(long, visible_alias = "review-objective", value_name = "NAME=STATUS[:NOTE]", help_heading = "Review")]
+    #[arg(
+        long,
+        visible_alias = "review-objective",
+        value_name = "NAME=STATUS[:NOTE]",
+        help_heading = "Review"
+    )]
     pub objective: Vec<String>,
     /// Put the summary into the brief
     #[arg(long, help_heading = "Review", overrides_with = "review_skip_summary")]
@@ -314,7 +442,12 @@ pub struct Run {
     #[arg(long, value_name = "FILE", help_heading = "Review")]
     pub review_output: Option<PathBuf>,
     /// How it is written
-    #[arg(long, value_name = "FORM", default_value = "markdown", help_heading = "Review")]
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "markdown",
+        help_heading = "Review"
+    )]
     pub review_format: Form,
     /// Write no review brief
     #[arg(long, help_heading = "Review", conflicts_with = "review_output")]
@@ -339,7 +472,11 @@ pub struct Orchestrate {
     #[arg(long, value_name = "TEXT", help_heading = "Reports")]
     pub run_label: Option<String>,
     /// Keep no timeline of the progress
-    #[arg(long, help_heading = "Progress", conflicts_with = "progress_timeline_dir")]
+    #[arg(
+        long,
+        help_heading = "Progress",
+        conflicts_with = "progress_timeline_dir"
+    )]
     pub no_progress_timeline: bool,
     /// The command writes no diary
     #[arg(long, help_heading = "Evidence", conflicts_with = "diary_path")]
@@ -372,7 +509,12 @@ pub struct Orchestrate {
     #[arg(long, value_name = "FILE", help_heading = "Wrap-up")]
     pub wrap_up_markdown: Option<PathBuf>,
     /// By how much the run may be shorter for the wrap-up
-    #[arg(long, value_name = "MINUTES", default_value_t = 5.0, help_heading = "Wrap-up")]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        default_value_t = 5.0,
+        help_heading = "Wrap-up"
+    )]
     pub wrap_up_duration_tolerance_minutes: f64,
     /// A warning makes the wrap-up fail
     #[arg(long, help_heading = "Wrap-up")]
@@ -394,16 +536,40 @@ pub struct Smoke {
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     pub output_dir: Option<PathBuf>,
     /// Length of the run
-    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, help_heading = "Run", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 60.0,
+        help_heading = "Run",
+        allow_negative_numbers = true
+    )]
     pub duration_seconds: f64,
     /// Time between two ticks of the simulated runtime
-    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, help_heading = "Run", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 2.0,
+        help_heading = "Run",
+        allow_negative_numbers = true
+    )]
     pub tick_interval: f64,
     /// Time between two writings of progress
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, help_heading = "Run", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 5.0,
+        help_heading = "Run",
+        allow_negative_numbers = true
+    )]
     pub progress_interval: f64,
     /// Least share of the time that it was up
-    #[arg(long, value_name = "RATIO", default_value_t = 0.95, help_heading = "Sign-off", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "RATIO",
+        default_value_t = 0.95,
+        help_heading = "Sign-off",
+        allow_negative_numbers = true
+    )]
     pub minimum_uptime: f64,
     /// Accept warnings
     #[arg(long, help_heading = "Sign-off")]
@@ -418,7 +584,12 @@ pub struct Smoke {
     #[arg(long, value_name = "DIR", help_heading = "Packet")]
     pub packet_dir: Option<PathBuf>,
     /// Write the packet as one compressed archive
-    #[arg(long, value_name = "FILE", help_heading = "Packet", requires = "packet_dir")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Packet",
+        requires = "packet_dir"
+    )]
     pub packet_archive: Option<PathBuf>,
     /// Leave the raw bytes out of the packet
     #[arg(long, help_heading = "Packet", requires = "packet_dir")]
@@ -447,7 +618,13 @@ pub struct Smoke {
 #[derive(Debug, ClapArgs)]
 pub struct Judged {
     /// A log, plain or compressed; may be repeated
-    #[arg(long, value_name = "FILE", required_unless_present = "run_dir", conflicts_with = "run_dir", help_heading = "Selection")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "run_dir",
+        conflicts_with = "run_dir",
+        help_heading = "Selection"
+    )]
     pub log: Vec<PathBuf>,
     /// The directory of a captured run, instead of logs
     #[arg(long, value_name = "DIR", help_heading = "Selection")]
@@ -459,10 +636,22 @@ pub struct Judged {
     #[arg(long, value_name = "FILE", help_heading = "Selection")]
     pub performance: Option<PathBuf>,
     /// A longer silence is a warning
-    #[arg(long, value_name = "MINUTES", default_value_t = 60.0, help_heading = "Silence", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        default_value_t = 60.0,
+        help_heading = "Silence",
+        allow_negative_numbers = true
+    )]
     pub warn_gap_minutes: f64,
     /// A silence as long is a failure
-    #[arg(long, value_name = "MINUTES", default_value_t = 360.0, help_heading = "Silence", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        default_value_t = 360.0,
+        help_heading = "Silence",
+        allow_negative_numbers = true
+    )]
     pub fail_gap_minutes: f64,
     /// What a line on stderr means that states no level, in logs that name the stream
     #[arg(long, value_name = "LEVEL", help_heading = "Lines")]
@@ -471,7 +660,12 @@ pub struct Judged {
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Evidence")]
     pub diary_min_entries_per_day: u64,
     /// What fewer mean
-    #[arg(long, value_name = "SEVERITY", default_value = "warn", help_heading = "Evidence")]
+    #[arg(
+        long,
+        value_name = "SEVERITY",
+        default_value = "warn",
+        help_heading = "Evidence"
+    )]
     pub diary_daily_gap_severity: Severity,
     /// Say something about the run, KEY=VALUE; may be repeated
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Reports")]
@@ -480,13 +674,28 @@ pub struct Judged {
     #[arg(long, help_heading = "Sign-off")]
     pub sign_off: bool,
     /// Least length for a sign-off
-    #[arg(long, value_name = "HOURS", help_heading = "Sign-off", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "HOURS",
+        help_heading = "Sign-off",
+        allow_negative_numbers = true
+    )]
     pub sign_off_min_duration_hours: Option<f64>,
     /// Least uptime for a sign-off
-    #[arg(long, value_name = "RATIO", help_heading = "Sign-off", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "RATIO",
+        help_heading = "Sign-off",
+        allow_negative_numbers = true
+    )]
     pub sign_off_min_uptime_ratio: Option<f64>,
     /// Least Sharpe ratio for a sign-off
-    #[arg(long, value_name = "RATIO", help_heading = "Sign-off", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "RATIO",
+        help_heading = "Sign-off",
+        allow_negative_numbers = true
+    )]
     pub sign_off_min_sharpe: Option<f64>,
     /// Accept warnings
     #[arg(long, help_heading = "Sign-off", visible_alias = "allow-warnings")]
@@ -501,7 +710,12 @@ pub struct Judged {
     #[arg(long, help_heading = "Sign-off")]
     pub treat_warn_as_error: bool,
     /// How the report is written
-    #[arg(long, value_name = "FORM", default_value = "markdown", help_heading = "Reports")]
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "markdown",
+        help_heading = "Reports"
+    )]
     pub format: Form,
     /// Where to [default: standard output]
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
@@ -531,7 +745,12 @@ pub struct WatchRun {
     #[arg(long, value_name = "FILE", help_heading = "Selection")]
     pub progress: PathBuf,
     /// Time between two looks
-    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, help_heading = "Output")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30.0,
+        help_heading = "Output"
+    )]
     pub interval: f64,
     /// Look once
     #[arg(long, help_heading = "Output")]
@@ -566,10 +785,21 @@ pub struct WrapUp {
     #[arg(long, value_name = "FILE", help_heading = "Selection")]
     pub summary: PathBuf,
     /// By how much the run may be shorter
-    #[arg(long, value_name = "MINUTES", default_value_t = 5.0, help_heading = "Sign-off", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        default_value_t = 5.0,
+        help_heading = "Sign-off",
+        allow_negative_numbers = true
+    )]
     pub duration_tolerance_minutes: f64,
     /// Length that is demanded [default: what the summary says]
-    #[arg(long, value_name = "HOURS", help_heading = "Sign-off", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "HOURS",
+        help_heading = "Sign-off",
+        allow_negative_numbers = true
+    )]
     pub required_duration_hours: Option<f64>,
     /// A note; may be repeated
     #[arg(long, value_name = "TEXT", help_heading = "Reports")]
@@ -578,7 +808,12 @@ pub struct WrapUp {
     #[arg(long, visible_alias = "treat-warn-as-error", help_heading = "Sign-off")]
     pub treat_warn_as_failure: bool,
     /// How it is written
-    #[arg(long, value_name = "FORM", default_value = "markdown", help_heading = "Reports")]
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "markdown",
+        help_heading = "Reports"
+    )]
     pub format: Form,
     /// Where to [default: standard output]
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
@@ -598,7 +833,12 @@ pub struct Backlog {
     #[arg(long, help_heading = "Output")]
     pub fail_on_fail: bool,
     /// How it is written
-    #[arg(long, value_name = "FORM", default_value = "markdown", help_heading = "Reports")]
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "markdown",
+        help_heading = "Reports"
+    )]
     pub format: Form,
     /// Where to [default: standard output]
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
@@ -612,7 +852,12 @@ pub struct Finalize {
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
     /// How long to wait for a run that is just ending
-    #[arg(long, value_name = "SECONDS", default_value_t = 90.0, help_heading = "Run")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 90.0,
+        help_heading = "Run"
+    )]
     pub within_seconds: f64,
 }
 
@@ -620,10 +865,20 @@ pub struct Finalize {
 #[derive(Debug, ClapArgs)]
 pub struct Simulate {
     /// How long
-    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, help_heading = "Run")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 60.0,
+        help_heading = "Run"
+    )]
     pub duration_seconds: f64,
     /// Time between two ticks
-    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, help_heading = "Run")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 2.0,
+        help_heading = "Run"
+    )]
     pub tick_interval: f64,
     /// Write a diary here [default: FINAL_DRY_RUN_DIARY_PATH]
     #[arg(long, value_name = "FILE", help_heading = "Evidence")]
@@ -632,10 +887,21 @@ pub struct Simulate {
     #[arg(long, value_name = "FILE", help_heading = "Evidence")]
     pub performance: Option<PathBuf>,
     /// The Sharpe ratio that it claims
-    #[arg(long, value_name = "RATIO", default_value_t = 1.2, help_heading = "Evidence", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "RATIO",
+        default_value_t = 1.2,
+        help_heading = "Evidence",
+        allow_negative_numbers = true
+    )]
     pub sharpe: f64,
     /// How the diary is written: jsonl, array or object
-    #[arg(long, value_name = "FORM", default_value = "jsonl", help_heading = "Evidence")]
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "jsonl",
+        help_heading = "Evidence"
+    )]
     pub diary_format: String,
     /// Inject a fault, KIND[=VALUE][@TICKS]; may be repeated; `list` shows all
     #[arg(long, value_name = "FAULT", help_heading = "Run")]

@@ -47,17 +47,6 @@ pub(super) fn dry_run(
         DryRunWhat::Backlog(a) => ("dry_run_backlog", judged::backlog(a, screen)),
         DryRunWhat::Finalize(a) => ("dry_run_finalize", finalize(select, a, screen)),
         DryRunWhat::Simulate(a) => ("dry_run_simulate", smoke::simulate(a)),
-        DryRunWhat::Keeper(a) => ("dry_run_keeper", inner(gonogo_capture::keeper::main(&a.dir))),
-        DryRunWhat::Pump(a) => ("dry_run_pump", inner(gonogo_capture::pump::main(&a.dir))),
-        DryRunWhat::Shim(a) => ("dry_run_shim", inner(gonogo_capture::shim::main(&a.rest))),
-    }
-}
-
-/// Exit codes of these processes are for their parents alone.
-fn inner(code: u8) -> Answer {
-    match code {
-        0 => Ok(Exit::Done),
-        _ => Ok(Exit::Internal),
     }
 }
 
@@ -116,10 +105,16 @@ fn orchestrate(select: &Select, a: &Orchestrate, screen: &Screen) -> Answer {
     };
     let run_dir = root.join(&slug);
     if run_dir.exists() {
-        let text = format!("`{}` is there already: it belongs to an earlier run", run_dir.display());
+        let text = format!(
+            "`{}` is there already: it belongs to an earlier run",
+            run_dir.display()
+        );
         return Err(AppError::new(Reason::OutputFailed, text)
             .hint("give another --run-name")
-            .hint(format!("if that run was cut off: `gonogo dry-run finalize {}`", run_dir.display())));
+            .hint(format!(
+                "if that run was cut off: `gonogo dry-run finalize {}`",
+                run_dir.display()
+            )));
     }
     let request = Request {
         flags: flags::of_orchestrate(a, &home.here, &run_dir),
@@ -235,7 +230,10 @@ fn tell(finished: &Finished, screen: &Screen, use_case: &str) -> Exit {
             0 | 1 => String::new(),
             n => format!(" ({n} times)"),
         };
-        screen.say(&format!("  {word:<8} {}{times}", visible(&incident.message)));
+        screen.say(&format!(
+            "  {word:<8} {}{times}",
+            visible(&incident.message)
+        ));
     }
     if more > 0 {
         screen.say(&format!("  … and {more} more in the reports"));

@@ -411,7 +411,8 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
         None => "not looked at".into(),
     };
     // A genuine packet of a run that did not pass: the packet is to be believed, the run is not to be signed off.
-    let genuine = matches!(&seen.derived, Some(Ok(d)) if seen.reasons == [deriving::reason(d.status)]);
+    let genuine =
+        matches!(&seen.derived, Some(Ok(d)) if seen.reasons == [deriving::reason(d.status)]);
     let result = match &seen.derived {
         Some(Ok(d)) => d.status.word().to_owned(),
         _ => result,

@@ -223,6 +223,7 @@ impl Usage {
             peak_memory_percent_timestamp: when("memory_percent"),
             last_sample,
             memory_slope_mb_per_hour: self.slope(),
+            history: Vec::new(),
         }
     }
 

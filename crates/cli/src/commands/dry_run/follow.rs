@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use gonogo_app::dry_run::running::{Asked, Follower};
-use gonogo_app::dry_run::serving::Server;
+use gonogo_app::dry_run::serving::LiveServer;
+use gonogo_capture::Ask;
+use gonogo_core::Reason;
 use gonogo_dryrun::progress::Progress;
 use gonogo_dryrun::spec::RunSpec;
 use gonogo_dryrun::watch;
@@ -17,13 +19,13 @@ use crate::screen::{Screen, Tone};
 /// A run in the foreground.
 pub(super) struct Foreground<'a> {
     screen: &'a Screen,
-    signals: Vec<(&'static str, Arc<AtomicUsize>, usize)>,
+    signals: Vec<(Ask, Arc<AtomicUsize>, usize)>,
     rotate: Arc<AtomicBool>,
     progress: Option<PathBuf>,
     seen: u64,
     watcher: watch::Watcher,
     serve: Option<SocketAddr>,
-    server: Option<Server>,
+    server: Option<LiveServer>,
     looks: u32,
     /// Whether the frame is drawn over itself.
     live: bool,
@@ -35,12 +37,17 @@ impl<'a> Foreground<'a> {
     pub(super) fn new(screen: &'a Screen, serve: Option<SocketAddr>) -> Self {
         use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGTERM};
         let mut signals = Vec::new();
-        for (name, number) in [("INT", SIGINT), ("TERM", SIGTERM), ("HUP", SIGHUP)] {
+        let asks = [
+            (Ask::Interrupt, SIGINT),
+            (Ask::Terminate, SIGTERM),
+            (Ask::HangUp, SIGHUP),
+        ];
+        for (ask, number) in asks {
             let count = Arc::new(AtomicUsize::new(0));
             let seen = Arc::clone(&count);
             // Without the handler the signal ends the harness, and the keeper then ends the run.
             let _ = counted(number, seen);
-            signals.push((name, count, 0));
+            signals.push((ask, count, 0));
         }
         let rotate = Arc::new(AtomicBool::new(false));
         let _ = signal_hook::flag::register(SIGALRM, Arc::clone(&rotate));
@@ -100,9 +107,15 @@ pub(super) fn serve(
     path: &Path,
     address: SocketAddr,
     screen: &Screen,
-) -> Result<Server, gonogo_app::AppError> {
-    let server = Server::start(path, address)?;
-    screen.talk(&format!("  live page  http://{}/", server.address()));
+) -> Result<LiveServer, gonogo_app::AppError> {
+    let server = LiveServer::start(address, path.to_owned(), &[])
+        .map_err(|e| gonogo_app::AppError::new(Reason::ArgumentInvalid, e.to_string()))?;
+    screen.talk(&format!("  live page  {}", server.url()));
+    if server.is_public() {
+        screen.talk(
+            "  whoever reaches this address can read the run's incidents, with what they quote",
+        );
+    }
     Ok(server)
 }
 
@@ -151,11 +164,11 @@ impl Follower for Foreground<'_> {
     }
 
     fn look(&mut self, _: &RunSpec) -> Asked {
-        for (name, count, told) in &mut self.signals {
+        for (ask, count, told) in &mut self.signals {
             let now = count.load(Ordering::SeqCst);
             if now > *told {
                 *told += 1;
-                return Asked::End(name);
+                return Asked::End(*ask);
             }
         }
         if self.rotate.swap(false, Ordering::SeqCst) {

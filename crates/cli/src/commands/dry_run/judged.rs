@@ -35,14 +35,17 @@ pub(super) fn audit(select: &Select, a: &Audit, screen: &Screen) -> Answer {
 
 pub(super) fn review(select: &Select, a: &ReviewOf, screen: &Screen) -> Answer {
     let (report, review, status) = judge(select, &a.judged, &a.brief)?;
-    finish("dry_run_review", &a.judged, &report, &review, status, screen)
+    finish(
+        "dry_run_review",
+        &a.judged,
+        &report,
+        &review,
+        status,
+        screen,
+    )
 }
 
-fn judge(
-    select: &Select,
-    a: &Judged,
-    brief: &Brief,
-) -> Result<(Report, Review, Status), AppError> {
+fn judge(select: &Select, a: &Judged, brief: &Brief) -> Result<(Report, Review, Status), AppError> {
     let home = super::home(select)?;
     let now = SystemClock::default().now().wall;
     let asked = asked(a, &home.here)?;
@@ -157,12 +160,15 @@ pub(super) fn wrap_up(a: &WrapUp, screen: &Screen) -> Answer {
         }
         read.report.summary.metadata.target_duration_seconds = Some(hours * 3600.0);
     }
-    let minutes = Minutes::of(&read, wrap_up::Options {
-        tolerance_seconds: tolerance * 60.0,
-        treat_warn_as_failure: a.treat_warn_as_failure,
-        notes: a.note.clone(),
-        ..wrap_up::Options::at(SystemClock::default().now().wall)
-    });
+    let minutes = Minutes::of(
+        &read,
+        wrap_up::Options {
+            tolerance_seconds: tolerance * 60.0,
+            treat_warn_as_failure: a.treat_warn_as_failure,
+            notes: a.note.clone(),
+            ..wrap_up::Options::at(SystemClock::default().now().wall)
+        },
+    );
     let text = match a.format {
         Form::Markdown => minutes.markdown(),
         Form::Json => pretty(&minutes)?,
@@ -175,7 +181,8 @@ pub(super) fn wrap_up(a: &WrapUp, screen: &Screen) -> Answer {
 
 fn no_page(what: &str) -> AppError {
     let text = format!("{what} is written as Markdown or JSON");
-    AppError::new(Reason::ArgumentInvalid, text).hint("the review has a page: `gonogo dry-run review --format html`")
+    AppError::new(Reason::ArgumentInvalid, text)
+        .hint("the review has a page: `gonogo dry-run review --format html`")
 }
 
 pub(super) fn backlog(a: &Backlog, screen: &Screen) -> Answer {

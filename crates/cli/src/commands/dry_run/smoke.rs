@@ -15,8 +15,8 @@ use gonogo_app::dry_run::home::Home;
 use gonogo_app::dry_run::running::{self, Asked, Follower, Request};
 use gonogo_app::dry_run::wanted::{Brief, Packet, Wanted};
 use gonogo_capture::Captured;
-use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::Reason;
+use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_dryrun::spec::RunSpec;
 use gonogo_dryrun::{Status, Stream};
 use gonogo_simulated::matrix::{self, Fact, Pace, Row, Seen};
@@ -102,7 +102,9 @@ pub(super) fn smoke(select: &Select, a: &Smoke, screen: &Screen) -> Answer {
     let pace = Pace::default();
     let rows = chosen(a, &pace)?;
     screen.talk(&format!("smoke run in {}", root.display()));
-    let clean = (a.matrix.is_none()).then(|| clean(&home, a, &root, screen)).transpose()?;
+    let clean = (a.matrix.is_none())
+        .then(|| clean(&home, a, &root, screen))
+        .transpose()?;
     let mut told: Vec<Value> = Vec::new();
     let mut wrong = 0;
     if !rows.is_empty() {
@@ -194,7 +196,10 @@ fn chosen(a: &Smoke, pace: &Pace) -> Result<Vec<Row>, AppError> {
                 .hint(format!("rows: {}", known.join(", "))));
         }
     }
-    Ok(all.into_iter().filter(|r| names.contains(&r.name)).collect())
+    Ok(all
+        .into_iter()
+        .filter(|r| names.contains(&r.name))
+        .collect())
 }
 
 /// The limits of a smoke run: three ticks and six, at least three seconds and six.
@@ -274,7 +279,11 @@ fn clean(home: &Home, a: &Smoke, root: &Path, screen: &Screen) -> Result<Finishe
     };
     let here = &home.here;
     let at = |given: &Option<PathBuf>, usual: &str| {
-        Some(given.as_ref().map_or_else(|| root.join(usual), |p| here.join(p)))
+        Some(
+            given
+                .as_ref()
+                .map_or_else(|| root.join(usual), |p| here.join(p)),
+        )
     };
     let request = Request {
         flags,
@@ -324,7 +333,12 @@ fn all(home: &Home, root: &Path, pace: &Pace, rows: &[Row]) -> Vec<Result<Finish
             });
         }
     });
-    let lost = || Err(AppError::new(Reason::Internal, "the row was not run to its end"));
+    let lost = || {
+        Err(AppError::new(
+            Reason::Internal,
+            "the row was not run to its end",
+        ))
+    };
     outcomes
         .into_inner()
         .unwrap_or_default()
@@ -374,7 +388,10 @@ fn judge(row: &Row, finished: &Finished, root: &Path) -> Result<(), Vec<String>>
         .iter()
         .map(|i| {
             let kind = serde_json::to_value(i.kind).unwrap_or_default();
-            (kind.as_str().unwrap_or_default().to_owned(), i.severity.word())
+            (
+                kind.as_str().unwrap_or_default().to_owned(),
+                i.severity.word(),
+            )
         })
         .collect();
     let seen: Vec<Seen<'_>> = kinds
@@ -430,7 +447,9 @@ fn holds(fact: &Fact, row: &Row, finished: &Finished, root: &Path) -> Result<(),
             let most = row.run_for.as_secs_f64() + 2.0;
             match lived <= most {
                 true => Ok(()),
-                false => Err(format!("the child was held up: {lived:.1} s, more than {most:.1} s")),
+                false => Err(format!(
+                    "the child was held up: {lived:.1} s, more than {most:.1} s"
+                )),
             }
         }
         Fact::Counted(wanted) => {
@@ -463,15 +482,18 @@ fn holds(fact: &Fact, row: &Row, finished: &Finished, root: &Path) -> Result<(),
 /// Whether what was captured is what was printed.
 fn same(captured: &Captured, stream: Stream, printed: &Path) -> Result<(), String> {
     use std::io::Read;
-    let mut ours = captured.rebuild(stream).map_err(|e| e.to_string())?;
-    let mut theirs = std::fs::File::open(printed).map_err(|e| format!("{}: {e}", printed.display()))?;
+    let mut ours = captured.rebuild(stream);
+    let mut theirs =
+        std::fs::File::open(printed).map_err(|e| format!("{}: {e}", printed.display()))?;
     let (mut a, mut b) = (vec![0; 64 << 10], vec![0; 64 << 10]);
     let mut at = 0u64;
     loop {
         let n = fill(&mut ours, &mut a).map_err(|e| e.to_string())?;
         let m = fill(&mut theirs, &mut b).map_err(|e| e.to_string())?;
         if a[..n] != b[..m] {
-            return Err(format!("{stream}: captured and printed bytes differ after byte {at}"));
+            return Err(format!(
+                "{stream}: captured and printed bytes differ after byte {at}"
+            ));
         }
         if n == 0 {
             return Ok(());

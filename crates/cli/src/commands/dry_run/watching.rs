@@ -52,7 +52,10 @@ pub(super) fn watch(a: &WatchRun, screen: &Screen) -> Answer {
                         serde_json::to_value(&progress).unwrap_or_default(),
                     );
                     return Ok(match complete && a.exit_when_complete {
-                        true => super::exit(watch::verdict(&progress).unwrap_or(Status::Invalid), a.treat_warn_as_error),
+                        true => super::exit(
+                            watch::verdict(&progress).unwrap_or(Status::Invalid),
+                            a.treat_warn_as_error,
+                        ),
                         false => Exit::Done,
                     });
                 }
