@@ -160,7 +160,7 @@ fn the_deaf_end_by_themselves_in_the_end() {
 }
 
 /// The children of a process that hold its pipes.
-fn holding(parent: i32) -> Vec<i32> {
+pub(crate) fn holding(parent: i32) -> Vec<i32> {
     let proc = std::fs::read_dir("/proc").unwrap();
     proc.filter_map(|entry| {
         let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
@@ -185,7 +185,7 @@ fn lives(pid: i32) -> bool {
 }
 
 /// Ended with the test, however that ends.
-struct Kept(i32);
+pub(crate) struct Kept(pub(crate) i32);
 
 impl Drop for Kept {
     fn drop(&mut self) {
