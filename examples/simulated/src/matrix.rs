@@ -7,7 +7,8 @@
 //!
 //! A row is meant to be run with the gap and staleness thresholds of its [`Pace`], stderr lines without a level as errors,
 //! evidence required, no warnings accepted, and [`Row::grace`] for each step of the kill ladder. The supervisor ends the
-//! runtime when [`Row::run_for`] is over: the runtime's own duration begins with its first tick, so it is never the first.
+//! runtime when [`Row::run_for`] is over: the runtime's own duration is [`SPARE`] longer, so that it never ends first, however
+//! late a timer comes.
 
 mod rows;
 
@@ -16,6 +17,9 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use rows::rows;
+
+/// How much longer than [`Row::run_for`] a row's runtime would run if nobody ended it.
+pub const SPARE: Duration = Duration::from_secs(60);
 
 /// How fast the rows go, and the thresholds that follow from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +114,7 @@ impl Row {
         let seconds = |time: Duration| OsString::from(time.as_secs_f64().to_string());
         let mut args: Vec<OsString> = vec![
             "--duration-seconds".into(),
-            seconds(self.run_for),
+            seconds(self.run_for + SPARE),
             "--tick-interval".into(),
             seconds(pace.tick),
             "--diary".into(),
