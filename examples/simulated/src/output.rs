@@ -399,4 +399,31 @@ mod tests {
         let (out, err) = printed(|p| p.hostile().unwrap());
         assert!(out.contains(&0) && err.is_empty());
     }
+
+    /// Takes three bytes at a time.
+    struct Slow(Vec<u8>);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = bytes.len().min(3);
+            self.0.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_copy_has_what_was_taken_and_not_what_was_offered() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut copied = Copied::new(Slow(Vec::new()), Some(folder.path()), "stdout").unwrap();
+        copied.write_all(b"ten bytes.").unwrap();
+        assert_eq!(copied.stream.0, b"ten bytes.");
+        assert_eq!(
+            std::fs::read(folder.path().join("stdout")).unwrap(),
+            b"ten bytes."
+        );
+    }
 }

@@ -11,3 +11,5 @@ mod ends;
 mod evidence;
 #[path = "process/lab.rs"]
 mod lab;
+#[path = "process/rows.rs"]
+mod rows;

@@ -1,6 +1,7 @@
 //! How injections are read and said again.
 
 use super::*;
+use crate::traces::TRACES;
 
 #[test]
 fn what_is_read_is_said_again_and_read_as_the_same() {

@@ -6,6 +6,16 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::lab::{DEADLINE, Running, now, ran, simulated, until};
 
+/// Whether a process does something of its own about a signal.
+fn caught(pid: i32, signal: Signal) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let mask = status
+        .lines()
+        .find_map(|l| l.strip_prefix("SigCgt:"))
+        .unwrap();
+    u64::from_str_radix(mask.trim(), 16).unwrap() & (1 << (signal.as_raw() - 1)) != 0
+}
+
 #[test]
 fn it_beats_and_ends_with_its_duration() {
     let ran = ran(&["--duration-seconds=0.5", "--tick-interval=0.1"]);
@@ -55,16 +65,9 @@ fn signals_end_it_well() {
 #[test]
 fn a_slow_start_can_be_ended_too() {
     let mut running = Running::start(&["--inject=slow-start=50"]);
-    // Signals are listened for before anything else; ask until it is so.
-    let pid = running.pid().as_raw_nonzero();
-    let caught = |mask: u64| mask & (1 << (15 - 1)) != 0;
+    let pid = running.pid().as_raw_nonzero().get();
     until("SIGTERM is listened for", || {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let mask = status
-            .lines()
-            .find_map(|l| l.strip_prefix("SigCgt:"))
-            .unwrap();
-        caught(u64::from_str_radix(mask.trim(), 16).unwrap()).then_some(())
+        caught(pid, Signal::TERM).then_some(())
     });
     running.signal(Signal::TERM);
     let (status, lines) = running.end();
@@ -156,65 +159,71 @@ fn the_deaf_end_by_themselves_in_the_end() {
     assert!(ran.lines().len() > 5);
 }
 
-/// Processes that hold the pipes for so long: no other test asks for that very time.
-fn holding(longer: &str) -> Vec<i32> {
+/// The children of a process that hold its pipes.
+pub(crate) fn holding(parent: i32) -> Vec<i32> {
     let proc = std::fs::read_dir("/proc").unwrap();
     proc.filter_map(|entry| {
         let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let wanted = format!("--hold-pipes\0{longer}\0");
-        String::from_utf8_lossy(&line)
-            .contains(&wanted)
-            .then_some(pid)
+        let holds = String::from_utf8_lossy(&line).contains("--hold-pipes\0");
+        (holds && field(pid, 1)? == parent).then_some(pid)
     })
     .collect()
 }
 
-/// The session of a process: fourth field after its name.
-fn session(pid: i32) -> i32 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let after_name = stat.rsplit_once(')').unwrap().1;
-    after_name
-        .split_whitespace()
-        .nth(3)
-        .unwrap()
-        .parse()
-        .unwrap()
+/// A number of `/proc/<pid>/stat`, counted after the name and the state.
+fn field(pid: i32, n: usize) -> Option<i32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let after_name = stat.rsplit_once(')')?.1;
+    after_name.split_whitespace().nth(n)?.parse().ok()
+}
+
+/// Whether a process is there and does not only wait to be collected.
+fn lives(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Ended with the test, however that ends.
+pub(crate) struct Kept(pub(crate) i32);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Some(pid) = Pid::from_raw(self.0) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
 }
 
 #[test]
 fn a_grandchild_keeps_the_pipes_after_the_end_and_a_daemon_its_own_session() {
-    for (kind, longer) in [("grandchild", "41.25"), ("daemon", "42.25")] {
-        let mut running =
-            Running::start(&["--tick-interval=0.05", &format!("--inject={kind}={longer}")]);
+    for kind in ["grandchild=41.25", "daemon=42.25"] {
+        let mut running = Running::start(&["--tick-interval=0.05", &format!("--inject={kind}")]);
         running.beat(3);
-        let pid = until("the grandchild is there", || {
-            holding(longer).first().copied()
-        });
         let own = running.pid().as_raw_nonzero().get();
+        let pid = until("the grandchild is there", || holding(own).first().copied());
+        let kept = Kept(pid);
         // It leaves the session, and stops to hear signals, a little after its start.
+        let same = kind.starts_with("grandchild");
         until("the grandchild has its session", || {
-            ((session(pid) == session(own)) == (kind == "grandchild")).then_some(())
+            ((field(pid, 3) == field(own, 3)) == same).then_some(())
         });
-        let deaf_to = |signal: u32| {
-            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-            let mask = status
-                .lines()
-                .find_map(|l| l.strip_prefix("SigCgt:"))
-                .unwrap();
-            u64::from_str_radix(mask.trim(), 16).unwrap() & (1 << (signal - 1)) != 0
-        };
         until("the grandchild is deaf", || {
-            (deaf_to(2) && deaf_to(15) && deaf_to(1)).then_some(())
+            [Signal::HUP, Signal::INT, Signal::TERM]
+                .iter()
+                .all(|s| caught(pid, *s))
+                .then_some(())
         });
         running.signal(Signal::INT);
         assert_eq!(running.exit().code(), Some(0));
-        let pid = Pid::from_raw(pid).unwrap();
-        kill_process(pid, Signal::INT).unwrap();
-        kill_process(pid, Signal::TERM).unwrap();
-        assert!(!running.at_end(), "the grandchild has the pipe");
-        assert_eq!(holding(longer), [pid.as_raw_nonzero().get()]);
-        kill_process(pid, Signal::KILL).unwrap();
+        for signal in [Signal::INT, Signal::TERM] {
+            kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+        }
+        assert!(
+            lives(pid) && !running.at_end(),
+            "the grandchild has the pipe"
+        );
+        drop(kept);
         until("the pipe ends with the grandchild", || {
             running.at_end().then_some(())
         });
@@ -224,13 +233,29 @@ fn a_grandchild_keeps_the_pipes_after_the_end_and_a_daemon_its_own_session() {
 #[test]
 fn a_grandchild_ends_by_itself_also_if_its_parent_was_killed() {
     let mut running = Running::start(&[
-        "--tick-interval=0.05",
-        "--inject=grandchild=0.375@1",
+        "--tick-interval=1",
+        "--inject=grandchild=0.8@1",
         "--inject=crash=KILL@2",
     ]);
+    let own = running.pid().as_raw_nonzero().get();
+    let pid = until("the grandchild is there", || holding(own).first().copied());
+    let _kept = Kept(pid);
     assert_eq!(running.exit().signal(), Some(9));
+    assert!(lives(pid), "its time begins with its parent's end");
     until("the pipe ends", || running.at_end().then_some(()));
-    assert!(holding("0.375").is_empty());
+    until("the grandchild is gone", || (!lives(pid)).then_some(()));
+}
+
+#[test]
+fn what_the_deaf_did_not_hear_they_do_not_hear_later() {
+    let mut running = Running::start(&["--tick-interval=0.25", "--inject=deaf=50@2-4"]);
+    running.beat(2);
+    running.signal(Signal::INT);
+    running.beat(7);
+    running.signal(Signal::TERM);
+    let (status, rest) = running.end();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(rest.last().unwrap()["reason"], "SIGTERM");
 }
 
 #[test]

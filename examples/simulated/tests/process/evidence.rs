@@ -85,24 +85,23 @@ fn evidence_that_cannot_be_written_later_is_told_once_and_the_run_goes_on() {
         let _ = std::fs::remove_dir_all(&evidence);
         std::fs::write(&evidence, "").ok()
     });
-    let trouble = until("trouble is told", || {
-        Some(running.line()).filter(|l| l["level"] == "warning")
-    });
-    assert!(
-        trouble["message"]
-            .as_str()
-            .unwrap()
-            .contains("cannot be written"),
-        "{trouble}"
-    );
-    let n = trouble["seq"].as_u64().unwrap();
-    for later in n + 1..n + 10 {
-        assert_eq!(
-            running.line()["message"],
-            format!("heartbeat #{later}"),
-            "told once"
+    // The tick that was at it may have found the old folder, no folder or the file; the later ones only the file.
+    let lines: Vec<_> = (0..40).map(|_| running.line()).collect();
+    let trouble: Vec<_> = lines.iter().filter(|l| l["level"] == "warning").collect();
+    assert!(!trouble.is_empty() && trouble.len() <= 2, "{trouble:?}");
+    for line in &trouble {
+        assert!(
+            line["message"]
+                .as_str()
+                .unwrap()
+                .contains("cannot be written"),
+            "{line}"
         );
     }
+    assert!(
+        lines[20..].iter().all(|l| l["event"] == "heartbeat"),
+        "told once: {lines:?}"
+    );
     running.signal(Signal::TERM);
     assert_eq!(running.exit().code(), Some(0));
 }
