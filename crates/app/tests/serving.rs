@@ -78,7 +78,7 @@ fn progress(phase: &str, texts: &[&str]) -> Value {
         .collect();
     json!({
         "status": if incidents.is_empty() { "running" } else { "fail" }, "phase": phase, "sequence": 41, "now": "2026-03-02T12:00:00.000Z",
-        "interval_seconds": 1.0, "started_at": "2026-03-02T06:00:00.000Z", "elapsed_seconds": 21_600.0,
+        "interval_seconds": 60.0, "started_at": "2026-03-02T06:00:00.000Z", "elapsed_seconds": 21_600.0,
         "target_duration_seconds": 259_200.0, "required_duration_seconds": 259_200.0, "total_lines": 402_113, "total_bytes": 95_702_894,
         "line_counts": {"stdout": 402_000, "stderr": 113},
         "level_counts": {"info": 401_000, "warning": 900, "error": 100, texts.first().copied().unwrap_or("debug"): 113},
