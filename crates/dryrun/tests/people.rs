@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "people/extremes.rs"]
+mod extremes;
 #[path = "people/hostile.rs"]
 mod hostile;
 #[path = "people/reading.rs"]

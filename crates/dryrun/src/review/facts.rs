@@ -115,12 +115,10 @@ pub fn criteria(report: &Report) -> Vec<Criterion> {
             "Decision diary",
             "diary",
             demanded.require_diary,
-            summary.diary.as_ref().map(|diary| {
-                (
-                    diary.status,
-                    format!("{} entries", counted(diary.total_entries)),
-                )
-            }),
+            summary
+                .diary
+                .as_ref()
+                .map(|diary| (diary.status, entries(diary.total_entries))),
         ),
         (
             "Performance telemetry",
@@ -129,7 +127,7 @@ pub fn criteria(report: &Report) -> Vec<Criterion> {
             summary.performance.as_ref().map(|performance| {
                 (
                     performance.status,
-                    format!("{} trades", counted(performance.total_trades)),
+                    plural(performance.total_trades, "trade", "trades"),
                 )
             }),
         ),
@@ -364,9 +362,13 @@ pub fn evidence(report: &Report) -> Vec<EvidenceRow> {
             name: "Decision diary".to_owned(),
             status: Some(diary.status),
             detail: format!(
-                "{} entries, {} issues",
-                counted(diary.total_entries),
-                counted(diary.issue_count.max(diary.issues.len() as u64))
+                "{}, {}",
+                entries(diary.total_entries),
+                plural(
+                    diary.issue_count.max(diary.issues.len() as u64),
+                    "issue",
+                    "issues"
+                )
             ),
             path: facts.diary_path.clone(),
         },
@@ -379,7 +381,7 @@ pub fn evidence(report: &Report) -> Vec<EvidenceRow> {
             path: facts.performance_path.clone(),
         },
         Some(performance) => {
-            let mut detail = format!("{} trades", counted(performance.total_trades));
+            let mut detail = plural(performance.total_trades, "trade", "trades");
             for (name, value) in [
                 ("return", performance.roi.map(percent)),
                 ("win rate", performance.win_rate.map(percent)),
@@ -440,9 +442,9 @@ pub fn evidence(report: &Report) -> Vec<EvidenceRow> {
             name: evidence.name.clone(),
             status: Some(evidence.status),
             detail: format!(
-                "{}: {} entries, {}, findings {}",
+                "{}: {}, {}, findings {}",
                 evidence.format,
-                counted(evidence.entries),
+                entries(evidence.entries),
                 sized(evidence.bytes),
                 evidence.findings.len()
             ),
@@ -705,6 +707,14 @@ pub fn percent(share: f64) -> String {
     // The small part undoes what binary fractions take from numbers such as 0.98.
     let hundredths = (share * 10_000.0 + 1e-6).floor();
     format!("{} %", trimmed(hundredths / 100.0, 2))
+}
+
+fn plural(n: u64, one: &str, more: &str) -> String {
+    format!("{} {}", counted(n), if n == 1 { one } else { more })
+}
+
+fn entries(n: u64) -> String {
+    plural(n, "entry", "entries")
 }
 
 const fn sign(value: f64) -> &'static str {

@@ -145,7 +145,7 @@ fn a_spreadsheet_computes_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_is_markup(text in "[`\\\\|<>\\[\\]()#*_~!&@:=$.w \\n\\r\\ta1é\u{202e}\u{5d0}/-]{1,40}", more in any::<String>()) {
