@@ -1,6 +1,10 @@
 //! The live page over real sockets, and in a real browser where one is installed.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails; one that is skipped says so"
+)]
 
 // The module stands alone, so that this test needs nothing of the rest.
 #[path = "../src/dry_run/serving.rs"]

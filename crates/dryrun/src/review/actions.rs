@@ -160,7 +160,10 @@ pub fn collect(report: &Report, rules: &[Allow]) -> Collected {
     for incident in incidents(report) {
         collector.incident(report, incident);
     }
-    for row in facts::criteria(report).iter().filter(|row| row.contradicts) {
+    for row in super::criteria::rows(report)
+        .iter()
+        .filter(|row| row.contradicts)
+    {
         collector.add(Found {
             severity: Status::Invalid,
             category: Category::SignOff,
