@@ -1,10 +1,6 @@
 //! The live page over real sockets, and in a real browser where one is installed.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test that cannot go on fails; one that is skipped says so"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 // The module stands alone, so that this test needs nothing of the rest.
 #[path = "../src/dry_run/serving.rs"]
@@ -15,7 +11,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -259,25 +255,18 @@ fn what_cannot_be_read_is_said_and_the_end_is_prompt() {
     );
 }
 
-/// What a browser makes of the page: its document after the scripts have run. None where no browser is installed, which is said.
+/// What a browser makes of the page: its document after the scripts have run. None where no browser is installed; that is listed as skipped.
 fn browser(url: &str, extra: &[&str]) -> Option<String> {
     let dir = tempfile::tempdir().unwrap();
-    let program = ["chromium", "chromium-browser", "google-chrome"]
+    let programs = ["chromium", "chromium-browser", "google-chrome"];
+    let Some(program) = programs
         .into_iter()
-        .find(|name| {
-            Command::new(name)
-                .arg("--version")
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status()
-                .is_ok()
-        });
-    let Some(program) = program else {
-        assert!(
-            std::env::var_os("GONOGO_REQUIRE_BROWSER").is_none(),
-            "a browser is required and not installed"
+        .find(|name| gonogo_testkit::lacks(name, &["--version"]).is_none())
+    else {
+        gonogo_testkit::skip(
+            "the live page in a browser",
+            "neither chromium nor google-chrome is installed",
         );
-        eprintln!("SKIPPED: no chromium is installed, the page was not looked at");
         return None;
     };
     let output = Command::new("timeout")
