@@ -123,8 +123,8 @@ display:grid;grid-template-columns:minmax(0,1fr);gap:.75rem 1.75rem;break-inside
 .data td{white-space:nowrap}.data .long{white-space:normal;overflow-wrap:anywhere;min-width:9rem}
 .data thead th{position:sticky;top:0;background:var(--surface)}
 .data .rest{margin:.375rem 0 0;color:var(--muted)}
-@media (min-width:60rem){.figure:has(.data){grid-template-columns:minmax(0,1fr) minmax(17rem,25rem)}.figure figcaption{grid-column:1/-1}.data{height:0;min-height:max(100%,10rem)}}
-@media print{.data{overflow:visible;height:auto;min-height:0}.figure:has(.data){grid-template-columns:minmax(0,1fr)}.data thead th{position:static}.chart *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media (min-width:60rem){.figure:has(>.data){grid-template-columns:minmax(0,1fr) minmax(17rem,25rem)}.figure figcaption{grid-column:1/-1}.figure>.data{height:0;min-height:max(100%,10rem)}}
+@media print{.figure>.data{overflow:visible;height:auto;min-height:0}.figure:has(>.data){grid-template-columns:minmax(0,1fr)}.data thead th{position:static}.chart *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 ";
 
 /// Wraps a drawing.

@@ -69,8 +69,8 @@ pub fn live() -> Page {
          <p class=\"feed\" id=\"feed\">Waiting for the first progress.</p>\n</section>\n\
          <p class=\"hidden\" id=\"speak\" role=\"status\"></p>\n\
          <noscript><p>This page draws with its own script, which is switched off here. <code>gonogo dry-run watch</code> shows the same in a terminal.</p></noscript>\n\
-         <div id=\"outcome\"></div>\n<dl class=\"tiles\" id=\"tiles\"></dl>\n<h2>Charts</h2>\n<div class=\"charts\">\n{figures}</div>\n\
-         <h2>Incidents</h2>\n<div id=\"incidents\"></div>\n</main>\n<script>{script}</script>\n</body>\n</html>\n"
+         <div id=\"body\" hidden>\n<div id=\"outcome\"></div>\n<dl class=\"tiles\" id=\"tiles\"></dl>\n<h2>Charts</h2>\n<div class=\"charts\">\n{figures}</div>\n\
+         <h2>Incidents</h2>\n<div id=\"incidents\"></div>\n</div>\n</main>\n<script>{script}</script>\n</body>\n</html>\n"
     );
     Page { html, policy }
 }

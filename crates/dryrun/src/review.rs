@@ -17,6 +17,7 @@ use crate::spec::Allow;
 use crate::summary::{Report, Summary};
 
 pub mod actions;
+pub mod criteria;
 pub mod escape;
 pub mod facts;
 pub mod html;
@@ -25,7 +26,8 @@ pub mod objective;
 pub mod outline;
 
 pub use actions::{Accepted, ActionItem, Category};
-pub use facts::{Criterion, EvidenceRow};
+pub use criteria::Criterion;
+pub use facts::EvidenceRow;
 pub use objective::{Objective, ObjectiveError};
 pub use outline::{Charts, Span, SpanKind, TimelineItem};
 
@@ -179,8 +181,8 @@ impl Review {
     /// Makes the brief of a report.
     pub fn of(report: &Report, inputs: ReviewInputs) -> Self {
         let mut collected = actions::collect(report, &inputs.rules);
-        let mut criteria = facts::criteria(report);
-        criteria.extend(facts::warnings_row(report, &collected));
+        let mut criteria = criteria::rows(report);
+        criteria.extend(self::criteria::warnings_row(report, &collected));
         let summary = &report.summary;
         let allow = facts::warnings_allowed(report);
         let counts = |status| facts::counting(status, allow);

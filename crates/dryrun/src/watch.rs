@@ -51,9 +51,15 @@ impl Default for Options {
     }
 }
 
-/// Returns the verdict of a run that is complete; none while it goes on. A word that is no status is [`Status::Invalid`].
+/// Returns the verdict of a run that is complete; none while it goes on. A word that is no verdict is [`Status::Invalid`].
 pub fn verdict(progress: &Progress) -> Option<Status> {
-    (progress.phase == Phase::Complete).then(|| status(&progress.status))
+    if progress.phase != Phase::Complete {
+        return None;
+    }
+    Some(match progress.status.as_str() {
+        "starting" | "running" => Status::Invalid,
+        word => status(word),
+    })
 }
 
 /// Reads a status of a progress file: `starting` and `running` are a pass so far.

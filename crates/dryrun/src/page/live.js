@@ -1,7 +1,7 @@
 "use strict";
 // Asks for progress.json, draws it, and says so when nobody writes it any more. All text goes in as text; nothing is ever parsed as markup.
 (() => {
-  const POLL = 2000, TIMEOUT = 10000, ROWS = 12, INCIDENTS = 50;
+  const POLL = 2000, TIMEOUT = 10000, ROWS = 12, INCIDENTS = 50, POINTS = 180;
   const SVG = "http://www.w3.org/2000/svg";
   const $ = (id) => document.getElementById(id);
   const MARK = { pass: "✔", warn: "▲", fail: "✖", invalid: "?" };
@@ -88,7 +88,7 @@
     return {
       from, to,
       share: (at) => Math.min(1, Math.max(0, (at - from) / width)),
-      ago: (at) => { const s = Math.round((to - at) / 1000); return s <= 0 ? "now" : brief(s) + " ago"; },
+      ago: (at) => { const s = Math.round((to - at) / 1000); return s <= 0 ? "last" : "−" + brief(s); },
     };
   }
 
@@ -96,7 +96,7 @@
     for (let quarter = 0; quarter <= 4; quarter += 1) {
       const anchor = quarter === 0 ? "start" : quarter === 4 ? "end" : "middle";
       const at = x.from + (x.to - x.from) * quarter / 4;
-      const text = quarter === 4 ? (complete() ? "end" : "now") : "−" + brief((x.to - at) / 1000);
+      const text = quarter === 4 ? (complete() ? "end" : "last") : "−" + brief((x.to - at) / 1000);
       svg.append(shape("text", { x: quarter * 25 + "%", y, "text-anchor": anchor }, text));
     }
   }
@@ -178,8 +178,20 @@
   const total = (points, value) => points.reduce((sum, point) => sum + finite(value(point)), 0);
   const perSecond = (point) => (finite(point.seconds) > 0 ? finite(point.lines) / point.seconds : 0);
 
+  // At most so many points that neighbours can be told apart: sums stay sums, peaks stay peaks.
+  function joined(points) {
+    const size = Math.max(1, Math.ceil(points.length / POINTS)), out = [];
+    for (let i = 0; i < points.length; i += size) {
+      const part = points.slice(i, i + size), one = { at: finite(part[0].at) };
+      for (const key of ["seconds", "lines", "warnings", "errors"]) one[key] = total(part, (point) => point[key]);
+      for (const key of ["gap_seconds", "memory_mb", "cpu_percent"]) one[key] = most(part, (point) => point[key]);
+      out.push(one);
+    }
+    return out;
+  }
+
   function charts() {
-    const points = (Array.isArray(progress.history) ? progress.history : []).filter((point) => point && finite(point.at));
+    const points = joined((Array.isArray(progress.history) ? progress.history : []).filter((point) => point && finite(point.at)));
     const some = points.length > 0, x = some ? axis(points) : null;
     const none = "Nothing measured yet.";
 
@@ -271,13 +283,20 @@
     feed.className = "feed" + (lost || dead || (!progress && failing) ? " bad" : "");
     document.body.classList.toggle("stopped", Boolean(lost || dead));
     if (progress) {
+      // What was said last is no status any more once nobody stands behind it.
+      const word = lost || dead ? "invalid" : standing(progress.status), said = cut(progress.status, 16).toUpperCase();
+      $("state").className = "state t-" + word;
+      set("say", ...(lost || dead
+        ? [element("span", { class: "word" }, "? UNKNOWN"), ` — ${said} when it was last heard of`]
+        : [element("span", { class: "word" }, `${MARK[word]} ${said}`),
+          complete() ? " — the verdict is there" : progress.phase === "startup" ? " — starting" : word === "pass" ? "" : " so far"]));
       // While the feed lives, time goes on between two writings; when it stops, so does this.
       const since = complete() || dead || lost ? 0 : old();
       const elapsed = finite(progress.elapsed_seconds) + since, target = finite(progress.target_duration_seconds);
       $("bar").value = target > 0 ? Math.min(1, elapsed / target) : 1;
       $("elapsed").textContent = `${lasting(elapsed)} of ${lasting(target)}`;
       $("left").textContent = complete() ? "over" : `${lasting(target - elapsed)} left`;
-      document.title = `${MARK[standing(progress.status)]} ${cut(progress.status, 16)}${dead || lost ? " (stopped)" : ""} — dry run`;
+      document.title = `${MARK[word]} ${dead || lost ? "stopped" : cut(progress.status, 16)} — dry run`;
     }
     const speak = (lost ? "The harness cannot be reached. " : dead ? "The feed has stopped. " : "") + (progress ? `Status ${cut(progress.status, 16)}, ${cut(progress.phase, 16)}.` : "");
     if (speak !== spoken) { spoken = speak; $("speak").textContent = speak; }
@@ -288,13 +307,10 @@
   }
 
   function show() {
-    const word = standing(progress.status);
+    $("body").hidden = false;
     const label = (progress.config_metadata || {}).run_label || (progress.config_metadata || {}).label;
     set("title", "Dry run", ...(label ? [" — ", foreign(label, 120)] : []));
     set("command", foreign((Array.isArray(progress.command) ? progress.command : []).join(" "), 300));
-    $("state").className = "state t-" + word;
-    set("say", element("span", { class: "word" }, `${MARK[word]} ${cut(progress.status, 16).toUpperCase()}`),
-      complete() ? " — the verdict is there" : progress.phase === "startup" ? " — starting" : word === "pass" ? "" : " so far");
 
     const incidents = Array.isArray(progress.incidents) ? progress.incidents.filter((one) => one && typeof one === "object") : [];
     const open = incidents.filter((one) => one.open && !one.accepted).length;
@@ -303,23 +319,23 @@
       tile("Lines", count(progress.total_lines), sized(progress.total_bytes)),
       tile("Lines a second", trim(progress.lines_per_second, 1), "over the last minute"),
       tile("Longest silence", brief(progress.longest_gap_seconds), progress.last_line_at ? "last line " + clock(progress.last_line_at).slice(11, 19) : "no line yet"),
-      tile("Incidents", count(incidents.length + finite(progress.incidents_not_kept)), open ? `${count(open)} go on` : "none goes on"),
+      tile("Incidents", count(incidents.length + finite(progress.incidents_not_kept)), open ? (open === 1 ? "1 goes on" : `${count(open)} go on`) : "none goes on"),
     ];
     if (typeof resources.memory_mb === "number") tiles.push(tile("Memory", trim(resources.memory_mb, 1) + " MiB", typeof resources.processes === "number" ? count(resources.processes) + " processes" : ""));
     if (typeof resources.cpu_percent === "number") tiles.push(tile("CPU", trim(resources.cpu_percent, 1) + " %", "of one core"));
-    if (typeof resources.disk_free_bytes === "number") tiles.push(tile("Disk free", sized(resources.disk_free_bytes), typeof resources.disk_full_in_seconds === "number" ? "full in " + lasting(resources.disk_full_in_seconds) : ""));
+    if (typeof resources.disk_free_bytes === "number") tiles.push(tile("Disk free", sized(resources.disk_free_bytes), typeof resources.disk_full_in_seconds === "number" ? "full in " + brief(resources.disk_full_in_seconds) : ""));
     set("tiles", ...tiles);
 
     const when = (one) => one.last_at || one.occurred_at || "";
     const recent = [...incidents].sort((a, b) => (when(a) < when(b) ? 1 : when(a) > when(b) ? -1 : 0)).slice(0, INCIDENTS);
     set("incidents", ...(recent.length ? [element("div", { class: "wrap", tabindex: 0, role: "region", "aria-label": "Incidents" },
-      element("table", {},
-        element("thead", {}, element("tr", {}, ...["Severity", "Last seen", "Times", "What"].map((head) => element("th", { scope: "col" }, head)))),
-        element("tbody", {}, ...recent.map((one) => element("tr", {},
-          element("td", {}, badge(one.severity), ...(one.accepted ? [element("div", { class: "note" }, "accepted by ", foreign(one.accepted, 80))] : []), ...(one.open ? [element("div", { class: "note" }, "goes on")] : [])),
-          element("td", { class: "nowrap" }, clock(when(one))),
-          element("td", { class: "nowrap" }, count(one.count || 1)),
-          element("td", { class: "what" }, foreign(one.message)))))))]
+      element("table", { class: "stack", role: "table" },
+        element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, ...["Severity", "Last seen", "Times", "What"].map((head) => element("th", { scope: "col", role: "columnheader" }, head)))),
+        element("tbody", { role: "rowgroup" }, ...recent.map((one) => element("tr", { role: "row" },
+          element("td", { role: "cell" }, badge(one.severity), ...(one.accepted ? [element("div", { class: "note" }, "accepted by ", foreign(one.accepted, 80))] : []), ...(one.open ? [element("div", { class: "note" }, "goes on")] : [])),
+          element("td", { role: "cell", class: "nowrap" }, clock(when(one))),
+          element("td", { role: "cell", class: "nowrap" }, "× " + count(one.count || 1)),
+          element("td", { role: "cell", class: "what" }, foreign(one.message)))))))]
       : [element("p", { class: "note" }, "None so far.")]));
     const rest = incidents.length - recent.length + finite(progress.incidents_not_kept);
     if (rest > 0) $("incidents").append(element("p", { class: "note" }, `and ${count(rest)} earlier ones.`));

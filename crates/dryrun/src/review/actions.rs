@@ -59,6 +59,21 @@ impl Category {
         }
     }
 
+    /// Returns the place among categories of one severity: what a reader must hear of first.
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::SignOff => 0,
+            Self::Harness => 1,
+            Self::LogContent => 2,
+            Self::LogGap => 3,
+            Self::Evidence => 4,
+            Self::Diary => 5,
+            Self::Performance => 6,
+            Self::Resources => 7,
+            Self::Logs => 8,
+        }
+    }
+
     /// Returns who acts, unless somebody is named.
     pub const fn role(self) -> &'static str {
         match self {
@@ -145,7 +160,10 @@ pub fn collect(report: &Report, rules: &[Allow]) -> Collected {
     for incident in incidents(report) {
         collector.incident(report, incident);
     }
-    for row in facts::criteria(report).iter().filter(|row| row.contradicts) {
+    for row in super::criteria::rows(report)
+        .iter()
+        .filter(|row| row.contradicts)
+    {
         collector.add(Found {
             severity: Status::Invalid,
             category: Category::SignOff,
@@ -182,13 +200,13 @@ pub fn collect(report: &Report, rules: &[Allow]) -> Collected {
     out.items.sort_by(|a, b| {
         b.severity
             .cmp(&a.severity)
-            .then(a.category.cmp(&b.category))
+            .then(a.category.rank().cmp(&b.category.rank()))
             .then(a.occurred_at.cmp(&b.occurred_at))
     });
     out.accepted.sort_by(|a, b| {
         b.severity
             .cmp(&a.severity)
-            .then(a.category.cmp(&b.category))
+            .then(a.category.rank().cmp(&b.category.rank()))
     });
     out
 }

@@ -139,21 +139,33 @@ pub fn prose(text: &str) -> String {
     if turned {
         out.push('\u{2068}');
     }
-    let mut before = ' ';
-    for c in shown.trim().chars() {
+    let shown = shown.trim();
+    let mut before = None;
+    let mut rest = shown.chars().peekable();
+    while let Some(c) = rest.next() {
+        let first = before.is_none();
+        let next = rest.peek().copied();
         let markup = match c {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '+' | '!' | '|' | '~' | '&'
-            | '@' | ':' | '=' | '$' => true,
-            // Marks of lists, and a link that needs no more than `www.` (GFM 6.9).
-            '-' => before == ' ',
-            '.' | ')' => before.is_ascii_digit() || matches!(before, 'w' | 'W'),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '&' | '@' | '$' => {
+                true
+            }
+            '!' => next == Some('['),
+            // Links that need no brackets (GFM 6.9).
+            ':' => next.is_some_and(|next| !next.is_whitespace()),
+            '.' if matches!(before, Some('w' | 'W')) => true,
+            // What makes a block of a line: lists, rules, headings that are underlined.
+            '-' | '+' | '=' => first,
+            '.' | ')' => out
+                .trim_start_matches('\u{2068}')
+                .bytes()
+                .all(|byte| byte.is_ascii_digit()),
             _ => false,
         };
         if markup {
             out.push('\\');
         }
         out.push(c);
-        before = c;
+        before = Some(c);
     }
     if turned {
         out.push('\u{2069}');
@@ -223,6 +235,7 @@ mod tests {
         assert_eq!(prose("see [x](http://y)"), "see \\[x\\](http\\://y)");
         assert_eq!(prose("<b>&lt;"), "\\<b\\>\\&lt;");
         assert_eq!(prose("well-known v2 www.x.y"), "well-known v2 www\\.x.y");
+        assert_eq!(prose("1.4 GB: 87.9 %"), "1\\.4 GB: 87.9 %");
         assert_eq!(prose("two\nlines"), "two\\\\nlines");
         assert_eq!(prose(""), "(empty)");
     }

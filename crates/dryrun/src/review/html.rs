@@ -33,6 +33,8 @@ border-top:1px solid var(--line);border-bottom:1px solid var(--line);border-righ
 .what{overflow-wrap:anywhere;min-width:16rem}
 .mono{font-family:var(--mono);font-size:.8125rem}
 .note{color:var(--muted);font-size:.875rem}
+.who{white-space:nowrap}
+@media print{.wrap{overflow:visible}.what{min-width:0}.three{gap:.75rem 1.5rem}}
 footer{margin-top:3rem;color:var(--muted);font-size:.8125rem}
 ";
 
@@ -333,7 +335,7 @@ fn actions(out: &mut String, review: &Review) {
         for item in &review.action_items {
             let _ = writeln!(
                 out,
-                "<tr><td>{}</td><td>{}</td><td class=\"what\">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                "<tr><td>{}</td><td>{}</td><td class=\"what\">{}</td><td>{}</td><td class=\"who\">{}</td><td>{}</td></tr>",
                 badge(item.severity),
                 item.category.word(),
                 html_foreign(&item.description),

@@ -6,26 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::actions::incidents;
-use super::{Category, Duty, Review};
+use super::{Duty, Review};
 use crate::progress::Point;
 use crate::summary::{LogIncident, RatePoint, Report, Summary};
 use crate::{IncidentKind, Status};
 
 /// Most entries of [`Review::blocking`].
 pub const BLOCKING: usize = 6;
-
-/// What a reader must hear of first, when many things block.
-const WEIGHT: [Category; 9] = [
-    Category::SignOff,
-    Category::Harness,
-    Category::LogContent,
-    Category::LogGap,
-    Category::Evidence,
-    Category::Diary,
-    Category::Performance,
-    Category::Resources,
-    Category::Logs,
-];
 
 /// Most points of a chart; more are joined.
 pub const POINTS: usize = 240;
@@ -374,16 +361,13 @@ pub fn conclude(review: &mut Review, judged: bool) {
             Some(note) => format!("objective {}: {note}", objective.name),
             None => format!("objective {}", objective.name),
         });
-    let mut ranked: Vec<(usize, usize, &str)> = Vec::new();
+    let mut ranked: Vec<(usize, u8, &str)> = Vec::new();
     for item in review
         .action_items
         .iter()
         .filter(|item| item.severity >= least)
     {
-        let rank = WEIGHT
-            .iter()
-            .position(|category| *category == item.category)
-            .unwrap_or(WEIGHT.len());
+        let rank = item.category.rank();
         let before = ranked.iter().filter(|(_, of, _)| *of == rank).count();
         ranked.push((before, rank, &item.description));
     }

@@ -92,7 +92,7 @@ pub fn frame(progress: &Progress, options: &Options) -> String {
     let columns = options.width.clamp(40, 400);
     let mut lines = Vec::new();
     head(&mut lines, progress, options, columns);
-    logs(&mut lines, progress);
+    logs(&mut lines, progress, options);
     resources(&mut lines, progress);
     incidents(&mut lines, progress, options);
     outcome(&mut lines, progress, options);
@@ -133,8 +133,9 @@ fn head(lines: &mut Vec<Line>, progress: &Progress, options: &Options, columns: 
     if let Some(age) = options.age_seconds.filter(|age| stale(progress, *age)) {
         lines.push(Line::new().with(
             Style::Status(Status::Invalid),
-            format!("? nobody has written this for {}: the harness may be gone; `gonogo dry-run finalize` ends such a run", humanised(age)),
+            format!("? stale: written {} ago", humanised(age)),
         ));
+        lines.push(Line::new().with(Style::Plain, "  harness gone? try: gonogo dry-run finalize"));
     }
     let times = format!(
         " {} of {}, {}",
@@ -165,7 +166,7 @@ fn head(lines: &mut Vec<Line>, progress: &Progress, options: &Options, columns: 
     }
 }
 
-fn logs(lines: &mut Vec<Line>, progress: &Progress) {
+fn logs(lines: &mut Vec<Line>, progress: &Progress, options: &Options) {
     let mut text = format!(
         "{} · {} · {}/s",
         counted(progress.total_lines),
@@ -181,7 +182,14 @@ fn logs(lines: &mut Vec<Line>, progress: &Progress) {
         levels = levels.with(Style::Faint, "none yet");
     }
     let mut sorted: Vec<(&String, &u64)> = progress.level_counts.iter().collect();
-    sorted.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+    // What is bad first: no number of levels, however long their words, pushes it out of sight.
+    sorted.sort_by(|a, b| {
+        let class = crate::chart::level_class;
+        class(b.0)
+            .cmp(&class(a.0))
+            .then(b.1.cmp(a.1))
+            .then(a.0.cmp(b.0))
+    });
     for (i, (level, count)) in sorted.iter().enumerate() {
         let style = match crate::chart::level_class(level) {
             Status::Pass => Style::Plain,
@@ -190,7 +198,11 @@ fn logs(lines: &mut Vec<Line>, progress: &Progress) {
         let gap = if i == 0 { "" } else { "  " };
         levels = levels.with(
             style,
-            format!("{gap}{} {}", visible(level), counted(**count)),
+            format!(
+                "{gap}{} {}",
+                fit(&visible(level), 16, options.ascii),
+                counted(**count)
+            ),
         );
     }
     lines.push(levels);

@@ -6,6 +6,9 @@ use crate::Incident;
 use crate::progress::{Phase, Progress};
 use crate::review::escape::{shortened, visible};
 
+/// Most levels that a line names, bad ones first.
+const LEVELS: usize = 12;
+
 /// Renders progress as one line without its newline; at the end with summary and sign-off in lines of their own.
 ///
 /// Holds no time of writing, so that two looks at a run in which nothing happened give the same text.
@@ -17,7 +20,7 @@ pub fn plain(progress: &Progress, options: &Options) -> String {
     };
     let mut line = format!(
         "status={} phase={phase} elapsed=\"{}\" left=\"{}\" lines={} rate={}/s longest_silence=\"{}\" incidents={}",
-        visible(&progress.status),
+        shortened(&progress.status, 16),
         humanised(progress.elapsed_seconds),
         humanised(left(progress)),
         progress.total_lines,
@@ -25,7 +28,12 @@ pub fn plain(progress: &Progress, options: &Options) -> String {
         brief(progress.longest_gap_seconds),
         progress.incidents.len() as u64 + progress.incidents_not_kept,
     );
-    for (level, count) in &progress.level_counts {
+    let mut levels: Vec<(&String, &u64)> = progress.level_counts.iter().collect();
+    levels.sort_by_key(|(level, count)| {
+        let class = crate::chart::level_class(level);
+        (std::cmp::Reverse(class), std::cmp::Reverse(**count))
+    });
+    for (level, count) in levels.into_iter().take(LEVELS) {
         line.push_str(&format!(" {}={count}", word(level)));
     }
     if let Some(age) = options.age_seconds.filter(|age| stale(progress, *age)) {

@@ -288,7 +288,7 @@ pub(crate) fn troubled(texts: &[&str]) -> Report {
         .into(),
     };
     logs.content_incidents = vec![LogIncident {
-        summary: "ValueError: could not convert string to float: 'NaN%' (python, 14 frames)"
+        summary: "ValueError: could not convert string to float: '12,5%' (python, 14 frames)"
             .to_owned(),
         ..found(3, Status::Fail, 69.8)
     }];
