@@ -185,10 +185,7 @@ impl Captured {
             Some(m) if m.ends_segment => (m.segment + 1, m.offset + m.length),
             Some(m) => (m.segment, m.offset - m.file_offset),
         };
-        (
-            self.files.segment(stream, segment, Compression::None),
-            base,
-        )
+        (self.files.segment(stream, segment, Compression::None), base)
     }
 }
 
@@ -242,11 +239,10 @@ impl Bytes<'_> {
                 1
             }
             Err(e) => {
-                let path = self.captured.files.segment(
-                    member.stream,
-                    member.segment,
-                    member.compression,
-                );
+                let path =
+                    self.captured
+                        .files
+                        .segment(member.stream, member.segment, member.compression);
                 self.miss(&path, &format!("its member cannot be read: {e}"))
             }
         }

@@ -16,9 +16,9 @@ use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use gonogo_dryrun::Moment;
 use gonogo_dryrun::journal::Event;
 use gonogo_dryrun::spec::RunSpec;
-use gonogo_dryrun::Moment;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::time::{

@@ -13,6 +13,7 @@ mod reader;
 mod resources;
 mod view;
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,7 +21,6 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
 use std::thread::JoinHandle;
-use std::collections::VecDeque;
 
 use gonogo_dryrun::journal::Event;
 use gonogo_dryrun::spec::RunSpec;
@@ -120,7 +120,8 @@ fn hold(files: &Files) -> Result<File, CaptureError> {
         .append(true)
         .open(&path)
         .map_err(CaptureError::write(&path))?;
-    flock(&lock, FlockOperation::LockExclusive).map_err(|e| CaptureError::write(&path)(e.into()))?;
+    flock(&lock, FlockOperation::LockExclusive)
+        .map_err(|e| CaptureError::write(&path)(e.into()))?;
     Ok(lock)
 }
 

@@ -148,9 +148,10 @@ impl Running {
                         "the keeper ended with exit code {code}; see {}",
                         self.files.internal().display()
                     )),
-                    (None, signal) => {
-                        Some(format!("the keeper was killed by signal {}", signal.unwrap_or(0)))
-                    }
+                    (None, signal) => Some(format!(
+                        "the keeper was killed by signal {}",
+                        signal.unwrap_or(0)
+                    )),
                 };
                 return Some(Ended {
                     reason: ended(&self.files),
@@ -162,7 +163,10 @@ impl Running {
                 tv_sec: (left / 1_000_000_000).cast_signed(),
                 tv_nsec: (left % 1_000_000_000).cast_signed(),
             };
-            match poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&timeout)) {
+            match poll(
+                &mut [PollFd::new(&self.pidfd, PollFlags::IN)],
+                Some(&timeout),
+            ) {
                 Ok(0) | Err(rustix::io::Errno::INTR) => return None,
                 Ok(_) => {}
                 Err(_) => return None,

@@ -12,8 +12,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gonogo_core::digest::Hasher;
 use gonogo_core::Digest;
+use gonogo_core::digest::Hasher;
 use gonogo_dryrun::index::{
     BATCH_LIMIT, Batch, Chain, HEADER_BYTES, Header, MEMBER_LIMIT, Member, Reader, Record,
 };
@@ -98,7 +98,10 @@ impl Store {
                 .persist("index", || index.write_all_at(&header, 0))
                 .map_err(CaptureError::write(&path))?;
         }
-        let source = BufReader::with_capacity(1 << 16, File::open(&path).map_err(CaptureError::read(&path))?);
+        let source = BufReader::with_capacity(
+            1 << 16,
+            File::open(&path).map_err(CaptureError::read(&path))?,
+        );
         let failed = |source| CaptureError::Index {
             path: path.clone(),
             source,
@@ -116,13 +119,8 @@ impl Store {
         let mut streams = Vec::new();
         let mut sinks = Vec::new();
         for stream in Stream::ALL {
-            let (open, sink) = Self::open_stream(
-                files,
-                capture,
-                &chain,
-                stream,
-                &segments[number(stream)],
-            )?;
+            let (open, sink) =
+                Self::open_stream(files, capture, &chain, stream, &segments[number(stream)])?;
             streams.push(open);
             sinks.push(Mutex::new(sink));
         }
@@ -181,10 +179,7 @@ impl Store {
             (files.tail(stream), 0)
         };
         let raw = create(&raw_path)?;
-        let length = raw
-            .metadata()
-            .map_err(CaptureError::read(&raw_path))?
-            .len();
+        let length = raw.metadata().map_err(CaptureError::read(&raw_path))?.len();
         // A file that is shorter than what the index knows lost its end; what is missing stays missing.
         let end = (base + length).max(chain.indexed(stream));
         let out = if plain || file_offset == 0 {

@@ -298,4 +298,3 @@ fn describe(status: ExitStatus) -> String {
         (None, None) => "unknown".to_owned(),
     }
 }
-

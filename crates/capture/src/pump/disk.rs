@@ -38,10 +38,12 @@ impl Forecast {
         }
         let (first, _) = *self.samples.front()?;
         let n = self.samples.len() as f64;
-        let points = self
-            .samples
-            .iter()
-            .map(|(at, free)| (at.saturating_sub(first) as f64 / SECOND as f64, *free as f64));
+        let points = self.samples.iter().map(|(at, free)| {
+            (
+                at.saturating_sub(first) as f64 / SECOND as f64,
+                *free as f64,
+            )
+        });
         let (sum_x, sum_y) = points
             .clone()
             .fold((0.0, 0.0), |(x, y), point| (x + point.0, y + point.1));
@@ -82,7 +84,9 @@ mod tests {
 
     #[test]
     fn a_falling_line_is_followed_to_its_end() {
-        let falling: Vec<_> = (0..50).map(|n| (n * 10, (1 << 30) - n * (10 << 20))).collect();
+        let falling: Vec<_> = (0..50)
+            .map(|n| (n * 10, (1 << 30) - n * (10 << 20)))
+            .collect();
         let left = forecast(&falling).unwrap();
         let right = ((1 << 30) - 49 * (10 << 20)) as f64 / (1 << 20) as f64;
         assert!((left - right).abs() < 0.01, "{left} {right}");

@@ -98,7 +98,8 @@ impl Judge {
             ),
         };
         let compressed = spec.capture.compression != Compression::None;
-        let open = |extension, mark| View::open(files, extension, compressed, mark, Arc::clone(&space));
+        let open =
+            |extension, mark| View::open(files, extension, compressed, mark, Arc::clone(&space));
         let views = spec
             .capture
             .views
@@ -139,7 +140,9 @@ impl Judge {
             return;
         }
         if let Err(e) = self.replay_from(files.directory()) {
-            complain(&format!("what was captured before cannot be judged again: {e}"));
+            complain(&format!(
+                "what was captured before cannot be judged again: {e}"
+            ));
         }
     }
 
@@ -165,7 +168,11 @@ impl Judge {
             let end = batch.offset + u64::from(batch.length);
             while readers[n].position() < end {
                 let at = readers[n].position();
-                let stop = if at < shown[n] { end.min(shown[n]) } else { end };
+                let stop = if at < shown[n] {
+                    end.min(shown[n])
+                } else {
+                    end
+                };
                 let mut bytes = vec![0; (stop - at) as usize];
                 if io::Read::read_exact(&mut readers[n], &mut bytes).is_err() {
                     // Cut, and told by the audit. Nothing after it can be judged in its place.
@@ -193,7 +200,8 @@ impl Judge {
                         Source::Keeper => self.state.keeper += 1,
                         Source::Pump => self.state.pump += 1,
                     }
-                    self.began |= matches!(event, gonogo_dryrun::journal::Event::ChildStarted { .. });
+                    self.began |=
+                        matches!(event, gonogo_dryrun::journal::Event::ChildStarted { .. });
                     self.dirty = true;
                 }
                 Ok(Item::Rotate) => self.rotate = true,
@@ -224,14 +232,20 @@ impl Judge {
         self.text.log.clear();
         self.text.jsonl.clear();
         let due = self.rotate
-            || self.spec.capture.rotate_bytes.is_some_and(|limit| log.raw() >= limit)
+            || self
+                .spec
+                .capture
+                .rotate_bytes
+                .is_some_and(|limit| log.raw() >= limit)
             || self.spec.capture.rotate_seconds.is_some_and(|seconds| {
                 self.clock.look().boot.saturating_sub(self.state.part_began) >= nanos(seconds)
             });
         let written = if due && log.raw() > 0 {
             self.rotate = false;
             self.state.part_began = self.clock.look().boot;
-            written.and_then(|()| log.rotate()).and_then(|()| jsonl.rotate())
+            written
+                .and_then(|()| log.rotate())
+                .and_then(|()| jsonl.rotate())
         } else {
             written
         };
@@ -255,8 +269,9 @@ impl Judge {
             self.save();
         }
         let interval = self.spec.progress_interval_seconds;
-        let due = interval
-            .is_some_and(|seconds| now - self.written >= self.clock.real_nanos(seconds).max(SECOND / 20));
+        let due = interval.is_some_and(|seconds| {
+            now - self.written >= self.clock.real_nanos(seconds).max(SECOND / 20)
+        });
         if due || ((self.urgent || self.began) && now - self.written >= URGENT) {
             self.write_progress(at);
         }
@@ -403,7 +418,13 @@ fn last_sequence(spec: &RunSpec) -> u64 {
 }
 
 /// Brings the views of a run whose pump is gone to what was captured, and closes them.
-pub(crate) fn close_views(files: &Files, spec: &RunSpec, clock: Clock, store: &Store, space: Arc<Space>) {
+pub(crate) fn close_views(
+    files: &Files,
+    spec: &RunSpec,
+    clock: Clock,
+    store: &Store,
+    space: Arc<Space>,
+) {
     let (mut judge, _) = Judge::begin(files, spec, clock, space);
     judge.replay(files, store);
     judge.spec.progress_interval_seconds = None;

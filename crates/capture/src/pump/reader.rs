@@ -112,11 +112,7 @@ impl Reader {
     pub(crate) fn work(mut self) -> io::Result<()> {
         while self.pipes.iter().any(Option::is_some) {
             let stopping = self.stop.asked.load(Ordering::SeqCst);
-            let ready = if stopping {
-                [true; 2]
-            } else {
-                self.ready()?
-            };
+            let ready = if stopping { [true; 2] } else { self.ready()? };
             let mut most = 0;
             for stream in Stream::ALL {
                 if ready[number(stream)] {
@@ -160,9 +156,9 @@ impl Reader {
         };
         self.flow.wait();
         let chunk = self.flow.chunk;
-        let moved = self
-            .space
-            .persist(stream.word(), || self.sinks.lock(stream).splice(pipe, chunk));
+        let moved = self.space.persist(stream.word(), || {
+            self.sinks.lock(stream).splice(pipe, chunk)
+        });
         let at = self.clock.look();
         match moved {
             Ok(0) => {

@@ -104,7 +104,9 @@ fn threads(processes: &[Process]) -> u32 {
 /// The machine's memory, bytes.
 fn total_memory() -> Option<f64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
     (kib > 0.0).then_some(kib * 1024.0)
 }

@@ -176,9 +176,7 @@ impl View {
     pub(crate) fn rotate(&mut self) -> io::Result<()> {
         self.finish()?;
         let part = self.mark.part + 1;
-        let path = self
-            .files
-            .view(self.extension, part, self.gzip.is_some());
+        let path = self.files.view(self.extension, part, self.gzip.is_some());
         self.file = self.space.persist("view", || File::create(&path))?;
         self.mark = Mark {
             part,
@@ -264,12 +262,7 @@ impl Gzip {
     }
 
     /// Feeds the encoder until it took all of `bytes` and gave all that the flush asks for.
-    fn run(
-        &mut self,
-        mut bytes: &[u8],
-        flush: FlushCompress,
-        out: &mut Vec<u8>,
-    ) -> io::Result<()> {
+    fn run(&mut self, mut bytes: &[u8], flush: FlushCompress, out: &mut Vec<u8>) -> io::Result<()> {
         loop {
             out.reserve(bytes.len() / 2 + 4096);
             let before = self.deflate.total_in();
@@ -319,7 +312,9 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(7);
         let mut all = Vec::new();
         for _ in 0..20 {
-            let line: Vec<u8> = (0..random.usize(1..400_000)).map(|_| random.u8(..64)).collect();
+            let line: Vec<u8> = (0..random.usize(1..400_000))
+                .map(|_| random.u8(..64))
+                .collect();
             view.write(&line).unwrap();
             all.extend_from_slice(&line);
             view.flush().unwrap();
@@ -354,7 +349,10 @@ mod tests {
         assert!(files.view(".jsonl", 1, false).exists());
         let view = View::open(&files, ".jsonl", false, mark, space()).unwrap();
         assert_eq!(view.mark(), mark);
-        assert_eq!(std::fs::read(files.view(".jsonl", 0, false)).unwrap(), b"1\n");
+        assert_eq!(
+            std::fs::read(files.view(".jsonl", 0, false)).unwrap(),
+            b"1\n"
+        );
         assert!(!files.view(".jsonl", 1, false).exists());
     }
 }

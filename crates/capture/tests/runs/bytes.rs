@@ -28,7 +28,11 @@ pub(crate) const TESTS: &[Test] = &[
 
 fn hostile_bytes(compression: Compression) {
     let dir = tempfile::tempdir().unwrap();
-    for (seed, out, err) in [(1, 20_000_000, 3_000_000), (2, 1, 5_000_000), (3, 9_999_999, 0)] {
+    for (seed, out, err) in [
+        (1, 20_000_000, 3_000_000),
+        (2, 1, 5_000_000),
+        (3, 9_999_999, 0),
+    ] {
         let (a, b) = (out.to_string(), err.to_string());
         let words = ["hostile", &seed.to_string(), &a, &b];
         let mut spec = spec(dir.path(), child(&words));
@@ -67,8 +71,16 @@ fn external(directory: &Path, compression: Compression) {
     segments.sort();
     let mut bytes = Vec::new();
     for segment in segments {
-        let out = std::process::Command::new(tool).arg("-dc").arg(&segment).output().unwrap();
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let out = std::process::Command::new(tool)
+            .arg("-dc")
+            .arg(&segment)
+            .output()
+            .unwrap();
+        assert!(
+            out.status.success(),
+            "{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
         bytes.extend_from_slice(&out.stdout);
     }
     assert!(bytes == rebuilt(directory, Stream::Stdout));
@@ -76,7 +88,10 @@ fn external(directory: &Path, compression: Compression) {
 
 fn long_lines() {
     let dir = tempfile::tempdir().unwrap();
-    for (n, compression) in [Compression::None, Compression::Zstd].into_iter().enumerate() {
+    for (n, compression) in [Compression::None, Compression::Zstd]
+        .into_iter()
+        .enumerate()
+    {
         for (m, length) in [1_usize << 20, 100 << 20].into_iter().enumerate() {
             let mut spec = spec(dir.path(), child(&["line", &length.to_string()]));
             spec.slug = format!("{n}-{m}");
@@ -103,7 +118,11 @@ fn nothing_printed() {
         assert_eq!(rebuilt(&directory, Stream::Stdout), b"");
         assert!(events(&directory).iter().any(|event| matches!(
             event,
-            Event::ChildExited { code: Some(3), signal: None, .. }
+            Event::ChildExited {
+                code: Some(3),
+                signal: None,
+                ..
+            }
         )));
     }
 }
@@ -149,7 +168,11 @@ fn rotation() {
         let captured = Captured::open(&directory).unwrap();
         let members = captured.members(Stream::Stdout);
         let ends: Vec<&Member> = members.iter().filter(|m| m.ends_segment).collect();
-        assert!(ends.len() as u64 >= all.len() as u64 / (bytes + 200), "{}", ends.len());
+        assert!(
+            ends.len() as u64 >= all.len() as u64 / (bytes + 200),
+            "{}",
+            ends.len()
+        );
         assert!(ends.iter().all(|m| !m.open_end));
         if compression == Compression::None {
             for segment in 1..=ends.len() {
@@ -169,7 +192,9 @@ fn rotation_by_time() {
     let mut running = crate::kit::start(&spec);
     let directory = running.files().directory().to_owned();
     crate::kit::until("bytes", || {
-        Captured::open(&directory).ok().filter(|c| c.indexed(Stream::Stdout) > 0)
+        Captured::open(&directory)
+            .ok()
+            .filter(|c| c.indexed(Stream::Stdout) > 0)
     });
     running.rotate();
     let ended = crate::kit::finish(&mut running);

@@ -49,7 +49,9 @@ pub(crate) fn main(words: &[String]) -> ExitCode {
             let mut left = number(1);
             while left > 0 {
                 let count = left.min(block.len() as u64);
-                std::io::stdout().write_all(&block[..count as usize]).unwrap();
+                std::io::stdout()
+                    .write_all(&block[..count as usize])
+                    .unwrap();
                 left -= count;
             }
             std::io::stdout().flush().unwrap();

@@ -115,7 +115,10 @@ pub(crate) fn finish(running: &mut Running) -> Ended {
             return ended;
         }
     }
-    panic!("the run does not end: {}", journal(running.files().directory()));
+    panic!(
+        "the run does not end: {}",
+        journal(running.files().directory())
+    );
 }
 
 /// Runs to the end and expects it to be in order.
@@ -123,7 +126,12 @@ pub(crate) fn complete(spec: &RunSpec, reason: &str) -> PathBuf {
     let mut running = start(spec);
     let ended = finish(&mut running);
     let directory = running.files().directory().to_owned();
-    assert_eq!(ended.reason.as_deref(), Some(reason), "{}", journal(&directory));
+    assert_eq!(
+        ended.reason.as_deref(),
+        Some(reason),
+        "{}",
+        journal(&directory)
+    );
     assert_eq!(ended.fault, None);
     check(&directory);
     directory
@@ -174,7 +182,10 @@ pub(crate) fn check(directory: &Path) -> u64 {
             Record::Batch(b) => {
                 let part = &bytes[b.offset as usize..b.offset as usize + b.length as usize];
                 assert_eq!(b.digest, Digest::of(part));
-                assert_eq!(b.newlines as usize, part.iter().filter(|b| **b == b'\n').count());
+                assert_eq!(
+                    b.newlines as usize,
+                    part.iter().filter(|b| **b == b'\n').count()
+                );
                 assert_eq!(b.open_end, part.last() != Some(&b'\n'));
                 recovered += u64::from(b.recovered);
                 assert!(b.at.boot >= boot || b.at.wall >= wall);
@@ -190,7 +201,10 @@ pub(crate) fn check(directory: &Path) -> u64 {
     for stream in Stream::ALL {
         let length = all[usize::from(stream == Stream::Stderr)].len() as u64;
         assert_eq!(captured.indexed(stream), length, "{}", journal(directory));
-        let closed = captured.members(stream).last().map_or(0, |m| m.offset + m.length);
+        let closed = captured
+            .members(stream)
+            .last()
+            .map_or(0, |m| m.offset + m.length);
         assert_eq!(closed, length, "all is in members");
     }
     recovered
@@ -209,7 +223,11 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Waits for an event that the keeper writes.
-pub(crate) fn until_event<T>(directory: &Path, what: &str, mut is: impl FnMut(&Event) -> Option<T>) -> T {
+pub(crate) fn until_event<T>(
+    directory: &Path,
+    what: &str,
+    mut is: impl FnMut(&Event) -> Option<T>,
+) -> T {
     until(what, || {
         let captured = Captured::open(directory).ok()?;
         let entries = [captured.keeper_journal(), captured.pump_journal()];

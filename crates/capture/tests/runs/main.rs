@@ -48,9 +48,18 @@ fn run(words: &[String]) -> ExitCode {
         if std::mem::take(&mut after_option) {
             continue;
         }
-        after_option = matches!(word.as_str(), "--test-threads" | "--skip" | "--color" | "--format");
+        after_option = matches!(
+            word.as_str(),
+            "--test-threads" | "--skip" | "--color" | "--format"
+        );
         if !word.starts_with('-') && !after_option {
-            tests.retain(|(name, _)| if exact { name == word } else { name.contains(word) });
+            tests.retain(|(name, _)| {
+                if exact {
+                    name == word
+                } else {
+                    name.contains(word)
+                }
+            });
         }
     }
     let queue = Mutex::new(tests.iter());
