@@ -52,6 +52,9 @@ impl Live {
     /// Time goes by: silences and stale evidence are noticed here.
     pub fn tick(&mut self, _at: Moment) {}
 
+    /// Both streams are at their end: a last line without a line feed is a line, an open trace ends.
+    pub fn finish(&mut self, _at: Moment, _views: Option<&mut Views>) {}
+
     /// Returns whether there is an incident that progress has not shown yet, and takes note that it will.
     pub fn take_urgent(&mut self) -> bool {
         false

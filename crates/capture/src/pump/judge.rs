@@ -352,7 +352,11 @@ impl Judge {
 
     fn finish(&mut self) {
         let at = self.clock.look();
-        self.judge("tick", |live, _| live.tick(at));
+        let show = self.views.is_some();
+        self.judge("finish", |live, views| {
+            live.tick(at);
+            live.finish(at, show.then_some(views));
+        });
         self.show();
         self.save();
         if let Some([log, jsonl]) = &mut self.views
