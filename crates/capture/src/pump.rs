@@ -11,6 +11,7 @@ mod indexer;
 mod judge;
 mod reader;
 mod resources;
+mod scribe;
 mod view;
 
 use std::collections::VecDeque;

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gonogo_core::Digest;
 use gonogo_core::digest::Hasher;
 use gonogo_dryrun::index::{
-    BATCH_LIMIT, Batch, Chain, HEADER_BYTES, Header, MEMBER_LIMIT, Member, Reader, Record,
+    BATCH_LIMIT, Batch, Chain, HEADER_BYTES, Header, MEMBER_LIMIT, Member, Reader, Record, Sum,
 };
 use gonogo_dryrun::journal::Event;
 use gonogo_dryrun::spec::{Capture, Compression};
@@ -51,7 +51,7 @@ struct Open {
     base: u64,
     /// The segment's file, if it is compressed.
     out: Option<Arc<File>>,
-    hasher: Hasher,
+    sum: Sum,
     /// Bytes of the open member, if it will be compressed.
     bytes: Vec<u8>,
     /// How many bytes the open member has.
@@ -145,7 +145,7 @@ impl Store {
         };
         sync_directory(files.directory()).map_err(CaptureError::write(files.directory()))?;
         store
-            .rehash()
+            .reload()
             .map_err(CaptureError::read(files.directory()))?;
         store.publish();
         Ok(store)
@@ -194,9 +194,9 @@ impl Store {
             raw: Arc::clone(&raw),
             base,
             out,
-            hasher: Hasher::default(),
+            sum: segment.sum.clone(),
             bytes: Vec::new(),
-            length: 0,
+            length: chain.indexed(stream) - closed,
             closed_in_segment: segment.closed,
             began: segment.began,
             rotate: false,
@@ -213,22 +213,26 @@ impl Store {
         ))
     }
 
-    /// Reads what is indexed and in no member yet: the open member goes on with it.
-    fn rehash(&mut self) -> io::Result<()> {
+    /// Reads what is indexed and in no member yet, if it will be compressed: the open member goes on with it.
+    fn reload(&mut self) -> io::Result<()> {
+        if self.capture.compression == Compression::None {
+            return Ok(());
+        }
         for stream in Stream::ALL {
-            let (mut at, end) = (self.chain.closed(stream), self.chain.indexed(stream));
-            let mut buffer = vec![0; 1 << 16];
-            while at < end {
-                let want = (end - at).min(buffer.len() as u64) as usize;
-                let open = &mut self.streams[number(stream)];
-                let count = open.raw.read_at(&mut buffer[..want], at - open.base)?;
-                if count == 0 {
-                    // Its end is lost. The member's digest then tells of zeros, as the file will when bytes follow.
-                    buffer[..want].fill(0);
+            let closed = self.chain.closed(stream);
+            let open = &mut self.streams[number(stream)];
+            let length = open.length as usize;
+            open.bytes.resize(length, 0);
+            let mut have = 0;
+            while have < length {
+                match open
+                    .raw
+                    .read_at(&mut open.bytes[have..], closed + have as u64)?
+                {
+                    // Its end is lost. The member then holds zeros, and its digest tells so.
+                    0 => break,
+                    count => have += count,
                 }
-                let count = if count == 0 { want } else { count };
-                open.hold(&buffer[..count], self.capture.compression);
-                at += count as u64;
             }
         }
         Ok(())
@@ -381,6 +385,7 @@ impl Store {
         recovered: bool,
     ) -> io::Result<()> {
         let open_end = bytes.last() != Some(&b'\n');
+        let digest = Digest::of(bytes);
         self.record(Record::Batch(Batch {
             seq: self.chain.next_seq(),
             stream,
@@ -390,13 +395,17 @@ impl Store {
             newlines: memchr::memchr_iter(b'\n', bytes).count() as u32,
             recovered,
             open_end,
-            digest: Digest::of(bytes),
+            digest,
         }))?;
         let open = &mut self.streams[number(stream)];
         open.began.get_or_insert(at.boot);
         open.open_end = open_end;
         open.recovered |= recovered;
-        open.hold(bytes, self.capture.compression);
+        open.sum.push(&digest);
+        open.length += bytes.len() as u64;
+        if self.capture.compression != Compression::None {
+            open.bytes.extend_from_slice(bytes);
+        }
         Ok(())
     }
 
@@ -406,7 +415,7 @@ impl Store {
         let compression = self.capture.compression;
         let open = &mut self.streams[number(stream)];
         let length = open.length;
-        let digest = std::mem::take(&mut open.hasher).finish();
+        let digest = open.sum.take();
         let stored = if compression == Compression::None {
             length
         } else {
@@ -557,23 +566,14 @@ impl Store {
     }
 }
 
-impl Open {
-    /// Adds bytes to the open member.
-    fn hold(&mut self, bytes: &[u8], compression: Compression) {
-        self.hasher.update(bytes);
-        self.length += bytes.len() as u64;
-        if compression != Compression::None {
-            self.bytes.extend_from_slice(bytes);
-        }
-    }
-}
-
 /// What an index says about a stream's open segment.
 #[derive(Default)]
 struct Segment {
     closed: u64,
     began: Option<u64>,
     open_end: bool,
+    /// Of the open member's batches.
+    sum: Sum,
 }
 
 impl Segment {
@@ -582,12 +582,16 @@ impl Segment {
             Record::Batch(batch) => {
                 self.began.get_or_insert(batch.at.boot);
                 self.open_end = batch.open_end;
+                self.sum.push(&batch.digest);
             }
-            Record::Member(member) if member.ends_segment => {
-                self.closed = 0;
-                self.began = None;
+            Record::Member(member) => {
+                self.sum.take();
+                self.closed += member.length;
+                if member.ends_segment {
+                    self.closed = 0;
+                    self.began = None;
+                }
             }
-            Record::Member(member) => self.closed += member.length,
         }
     }
 }

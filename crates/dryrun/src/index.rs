@@ -17,11 +17,12 @@
 //! | 40 | u8 kind | u8 kind |
 //! | 41 | u8 flags: 1 recovered, 2 last byte is no line feed | u8 flags: the same, and 4 the segment ends with it |
 //! | 42 | u16 0 | u8 stream (0, 1), u8 compression (0 none, 1 gzip, 2 zstd) |
-//! | 44 | SHA-256 of the bytes | SHA-256 of the uncompressed bytes |
+//! | 44 | SHA-256 of the bytes | SHA-256 over the digests of its batches ([`Sum`]) |
 //! | 76 | u32 CRC32C of the 76 bytes before | the same |
 //!
 //! A batch is what one read found; a member is what was closed: its place does not change any more. Uncompressed segments have
-//! members too, so that an audit can go over them in parallel. A border of a member is always a border of two batches.
+//! members too, so that an audit can go over them in parallel. A border of a member is always a border of two batches, and a member's
+//! digest is taken over its batches' digests: each byte is hashed once, by the writer and by whoever checks both.
 //!
 //! Invariants: the batches of a stream follow each other without a hole, and so do its members; a member lies within batches that
 //! are before it. [`Reader`] refuses what breaks this. A damaged end with nothing valid behind it was torn by a crash: it is cut.
@@ -29,6 +30,7 @@
 use std::io::Read;
 
 use gonogo_core::Digest;
+use gonogo_core::digest::Hasher;
 
 use crate::spec::Compression;
 use crate::{Moment, Stream};
@@ -113,8 +115,30 @@ pub struct Member {
     pub open_end: bool,
     /// Whether the segment ends with it.
     pub ends_segment: bool,
-    /// SHA-256 of them before compression.
+    /// SHA-256 over the digests of its batches, in order ([`Sum`]).
     pub digest: Digest,
+}
+
+/// Adds up a member's digest: SHA-256 of its batches' digests (32 bytes each), in their order.
+#[derive(Clone, Default)]
+pub struct Sum(Hasher);
+
+impl Sum {
+    /// Adds the next batch's digest.
+    pub fn push(&mut self, batch: &Digest) {
+        self.0.update(batch.as_bytes());
+    }
+
+    /// Returns the member's digest, and begins the next one's.
+    pub fn take(&mut self) -> Digest {
+        std::mem::take(&mut self.0).finish()
+    }
+}
+
+impl std::fmt::Debug for Sum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sum")
+    }
 }
 
 /// A record.

@@ -15,10 +15,11 @@ use gonogo_dryrun::spec::{Compression, RunSpec};
 use gonogo_dryrun::{Moment, Stream};
 use serde::{Deserialize, Serialize};
 
-use super::view::{Mark, View};
+use super::scribe::{Marks, Scribe};
+use super::view::View;
 use super::{Chunk, Item, Source};
 use crate::captured::Captured;
-use crate::clock::{Clock, SECOND, boot, nanos};
+use crate::clock::{Clock, SECOND, boot};
 use crate::files::{Files, read_bounded, write_atomic};
 use crate::space::Space;
 use crate::store::{Store, number};
@@ -47,10 +48,7 @@ struct State {
     fed: [u64; 2],
     /// Number of the last progress.
     sequence: u64,
-    log: Mark,
-    jsonl: Mark,
-    /// When the views' parts began, on the boot clock.
-    part_began: u64,
+    views: Marks,
 }
 
 /// What the judge has had before.
@@ -65,7 +63,7 @@ pub(super) struct Judge {
     clock: Clock,
     live: Option<Live>,
     state: State,
-    views: Option<[View; 2]>,
+    scribe: Option<Scribe>,
     text: Views,
     dirty: bool,
     saved: u64,
@@ -73,7 +71,6 @@ pub(super) struct Judge {
     written: u64,
     urgent: bool,
     began: bool,
-    rotate: bool,
 }
 
 impl Judge {
@@ -91,7 +88,10 @@ impl Judge {
                 State {
                     run_id: spec.run_id.clone(),
                     sequence: last_sequence(spec),
-                    part_began: clock.look().boot,
+                    views: Marks {
+                        began: clock.look().boot,
+                        ..Marks::default()
+                    },
                     ..State::default()
                 },
                 guard("begin", || Live::new(spec)).and_then(Result::ok),
@@ -111,6 +111,16 @@ impl Judge {
                     None
                 }
             });
+        let scribe = if spec.capture.views {
+            let started = open(LOG, state.views.log)
+                .and_then(|log| Ok((log, open(JSONL, state.views.jsonl)?)))
+                .and_then(|(log, jsonl)| Scribe::start(log, jsonl, state.views, &spec.capture));
+            started
+                .map_err(|e| complain(&format!("the views cannot be opened: {e}")))
+                .ok()
+        } else {
+            None
+        };
         let had = Had {
             keeper: state.keeper,
             pump: state.pump,
@@ -121,7 +131,7 @@ impl Judge {
             clock,
             live,
             state,
-            views,
+            scribe,
             text: Views::default(),
             dirty: false,
             saved: 0,
@@ -129,7 +139,6 @@ impl Judge {
             written: 0,
             urgent: false,
             began: false,
-            rotate: false,
         };
         (judge, had)
     }
@@ -204,7 +213,11 @@ impl Judge {
                         matches!(event, gonogo_dryrun::journal::Event::ChildStarted { .. });
                     self.dirty = true;
                 }
-                Ok(Item::Rotate) => self.rotate = true,
+                Ok(Item::Rotate) => {
+                    if let Some(scribe) = &self.scribe {
+                        scribe.rotate();
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -214,7 +227,7 @@ impl Judge {
     }
 
     fn feed(&mut self, stream: Stream, at: Moment, bytes: &[u8], show: bool) {
-        let show = show && self.views.is_some();
+        let show = show && self.scribe.is_some();
         self.judge("bytes", |live, views| {
             live.bytes(stream, at, bytes, show.then_some(views));
         });
@@ -252,6 +265,8 @@ impl Judge {
         if let Err(e) = written {
             complain(&format!("the views cannot be written: {e}"));
             self.views = None;
+        if let Some(scribe) = &self.scribe {
+            scribe.write(&mut self.text, self.clock.look().boot);
         }
     }
 
@@ -262,7 +277,9 @@ impl Judge {
         if now - self.flushed >= SECOND / 4 {
             self.flushed = now;
             self.judge("tick", |live, _| live.tick(at));
-            self.flush_views();
+            if let Some(scribe) = &self.scribe {
+                scribe.flush();
+            }
             self.urgent |= self.judge("urgent", |live, _| live.take_urgent()) == Some(true);
         }
         if self.dirty && now - self.saved >= SECOND {
@@ -277,25 +294,14 @@ impl Judge {
         }
     }
 
-    fn flush_views(&mut self) {
-        if let Some([log, jsonl]) = &mut self.views
-            && let Err(e) = log.flush().and_then(|()| jsonl.flush())
-        {
-            complain(&format!("the views cannot be written: {e}"));
-            self.views = None;
-        }
-    }
-
     fn save(&mut self) {
-        self.flush_views();
         self.saved = boot();
         self.dirty = false;
         let Some(saved) = self.judge("save", |live, _| live.save()) else {
             return;
         };
-        if let Some([log, jsonl]) = &self.views {
-            self.state.log = log.mark();
-            self.state.jsonl = jsonl.mark();
+        if let Some(marks) = self.scribe.as_ref().and_then(Scribe::marks) {
+            self.state.views = marks;
         }
         let Ok(mut bytes) = serde_json::to_vec(&self.state) else {
             return;
@@ -352,13 +358,15 @@ impl Judge {
 
     fn finish(&mut self) {
         let at = self.clock.look();
-        self.judge("tick", |live, _| live.tick(at));
+        let show = self.scribe.is_some();
+        self.judge("finish", |live, views| {
+            live.tick(at);
+            live.finish(at, show.then_some(views));
+        });
         self.show();
         self.save();
-        if let Some([log, jsonl]) = &mut self.views
-            && let Err(e) = log.finish().and_then(|()| jsonl.finish())
-        {
-            complain(&format!("the views cannot be closed: {e}"));
+        if let Some(marks) = self.scribe.take().and_then(|mut scribe| scribe.finish()) {
+            self.state.views = marks;
         }
         self.dirty = true;
         self.save();
@@ -390,7 +398,7 @@ fn guard<T>(what: &str, act: impl FnOnce() -> T) -> Option<T> {
 }
 
 /// Writes to the capture's internal.log, which is this process's standard error.
-fn complain(text: &str) {
+pub(super) fn complain(text: &str) {
     let _ = io::Write::write_all(&mut io::stderr(), format!("pump: {text}\n").as_bytes());
 }
 

@@ -3,6 +3,13 @@
 //! This program is its own harness because it also plays the capture's hidden parts and the children. It takes what `cargo test`
 //! passes: a part of a test's name, `--exact`, `--list`, `--nocapture`, `--test-threads N`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test program: it fails loudly, prints its results, and waits with deadlines of its own"
+)]
+
 mod bytes;
 mod child;
 mod ends;
