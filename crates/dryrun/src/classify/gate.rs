@@ -62,7 +62,7 @@ const WORDS: &[&str] = &[
     "FATAL ERROR",
     ":in `",
     ":in '",
-    "(irb)",
+    "<anonymous_script>", "[stdin]", "init terminating",
 ];
 
 static SEARCHER: LazyLock<Option<Searcher>> =

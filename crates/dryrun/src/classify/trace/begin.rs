@@ -104,7 +104,12 @@ fn orphan(line: &str, before: Option<&str>) -> Option<Begun> {
             if before.starts_with('"') && before.contains("#") {
                 return None;
             }
-            if let Some(found) = HEAD.captures(before).or_else(|| TYPED.captures(before)) {
+            if lang == Lang::Ruby
+                && let Some((kind, message)) = ruby::typed(before)
+            {
+                open.kind = kind;
+                open.message = message;
+            } else if let Some(found) = HEAD.captures(before).or_else(|| TYPED.captures(before)) {
                 open.kind = found.get(1).map_or("", |kind| kind.as_str()).to_owned();
                 open.message = found
                     .get(2)

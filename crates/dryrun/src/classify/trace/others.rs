@@ -23,7 +23,7 @@ static ERLANG_REPORT: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^=(ERROR|CRASH|SUPERVISOR) REPORT==== "));
 static ERLANG_BOOT: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r#"^\{"init terminating in do_boot",|^Runtime terminating during boot|^escript: exception (\w+): (.*)$|^\*+ ?exception (\w+): (.*)$"#,
+        r#"^\{"init terminating in do_boot",|^init terminating in do_boot|^Runtime terminating during boot|^escript: exception (\w+): (.*)$|^\*+ ?exception (\w+): (.*)$"#,
     )
 });
 static ERLANG_FRAME: LazyLock<Regex> = LazyLock::new(|| {
@@ -43,7 +43,7 @@ static OCAML_FRAME: LazyLock<Regex> = LazyLock::new(|| {
 static HASKELL_FRAME: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^\s+(\S+), called at .+:\d+:\d+ in "));
 static LISP_HEAD: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"^[Uu]nhandled ([A-Z][\w:+-]*)(?: in thread .*)?:?\s*$"));
+    LazyLock::new(|| regex(r"^[Uu]nhandled ([A-Z][A-Z0-9:+-]+)(?: in thread .*)?:?\s*$"));
 static LISP_FRAME: LazyLock<Regex> = LazyLock::new(|| regex(r"^\s*\d+: (.+)$"));
 static DART_FRAME: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^#\d+ +(.+) \((?:file|package|dart):.*\)$"));
@@ -120,7 +120,8 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
             kind => kind,
         };
         let mut open = Open::new(Lang::Erlang, 1, kind, group(2, 4)).strong();
-        open.located = ERLANG_FRAME.is_match(line);
+        // `[{module,function,2,…`
+        open.located = line.contains(",[{") || ERLANG_FRAME.is_match(line);
         return Some(Begun::new(0, open));
     }
     if line.contains(" called at ")

@@ -59,6 +59,13 @@ pub(super) fn begin(line: &str) -> Option<Begun> {
     None
 }
 
+/// Returns type and message of `message (Type)`.
+pub(super) fn typed(line: &str) -> Option<(String, String)> {
+    let found = TYPE.captures(line.trim_end())?;
+    let message = found[1].rsplit(" : ").next().unwrap_or("").to_owned();
+    Some((found[2].to_owned(), message))
+}
+
 fn file(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
