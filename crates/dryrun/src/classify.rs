@@ -671,7 +671,10 @@ impl Classifier {
                     .iter()
                     .rev()
                     .map(|back| trace::Before {
-                        text: lossy(back.text.strip_suffix(b"\r").unwrap_or(&back.text), BACK_LIMIT),
+                        text: lossy(
+                            back.text.strip_suffix(b"\r").unwrap_or(&back.text),
+                            BACK_LIMIT,
+                        ),
                         here: trace::Here {
                             number: back.number,
                             at: back.at,

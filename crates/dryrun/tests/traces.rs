@@ -87,7 +87,9 @@ fn score(expected: &Expected, found: &[&Finding], first: u64, said: &mut String)
     let Some(finding) = found
         .iter()
         .find(|finding| {
-            let What::Trace { lines, .. } = finding.what else { return false };
+            let What::Trace { lines, .. } = finding.what else {
+                return false;
+            };
             finding.line <= first && first < finding.line + lines || finding.line == first
         })
         .or_else(|| found.iter().find(|finding| finding.line > first))
@@ -158,8 +160,15 @@ fn judge(name: &str, how: &dyn Fn(usize, &[u8], &mut Vec<Vec<u8>>), structured: 
     files.dedup();
     for file in files {
         let text = std::fs::read(corpus().join(file)).unwrap();
-        let expected: Vec<&Expected> = all.iter().filter(|expected| expected.file == file).collect();
-        assert!(expected.iter().all(|expected| !expected.tool.is_empty() && !expected.command.is_empty()));
+        let expected: Vec<&Expected> = all
+            .iter()
+            .filter(|expected| expected.file == file)
+            .collect();
+        assert!(
+            expected
+                .iter()
+                .all(|expected| !expected.tool.is_empty() && !expected.command.is_empty())
+        );
         if expected[0].structured && !structured {
             continue;
         }
@@ -168,19 +177,32 @@ fn judge(name: &str, how: &dyn Fn(usize, &[u8], &mut Vec<Vec<u8>>), structured: 
         let traces: Vec<&Finding> = found.findings.iter().filter(is_trace).collect();
         if traces.len() > expected.len() {
             extra += traces.len() - expected.len();
-            let kinds: Vec<(u64, &What)> = traces.iter().map(|finding| (finding.line, &finding.what)).collect();
-            let _ = writeln!(said, "{file}: {} traces too many: {kinds:?}", traces.len() - expected.len());
+            let kinds: Vec<(u64, &What)> = traces
+                .iter()
+                .map(|finding| (finding.line, &finding.what))
+                .collect();
+            let _ = writeln!(
+                said,
+                "{file}: {} traces too many: {kinds:?}",
+                traces.len() - expected.len()
+            );
         }
         for expected in expected {
             count += 1;
-            match score(expected, &traces, places[expected.line as usize - 1], &mut said) {
+            match score(
+                expected,
+                &traces,
+                places[expected.line as usize - 1],
+                &mut said,
+            ) {
                 2 => full += 1,
                 1 => {}
                 _ => missed += 1,
             }
         }
     }
-    let summary = format!("{name}: {full} of {count} in full, {missed} missed, {extra} too many\n{said}");
+    let summary =
+        format!("{name}: {full} of {count} in full, {missed} missed, {extra} too many\n{said}");
     eprintln!("{summary}");
     assert_eq!(missed, 0, "{summary}");
     assert!(full * 100 >= count * 95, "{summary}");
@@ -219,7 +241,13 @@ fn traces_of_one_of_two_sources_are_found() {
     judge(
         "one of two sources",
         &|number, row, out| {
-            out.push(format!("db-1   | checkpoint {number} complete: wrote {} buffers", number * 7).into_bytes());
+            out.push(
+                format!(
+                    "db-1   | checkpoint {number} complete: wrote {} buffers",
+                    number * 7
+                )
+                .into_bytes(),
+            );
             out.push([b"web-1  | ", row].concat());
         },
         false,
@@ -230,7 +258,15 @@ fn traces_of_one_of_two_sources_are_found() {
 fn traces_that_are_prefixed_by_a_logger_are_found() {
     judge(
         "each line prefixed by syslog",
-        &|number, row, out| out.push([format!("Nov 21 12:00:{:02} host shop[4711]: ", number % 60).as_bytes(), row].concat()),
+        &|number, row, out| {
+            out.push(
+                [
+                    format!("Nov 21 12:00:{:02} host shop[4711]: ", number % 60).as_bytes(),
+                    row,
+                ]
+                .concat(),
+            )
+        },
         false,
     );
 }
@@ -248,14 +284,20 @@ fn two_traces_whose_lines_alternate_do_not_mix() {
         let second = plain[(at + 7) % plain.len()];
         let text = |expected: &Expected| -> Vec<Vec<u8>> {
             let bytes = std::fs::read(corpus().join(&expected.file)).unwrap();
-            bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+            bytes
+                .split(|byte| *byte == b'\n')
+                .map(<[u8]>::to_vec)
+                .collect()
         };
         let (a, b) = (text(first), text(second));
         let mut bytes = Vec::new();
         let mut place = [0; 2];
         let mut number = 0;
         for row in 0..a.len().max(b.len()) {
-            for (side, (rows, name)) in [(&a, "web_1  | "), (&b, "web_2  | ")].into_iter().enumerate() {
+            for (side, (rows, name)) in [(&a, "web_1  | "), (&b, "web_2  | ")]
+                .into_iter()
+                .enumerate()
+            {
                 if let Some(row) = rows.get(row) {
                     number += 1;
                     if place[side] == 0 {
@@ -271,7 +313,11 @@ fn two_traces_whose_lines_alternate_do_not_mix() {
         let traces: Vec<&Finding> = found.findings.iter().filter(is_trace).collect();
         for (expected, place) in [(first, place[0]), (&second, place[1])] {
             count += 1;
-            let of: Vec<&Finding> = traces.iter().filter(|finding| finding.line == place).copied().collect();
+            let of: Vec<&Finding> = traces
+                .iter()
+                .filter(|finding| finding.line == place)
+                .copied()
+                .collect();
             if score(expected, &of, place, &mut said) == 2 {
                 full += 1;
             }
@@ -297,7 +343,14 @@ fn what_only_looks_like_a_trace_is_none() {
                 // On stderr every line without a level is an error by policy: that is not what is asked here.
                 is_trace(finding) || stream == Stream::Stdout
             }) {
-                let _ = writeln!(wrong, "{} on {stream}: line {} {:?} {}", file.display(), finding.line, finding.what, finding.severity);
+                let _ = writeln!(
+                    wrong,
+                    "{} on {stream}: line {} {:?} {}",
+                    file.display(),
+                    finding.line,
+                    finding.what,
+                    finding.severity
+                );
             }
         }
     }

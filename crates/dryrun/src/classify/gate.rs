@@ -62,7 +62,9 @@ const WORDS: &[&str] = &[
     "FATAL ERROR",
     ":in `",
     ":in '",
-    "<anonymous_script>", "[stdin]", "init terminating",
+    "<anonymous_script>",
+    "[stdin]",
+    "init terminating",
 ];
 
 static SEARCHER: LazyLock<Option<Searcher>> =

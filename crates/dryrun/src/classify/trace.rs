@@ -371,7 +371,11 @@ impl Open {
             self.step(content)
         };
         // What begins a trace by itself is not held as part of another's message.
-        let step = if step == Step::Hold && starts { Step::Refuse } else { step };
+        let step = if step == Step::Hold && starts {
+            Step::Refuse
+        } else {
+            step
+        };
         match step {
             Step::Take | Step::End => {
                 for held in std::mem::take(&mut self.held) {
@@ -635,7 +639,10 @@ impl Traces {
             open.start = before.here.offset;
             open.at = before.here.at;
             open.add(&before.text);
-            if pending.as_ref().is_some_and(|pending| pending.number == before.here.number) {
+            if pending
+                .as_ref()
+                .is_some_and(|pending| pending.number == before.here.number)
+            {
                 open.own.extend(pending.take());
             }
         }

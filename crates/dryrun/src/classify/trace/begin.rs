@@ -183,6 +183,10 @@ static DOTNET: LazyLock<Regex> = LazyLock::new(|| {
 static RUBY: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^\s*(?:from )?(\S[^:]*):\d+:in [`'](.+)'$"));
 
+/// JRuby's `  divide at plain.rb:2`.
+static JRUBY: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^\s{2,}(\S+) at (?:\S+\.(?:rb|java|erb)|-e):\d+$"));
+
 /// Returns whose frame a line is, and its function; none if it is none of those that begin with `at` or `from`.
 pub(super) fn frame(line: &str) -> Option<(Lang, String)> {
     if line.len() > 8 << 10 {
@@ -205,6 +209,9 @@ pub(super) fn frame(line: &str) -> Option<(Lang, String)> {
     }
     if let Some(found) = DOTNET.captures(line) {
         return Some((Lang::Dotnet, found[1].trim().to_owned()));
+    }
+    if let Some(found) = JRUBY.captures(line) {
+        return Some((Lang::Ruby, found[1].to_owned()));
     }
     if let Some(found) = RUBY.captures(line) {
         return Some((Lang::Ruby, format!("{}:{}", &found[1], &found[2])));

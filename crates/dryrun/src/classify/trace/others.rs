@@ -253,6 +253,15 @@ pub(super) fn step(open: &mut Open, line: &str) -> Step {
             }
             if line.starts_with("    ** (")
                 || line.starts_with("Last message")
+                || [
+                    "Client #PID",
+                    "Function: ",
+                    "    Args: ",
+                    "Initial Call: ",
+                    "Ancestors: ",
+                ]
+                .iter()
+                .any(|start| line.starts_with(start))
                 || line.starts_with("State: ")
                 || line.starts_with("** (") && open.frames == 0
             {

@@ -49,7 +49,10 @@ pub(super) fn begin(line: &str) -> Option<Begun> {
         && found[1].ends_with("ExceptionGroup")
     {
         let message = found.get(2).map_or("", |message| message.as_str());
-        return Some(Begun::new(0, Open::new(Lang::Python, BODY, &found[1], message)));
+        return Some(Begun::new(
+            0,
+            Open::new(Lang::Python, BODY, &found[1], message),
+        ));
     }
     if line.starts_with("  File \"") && FRAME.is_match(line) {
         return Some(Begun::new(0, Open::new(Lang::Python, SYNTAX, "", "")));
