@@ -412,7 +412,6 @@ impl Classifier {
             rest = &rest[end + 1..];
             self.carried(at, true, sink);
         }
-        let mut hit = gate::next(rest, 0);
         let mut from = 0;
         // The last lines of this portion that the next may look back at: where they begin and end, and their numbers.
         let mut before = [(0, 0, 0); BACK];
@@ -420,16 +419,12 @@ impl Classifier {
         for end in memchr_iter(b'\n', rest) {
             let mut line = &rest[from..end];
             let mut beyond = 0;
-            let mut suspect = false;
-            if hit < end {
-                suspect = true;
-                hit = gate::next(rest, end + 1);
-            }
             if line.len() > LINE_LIMIT {
                 beyond = (line.len() - LINE_LIMIT) as u64;
                 line = &line[..LINE_LIMIT];
-                suspect = gate::hits(line);
             }
+            // What is said in JSON is looked at when it has been read.
+            let suspect = !structured(line) && gate::hits(line);
             if suspect && known > 0 {
                 self.look_back(rest, from, &before[..known.min(BACK)], known, at);
                 known = 0;
@@ -496,7 +491,7 @@ impl Classifier {
     fn carried<S: Sink>(&mut self, at: Moment, ended: bool, sink: &mut S) {
         let line = std::mem::take(&mut self.carry);
         let beyond = std::mem::take(&mut self.beyond);
-        let suspect = gate::hits(&line);
+        let suspect = !structured(&line) && gate::hits(&line);
         let start = self.offset;
         if self.line(at, &line, beyond, ended, suspect, sink) {
             self.keep_back(&line, self.number, at, start);
@@ -597,6 +592,12 @@ impl Classifier {
             });
         }
         let counts = level >= Level::Warning && !blank;
+        let suspect = suspect
+            || match &scan {
+                Some(scan) => scan.deep || spoken(scan, bytes).is_some_and(|raw| suspicious(raw)),
+                // Not quite JSON: text after all.
+                None => !blank && structured(bytes) && gate::hits(bytes),
+            };
         if !suspect && !counts && beyond == 0 && self.pending.is_none() && self.traces.is_empty() {
             return true;
         }
@@ -651,7 +652,7 @@ impl Classifier {
         let mut taken = false;
         let own = if let Some(scan) = &scan {
             told.extend(self.pending.take().map(Told::Line));
-            let found = if suspect {
+            let found = if scan.deep {
                 structured::traces(bytes, here)
             } else {
                 Vec::new()
@@ -738,12 +739,7 @@ impl Classifier {
         taken: &mut bool,
         told: &mut Vec<Told>,
     ) -> Option<Entry> {
-        let raw = [Slot::Message, Slot::Msg, Slot::Log, Slot::Event]
-            .into_iter()
-            .find_map(|slot| {
-                scan.value(bytes, slot)
-                    .filter(|raw| raw.first() == Some(&b'"'))
-            });
+        let raw = spoken(scan, bytes);
         let source = scan
             .value(bytes, Slot::Source)
             .map(|raw| json::text(raw).unwrap_or_else(|| lossy(raw, 256)));
@@ -790,6 +786,36 @@ impl Classifier {
             (_, StderrPolicy::Error) => (Level::Error, "error"),
         }
     }
+}
+
+/// Whether a line begins as a JSON object does.
+#[inline]
+fn structured(line: &[u8]) -> bool {
+    match line.first() {
+        Some(b'{') => true,
+        Some(b' ' | b'\t') => line.trim_ascii_start().first() == Some(&b'{'),
+        _ => false,
+    }
+}
+
+/// What a record says, as raw JSON.
+#[inline]
+fn spoken<'a>(scan: &Scan, line: &'a [u8]) -> Option<&'a [u8]> {
+    [Slot::Message, Slot::Msg, Slot::Log, Slot::Event]
+        .into_iter()
+        .find_map(|slot| {
+            scan.value(line, slot)
+                .filter(|raw| raw.first() == Some(&b'"'))
+        })
+}
+
+/// Whether the text of a raw JSON string may belong to a trace.
+#[inline]
+fn suspicious(raw: &[u8]) -> bool {
+    if memchr::memchr(b'\\', raw).is_none() {
+        return gate::hits(raw);
+    }
+    json::text(raw).is_some_and(|text| gate::hits(text.as_bytes()))
 }
 
 /// What a record is read by.

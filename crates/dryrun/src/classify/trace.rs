@@ -361,7 +361,7 @@ impl Open {
         &mut self,
         raw: &str,
         content: &str,
-        starts: bool,
+        starts: impl Fn() -> bool,
         at: Moment,
         own: &mut Option<Entry>,
     ) -> Step {
@@ -371,7 +371,7 @@ impl Open {
             self.step(content)
         };
         // What begins a trace by itself is not held as part of another's message.
-        let step = if step == Step::Hold && starts {
+        let step = if step == Step::Hold && starts() {
             Step::Refuse
         } else {
             step
@@ -584,11 +584,12 @@ impl Traces {
                 let (of, rest) = prefix::split(&plain);
                 (of == source).then(|| (rest.to_owned(), before))
             });
-        let begun = line
-            .suspect
-            .then(|| begin::begin(rest, before.as_ref().map(|(text, _)| text.as_str())))
-            .flatten();
-        let starts = begun.as_ref().is_some_and(|begun| begun.open.strong);
+        let begin = || {
+            line.suspect
+                .then(|| begin::begin(rest, before.as_ref().map(|(text, _)| text.as_str())))
+                .flatten()
+        };
+        let starts = || begin().is_some_and(|begun| begun.open.strong);
         for (rank, place) in &order {
             let open = &mut self.open[*place];
             let content = if *rank == 2 { text } else { rest };
@@ -596,8 +597,8 @@ impl Traces {
                 .then(|| prefix::unshape(&open.shape, content))
                 .flatten();
             let step = match shaped {
-                Some(content) => open.offer(line.text, content, starts, line.here.at, &mut own),
-                None => open.offer(line.text, content, starts, line.here.at, &mut own),
+                Some(content) => open.offer(line.text, content, &starts, line.here.at, &mut own),
+                None => open.offer(line.text, content, &starts, line.here.at, &mut own),
             };
             match step {
                 Step::Take | Step::Hold => {
@@ -613,7 +614,7 @@ impl Traces {
                 Step::Refuse => {}
             }
         }
-        let Some(begun) = begun else {
+        let Some(begun) = begin() else {
             self.stray(&line, source, rest, told);
             return own;
         };

@@ -48,6 +48,18 @@ static TYPED: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// The ends of such names.
+const NAMED: &[&str] = &[
+    "Exception",
+    "Error",
+    "Throwable",
+    "Failure",
+    "Panic",
+    "Warning",
+    "Interrupt",
+    "Exit",
+];
+
 /// Where a line before frames says what was thrown: a name at its start, perhaps qualified.
 static HEAD: LazyLock<Regex> = LazyLock::new(|| {
     regex(
@@ -83,6 +95,9 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
 
 /// An exception's name: nothing yet.
 fn typed(line: &str) -> Option<Begun> {
+    if !NAMED.iter().any(|word| line.contains(word)) {
+        return None;
+    }
     let found = TYPED.captures(line)?;
     let name = found.get(1)?;
     let message = found.get(2).map_or("", |message| message.as_str());
@@ -192,28 +207,35 @@ pub(super) fn frame(line: &str) -> Option<(Lang, String)> {
     if line.len() > 8 << 10 {
         return None;
     }
-    if let Some(found) = JAVA.captures(line) {
-        return Some((Lang::Java, found[1].to_owned()));
+    if line.trim_start().starts_with("at ") {
+        if let Some(found) = JAVA.captures(line) {
+            return Some((Lang::Java, found[1].to_owned()));
+        }
+        if let Some(found) = NODE.captures(line) {
+            let name = found.get(1).map_or("", |name| name.as_str());
+            let name = if line.contains("(node:")
+                || line.contains("/node_modules/")
+                || line.contains(" node:")
+            {
+                String::new()
+            } else {
+                name.to_owned()
+            };
+            return Some((Lang::Node, name));
+        }
+        if let Some(found) = DOTNET.captures(line) {
+            return Some((Lang::Dotnet, found[1].trim().to_owned()));
+        }
     }
-    if let Some(found) = NODE.captures(line) {
-        let name = found.get(1).map_or("", |name| name.as_str());
-        let name = if line.contains("(node:")
-            || line.contains("/node_modules/")
-            || line.contains(" node:")
-        {
-            String::new()
-        } else {
-            name.to_owned()
-        };
-        return Some((Lang::Node, name));
-    }
-    if let Some(found) = DOTNET.captures(line) {
-        return Some((Lang::Dotnet, found[1].trim().to_owned()));
-    }
-    if let Some(found) = JRUBY.captures(line) {
+    if line.starts_with("  ")
+        && line.contains(" at ")
+        && let Some(found) = JRUBY.captures(line)
+    {
         return Some((Lang::Ruby, found[1].to_owned()));
     }
-    if let Some(found) = RUBY.captures(line) {
+    if line.contains(":in ")
+        && let Some(found) = RUBY.captures(line)
+    {
         return Some((Lang::Ruby, format!("{}:{}", &found[1], &found[2])));
     }
     None

@@ -101,14 +101,18 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
             Open::new(Lang::Elixir, 0, &found[1], &found[2]).strong(),
         ));
     }
-    if let Some(found) = ERLANG_REPORT.captures(line) {
+    if line.starts_with('=')
+        && let Some(found) = ERLANG_REPORT.captures(line)
+    {
         let kind = format!("{} REPORT", &found[1]);
         return Some(Begun::new(
             0,
             Open::new(Lang::Erlang, 0, &kind, "").strong(),
         ));
     }
-    if let Some(found) = ERLANG_BOOT.captures(line) {
+    if line.starts_with(['{', 'i', 'R', 'e', '*'])
+        && let Some(found) = ERLANG_BOOT.captures(line)
+    {
         let group = |a, b| {
             found
                 .get(a)
@@ -148,7 +152,9 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
     if line.trim_end() == "Backtrace:" {
         return Some(Begun::new(0, Open::new(Lang::Scheme, 0, "error", "")));
     }
-    if let Some(found) = LISP_HEAD.captures(line) {
+    if line.contains("nhandled ")
+        && let Some(found) = LISP_HEAD.captures(line)
+    {
         return Some(Begun::new(
             0,
             Open::new(Lang::Lisp, 0, &found[1], "").strong(),
@@ -157,7 +163,9 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
     if line.trim_end() == "Unhandled exception:" {
         return Some(Begun::new(0, Open::new(Lang::Dart, 0, "", "").strong()));
     }
-    if let Some(found) = R_HEAD.captures(line) {
+    if line.starts_with("Error in ")
+        && let Some(found) = R_HEAD.captures(line)
+    {
         return Some(Begun::new(0, Open::new(Lang::R, 0, "error", &found[2])));
     }
     if line.starts_with("ERROR: ")
@@ -174,6 +182,9 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
 }
 
 fn swift(line: &str) -> Option<Begun> {
+    if !line.contains("Fatal error: ") {
+        return None;
+    }
     let found = SWIFT.captures(line)?;
     let located = line.contains(".swift");
     if !located {

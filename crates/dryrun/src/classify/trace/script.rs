@@ -32,8 +32,14 @@ static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r"^\s*\d+ \| "));
 static NATIVE: LazyLock<Regex> = LazyLock::new(|| regex(r"^ ?\d+: 0x[0-9a-f]+ (.*)$"));
 
 pub(super) fn begin(line: &str) -> Option<Begun> {
-    if PLACE.is_match(line) && !line.contains(' ') {
+    if line.ends_with(|c: char| c.is_ascii_digit()) && !line.contains(' ') && PLACE.is_match(line) {
         return Some(Begun::new(0, Open::new(Lang::Node, SOURCE, "", "")));
+    }
+    if !["ncaught", "UnhandledPromise", "FATAL ERROR"]
+        .iter()
+        .any(|word| line.contains(word))
+    {
+        return None;
     }
     let found = UNCAUGHT.captures(line)?;
     let at = found.get(0)?.start();
