@@ -34,6 +34,7 @@
 //! trace in a field is one line, therefore one finding: the trace.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use memchr::memchr_iter;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,8 @@ pub const LINE_LIMIT: usize = 1 << 20;
 /// Longest sample, bytes.
 pub const SAMPLE_LIMIT: usize = 256 << 10;
 
+/// How many lines are kept to look back at: the head of a trace may be separated from its frames by other sources' lines.
+const BACK: usize = 4;
 /// How much of a line is kept to look back at.
 const BACK_LIMIT: usize = 4 << 10;
 
@@ -267,8 +270,8 @@ pub struct Classifier {
     /// Bytes and lines before the open line.
     offset: u64,
     number: u64,
-    /// The line before, up to a limit, if it belongs to no trace.
-    back: Option<Back>,
+    /// The lines before, the last one last, up to a limit: those that belong to no trace.
+    back: VecDeque<Back>,
     /// The finding of the line before: the next line may make it the head of a trace.
     pending: Option<Entry>,
     traces: Traces,
@@ -281,6 +284,7 @@ struct Back {
     at: Moment,
     /// Where it begins in the stream.
     start: u64,
+    number: u64,
 }
 
 /// A classifier's state, without the open line: what [`Classifier::restore`] needs besides the bytes from
@@ -290,7 +294,7 @@ pub struct Saved {
     stream: Stream,
     offset: u64,
     number: u64,
-    back: Option<Back>,
+    back: VecDeque<Back>,
     pending: Option<Entry>,
     traces: Traces,
     counts: Counts,
@@ -331,7 +335,7 @@ impl Classifier {
             beyond: 0,
             offset,
             number: line_number,
-            back: None,
+            back: VecDeque::new(),
             pending: None,
             traces: Traces::default(),
             counts: Counts::default(),
@@ -368,16 +372,16 @@ impl Classifier {
     /// Returns the offset in the stream from which bytes must be read again by a classifier that knows nothing: the start of the
     /// oldest open trace, of the line before, or of the open line. Lines from there on are told twice; [`Self::save`] avoids that.
     pub fn open_line_start(&self) -> u64 {
-        let back = self.back.as_ref().map_or(self.offset, |back| back.start);
+        let back = self.back.front().map_or(self.offset, |back| back.start);
         self.traces.start().unwrap_or(back).min(back)
     }
 
     /// Returns how many lines are before [`Self::open_line_start`].
     pub fn open_line_number(&self) -> u64 {
-        let back = match self.back {
-            Some(_) => self.number.saturating_sub(1),
-            None => self.number,
-        };
+        let back = self
+            .back
+            .front()
+            .map_or(self.number, |back| back.number - 1);
         self.traces
             .first_line()
             .map_or(back, |line| (line - 1).min(back))
@@ -427,50 +431,72 @@ impl Classifier {
             rest = &rest[end + 1..];
             self.carried(at, true, sink);
         }
-        let mut hit = gate::next(rest, 0);
         let mut from = 0;
-        let mut before: Option<(usize, usize)> = None;
+        // The last lines of this portion that the next may look back at: where they begin and end, and their numbers.
+        let mut before = [(0, 0, 0); BACK];
+        let mut known = 0;
         for end in memchr_iter(b'\n', rest) {
             let mut line = &rest[from..end];
             let mut beyond = 0;
-            let mut suspect = false;
-            if hit < end {
-                suspect = true;
-                hit = gate::next(rest, end + 1);
-            }
             if line.len() > LINE_LIMIT {
                 beyond = (line.len() - LINE_LIMIT) as u64;
                 line = &line[..LINE_LIMIT];
-                suspect = gate::hits(line);
             }
-            if let Some((from, end)) = before.take()
-                && suspect
-            {
-                self.look_back(&rest[from..end], at, self.offset - (end - from + 1) as u64);
+            // What is said in JSON is looked at when it has been read.
+            let suspect = !structured(line) && gate::hits(line);
+            if suspect && known > 0 {
+                self.look_back(rest, from, &before[..known.min(BACK)], known, at);
+                known = 0;
             }
             if self.line(at, line, beyond, true, suspect, sink) {
-                before = Some((from, end));
+                before[known % BACK] = (from, end, self.number);
+                known += 1;
             }
             from = end + 1;
         }
-        if let Some((from, end)) = before {
-            self.look_back(&rest[from..end], at, self.offset - (end - from + 1) as u64);
+        if known > 0 {
+            self.look_back(rest, from, &before[..known.min(BACK)], known, at);
         }
         self.keep(&rest[from..]);
     }
 
-    /// Keeps the line before, to look back at.
-    fn look_back(&mut self, line: &[u8], at: Moment, start: u64) {
-        let line = line.get(..BACK_LIMIT).unwrap_or(line);
-        let back = self.back.get_or_insert_with(|| Back {
+    /// Keeps the lines before `from` of this portion, to look back at. `known` says how many there were; the ring has the last.
+    fn look_back(
+        &mut self,
+        portion: &[u8],
+        from: usize,
+        ring: &[(usize, usize, u64)],
+        known: usize,
+        at: Moment,
+    ) {
+        let first = if known > BACK { known % BACK } else { 0 };
+        for place in 0..ring.len() {
+            let (start, end, number) = ring[(first + place) % ring.len()];
+            let start_offset = self.offset - (from - start) as u64;
+            self.keep_back(&portion[start..end], number, at, start_offset);
+        }
+    }
+
+    /// Keeps one line, and no more than the last few.
+    fn keep_back(&mut self, line: &[u8], number: u64, at: Moment, start: u64) {
+        let mut back = if self.back.len() == BACK {
+            self.back.pop_front()
+        } else {
+            None
+        }
+        .unwrap_or(Back {
             text: Vec::new(),
             at,
             start,
+            number,
         });
-        back.start = start;
         back.text.clear();
-        back.text.extend_from_slice(line);
+        back.text
+            .extend_from_slice(line.get(..BACK_LIMIT).unwrap_or(line));
         back.at = at;
+        back.start = start;
+        back.number = number;
+        self.back.push_back(back);
     }
 
     /// Adds to the open line.
@@ -484,10 +510,10 @@ impl Classifier {
     fn carried<S: Sink>(&mut self, at: Moment, ended: bool, sink: &mut S) {
         let line = std::mem::take(&mut self.carry);
         let beyond = std::mem::take(&mut self.beyond);
-        let suspect = gate::hits(&line);
+        let suspect = !structured(&line) && gate::hits(&line);
         let start = self.offset;
         if self.line(at, &line, beyond, ended, suspect, sink) {
-            self.look_back(&line, at, start);
+            self.keep_back(&line, self.number, at, start);
         }
         self.carry = line;
         self.carry.clear();
@@ -521,7 +547,7 @@ impl Classifier {
         let mut told: Vec<Told> = self.pending.take().map(Told::Line).into_iter().collect();
         self.traces.finish(&mut told);
         self.tell(told, sink);
-        self.back = None;
+        self.back.clear();
     }
 
     /// Reads one line; returns whether the next may look back at it.
@@ -590,8 +616,13 @@ impl Classifier {
             });
         }
         let counts = level >= Level::Warning && !blank;
+        let suspect = suspect
+            || match &scan {
+                Some(scan) => scan.deep || spoken(scan, bytes).is_some_and(|raw| suspicious(raw)),
+                // Not quite JSON: text after all.
+                None => !blank && structured(bytes) && gate::hits(bytes),
+            };
         if !suspect && !counts && beyond == 0 && self.pending.is_none() && self.traces.is_empty() {
-            self.back = None;
             return true;
         }
         self.slowly(
@@ -642,11 +673,10 @@ impl Classifier {
             at,
             offset: start,
         };
-        let back = self.back.take();
         let mut taken = false;
         let own = if let Some(scan) = &scan {
             told.extend(self.pending.take().map(Told::Line));
-            let found = if suspect {
+            let found = if scan.deep {
                 structured::traces(bytes, here)
             } else {
                 Vec::new()
@@ -661,17 +691,25 @@ impl Classifier {
             }
         } else {
             let text = lossy(bare, LINE_LIMIT);
-            let before = back.as_ref().map(|back| trace::Before {
-                text: lossy(
-                    back.text.strip_suffix(b"\r").unwrap_or(&back.text),
-                    BACK_LIMIT,
-                ),
-                here: trace::Here {
-                    number: self.number - 1,
-                    at: back.at,
-                    offset: back.start,
-                },
-            });
+            let before = if suspect {
+                self.back
+                    .iter()
+                    .rev()
+                    .map(|back| trace::Before {
+                        text: lossy(
+                            back.text.strip_suffix(b"\r").unwrap_or(&back.text),
+                            BACK_LIMIT,
+                        ),
+                        here: trace::Here {
+                            number: back.number,
+                            at: back.at,
+                            offset: back.start,
+                        },
+                    })
+                    .collect()
+            } else {
+                Vec::new()
+            };
             let line = trace::Input {
                 channel: "",
                 text: &text,
@@ -725,12 +763,7 @@ impl Classifier {
         taken: &mut bool,
         told: &mut Vec<Told>,
     ) -> Option<Entry> {
-        let raw = [Slot::Message, Slot::Msg, Slot::Log, Slot::Event]
-            .into_iter()
-            .find_map(|slot| {
-                scan.value(bytes, slot)
-                    .filter(|raw| raw.first() == Some(&b'"'))
-            });
+        let raw = spoken(scan, bytes);
         let source = scan
             .value(bytes, Slot::Source)
             .map(|raw| json::text(raw).unwrap_or_else(|| lossy(raw, 256)));
@@ -745,7 +778,7 @@ impl Classifier {
                     text,
                     here,
                     suspect,
-                    before: None,
+                    before: Vec::new(),
                 };
                 own = self.traces.line(line, own, &mut None, taken, told);
             }
@@ -777,6 +810,36 @@ impl Classifier {
             (_, StderrPolicy::Error) => (Level::Error, "error"),
         }
     }
+}
+
+/// Whether a line begins as a JSON object does.
+#[inline]
+fn structured(line: &[u8]) -> bool {
+    match line.first() {
+        Some(b'{') => true,
+        Some(b' ' | b'\t') => line.trim_ascii_start().first() == Some(&b'{'),
+        _ => false,
+    }
+}
+
+/// What a record says, as raw JSON.
+#[inline]
+fn spoken<'a>(scan: &Scan, line: &'a [u8]) -> Option<&'a [u8]> {
+    [Slot::Message, Slot::Msg, Slot::Log, Slot::Event]
+        .into_iter()
+        .find_map(|slot| {
+            scan.value(line, slot)
+                .filter(|raw| raw.first() == Some(&b'"'))
+        })
+}
+
+/// Whether the text of a raw JSON string may belong to a trace.
+#[inline]
+fn suspicious(raw: &[u8]) -> bool {
+    if memchr::memchr(b'\\', raw).is_none() {
+        return gate::hits(raw);
+    }
+    json::text(raw).is_some_and(|text| gate::hits(text.as_bytes()))
 }
 
 /// What a record is read by.

@@ -50,6 +50,8 @@ pub(crate) struct Scan {
     pub(crate) end: End,
     /// Not every reader reads it.
     pub(crate) odd: bool,
+    /// A string has several lines, or a name of traces holds an array or object: a trace may be inside.
+    pub(crate) deep: bool,
 }
 
 impl Scan {
@@ -71,6 +73,7 @@ pub(crate) fn scan(line: &[u8], source: Option<&[u8]>) -> Scan {
         source,
         spans: [(0, 0); SLOTS],
         odd: false,
+        deep: false,
         lenient: false,
     };
     reader.space();
@@ -89,6 +92,7 @@ pub(crate) fn scan(line: &[u8], source: Option<&[u8]>) -> Scan {
         spans: reader.spans,
         end,
         odd: reader.odd,
+        deep: reader.deep,
     }
 }
 
@@ -98,6 +102,7 @@ struct Reader<'a> {
     source: Option<&'a [u8]>,
     spans: [(u32, u32); SLOTS],
     odd: bool,
+    deep: bool,
     lenient: bool,
 }
 
@@ -146,7 +151,9 @@ impl Reader<'_> {
             match self.next()? {
                 b'"' => return Some(()),
                 b'\\' => match self.next()? {
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
+                    // A line feed at the end is only how some loggers end a message.
+                    b'n' => self.deep |= self.peek() != Some(b'"'),
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'r' | b't' => {}
                     b'u' => {
                         let digits = self.line.get(self.at..self.at + 4)?;
                         if !digits.iter().all(u8::is_ascii_hexdigit) {
@@ -155,6 +162,7 @@ impl Reader<'_> {
                         if matches!(digits[0], b'd' | b'D') && digits[1] >= b'8' {
                             self.odd = true;
                         }
+                        self.deep |= digits.eq_ignore_ascii_case(b"000a");
                         self.at += 4;
                     }
                     _ => return None,
@@ -306,6 +314,9 @@ impl Reader<'_> {
                 return None;
             }
             self.space();
+            if let Some(b'[' | b'{') = self.peek() {
+                self.deep |= self.line.get(key.0..key.1).is_some_and(holds_trace);
+            }
             read(self, key)?;
             self.space();
             match self.next()? {
@@ -361,6 +372,34 @@ impl Reader<'_> {
             Some(())
         })
     }
+}
+
+/// Names of fields whose arrays or objects may be traces.
+fn holds_trace(key: &[u8]) -> bool {
+    let mut lower = [0; 20];
+    let Some(lower) = lower.get_mut(..key.len()) else {
+        return false;
+    };
+    lower.copy_from_slice(key);
+    lower.make_ascii_lowercase();
+    matches!(
+        &*lower,
+        b"exception"
+            | b"exceptions"
+            | b"stack"
+            | b"stacktrace"
+            | b"stack_trace"
+            | b"stacktraces"
+            | b"backtrace"
+            | b"traceback"
+            | b"frames"
+            | b"exc_info"
+            | b"callstack"
+            | b"call_stack"
+            | b"thrown"
+            | b"throwable"
+            | b"extendedstacktrace"
+    )
 }
 
 /// Objects in which a level is looked for, one level down.

@@ -34,10 +34,26 @@ static CONTAINER: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Takes the source's name off a line: the name (empty if there is none), and the rest.
 pub(crate) fn split(line: &str) -> (&str, &str) {
-    if let Some(found) = CONTAINER.captures(line) {
+    let first = line.as_bytes().first().copied().unwrap_or(0);
+    let digit = first.is_ascii_digit();
+    if digit
+        && line.contains(" std")
+        && let Some(found) = CONTAINER.captures(line)
+    {
         return ("", found.get(1).map_or("", |rest| rest.as_str()));
     }
-    for pattern in SOURCE.iter() {
+    // What a pattern needs is looked for first: most lines have none of it.
+    let head = super::cut(line, 128);
+    let bar = head.contains('|');
+    let needed = [
+        bar && first.is_ascii_alphanumeric(),
+        bar && digit,
+        first == b'[',
+        first == b'[',
+        (digit || first == b'<' || first.is_ascii_uppercase())
+            && (head.contains(": ") || head.ends_with(':')),
+    ];
+    for (pattern, _) in SOURCE.iter().zip(needed).filter(|(_, needed)| *needed) {
         if let Some(found) = pattern.captures(line) {
             let name = found.get(1).map_or("", |name| name.as_str());
             return (name, found.get(2).map_or("", |rest| rest.as_str()));

@@ -195,7 +195,7 @@ fn read(text: &str, name: &str, named: bool, here: Here) -> Vec<Open> {
                 text: line,
                 here,
                 suspect: true,
-                before: before.take(),
+                before: before.take().into_iter().collect(),
             },
             None,
             &mut None,
