@@ -13,7 +13,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gonogo_core::Digest;
-use gonogo_core::digest::Hasher;
 use gonogo_dryrun::index::{
     BATCH_LIMIT, Batch, Chain, HEADER_BYTES, Header, MEMBER_LIMIT, Member, Reader, Record, Sum,
 };

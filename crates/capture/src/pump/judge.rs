@@ -100,17 +100,6 @@ impl Judge {
         let compressed = spec.capture.compression != Compression::None;
         let open =
             |extension, mark| View::open(files, extension, compressed, mark, Arc::clone(&space));
-        let views = spec
-            .capture
-            .views
-            .then(|| Ok::<_, io::Error>([open(LOG, state.log)?, open(JSONL, state.jsonl)?]))
-            .and_then(|opened| match opened {
-                Ok(views) => Some(views),
-                Err(e) => {
-                    complain(&format!("the views cannot be opened: {e}"));
-                    None
-                }
-            });
         let scribe = if spec.capture.views {
             let started = open(LOG, state.views.log)
                 .and_then(|log| Ok((log, open(JSONL, state.views.jsonl)?)))
@@ -236,35 +225,6 @@ impl Judge {
     }
 
     fn show(&mut self) {
-        let Some([log, jsonl]) = &mut self.views else {
-            return;
-        };
-        let written = log
-            .write(&self.text.log)
-            .and_then(|()| jsonl.write(&self.text.jsonl));
-        self.text.log.clear();
-        self.text.jsonl.clear();
-        let due = self.rotate
-            || self
-                .spec
-                .capture
-                .rotate_bytes
-                .is_some_and(|limit| log.raw() >= limit)
-            || self.spec.capture.rotate_seconds.is_some_and(|seconds| {
-                self.clock.look().boot.saturating_sub(self.state.part_began) >= nanos(seconds)
-            });
-        let written = if due && log.raw() > 0 {
-            self.rotate = false;
-            self.state.part_began = self.clock.look().boot;
-            written
-                .and_then(|()| log.rotate())
-                .and_then(|()| jsonl.rotate())
-        } else {
-            written
-        };
-        if let Err(e) = written {
-            complain(&format!("the views cannot be written: {e}"));
-            self.views = None;
         if let Some(scribe) = &self.scribe {
             scribe.write(&mut self.text, self.clock.look().boot);
         }
