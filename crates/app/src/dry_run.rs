@@ -16,3 +16,14 @@ pub mod settings;
 pub mod wanted;
 
 pub use flags::{Flags, Place};
+
+use gonogo_core::Timestamp;
+use gonogo_dryrun::judge::Judgement;
+
+/// How a run is judged here: the number of threads changes how long it takes, and nothing else.
+pub(crate) fn judgement(at: Timestamp) -> Judgement {
+    Judgement {
+        threads: std::thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 8)),
+        ..Judgement::at(at)
+    }
+}

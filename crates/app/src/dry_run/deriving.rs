@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use gonogo_core::{Digest, Reason};
-use gonogo_dryrun::judge::{self, RunFiles};
+use gonogo_dryrun::audit::ReadAt;
+use gonogo_dryrun::audit::captured::RunFiles;
+use gonogo_dryrun::judge;
 use gonogo_dryrun::spec::RunSpec;
 use gonogo_dryrun::summary::Report as Verdict;
 use gonogo_dryrun::{Status, classify};
@@ -144,7 +147,7 @@ pub fn derive(path: &Path, report: &Report) -> Result<Derived, (Reason, String)>
         blobs: &blobs,
         by_name: &by_name,
     };
-    let verdict = judge::judge(&spec, &packed, at);
+    let verdict = judge::judge(&spec, &packed, &super::judgement(at));
     let bytes = judge::to_bytes(&verdict);
     if bytes != said {
         let text = format!(
@@ -261,11 +264,14 @@ impl Blobs {
         }
     }
 
-    fn read(&self, digest: &Digest) -> io::Result<Option<Box<dyn Read + Send>>> {
+    fn read(&self, digest: &Digest) -> io::Result<Option<Stretch>> {
         let name = blob_member(digest);
         match self {
             Self::Directory(root) => match File::open(root.join(name)) {
-                Ok(file) => Ok(Some(Box::new(file))),
+                Ok(file) => {
+                    let size = file.metadata()?.len();
+                    Ok(Some(Stretch { file, at: 0, size }))
+                }
                 Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
                 Err(e) => Err(e),
             },
@@ -273,9 +279,12 @@ impl Blobs {
                 let Some((at, size)) = places.get(&name) else {
                     return Ok(None);
                 };
-                let mut file = File::open(path)?;
-                file.seek(SeekFrom::Start(*at))?;
-                Ok(Some(Box::new(file.take(*size))))
+                let file = File::open(path)?;
+                Ok(Some(Stretch {
+                    file,
+                    at: *at,
+                    size: *size,
+                }))
             }
         }
     }
@@ -289,16 +298,16 @@ impl Blobs {
                 format!("the packet does not hold the blob {digest}"),
             )
         })?;
-        let mut bytes = Vec::new();
-        reader
-            .take(LARGEST + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|e| fault(e.to_string()))?;
-        if bytes.len() as u64 > LARGEST {
+        if reader.size > LARGEST {
             return Err(fault(format!(
                 "the blob {digest} is larger than any such file"
             )));
         }
+        let mut bytes = vec![0; reader.size as usize];
+        reader
+            .file
+            .read_exact_at(&mut bytes, reader.at)
+            .map_err(|e| fault(e.to_string()))?;
         // The ledger's checks compared all blobs with their digests, on the packet as it was then.
         if Digest::of(&bytes) != *digest {
             return Err(fault(format!("the blob {digest} has other bytes")));
@@ -314,14 +323,31 @@ struct Packed<'a> {
 }
 
 impl RunFiles for Packed<'_> {
-    fn open(&self, name: &str) -> io::Result<Option<Box<dyn Read + Send>>> {
-        match self.by_name.get(name) {
-            Some(digest) => self.blobs.read(digest),
-            None => Ok(None),
-        }
+    fn open(&self, name: &str) -> io::Result<Option<Box<dyn ReadAt>>> {
+        let found = self
+            .by_name
+            .get(name)
+            .map(|digest| self.blobs.read(digest));
+        let stretch = found.transpose()?.flatten();
+        Ok(stretch.map(|s| Box::new(s) as Box<dyn ReadAt>))
+    }
+}
+
+/// A file's stretch: a member of the archive, or a whole file.
+struct Stretch {
+    file: File,
+    at: u64,
+    size: u64,
+}
+
+impl ReadAt for Stretch {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.size)
     }
 
-    fn names(&self) -> Vec<String> {
-        self.by_name.keys().map(|n| (*n).to_owned()).collect()
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let left = self.size.saturating_sub(offset);
+        let most = into.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        FileExt::read_at(&self.file, &mut into[..most], self.at + offset)
     }
 }

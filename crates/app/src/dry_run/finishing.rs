@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use gonogo_capture::CaptureError;
 use gonogo_core::{Digest, Reason, Timestamp};
-use gonogo_dryrun::judge::{self, RunFiles};
+use gonogo_dryrun::audit::ReadAt;
+use gonogo_dryrun::audit::captured::RunFiles;
+use gonogo_dryrun::judge;
 use gonogo_dryrun::live::Live;
 use gonogo_dryrun::progress::{Phase, Progress};
 use gonogo_dryrun::review::{Objective, Review, ReviewInputs, html, markdown};
@@ -144,7 +146,7 @@ fn verdict(
         Err(e) => return Err(AppError::io("read", &path, &e)),
     }
     keeping::copy_evidence(dir, spec)?;
-    let report = judge::judge(spec, &Directory(dir), now);
+    let report = judge::judge(spec, &Directory(dir), &super::judgement(now));
     let bytes = judge::to_bytes(&report);
     write_atomic(&path, &bytes)?;
     Ok((report, bytes, false))
@@ -154,31 +156,12 @@ fn verdict(
 pub struct Directory<'a>(pub &'a Path);
 
 impl RunFiles for Directory<'_> {
-    fn open(&self, name: &str) -> std::io::Result<Option<Box<dyn std::io::Read + Send>>> {
+    fn open(&self, name: &str) -> std::io::Result<Option<Box<dyn ReadAt>>> {
         match std::fs::File::open(self.0.join(name)) {
             Ok(file) => Ok(Some(Box::new(file))),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),
         }
-    }
-
-    fn names(&self) -> Vec<String> {
-        let list = |dir: PathBuf, prefix: &str| -> Vec<String> {
-            let entries = std::fs::read_dir(dir).into_iter().flatten();
-            entries
-                .filter_map(Result::ok)
-                .filter(|e| e.file_type().is_ok_and(|t| t.is_file()))
-                .filter_map(|e| e.file_name().into_string().ok())
-                .map(|name| format!("{prefix}{name}"))
-                .collect()
-        };
-        let mut all = list(self.0.to_owned(), "");
-        all.extend(list(
-            self.0.join(keeping::EVIDENCE),
-            &format!("{}/", keeping::EVIDENCE),
-        ));
-        all.sort();
-        all
     }
 }
 
