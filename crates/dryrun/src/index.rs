@@ -671,7 +671,7 @@ mod tests {
             length,
             segment: place.0,
             file_offset: place.1,
-            stored: length / 2,
+            stored: length,
             compression: Compression::Zstd,
             recovered: false,
             open_end: false,

@@ -174,6 +174,13 @@ pub enum Event {
         /// The segment's number, from 1.
         segment: u32,
     },
+    /// Somebody put the files in order after a crash (`finalize`). `ended` follows.
+    Recovered {
+        /// Processes that still lived, and were killed.
+        killed: u32,
+        /// Bytes that had arrived and were not indexed.
+        bytes: u64,
+    },
     /// The writer is done, and why: `child_exited`, `time_over`, `interrupted`, `harness_lost`, `keeper_lost`, `start_failed`.
     Ended {
         /// Why.

@@ -1,0 +1,220 @@
+//! Puts a run's files in order after a crash of anything: keeper, pump, harness, machine.
+//!
+//! Invariant: can be called at any time and any number of times; a run that is alive is not touched, and a run that is in order is not
+//! changed.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gonogo_dryrun::journal::Event;
+use gonogo_dryrun::spec::RunSpec;
+use rustix::fs::{FlockOperation, flock};
+
+use crate::CaptureError;
+use crate::clock::{Clock, boot};
+use crate::files::Files;
+use crate::journal::{Entries, Journal};
+use crate::space::Space;
+use crate::store::{Store, boot_id_text};
+use crate::tree::{Cgroup, Remains, pause};
+
+/// What was done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Finalized {
+    /// Whether the run was in order already.
+    pub was_complete: bool,
+    /// Processes that still lived, and were killed.
+    pub killed: u32,
+    /// Bytes that had arrived and were not indexed.
+    pub recovered_bytes: u64,
+    /// Why the run ended.
+    pub reason: String,
+}
+
+/// What a keeper's journal says.
+struct Told {
+    clock: Clock,
+    /// Whether it is of this boot.
+    this_boot: bool,
+    session: Option<u32>,
+    cgroup: Option<Cgroup>,
+    /// The first cause of the end.
+    cause: Option<&'static str>,
+    ended: Option<String>,
+    finalized: bool,
+}
+
+/// Ends what is left of a run and puts its files in order, after waiting at most `patience` for a keeper and a pump that still live.
+///
+/// # Errors
+/// [`CaptureError::Running`] if they live longer; else what cannot be read or written.
+pub fn finalize(directory: &Path, patience: Duration) -> Result<Finalized, CaptureError> {
+    let files = Files::new(directory);
+    let spec = files.read_spec()?;
+    let by = boot().saturating_add(u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX));
+    let _keeper = take(&files, &files.lock(), by)?;
+    let _pump = take(&files, &files.pump_lock(), by)?;
+    let told = read_journal(&files, &spec)?;
+    if told.ended.is_some() && pump_ended(&files) && !told.finalized && in_order(&files) {
+        return Ok(Finalized {
+            was_complete: true,
+            reason: told.ended.unwrap_or_default(),
+            ..Finalized::default()
+        });
+    }
+    if let (true, Some(reason)) = (told.finalized, told.ended.clone()) {
+        return Ok(Finalized {
+            was_complete: true,
+            reason,
+            ..Finalized::default()
+        });
+    }
+    recover(&files, &spec, told)
+}
+
+fn recover(files: &Files, spec: &RunSpec, told: Told) -> Result<Finalized, CaptureError> {
+    let killed = if told.this_boot {
+        let remains = Remains {
+            run_id: spec.run_id.clone(),
+            session: told.session,
+            cgroup: told.cgroup.clone(),
+        };
+        let killed = remains.kill();
+        if let Some(cgroup) = &told.cgroup {
+            cgroup.remove();
+        }
+        killed
+    } else {
+        0
+    };
+    let _ = std::fs::remove_file(files.ballast());
+    let space = Arc::new(Space::impatient().map_err(CaptureError::system("an event"))?);
+    let mut store = Store::open(files, &spec.run_id, &spec.capture, Arc::clone(&space))?;
+    let failed = CaptureError::write(files.directory());
+    let recovered_bytes = store
+        .recover(told.clock.look(), |_, _| {})
+        .and_then(|bytes| store.finish().map(|()| bytes))
+        .map_err(failed)?;
+    crate::pump::close_views(files, spec, told.clock, &store, space);
+
+    let mut journal = Journal::open(&files.keeper_journal())?;
+    let failed = || CaptureError::write(&files.keeper_journal());
+    let reason = told.cause.unwrap_or("keeper_lost").to_owned();
+    journal.append(
+        told.clock.look(),
+        Event::Recovered {
+            killed,
+            bytes: recovered_bytes,
+        },
+    );
+    journal.append(
+        told.clock.look(),
+        Event::Ended {
+            reason: reason.clone(),
+        },
+    );
+    journal.sync().map_err(failed())?;
+    Ok(Finalized {
+        was_complete: false,
+        killed,
+        recovered_bytes,
+        reason,
+    })
+}
+
+/// Takes a lock, or waits for it.
+fn take(files: &Files, path: &Path, by: u64) -> Result<File, CaptureError> {
+    let mut file = File::options()
+        .create(true)
+        .read(true)
+        .append(true)
+        .open(path)
+        .map_err(CaptureError::write(path))?;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(CaptureError::write(path)(e.into())),
+        }
+        if boot() >= by {
+            let mut holder = String::new();
+            let _ = (&mut file).take(200).read_to_string(&mut holder);
+            return Err(CaptureError::Running {
+                directory: files.directory().to_owned(),
+                holder: format!("{}: {}", path.display(), holder.trim()),
+            });
+        }
+        pause(20);
+    }
+}
+
+fn read_journal(files: &Files, spec: &RunSpec) -> Result<Told, CaptureError> {
+    let mut told = Told {
+        clock: Clock::begin(1.0),
+        this_boot: true,
+        session: None,
+        cgroup: None,
+        cause: None,
+        ended: None,
+        finalized: false,
+    };
+    let entries = match Entries::open(&files.keeper_journal()) {
+        // The keeper was killed before it began.
+        Err(CaptureError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(told);
+        }
+        other => other?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let mut cause = |word| {
+            told.cause.get_or_insert(word);
+        };
+        match entry.event {
+            Event::Begun { boot_id, .. } => {
+                told.this_boot = boot_id == boot_id_text();
+                if told.this_boot {
+                    told.clock = Clock::resume(spec.clock_scale, entry.at);
+                }
+            }
+            Event::ChildStarted { pid, cgroup } => {
+                told.session = Some(pid);
+                told.cgroup = cgroup.as_deref().and_then(Cgroup::at);
+            }
+            Event::TimeOver => cause("time_over"),
+            Event::Interrupted { .. } => cause("interrupted"),
+            Event::HarnessLost => cause("harness_lost"),
+            Event::StartFailed { .. } => cause("start_failed"),
+            Event::ChildExited { .. } => cause("child_exited"),
+            Event::Ended { reason } => told.ended = Some(reason),
+            Event::Recovered { .. } => told.finalized = true,
+            _ => {}
+        }
+    }
+    Ok(told)
+}
+
+/// Whether the last pump said that all is written.
+fn pump_ended(files: &Files) -> bool {
+    let Ok(entries) = Entries::open(&files.pump_journal()) else {
+        return false;
+    };
+    let mut ended = false;
+    for entry in entries {
+        match entry {
+            Ok(entry) => ended = matches!(entry.event, Event::Ended { .. }),
+            Err(_) => return false,
+        }
+    }
+    ended
+}
+
+/// Whether nothing is left in a tail.
+fn in_order(files: &Files) -> bool {
+    gonogo_dryrun::Stream::ALL
+        .into_iter()
+        .all(|stream| !files.tail(stream).exists())
+}

@@ -1,0 +1,188 @@
+//! The harness's side: begins a run and speaks to its keeper.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use gonogo_dryrun::journal::Event;
+use gonogo_dryrun::spec::RunSpec;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::clock::boot;
+use crate::files::{Files, sync_directory, write_atomic};
+use crate::journal::Entries;
+use crate::{CaptureError, ENTRY, wire};
+
+/// What ends a run before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// SIGINT arrived.
+    Interrupt,
+    /// SIGTERM arrived.
+    Terminate,
+    /// SIGHUP arrived.
+    HangUp,
+}
+
+/// Begins runs.
+#[derive(Debug)]
+pub struct Run;
+
+/// A run that goes on. If it is dropped the keeper ends the run.
+#[derive(Debug)]
+pub struct Running {
+    files: Files,
+    keeper: Child,
+    pidfd: OwnedFd,
+    socket: OwnedFd,
+}
+
+/// How a keeper ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// As its journal says it: `child_exited`, `time_over`, …; none if it ended before its journal: then [`crate::finalize`] has work.
+    pub reason: Option<String>,
+    /// How the process ended, if not well.
+    pub fault: Option<String>,
+}
+
+impl Run {
+    /// Makes the capture directory, writes `run.json`, and starts `program`'s keeper, which starts the pump and the child.
+    ///
+    /// # Errors
+    /// [`CaptureError::Exists`] if the directory is there; then nothing was changed.
+    pub fn start(program: &Path, spec: &RunSpec) -> Result<Running, CaptureError> {
+        let files = Files::of(spec);
+        let log_dir = Path::new(&spec.log_dir);
+        std::fs::create_dir_all(log_dir).map_err(CaptureError::write(log_dir))?;
+        // Views of an earlier run of the same name must not be overwritten either.
+        for extension in [".log", ".jsonl"] {
+            for compressed in [false, true] {
+                let path = files.view(extension, 0, compressed);
+                if path.exists() {
+                    return Err(CaptureError::Exists(path));
+                }
+            }
+        }
+        let directory = files.directory();
+        std::fs::create_dir(directory).map_err(|source| {
+            if source.kind() == io::ErrorKind::AlreadyExists {
+                CaptureError::Exists(directory.to_owned())
+            } else {
+                CaptureError::write(directory)(source)
+            }
+        })?;
+        let text = serde_json::to_vec_pretty(spec).map_err(|source| CaptureError::Spec {
+            path: files.run(),
+            source,
+        })?;
+        write_atomic(&files.run(), &text, true).map_err(CaptureError::write(&files.run()))?;
+        sync_directory(log_dir).map_err(CaptureError::write(log_dir))?;
+        let internal = files.internal();
+        let log = File::create_new(&internal).map_err(CaptureError::write(&internal))?;
+        let (socket, end) = wire::pair().map_err(CaptureError::system("a socket"))?;
+        let keeper = Command::new(program)
+            .arg(ENTRY)
+            .arg("keeper")
+            .arg(directory)
+            .stdin(end)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(|source| CaptureError::Start {
+                program: program.to_owned(),
+                source,
+            })?;
+        let pid = Pid::from_raw(keeper.id().cast_signed())
+            .expect("invariant: a process that was started has a number");
+        let pidfd = pidfd_open(pid, PidfdFlags::empty())
+            .map_err(|e| CaptureError::system("the keeper cannot be watched")(e.into()))?;
+        Ok(Running {
+            files,
+            keeper,
+            pidfd,
+            socket,
+        })
+    }
+}
+
+impl Running {
+    /// Returns the names of the run's files.
+    pub const fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Returns the keeper's process number.
+    pub fn keeper(&self) -> u32 {
+        self.keeper.id()
+    }
+
+    /// Asks for the run's end; a second time: quickly.
+    pub fn interrupt(&self, ask: Ask) {
+        let word = match ask {
+            Ask::Interrupt => wire::INTERRUPT,
+            Ask::Terminate => wire::TERMINATE,
+            Ask::HangUp => wire::HANG_UP,
+        };
+        wire::say(&self.socket, word);
+    }
+
+    /// Asks for new segments.
+    pub fn rotate(&self) {
+        wire::say(&self.socket, wire::ROTATE);
+    }
+
+    /// Waits at most `limit` for the keeper's end; none if it still lives then. A signal that arrives ends the waiting early.
+    pub fn wait(&mut self, limit: Duration) -> Option<Ended> {
+        let by = boot().saturating_add(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+        loop {
+            if let Ok(Some(status)) = self.keeper.try_wait() {
+                let fault = match (status.code(), status.signal()) {
+                    (Some(0), _) => None,
+                    (Some(code), _) => Some(format!(
+                        "the keeper ended with exit code {code}; see {}",
+                        self.files.internal().display()
+                    )),
+                    (None, signal) => Some(format!(
+                        "the keeper was killed by signal {}",
+                        signal.unwrap_or(0)
+                    )),
+                };
+                return Some(Ended {
+                    reason: ended(&self.files),
+                    fault,
+                });
+            }
+            let left = by.saturating_sub(boot());
+            let timeout = Timespec {
+                tv_sec: (left / 1_000_000_000).cast_signed(),
+                tv_nsec: (left % 1_000_000_000).cast_signed(),
+            };
+            match poll(
+                &mut [PollFd::new(&self.pidfd, PollFlags::IN)],
+                Some(&timeout),
+            ) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => return None,
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+/// The reason in the keeper's last entry, if it is `ended`.
+pub(crate) fn ended(files: &Files) -> Option<String> {
+    let mut last = None;
+    for entry in Entries::open(&files.keeper_journal()).ok()? {
+        last = entry.ok();
+    }
+    match last?.event {
+        Event::Ended { reason } => Some(reason),
+        _ => None,
+    }
+}
