@@ -1,72 +1,58 @@
-//! speed
-#![allow(
-    clippy::all,
-    missing_docs,
-    clippy::disallowed_methods,
-    clippy::print_stdout
-)]
-use gonogo_dryrun::classify::*;
-use gonogo_dryrun::{Moment, Stream, spec::*};
-struct A(u64, u64, i64);
-impl Sink for A {
-    const LINES: bool = false;
-    fn line(&mut self, _: &Line<'_>) {}
-    fn finding(&mut self, _: Finding) {
-        self.1 += 1;
-    }
-}
-struct B(u64, u64, i64);
-impl Sink for B {
-    const LINES: bool = true;
-    fn line(&mut self, l: &Line<'_>) {
-        self.0 += 1;
-        if let Some(t) = l
-            .fields
-            .as_ref()
-            .and_then(|f| f.timestamp)
-            .and_then(gonogo_dryrun::stamp::of_json)
-        {
-            self.2 = t;
-        }
-    }
-    fn finding(&mut self, _: Finding) {
-        self.1 += 1;
-    }
-}
+//! Audits the files that are named, on two threads, and tells how long that took: a tool to measure with.
+#![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::unwrap_used)]
+
+use std::fs::File;
+use std::time::Instant;
+
+use gonogo_dryrun::Status;
+use gonogo_dryrun::audit::{Format, LogFile, LogRules, logs};
+use gonogo_dryrun::spec::{Gaps, Lines, NumericLevels, StderrPolicy};
+
 fn main() {
-    let bytes = std::fs::read(std::env::args().nth(1).unwrap()).unwrap();
-    let lines = Lines {
-        monitor: true,
-        stderr: StderrPolicy::Error,
-        allow: vec![],
-        numeric: NumericLevels::Auto,
-        source_field: None,
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    let files: Vec<File> = names.iter().map(|n| File::open(n).unwrap()).collect();
+    let logs_of: Vec<LogFile<'_>> = names
+        .iter()
+        .zip(&files)
+        .map(|(n, f)| LogFile {
+            name: n.clone(),
+            source: f,
+        })
+        .collect();
+    let rules = LogRules {
+        lines: Lines {
+            monitor: true,
+            stderr: StderrPolicy::Error,
+            allow: Vec::new(),
+            numeric: NumericLevels::Auto,
+            source_field: None,
+        },
+        gaps: Gaps {
+            warn_seconds: 3600.0,
+            fail_seconds: 21_600.0,
+            live_seconds: None,
+            live_severity: Status::Warn,
+        },
+        heartbeat: None,
+        format: Format::Auto,
+        judged_at: None,
     };
-    for _ in 0..2 {
-        let t = std::time::Instant::now();
-        let mut c = Classifier::new(Stream::Stdout, &lines).unwrap();
-        let mut s = A(0, 0, 0);
-        for b in bytes.chunks(1 << 20) {
-            c.feed(Moment::default(), b, &mut s);
-        }
+    for threads in [2, 1] {
+        let start = Instant::now();
+        let found = logs(&logs_of, &rules, threads, None).unwrap();
+        let peak = std::fs::read_to_string("/proc/self/status").unwrap();
+        let peak = peak
+            .lines()
+            .find(|l| l.starts_with("VmHWM"))
+            .unwrap_or("")
+            .to_owned();
         println!(
-            "LINES=false {:?} lines {} findings {}",
-            t.elapsed(),
-            c.counts().lines,
-            s.1
-        );
-        let t = std::time::Instant::now();
-        let mut c = Classifier::new(Stream::Stdout, &lines).unwrap();
-        let mut s = B(0, 0, 0);
-        for b in bytes.chunks(1 << 20) {
-            c.feed(Moment::default(), b, &mut s);
-        }
-        println!(
-            "LINES=true {:?} lines {} findings {} last {}",
-            t.elapsed(),
-            s.0,
-            s.1,
-            s.2
+            "{threads} threads: {:.3} s, {} lines, {} bytes, {}, {} content, {peak}",
+            start.elapsed().as_secs_f64(),
+            found.total_lines,
+            found.total_bytes,
+            found.status,
+            found.content_incidents.len()
         );
     }
 }

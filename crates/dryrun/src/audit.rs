@@ -8,6 +8,7 @@ use crate::stamp;
 
 pub mod captured;
 pub mod coverage;
+mod kept;
 mod logs;
 mod parallel;
 pub mod rate;
@@ -19,6 +20,7 @@ mod unpack;
 mod wrapper;
 
 pub use logs::logs;
+pub(crate) use report::{BlindTimes, Clock, logs as report};
 pub use source::ReadAt;
 
 /// How the lines of logs are to be read (`--format`).
@@ -42,6 +44,16 @@ pub struct LogFile<'a> {
     pub source: &'a dyn ReadAt,
 }
 
+/// Keeps what was read of a part of a log, so that it need not be read again. Whoever keeps it must keep it from others' hands: what
+/// is loaded is believed.
+pub trait Cache: Sync {
+    /// Returns what was stored under `key`.
+    fn load(&self, key: &gonogo_core::Digest) -> Option<Vec<u8>>;
+
+    /// Stores the summary of a part: of its bytes, the classifier's version and the rules, which `key` is the digest of.
+    fn store(&self, key: &gonogo_core::Digest, summary: &[u8]);
+}
+
 /// What logs are judged by.
 #[derive(Debug, Clone)]
 pub struct LogRules {
@@ -62,13 +74,17 @@ impl LogRules {
         reader::Rules {
             lines: self.lines.clone(),
             heartbeat: self.heartbeat.clone(),
-            format: self.format,
             year: self
                 .judged_at
                 .map(|at| stamp::year_of(at.as_millis().saturating_mul(1_000_000))),
             join: join(&self.gaps, self.heartbeat.as_ref()),
         }
     }
+}
+
+/// Reads `source` from its beginning to its end.
+pub(crate) fn reader_of(source: &dyn ReadAt, size: u64) -> impl std::io::Read + '_ {
+    source::From::new(source, 0, size)
 }
 
 /// The shortest silence that must be told from others: nanoseconds.

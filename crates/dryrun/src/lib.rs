@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod incident;
 pub mod index;
 pub mod journal;
+pub mod judge;
 pub mod live;
 pub mod moment;
 pub mod progress;

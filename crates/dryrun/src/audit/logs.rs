@@ -7,14 +7,15 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use super::kept::Kept;
 use super::parallel::in_order;
 use super::reader::{Kind, Reader, Rules, Times};
 use super::report;
 use super::source::{From, ReadAt};
 use super::tally::{INHERITED, Tally};
 use super::unpack::{self, Packing, Part, Scratch, Unpacked};
-use super::{Format, LogFile, LogRules, wrapper};
-use crate::classify::Classifier;
+use super::{Cache, Format, LogFile, LogRules, wrapper};
+use crate::classify::{Classifier, LINE_LIMIT};
 use crate::engine::Engine;
 use crate::evidence::finding;
 use crate::sign_off::Finding;
@@ -31,23 +32,31 @@ struct Planned<'a> {
 }
 
 /// A part that was read as if nothing had been before.
-struct Done<'r> {
-    unpacked: Unpacked,
-    head: Vec<u8>,
-    head_tally: Tally,
+pub(super) struct Done<'r> {
+    pub(super) unpacked: Unpacked,
+    pub(super) head: Vec<u8>,
+    pub(super) head_tally: Tally,
     /// Whether its first line looks back at the one before it.
-    looks_back: bool,
-    rest: Tally,
-    end: Reader<'r>,
+    pub(super) looks_back: bool,
+    pub(super) rest: Tally,
+    pub(super) end: Reader<'r>,
+    /// What is behind the last line feed.
+    pub(super) tail: Vec<u8>,
     /// Whether it must be read again in its turn: something was open all along, or there were too many causes.
-    again: bool,
+    pub(super) again: bool,
 }
 
-/// Audits logs on `threads` threads.
+/// Audits logs on `threads` threads; parts that `cache` knows are not read again.
 ///
 /// # Errors
 /// A pattern of the allow-list that is no regular expression.
-pub fn logs(files: &[LogFile<'_>], rules: &LogRules, threads: usize) -> Result<Logs, String> {
+pub fn logs(
+    files: &[LogFile<'_>],
+    rules: &LogRules,
+    threads: usize,
+    cache: Option<&dyn Cache>,
+) -> Result<Logs, String> {
+    let kept = cache.map(|cache| Kept::new(cache, rules));
     let reading = rules.reading();
     // What is wrong with a pattern is said once, before anything is read.
     Classifier::new(Stream::Stdout, &reading.lines)?;
@@ -81,7 +90,15 @@ pub fn logs(files: &[LogFile<'_>], rules: &LogRules, threads: usize) -> Result<L
     in_order(
         parts.len(),
         threads,
-        |i, scratch: &mut Scratch| read_part(&reading, &plan[parts[i].0], parts[i].1, scratch),
+        |i, scratch: &mut Scratch| {
+            let (planned, part) = (&plan[parts[i].0], parts[i].1);
+            match &kept {
+                Some(kept) => kept.part(&reading, planned.file.source, planned.kind, part, || {
+                    read_part(&reading, planned, part, scratch)
+                }),
+                None => read_part(&reading, planned, part, scratch),
+            }
+        },
         |i, done| fold.take(parts[i].0, parts[i].1, done),
     );
     fold.end_file();
@@ -166,7 +183,7 @@ fn is_view(source: &dyn ReadAt, packing: Packing, size: u64) -> bool {
     }
 }
 
-fn times(kind: Kind) -> Times {
+pub(super) fn times(kind: Kind) -> Times {
     match kind {
         Kind::View => Times::Arrival,
         Kind::Lines(_) => Times::Lines,
@@ -189,7 +206,16 @@ fn read_part<'r>(
     let mut head_tally = None;
     let mut looks_back = false;
     let mut again = false;
+    let mut tail = Vec::new();
     let unpacked = unpack::unpack(planned.file.source, part, None, scratch, &mut |block| {
+        match memchr::memrchr(b'\n', block) {
+            Some(end) => {
+                tail.clear();
+                tail.extend_from_slice(&block[end + 1..]);
+            }
+            None if tail.len() <= LINE_LIMIT => tail.extend_from_slice(block),
+            None => {}
+        }
         let mut rest = block;
         while head_tally.is_none() && !again && !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |i| i + 1);
@@ -219,6 +245,7 @@ fn read_part<'r>(
         looks_back,
         rest: reader.take(),
         end: reader,
+        tail,
         again,
     }
 }

@@ -39,7 +39,6 @@ pub(crate) enum Times {
 pub(crate) struct Rules {
     pub(crate) lines: Lines,
     pub(crate) heartbeat: Option<HeartbeatSpec>,
-    pub(crate) format: Format,
     /// The year of times that name none.
     pub(crate) year: Option<i32>,
     /// Silences of more than so many nanoseconds are told.
@@ -241,7 +240,7 @@ impl<'r> Reader<'r> {
     }
 
     /// Returns the state between two parts.
-    pub(crate) fn pause(&self, open_bytes: Vec<u8>) -> Paused {
+    pub(crate) fn pause(&self, tail: &[u8]) -> Paused {
         let oldest = self
             .streams
             .iter()
@@ -252,7 +251,11 @@ impl<'r> Reader<'r> {
         let first_time = oldest.max(newest.saturating_sub(TIMES - 1)).max(1);
         Paused {
             streams: self.streams.iter().map(Classifier::save).collect(),
-            open: open_bytes,
+            open: if self.kind == Kind::View {
+                self.open.clone()
+            } else {
+                tail.to_vec()
+            },
             now: self.track.now,
             times: (first_time..=newest)
                 .map(|n| self.track.time_of(n))

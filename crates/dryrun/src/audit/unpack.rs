@@ -118,6 +118,14 @@ pub(crate) fn parts(packing: Packing, size: u64) -> Vec<Part> {
         .collect()
 }
 
+/// Returns up to where a part's result depends on the file's bytes, if its last member is not long.
+pub(crate) fn covered(part: Part) -> u64 {
+    match part.packing {
+        Packing::Gzip | Packing::Zstd => part.to.saturating_add(PACKED_PART).min(part.size),
+        _ => part.to,
+    }
+}
+
 /// Reads a part and hands its bytes to `take`. `known` is where its first member begins, if that is known.
 pub(crate) fn unpack<S: ReadAt + ?Sized>(
     source: &S,
