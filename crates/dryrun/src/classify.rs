@@ -398,6 +398,11 @@ impl Classifier {
         self.carry.is_empty() && self.pending.is_none() && self.traces.is_empty()
     }
 
+    /// Returns whether a line is open.
+    pub fn has_open_line(&self) -> bool {
+        !self.carry.is_empty()
+    }
+
     /// Returns whether `line` may belong to a trace, so that the line before it matters.
     pub fn looks_back(line: &[u8]) -> bool {
         gate::hits(line.get(..LINE_LIMIT).unwrap_or(line))

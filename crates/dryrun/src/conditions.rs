@@ -185,7 +185,7 @@ impl Conditions {
                 let cause = Cause::new(IncidentKind::PumpRestart, Status::Warn, "pump", at, text);
                 self.engine.sighting(cause.with("pid", *pid));
             }
-            Event::EvidenceSeen { .. } | Event::Rotated { .. } => {}
+            Event::EvidenceSeen { .. } | Event::Rotated { .. } | Event::Recovered { .. } => {}
             other => self.ending(at, other),
         }
     }

@@ -148,7 +148,8 @@ impl Cause {
             self.message = later.message;
         }
         self.count += later.count;
-        self.last = self.last.max(later.last);
+        // The last in the order of the log, not of time: so parts add up whatever times they name.
+        self.last = later.last;
         self.open |= later.open;
     }
 }

@@ -46,6 +46,8 @@ struct Reading {
     classifier: Classifier,
     engine: Engine,
     renderer: Renderer,
+    /// When the last bytes came: a last line without a line feed came then, whenever its end was known.
+    last_bytes: Option<Moment>,
 }
 
 /// [`Live`] as it is stored.
@@ -65,6 +67,8 @@ struct Saved {
 struct SavedReading {
     engine: SavedEngine,
     classifier: classify::Saved,
+    #[serde(default)]
+    last_bytes: Option<Moment>,
 }
 
 impl Live {
@@ -78,6 +82,7 @@ impl Live {
                 classifier: Classifier::new(stream, &spec.lines)?,
                 engine: Engine::default(),
                 renderer: Renderer::new(),
+                last_bytes: None,
             })
         };
         Ok(Self {
@@ -103,6 +108,7 @@ impl Live {
         let mut live = Self::new(spec).ok()?;
         for (reading, old) in live.streams.iter_mut().zip(saved.streams) {
             reading.engine = Engine::restored(old.engine);
+            reading.last_bytes = old.last_bytes;
             reading.classifier = Classifier::restore(&spec.lines, old.classifier).ok()?;
         }
         live.conditions = Conditions::restored(spec, saved.conditions);
@@ -118,6 +124,7 @@ impl Live {
         let reading = |r: &Reading| SavedReading {
             engine: r.engine.saved(),
             classifier: r.classifier.save(),
+            last_bytes: r.last_bytes,
         };
         let saved = Saved {
             run_id: self.spec.run_id.clone(),
@@ -140,6 +147,7 @@ impl Live {
     /// The stream's next bytes arrived. What the views show of them is appended to `views`.
     pub fn bytes(&mut self, stream: Stream, at: Moment, bytes: &[u8], views: Option<&mut Views>) {
         if !bytes.is_empty() {
+            self.streams[stream as usize].last_bytes = Some(at);
             self.read(stream, at, views, Step::Feed(bytes));
         }
     }
@@ -208,12 +216,10 @@ impl Live {
             return;
         }
         for stream in Stream::ALL {
-            self.read(stream, at, views.as_deref_mut(), Step::Finish);
+            let last = self.streams[stream as usize].last_bytes.unwrap_or(at);
+            self.read(stream, last, views.as_deref_mut(), Step::Finish);
         }
     }
-
-    /// Both streams are at their end: a last line without a line feed is a line, an open trace ends.
-    pub fn finish(&mut self, _at: Moment, _views: Option<&mut Views>) {}
 
     /// Returns whether there is an incident that progress has not shown yet, and takes note that it will.
     pub fn take_urgent(&mut self) -> bool {

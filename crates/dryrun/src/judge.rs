@@ -1,0 +1,577 @@
+//! The verdict of a run, from its evidence and nothing else: specification, journals, index, raw bytes, evidence files.
+//!
+//! Used at a run's end, by `finalize`, by `audit`, and by a verifier of a packet. Invariants: the same evidence and time of judgement
+//! give the same bytes of JSON; nothing that cannot be read is passed over: it is a finding, and the verdict is still given.
+
+use std::collections::BTreeMap;
+
+use gonogo_core::Timestamp;
+
+use crate::audit::captured::{self, Plan, RunFiles};
+use crate::audit::{self, Clock};
+use crate::classify;
+use crate::conditions::Conditions;
+use crate::engine::{Cause, worst_first};
+use crate::evidence::{self, DiaryRules, Input, PerformanceRules, Window, finding};
+use crate::index::Record;
+use crate::sign_off::{ALLOW_WARNINGS, Assessed, Finding, assess};
+use crate::spec::{EvidenceFormat, EvidenceSpec, RunSpec};
+use crate::summary::{Blind, Logs, Report, RunFacts, SCHEMA, Summary};
+use crate::{Incident, Moment, Status, Stream};
+
+mod journals;
+
+use journals::{Journal, Next};
+
+/// Most incidents that a report lists.
+const INCIDENTS: usize = 2000;
+
+/// How a run is judged.
+#[derive(Debug, Clone)]
+pub struct Judgement {
+    /// When.
+    pub evaluated_at: Timestamp,
+    /// Threads to read with; does not change the verdict.
+    pub threads: usize,
+    /// Fewest entries of the diary a day (UTC).
+    pub min_entries_per_day: u64,
+    /// What a day with fewer means.
+    pub daily_severity: Status,
+}
+
+impl Judgement {
+    /// Judges at `evaluated_at`, on two threads.
+    pub const fn at(evaluated_at: Timestamp) -> Self {
+        Self {
+            evaluated_at,
+            threads: 2,
+            min_entries_per_day: 0,
+            daily_severity: Status::Warn,
+        }
+    }
+}
+
+/// Judges a captured run.
+pub fn judge(spec: &RunSpec, files: &dyn RunFiles, how: &Judgement) -> Report {
+    let mut replay = Replay::new(spec);
+    replay.run(files);
+    let Replay {
+        mut conditions,
+        plan,
+        mut problems,
+        last_seen,
+        ..
+    } = replay;
+    let life = conditions.life().clone();
+    // Without the child's end the last that is known of it is as far as anything can be judged.
+    let end = life.ended.or(last_seen.filter(|_| life.started.is_some()));
+    if let (Some(_), None, None) = (life.started, life.ended, &life.start_failed) {
+        problems.push(finding(
+            Status::Fail,
+            "end_unknown",
+            "keeper.jsonl",
+            "how and when the child ended is not known",
+        ));
+    }
+    if life.started.is_none() && life.start_failed.is_none() {
+        problems.push(finding(
+            Status::Invalid,
+            "start_unknown",
+            "keeper.jsonl",
+            "no journal says that the child was started",
+        ));
+    }
+    if life.endings.is_empty() {
+        problems.push(finding(
+            Status::Invalid,
+            "journal_open",
+            "keeper.jsonl",
+            "the journals have no end: the run goes on or was never finalized",
+        ));
+    }
+    if let Some((severity, text)) = conditions.usage().unchecked(&spec.resources) {
+        problems.push(finding(severity, "resources_unchecked", "pump.jsonl", text));
+    }
+    let window = life.started.zip(end);
+    let mut lines = [0; 2];
+    let read = captured::read(spec, files, &plan, how.threads);
+    let (logs, mut causes): (Option<Logs>, Vec<Cause>) = match read {
+        Err(reason) => {
+            problems.push(finding(
+                Status::Invalid,
+                "rules_unreadable",
+                "run.json",
+                format!("a rule of the allow-list cannot be read: {reason}"),
+            ));
+            (None, Vec::new())
+        }
+        Ok(read) => {
+            problems.extend(read.problems);
+            lines = read.lines;
+            let causes = read
+                .engines
+                .iter()
+                .flat_map(|e| e.causes())
+                .filter(|_| spec.lines.monitor)
+                .cloned()
+                .collect();
+            let clock_time = |m: Moment| i64::try_from(m.boot).unwrap_or(i64::MAX);
+            let clock = Clock {
+                window: window.map(|(a, b)| (clock_time(a), clock_time(b))),
+                wall: &|boot| plan.wall(boot),
+                edges: true,
+            };
+            let blind = blind(spec, &conditions, end.unwrap_or_default());
+            let engines: Vec<&crate::engine::Engine> = read.engines.iter().collect();
+            let gaps = (&spec.gaps, spec.heartbeat.as_ref());
+            (
+                Some(audit::report(
+                    &read.total,
+                    &engines,
+                    gaps,
+                    &clock,
+                    blind,
+                    problems.clone(),
+                )),
+                causes,
+            )
+        }
+    };
+    let _ = conditions.take_urgent();
+    causes.extend(conditions.causes().into_iter().cloned());
+    causes.sort_by(worst_first);
+    let incidents = shown(&causes, spec.criteria.allow_warnings);
+    let window = window.map(|(a, b)| Window {
+        from: a.timestamp(),
+        to: b.timestamp(),
+    });
+    let facts = facts(spec, &conditions, (logs.as_ref(), lines), &incidents, end);
+    let summary = summary(spec, files, how, (logs, facts, problems), window);
+    // What the journal says counts: a specification cannot make simulated time real.
+    let clock_scale = match conditions.clock_scale() {
+        Some(scale) if scale != 1.0 => scale,
+        _ => spec.clock_scale,
+    };
+    let sign_off = assess(Assessed {
+        summary: &summary,
+        incidents: &incidents,
+        criteria: &spec.criteria,
+        clock_scale,
+        evaluated_at: how.evaluated_at,
+    });
+    let counted = |status: Status| {
+        if spec.criteria.allow_warnings && status == Status::Warn {
+            Status::Pass
+        } else {
+            status
+        }
+    };
+    let worst = incidents
+        .iter()
+        .filter(|i| i.accepted.is_none())
+        .map(|i| i.severity)
+        .max()
+        .unwrap_or_default();
+    let status = counted(summary.status)
+        .max(sign_off.status)
+        .max(counted(worst));
+    report(spec, how, status, summary, sign_off, incidents)
+}
+
+/// Replays journals and arrivals.
+struct Replay {
+    conditions: Conditions,
+    plan: Plan,
+    problems: Vec<Finding>,
+    /// The last moment before the end that anything tells of.
+    last_seen: Option<Moment>,
+}
+
+impl Replay {
+    fn new(spec: &RunSpec) -> Self {
+        Self {
+            conditions: Conditions::new(spec),
+            plan: Plan::new(),
+            problems: Vec::new(),
+            last_seen: None,
+        }
+    }
+
+    fn run(&mut self, files: &dyn RunFiles) {
+        let mut journals = Vec::new();
+        for name in ["keeper.jsonl", "pump.jsonl"] {
+            match files.open(name) {
+                Ok(Some(source)) => journals.push(Journal::new(name, source)),
+                Ok(None) => self.problems.push(finding(
+                    Status::Invalid,
+                    "journal_missing",
+                    name,
+                    format!("the journal {name} is missing"),
+                )),
+                Err(e) => self.problems.push(finding(
+                    Status::Invalid,
+                    "journal_unreadable",
+                    name,
+                    format!("the journal {name} cannot be read: {e}"),
+                )),
+            }
+        }
+        let source = match files.open("index") {
+            Ok(source) => source,
+            Err(e) => {
+                self.problems.push(finding(
+                    Status::Invalid,
+                    "index_unreadable",
+                    "index",
+                    format!("the index cannot be read: {e}"),
+                ));
+                None
+            }
+        };
+        let mut index = match source.as_deref().map(captured::open_index) {
+            Some(Ok(index)) => Some(index),
+            Some(Err(problem)) => {
+                self.problems.push(problem);
+                None
+            }
+            None => None,
+        };
+        let has_index = index.is_some();
+        let mut record = None;
+        loop {
+            if record.is_none()
+                && let Some(reader) = &mut index
+            {
+                record = self.next_record(reader);
+            }
+            let arrival = match &record {
+                Some(Record::Batch(batch)) => Some(batch.at.boot),
+                Some(Record::Member(_)) => Some(0),
+                None => None,
+            };
+            let event = journals
+                .iter_mut()
+                .enumerate()
+                .filter_map(|(i, j)| Some((j.peek()?.at.boot, i)))
+                .min();
+            match (event, arrival) {
+                (Some((at, i)), arrival) if arrival.is_none_or(|a| at <= a) => {
+                    if let Some(entry) = journals[i].take() {
+                        self.plan.note(entry.at);
+                        let after = matches!(
+                            entry.event,
+                            crate::journal::Event::Recovered { .. }
+                                | crate::journal::Event::Ended { .. }
+                        );
+                        if !after {
+                            self.last_seen =
+                                Some(self.last_seen.map_or(entry.at, |l| l.max(entry.at)));
+                        }
+                        self.conditions.event(entry.at, &entry.event);
+                    }
+                }
+                (_, Some(_)) => {
+                    if let Some(record) = record.take() {
+                        self.arrived(&record);
+                    }
+                }
+                (_, None) => break,
+            }
+        }
+        for last in self.plan.last.iter().flatten().filter(|b| b.open_end) {
+            self.conditions.lines(last.at, 1);
+        }
+        for journal in journals {
+            match journal.end() {
+                Next::Whole => {}
+                Next::Torn(reason) => self.problems.push(finding(
+                    Status::Warn,
+                    "journal_torn",
+                    journal.name(),
+                    format!(
+                        "the journal {} ends in a torn line: {reason}",
+                        journal.name()
+                    ),
+                )),
+                Next::Broken(reason) => self.problems.push(finding(
+                    Status::Invalid,
+                    "journal_broken",
+                    journal.name(),
+                    format!("the journal {} is broken: {reason}", journal.name()),
+                )),
+            }
+        }
+        let started = self.conditions.life().started.is_some();
+        if !has_index && started {
+            self.problems.push(finding(
+                Status::Invalid,
+                "index_missing",
+                "index",
+                "there is no index that can be read",
+            ));
+        }
+    }
+
+    fn next_record<R: std::io::Read>(
+        &mut self,
+        reader: &mut crate::index::Reader<R>,
+    ) -> Option<Record> {
+        match reader.read() {
+            Ok(Some(record)) => Some(record),
+            Ok(None) => {
+                if let Some(cut) = reader.cut() {
+                    let text = format!(
+                        "the index was torn at byte {} ({} bytes): {}",
+                        cut.at, cut.bytes, cut.reason
+                    );
+                    self.problems
+                        .push(finding(Status::Warn, "index_torn", "index", text));
+                }
+                None
+            }
+            Err(e) => {
+                self.problems.push(finding(
+                    Status::Invalid,
+                    "index_damaged",
+                    "index",
+                    e.to_string(),
+                ));
+                None
+            }
+        }
+    }
+
+    fn arrived(&mut self, record: &Record) {
+        self.plan.take(record);
+        if let Record::Batch(batch) = record {
+            self.last_seen = Some(self.last_seen.map_or(batch.at, |l| l.max(batch.at)));
+            if batch.newlines > 0 {
+                self.conditions.lines(batch.at, u64::from(batch.newlines));
+            }
+        }
+    }
+}
+
+fn blind(spec: &RunSpec, conditions: &Conditions, end: Moment) -> audit::BlindTimes {
+    conditions
+        .blind_spans(end)
+        .into_iter()
+        .map(|span| {
+            let clock = |m: Moment| i64::try_from(m.boot).unwrap_or(i64::MAX);
+            let shown = Blind {
+                from: span.from.timestamp(),
+                to: span.to.timestamp(),
+                explained: spec.explained.get(&span.reason).cloned(),
+                reason: span.reason,
+            };
+            ((clock(span.from), clock(span.to)), shown)
+        })
+        .collect()
+}
+
+/// Accepted warnings are told as that.
+fn shown(causes: &[Cause], allow_warnings: bool) -> Vec<Incident> {
+    causes
+        .iter()
+        .take(INCIDENTS)
+        .map(|cause| {
+            let mut incident = cause.incident();
+            if allow_warnings && incident.severity == Status::Warn && incident.accepted.is_none() {
+                incident.accepted = Some(ALLOW_WARNINGS.to_owned());
+            }
+            incident
+        })
+        .collect()
+}
+
+fn facts(
+    spec: &RunSpec,
+    conditions: &Conditions,
+    (logs, lines): (Option<&Logs>, [u64; 2]),
+    incidents: &[Incident],
+    end: Option<Moment>,
+) -> RunFacts {
+    let line_counts: BTreeMap<String, u64> = Stream::ALL
+        .map(|s| (s.word().to_owned(), lines[s as usize]))
+        .into();
+    let life = conditions.life();
+    let path = |name: &str| {
+        spec.evidence
+            .iter()
+            .find(|e| e.name == name)
+            .map(|e| e.path.clone())
+    };
+    RunFacts {
+        diary_path: path("diary"),
+        performance_path: path("performance"),
+        command: spec.command.clone(),
+        run_id: Some(spec.run_id.clone()),
+        started_at: life.started.map(Moment::timestamp),
+        ended_at: end.map(Moment::timestamp),
+        exit_code: life.exit_code(),
+        target_duration_seconds: Some(spec.target_seconds),
+        actual_duration_seconds: life.started.zip(end).map(|(a, b)| b.since(a) as f64 / 1e9),
+        timed_out: Some(life.timed_out),
+        harness_incidents: incidents.to_vec(),
+        log_level_counts: logs.map(|l| l.level_counts.clone()).unwrap_or_default(),
+        log_total_lines: logs.map(|l| l.total_lines),
+        progress_path: spec.progress_path.clone(),
+        resource_monitor: Some(conditions.usage().report(&spec.resources)),
+        classifier: Some(classify::VERSION.to_owned()),
+        user: spec.metadata.clone(),
+        log_line_counts: line_counts,
+        ..RunFacts::default()
+    }
+}
+
+fn summary(
+    spec: &RunSpec,
+    files: &dyn RunFiles,
+    how: &Judgement,
+    (logs, metadata, mut problems): (Option<Logs>, RunFacts, Vec<Finding>),
+    window: Option<Window>,
+) -> Summary {
+    let mut summary = Summary {
+        generated_at: how.evaluated_at,
+        status: Status::Pass,
+        metadata,
+        logs,
+        diary: None,
+        performance: None,
+        evidence: Vec::new(),
+        unreadable: Vec::new(),
+    };
+    if summary.logs.is_none() {
+        summary.unreadable.append(&mut problems);
+    }
+    for declared in &spec.evidence {
+        evidence_of(spec, declared, files, how, window, &mut summary);
+    }
+    let parts = [
+        summary.logs.as_ref().map(|l| l.status),
+        summary.diary.as_ref().map(|d| d.status),
+        summary.performance.as_ref().map(|p| p.status),
+    ];
+    let parts = parts.into_iter().flatten();
+    let more = summary
+        .evidence
+        .iter()
+        .map(|e| e.status)
+        .chain(summary.unreadable.iter().map(|f| f.severity));
+    summary.status = parts.chain(more).max().unwrap_or_default();
+    summary
+}
+
+fn evidence_of(
+    spec: &RunSpec,
+    declared: &EvidenceSpec,
+    files: &dyn RunFiles,
+    how: &Judgement,
+    window: Option<Window>,
+    summary: &mut Summary,
+) {
+    let path = declared.path.as_str();
+    let opened =
+        files
+            .open(&format!("evidence/{}", declared.name))
+            .and_then(|source| match source {
+                None => Ok(None),
+                Some(source) => source.size().map(|size| Some((source, size))),
+            });
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(e) => {
+            let text = format!("evidence `{}` ({path}) cannot be read: {e}", declared.name);
+            summary
+                .unreadable
+                .push(finding(Status::Fail, "evidence_unreadable", path, text));
+            return;
+        }
+    };
+    let input = Input {
+        path,
+        source: opened.as_ref().map(|(source, size)| {
+            Box::new(audit::reader_of(source.as_ref(), *size)) as Box<dyn std::io::Read>
+        }),
+    };
+    match (declared.format, declared.name.as_str()) {
+        (EvidenceFormat::Diary, "diary") => {
+            let rules = DiaryRules {
+                window,
+                min_entries: declared.min_entries,
+                min_entries_per_day: how.min_entries_per_day,
+                daily_severity: how.daily_severity,
+                time_pointer: declared.time_pointer.clone(),
+                judged_at: Some(how.evaluated_at),
+            };
+            if let Some((diary, bad)) = evidence::diary(input, &rules) {
+                summary.diary = Some(diary);
+                summary.unreadable.extend(bad);
+            } else if declared.required && !spec.criteria.require_diary {
+                summary.unreadable.push(finding(
+                    Status::Fail,
+                    "diary_missing",
+                    path,
+                    "the decision diary is missing",
+                ));
+            }
+        }
+        (EvidenceFormat::Performance, "performance") => {
+            let rules = PerformanceRules {
+                window,
+                minimum_sharpe: spec.criteria.minimum_sharpe_ratio,
+                judged_at: Some(how.evaluated_at),
+            };
+            if let Some((performance, bad)) = evidence::performance(input, &rules) {
+                summary.performance = Some(performance);
+                summary.unreadable.extend(bad);
+            } else if declared.required && !spec.criteria.require_performance {
+                summary.unreadable.push(finding(
+                    Status::Fail,
+                    "performance_missing",
+                    path,
+                    "performance evidence is missing",
+                ));
+            }
+        }
+        _ => summary.evidence.push(evidence::declared(
+            input,
+            declared,
+            window,
+            Some(how.evaluated_at),
+        )),
+    }
+}
+
+fn report(
+    spec: &RunSpec,
+    how: &Judgement,
+    status: Status,
+    summary: Summary,
+    sign_off: crate::sign_off::SignOff,
+    incidents: Vec<Incident>,
+) -> Report {
+    Report {
+        schema: SCHEMA.to_owned(),
+        status,
+        sign_off: Some(sign_off),
+        incidents,
+        review: None,
+        progress_path: spec.progress_path.clone(),
+        progress_timeline_dir: spec.timeline_dir.clone(),
+        generated_at: Some(how.evaluated_at),
+        command: spec.command.clone(),
+        run_directory: None,
+        log_directory: Some(spec.log_dir.clone()),
+        metadata: spec.metadata.clone(),
+        started_at: summary.metadata.started_at,
+        ended_at: summary.metadata.ended_at,
+        duration_seconds: summary.metadata.actual_duration_seconds,
+        evidence_packet: None,
+        wrap_up: None,
+        summary,
+    }
+}
+
+#[cfg(test)]
+mod tests;
