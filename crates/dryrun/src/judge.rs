@@ -23,6 +23,9 @@ mod journals;
 
 use journals::{Journal, Next};
 
+/// Version of these rules, the audit's and the sign-off's. Any change that can change a verdict's bytes changes it.
+pub const VERSION: &str = "gonogo.judge.v1";
+
 /// Most incidents that a report lists.
 const INCIDENTS: usize = 2000;
 
@@ -49,6 +52,15 @@ impl Judgement {
             daily_severity: Status::Warn,
         }
     }
+}
+
+/// A report's bytes, as they are kept and compared: keys sorted, two spaces, a newline at the end.
+pub fn to_bytes(report: &Report) -> Vec<u8> {
+    // Through a value, whose keys are sorted. What is no number in JSON was never put into a report.
+    let value = serde_json::to_value(report).unwrap_or_default();
+    let mut bytes = serde_json::to_vec_pretty(&value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
 }
 
 /// Judges a captured run.
