@@ -140,6 +140,12 @@ fn of_value<'a>(
     slot: Slot,
     by: NumericLevels,
 ) -> Option<(Option<Level>, Cow<'a, str>)> {
+    // Nearly all lines of nearly all logs.
+    match raw {
+        b"\"info\"" | b"\"INFO\"" => return Some((Some(Level::Info), Cow::Borrowed("info"))),
+        b"\"debug\"" | b"\"DEBUG\"" => return Some((Some(Level::Debug), Cow::Borrowed("debug"))),
+        _ => {}
+    }
     let number = |number: i64| match slot {
         Slot::SeverityNumber => telemetry(number),
         Slot::Priority => syslog(number),
