@@ -594,7 +594,7 @@ impl Classifier {
         let counts = level >= Level::Warning && !blank;
         let suspect = suspect
             || match &scan {
-                Some(scan) => scan.deep || spoken(scan, bytes).is_some_and(|raw| suspicious(raw)),
+                Some(scan) => scan.deep || spoken(scan, bytes).is_some_and(suspicious),
                 // Not quite JSON: text after all.
                 None => !blank && structured(bytes) && gate::hits(bytes),
             };

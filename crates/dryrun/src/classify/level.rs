@@ -453,10 +453,8 @@ fn tokens(head: &[u8]) -> Option<Level> {
                 (rest.is_empty() || colon)
                     && (plainly(bare) || timed)
                     && (timed || count == 0 || colon || close == Some(b' '))
-            } else if colon && !doubtful && plainly(bare) && (count == 0 || timed) {
-                true
             } else {
-                false
+                colon && !doubtful && plainly(bare) && (count == 0 || timed)
             };
             if said {
                 let message = head.get(at..).unwrap_or_default();
@@ -504,7 +502,7 @@ fn tokens(head: &[u8]) -> Option<Level> {
             .any(|byte| matches!(byte, b'.' | b':' | b'/' | b'@'))
             && timed
             && !token.ends_with(b".");
-        doubtful = !name && !(count == 0 && close == Some(b'['));
+        doubtful = !(name || count == 0 && close == Some(b'['));
         if doubtful && !timed {
             return None;
         }

@@ -74,7 +74,7 @@ fn walk(value: &Value, name: &str, depth: usize, here: Here, found: &mut Vec<Ope
     match value {
         Value::String(text) => {
             let named = holds(name);
-            if (named || text.contains('\n')) && (named || gate::hits(text.as_bytes())) {
+            if named || text.contains('\n') && gate::hits(text.as_bytes()) {
                 found.extend(read(text, name, named, here));
             }
         }
@@ -85,10 +85,7 @@ fn walk(value: &Value, name: &str, depth: usize, here: Here, found: &mut Vec<Ope
             found.extend(read(&text.join("\n"), name, true, here));
         }
         Value::Array(items) => {
-            let frames = items
-                .iter()
-                .filter_map(|item| placed(item))
-                .collect::<Vec<_>>();
+            let frames = items.iter().filter_map(placed).collect::<Vec<_>>();
             if !frames.is_empty() && frames.len() == items.len() {
                 found.extend(listed(frames, here));
             } else {

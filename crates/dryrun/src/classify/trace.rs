@@ -361,7 +361,7 @@ impl Open {
         &mut self,
         raw: &str,
         content: &str,
-        starts: impl Fn() -> bool,
+        starts: &dyn Fn() -> bool,
         at: Moment,
         own: &mut Option<Entry>,
     ) -> Step {
