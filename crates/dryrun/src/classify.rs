@@ -517,10 +517,20 @@ impl Classifier {
                 suspect,
                 before,
             };
+            let found = if suspect && memchr::memmem::find(bytes, b"\\n").is_some() {
+                structured::escaped(&text, here)
+            } else {
+                Vec::new()
+            };
             let mut pending = self.pending.take();
-            let own = self
-                .traces
-                .line(line, own, &mut pending, &mut taken, &mut told);
+            let own = if found.is_empty() {
+                self.traces
+                    .line(line, own, &mut pending, &mut taken, &mut told)
+            } else {
+                told.extend(found.into_iter().map(|open| Told::Trace(Box::new(open))));
+                taken = true;
+                None
+            };
             // Before anything of this line: the line before was not its head.
             if let Some(pending) = pending {
                 told.insert(0, Told::Line(pending));

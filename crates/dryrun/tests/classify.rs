@@ -208,6 +208,46 @@ fn traces_inside_records_are_found() {
 }
 
 #[test]
+fn a_trace_in_a_quoted_value_is_found() {
+    let told = read(Stream::Stdout, b"level=info msg=x err=\"Traceback (most recent call last):\\n  File \\\"a.py\\\", line 1, in f\\n    g()\\nValueError: x\"\n");
+    assert_eq!(
+        short(&told),
+        [(Status::Fail, 1, "python ValueError 4/1".to_owned())]
+    );
+}
+
+#[test]
+fn a_record_that_names_the_exception_is_not_its_trace() {
+    let told = read(Stream::Stdout, b"2026-11-21 12:00:00 ERROR it threw [nested java.lang.Oops: IllegalStateException: x] so\n\njava.lang.IllegalStateException: x\n\tat a.B.c(B.java:1)\n");
+    assert!(
+        short(&told).contains(&(
+            Status::Fail,
+            3,
+            "java java.lang.IllegalStateException 2/1".to_owned()
+        )),
+        "{:?}",
+        short(&told)
+    );
+}
+
+#[test]
+fn a_trace_each_of_whose_lines_a_logger_prefixed_is_one() {
+    let log: String = TRACE
+        .lines()
+        .enumerate()
+        .map(|(n, line)| format!("2026-11-21 12:00:0{n},1{n} ERROR worker: {line}\n"))
+        .collect();
+    let told = read(
+        Stream::Stdout,
+        format!("{log}2026-11-21 12:00:09,1 INFO worker: fine\n").as_bytes(),
+    );
+    assert_eq!(
+        short(&told),
+        [(Status::Fail, 1, "python ValueError 4/1".to_owned())]
+    );
+}
+
+#[test]
 fn records_that_carry_one_line_of_a_trace_each_are_put_together_by_source() {
     let mut rules = rules();
     rules.source_field = Some("app".to_owned());

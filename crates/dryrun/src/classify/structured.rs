@@ -55,6 +55,29 @@ pub(super) fn traces(line: &[u8], here: Here) -> Vec<Open> {
     kept
 }
 
+/// Returns the traces that a line of text carries in a quoted value, its line feeds escaped, as logfmt has them.
+pub(super) fn escaped(text: &str, here: Here) -> Vec<Open> {
+    if !text.contains("\\n") {
+        return Vec::new();
+    }
+    let plain = text
+        .replace("\\n", "\n")
+        .replace("\\t", "\t")
+        .replace("\\\"", "\"");
+    // Before the first line there are other values, behind the last one there may be.
+    let start = plain.find('\n').map_or(0, |end| {
+        plain[..end].rfind(['"', '\'']).map_or(0, |quote| quote + 1)
+    });
+    let mut found = read(
+        plain[start..].trim_end_matches(['"', '\'']),
+        "",
+        false,
+        here,
+    );
+    found.truncate(1);
+    found
+}
+
 fn bare(name: &str) -> String {
     name.chars()
         .filter(|c| c.is_alphanumeric())
