@@ -43,16 +43,20 @@ use crate::spec::{Lines, StderrPolicy};
 use crate::{Moment, Status, Stream};
 
 mod allow;
+mod counts;
 mod gate;
 mod json;
 mod level;
 mod mask;
 mod prefix;
 mod structured;
+mod told;
 mod trace;
 
 use allow::Rules;
+pub use counts::Counts;
 use json::{End, Scan, Slot};
+pub use told::{Fields, Finding, Level, Line, Sink, What};
 use trace::{Entry, Told, Traces};
 
 /// Version of the rules. Any change that can change a finding changes it.
@@ -623,7 +627,7 @@ impl Classifier {
         let counts = level >= Level::Warning && !blank;
         let suspect = suspect
             || match &scan {
-                Some(scan) => scan.deep || spoken(scan, bytes).is_some_and(|raw| suspicious(raw)),
+                Some(scan) => scan.deep || spoken(scan, bytes).is_some_and(suspicious),
                 // Not quite JSON: text after all.
                 None => !blank && structured(bytes) && gate::hits(bytes),
             };
@@ -722,10 +726,20 @@ impl Classifier {
                 suspect,
                 before,
             };
+            let found = if suspect && memchr::memmem::find(bytes, b"\\n").is_some() {
+                structured::escaped(&text, here)
+            } else {
+                Vec::new()
+            };
             let mut pending = self.pending.take();
-            let own = self
-                .traces
-                .line(line, own, &mut pending, &mut taken, &mut told);
+            let own = if found.is_empty() {
+                self.traces
+                    .line(line, own, &mut pending, &mut taken, &mut told)
+            } else {
+                told.extend(found.into_iter().map(|open| Told::Trace(Box::new(open))));
+                taken = true;
+                None
+            };
             // Before anything of this line: the line before was not its head.
             if let Some(pending) = pending {
                 told.insert(0, Told::Line(pending));

@@ -1,6 +1,12 @@
 //! The corpus of traces that real tools printed, and of lines that only look like them: alone, among ordinary records of the same
 //! stream, and as one of two sources whose lines alternate.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test says what it measured"
+)]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -134,8 +140,11 @@ fn score(expected: &Expected, found: &[&Finding], first: u64, said: &mut String)
     1
 }
 
+/// Puts a line of a trace, and what comes before it, behind what is there already.
+type Layout<'a> = &'a dyn Fn(usize, &[u8], &mut Vec<Vec<u8>>);
+
 /// Lays a file's lines out and says in which line of it each is; returns the bytes, and the place of each line.
-fn laid_out(text: &[u8], how: &dyn Fn(usize, &[u8], &mut Vec<Vec<u8>>)) -> (Vec<u8>, Vec<u64>) {
+fn laid_out(text: &[u8], how: Layout<'_>) -> (Vec<u8>, Vec<u64>) {
     let mut out: Vec<Vec<u8>> = Vec::new();
     let mut places = Vec::new();
     let mut rows: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
@@ -151,7 +160,7 @@ fn laid_out(text: &[u8], how: &dyn Fn(usize, &[u8], &mut Vec<Vec<u8>>)) -> (Vec<
     (bytes, places)
 }
 
-fn judge(name: &str, how: &dyn Fn(usize, &[u8], &mut Vec<Vec<u8>>), structured: bool) {
+fn judge(name: &str, how: Layout<'_>, structured: bool) {
     let all = manifest();
     assert!(all.len() >= 100, "only {} traces", all.len());
     let (mut full, mut missed, mut count, mut extra) = (0, 0, 0, 0);

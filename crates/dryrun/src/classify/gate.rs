@@ -70,9 +70,41 @@ const WORDS: &[&str] = &[
 static SEARCHER: LazyLock<Option<Searcher>> =
     LazyLock::new(|| Config::new().builder().extend(WORDS).build());
 
+/// Shorter texts are not worth the searcher's beginning.
+const SHORT: usize = 96;
+
+/// Which three bytes words begin with, by their hash.
+static THREES: LazyLock<Box<[u64; 64]>> = LazyLock::new(|| {
+    let mut set = Box::new([0; 64]);
+    for word in WORDS {
+        if let [a, b, c, ..] = word.as_bytes() {
+            let hash = hash(*a, *b, *c);
+            set[hash >> 6] |= 1 << (hash & 63);
+        }
+    }
+    set
+});
+
+#[inline]
+const fn hash(a: u8, b: u8, c: u8) -> usize {
+    let three = (a as u32) | (b as u32) << 8 | (c as u32) << 16;
+    (three.wrapping_mul(0x9e37_79b1) >> 20) as usize
+}
+
 /// Whether a word is in `bytes`.
 #[inline]
 pub(crate) fn hits(bytes: &[u8]) -> bool {
+    if bytes.len() < SHORT {
+        let threes = &**THREES;
+        return bytes.windows(3).any(|three| {
+            let hash = hash(three[0], three[1], three[2]);
+            threes[hash >> 6] >> (hash & 63) & 1 == 1
+        }) && searched(bytes);
+    }
+    searched(bytes)
+}
+
+fn searched(bytes: &[u8]) -> bool {
     match &*SEARCHER {
         Some(searcher) => searcher.find(bytes).is_some(),
         // A processor without the instructions.
@@ -92,6 +124,7 @@ mod tests {
         assert!(hits(b"\tat x"));
         for word in WORDS {
             let text = format!("{}{word}{}", "x".repeat(77), "y".repeat(33));
+            assert!(hits(word.as_bytes()), "{word}");
             assert!(hits(text.as_bytes()), "{word}");
         }
     }

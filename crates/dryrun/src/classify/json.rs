@@ -410,28 +410,97 @@ fn holds_level(key: &[u8]) -> bool {
     )
 }
 
+/// By length first, so that most names cost one comparison of a word or none.
 #[inline]
 fn slot(key: &[u8]) -> Option<Slot> {
-    Some(match key {
-        b"timestamp" => Slot::Timestamp,
-        b"ts" => Slot::Ts,
-        b"@timestamp" => Slot::AtTimestamp,
-        b"time" => Slot::Time,
-        b"message" => Slot::Message,
-        b"msg" => Slot::Msg,
-        b"event" => Slot::Event,
-        b"level" => Slot::Level,
-        b"severity" => Slot::Severity,
-        b"lvl" | b"log.level" | b"log_level" | b"loglevel" | b"logLevel" | b"@level" | b"@l"
-        | b"Level" | b"LEVEL" | b"Severity" | b"SEVERITY" | b"LogLevel" => Slot::OtherLevel,
-        b"levelname" | b"level_name" | b"levelName" | b"severity_text" | b"severityText"
-        | b"SeverityText" => Slot::LevelName,
-        b"levelno" | b"level_value" | b"level_no" => Slot::LevelNumber,
-        b"severity_number" | b"severityNumber" | b"SeverityNumber" => Slot::SeverityNumber,
-        b"PRIORITY" | b"syslog_severity" => Slot::Priority,
-        b"log" => Slot::Log,
-        _ => return None,
-    })
+    /// Compares with the names of one length.
+    fn of<const N: usize>(key: &[u8], names: &[(&[u8; N], Slot)]) -> Option<Slot> {
+        let key = <&[u8; N]>::try_from(key).ok()?;
+        names
+            .iter()
+            .find(|(name, _)| *name == key)
+            .map(|(_, slot)| *slot)
+    }
+    match key.len() {
+        2 => of(key, &[(b"ts", Slot::Ts), (b"@l", Slot::OtherLevel)]),
+        3 => of(
+            key,
+            &[
+                (b"msg", Slot::Msg),
+                (b"lvl", Slot::OtherLevel),
+                (b"log", Slot::Log),
+            ],
+        ),
+        4 => of(key, &[(b"time", Slot::Time)]),
+        5 => of(
+            key,
+            &[
+                (b"event", Slot::Event),
+                (b"level", Slot::Level),
+                (b"Level", Slot::OtherLevel),
+                (b"LEVEL", Slot::OtherLevel),
+            ],
+        ),
+        6 => of(key, &[(b"@level", Slot::OtherLevel)]),
+        7 => of(
+            key,
+            &[(b"message", Slot::Message), (b"levelno", Slot::LevelNumber)],
+        ),
+        8 => of(
+            key,
+            &[
+                (b"severity", Slot::Severity),
+                (b"loglevel", Slot::OtherLevel),
+                (b"logLevel", Slot::OtherLevel),
+                (b"Severity", Slot::OtherLevel),
+                (b"SEVERITY", Slot::OtherLevel),
+                (b"LogLevel", Slot::OtherLevel),
+                (b"level_no", Slot::LevelNumber),
+                (b"PRIORITY", Slot::Priority),
+            ],
+        ),
+        9 => of(
+            key,
+            &[
+                (b"timestamp", Slot::Timestamp),
+                (b"log.level", Slot::OtherLevel),
+                (b"log_level", Slot::OtherLevel),
+                (b"levelname", Slot::LevelName),
+                (b"levelName", Slot::LevelName),
+            ],
+        ),
+        10 => of(
+            key,
+            &[
+                (b"@timestamp", Slot::AtTimestamp),
+                (b"level_name", Slot::LevelName),
+            ],
+        ),
+        11 => of(key, &[(b"level_value", Slot::LevelNumber)]),
+        12 => of(
+            key,
+            &[
+                (b"severityText", Slot::LevelName),
+                (b"SeverityText", Slot::LevelName),
+            ],
+        ),
+        13 => of(key, &[(b"severity_text", Slot::LevelName)]),
+        14 => of(
+            key,
+            &[
+                (b"severityNumber", Slot::SeverityNumber),
+                (b"SeverityNumber", Slot::SeverityNumber),
+            ],
+        ),
+        15 => of(
+            key,
+            &[
+                (b"severity_number", Slot::SeverityNumber),
+                (b"syslog_severity", Slot::Priority),
+            ],
+        ),
+        _ => None,
+    }
 }
 
 /// Returns a key without its escapes.

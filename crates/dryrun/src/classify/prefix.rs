@@ -148,6 +148,8 @@ pub(crate) fn decor(prefix: &str) -> bool {
     let plain = plain.trim();
     let mut tokens = plain.split_whitespace().peekable();
     let mut bracket = false;
+    // After a time and a level that counts, a name with a colon is the logger's.
+    let (mut timed, mut severe) = (false, false);
     while let Some(token) = tokens.next() {
         let inside = bracket || token.starts_with(['[', '(', '<']);
         if token.starts_with(['[', '(', '<']) {
@@ -160,7 +162,11 @@ pub(crate) fn decor(prefix: &str) -> bool {
             .peek()
             .is_some_and(|next| matches!(*next, "-" | "|" | "--" | "---" | ":" | "--:"));
         let bare = token.trim_matches(|c: char| !c.is_alphanumeric());
+        timed |= bare.bytes().filter(u8::is_ascii_digit).count() >= 4;
+        severe |= bare.bytes().all(|byte| byte.is_ascii_uppercase())
+            && level::of_word(bare.as_bytes()).is_some_and(|level| level >= super::Level::Warning);
         let fine = inside
+            || (timed && severe && token.ends_with(':') && tokens.peek().is_none())
             || followed
             || bare.is_empty()
             || bare.bytes().any(|byte| byte.is_ascii_digit())
@@ -312,12 +318,14 @@ mod tests {
             "12:00:00.123 [main] ERROR com.foo.Bar - ",
             "2026/11/21 12:00:00 ",
             "[2026-11-21T12:00:00Z ERROR a::b] ",
+            "2026-11-21 12:00:00,123 ERROR worker: ",
         ] {
             assert!(decor(prefix), "{prefix}");
         }
         for prefix in [
             "recovered from ",
             "2026-11-21 12:00:00 INFO recovered from ",
+            "2026-11-21 12:00:00 INFO recovered: ",
             "the word \"",
             "expected ",
         ] {

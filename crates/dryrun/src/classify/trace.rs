@@ -235,6 +235,8 @@ pub(crate) struct Open {
     pub(crate) lines: u64,
     /// The grammar's: a function's name before its place.
     pub(crate) note: String,
+    /// Whether it began inside a sentence: what begins a trace properly is not part of it.
+    loose: bool,
     /// In-app frames, module and function.
     top: Vec<String>,
     sample: String,
@@ -263,6 +265,7 @@ impl Open {
             frames: 0,
             lines: 0,
             note: String::new(),
+            loose: false,
             top: Vec::new(),
             sample: String::new(),
             first: 0,
@@ -361,7 +364,7 @@ impl Open {
         &mut self,
         raw: &str,
         content: &str,
-        starts: impl Fn() -> bool,
+        starts: &dyn Fn(bool) -> bool,
         at: Moment,
         own: &mut Option<Entry>,
     ) -> Step {
@@ -371,7 +374,7 @@ impl Open {
             self.step(content)
         };
         // What begins a trace by itself is not held as part of another's message.
-        let step = if step == Step::Hold && starts() {
+        let step = if step == Step::Hold && starts(self.loose) {
             Step::Refuse
         } else {
             step
@@ -589,7 +592,8 @@ impl Traces {
                 .then(|| begin::begin(rest, before.as_ref().map(|(text, _)| text.as_str())))
                 .flatten()
         };
-        let starts = || begin().is_some_and(|begun| begun.open.strong);
+        let starts =
+            |loose: bool| begin().is_some_and(|begun| begun.open.strong || loose && begun.decor);
         for (rank, place) in &order {
             let open = &mut self.open[*place];
             let content = if *rank == 2 { text } else { rest };
@@ -629,6 +633,7 @@ impl Traces {
         open.channel = channel.to_owned();
         open.source = source.to_owned();
         open.shape = shape;
+        open.loose = !begun.decor;
         open.first = line.here.number;
         open.start = line.here.offset;
         open.at = line.here.at;

