@@ -49,6 +49,7 @@ mod json;
 mod level;
 mod mask;
 mod prefix;
+mod shape;
 mod structured;
 mod told;
 mod trace;
@@ -56,6 +57,7 @@ mod trace;
 use allow::Rules;
 pub use counts::Counts;
 use json::{End, Scan, Slot};
+use shape::Shapes;
 pub use told::{Fields, Finding, Level, Line, Sink, What};
 use trace::{Entry, Told, Traces};
 
@@ -70,196 +72,11 @@ pub const SAMPLE_LIMIT: usize = 256 << 10;
 
 /// How many lines are kept to look back at: the head of a trace may be separated from its frames by other sources' lines.
 const BACK: usize = 4;
+/// How many lines before a line it may look back at.
+pub(crate) const LOOKS_BACK: usize = BACK;
+
 /// How much of a line is kept to look back at.
 const BACK_LIMIT: usize = 4 << 10;
-
-/// How many different words levels are counted by; the rest is counted under `…`.
-const WORDS_LIMIT: usize = 64;
-
-/// How severe a line says it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Finer than debug.
-    Trace,
-    /// For developers.
-    Debug,
-    /// All is well.
-    Info,
-    /// Normal, but worth a look (syslog).
-    Notice,
-    /// May become a problem.
-    Warning,
-    /// A problem.
-    Error,
-    /// Worse: critical, alert, emergency, fatal, exception.
-    Critical,
-}
-
-impl Level {
-    /// Returns what a line of this level means for a run.
-    pub const fn status(self) -> Status {
-        match self {
-            Self::Error | Self::Critical => Status::Fail,
-            Self::Warning => Status::Warn,
-            _ => Status::Pass,
-        }
-    }
-}
-
-/// A line, as it was printed.
-#[derive(Debug, Clone)]
-pub struct Line<'a> {
-    /// Number in its stream, from 1.
-    pub number: u64,
-    /// When its last byte arrived.
-    pub at: Moment,
-    /// The line without its line feed; at most [`LINE_LIMIT`] bytes. A carriage return before the line feed is still there.
-    pub bytes: &'a [u8],
-    /// Bytes that were cut off for being beyond the limit.
-    pub beyond: u64,
-    /// Whether a line feed ended it; false for the last line of a stream only.
-    pub ended: bool,
-    /// Its level, as stated or by the stream's policy.
-    pub level: Level,
-    /// The level's own spelling in lower case (`warn`, `50`), or `info` or `error` by the stream; what level counts are kept by.
-    pub level_word: Cow<'a, str>,
-    /// Its fields, if it is a JSON object.
-    pub fields: Option<Fields<'a>>,
-}
-
-/// What is read of a line that is a JSON object.
-#[derive(Debug, Clone, Default)]
-pub struct Fields<'a> {
-    /// `timestamp`, `ts`, `@timestamp` or `time`, as raw JSON (a string with its quotes, or a number).
-    pub timestamp: Option<&'a [u8]>,
-    /// `message`, `msg` or `event`, raw JSON string.
-    pub message: Option<&'a [u8]>,
-    /// `event`, raw JSON.
-    pub event: Option<&'a [u8]>,
-    /// Whether it holds escaped lone surrogates or numbers beyond a double: the grammar allows them, many readers do not.
-    pub odd: bool,
-}
-
-/// What a classifier found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
-    /// How bad. A trace without frames is a warning.
-    pub severity: Status,
-    /// What.
-    pub what: What,
-    /// The stream.
-    pub stream: Stream,
-    /// Number of its first line.
-    pub line: u64,
-    /// When its first line arrived.
-    pub at: Moment,
-    /// What two findings of one cause have in common: type and top frames of a trace, masked message of a line.
-    pub key: String,
-    /// One line for people.
-    pub message: String,
-    /// Text of the line or of the whole trace, at most 256 KiB, invalid UTF-8 replaced.
-    pub sample: String,
-    /// The rule of the allow-list that accepts it, by name.
-    pub accepted: Option<String>,
-}
-
-/// What was found.
-#[derive(Debug, Clone, PartialEq)]
-pub enum What {
-    /// A line of a level that counts.
-    Line {
-        /// Its level.
-        level: Level,
-    },
-    /// A stack trace.
-    Trace {
-        /// `python`, `java`, `go`, `rust`, `node`, `dotnet`, `ruby`, `cpp`, `sanitizer`, …
-        language: &'static str,
-        /// Type of the exception, or what the runtime calls the fault.
-        kind: String,
-        /// Lines that belong to it.
-        lines: u64,
-        /// Lines among them that are frames.
-        frames: u64,
-    },
-    /// A line beyond the limit.
-    LongLine {
-        /// All its bytes.
-        bytes: u64,
-    },
-}
-
-/// Takes what a classifier reads. Static dispatch: this is called for each of millions of lines a second.
-pub trait Sink {
-    /// Whether [`Sink::line`] is wanted. If not, levels are only counted and fields are not read.
-    const LINES: bool;
-
-    /// A line was read.
-    fn line(&mut self, line: &Line<'_>);
-
-    /// Something was found.
-    fn finding(&mut self, finding: Finding);
-}
-
-/// What was counted. Adds up over portions, members and streams.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Lines, the last one without a line feed included.
-    pub lines: u64,
-    /// Of them JSON objects.
-    pub structured: u64,
-    /// Of them blank.
-    pub blank: u64,
-    /// Bytes, line feeds included.
-    pub bytes: u64,
-    /// Of the lines warnings.
-    #[serde(default)]
-    pub warnings: u64,
-    /// Of the lines errors and above.
-    #[serde(default)]
-    pub errors: u64,
-    /// Lines by the word of their level; at most 64 words, the rest under `…`.
-    words: Vec<(String, u64)>,
-}
-
-impl Counts {
-    /// Returns the lines of each level's word, in no order.
-    pub fn levels(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.words
-            .iter()
-            .map(|(word, lines)| (word.as_str(), *lines))
-    }
-
-    /// Adds `other`.
-    pub fn add(&mut self, other: &Self) {
-        self.lines += other.lines;
-        self.structured += other.structured;
-        self.blank += other.blank;
-        self.bytes += other.bytes;
-        self.warnings += other.warnings;
-        self.errors += other.errors;
-        for (word, lines) in &other.words {
-            self.count(word, *lines);
-        }
-    }
-
-    #[inline]
-    fn count(&mut self, word: &str, lines: u64) {
-        let word = if word.len() > 64 { "…" } else { word };
-        if let Some(place) = self.words.iter().position(|(known, _)| known == word) {
-            self.words[place].1 += lines;
-            // The frequent ones come first.
-            if place > 0 && self.words[place - 1].1 < self.words[place].1 {
-                self.words.swap(place - 1, place);
-            }
-        } else if self.words.len() < WORDS_LIMIT || word == "…" {
-            self.words.push((word.to_owned(), lines));
-        } else {
-            self.count("…", lines);
-        }
-    }
-}
 
 /// Reads one stream.
 #[derive(Debug, Clone)]
@@ -280,6 +97,7 @@ pub struct Classifier {
     pending: Option<Entry>,
     traces: Traces,
     counts: Counts,
+    shapes: Shapes,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -343,6 +161,7 @@ impl Classifier {
             pending: None,
             traces: Traces::default(),
             counts: Counts::default(),
+            shapes: Shapes::default(),
         })
     }
 
@@ -397,17 +216,17 @@ impl Classifier {
     }
 
     /// Returns whether nothing is open: neither a line nor a trace nor a finding that the next line may change. A classifier that
-    /// begins here finds the same as this one does, unless the first line looks back ([`Self::looks_back`]).
+    /// begins here finds the same as this one does, unless one of the next [`LOOKS_BACK`] lines looks back ([`Self::looks_back`]).
     pub fn is_clear(&self) -> bool {
         self.carry.is_empty() && self.pending.is_none() && self.traces.is_empty()
     }
 
     /// Returns whether a line is open.
-    pub fn has_open_line(&self) -> bool {
+    pub const fn has_open_line(&self) -> bool {
         !self.carry.is_empty()
     }
 
-    /// Returns whether `line` may belong to a trace, so that the line before it matters.
+    /// Returns whether `line` may belong to a trace, so that the lines before it matter.
     pub fn looks_back(line: &[u8]) -> bool {
         gate::hits(line.get(..LINE_LIMIT).unwrap_or(line))
     }
@@ -586,7 +405,7 @@ impl Classifier {
                 None
             }
             Some(b'{') => {
-                let found = json::scan(
+                let found = self.shapes.scan(
                     bytes,
                     self.lines.source_field.as_ref().map(String::as_bytes),
                 );

@@ -16,6 +16,12 @@ pub struct Counts {
     pub blank: u64,
     /// Bytes, line feeds included.
     pub bytes: u64,
+    /// Of the lines warnings.
+    #[serde(default)]
+    pub warnings: u64,
+    /// Of the lines errors and above.
+    #[serde(default)]
+    pub errors: u64,
     /// Lines by the word of their level; at most 64 words, the rest under `…`.
     words: Vec<(String, u64)>,
 }
@@ -34,6 +40,8 @@ impl Counts {
         self.structured += other.structured;
         self.blank += other.blank;
         self.bytes += other.bytes;
+        self.warnings += other.warnings;
+        self.errors += other.errors;
         for (word, lines) in &other.words {
             self.count(word, *lines);
         }

@@ -30,7 +30,7 @@ pub(crate) enum Slot {
     Source,
 }
 
-const SLOTS: usize = Slot::Source as usize + 1;
+pub(crate) const SLOTS: usize = Slot::Source as usize + 1;
 
 /// How the text ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,28 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
+    /// One whole object whose values are there.
+    #[inline]
+    pub(crate) const fn whole(spans: [(u32, u32); SLOTS]) -> Self {
+        Self {
+            spans,
+            end: End::Object,
+            odd: false,
+            deep: false,
+        }
+    }
+
+    /// Where the value of a slot is.
+    pub(crate) const fn span(&self, slot: usize) -> (u32, u32) {
+        self.spans[slot]
+    }
+
+    /// Whether both found the same.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        (self.spans, self.end, self.odd, self.deep)
+            == (other.spans, other.end, other.odd, other.deep)
+    }
+
     /// Returns the raw value of `slot`.
     #[inline]
     pub(crate) fn value<'a>(&self, line: &'a [u8], slot: Slot) -> Option<&'a [u8]> {
