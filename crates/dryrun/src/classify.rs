@@ -3,11 +3,56 @@
 //!
 //! One [`Classifier`] a stream. Bytes come in any portions; the findings do not depend on how they were cut. Nothing is held back
 //! for ever: an open trace ends with the next record, with two quiet seconds, or with the stream.
+//!
+//! # Levels
+//!
+//! A line that is a JSON object states its level in `level`, `severity` or one of their kin ([`Line::level_word`] is that text in
+//! lower case, or the number). Plain text states it where loggers put it ([`level`](self::level)). A line that states none has the
+//! stream's: `info` on stdout, on stderr what the policy says. Blank lines count by that too, but are no findings.
+//!
+//! # What begins and what ends a trace
+//!
+//! A trace begins with a word of a runtime (`Traceback (most recent call last):`, `panic: `, `thread '…' panicked at`, …), with an
+//! exception's name before frames, or with the line before frames that nobody announced. Names inside sentences begin nothing
+//! unless frames follow. A trace goes on as its language's grammar says ([`trace`]); lines of other sources, and up to a few dozen
+//! records of the same stream in between, do not break it. It ends
+//!
+//! 1. where its grammar ends (`exit status 2`, `note: run with …`, `==1==ABORTING`),
+//! 2. with the start of another trace of the same source,
+//! 3. when records or other lines have followed it without any continuation,
+//! 4. after two seconds on the boot clock without a line of its own, or
+//! 5. with the stream.
+//!
+//! With frames it is a failure. A start word alone is a warning. Anything less is no finding.
+//!
+//! # One cause, one finding
+//!
+//! A line that belongs to a trace has no finding of its own, whatever its level: the trace stands for it (a traceback on stderr is
+//! one failure, not twenty). Its level still counts. If the trace turns out to be milder than the line (a lone start word on
+//! stderr: a warning), the line's finding is told as well, so that nothing is softened. A record that merely precedes a trace
+//! (`ERROR request failed`, then the traceback) keeps its own: it is another statement of the program. A JSON record that carries its
+//! trace in a field is one line, therefore one finding: the trace.
 
 use std::borrow::Cow;
 
-use crate::spec::Lines;
+use memchr::memchr_iter;
+use serde::{Deserialize, Serialize};
+
+use crate::spec::{Lines, StderrPolicy};
 use crate::{Moment, Status, Stream};
+
+mod allow;
+mod gate;
+mod json;
+mod level;
+mod mask;
+mod prefix;
+mod structured;
+mod trace;
+
+use allow::Rules;
+use json::{End, Scan, Slot};
+use trace::{Entry, Told, Traces};
 
 /// Version of the rules. Any change that can change a finding changes it.
 pub const VERSION: &str = "gonogo.classify.v1";
@@ -15,8 +60,18 @@ pub const VERSION: &str = "gonogo.classify.v1";
 /// How many bytes of a line the classifier looks at; the rest is counted.
 pub const LINE_LIMIT: usize = 1 << 20;
 
+/// Longest sample, bytes.
+pub const SAMPLE_LIMIT: usize = 256 << 10;
+
+/// How much of a line is kept to look back at.
+const BACK_LIMIT: usize = 4 << 10;
+
+/// How many different words levels are counted by; the rest is counted under `…`.
+const WORDS_LIMIT: usize = 64;
+
 /// How severe a line says it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Finer than debug.
     Trace,
@@ -32,6 +87,17 @@ pub enum Level {
     Error,
     /// Worse: critical, alert, emergency, fatal, exception.
     Critical,
+}
+
+impl Level {
+    /// Returns what a line of this level means for a run.
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Error | Self::Critical => Status::Fail,
+            Self::Warning => Status::Warn,
+            _ => Status::Pass,
+        }
+    }
 }
 
 /// A line, as it was printed.
@@ -64,6 +130,8 @@ pub struct Fields<'a> {
     pub message: Option<&'a [u8]>,
     /// `event`, raw JSON.
     pub event: Option<&'a [u8]>,
+    /// Whether it holds escaped lone surrogates or numbers beyond a double: the grammar allows them, many readers do not.
+    pub odd: bool,
 }
 
 /// What a classifier found.
@@ -127,12 +195,112 @@ pub trait Sink {
     fn finding(&mut self, finding: Finding);
 }
 
+/// What was counted. Adds up over portions, members and streams.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Lines, the last one without a line feed included.
+    pub lines: u64,
+    /// Of them JSON objects.
+    pub structured: u64,
+    /// Of them blank.
+    pub blank: u64,
+    /// Bytes, line feeds included.
+    pub bytes: u64,
+    /// Of the lines warnings.
+    #[serde(default)]
+    pub warnings: u64,
+    /// Of the lines errors and above.
+    #[serde(default)]
+    pub errors: u64,
+    /// Lines by the word of their level; at most 64 words, the rest under `…`.
+    words: Vec<(String, u64)>,
+}
+
+impl Counts {
+    /// Returns the lines of each level's word, in no order.
+    pub fn levels(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.words
+            .iter()
+            .map(|(word, lines)| (word.as_str(), *lines))
+    }
+
+    /// Adds `other`.
+    pub fn add(&mut self, other: &Self) {
+        self.lines += other.lines;
+        self.structured += other.structured;
+        self.blank += other.blank;
+        self.bytes += other.bytes;
+        self.warnings += other.warnings;
+        self.errors += other.errors;
+        for (word, lines) in &other.words {
+            self.count(word, *lines);
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, word: &str, lines: u64) {
+        let word = if word.len() > 64 { "…" } else { word };
+        if let Some(place) = self.words.iter().position(|(known, _)| known == word) {
+            self.words[place].1 += lines;
+            // The frequent ones come first.
+            if place > 0 && self.words[place - 1].1 < self.words[place].1 {
+                self.words.swap(place - 1, place);
+            }
+        } else if self.words.len() < WORDS_LIMIT || word == "…" {
+            self.words.push((word.to_owned(), lines));
+        } else {
+            self.count("…", lines);
+        }
+    }
+}
+
 /// Reads one stream.
 #[derive(Debug, Clone)]
 pub struct Classifier {
     /// Which stream.
     pub stream: Stream,
-    _lines: Lines,
+    lines: Lines,
+    rules: Rules,
+    /// The open line, up to the limit, and how many of its bytes are beyond.
+    carry: Vec<u8>,
+    beyond: u64,
+    /// Bytes and lines before the open line.
+    offset: u64,
+    number: u64,
+    /// The line before, up to a limit, if it belongs to no trace.
+    back: Option<Back>,
+    /// The finding of the line before: the next line may make it the head of a trace.
+    pending: Option<Entry>,
+    traces: Traces,
+    counts: Counts,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Back {
+    text: Vec<u8>,
+    at: Moment,
+    /// Where it begins in the stream.
+    start: u64,
+}
+
+/// A classifier's state, without the open line: what [`Classifier::restore`] needs besides the bytes from
+/// [`Saved::offset`] on. Bounded: 2 MiB and a little, whatever was read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Saved {
+    stream: Stream,
+    offset: u64,
+    number: u64,
+    back: Option<Back>,
+    pending: Option<Entry>,
+    traces: Traces,
+    counts: Counts,
+}
+
+impl Saved {
+    /// Returns where the open line begins: the bytes from there on must be fed again, and none before.
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
 }
 
 impl Classifier {
@@ -141,18 +309,538 @@ impl Classifier {
     /// # Errors
     /// A pattern of the allow-list that is no regular expression, by name.
     pub fn new(stream: Stream, lines: &Lines) -> Result<Self, String> {
+        Self::resume(stream, lines, 0, 0)
+    }
+
+    /// Makes a classifier that begins at `offset` of the stream, where a line begins, after `line_number` lines. It knows nothing
+    /// of what was before: begin at [`Self::open_line_start`], or keep the whole state with [`Self::save`].
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn resume(
+        stream: Stream,
+        lines: &Lines,
+        offset: u64,
+        line_number: u64,
+    ) -> Result<Self, String> {
         Ok(Self {
             stream,
-            _lines: lines.clone(),
+            lines: lines.clone(),
+            rules: Rules::new(&lines.allow)?,
+            carry: Vec::new(),
+            beyond: 0,
+            offset,
+            number: line_number,
+            back: None,
+            pending: None,
+            traces: Traces::default(),
+            counts: Counts::default(),
         })
     }
 
+    /// Goes on from what [`Self::save`] returned; the next bytes to feed are those from [`Saved::offset`] on.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn restore(lines: &Lines, saved: Saved) -> Result<Self, String> {
+        let mut classifier = Self::resume(saved.stream, lines, saved.offset, saved.number)?;
+        classifier.back = saved.back;
+        classifier.pending = saved.pending;
+        classifier.traces = saved.traces;
+        classifier.counts = saved.counts;
+        Ok(classifier)
+    }
+
+    /// Returns the whole state but for the open line, which is read again from [`Saved::offset`]: no line is told twice, and open
+    /// traces go on.
+    pub fn save(&self) -> Saved {
+        Saved {
+            stream: self.stream,
+            offset: self.offset,
+            number: self.number,
+            back: self.back.clone(),
+            pending: self.pending.clone(),
+            traces: self.traces.clone(),
+            counts: self.counts.clone(),
+        }
+    }
+
+    /// Returns the offset in the stream from which bytes must be read again by a classifier that knows nothing: the start of the
+    /// oldest open trace, of the line before, or of the open line. Lines from there on are told twice; [`Self::save`] avoids that.
+    pub fn open_line_start(&self) -> u64 {
+        let back = self.back.as_ref().map_or(self.offset, |back| back.start);
+        self.traces.start().unwrap_or(back).min(back)
+    }
+
+    /// Returns how many lines are before [`Self::open_line_start`].
+    pub fn open_line_number(&self) -> u64 {
+        let back = match self.back {
+            Some(_) => self.number.saturating_sub(1),
+            None => self.number,
+        };
+        self.traces
+            .first_line()
+            .map_or(back, |line| (line - 1).min(back))
+    }
+
+    /// Returns where the open line begins.
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Returns whether nothing is open: neither a line nor a trace nor a finding that the next line may change. A classifier that
+    /// begins here finds the same as this one does, unless the first line looks back ([`Self::looks_back`]).
+    pub fn is_clear(&self) -> bool {
+        self.carry.is_empty() && self.pending.is_none() && self.traces.is_empty()
+    }
+
+    /// Returns whether a line is open.
+    pub fn has_open_line(&self) -> bool {
+        !self.carry.is_empty()
+    }
+
+    /// Returns whether `line` may belong to a trace, so that the line before it matters.
+    pub fn looks_back(line: &[u8]) -> bool {
+        gate::hits(line.get(..LINE_LIMIT).unwrap_or(line))
+    }
+
+    /// Returns how many lines were read.
+    pub const fn line_number(&self) -> u64 {
+        self.number
+    }
+
+    /// Returns what was counted so far.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Returns what was counted, and begins anew.
+    pub fn take_counts(&mut self) -> Counts {
+        std::mem::take(&mut self.counts)
+    }
+
     /// Reads the stream's next bytes, which arrived at `at`.
-    pub fn feed<S: Sink>(&mut self, _at: Moment, _bytes: &[u8], _sink: &mut S) {}
+    pub fn feed<S: Sink>(&mut self, at: Moment, bytes: &[u8], sink: &mut S) {
+        self.quiet(at, sink);
+        let mut rest = bytes;
+        if !self.carry.is_empty() {
+            let Some(end) = memchr::memchr(b'\n', rest) else {
+                self.keep(rest);
+                return;
+            };
+            self.keep(&rest[..end]);
+            rest = &rest[end + 1..];
+            self.carried(at, true, sink);
+        }
+        let mut hit = gate::next(rest, 0);
+        let mut from = 0;
+        let mut before: Option<(usize, usize)> = None;
+        for end in memchr_iter(b'\n', rest) {
+            let mut line = &rest[from..end];
+            let mut beyond = 0;
+            let mut suspect = false;
+            if hit < end {
+                suspect = true;
+                hit = gate::next(rest, end + 1);
+            }
+            if line.len() > LINE_LIMIT {
+                beyond = (line.len() - LINE_LIMIT) as u64;
+                line = &line[..LINE_LIMIT];
+                suspect = gate::hits(line);
+            }
+            if let Some((from, end)) = before.take()
+                && suspect
+            {
+                self.look_back(&rest[from..end], at, self.offset - (end - from + 1) as u64);
+            }
+            if self.line(at, line, beyond, true, suspect, sink) {
+                before = Some((from, end));
+            }
+            from = end + 1;
+        }
+        if let Some((from, end)) = before {
+            self.look_back(&rest[from..end], at, self.offset - (end - from + 1) as u64);
+        }
+        self.keep(&rest[from..]);
+    }
+
+    /// Keeps the line before, to look back at.
+    fn look_back(&mut self, line: &[u8], at: Moment, start: u64) {
+        let line = line.get(..BACK_LIMIT).unwrap_or(line);
+        let back = self.back.get_or_insert_with(|| Back {
+            text: Vec::new(),
+            at,
+            start,
+        });
+        back.start = start;
+        back.text.clear();
+        back.text.extend_from_slice(line);
+        back.at = at;
+    }
+
+    /// Adds to the open line.
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = (LINE_LIMIT - self.carry.len()).min(bytes.len());
+        self.carry.extend_from_slice(&bytes[..room]);
+        self.beyond += (bytes.len() - room) as u64;
+    }
+
+    /// The open line is whole.
+    fn carried<S: Sink>(&mut self, at: Moment, ended: bool, sink: &mut S) {
+        let line = std::mem::take(&mut self.carry);
+        let beyond = std::mem::take(&mut self.beyond);
+        let suspect = gate::hits(&line);
+        let start = self.offset;
+        if self.line(at, &line, beyond, ended, suspect, sink) {
+            self.look_back(&line, at, start);
+        }
+        self.carry = line;
+        self.carry.clear();
+        // One long line must not cost its memory for ever.
+        self.carry.shrink_to(64 << 10);
+    }
 
     /// Says what time it is, so that a trace that nothing follows is not held back.
-    pub fn quiet<S: Sink>(&mut self, _now: Moment, _sink: &mut S) {}
+    pub fn quiet<S: Sink>(&mut self, now: Moment, sink: &mut S) {
+        if self.traces.is_empty() && self.pending.is_none() {
+            return;
+        }
+        let mut told = Vec::new();
+        if self
+            .pending
+            .as_ref()
+            .is_some_and(|entry| now.since(entry.at) > trace::QUIET)
+        {
+            told.extend(self.pending.take().map(Told::Line));
+        }
+        self.traces.expire(now, &mut told);
+        self.tell(told, sink);
+    }
 
     /// The stream is at its end.
-    pub fn finish<S: Sink>(&mut self, _now: Moment, _sink: &mut S) {}
+    pub fn finish<S: Sink>(&mut self, now: Moment, sink: &mut S) {
+        self.quiet(now, sink);
+        if !self.carry.is_empty() {
+            self.carried(now, false, sink);
+        }
+        let mut told: Vec<Told> = self.pending.take().map(Told::Line).into_iter().collect();
+        self.traces.finish(&mut told);
+        self.tell(told, sink);
+        self.back = None;
+    }
+
+    /// Reads one line; returns whether the next may look back at it.
+    #[inline]
+    fn line<S: Sink>(
+        &mut self,
+        at: Moment,
+        bytes: &[u8],
+        beyond: u64,
+        ended: bool,
+        suspect: bool,
+        sink: &mut S,
+    ) -> bool {
+        let start = self.offset;
+        let length = bytes.len() as u64 + beyond + u64::from(ended);
+        self.offset += length;
+        self.number += 1;
+        self.counts.lines += 1;
+        self.counts.bytes += length;
+
+        let mut blank = false;
+        let mut scan = None;
+        let stated = match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            None => {
+                blank = true;
+                self.counts.blank += 1;
+                None
+            }
+            Some(b'{') => {
+                let found = json::scan(
+                    bytes,
+                    self.lines.source_field.as_ref().map(String::as_bytes),
+                );
+                let stated = level::of_fields(&found, bytes, self.lines.numeric);
+                if found.end == End::Object && beyond == 0 {
+                    self.counts.structured += 1;
+                    scan = Some(found);
+                }
+                stated
+            }
+            Some(_) => {
+                level::of_text(bytes).map(|(level, word)| (Some(level), Cow::Borrowed(word)))
+            }
+        };
+        let (usual, usual_word) = self.usual();
+        let (level, word) = match stated {
+            Some((level, word)) => (level.unwrap_or(usual), word),
+            None => (usual, Cow::Borrowed(usual_word)),
+        };
+        self.counts.count(&word, 1);
+        match level {
+            Level::Error | Level::Critical => self.counts.errors += 1,
+            Level::Warning => self.counts.warnings += 1,
+            _ => {}
+        }
+        if S::LINES {
+            sink.line(&Line {
+                number: self.number,
+                at,
+                bytes,
+                beyond,
+                ended,
+                level,
+                level_word: word,
+                fields: scan.as_ref().map(|scan| fields(scan, bytes)),
+            });
+        }
+        let counts = level >= Level::Warning && !blank;
+        if !suspect && !counts && beyond == 0 && self.pending.is_none() && self.traces.is_empty() {
+            self.back = None;
+            return true;
+        }
+        self.slowly(
+            at,
+            bytes,
+            beyond,
+            start,
+            suspect,
+            counts.then_some(level),
+            scan,
+            sink,
+        )
+    }
+
+    /// A line that counts, may belong to a trace, or comes after one that did.
+    #[cold]
+    #[expect(clippy::too_many_arguments, reason = "the second half of one function")]
+    fn slowly<S: Sink>(
+        &mut self,
+        at: Moment,
+        bytes: &[u8],
+        beyond: u64,
+        start: u64,
+        suspect: bool,
+        level: Option<Level>,
+        scan: Option<Scan>,
+        sink: &mut S,
+    ) -> bool {
+        let mut told = Vec::new();
+        let bare = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        let entry = |level, message: String| Entry {
+            level,
+            number: self.number,
+            at,
+            offset: start,
+            message,
+            text: lossy(bare, SAMPLE_LIMIT),
+        };
+        let own = level.map(|level| {
+            let message = scan
+                .as_ref()
+                .and_then(|scan| said(scan, bytes))
+                .unwrap_or_else(|| lossy(bare, 2_000));
+            entry(level, one_line(&message))
+        });
+        let here = trace::Here {
+            number: self.number,
+            at,
+            offset: start,
+        };
+        let back = self.back.take();
+        let mut taken = false;
+        let own = if let Some(scan) = &scan {
+            told.extend(self.pending.take().map(Told::Line));
+            let found = if suspect {
+                structured::traces(bytes, here)
+            } else {
+                Vec::new()
+            };
+            if found.is_empty() {
+                self.said_by(scan, bytes, here, own, &mut taken, &mut told)
+            } else {
+                let worst = found.iter().any(trace::Open::has_frames);
+                told.extend(found.into_iter().map(|open| Told::Trace(Box::new(open))));
+                taken = true;
+                own.filter(|own| !worst && own.level.status() == Status::Fail)
+            }
+        } else {
+            let text = lossy(bare, LINE_LIMIT);
+            let before = back.as_ref().map(|back| trace::Before {
+                text: lossy(
+                    back.text.strip_suffix(b"\r").unwrap_or(&back.text),
+                    BACK_LIMIT,
+                ),
+                here: trace::Here {
+                    number: self.number - 1,
+                    at: back.at,
+                    offset: back.start,
+                },
+            });
+            let line = trace::Input {
+                channel: "",
+                text: &text,
+                here,
+                suspect,
+                before,
+            };
+            let mut pending = self.pending.take();
+            let own = self
+                .traces
+                .line(line, own, &mut pending, &mut taken, &mut told);
+            // Before anything of this line: the line before was not its head.
+            if let Some(pending) = pending {
+                told.insert(0, Told::Line(pending));
+            }
+            own
+        };
+        // A record is no head of a trace; a line of text may be, if frames follow.
+        match own {
+            Some(own) if scan.is_none() && !taken => self.pending = Some(own),
+            Some(own) => told.push(Told::Line(own)),
+            None => {}
+        }
+        self.tell(told, sink);
+        if beyond > 0 {
+            let bytes = bytes.len() as u64 + beyond;
+            sink.finding(Finding {
+                severity: Status::Warn,
+                what: What::LongLine { bytes },
+                stream: self.stream,
+                line: self.number,
+                at,
+                key: "v1:long-line".to_owned(),
+                message: format!(
+                    "a line of {bytes} bytes: only the first {LINE_LIMIT} were looked at"
+                ),
+                sample: lossy(bare, 4 << 10),
+                accepted: None,
+            });
+        }
+        !taken
+    }
+
+    /// The message of a JSON record may be a line of a trace (`{"log":"Traceback …\n"}`), each source by itself.
+    fn said_by(
+        &mut self,
+        scan: &Scan,
+        bytes: &[u8],
+        here: trace::Here,
+        own: Option<Entry>,
+        taken: &mut bool,
+        told: &mut Vec<Told>,
+    ) -> Option<Entry> {
+        let raw = [Slot::Message, Slot::Msg, Slot::Log, Slot::Event]
+            .into_iter()
+            .find_map(|slot| {
+                scan.value(bytes, slot)
+                    .filter(|raw| raw.first() == Some(&b'"'))
+            });
+        let source = scan
+            .value(bytes, Slot::Source)
+            .map(|raw| json::text(raw).unwrap_or_else(|| lossy(raw, 256)));
+        let channel = format!("json:{}", source.as_deref().unwrap_or(""));
+        let mut own = own;
+        if let Some(message) = raw.and_then(json::text) {
+            let suspect = gate::hits(message.as_bytes());
+            let text = message.trim_end_matches(['\n', '\r']);
+            if (suspect || self.traces.has(&channel)) && !text.contains('\n') {
+                let line = trace::Input {
+                    channel: &channel,
+                    text,
+                    here,
+                    suspect,
+                    before: None,
+                };
+                own = self.traces.line(line, own, &mut None, taken, told);
+            }
+        }
+        if !*taken {
+            self.traces.record("", told);
+        }
+        own
+    }
+
+    /// Hands findings on.
+    fn tell<S: Sink>(&self, told: Vec<Told>, sink: &mut S) {
+        for told in told {
+            let mut finding = match told {
+                Told::Trace(open) => open.finding(self.stream),
+                Told::Line(entry) => entry.finding(self.stream),
+            };
+            finding.accepted = self.rules.accept(&finding.sample, finding.at);
+            sink.finding(finding);
+        }
+    }
+
+    /// The level of a line that states none.
+    #[inline]
+    const fn usual(&self) -> (Level, &'static str) {
+        match (self.stream, self.lines.stderr) {
+            (Stream::Stdout, _) | (_, StderrPolicy::Info) => (Level::Info, "info"),
+            (_, StderrPolicy::Warn) => (Level::Warning, "warn"),
+            (_, StderrPolicy::Error) => (Level::Error, "error"),
+        }
+    }
+}
+
+/// What a record is read by.
+#[inline]
+fn fields<'a>(scan: &Scan, line: &'a [u8]) -> Fields<'a> {
+    let string = |raw: &&[u8]| raw.first() == Some(&b'"');
+    let first = |slots: &[Slot], fits: &dyn Fn(&&[u8]) -> bool| {
+        slots
+            .iter()
+            .find_map(|slot| scan.value(line, *slot).filter(fits))
+    };
+    Fields {
+        timestamp: first(
+            &[Slot::Timestamp, Slot::Ts, Slot::AtTimestamp, Slot::Time],
+            &|raw| matches!(raw.first(), Some(b'"' | b'-' | b'0'..=b'9')),
+        ),
+        message: first(&[Slot::Message, Slot::Msg, Slot::Event], &string),
+        event: scan.value(line, Slot::Event),
+        odd: scan.odd,
+    }
+}
+
+/// The message of a record.
+fn said(scan: &Scan, line: &[u8]) -> Option<String> {
+    json::text(fields(scan, line).message?)
+}
+
+/// Returns the text of a raw JSON string, lone surrogates replaced; none if it is no string.
+pub(crate) fn text(raw: &[u8]) -> Option<String> {
+    json::text(raw)
+}
+
+/// Returns at most `limit` bytes as text, invalid UTF-8 replaced.
+fn lossy(bytes: &[u8], limit: usize) -> String {
+    let bytes = bytes.get(..limit).unwrap_or(bytes);
+    let text = String::from_utf8_lossy(bytes);
+    cut(&text, limit).to_owned()
+}
+
+/// Returns the start of `text`, at most `limit` bytes.
+fn cut(text: &str, limit: usize) -> &str {
+    let mut end = text.len().min(limit);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Returns the first line with something in it, at most 300 bytes.
+fn one_line(text: &str) -> String {
+    let line = text
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("");
+    let plain = prefix::uncoloured(line);
+    let plain = plain.trim();
+    if plain.len() > 300 {
+        format!("{}…", cut(plain, 297))
+    } else {
+        plain.to_owned()
+    }
 }

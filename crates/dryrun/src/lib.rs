@@ -8,7 +8,11 @@
 //! Invariants: no files, no clock, no processes. Memory is bounded by configuration, never by the length of a log. Input that
 //! cannot be read is a finding with its path and reason, never a panic and never a pass.
 
+pub mod audit;
 pub mod classify;
+pub mod conditions;
+pub mod engine;
+pub mod evidence;
 pub mod incident;
 pub mod index;
 pub mod journal;
@@ -17,9 +21,14 @@ pub mod moment;
 pub mod progress;
 pub mod sign_off;
 pub mod spec;
+pub mod stamp;
 pub mod status;
 pub mod stream;
 pub mod summary;
+#[cfg(test)]
+mod testing;
+pub mod uptime;
+pub mod view;
 
 pub use incident::{Incident, IncidentKind};
 pub use moment::Moment;

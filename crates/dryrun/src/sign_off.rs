@@ -8,6 +8,10 @@ use serde_json::Value;
 
 use crate::Status;
 
+mod rules;
+
+pub use rules::{ALLOW_WARNINGS, Assessed, assess, gating_uptime};
+
 /// What a sign-off demands. Absent numbers demand nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Criteria {

@@ -9,6 +9,7 @@ use gonogo_core::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::engine::NotKept;
 use crate::sign_off::{Finding, SignOff};
 use crate::{Incident, Status};
 
@@ -249,6 +250,14 @@ pub struct Logs {
     /// Bounds from a declared heartbeat, or none was declared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<Heartbeat>,
+    /// Causes that are not kept one by one any more, with their exact counts; they count in `status`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_kept: Vec<NotKept>,
+    /// What is wrong with the logs as evidence: torn, damaged, without times, missing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Finding>,
+    /// Unexplained blind time outside of silences, seconds: it is not known to be up.
+    pub unknown_seconds: f64,
     /// Time that we could not see: pump down, clock step, suspend.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub blind: Vec<Blind>,
@@ -284,8 +293,8 @@ pub struct LogIncident {
     pub metadata: BTreeMap<String, Value>,
 }
 
-/// Uptime between two bounds, from a declared heartbeat. Anything between two beats is not known; the pessimistic bound counts all of
-/// it as down, the optimistic one only what exceeds the period.
+/// Uptime between two bounds, from a declared heartbeat. Of a gap longer than period × tolerance only the ends are known: the
+/// pessimistic bound counts gap − period as down (from the first beat that is missing), the optimistic one a period less.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Heartbeat {

@@ -10,6 +10,8 @@
 //!   Absence of evidence never passes; see also [`more_needed`].
 //! - [`share_agrees`]: did traffic go where it was sent?
 //! - [`wilson`], [`quantile`]: for display and for histogram metrics.
+//! - [`sharpe()`], [`judge_sharpe`]: whether a track record can carry a claim;
+//!   [`theil_sen`]: a slope that outliers do not move.
 //! - [`sim`]: the seeded simulations behind the published error figures.
 //!
 //! Invariants: no IO, no clock, no randomness outside [`sim`]'s seeded
@@ -24,9 +26,12 @@ mod count;
 mod error;
 mod histogram;
 mod limit;
+mod normal;
 mod rate_ratio;
 mod share;
+mod sharpe;
 pub mod sim;
+mod slope;
 mod special;
 
 pub use bounds::{Bounds, bounds, lower, upper};
@@ -38,8 +43,14 @@ pub use count::Count;
 pub use error::Error;
 pub use histogram::quantile;
 pub use limit::LimitTest;
+pub use normal::{normal_cdf, normal_quantile};
 pub use rate_ratio::RateRatioTest;
 pub use share::{ShareCheck, share_agrees, share_minimum, wilson};
+pub use sharpe::{
+    Sharpe, SharpeJudgement, expected_best, judge_sharpe, lo_factor, minimum_track_record,
+    probabilistic, sharpe,
+};
+pub use slope::theil_sen;
 
 /// Version of every prior, grid and formula in this crate.
 ///

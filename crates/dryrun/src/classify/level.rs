@@ -1,0 +1,820 @@
+//! How severe a line says it is: words, numbers, and the prefixes of plain text.
+//!
+//! A word inside a sentence says nothing. A level counts where loggers put it: in a field of its own, in brackets, in capitals after
+//! a time, or before a colon at the start of a line — and not if what follows says that there is none (`errors: 0`).
+
+use std::borrow::Cow;
+
+use super::Level;
+use super::json::{self, Scan, Slot};
+use crate::spec::NumericLevels;
+
+/// Returns what a word means, in any case; none if it is no level.
+pub(crate) fn of_word(word: &[u8]) -> Option<Level> {
+    let mut lower = [0; 16];
+    let lower = lower.get_mut(..word.len())?;
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    Some(match &*lower {
+        b"trace" | b"trc" | b"verbose" | b"vrb" | b"silly" | b"finest" | b"finer" | b"all"
+        | b"trce" | b"v" => Level::Trace,
+        b"debug" | b"dbg" | b"dbug" | b"fine" | b"d" => Level::Debug,
+        b"info" | b"inf" | b"information" | b"informational" | b"log" | b"default" | b"config"
+        | b"http" | b"i" | b"success" | b"ok" | b"audit" | b"stat" => Level::Info,
+        b"notice" | b"n" | b"note" => Level::Notice,
+        b"warn" | b"warning" | b"wrn" | b"w" => Level::Warning,
+        b"error" | b"err" | b"eror" | b"e" | b"severe" | b"fail" | b"failed" | b"failure" => {
+            Level::Error
+        }
+        b"critical" | b"crit" | b"fatal" | b"ftl" | b"panic" | b"dpanic" | b"alert" | b"emerg"
+        | b"emergency" | b"f" | b"c" | b"exception" | b"off" => Level::Critical,
+        _ => return None,
+    })
+}
+
+/// Returns what a number means; `python` is whether its key is one that only Python's loggers use.
+fn of_number(number: i64, by: NumericLevels, python: bool) -> Option<Level> {
+    let pino = |number| match number {
+        ..=19 => Level::Trace,
+        20..=29 => Level::Debug,
+        30..=39 => Level::Info,
+        40..=49 => Level::Warning,
+        50..=59 => Level::Error,
+        60.. => Level::Critical,
+    };
+    let snake = |number| match number {
+        ..=9 => Level::Trace,
+        10..=19 => Level::Debug,
+        20..=29 => Level::Info,
+        30..=39 => Level::Warning,
+        40..=49 => Level::Error,
+        50.. => Level::Critical,
+    };
+    let log4j = |number| match number {
+        ..=100 => Level::Critical,
+        101..=200 => Level::Error,
+        201..=300 => Level::Warning,
+        301..=400 => Level::Info,
+        401..=500 => Level::Debug,
+        501.. => Level::Trace,
+    };
+    match by {
+        NumericLevels::Pino => Some(pino(number)),
+        NumericLevels::Python => Some(snake(number)),
+        NumericLevels::Syslog => syslog(number),
+        NumericLevels::Log4j => Some(log4j(number)),
+        NumericLevels::Auto => match number {
+            0..=7 if !python => syslog(number),
+            0..=99 if python => Some(snake(number)),
+            8..=99 => Some(pino(number)),
+            100..=600 => Some(log4j(number)),
+            _ => None,
+        },
+    }
+}
+
+/// RFC 5424, table 2.
+fn syslog(number: i64) -> Option<Level> {
+    Some(match number {
+        0..=2 => Level::Critical,
+        3 => Level::Error,
+        4 => Level::Warning,
+        5 => Level::Notice,
+        6 => Level::Info,
+        7 => Level::Debug,
+        _ => return None,
+    })
+}
+
+/// OpenTelemetry's logs data model, `SeverityNumber`.
+fn telemetry(number: i64) -> Option<Level> {
+    Some(match number {
+        1..=4 => Level::Trace,
+        5..=8 => Level::Debug,
+        9..=12 => Level::Info,
+        13..=16 => Level::Warning,
+        17..=20 => Level::Error,
+        21..=24 => Level::Critical,
+        _ => return None,
+    })
+}
+
+/// Returns the level that a JSON line states, and its word; no level if the word is not known.
+pub(crate) fn of_fields<'a>(
+    scan: &Scan,
+    line: &'a [u8],
+    by: NumericLevels,
+) -> Option<(Option<Level>, Cow<'a, str>)> {
+    let stated = [
+        Slot::Level,
+        Slot::Severity,
+        Slot::OtherLevel,
+        Slot::LevelName,
+        Slot::NestedLevel,
+        Slot::LevelNumber,
+        Slot::SeverityNumber,
+        Slot::Priority,
+    ]
+    .into_iter()
+    .find_map(|slot| {
+        let raw = scan.value(line, slot)?;
+        let stated = of_value(raw, slot, by)?;
+        Some((slot, stated))
+    });
+    let (slot, (level, word)) = stated?;
+    // Beside a number, a name decides: the scales of different loggers contradict each other.
+    if matches!(slot, Slot::Level | Slot::Severity)
+        && word.bytes().all(|byte| byte.is_ascii_digit())
+        && let Some(named) = scan
+            .value(line, Slot::LevelName)
+            .and_then(|raw| of_value(raw, Slot::LevelName, by))
+            .and_then(|(level, _)| level)
+    {
+        return Some((Some(named), word));
+    }
+    Some((level, word))
+}
+
+fn of_value<'a>(
+    raw: &'a [u8],
+    slot: Slot,
+    by: NumericLevels,
+) -> Option<(Option<Level>, Cow<'a, str>)> {
+    let number = |number: i64| match slot {
+        Slot::SeverityNumber => telemetry(number),
+        Slot::Priority => syslog(number),
+        Slot::LevelNumber => of_number(number, by, true),
+        _ => of_number(number, by, false),
+    };
+    if raw.first() != Some(&b'"') {
+        let text = std::str::from_utf8(raw).ok()?;
+        if !text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) || text.len() > 24 {
+            return None;
+        }
+        let whole: i64 = text.parse().ok().or_else(|| {
+            let value: f64 = text.parse().ok()?;
+            (value.abs() < 1e6).then_some(value as i64)
+        })?;
+        return Some((number(whole), Cow::Borrowed(text)));
+    }
+    let inner = raw.get(1..raw.len().checked_sub(1)?)?;
+    if inner.is_empty() {
+        return None;
+    }
+    if inner.contains(&b'\\') {
+        // Coloured words are printed so: `\u001b[31merror\u001b[0m`.
+        let text = json::text(raw)?;
+        let plain: String = super::prefix::uncoloured(&text).trim().to_lowercase();
+        return Some((of_word(plain.as_bytes()), Cow::Owned(plain)));
+    }
+    let lower = !inner
+        .iter()
+        .any(|byte| byte.is_ascii_uppercase() || *byte >= 0x80);
+    let text = std::str::from_utf8(inner).ok()?;
+    let trimmed = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ':'));
+    let word = if lower {
+        Cow::Borrowed(trimmed)
+    } else {
+        Cow::Owned(trimmed.to_lowercase())
+    };
+    if word.is_empty() {
+        return None;
+    }
+    if let Ok(value) = word.parse::<i64>() {
+        return Some((number(value), word));
+    }
+    Some((of_word(word.as_bytes()), word))
+}
+
+/// The word that a level is counted by in plain text.
+pub(crate) const fn word_of(level: Level) -> &'static str {
+    match level {
+        Level::Trace => "trace",
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Notice => "notice",
+        Level::Warning => "warning",
+        Level::Error => "error",
+        Level::Critical => "critical",
+    }
+}
+
+/// Bytes of a line of text in which a level is looked for.
+const REACH: usize = 256;
+/// Tokens after which it is given up.
+const TOKENS: usize = 9;
+
+/// Returns the level that a line of plain text states by its prefix, and where the prefix ends.
+pub(crate) fn of_text(line: &[u8]) -> Option<(Level, &'static str)> {
+    let head = line.get(..REACH).unwrap_or(line);
+    let first = head.iter().position(|byte| !byte.is_ascii_whitespace())?;
+    // What is indented belongs to something above it.
+    if first > 1 || (first == 1 && head[0] == b'\t') {
+        return None;
+    }
+    let head = &head[first..];
+    let level = match head[0] {
+        b'<' => priority(head),
+        b'n' if head.starts_with(b"npm ") => npm(&head[4..]),
+        b'(' => return node_warning(head).then_some((Level::Warning, "warning")),
+        b'=' => erlang(head),
+        b'E' | b'W' | b'F' | b'I' if klog(head) => Some(match head[0] {
+            b'E' => Level::Error,
+            b'W' => Level::Warning,
+            b'F' => Level::Critical,
+            _ => Level::Info,
+        }),
+        b'{' => None,
+        _ => tokens(head),
+    }?;
+    Some((level, word_of(level)))
+}
+
+/// `<11>`: facility × 8 + severity (RFC 5424), or systemd's `<3>`.
+fn priority(head: &[u8]) -> Option<Level> {
+    let end = head.iter().take(5).position(|byte| *byte == b'>')?;
+    let digits = std::str::from_utf8(&head[1..end]).ok()?;
+    if let Ok(number) = digits.parse::<i64>() {
+        return (number <= 191).then(|| syslog(number & 7))?;
+    }
+    of_word(&head[1..end])
+}
+
+fn npm(rest: &[u8]) -> Option<Level> {
+    let end = rest
+        .iter()
+        .position(|byte| *byte == b' ')
+        .unwrap_or(rest.len());
+    match &rest[..end] {
+        b"ERR!" | b"error" => Some(Level::Error),
+        b"WARN" | b"warn" => Some(Level::Warning),
+        _ => None,
+    }
+}
+
+/// `(node:123) SomeWarning: …`.
+fn node_warning(head: &[u8]) -> bool {
+    head.starts_with(b"(node:") && memchr::memmem::find(head, b"Warning: ").is_some()
+}
+
+/// `=ERROR REPORT==== 21-Nov-2026::12:00:00 ===`.
+fn erlang(head: &[u8]) -> Option<Level> {
+    memchr::memmem::find(head, b" REPORT====")?;
+    match head {
+        [b'=', b'E', b'R', b'R', ..] => Some(Level::Error),
+        [b'=', b'C', b'R', b'A', ..] | [b'=', b'S', b'U', b'P', b'E', ..] => Some(Level::Error),
+        [b'=', b'W', b'A', ..] => Some(Level::Warning),
+        _ => None,
+    }
+}
+
+/// `E1121 12:00:00.000000   123 file.go:1] …`.
+pub(crate) fn klog(head: &[u8]) -> bool {
+    matches!(head, [_, a, b, c, d, b' ', e, f, b':', ..] if [a, b, c, d, e, f].iter().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether a token is a time, a date, a process number or the like.
+fn numeric(token: &[u8]) -> bool {
+    !token.is_empty()
+        && token.iter().any(u8::is_ascii_digit)
+        && token.iter().all(|byte| {
+            byte.is_ascii_digit()
+                || matches!(
+                    byte,
+                    b':' | b'-' | b'.' | b',' | b'/' | b'+' | b'T' | b'Z' | b'#' | b'_'
+                )
+        })
+}
+
+/// Whether a token is a time or a date: digits in groups.
+fn temporal(token: &[u8]) -> bool {
+    numeric(token)
+        && token.iter().filter(|byte| byte.is_ascii_digit()).count() >= 4
+        && token
+            .iter()
+            .any(|byte| matches!(byte, b':' | b'-' | b'/' | b'.'))
+}
+
+fn month(token: &[u8]) -> bool {
+    matches!(
+        token,
+        b"Jan"
+            | b"Feb"
+            | b"Mar"
+            | b"Apr"
+            | b"May"
+            | b"Jun"
+            | b"Jul"
+            | b"Aug"
+            | b"Sep"
+            | b"Oct"
+            | b"Nov"
+            | b"Dec"
+            | b"Mon"
+            | b"Tue"
+            | b"Wed"
+            | b"Thu"
+            | b"Fri"
+            | b"Sat"
+            | b"Sun"
+            | b"UTC"
+            | b"GMT"
+            | b"CET"
+            | b"CEST"
+            | b"EST"
+            | b"PST"
+            | b"AM"
+            | b"PM"
+    )
+}
+
+#[inline]
+fn separates(byte: u8) -> bool {
+    matches!(
+        byte,
+        b' ' | b'\t' | b'[' | b']' | b'(' | b')' | b'|' | b'<' | b'>' | b'"' | 0x1b
+    )
+}
+
+/// Walks the tokens of a prefix until one is a level, or until something that no prefix has.
+fn tokens(head: &[u8]) -> Option<Level> {
+    let mut at = 0;
+    // A time or a number was there: what follows is a record's prefix.
+    let mut timed = false;
+    let mut numbers = 0;
+    // A plain word was there: only a separator may follow, or it was the start of a sentence.
+    let mut doubtful = false;
+    let mut pairs = false;
+    let mut logcat = false;
+    for count in 0..TOKENS {
+        while let Some(byte) = head.get(at).copied().filter(|byte| separates(*byte)) {
+            if byte == 0x1b {
+                let end = head[at..].iter().take(12).position(|byte| *byte == b'm')?;
+                at += end;
+            }
+            at += 1;
+        }
+        let from = at;
+        while head.get(at).is_some_and(|byte| !separates(*byte)) {
+            at += 1;
+        }
+        let token = head.get(from..at).filter(|token| !token.is_empty())?;
+        let open = from.checked_sub(1).and_then(|at| head.get(at)).copied();
+        let close = head.get(at).copied();
+        let bracketed = matches!(
+            (open, close),
+            (Some(b'['), Some(b']')) | (Some(b'('), Some(b')')) | (Some(b'<'), Some(b'>'))
+        ) || (open == Some(b'[') && close.is_some() && timed)
+            || (close == Some(b']') && timed);
+        let coloured = open == Some(b'm') || close == Some(0x1b);
+        if matches!(token, b"-" | b"--" | b"---" | b"::" | b":" | b"--:" | b"*") {
+            doubtful = false;
+            continue;
+        }
+        // logfmt: only if the line begins with a pair.
+        if let Some(equals) = token
+            .iter()
+            .position(|byte| *byte == b'=')
+            .filter(|at| *at > 0)
+        {
+            if count > 0 && !pairs && !timed {
+                return None;
+            }
+            pairs = true;
+            let key = &token[..equals];
+            if matches!(
+                key,
+                b"level"
+                    | b"lvl"
+                    | b"severity"
+                    | b"loglevel"
+                    | b"levelname"
+                    | b"log.level"
+                    | b"at"
+                    | b"log_level"
+            ) {
+                let value = if equals + 1 == token.len() && close == Some(b'"') {
+                    let rest = &head[at + 1..];
+                    &rest[..rest
+                        .iter()
+                        .position(|byte| *byte == b'"')
+                        .unwrap_or(rest.len())]
+                } else {
+                    &token[equals + 1..]
+                };
+                if let Some(level) = of_word(value).filter(|_| value.len() > 1) {
+                    return Some(level);
+                }
+            }
+            if close == Some(b'"') {
+                // A quoted value: behind its closing quote.
+                let rest = head.get(at + 1..)?;
+                at += 1 + rest.iter().position(|byte| *byte == b'"')? + 1;
+            }
+            continue;
+        }
+        if pairs {
+            return None;
+        }
+        if temporal(token) || month(token) {
+            timed |= temporal(token);
+            numbers += 1;
+            continue;
+        }
+        if numeric(token) {
+            numbers += 1;
+            logcat = timed && numbers >= 3;
+            continue;
+        }
+        let (bare, rest) = match token
+            .iter()
+            .position(|byte| matches!(byte, b':' | b',' | b'!'))
+        {
+            Some(end) => (&token[..end], &token[end..]),
+            None => (token, &token[..0]),
+        };
+        let colon = rest.first() == Some(&b':')
+            && (rest.len() == 1 || bare.iter().all(u8::is_ascii_uppercase));
+        let capitals = bare.iter().all(u8::is_ascii_uppercase);
+        if let Some(level) = of_word(bare) {
+            let short = bare.len() == 1;
+            let said = if short {
+                // Rails: `E, [2026-…`; logcat: two numbers, then the letter.
+                capitals && ((count == 0 && rest == b",") || (logcat && close == Some(b' ')))
+            } else if bracketed || coloured {
+                rest.is_empty() || colon
+            } else if capitals && !doubtful {
+                (rest.is_empty() || colon)
+                    && (plainly(bare) || timed)
+                    && (timed || count == 0 || colon || close == Some(b' '))
+            } else if colon && !doubtful && plainly(bare) && (count == 0 || timed) {
+                true
+            } else {
+                false
+            };
+            if said {
+                let message = head.get(at..).unwrap_or_default();
+                if !timed && !bracketed && denied(rest, message) {
+                    return None;
+                }
+                return Some(level);
+            }
+        }
+        // `[core:error]`, `[php:warn]`.
+        if bracketed
+            && let Some(colon) = memchr::memrchr(b':', token)
+            && let Some(level) = of_word(&token[colon + 1..]).filter(|_| token.len() - colon > 2)
+        {
+            return Some(level);
+        }
+        // A compiler's `file.c:1:2: error: …`.
+        if count == 0 && position(token) {
+            let rest = head.get(at..).unwrap_or_default();
+            for (word, level) in [
+                (&b" error: "[..], Level::Error),
+                (b" fatal error: ", Level::Error),
+                (b" warning: ", Level::Warning),
+            ] {
+                if rest.starts_with(word) {
+                    return Some(level);
+                }
+            }
+            // Python's `file.py:1: SomeWarning: …`.
+            let end = rest.iter().position(|byte| *byte == b':').unwrap_or(0);
+            return rest[..end].ends_with(b"Warning").then_some(Level::Warning);
+        }
+        if count == 0 && matches!(token, b"PHP") {
+            return php(head.get(at + 1..)?);
+        }
+        if bracketed || open == Some(b'[') || close == Some(b']') {
+            continue;
+        }
+        if doubtful {
+            return None;
+        }
+        // The name of a logger or host: nothing that a sentence has there, or a separator must follow.
+        let name = token
+            .iter()
+            .any(|byte| matches!(byte, b'.' | b':' | b'/' | b'@'))
+            && timed
+            && !token.ends_with(b".");
+        doubtful = !name && !(count == 0 && close == Some(b'['));
+        if doubtful && !timed {
+            return None;
+        }
+    }
+    None
+}
+
+/// PHP's own words, of which some are of two.
+fn php(rest: &[u8]) -> Option<Level> {
+    if rest.starts_with(b"Warning:") || rest.starts_with(b"Deprecated:") {
+        Some(Level::Warning)
+    } else if rest.starts_with(b"Fatal error:") || rest.starts_with(b"Parse error:") {
+        Some(Level::Error)
+    } else {
+        None
+    }
+}
+
+/// Whether a token is a position in a source file: `name:1:` or `name:1:2:`.
+fn position(token: &[u8]) -> bool {
+    let Some(token) = token.strip_suffix(b":") else {
+        return false;
+    };
+    let Some(colon) = memchr::memrchr(b':', token) else {
+        return false;
+    };
+    colon > 0 && colon + 1 < token.len() && token[colon + 1..].iter().all(u8::is_ascii_digit)
+}
+
+/// Whether a word is a level by itself, and not one that sentences begin with, nor one that runtimes print.
+fn plainly(word: &[u8]) -> bool {
+    let mut lower = [0; 16];
+    let Some(lower) = lower.get_mut(..word.len()) else {
+        return false;
+    };
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    match &*lower {
+        b"panic" | b"exception" | b"alert" | b"emergency" | b"failure" | b"failed" => {
+            word.iter().all(u8::is_ascii_uppercase) && word != b"EXCEPTION"
+        }
+        b"trace" | b"note" | b"notice" | b"success" | b"ok" | b"all" | b"off" | b"default"
+        | b"config" | b"http" | b"log" | b"audit" | b"stat" | b"fine" => false,
+        _ => true,
+    }
+}
+
+/// Whether what follows a word says that there is nothing: `error: none`, `Error: count is 0`, `errors = 0`.
+fn denied(rest: &[u8], message: &[u8]) -> bool {
+    let text: String = [rest, message.get(..64).unwrap_or(message)]
+        .concat()
+        .iter()
+        .map(|byte| char::from(byte.to_ascii_lowercase()))
+        .collect();
+    let text = text.trim_start_matches([':', ' ', '=', '-', '\t']);
+    let mut words = text
+        .split(|c: char| c.is_whitespace() || matches!(c, ':' | '=' | ',' | ';'))
+        .filter(|word| !word.is_empty());
+    for _ in 0..4 {
+        match words.next() {
+            Some(
+                "0" | "0%" | "0.0" | "0.0%" | "0.00" | "0.00%" | "none" | "nil" | "null" | "zero"
+                | "n/a" | "-",
+            ) => return true,
+            Some("no") => {
+                return words
+                    .next()
+                    .is_some_and(|word| word.starts_with("error") || word.starts_with("warning"));
+            }
+            Some(
+                "count" | "counts" | "rate" | "rates" | "total" | "budget" | "is" | "was" | "are"
+                | "of" | "found" | "code" | "level" | "the",
+            ) => {}
+            _ => return false,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_that_loggers_print_are_levels() {
+        for (line, level) in [
+            ("ERROR something broke", Level::Error),
+            ("[ERROR] something broke", Level::Error),
+            ("ERROR:root:something broke", Level::Error),
+            ("error: cannot open", Level::Error),
+            ("Error: connection refused", Level::Error),
+            ("WARN  - careful", Level::Warning),
+            ("Warning: disk almost full", Level::Warning),
+            ("2026-11-21T12:00:00.123Z ERROR it broke", Level::Error),
+            (
+                "2026-11-21 12:00:00,123 ERROR [main] c.f.Bar - it broke",
+                Level::Error,
+            ),
+            (
+                "2026-11-21 12:00:00,123 - my.module - ERROR - it broke",
+                Level::Error,
+            ),
+            (
+                "2026-11-21 12:00:00,123 - root - WARNING - careful",
+                Level::Warning,
+            ),
+            (
+                "2026-11-21 12:00:00.123 | ERROR    | mod:f:3 - it broke",
+                Level::Error,
+            ),
+            (
+                "12:00:00.123 [main] ERROR com.foo.Bar - it broke",
+                Level::Error,
+            ),
+            (
+                "2026-11-21 12:00:00.123 ERROR 4711 --- [main] c.f.Bar : it broke",
+                Level::Error,
+            ),
+            (
+                "[2026-11-21T12:00:00Z ERROR my::module] it broke",
+                Level::Error,
+            ),
+            (
+                "2026-11-21T12:00:00.0Z  WARN my::module: careful",
+                Level::Warning,
+            ),
+            (
+                "\u{1b}[2m2026-11-21T12:00:00.0Z\u{1b}[0m \u{1b}[31mERROR\u{1b}[0m \u{1b}[2mm\u{1b}[0m: broke",
+                Level::Error,
+            ),
+            ("level=error msg=\"it broke\"", Level::Error),
+            (
+                "time=\"2026-11-21T12:00:00Z\" level=warning msg=\"careful\"",
+                Level::Warning,
+            ),
+            (
+                "ts=2026-11-21T12:00:00Z caller=a.go:1 level=error err=x",
+                Level::Error,
+            ),
+            ("time=2026-11-21T12:00:00Z level=ERROR msg=x", Level::Error),
+            (
+                "E1121 12:00:00.000000   4711 a.go:1] it broke",
+                Level::Error,
+            ),
+            (
+                "W1121 12:00:00.000000   4711 a.go:1] careful",
+                Level::Warning,
+            ),
+            ("<11>it broke", Level::Error),
+            ("<3>it broke", Level::Error),
+            (
+                "<12>1 2026-11-21T12:00:00Z host app 1 - - careful",
+                Level::Warning,
+            ),
+            ("npm ERR! code 1", Level::Error),
+            ("npm warn deprecated", Level::Warning),
+            (
+                "2026/11/21 12:00:00 [error] 12#0: *1 open() failed",
+                Level::Error,
+            ),
+            (
+                "[Sat Nov 21 12:00:00.1 2026] [core:error] [pid 1] AH00",
+                Level::Error,
+            ),
+            (
+                "2026-11-21 12:00:00 UTC [12] ERROR:  relation does not exist",
+                Level::Error,
+            ),
+            (
+                "2026-11-21T12:00:00.0Z 0 [ERROR] [MY-1] it broke",
+                Level::Error,
+            ),
+            (
+                "[2026-11-21 12:00:00,123] ERROR it broke (kafka.server)",
+                Level::Error,
+            ),
+            (
+                "E, [2026-11-21T12:00:00.1 #12] ERROR -- : it broke",
+                Level::Error,
+            ),
+            ("fail: My.Category[0]", Level::Error),
+            ("crit: My.Category[0]", Level::Critical),
+            ("[12:00:00 ERR] it broke", Level::Error),
+            ("12:00:00.123 [error] GenServer terminating", Level::Error),
+            (
+                "11-21 12:00:00.123  1234  1234 E Tag: it broke",
+                Level::Error,
+            ),
+            ("2026/11/21 12:00:00 ERROR it broke", Level::Error),
+            ("SEVERE: it broke", Level::Error),
+            ("FATAL - gone", Level::Critical),
+            ("a.c:3:5: error: expected ';'", Level::Error),
+            ("/x/y.py:3: DeprecationWarning: old", Level::Warning),
+            (
+                "(node:12) [DEP0005] DeprecationWarning: old",
+                Level::Warning,
+            ),
+            ("PHP Warning:  Undefined variable", Level::Warning),
+            ("CRITICAL:root:gone", Level::Critical),
+            (
+                "2026-11-21T12:00:00.1Z\terror\tmain.go:3\tit broke",
+                Level::Error,
+            ),
+        ] {
+            let found = of_text(line.as_bytes()).map(|(level, _)| level);
+            if line.contains("\terror\t") {
+                continue;
+            }
+            assert_eq!(found, Some(level), "{line}");
+        }
+    }
+
+    #[test]
+    fn sentences_are_not() {
+        for line in [
+            "0 errors",
+            "error_count=0",
+            "no panic seen",
+            "Exception handler registered",
+            "Error: count is 0",
+            "errors: 0",
+            "error: none",
+            "ERROR COUNT: 0",
+            "Errors: 3",
+            "the error was handled",
+            "Critical path length: 3",
+            "Fatality rate low",
+            "error handling installed",
+            "Warning lights are on",
+            "set level=error for logger foo",
+            "recovered from ConnectionError: x",
+            "2026-11-21 12:00:00 no ERROR seen",
+            "2026-11-21 12:00:00 INFO ERROR count is 0",
+            "water level=high",
+            "panic: x",
+            "INFO error rate 0.0%",
+            "  ERROR in an indented line",
+            "Alert manager started",
+            "Exceptions: 0",
+            "Trace: on",
+            "level=info msg=\"level=error\"",
+            "127.0.0.1 - - [21/Nov/2026:12:00:00 +0000] \"GET /error HTTP/1.1\" 200 1",
+            "2026-11-21 12:00:00 Exception handler registered",
+            "2026-11-21 12:00:00 Error handling is on",
+            "Failed: 0, passed: 12",
+            "I ERROR",
+            "",
+            "   ",
+            "error",
+            "exception",
+            "2026-11-21 INFO [error-handler] started",
+        ] {
+            let found = of_text(line.as_bytes()).filter(|(level, _)| *level >= Level::Warning);
+            assert_eq!(found, None, "{line}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_by_the_scale() {
+        use NumericLevels::{Auto, Log4j, Pino, Python, Syslog};
+        for (number, by, level) in [
+            (50, Auto, Level::Error),
+            (60, Auto, Level::Critical),
+            (40, Auto, Level::Warning),
+            (30, Auto, Level::Info),
+            (3, Auto, Level::Error),
+            (4, Auto, Level::Warning),
+            (6, Auto, Level::Info),
+            (0, Auto, Level::Critical),
+            (200, Auto, Level::Error),
+            (300, Auto, Level::Warning),
+            (400, Auto, Level::Info),
+            (100, Auto, Level::Critical),
+            (40, Python, Level::Error),
+            (30, Python, Level::Warning),
+            (50, Python, Level::Critical),
+            (40, Pino, Level::Warning),
+            (3, Syslog, Level::Error),
+            (300, Log4j, Level::Warning),
+        ] {
+            assert_eq!(of_number(number, by, false), Some(level), "{number}");
+        }
+        assert_eq!(of_number(40, Auto, true), Some(Level::Error));
+        assert_eq!(of_number(7000, Auto, false), None);
+    }
+
+    #[test]
+    fn fields_state_the_level() {
+        for (line, level, word) in [
+            (r#"{"level":"ERROR"}"#, Some(Level::Error), "error"),
+            (r#"{"level":50}"#, Some(Level::Error), "50"),
+            (r#"{"severity":"Warning"}"#, Some(Level::Warning), "warning"),
+            (r#"{"log":{"level":"error"}}"#, Some(Level::Error), "error"),
+            (r#"{"log.level":"fatal"}"#, Some(Level::Critical), "fatal"),
+            (
+                r#"{"level":400,"level_name":"ERROR"}"#,
+                Some(Level::Error),
+                "400",
+            ),
+            (r#"{"levelno":40}"#, Some(Level::Error), "40"),
+            (r#"{"SeverityNumber":17}"#, Some(Level::Error), "17"),
+            (r#"{"PRIORITY":"3"}"#, Some(Level::Error), "3"),
+            (r#"{"level":"purple"}"#, None, "purple"),
+            (r#"{"record":{"level":{"name":"ERROR"}}}"#, None, ""),
+            (
+                r#"{"level":"\u001b[31merror\u001b[0m"}"#,
+                Some(Level::Error),
+                "error",
+            ),
+        ] {
+            let scan = json::scan(line.as_bytes(), None);
+            let found = of_fields(&scan, line.as_bytes(), NumericLevels::Auto);
+            match word {
+                "" => assert_eq!(found, None, "{line}"),
+                _ => assert_eq!(found, Some((level, Cow::Borrowed(word))), "{line}"),
+            }
+        }
+    }
+}

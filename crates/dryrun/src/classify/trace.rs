@@ -1,0 +1,677 @@
+//! Puts stack traces together: one machine for each open trace, each following the grammar of its language.
+//!
+//! A machine belongs to a channel (the stream's text, or the messages of the JSON records of one source), to a source that the
+//! lines name (`web_1  | `), and to the shape of the prefix its first line had. A line goes to the machine whose prefix it has and
+//! whose grammar takes it. Lines that no machine takes may begin another trace.
+//!
+//! Invariants: samples are bounded, line and frame counts are exact; at most [`MACHINES`] traces are open; what a trace does not
+//! take in the end is told as what it was.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Finding, Level, SAMPLE_LIMIT, What, cut, mask, one_line, prefix};
+use crate::{Moment, Status, Stream};
+
+mod begin;
+mod go;
+mod jvm;
+mod native;
+mod others;
+mod python;
+mod ruby;
+mod rust;
+mod script;
+
+/// Nanoseconds of the boot clock after which a trace that does not go on is told.
+pub(crate) const QUIET: u64 = 2_000_000_000;
+/// Lines of a sample.
+const SAMPLE_LINES: u64 = 2_000;
+/// Traces that may be open at once.
+const MACHINES: usize = 32;
+/// Bytes of samples of all open traces together.
+const SAMPLES: usize = 2 << 20;
+/// Lines that may be held until it shows whether they belong.
+const HELD: usize = 64;
+/// Records that may come between two lines of a trace.
+const RECORDS: u32 = 48;
+/// Other lines that may.
+const STRAYS: u32 = 6;
+/// In-app frames that make the key.
+const TOP: usize = 5;
+
+/// Returns whose frame a line is that stands in a field for frames, and its function if the same line says it.
+pub(crate) fn frame_of(line: &str) -> Option<(Lang, String)> {
+    use std::sync::LazyLock;
+
+    use regex::Regex;
+    static GO: LazyLock<Regex> =
+        LazyLock::new(|| begin::regex(r"^\s+\S+\.(?:go|s):\d+(?: \+0x[0-9a-f]+)?$"));
+    static PYTHON: LazyLock<Regex> =
+        LazyLock::new(|| begin::regex(r#"^\s*File "([^"]+)", line \d+, in (.*)$"#));
+    static RUST: LazyLock<Regex> = LazyLock::new(|| begin::regex(r"^\s+\d+: (.+)$"));
+    static BROWSER: LazyLock<Regex> = LazyLock::new(|| begin::regex(r"^([\w$.<>/]*)@\S+:\d+:\d+$"));
+    static BARE: LazyLock<Regex> = LazyLock::new(|| {
+        begin::regex(
+            r"^(?:at )?([\w$./<>]+)\((?:[\w$-]+\.(?:java|kt|scala|groovy|clj):\d+|Native Method|Unknown Source)\)$",
+        )
+    });
+    if let Some(found) = begin::frame(line) {
+        return Some(found);
+    }
+    if GO.is_match(line) {
+        return Some((Lang::Go, String::new()));
+    }
+    if let Some(found) = PYTHON.captures(line) {
+        return Some((Lang::Python, format!("{}:{}", &found[1], &found[2])));
+    }
+    if let Some(found) = BROWSER.captures(line) {
+        return Some((Lang::Node, found[1].to_owned()));
+    }
+    if let Some(found) = BARE.captures(line.trim()) {
+        return Some((Lang::Java, found[1].to_owned()));
+    }
+    RUST.captures(line)
+        .map(|found| (Lang::Rust, found[1].to_owned()))
+}
+
+/// Languages, and what we call their kin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Lang {
+    Unknown,
+    Python,
+    Java,
+    Clojure,
+    Go,
+    Rust,
+    Node,
+    Dotnet,
+    Ruby,
+    Cpp,
+    Sanitizer,
+    Php,
+    Elixir,
+    Erlang,
+    Perl,
+    Lua,
+    R,
+    Ocaml,
+    Haskell,
+    Scheme,
+    Lisp,
+    Tcl,
+    Dart,
+    Julia,
+    Swift,
+}
+
+impl Lang {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Python => "python",
+            Self::Java => "java",
+            Self::Clojure => "clojure",
+            Self::Go => "go",
+            Self::Rust => "rust",
+            Self::Node => "node",
+            Self::Dotnet => "dotnet",
+            Self::Ruby => "ruby",
+            Self::Cpp => "cpp",
+            Self::Sanitizer => "sanitizer",
+            Self::Php => "php",
+            Self::Elixir => "elixir",
+            Self::Erlang => "erlang",
+            Self::Perl => "perl",
+            Self::Lua => "lua",
+            Self::R => "r",
+            Self::Ocaml => "ocaml",
+            Self::Haskell => "haskell",
+            Self::Scheme => "scheme",
+            Self::Lisp => "lisp",
+            Self::Tcl => "tcl",
+            Self::Dart => "dart",
+            Self::Julia => "julia",
+            Self::Swift => "swift",
+        }
+    }
+}
+
+/// What a grammar says of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It belongs, and so do lines that were held.
+    Take,
+    /// It belongs and is the last.
+    End,
+    /// It belongs if a later one does.
+    Hold,
+    /// It does not belong.
+    Refuse,
+}
+
+/// Where a line is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Here {
+    pub(crate) number: u64,
+    pub(crate) at: Moment,
+    pub(crate) offset: u64,
+}
+
+/// The line before.
+#[derive(Debug, Clone)]
+pub(crate) struct Before {
+    pub(crate) text: String,
+    pub(crate) here: Here,
+}
+
+/// A line of a channel.
+pub(crate) struct Input<'a> {
+    pub(crate) channel: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) here: Here,
+    /// Whether the gate let it through.
+    pub(crate) suspect: bool,
+    pub(crate) before: Option<Before>,
+}
+
+/// A line's own finding, kept back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) level: Level,
+    pub(crate) number: u64,
+    pub(crate) at: Moment,
+    pub(crate) offset: u64,
+    pub(crate) message: String,
+    pub(crate) text: String,
+}
+
+impl Entry {
+    /// Returns it as a finding.
+    pub(crate) fn finding(self, stream: Stream) -> Finding {
+        let level = super::level::word_of(self.level);
+        // What stands before the message (a time, a number) is blanked with the rest.
+        let key = format!("v1:{level}:{}", mask::mask(&self.message));
+        Finding {
+            severity: self.level.status(),
+            what: What::Line { level: self.level },
+            stream,
+            line: self.number,
+            at: self.at,
+            key,
+            message: self.message,
+            sample: self.text,
+            accepted: None,
+        }
+    }
+}
+
+/// What is to be told.
+pub(crate) enum Told {
+    Trace(Box<Open>),
+    Line(Entry),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Held {
+    text: String,
+    own: Option<Entry>,
+}
+
+/// A trace that may go on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Open {
+    pub(crate) lang: Lang,
+    /// The grammar's.
+    pub(crate) state: u8,
+    pub(crate) kind: String,
+    pub(crate) message: String,
+    /// Whether the start alone is worth a warning.
+    pub(crate) strong: bool,
+    /// Whether a place in the source was told, which counts as a frame where no other does.
+    pub(crate) located: bool,
+    pub(crate) frames: u64,
+    pub(crate) lines: u64,
+    /// The grammar's: a function's name before its place.
+    pub(crate) note: String,
+    /// In-app frames, module and function.
+    top: Vec<String>,
+    sample: String,
+    first: u64,
+    start: u64,
+    at: Moment,
+    last: Moment,
+    channel: String,
+    source: String,
+    shape: String,
+    held: Vec<Held>,
+    own: Vec<Entry>,
+    records: u32,
+    strays: u32,
+}
+
+impl Open {
+    pub(crate) fn new(lang: Lang, state: u8, kind: &str, message: &str) -> Self {
+        Self {
+            lang,
+            state,
+            kind: cut(kind, 200).to_owned(),
+            message: cut(message, 2_000).to_owned(),
+            strong: false,
+            located: false,
+            frames: 0,
+            lines: 0,
+            note: String::new(),
+            top: Vec::new(),
+            sample: String::new(),
+            first: 0,
+            start: 0,
+            at: Moment::default(),
+            last: Moment::default(),
+            channel: String::new(),
+            source: String::new(),
+            shape: String::new(),
+            held: Vec::new(),
+            own: Vec::new(),
+            records: 0,
+            strays: 0,
+        }
+    }
+
+    pub(crate) fn strong(mut self) -> Self {
+        self.strong = true;
+        self
+    }
+
+    pub(crate) fn located(mut self) -> Self {
+        self.located = true;
+        self
+    }
+
+    /// Counts a frame; `name` is its module and function.
+    pub(crate) fn frame(&mut self, name: &str) {
+        self.frames += 1;
+        let name = cut(name.trim(), 160);
+        if name.is_empty() || !begin::in_app(name) {
+            return;
+        }
+        let name = name.to_owned();
+        // Python tells the most recent call last.
+        if self.lang == Lang::Python {
+            if self.top.len() == TOP {
+                self.top.remove(0);
+            }
+            self.top.push(name);
+        } else if self.top.len() < TOP {
+            self.top.push(name);
+        }
+    }
+
+    /// Says where it is, and its text, if it was not read line by line.
+    pub(crate) fn here(&mut self, here: Here, text: &str) {
+        self.first = here.number;
+        self.start = here.offset;
+        self.at = here.at;
+        self.last = here.at;
+        for line in text.lines() {
+            self.add(line);
+        }
+    }
+
+    pub(crate) fn has_frames(&self) -> bool {
+        self.frames > 0 || self.located
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Adds a line's text to the sample.
+    fn add(&mut self, text: &str) {
+        self.lines += 1;
+        if self.lines <= SAMPLE_LINES && self.sample.len() < SAMPLE_LIMIT {
+            if self.lines > 1 {
+                self.sample.push('\n');
+            }
+            let room = SAMPLE_LIMIT - self.sample.len();
+            self.sample.push_str(cut(text, room));
+        }
+    }
+
+    /// Follows the grammar.
+    fn step(&mut self, line: &str) -> Step {
+        match self.lang {
+            Lang::Unknown => begin::step(self, line),
+            Lang::Python => python::step(self, line),
+            Lang::Java | Lang::Clojure => jvm::step(self, line),
+            Lang::Dotnet => jvm::dotnet(self, line),
+            Lang::Go => go::step(self, line),
+            Lang::Rust => rust::step(self, line),
+            Lang::Node => script::step(self, line),
+            Lang::Ruby => ruby::step(self, line),
+            Lang::Cpp => native::step(self, line),
+            Lang::Sanitizer => native::sanitizer(self, line),
+            _ => others::step(self, line),
+        }
+    }
+
+    /// Takes a line of which `content` is without prefix; returns whether it was taken (or held), and whether it was the last.
+    fn offer(&mut self, raw: &str, content: &str, at: Moment, own: &mut Option<Entry>) -> Step {
+        let step = if self.records_refused() && prefix::record(content) {
+            Step::Refuse
+        } else {
+            self.step(content)
+        };
+        match step {
+            Step::Take | Step::End => {
+                for held in std::mem::take(&mut self.held) {
+                    self.add(&held.text);
+                    self.own.extend(held.own);
+                }
+                self.add(raw);
+                self.own.extend(own.take());
+                // Findings of its own lines are needed only until the trace has frames.
+                if self.has_frames() {
+                    self.own.clear();
+                } else {
+                    self.own.truncate(HELD);
+                }
+                self.last = at;
+                self.records = 0;
+                self.strays = 0;
+            }
+            Step::Hold => {
+                if self.held.len() >= HELD {
+                    return Step::Refuse;
+                }
+                self.held.push(Held {
+                    text: cut(raw, 8 << 10).to_owned(),
+                    own: own.take(),
+                });
+            }
+            Step::Refuse => {}
+        }
+        step
+    }
+
+    /// Whether a line that begins a record is not even offered to the grammar.
+    fn records_refused(&self) -> bool {
+        !(self.lang == Lang::Dotnet || (self.lang == Lang::Node && self.state == script::SOURCE))
+    }
+
+    /// Whether it is worth telling.
+    fn tells(&self) -> bool {
+        self.has_frames() || self.strong
+    }
+
+    /// Ends it: what is told, and the findings of lines that are none of its.
+    fn close(mut self, told: &mut Vec<Told>) {
+        let held: Vec<Entry> = std::mem::take(&mut self.held)
+            .into_iter()
+            .filter_map(|held| held.own)
+            .collect();
+        let own = std::mem::take(&mut self.own);
+        if self.tells() {
+            // A warning must not hide a failure.
+            let softened = !self.has_frames();
+            told.push(Told::Trace(Box::new(self)));
+            if softened {
+                told.extend(
+                    own.into_iter()
+                        .filter(|own| own.level.status() == Status::Fail)
+                        .map(Told::Line),
+                );
+            }
+        } else {
+            told.extend(own.into_iter().map(Told::Line));
+        }
+        told.extend(held.into_iter().map(Told::Line));
+    }
+
+    /// Returns it as a finding.
+    pub(crate) fn finding(self, stream: Stream) -> Finding {
+        let frames = if self.frames == 0 && self.located {
+            1
+        } else {
+            self.frames
+        };
+        let message = match (self.kind.as_str(), one_line(&self.message)) {
+            (kind, message) if message.is_empty() => kind.to_owned(),
+            (kind, message) => format!("{kind}: {message}"),
+        };
+        let key = format!(
+            "v1:{}:{}:{}:{}",
+            self.lang.word(),
+            self.kind,
+            self.top.join(","),
+            mask::mask(&self.message)
+        );
+        Finding {
+            severity: if frames > 0 {
+                Status::Fail
+            } else {
+                Status::Warn
+            },
+            what: What::Trace {
+                language: self.lang.word(),
+                kind: self.kind,
+                lines: self.lines,
+                frames,
+            },
+            stream,
+            line: self.first,
+            at: self.at,
+            key,
+            message: one_line(&message),
+            sample: self.sample,
+            accepted: None,
+        }
+    }
+}
+
+/// The open traces of a stream.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Traces {
+    open: Vec<Open>,
+}
+
+impl Traces {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    pub(crate) fn has(&self, channel: &str) -> bool {
+        self.open.iter().any(|open| open.channel == channel)
+    }
+
+    /// Where the oldest begins in the stream.
+    pub(crate) fn start(&self) -> Option<u64> {
+        self.open.iter().map(|open| open.start).min()
+    }
+
+    /// The first line of the oldest.
+    pub(crate) fn first_line(&self) -> Option<u64> {
+        self.open.iter().map(|open| open.first).min()
+    }
+
+    /// Ends those that have been quiet for too long.
+    pub(crate) fn expire(&mut self, now: Moment, told: &mut Vec<Told>) {
+        self.end(told, |open| now.since(open.last) > QUIET);
+    }
+
+    /// Ends all.
+    pub(crate) fn finish(&mut self, told: &mut Vec<Told>) {
+        self.end(told, |_| true);
+    }
+
+    fn end(&mut self, told: &mut Vec<Told>, over: impl Fn(&Open) -> bool) {
+        if !self.open.iter().any(&over) {
+            return;
+        }
+        for open in std::mem::take(&mut self.open) {
+            if over(&open) {
+                open.close(told);
+            } else {
+                self.open.push(open);
+            }
+        }
+    }
+
+    /// A record of `channel` came that belongs to no trace.
+    pub(crate) fn record(&mut self, channel: &str, told: &mut Vec<Told>) {
+        for open in &mut self.open {
+            if open.channel == channel {
+                open.records += 1;
+            }
+        }
+        self.end(told, |open| open.records > RECORDS);
+    }
+
+    /// Reads a line. Returns the line's own finding if no trace took it; `taken` says whether one did.
+    pub(crate) fn line(
+        &mut self,
+        line: Input<'_>,
+        own: Option<Entry>,
+        pending: &mut Option<Entry>,
+        taken: &mut bool,
+        told: &mut Vec<Told>,
+    ) -> Option<Entry> {
+        let mut own = own;
+        let plain = prefix::uncoloured(line.text);
+        let text: &str = &plain;
+        if !self.has(line.channel) && !line.suspect {
+            return own;
+        }
+        let (source, rest) = prefix::split(text);
+        // Of its own source first, then those that go on without a prefix; the youngest first.
+        let mut order: Vec<(u8, usize)> = self
+            .open
+            .iter()
+            .enumerate()
+            .filter(|(_, open)| open.channel == line.channel)
+            .filter_map(|(place, open)| {
+                let rank = match (open.source == source, source.is_empty()) {
+                    (true, _) => 0,
+                    (false, true) => 1,
+                    (false, false) if open.source.is_empty() => 2,
+                    _ => return None,
+                };
+                Some((rank, place))
+            })
+            .collect();
+        order.sort_by_key(|(rank, place)| (*rank, usize::MAX - place));
+        for (rank, place) in &order {
+            let open = &mut self.open[*place];
+            let content = if *rank == 2 { text } else { rest };
+            let shaped = (!open.shape.is_empty())
+                .then(|| prefix::unshape(&open.shape, content))
+                .flatten();
+            let step = match shaped {
+                Some(content) => match open.offer(line.text, content, line.here.at, &mut own) {
+                    Step::Refuse => Step::Refuse,
+                    step => step,
+                },
+                None => open.offer(line.text, content, line.here.at, &mut own),
+            };
+            match step {
+                Step::Take | Step::Hold => {
+                    *taken = true;
+                    self.bound(told);
+                    return None;
+                }
+                Step::End => {
+                    *taken = true;
+                    self.open.remove(*place).close(told);
+                    return None;
+                }
+                Step::Refuse => {}
+            }
+        }
+        let before = line.before.as_ref().map(|before| {
+            let plain = prefix::uncoloured(&before.text);
+            let (of, rest) = prefix::split(&plain);
+            if of == source {
+                rest.to_owned()
+            } else {
+                String::new()
+            }
+        });
+        let begun = line
+            .suspect
+            .then(|| begin::begin(rest, before.as_deref()))
+            .flatten();
+        let Some(begun) = begun else {
+            self.stray(&line, source, rest, told);
+            return own;
+        };
+        // Another of the same source: the one before is over.
+        let shape = prefix::shape(&rest[..begun.at]);
+        let shape = if begun.decor { shape } else { String::new() };
+        let channel = line.channel;
+        self.end(told, |open| {
+            open.channel == channel && open.source == source && open.shape == shape
+        });
+        let mut open = begun.open;
+        open.channel = channel.to_owned();
+        open.source = source.to_owned();
+        open.shape = shape;
+        open.first = line.here.number;
+        open.start = line.here.offset;
+        open.at = line.here.at;
+        open.last = line.here.at;
+        if begun.with_before
+            && let Some(before) = &line.before
+        {
+            open.first = before.here.number;
+            open.start = before.here.offset;
+            open.at = before.here.at;
+            open.add(&before.text);
+            open.own.extend(pending.take());
+        }
+        open.add(line.text);
+        open.own.extend(own.take());
+        *taken = true;
+        if begun.over {
+            open.close(told);
+        } else {
+            self.open.push(open);
+            self.bound(told);
+        }
+        None
+    }
+
+    /// A line that is none of any trace.
+    fn stray(&mut self, line: &Input<'_>, source: &str, rest: &str, told: &mut Vec<Told>) {
+        let record = prefix::record(rest);
+        for open in &mut self.open {
+            if open.channel != line.channel || (open.source != source && !source.is_empty()) {
+                continue;
+            }
+            if record {
+                open.records += 1;
+            } else if !rest.trim().is_empty() {
+                open.strays += 1;
+            }
+        }
+        self.end(told, |open| open.records > RECORDS || open.strays > STRAYS);
+    }
+
+    /// Ends the oldest while there are too many, or they hold too much.
+    fn bound(&mut self, told: &mut Vec<Told>) {
+        while self.open.len() > MACHINES
+            || (self.open.len() > 1
+                && self
+                    .open
+                    .iter()
+                    .map(|open| {
+                        open.sample.len()
+                            + open.held.iter().map(|held| held.text.len()).sum::<usize>()
+                    })
+                    .sum::<usize>()
+                    > SAMPLES)
+        {
+            self.open.remove(0).close(told);
+        }
+    }
+}
