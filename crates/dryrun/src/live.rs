@@ -212,9 +212,6 @@ impl Live {
         }
     }
 
-    /// Both streams are at their end: a last line without a line feed is a line, an open trace ends.
-    pub fn finish(&mut self, _at: Moment, _views: Option<&mut Views>) {}
-
     /// Returns whether there is an incident that progress has not shown yet, and takes note that it will.
     pub fn take_urgent(&mut self) -> bool {
         let [out, err] = &mut self.streams;
