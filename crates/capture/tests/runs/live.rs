@@ -118,11 +118,19 @@ fn killed_views(compression: Compression) {
     let files = Files::new(&directory);
     let compressed = compression != Compression::None;
     let log = view(&files, ".log", compressed);
-    assert!(
-        log == counted(lines),
-        "{} {}",
-        log.len(),
-        journal(&directory)
+    let all = counted(lines);
+    let differs = log.iter().zip(&all).position(|(a, b)| a != b);
+    let text = |bytes: &[u8]| {
+        let at = differs.unwrap_or(0);
+        String::from_utf8_lossy(&bytes[at.saturating_sub(60)..(at + 200).min(bytes.len())])
+            .into_owned()
+    };
+    assert_eq!(
+        (differs, log.len()),
+        (None, all.len()),
+        "{} beside {}",
+        text(&log),
+        text(&all)
     );
     let jsonl = view(&files, ".jsonl", compressed);
     assert_eq!(jsonl.iter().filter(|b| **b == b'\n').count() as u64, lines);
