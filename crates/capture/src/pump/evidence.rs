@@ -152,7 +152,8 @@ fn read(file: &File, length: u64, spec: &EvidenceSpec) -> Result<Content, String
                     .get("entries")
                     .and_then(Value::as_array)
                     .map(|list| list.len() as u64)
-                    .or((spec.format == EvidenceFormat::Jsonl).then_some(1)),
+                    // One line of JSON lines is an object as well.
+                    .or(lines.then_some(1)),
                 _ => None,
             };
             Ok((newest(&value, pointer, DEPTH), entries))

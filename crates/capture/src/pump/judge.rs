@@ -82,12 +82,11 @@ impl Judge {
         space: Arc<Space>,
     ) -> (Self, Had) {
         let restored = restore(files, spec);
-        let (state, live) = match restored {
+        let (mut state, live) = match restored {
             Some((state, live)) => (state, Some(live)),
             None => (
                 State {
                     run_id: spec.run_id.clone(),
-                    sequence: last_sequence(spec),
                     views: Marks {
                         began: clock.look().boot,
                         ..Marks::default()
@@ -97,6 +96,8 @@ impl Judge {
                 guard("begin", || Live::new(spec)).and_then(Result::ok),
             ),
         };
+        // Progress may have been written since the state was saved.
+        state.sequence = state.sequence.max(last_sequence(spec));
         let compressed = spec.capture.compression != Compression::None;
         let open =
             |extension, mark| View::open(files, extension, compressed, mark, Arc::clone(&space));
@@ -375,7 +376,7 @@ fn read_state(files: &Files, run_id: &str) -> Option<(State, Vec<u8>)> {
     (state.run_id == run_id).then(|| (state, bytes[end + 1..].to_vec()))
 }
 
-/// The number of the progress that is there, so that numbers grow also without a state.
+/// The number of the progress that is there: numbers grow whatever state is found.
 fn last_sequence(spec: &RunSpec) -> u64 {
     spec.progress_path
         .as_deref()

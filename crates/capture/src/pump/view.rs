@@ -94,31 +94,31 @@ impl View {
             view.mark.member = view.mark.member.min(view.mark.length);
         }
         view.file.set_len(view.mark.length)?;
-        view.reopen_member()?;
+        view.close_orphan()?;
         Ok(view)
     }
 
-    /// The open member's bytes are read and compressed again: an encoder's state is nowhere on disk.
-    fn reopen_member(&mut self) -> io::Result<()> {
+    /// Closes the member that was open: what was flushed ends at a whole byte, so an empty last block and the trailer (RFC 1951, 1952)
+    /// can follow. What the mark counts is not touched: after another crash the same mark is good once more.
+    fn close_orphan(&mut self) -> io::Result<()> {
         let Mark { length, member, .. } = self.mark;
         if self.gzip.is_none() || member >= length {
             return Ok(());
         }
         let mut stored = vec![0; usize::try_from(length - member).map_err(io::Error::other)?];
         self.file.read_exact_at(&mut stored, member)?;
-        let mut bytes = Vec::new();
-        let mut decoder = flate2::read::GzDecoder::new(&stored[..]).take(64 << 20);
+        let mut crc = Crc::new();
+        let mut decoder = flate2::read::GzDecoder::new(&stored[..]);
         let mut block = [0; 1 << 14];
-        // The member ends without its trailer: what can be read before that is all that was flushed.
+        // It ends without its trailer: what can be read before that is all that was flushed.
         while let Ok(count @ 1..) = decoder.read(&mut block) {
-            bytes.extend_from_slice(&block[..count]);
+            crc.update(&block[..count]);
         }
-        self.file.set_len(member)?;
-        self.mark.length = member;
-        let before = self.mark.raw;
-        self.write(&bytes)?;
-        self.flush()?;
-        self.mark.raw = before;
+        let mut end = vec![3, 0];
+        end.extend_from_slice(&crc.sum().to_le_bytes());
+        end.extend_from_slice(&crc.amount().to_le_bytes());
+        self.put(&end)?;
+        self.mark.member = self.mark.length;
         Ok(())
     }
 
@@ -323,6 +323,12 @@ mod tests {
             // What follows is lost by a crash, and written again.
             view.write(&vec![b'x'; random.usize(1..3_000_000)]).unwrap();
             view.flush().unwrap();
+            for _ in 0..2 {
+                // A second crash before the next mark.
+                view = View::open(&files, ".log", true, mark, space()).unwrap();
+                view.write(b"lost").unwrap();
+                view.flush().unwrap();
+            }
             view = View::open(&files, ".log", true, mark, space()).unwrap();
         }
         view.finish().unwrap();

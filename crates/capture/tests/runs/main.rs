@@ -14,6 +14,7 @@ mod bytes;
 mod child;
 mod ends;
 mod kit;
+mod live;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,7 +43,12 @@ fn main() -> ExitCode {
 }
 
 fn run(words: &[String]) -> ExitCode {
-    let mut tests: Vec<Test> = bytes::TESTS.iter().chain(ends::TESTS).copied().collect();
+    let mut tests: Vec<Test> = bytes::TESTS
+        .iter()
+        .chain(ends::TESTS)
+        .chain(live::TESTS)
+        .copied()
+        .collect();
     if words.iter().any(|word| word == "--list") {
         for (name, _) in &tests {
             println!("{name}: test");
@@ -50,25 +56,28 @@ fn run(words: &[String]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let exact = words.iter().any(|word| word == "--exact");
-    let mut after_option = false;
-    for word in words {
-        if std::mem::take(&mut after_option) {
-            continue;
-        }
-        after_option = matches!(
+    let mut wanted = Vec::new();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if matches!(
             word.as_str(),
             "--test-threads" | "--skip" | "--color" | "--format"
-        );
-        if !word.starts_with('-') && !after_option {
-            tests.retain(|(name, _)| {
+        ) {
+            words.next();
+        } else if !word.starts_with('-') {
+            wanted.push(word);
+        }
+    }
+    tests.retain(|(name, _)| {
+        wanted.is_empty()
+            || wanted.iter().any(|word| {
                 if exact {
                     name == word
                 } else {
-                    name.contains(word)
+                    name.contains(word.as_str())
                 }
-            });
-        }
-    }
+            })
+    });
     let queue = Mutex::new(tests.iter());
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
