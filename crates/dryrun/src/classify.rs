@@ -34,6 +34,7 @@
 //! trace in a field is one line, therefore one finding: the trace.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use memchr::memchr_iter;
 use serde::{Deserialize, Serialize};
@@ -42,16 +43,22 @@ use crate::spec::{Lines, StderrPolicy};
 use crate::{Moment, Status, Stream};
 
 mod allow;
+mod counts;
 mod gate;
 mod json;
 mod level;
 mod mask;
 mod prefix;
+mod shape;
 mod structured;
+mod told;
 mod trace;
 
 use allow::Rules;
+pub use counts::Counts;
 use json::{End, Scan, Slot};
+use shape::Shapes;
+pub use told::{Fields, Finding, Level, Line, Sink, What};
 use trace::{Entry, Told, Traces};
 
 /// Version of the rules. Any change that can change a finding changes it.
@@ -63,196 +70,13 @@ pub const LINE_LIMIT: usize = 1 << 20;
 /// Longest sample, bytes.
 pub const SAMPLE_LIMIT: usize = 256 << 10;
 
+/// How many lines are kept to look back at: the head of a trace may be separated from its frames by other sources' lines.
+const BACK: usize = 4;
+/// How many lines before a line it may look back at.
+pub(crate) const LOOKS_BACK: usize = BACK;
+
 /// How much of a line is kept to look back at.
 const BACK_LIMIT: usize = 4 << 10;
-
-/// How many different words levels are counted by; the rest is counted under `…`.
-const WORDS_LIMIT: usize = 64;
-
-/// How severe a line says it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Finer than debug.
-    Trace,
-    /// For developers.
-    Debug,
-    /// All is well.
-    Info,
-    /// Normal, but worth a look (syslog).
-    Notice,
-    /// May become a problem.
-    Warning,
-    /// A problem.
-    Error,
-    /// Worse: critical, alert, emergency, fatal, exception.
-    Critical,
-}
-
-impl Level {
-    /// Returns what a line of this level means for a run.
-    pub const fn status(self) -> Status {
-        match self {
-            Self::Error | Self::Critical => Status::Fail,
-            Self::Warning => Status::Warn,
-            _ => Status::Pass,
-        }
-    }
-}
-
-/// A line, as it was printed.
-#[derive(Debug, Clone)]
-pub struct Line<'a> {
-    /// Number in its stream, from 1.
-    pub number: u64,
-    /// When its last byte arrived.
-    pub at: Moment,
-    /// The line without its line feed; at most [`LINE_LIMIT`] bytes. A carriage return before the line feed is still there.
-    pub bytes: &'a [u8],
-    /// Bytes that were cut off for being beyond the limit.
-    pub beyond: u64,
-    /// Whether a line feed ended it; false for the last line of a stream only.
-    pub ended: bool,
-    /// Its level, as stated or by the stream's policy.
-    pub level: Level,
-    /// The level's own spelling in lower case (`warn`, `50`), or `info` or `error` by the stream; what level counts are kept by.
-    pub level_word: Cow<'a, str>,
-    /// Its fields, if it is a JSON object.
-    pub fields: Option<Fields<'a>>,
-}
-
-/// What is read of a line that is a JSON object.
-#[derive(Debug, Clone, Default)]
-pub struct Fields<'a> {
-    /// `timestamp`, `ts`, `@timestamp` or `time`, as raw JSON (a string with its quotes, or a number).
-    pub timestamp: Option<&'a [u8]>,
-    /// `message`, `msg` or `event`, raw JSON string.
-    pub message: Option<&'a [u8]>,
-    /// `event`, raw JSON.
-    pub event: Option<&'a [u8]>,
-    /// Whether it holds escaped lone surrogates or numbers beyond a double: the grammar allows them, many readers do not.
-    pub odd: bool,
-}
-
-/// What a classifier found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
-    /// How bad. A trace without frames is a warning.
-    pub severity: Status,
-    /// What.
-    pub what: What,
-    /// The stream.
-    pub stream: Stream,
-    /// Number of its first line.
-    pub line: u64,
-    /// When its first line arrived.
-    pub at: Moment,
-    /// What two findings of one cause have in common: type and top frames of a trace, masked message of a line.
-    pub key: String,
-    /// One line for people.
-    pub message: String,
-    /// Text of the line or of the whole trace, at most 256 KiB, invalid UTF-8 replaced.
-    pub sample: String,
-    /// The rule of the allow-list that accepts it, by name.
-    pub accepted: Option<String>,
-}
-
-/// What was found.
-#[derive(Debug, Clone, PartialEq)]
-pub enum What {
-    /// A line of a level that counts.
-    Line {
-        /// Its level.
-        level: Level,
-    },
-    /// A stack trace.
-    Trace {
-        /// `python`, `java`, `go`, `rust`, `node`, `dotnet`, `ruby`, `cpp`, `sanitizer`, …
-        language: &'static str,
-        /// Type of the exception, or what the runtime calls the fault.
-        kind: String,
-        /// Lines that belong to it.
-        lines: u64,
-        /// Lines among them that are frames.
-        frames: u64,
-    },
-    /// A line beyond the limit.
-    LongLine {
-        /// All its bytes.
-        bytes: u64,
-    },
-}
-
-/// Takes what a classifier reads. Static dispatch: this is called for each of millions of lines a second.
-pub trait Sink {
-    /// Whether [`Sink::line`] is wanted. If not, levels are only counted and fields are not read.
-    const LINES: bool;
-
-    /// A line was read.
-    fn line(&mut self, line: &Line<'_>);
-
-    /// Something was found.
-    fn finding(&mut self, finding: Finding);
-}
-
-/// What was counted. Adds up over portions, members and streams.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Lines, the last one without a line feed included.
-    pub lines: u64,
-    /// Of them JSON objects.
-    pub structured: u64,
-    /// Of them blank.
-    pub blank: u64,
-    /// Bytes, line feeds included.
-    pub bytes: u64,
-    /// Of the lines warnings.
-    #[serde(default)]
-    pub warnings: u64,
-    /// Of the lines errors and above.
-    #[serde(default)]
-    pub errors: u64,
-    /// Lines by the word of their level; at most 64 words, the rest under `…`.
-    words: Vec<(String, u64)>,
-}
-
-impl Counts {
-    /// Returns the lines of each level's word, in no order.
-    pub fn levels(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.words
-            .iter()
-            .map(|(word, lines)| (word.as_str(), *lines))
-    }
-
-    /// Adds `other`.
-    pub fn add(&mut self, other: &Self) {
-        self.lines += other.lines;
-        self.structured += other.structured;
-        self.blank += other.blank;
-        self.bytes += other.bytes;
-        self.warnings += other.warnings;
-        self.errors += other.errors;
-        for (word, lines) in &other.words {
-            self.count(word, *lines);
-        }
-    }
-
-    #[inline]
-    fn count(&mut self, word: &str, lines: u64) {
-        let word = if word.len() > 64 { "…" } else { word };
-        if let Some(place) = self.words.iter().position(|(known, _)| known == word) {
-            self.words[place].1 += lines;
-            // The frequent ones come first.
-            if place > 0 && self.words[place - 1].1 < self.words[place].1 {
-                self.words.swap(place - 1, place);
-            }
-        } else if self.words.len() < WORDS_LIMIT || word == "…" {
-            self.words.push((word.to_owned(), lines));
-        } else {
-            self.count("…", lines);
-        }
-    }
-}
 
 /// Reads one stream.
 #[derive(Debug, Clone)]
@@ -267,12 +91,13 @@ pub struct Classifier {
     /// Bytes and lines before the open line.
     offset: u64,
     number: u64,
-    /// The line before, up to a limit, if it belongs to no trace.
-    back: Option<Back>,
+    /// The lines before, the last one last, up to a limit: those that belong to no trace.
+    back: VecDeque<Back>,
     /// The finding of the line before: the next line may make it the head of a trace.
     pending: Option<Entry>,
     traces: Traces,
     counts: Counts,
+    shapes: Shapes,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -281,6 +106,7 @@ struct Back {
     at: Moment,
     /// Where it begins in the stream.
     start: u64,
+    number: u64,
 }
 
 /// A classifier's state, without the open line: what [`Classifier::restore`] needs besides the bytes from
@@ -290,7 +116,7 @@ pub struct Saved {
     stream: Stream,
     offset: u64,
     number: u64,
-    back: Option<Back>,
+    back: VecDeque<Back>,
     pending: Option<Entry>,
     traces: Traces,
     counts: Counts,
@@ -331,10 +157,11 @@ impl Classifier {
             beyond: 0,
             offset,
             number: line_number,
-            back: None,
+            back: VecDeque::new(),
             pending: None,
             traces: Traces::default(),
             counts: Counts::default(),
+            shapes: Shapes::default(),
         })
     }
 
@@ -368,16 +195,16 @@ impl Classifier {
     /// Returns the offset in the stream from which bytes must be read again by a classifier that knows nothing: the start of the
     /// oldest open trace, of the line before, or of the open line. Lines from there on are told twice; [`Self::save`] avoids that.
     pub fn open_line_start(&self) -> u64 {
-        let back = self.back.as_ref().map_or(self.offset, |back| back.start);
+        let back = self.back.front().map_or(self.offset, |back| back.start);
         self.traces.start().unwrap_or(back).min(back)
     }
 
     /// Returns how many lines are before [`Self::open_line_start`].
     pub fn open_line_number(&self) -> u64 {
-        let back = match self.back {
-            Some(_) => self.number.saturating_sub(1),
-            None => self.number,
-        };
+        let back = self
+            .back
+            .front()
+            .map_or(self.number, |back| back.number - 1);
         self.traces
             .first_line()
             .map_or(back, |line| (line - 1).min(back))
@@ -389,17 +216,17 @@ impl Classifier {
     }
 
     /// Returns whether nothing is open: neither a line nor a trace nor a finding that the next line may change. A classifier that
-    /// begins here finds the same as this one does, unless the first line looks back ([`Self::looks_back`]).
+    /// begins here finds the same as this one does, unless one of the next [`LOOKS_BACK`] lines looks back ([`Self::looks_back`]).
     pub fn is_clear(&self) -> bool {
         self.carry.is_empty() && self.pending.is_none() && self.traces.is_empty()
     }
 
     /// Returns whether a line is open.
-    pub fn has_open_line(&self) -> bool {
+    pub const fn has_open_line(&self) -> bool {
         !self.carry.is_empty()
     }
 
-    /// Returns whether `line` may belong to a trace, so that the line before it matters.
+    /// Returns whether `line` may belong to a trace, so that the lines before it matter.
     pub fn looks_back(line: &[u8]) -> bool {
         gate::hits(line.get(..LINE_LIMIT).unwrap_or(line))
     }
@@ -432,50 +259,72 @@ impl Classifier {
             rest = &rest[end + 1..];
             self.carried(at, true, sink);
         }
-        let mut hit = gate::next(rest, 0);
         let mut from = 0;
-        let mut before: Option<(usize, usize)> = None;
+        // The last lines of this portion that the next may look back at: where they begin and end, and their numbers.
+        let mut before = [(0, 0, 0); BACK];
+        let mut known = 0;
         for end in memchr_iter(b'\n', rest) {
             let mut line = &rest[from..end];
             let mut beyond = 0;
-            let mut suspect = false;
-            if hit < end {
-                suspect = true;
-                hit = gate::next(rest, end + 1);
-            }
             if line.len() > LINE_LIMIT {
                 beyond = (line.len() - LINE_LIMIT) as u64;
                 line = &line[..LINE_LIMIT];
-                suspect = gate::hits(line);
             }
-            if let Some((from, end)) = before.take()
-                && suspect
-            {
-                self.look_back(&rest[from..end], at, self.offset - (end - from + 1) as u64);
+            // What is said in JSON is looked at when it has been read.
+            let suspect = !structured(line) && gate::hits(line);
+            if suspect && known > 0 {
+                self.look_back(rest, from, &before[..known.min(BACK)], known, at);
+                known = 0;
             }
             if self.line(at, line, beyond, true, suspect, sink) {
-                before = Some((from, end));
+                before[known % BACK] = (from, end, self.number);
+                known += 1;
             }
             from = end + 1;
         }
-        if let Some((from, end)) = before {
-            self.look_back(&rest[from..end], at, self.offset - (end - from + 1) as u64);
+        if known > 0 {
+            self.look_back(rest, from, &before[..known.min(BACK)], known, at);
         }
         self.keep(&rest[from..]);
     }
 
-    /// Keeps the line before, to look back at.
-    fn look_back(&mut self, line: &[u8], at: Moment, start: u64) {
-        let line = line.get(..BACK_LIMIT).unwrap_or(line);
-        let back = self.back.get_or_insert_with(|| Back {
+    /// Keeps the lines before `from` of this portion, to look back at. `known` says how many there were; the ring has the last.
+    fn look_back(
+        &mut self,
+        portion: &[u8],
+        from: usize,
+        ring: &[(usize, usize, u64)],
+        known: usize,
+        at: Moment,
+    ) {
+        let first = if known > BACK { known % BACK } else { 0 };
+        for place in 0..ring.len() {
+            let (start, end, number) = ring[(first + place) % ring.len()];
+            let start_offset = self.offset - (from - start) as u64;
+            self.keep_back(&portion[start..end], number, at, start_offset);
+        }
+    }
+
+    /// Keeps one line, and no more than the last few.
+    fn keep_back(&mut self, line: &[u8], number: u64, at: Moment, start: u64) {
+        let mut back = if self.back.len() == BACK {
+            self.back.pop_front()
+        } else {
+            None
+        }
+        .unwrap_or(Back {
             text: Vec::new(),
             at,
             start,
+            number,
         });
-        back.start = start;
         back.text.clear();
-        back.text.extend_from_slice(line);
+        back.text
+            .extend_from_slice(line.get(..BACK_LIMIT).unwrap_or(line));
         back.at = at;
+        back.start = start;
+        back.number = number;
+        self.back.push_back(back);
     }
 
     /// Adds to the open line.
@@ -489,10 +338,10 @@ impl Classifier {
     fn carried<S: Sink>(&mut self, at: Moment, ended: bool, sink: &mut S) {
         let line = std::mem::take(&mut self.carry);
         let beyond = std::mem::take(&mut self.beyond);
-        let suspect = gate::hits(&line);
+        let suspect = !structured(&line) && gate::hits(&line);
         let start = self.offset;
         if self.line(at, &line, beyond, ended, suspect, sink) {
-            self.look_back(&line, at, start);
+            self.keep_back(&line, self.number, at, start);
         }
         self.carry = line;
         self.carry.clear();
@@ -526,7 +375,7 @@ impl Classifier {
         let mut told: Vec<Told> = self.pending.take().map(Told::Line).into_iter().collect();
         self.traces.finish(&mut told);
         self.tell(told, sink);
-        self.back = None;
+        self.back.clear();
     }
 
     /// Reads one line; returns whether the next may look back at it.
@@ -556,7 +405,7 @@ impl Classifier {
                 None
             }
             Some(b'{') => {
-                let found = json::scan(
+                let found = self.shapes.scan(
                     bytes,
                     self.lines.source_field.as_ref().map(String::as_bytes),
                 );
@@ -595,8 +444,13 @@ impl Classifier {
             });
         }
         let counts = level >= Level::Warning && !blank;
+        let suspect = suspect
+            || match &scan {
+                Some(scan) => scan.deep || spoken(scan, bytes).is_some_and(suspicious),
+                // Not quite JSON: text after all.
+                None => !blank && structured(bytes) && gate::hits(bytes),
+            };
         if !suspect && !counts && beyond == 0 && self.pending.is_none() && self.traces.is_empty() {
-            self.back = None;
             return true;
         }
         self.slowly(
@@ -647,11 +501,10 @@ impl Classifier {
             at,
             offset: start,
         };
-        let back = self.back.take();
         let mut taken = false;
         let own = if let Some(scan) = &scan {
             told.extend(self.pending.take().map(Told::Line));
-            let found = if suspect {
+            let found = if scan.deep {
                 structured::traces(bytes, here)
             } else {
                 Vec::new()
@@ -666,17 +519,25 @@ impl Classifier {
             }
         } else {
             let text = lossy(bare, LINE_LIMIT);
-            let before = back.as_ref().map(|back| trace::Before {
-                text: lossy(
-                    back.text.strip_suffix(b"\r").unwrap_or(&back.text),
-                    BACK_LIMIT,
-                ),
-                here: trace::Here {
-                    number: self.number - 1,
-                    at: back.at,
-                    offset: back.start,
-                },
-            });
+            let before = if suspect {
+                self.back
+                    .iter()
+                    .rev()
+                    .map(|back| trace::Before {
+                        text: lossy(
+                            back.text.strip_suffix(b"\r").unwrap_or(&back.text),
+                            BACK_LIMIT,
+                        ),
+                        here: trace::Here {
+                            number: back.number,
+                            at: back.at,
+                            offset: back.start,
+                        },
+                    })
+                    .collect()
+            } else {
+                Vec::new()
+            };
             let line = trace::Input {
                 channel: "",
                 text: &text,
@@ -684,10 +545,20 @@ impl Classifier {
                 suspect,
                 before,
             };
+            let found = if suspect && memchr::memmem::find(bytes, b"\\n").is_some() {
+                structured::escaped(&text, here)
+            } else {
+                Vec::new()
+            };
             let mut pending = self.pending.take();
-            let own = self
-                .traces
-                .line(line, own, &mut pending, &mut taken, &mut told);
+            let own = if found.is_empty() {
+                self.traces
+                    .line(line, own, &mut pending, &mut taken, &mut told)
+            } else {
+                told.extend(found.into_iter().map(|open| Told::Trace(Box::new(open))));
+                taken = true;
+                None
+            };
             // Before anything of this line: the line before was not its head.
             if let Some(pending) = pending {
                 told.insert(0, Told::Line(pending));
@@ -730,12 +601,7 @@ impl Classifier {
         taken: &mut bool,
         told: &mut Vec<Told>,
     ) -> Option<Entry> {
-        let raw = [Slot::Message, Slot::Msg, Slot::Log, Slot::Event]
-            .into_iter()
-            .find_map(|slot| {
-                scan.value(bytes, slot)
-                    .filter(|raw| raw.first() == Some(&b'"'))
-            });
+        let raw = spoken(scan, bytes);
         let source = scan
             .value(bytes, Slot::Source)
             .map(|raw| json::text(raw).unwrap_or_else(|| lossy(raw, 256)));
@@ -750,7 +616,7 @@ impl Classifier {
                     text,
                     here,
                     suspect,
-                    before: None,
+                    before: Vec::new(),
                 };
                 own = self.traces.line(line, own, &mut None, taken, told);
             }
@@ -782,6 +648,36 @@ impl Classifier {
             (_, StderrPolicy::Error) => (Level::Error, "error"),
         }
     }
+}
+
+/// Whether a line begins as a JSON object does.
+#[inline]
+fn structured(line: &[u8]) -> bool {
+    match line.first() {
+        Some(b'{') => true,
+        Some(b' ' | b'\t') => line.trim_ascii_start().first() == Some(&b'{'),
+        _ => false,
+    }
+}
+
+/// What a record says, as raw JSON.
+#[inline]
+fn spoken<'a>(scan: &Scan, line: &'a [u8]) -> Option<&'a [u8]> {
+    [Slot::Message, Slot::Msg, Slot::Log, Slot::Event]
+        .into_iter()
+        .find_map(|slot| {
+            scan.value(line, slot)
+                .filter(|raw| raw.first() == Some(&b'"'))
+        })
+}
+
+/// Whether the text of a raw JSON string may belong to a trace.
+#[inline]
+fn suspicious(raw: &[u8]) -> bool {
+    if memchr::memchr(b'\\', raw).is_none() {
+        return gate::hits(raw);
+    }
+    json::text(raw).is_some_and(|text| gate::hits(text.as_bytes()))
 }
 
 /// What a record is read by.

@@ -30,7 +30,7 @@ pub(crate) enum Slot {
     Source,
 }
 
-const SLOTS: usize = Slot::Source as usize + 1;
+pub(crate) const SLOTS: usize = Slot::Source as usize + 1;
 
 /// How the text ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +50,33 @@ pub(crate) struct Scan {
     pub(crate) end: End,
     /// Not every reader reads it.
     pub(crate) odd: bool,
+    /// A string has several lines, or a name of traces holds an array or object: a trace may be inside.
+    pub(crate) deep: bool,
 }
 
 impl Scan {
+    /// One whole object whose values are there.
+    #[inline]
+    pub(crate) const fn whole(spans: [(u32, u32); SLOTS]) -> Self {
+        Self {
+            spans,
+            end: End::Object,
+            odd: false,
+            deep: false,
+        }
+    }
+
+    /// Where the value of a slot is.
+    pub(crate) const fn span(&self, slot: usize) -> (u32, u32) {
+        self.spans[slot]
+    }
+
+    /// Whether both found the same.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        (self.spans, self.end, self.odd, self.deep)
+            == (other.spans, other.end, other.odd, other.deep)
+    }
+
     /// Returns the raw value of `slot`.
     #[inline]
     pub(crate) fn value<'a>(&self, line: &'a [u8], slot: Slot) -> Option<&'a [u8]> {
@@ -71,6 +95,7 @@ pub(crate) fn scan(line: &[u8], source: Option<&[u8]>) -> Scan {
         source,
         spans: [(0, 0); SLOTS],
         odd: false,
+        deep: false,
         lenient: false,
     };
     reader.space();
@@ -89,6 +114,7 @@ pub(crate) fn scan(line: &[u8], source: Option<&[u8]>) -> Scan {
         spans: reader.spans,
         end,
         odd: reader.odd,
+        deep: reader.deep,
     }
 }
 
@@ -98,6 +124,7 @@ struct Reader<'a> {
     source: Option<&'a [u8]>,
     spans: [(u32, u32); SLOTS],
     odd: bool,
+    deep: bool,
     lenient: bool,
 }
 
@@ -146,7 +173,9 @@ impl Reader<'_> {
             match self.next()? {
                 b'"' => return Some(()),
                 b'\\' => match self.next()? {
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
+                    // A line feed at the end is only how some loggers end a message.
+                    b'n' => self.deep |= self.peek() != Some(b'"'),
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'r' | b't' => {}
                     b'u' => {
                         let digits = self.line.get(self.at..self.at + 4)?;
                         if !digits.iter().all(u8::is_ascii_hexdigit) {
@@ -155,6 +184,7 @@ impl Reader<'_> {
                         if matches!(digits[0], b'd' | b'D') && digits[1] >= b'8' {
                             self.odd = true;
                         }
+                        self.deep |= digits.eq_ignore_ascii_case(b"000a");
                         self.at += 4;
                     }
                     _ => return None,
@@ -306,6 +336,9 @@ impl Reader<'_> {
                 return None;
             }
             self.space();
+            if let Some(b'[' | b'{') = self.peek() {
+                self.deep |= self.line.get(key.0..key.1).is_some_and(holds_trace);
+            }
             read(self, key)?;
             self.space();
             match self.next()? {
@@ -363,6 +396,34 @@ impl Reader<'_> {
     }
 }
 
+/// Names of fields whose arrays or objects may be traces.
+fn holds_trace(key: &[u8]) -> bool {
+    let mut lower = [0; 20];
+    let Some(lower) = lower.get_mut(..key.len()) else {
+        return false;
+    };
+    lower.copy_from_slice(key);
+    lower.make_ascii_lowercase();
+    matches!(
+        &*lower,
+        b"exception"
+            | b"exceptions"
+            | b"stack"
+            | b"stacktrace"
+            | b"stack_trace"
+            | b"stacktraces"
+            | b"backtrace"
+            | b"traceback"
+            | b"frames"
+            | b"exc_info"
+            | b"callstack"
+            | b"call_stack"
+            | b"thrown"
+            | b"throwable"
+            | b"extendedstacktrace"
+    )
+}
+
 /// Objects in which a level is looked for, one level down.
 fn holds_level(key: &[u8]) -> bool {
     matches!(
@@ -371,28 +432,97 @@ fn holds_level(key: &[u8]) -> bool {
     )
 }
 
+/// By length first, so that most names cost one comparison of a word or none.
 #[inline]
 fn slot(key: &[u8]) -> Option<Slot> {
-    Some(match key {
-        b"timestamp" => Slot::Timestamp,
-        b"ts" => Slot::Ts,
-        b"@timestamp" => Slot::AtTimestamp,
-        b"time" => Slot::Time,
-        b"message" => Slot::Message,
-        b"msg" => Slot::Msg,
-        b"event" => Slot::Event,
-        b"level" => Slot::Level,
-        b"severity" => Slot::Severity,
-        b"lvl" | b"log.level" | b"log_level" | b"loglevel" | b"logLevel" | b"@level" | b"@l"
-        | b"Level" | b"LEVEL" | b"Severity" | b"SEVERITY" | b"LogLevel" => Slot::OtherLevel,
-        b"levelname" | b"level_name" | b"levelName" | b"severity_text" | b"severityText"
-        | b"SeverityText" => Slot::LevelName,
-        b"levelno" | b"level_value" | b"level_no" => Slot::LevelNumber,
-        b"severity_number" | b"severityNumber" | b"SeverityNumber" => Slot::SeverityNumber,
-        b"PRIORITY" | b"syslog_severity" => Slot::Priority,
-        b"log" => Slot::Log,
-        _ => return None,
-    })
+    /// Compares with the names of one length.
+    fn of<const N: usize>(key: &[u8], names: &[(&[u8; N], Slot)]) -> Option<Slot> {
+        let key = <&[u8; N]>::try_from(key).ok()?;
+        names
+            .iter()
+            .find(|(name, _)| *name == key)
+            .map(|(_, slot)| *slot)
+    }
+    match key.len() {
+        2 => of(key, &[(b"ts", Slot::Ts), (b"@l", Slot::OtherLevel)]),
+        3 => of(
+            key,
+            &[
+                (b"msg", Slot::Msg),
+                (b"lvl", Slot::OtherLevel),
+                (b"log", Slot::Log),
+            ],
+        ),
+        4 => of(key, &[(b"time", Slot::Time)]),
+        5 => of(
+            key,
+            &[
+                (b"event", Slot::Event),
+                (b"level", Slot::Level),
+                (b"Level", Slot::OtherLevel),
+                (b"LEVEL", Slot::OtherLevel),
+            ],
+        ),
+        6 => of(key, &[(b"@level", Slot::OtherLevel)]),
+        7 => of(
+            key,
+            &[(b"message", Slot::Message), (b"levelno", Slot::LevelNumber)],
+        ),
+        8 => of(
+            key,
+            &[
+                (b"severity", Slot::Severity),
+                (b"loglevel", Slot::OtherLevel),
+                (b"logLevel", Slot::OtherLevel),
+                (b"Severity", Slot::OtherLevel),
+                (b"SEVERITY", Slot::OtherLevel),
+                (b"LogLevel", Slot::OtherLevel),
+                (b"level_no", Slot::LevelNumber),
+                (b"PRIORITY", Slot::Priority),
+            ],
+        ),
+        9 => of(
+            key,
+            &[
+                (b"timestamp", Slot::Timestamp),
+                (b"log.level", Slot::OtherLevel),
+                (b"log_level", Slot::OtherLevel),
+                (b"levelname", Slot::LevelName),
+                (b"levelName", Slot::LevelName),
+            ],
+        ),
+        10 => of(
+            key,
+            &[
+                (b"@timestamp", Slot::AtTimestamp),
+                (b"level_name", Slot::LevelName),
+            ],
+        ),
+        11 => of(key, &[(b"level_value", Slot::LevelNumber)]),
+        12 => of(
+            key,
+            &[
+                (b"severityText", Slot::LevelName),
+                (b"SeverityText", Slot::LevelName),
+            ],
+        ),
+        13 => of(key, &[(b"severity_text", Slot::LevelName)]),
+        14 => of(
+            key,
+            &[
+                (b"severityNumber", Slot::SeverityNumber),
+                (b"SeverityNumber", Slot::SeverityNumber),
+            ],
+        ),
+        15 => of(
+            key,
+            &[
+                (b"severity_number", Slot::SeverityNumber),
+                (b"syslog_severity", Slot::Priority),
+            ],
+        ),
+        _ => None,
+    }
 }
 
 /// Returns a key without its escapes.

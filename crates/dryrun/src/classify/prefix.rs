@@ -34,10 +34,26 @@ static CONTAINER: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Takes the source's name off a line: the name (empty if there is none), and the rest.
 pub(crate) fn split(line: &str) -> (&str, &str) {
-    if let Some(found) = CONTAINER.captures(line) {
+    let first = line.as_bytes().first().copied().unwrap_or(0);
+    let digit = first.is_ascii_digit();
+    if digit
+        && line.contains(" std")
+        && let Some(found) = CONTAINER.captures(line)
+    {
         return ("", found.get(1).map_or("", |rest| rest.as_str()));
     }
-    for pattern in SOURCE.iter() {
+    // What a pattern needs is looked for first: most lines have none of it.
+    let head = super::cut(line, 128);
+    let bar = head.contains('|');
+    let needed = [
+        bar && first.is_ascii_alphanumeric(),
+        bar && digit,
+        first == b'[',
+        first == b'[',
+        (digit || first == b'<' || first.is_ascii_uppercase())
+            && (head.contains(": ") || head.ends_with(':')),
+    ];
+    for (pattern, _) in SOURCE.iter().zip(needed).filter(|(_, needed)| *needed) {
         if let Some(found) = pattern.captures(line) {
             let name = found.get(1).map_or("", |name| name.as_str());
             return (name, found.get(2).map_or("", |rest| rest.as_str()));
@@ -132,6 +148,8 @@ pub(crate) fn decor(prefix: &str) -> bool {
     let plain = plain.trim();
     let mut tokens = plain.split_whitespace().peekable();
     let mut bracket = false;
+    // After a time and a level that counts, a name with a colon is the logger's.
+    let (mut timed, mut severe) = (false, false);
     while let Some(token) = tokens.next() {
         let inside = bracket || token.starts_with(['[', '(', '<']);
         if token.starts_with(['[', '(', '<']) {
@@ -144,7 +162,11 @@ pub(crate) fn decor(prefix: &str) -> bool {
             .peek()
             .is_some_and(|next| matches!(*next, "-" | "|" | "--" | "---" | ":" | "--:"));
         let bare = token.trim_matches(|c: char| !c.is_alphanumeric());
+        timed |= bare.bytes().filter(u8::is_ascii_digit).count() >= 4;
+        severe |= bare.bytes().all(|byte| byte.is_ascii_uppercase())
+            && level::of_word(bare.as_bytes()).is_some_and(|level| level >= super::Level::Warning);
         let fine = inside
+            || (timed && severe && token.ends_with(':') && tokens.peek().is_none())
             || followed
             || bare.is_empty()
             || bare.bytes().any(|byte| byte.is_ascii_digit())
@@ -296,12 +318,14 @@ mod tests {
             "12:00:00.123 [main] ERROR com.foo.Bar - ",
             "2026/11/21 12:00:00 ",
             "[2026-11-21T12:00:00Z ERROR a::b] ",
+            "2026-11-21 12:00:00,123 ERROR worker: ",
         ] {
             assert!(decor(prefix), "{prefix}");
         }
         for prefix in [
             "recovered from ",
             "2026-11-21 12:00:00 INFO recovered from ",
+            "2026-11-21 12:00:00 INFO recovered: ",
             "the word \"",
             "expected ",
         ] {

@@ -55,6 +55,29 @@ pub(super) fn traces(line: &[u8], here: Here) -> Vec<Open> {
     kept
 }
 
+/// Returns the traces that a line of text carries in a quoted value, its line feeds escaped, as logfmt has them.
+pub(super) fn escaped(text: &str, here: Here) -> Vec<Open> {
+    if !text.contains("\\n") {
+        return Vec::new();
+    }
+    let plain = text
+        .replace("\\n", "\n")
+        .replace("\\t", "\t")
+        .replace("\\\"", "\"");
+    // Before the first line there are other values, behind the last one there may be.
+    let start = plain.find('\n').map_or(0, |end| {
+        plain[..end].rfind(['"', '\'']).map_or(0, |quote| quote + 1)
+    });
+    let mut found = read(
+        plain[start..].trim_end_matches(['"', '\'']),
+        "",
+        false,
+        here,
+    );
+    found.truncate(1);
+    found
+}
+
 fn bare(name: &str) -> String {
     name.chars()
         .filter(|c| c.is_alphanumeric())
@@ -74,7 +97,7 @@ fn walk(value: &Value, name: &str, depth: usize, here: Here, found: &mut Vec<Ope
     match value {
         Value::String(text) => {
             let named = holds(name);
-            if (named || text.contains('\n')) && (named || gate::hits(text.as_bytes())) {
+            if named || text.contains('\n') && gate::hits(text.as_bytes()) {
                 found.extend(read(text, name, named, here));
             }
         }
@@ -85,10 +108,7 @@ fn walk(value: &Value, name: &str, depth: usize, here: Here, found: &mut Vec<Ope
             found.extend(read(&text.join("\n"), name, true, here));
         }
         Value::Array(items) => {
-            let frames = items
-                .iter()
-                .filter_map(|item| placed(item))
-                .collect::<Vec<_>>();
+            let frames = items.iter().filter_map(placed).collect::<Vec<_>>();
             if !frames.is_empty() && frames.len() == items.len() {
                 found.extend(listed(frames, here));
             } else {
@@ -195,7 +215,7 @@ fn read(text: &str, name: &str, named: bool, here: Here) -> Vec<Open> {
                 text: line,
                 here,
                 suspect: true,
-                before: before.take(),
+                before: before.take().into_iter().collect(),
             },
             None,
             &mut None,

@@ -172,7 +172,8 @@ pub(crate) struct Input<'a> {
     pub(crate) here: Here,
     /// Whether the gate let it through.
     pub(crate) suspect: bool,
-    pub(crate) before: Option<Before>,
+    /// Lines before it that belong to no trace, the last one first.
+    pub(crate) before: Vec<Before>,
 }
 
 /// A line's own finding, kept back.
@@ -234,6 +235,8 @@ pub(crate) struct Open {
     pub(crate) lines: u64,
     /// The grammar's: a function's name before its place.
     pub(crate) note: String,
+    /// Whether it began inside a sentence: what begins a trace properly is not part of it.
+    loose: bool,
     /// In-app frames, module and function.
     top: Vec<String>,
     sample: String,
@@ -262,6 +265,7 @@ impl Open {
             frames: 0,
             lines: 0,
             note: String::new(),
+            loose: false,
             top: Vec::new(),
             sample: String::new(),
             first: 0,
@@ -356,11 +360,24 @@ impl Open {
     }
 
     /// Takes a line of which `content` is without prefix; returns whether it was taken (or held), and whether it was the last.
-    fn offer(&mut self, raw: &str, content: &str, at: Moment, own: &mut Option<Entry>) -> Step {
+    fn offer(
+        &mut self,
+        raw: &str,
+        content: &str,
+        starts: &dyn Fn(bool) -> bool,
+        at: Moment,
+        own: &mut Option<Entry>,
+    ) -> Step {
         let step = if self.records_refused() && prefix::record(content) {
             Step::Refuse
         } else {
             self.step(content)
+        };
+        // What begins a trace by itself is not held as part of another's message.
+        let step = if step == Step::Hold && starts(self.loose) {
+            Step::Refuse
+        } else {
+            step
         };
         match step {
             Step::Take | Step::End => {
@@ -561,6 +578,22 @@ impl Traces {
             })
             .collect();
         order.sort_by_key(|(rank, place)| (*rank, usize::MAX - place));
+        let before = line
+            .before
+            .iter()
+            .take_while(|before| line.here.number - before.here.number <= 8)
+            .find_map(|before| {
+                let plain = prefix::uncoloured(&before.text);
+                let (of, rest) = prefix::split(&plain);
+                (of == source).then(|| (rest.to_owned(), before))
+            });
+        let begin = || {
+            line.suspect
+                .then(|| begin::begin(rest, before.as_ref().map(|(text, _)| text.as_str())))
+                .flatten()
+        };
+        let starts =
+            |loose: bool| begin().is_some_and(|begun| begun.open.strong || loose && begun.decor);
         for (rank, place) in &order {
             let open = &mut self.open[*place];
             let content = if *rank == 2 { text } else { rest };
@@ -568,11 +601,8 @@ impl Traces {
                 .then(|| prefix::unshape(&open.shape, content))
                 .flatten();
             let step = match shaped {
-                Some(content) => match open.offer(line.text, content, line.here.at, &mut own) {
-                    Step::Refuse => Step::Refuse,
-                    step => step,
-                },
-                None => open.offer(line.text, content, line.here.at, &mut own),
+                Some(content) => open.offer(line.text, content, &starts, line.here.at, &mut own),
+                None => open.offer(line.text, content, &starts, line.here.at, &mut own),
             };
             match step {
                 Step::Take | Step::Hold => {
@@ -588,20 +618,7 @@ impl Traces {
                 Step::Refuse => {}
             }
         }
-        let before = line.before.as_ref().map(|before| {
-            let plain = prefix::uncoloured(&before.text);
-            let (of, rest) = prefix::split(&plain);
-            if of == source {
-                rest.to_owned()
-            } else {
-                String::new()
-            }
-        });
-        let begun = line
-            .suspect
-            .then(|| begin::begin(rest, before.as_deref()))
-            .flatten();
-        let Some(begun) = begun else {
+        let Some(begun) = begin() else {
             self.stray(&line, source, rest, told);
             return own;
         };
@@ -616,18 +633,24 @@ impl Traces {
         open.channel = channel.to_owned();
         open.source = source.to_owned();
         open.shape = shape;
+        open.loose = !begun.decor;
         open.first = line.here.number;
         open.start = line.here.offset;
         open.at = line.here.at;
         open.last = line.here.at;
         if begun.with_before
-            && let Some(before) = &line.before
+            && let Some((_, before)) = before
         {
             open.first = before.here.number;
             open.start = before.here.offset;
             open.at = before.here.at;
             open.add(&before.text);
-            open.own.extend(pending.take());
+            if pending
+                .as_ref()
+                .is_some_and(|pending| pending.number == before.here.number)
+            {
+                open.own.extend(pending.take());
+            }
         }
         open.add(line.text);
         open.own.extend(own.take());

@@ -48,6 +48,18 @@ static TYPED: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// The ends of such names.
+const NAMED: &[&str] = &[
+    "Exception",
+    "Error",
+    "Throwable",
+    "Failure",
+    "Panic",
+    "Warning",
+    "Interrupt",
+    "Exit",
+];
+
 /// Where a line before frames says what was thrown: a name at its start, perhaps qualified.
 static HEAD: LazyLock<Regex> = LazyLock::new(|| {
     regex(
@@ -83,6 +95,9 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
 
 /// An exception's name: nothing yet.
 fn typed(line: &str) -> Option<Begun> {
+    if !NAMED.iter().any(|word| line.contains(word)) {
+        return None;
+    }
     let found = TYPED.captures(line)?;
     let name = found.get(1)?;
     let message = found.get(2).map_or("", |message| message.as_str());
@@ -104,7 +119,12 @@ fn orphan(line: &str, before: Option<&str>) -> Option<Begun> {
             if before.starts_with('"') && before.contains("#") {
                 return None;
             }
-            if let Some(found) = HEAD.captures(before).or_else(|| TYPED.captures(before)) {
+            if lang == Lang::Ruby
+                && let Some((kind, message)) = ruby::typed(before)
+            {
+                open.kind = kind;
+                open.message = message;
+            } else if let Some(found) = HEAD.captures(before).or_else(|| TYPED.captures(before)) {
                 open.kind = found.get(1).map_or("", |kind| kind.as_str()).to_owned();
                 open.message = found
                     .get(2)
@@ -178,30 +198,44 @@ static DOTNET: LazyLock<Regex> = LazyLock::new(|| {
 static RUBY: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^\s*(?:from )?(\S[^:]*):\d+:in [`'](.+)'$"));
 
+/// JRuby's `  divide at plain.rb:2`.
+static JRUBY: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^\s{2,}(\S+) at (?:\S+\.(?:rb|java|erb)|-e):\d+$"));
+
 /// Returns whose frame a line is, and its function; none if it is none of those that begin with `at` or `from`.
 pub(super) fn frame(line: &str) -> Option<(Lang, String)> {
     if line.len() > 8 << 10 {
         return None;
     }
-    if let Some(found) = JAVA.captures(line) {
-        return Some((Lang::Java, found[1].to_owned()));
+    if line.trim_start().starts_with("at ") {
+        if let Some(found) = JAVA.captures(line) {
+            return Some((Lang::Java, found[1].to_owned()));
+        }
+        if let Some(found) = NODE.captures(line) {
+            let name = found.get(1).map_or("", |name| name.as_str());
+            let name = if line.contains("(node:")
+                || line.contains("/node_modules/")
+                || line.contains(" node:")
+            {
+                String::new()
+            } else {
+                name.to_owned()
+            };
+            return Some((Lang::Node, name));
+        }
+        if let Some(found) = DOTNET.captures(line) {
+            return Some((Lang::Dotnet, found[1].trim().to_owned()));
+        }
     }
-    if let Some(found) = NODE.captures(line) {
-        let name = found.get(1).map_or("", |name| name.as_str());
-        let name = if line.contains("(node:")
-            || line.contains("/node_modules/")
-            || line.contains(" node:")
-        {
-            String::new()
-        } else {
-            name.to_owned()
-        };
-        return Some((Lang::Node, name));
+    if line.starts_with("  ")
+        && line.contains(" at ")
+        && let Some(found) = JRUBY.captures(line)
+    {
+        return Some((Lang::Ruby, found[1].to_owned()));
     }
-    if let Some(found) = DOTNET.captures(line) {
-        return Some((Lang::Dotnet, found[1].trim().to_owned()));
-    }
-    if let Some(found) = RUBY.captures(line) {
+    if line.contains(":in ")
+        && let Some(found) = RUBY.captures(line)
+    {
         return Some((Lang::Ruby, format!("{}:{}", &found[1], &found[2])));
     }
     None

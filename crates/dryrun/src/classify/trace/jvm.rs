@@ -10,6 +10,8 @@ use super::{Lang, Open, Step};
 const HEAD: u8 = 0;
 const FRAMES: u8 = 1;
 const BLOCK: u8 = 2;
+/// The machine's own crash: lines that begin with `#`.
+const CRASH: u8 = 3;
 
 static THREAD: LazyLock<Regex> = LazyLock::new(|| {
     regex(
@@ -64,6 +66,12 @@ pub(super) fn begin(line: &str) -> Option<Begun> {
             Open::new(Lang::Dotnet, HEAD, kind, message).strong(),
         ));
     }
+    if line.starts_with("# A fatal error has been detected by the Java Runtime Environment") {
+        return Some(Begun::new(
+            0,
+            Open::new(Lang::Java, CRASH, "fatal error", "").strong(),
+        ));
+    }
     if line.starts_with("Stack overflow.") {
         return Some(Begun::new(
             0,
@@ -74,6 +82,21 @@ pub(super) fn begin(line: &str) -> Option<Begun> {
 }
 
 pub(super) fn step(open: &mut Open, line: &str) -> Step {
+    if open.state == CRASH {
+        let Some(text) = line.strip_prefix('#') else {
+            return Step::Refuse;
+        };
+        let text = text.trim();
+        if open.message.is_empty() {
+            open.message = text.split(" at pc").next().unwrap_or("").to_owned();
+        }
+        // `# C  [libc.so.6+0x1]`, `# J 12 c2 a.B.c()V`: the problematic frame.
+        if open.note == "Problematic frame:" {
+            open.frame(text);
+        }
+        open.note = text.to_owned();
+        return Step::Take;
+    }
     if open.state == BLOCK {
         let trimmed = line.trim();
         if open.message.is_empty() && !trimmed.is_empty() {

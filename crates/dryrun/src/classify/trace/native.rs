@@ -83,11 +83,15 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
         begun.open.message = rest.split(" on ").next().unwrap_or("").to_owned();
         return Some(ruled(begun));
     }
-    if let Some(found) = BEHAVIOUR.captures(line) {
+    if line.contains("runtime error: ")
+        && let Some(found) = BEHAVIOUR.captures(line)
+    {
         let open = Open::new(Lang::Sanitizer, UNDEFINED, "undefined-behavior", &found[2]);
         return Some(Begun::new(0, open.strong().located()));
     }
-    if let Some(found) = MEMCHECK.captures(line) {
+    if line.starts_with("==")
+        && let Some(found) = MEMCHECK.captures(line)
+    {
         let kind = found[2]
             .split(['(', '='])
             .next()
@@ -98,7 +102,9 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
         open.note = format!("=={}==", &found[1]);
         return Some(Begun::new(0, open));
     }
-    if let Some(found) = TERMINATE.captures(line) {
+    if line.contains("terminat")
+        && let Some(found) = TERMINATE.captures(line)
+    {
         let kind = found
             .get(1)
             .or(found.get(2))
@@ -109,7 +115,9 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
             Open::new(Lang::Cpp, CRASH, kind, message).strong(),
         ));
     }
-    if let Some(found) = ASSERTION.captures(line) {
+    if line.contains("ssertion")
+        && let Some(found) = ASSERTION.captures(line)
+    {
         let message = (1..4)
             .find_map(|group| found.get(group))
             .map_or("", |message| message.as_str());
@@ -120,7 +128,9 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
                 .located(),
         ));
     }
-    if let Some(found) = LIBRARY.captures(line) {
+    if line.starts_with(['*', 'd', 'f', 'm', 'r', 'c'])
+        && let Some(found) = LIBRARY.captures(line)
+    {
         return Some(Begun::new(
             0,
             Open::new(
@@ -132,7 +142,9 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
             .strong(),
         ));
     }
-    if let Some(found) = RECEIVED.captures(line) {
+    if line.contains("received signal")
+        && let Some(found) = RECEIVED.captures(line)
+    {
         return Some(Begun::new(
             0,
             Open::new(Lang::Cpp, CRASH, &found[1], "").strong(),

@@ -23,7 +23,7 @@ static ERLANG_REPORT: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^=(ERROR|CRASH|SUPERVISOR) REPORT==== "));
 static ERLANG_BOOT: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r#"^\{"init terminating in do_boot",|^Runtime terminating during boot|^escript: exception (\w+): (.*)$|^\*+ ?exception (\w+): (.*)$"#,
+        r#"^\{"init terminating in do_boot",|^init terminating in do_boot|^Runtime terminating during boot|^escript: exception (\w+): (.*)$|^\*+ ?exception (\w+): (.*)$"#,
     )
 });
 static ERLANG_FRAME: LazyLock<Regex> = LazyLock::new(|| {
@@ -43,7 +43,7 @@ static OCAML_FRAME: LazyLock<Regex> = LazyLock::new(|| {
 static HASKELL_FRAME: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^\s+(\S+), called at .+:\d+:\d+ in "));
 static LISP_HEAD: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"^[Uu]nhandled ([A-Z][\w:+-]*)(?: in thread .*)?:?\s*$"));
+    LazyLock::new(|| regex(r"^[Uu]nhandled ([A-Z][A-Z0-9:+-]+)(?: in thread .*)?:?\s*$"));
 static LISP_FRAME: LazyLock<Regex> = LazyLock::new(|| regex(r"^\s*\d+: (.+)$"));
 static DART_FRAME: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^#\d+ +(.+) \((?:file|package|dart):.*\)$"));
@@ -101,14 +101,18 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
             Open::new(Lang::Elixir, 0, &found[1], &found[2]).strong(),
         ));
     }
-    if let Some(found) = ERLANG_REPORT.captures(line) {
+    if line.starts_with('=')
+        && let Some(found) = ERLANG_REPORT.captures(line)
+    {
         let kind = format!("{} REPORT", &found[1]);
         return Some(Begun::new(
             0,
             Open::new(Lang::Erlang, 0, &kind, "").strong(),
         ));
     }
-    if let Some(found) = ERLANG_BOOT.captures(line) {
+    if line.starts_with(['{', 'i', 'R', 'e', '*'])
+        && let Some(found) = ERLANG_BOOT.captures(line)
+    {
         let group = |a, b| {
             found
                 .get(a)
@@ -120,7 +124,8 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
             kind => kind,
         };
         let mut open = Open::new(Lang::Erlang, 1, kind, group(2, 4)).strong();
-        open.located = ERLANG_FRAME.is_match(line);
+        // `[{module,function,2,…`
+        open.located = line.contains(",[{") || ERLANG_FRAME.is_match(line);
         return Some(Begun::new(0, open));
     }
     if line.contains(" called at ")
@@ -147,7 +152,9 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
     if line.trim_end() == "Backtrace:" {
         return Some(Begun::new(0, Open::new(Lang::Scheme, 0, "error", "")));
     }
-    if let Some(found) = LISP_HEAD.captures(line) {
+    if line.contains("nhandled ")
+        && let Some(found) = LISP_HEAD.captures(line)
+    {
         return Some(Begun::new(
             0,
             Open::new(Lang::Lisp, 0, &found[1], "").strong(),
@@ -156,7 +163,9 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
     if line.trim_end() == "Unhandled exception:" {
         return Some(Begun::new(0, Open::new(Lang::Dart, 0, "", "").strong()));
     }
-    if let Some(found) = R_HEAD.captures(line) {
+    if line.starts_with("Error in ")
+        && let Some(found) = R_HEAD.captures(line)
+    {
         return Some(Begun::new(0, Open::new(Lang::R, 0, "error", &found[2])));
     }
     if line.starts_with("ERROR: ")
@@ -173,6 +182,9 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
 }
 
 fn swift(line: &str) -> Option<Begun> {
+    if !line.contains("Fatal error: ") {
+        return None;
+    }
     let found = SWIFT.captures(line)?;
     let located = line.contains(".swift");
     if !located {
@@ -252,6 +264,15 @@ pub(super) fn step(open: &mut Open, line: &str) -> Step {
             }
             if line.starts_with("    ** (")
                 || line.starts_with("Last message")
+                || [
+                    "Client #PID",
+                    "Function: ",
+                    "    Args: ",
+                    "Initial Call: ",
+                    "Ancestors: ",
+                ]
+                .iter()
+                .any(|start| line.starts_with(start))
                 || line.starts_with("State: ")
                 || line.starts_with("** (") && open.frames == 0
             {

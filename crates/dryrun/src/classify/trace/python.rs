@@ -43,6 +43,17 @@ pub(super) fn begin(line: &str) -> Option<Begun> {
             Open::new(Lang::Python, BODY, "", "").strong(),
         ));
     }
+    // A group that was never raised itself.
+    if let Some(rest) = line.strip_prefix("  | ")
+        && let Some(found) = RAISED.captures(rest.trim_end())
+        && found[1].ends_with("ExceptionGroup")
+    {
+        let message = found.get(2).map_or("", |message| message.as_str());
+        return Some(Begun::new(
+            0,
+            Open::new(Lang::Python, BODY, &found[1], message),
+        ));
+    }
     if line.starts_with("  File \"") && FRAME.is_match(line) {
         return Some(Begun::new(0, Open::new(Lang::Python, SYNTAX, "", "")));
     }
@@ -70,6 +81,9 @@ pub(super) fn step(open: &mut Open, line: &str) -> Step {
                 open.strong = true;
                 return Step::Take;
             }
+            if trimmed == "\"\"\"" {
+                return Step::Take;
+            }
             Step::Refuse
         }
         BODY => body(open, line, trimmed),
@@ -77,10 +91,17 @@ pub(super) fn step(open: &mut Open, line: &str) -> Step {
             if trimmed.is_empty() {
                 return Step::Hold;
             }
+            // The inner group is over, not the outer one.
+            if line.starts_with(' ') && trimmed.starts_with(['|', '+']) {
+                return body(open, line, trimmed);
+            }
             if trimmed.starts_with("During handling of the above exception")
                 || trimmed.starts_with("The above exception was the direct cause")
             {
                 open.state = CHAINED;
+                return Step::Take;
+            }
+            if trimmed == "\"\"\"" {
                 return Step::Take;
             }
             // Notes, and messages that go on indented.

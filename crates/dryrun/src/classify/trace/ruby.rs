@@ -22,7 +22,8 @@ static SYNTAX: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^(\S+\.rb:\d+): (syntax error.*|.*\(SyntaxError\))$"));
 
 pub(super) fn begin(line: &str) -> Option<Begun> {
-    if let Some(found) = RAISED.captures(line)
+    if line.contains(":in ")
+        && let Some(found) = RAISED.captures(line)
         && !found[3].starts_with("warning: ")
     {
         let at = found.get(0)?.start();
@@ -42,13 +43,17 @@ pub(super) fn begin(line: &str) -> Option<Begun> {
         }
         return Some(Begun::new(at, open));
     }
-    if let Some(found) = RAILS_HEAD.captures(line) {
+    if line.ends_with("):")
+        && let Some(found) = RAILS_HEAD.captures(line)
+    {
         return Some(Begun::new(
             found.get(0)?.start(),
             Open::new(Lang::Ruby, RAILS, &found[1], &found[2]),
         ));
     }
-    if let Some(found) = SYNTAX.captures(line) {
+    if line.contains(".rb:")
+        && let Some(found) = SYNTAX.captures(line)
+    {
         return Some(Begun::new(
             0,
             Open::new(Lang::Ruby, HEAD, "SyntaxError", &found[2])
@@ -57,6 +62,13 @@ pub(super) fn begin(line: &str) -> Option<Begun> {
         ));
     }
     None
+}
+
+/// Returns type and message of `message (Type)`.
+pub(super) fn typed(line: &str) -> Option<(String, String)> {
+    let found = TYPE.captures(line.trim_end())?;
+    let message = found[1].rsplit(" : ").next().unwrap_or("").to_owned();
+    Some((found[2].to_owned(), message))
 }
 
 fn file(path: &str) -> &str {

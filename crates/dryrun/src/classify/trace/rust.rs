@@ -23,7 +23,9 @@ static OVERFLOW: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 pub(super) fn begin(line: &str) -> Option<Begun> {
-    if let Some(found) = PANICKED.captures(line) {
+    if line.contains("panicked at")
+        && let Some(found) = PANICKED.captures(line)
+    {
         let at = found.get(0)?.start();
         let rest = found[2].trim_end();
         let mut open = Open::new(Lang::Rust, HEAD, "panic", "").strong();
@@ -37,6 +39,12 @@ pub(super) fn begin(line: &str) -> Option<Begun> {
             open.located = true;
         }
         return Some(Begun::new(at, open));
+    }
+    if !["overflowed", "allocation of", "fatal runtime"]
+        .iter()
+        .any(|word| line.contains(word))
+    {
+        return None;
     }
     let found = OVERFLOW.find(line)?;
     let kind = if line.contains("overflowed") {

@@ -17,7 +17,7 @@ const CARET: u8 = 4;
 
 static PLACE: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"^(?:file://|node:|/|\./|[A-Za-z]:\\|\[eval|evalmachine|[\w./-]+\.[cm]?[jt]sx?:)\S*:\d+$",
+        r"^(?:file://|node:|<anonymous_script>|\[stdin\]|/|\./|[A-Za-z]:\\|\[eval|evalmachine|[\w./-]+\.[cm]?[jt]sx?:)\S*:\d+$",
     )
 });
 static UNCAUGHT: LazyLock<Regex> = LazyLock::new(|| {
@@ -32,13 +32,22 @@ static CODE: LazyLock<Regex> = LazyLock::new(|| regex(r"^\s*\d+ \| "));
 static NATIVE: LazyLock<Regex> = LazyLock::new(|| regex(r"^ ?\d+: 0x[0-9a-f]+ (.*)$"));
 
 pub(super) fn begin(line: &str) -> Option<Begun> {
-    if PLACE.is_match(line) && !line.contains(' ') {
+    if line.ends_with(|c: char| c.is_ascii_digit()) && !line.contains(' ') && PLACE.is_match(line) {
         return Some(Begun::new(0, Open::new(Lang::Node, SOURCE, "", "")));
+    }
+    if !["ncaught", "UnhandledPromise", "FATAL ERROR"]
+        .iter()
+        .any(|word| line.contains(word))
+    {
+        return None;
     }
     let found = UNCAUGHT.captures(line)?;
     let at = found.get(0)?.start();
     let rest = &found[1];
     let word = &line[at..found.get(1)?.start()];
+    if word.contains("ncaught") && !thrown(rest) {
+        return None;
+    }
     let kind = if word.contains("UnhandledPromiseRejection: ") {
         "UnhandledPromiseRejection"
     } else if word.starts_with("FATAL") {
@@ -54,6 +63,14 @@ pub(super) fn begin(line: &str) -> Option<Begun> {
         open.state = PROPERTIES;
     }
     Some(Begun::new(at, open))
+}
+
+/// Whether what follows `Uncaught` is something that was thrown, not the rest of a sentence.
+fn thrown(rest: &str) -> bool {
+    static THROWN: LazyLock<Regex> = LazyLock::new(|| {
+        regex(r#"^["'`{\[<(]|^[A-Z_$][\w$.]*(?: \[\w+\])?(?::|\s*$| \{)|^[\w$]+: "#)
+    });
+    THROWN.is_match(rest)
 }
 
 /// Reads what was thrown.

@@ -1,0 +1,367 @@
+//! The corpus of traces that real tools printed, and of lines that only look like them: alone, among ordinary records of the same
+//! stream, and as one of two sources whose lines alternate.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test says what it measured"
+)]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use gonogo_dryrun::classify::{Classifier, Finding, Line, Sink, What};
+use gonogo_dryrun::spec::{Lines, NumericLevels, StderrPolicy};
+use gonogo_dryrun::{Moment, Status, Stream};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Manifest {
+    trace: Vec<Expected>,
+}
+
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    file: String,
+    tool: String,
+    command: String,
+    language: String,
+    kind: String,
+    line: u64,
+    lines: Option<u64>,
+    frames: u64,
+    #[serde(default)]
+    severity: Option<String>,
+    #[serde(default)]
+    structured: bool,
+}
+
+#[derive(Default)]
+struct Found {
+    findings: Vec<Finding>,
+    lines: u64,
+}
+
+impl Sink for Found {
+    const LINES: bool = true;
+
+    fn line(&mut self, _: &Line<'_>) {
+        self.lines += 1;
+    }
+
+    fn finding(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+}
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces")
+}
+
+fn manifest() -> Vec<Expected> {
+    let text = std::fs::read_to_string(corpus().join("manifest.toml")).unwrap();
+    toml::from_str::<Manifest>(&text).unwrap().trace
+}
+
+fn lines(stderr: StderrPolicy) -> Lines {
+    Lines {
+        monitor: true,
+        stderr,
+        allow: Vec::new(),
+        numeric: NumericLevels::Auto,
+        source_field: None,
+    }
+}
+
+fn read(stream: Stream, bytes: &[u8], portions: usize) -> Found {
+    let mut found = Found::default();
+    let mut classifier = Classifier::new(stream, &lines(StderrPolicy::Error)).unwrap();
+    for portion in bytes.chunks(portions) {
+        classifier.feed(Moment::default(), portion, &mut found);
+    }
+    classifier.finish(Moment::default(), &mut found);
+    found
+}
+
+fn is_trace(finding: &&Finding) -> bool {
+    matches!(finding.what, What::Trace { .. })
+}
+
+/// How well a trace was found: 2 fully, 1 in part, 0 not at all.
+fn score(expected: &Expected, found: &[&Finding], first: u64, said: &mut String) -> u8 {
+    let Some(finding) = found
+        .iter()
+        .find(|finding| {
+            let What::Trace { lines, .. } = finding.what else {
+                return false;
+            };
+            finding.line <= first && first < finding.line + lines || finding.line == first
+        })
+        .or_else(|| found.iter().find(|finding| finding.line > first))
+    else {
+        let _ = writeln!(said, "{} (line {}): missed", expected.file, expected.line);
+        return 0;
+    };
+    let What::Trace {
+        language,
+        kind,
+        lines,
+        frames,
+    } = &finding.what
+    else {
+        return 0;
+    };
+    let severity = match expected.severity.as_deref() {
+        Some("warn") => Status::Warn,
+        _ => Status::Fail,
+    };
+    let full = expected.language == *language
+        && expected.kind.split('|').any(|expected| expected == kind)
+        && expected.lines.is_none_or(|expected| expected == *lines)
+        && expected.frames == *frames
+        && finding.line == first
+        && finding.severity == severity;
+    if full {
+        return 2;
+    }
+    let _ = writeln!(
+        said,
+        "{} (line {}): wanted {} {} lines {:?} frames {}, found line {} {language} {kind} lines {lines} frames {frames} {}",
+        expected.file,
+        expected.line,
+        expected.language,
+        expected.kind,
+        expected.lines,
+        expected.frames,
+        finding.line,
+        finding.severity
+    );
+    1
+}
+
+/// Puts a line of a trace, and what comes before it, behind what is there already.
+type Layout<'a> = &'a dyn Fn(usize, &[u8], &mut Vec<Vec<u8>>);
+
+/// Lays a file's lines out and says in which line of it each is; returns the bytes, and the place of each line.
+fn laid_out(text: &[u8], how: Layout<'_>) -> (Vec<u8>, Vec<u64>) {
+    let mut out: Vec<Vec<u8>> = Vec::new();
+    let mut places = Vec::new();
+    let mut rows: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+    if rows.last().is_some_and(|last| last.is_empty()) {
+        rows.pop();
+    }
+    for (number, row) in rows.iter().enumerate() {
+        how(number, row, &mut out);
+        places.push(out.len() as u64);
+    }
+    let mut bytes = out.join(&b"\n"[..]);
+    bytes.push(b'\n');
+    (bytes, places)
+}
+
+fn judge(name: &str, how: Layout<'_>, structured: bool) {
+    let all = manifest();
+    assert!(all.len() >= 100, "only {} traces", all.len());
+    let (mut full, mut missed, mut count, mut extra) = (0, 0, 0, 0);
+    let mut said = String::new();
+    let mut files: Vec<&str> = all.iter().map(|expected| expected.file.as_str()).collect();
+    files.dedup();
+    for file in files {
+        let text = std::fs::read(corpus().join(file)).unwrap();
+        let expected: Vec<&Expected> = all
+            .iter()
+            .filter(|expected| expected.file == file)
+            .collect();
+        assert!(
+            expected
+                .iter()
+                .all(|expected| !expected.tool.is_empty() && !expected.command.is_empty())
+        );
+        if expected[0].structured && !structured {
+            continue;
+        }
+        let (bytes, places) = laid_out(&text, how);
+        let found = read(Stream::Stderr, &bytes, 4096);
+        let traces: Vec<&Finding> = found.findings.iter().filter(is_trace).collect();
+        if traces.len() > expected.len() {
+            extra += traces.len() - expected.len();
+            let kinds: Vec<(u64, &What)> = traces
+                .iter()
+                .map(|finding| (finding.line, &finding.what))
+                .collect();
+            let _ = writeln!(
+                said,
+                "{file}: {} traces too many: {kinds:?}",
+                traces.len() - expected.len()
+            );
+        }
+        for expected in expected {
+            count += 1;
+            match score(
+                expected,
+                &traces,
+                places[expected.line as usize - 1],
+                &mut said,
+            ) {
+                2 => full += 1,
+                1 => {}
+                _ => missed += 1,
+            }
+        }
+    }
+    let summary =
+        format!("{name}: {full} of {count} in full, {missed} missed, {extra} too many\n{said}");
+    eprintln!("{summary}");
+    assert_eq!(missed, 0, "{summary}");
+    assert!(full * 100 >= count * 95, "{summary}");
+    assert!(extra * 100 <= count, "{summary}");
+}
+
+#[test]
+fn traces_alone_are_found() {
+    judge("alone", &|_, row, out| out.push(row.to_vec()), true);
+}
+
+fn heartbeat(number: usize) -> Vec<u8> {
+    format!("{{\"timestamp\":\"2026-11-21T12:00:00.{number:03}Z\",\"level\":\"info\",\"event\":\"heartbeat\",\"message\":\"heartbeat #{number}\",\"seq\":{number}}}").into_bytes()
+}
+
+#[test]
+fn traces_between_records_are_found() {
+    judge(
+        "between JSON records",
+        &|number, row, out| {
+            if number == 0 {
+                out.push(heartbeat(1));
+                out.push(b"2026-11-21 12:00:00,123 INFO worker: ready".to_vec());
+            }
+            if number % 3 == 2 {
+                out.push(heartbeat(number));
+            }
+            out.push(row.to_vec());
+        },
+        true,
+    );
+}
+
+#[test]
+fn traces_of_one_of_two_sources_are_found() {
+    judge(
+        "one of two sources",
+        &|number, row, out| {
+            out.push(
+                format!(
+                    "db-1   | checkpoint {number} complete: wrote {} buffers",
+                    number * 7
+                )
+                .into_bytes(),
+            );
+            out.push([b"web-1  | ", row].concat());
+        },
+        false,
+    );
+}
+
+#[test]
+fn traces_that_are_prefixed_by_a_logger_are_found() {
+    judge(
+        "each line prefixed by syslog",
+        &|number, row, out| {
+            out.push(
+                [
+                    format!("Nov 21 12:00:{:02} host shop[4711]: ", number % 60).as_bytes(),
+                    row,
+                ]
+                .concat(),
+            )
+        },
+        false,
+    );
+}
+
+#[test]
+fn two_traces_whose_lines_alternate_do_not_mix() {
+    let all = manifest();
+    let plain: Vec<&Expected> = all
+        .iter()
+        .filter(|expected| !expected.structured && expected.frames > 0 && expected.line == 1)
+        .collect();
+    let mut said = String::new();
+    let (mut full, mut count) = (0, 0);
+    for (at, first) in plain.iter().enumerate() {
+        let second = plain[(at + 7) % plain.len()];
+        let text = |expected: &Expected| -> Vec<Vec<u8>> {
+            let bytes = std::fs::read(corpus().join(&expected.file)).unwrap();
+            bytes
+                .split(|byte| *byte == b'\n')
+                .map(<[u8]>::to_vec)
+                .collect()
+        };
+        let (a, b) = (text(first), text(second));
+        let mut bytes = Vec::new();
+        let mut place = [0; 2];
+        let mut number = 0;
+        for row in 0..a.len().max(b.len()) {
+            for (side, (rows, name)) in [(&a, "web_1  | "), (&b, "web_2  | ")]
+                .into_iter()
+                .enumerate()
+            {
+                if let Some(row) = rows.get(row) {
+                    number += 1;
+                    if place[side] == 0 {
+                        place[side] = number;
+                    }
+                    bytes.extend_from_slice(name.as_bytes());
+                    bytes.extend_from_slice(row);
+                    bytes.push(b'\n');
+                }
+            }
+        }
+        let found = read(Stream::Stdout, &bytes, 1000);
+        let traces: Vec<&Finding> = found.findings.iter().filter(is_trace).collect();
+        for (expected, place) in [(first, place[0]), (&second, place[1])] {
+            count += 1;
+            let of: Vec<&Finding> = traces
+                .iter()
+                .filter(|finding| finding.line == place)
+                .copied()
+                .collect();
+            if score(expected, &of, place, &mut said) == 2 {
+                full += 1;
+            }
+        }
+    }
+    eprintln!("alternating: {full} of {count}\n{said}");
+    assert!(full * 100 >= count * 95, "{full} of {count}\n{said}");
+}
+
+#[test]
+fn what_only_looks_like_a_trace_is_none() {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(corpus().join("harmless"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(files.len() >= 50, "only {} files", files.len());
+    let mut wrong = String::new();
+    for file in &files {
+        let text = std::fs::read(file).unwrap();
+        for stream in Stream::ALL {
+            for finding in read(stream, &text, 512).findings.iter().filter(|finding| {
+                // On stderr every line without a level is an error by policy: that is not what is asked here.
+                is_trace(finding) || stream == Stream::Stdout
+            }) {
+                let _ = writeln!(
+                    wrong,
+                    "{} on {stream}: line {} {:?} {}",
+                    file.display(),
+                    finding.line,
+                    finding.what,
+                    finding.severity
+                );
+            }
+        }
+    }
+    assert_eq!(wrong, "");
+}

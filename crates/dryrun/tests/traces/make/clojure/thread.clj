@@ -1,0 +1,3 @@
+(defn work [x] (throw (ex-info "broken" {:x x})))
+(doto (Thread. (fn [] (work 1))) (.start) (.join))
+(System/exit 0)

@@ -1,0 +1,2 @@
+using System;
+class Lines { static void Main() { throw new Exception("first line\nsecond line"); } }

@@ -1,0 +1,10 @@
+package main
+
+import "sync"
+
+func main() {
+	var wg sync.WaitGroup
+	wg.Add(1)
+	go func() { select {} }()
+	wg.Wait()
+}

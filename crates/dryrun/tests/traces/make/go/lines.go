@@ -1,0 +1,5 @@
+package main
+
+import "fmt"
+
+func main() { panic(fmt.Errorf("first line\nsecond line\n\tthird line")) }

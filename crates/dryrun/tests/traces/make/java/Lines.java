@@ -1,0 +1,3 @@
+public class Lines {
+    public static void main(String[] args) { throw new RuntimeException("first line\nsecond line\nthird line"); }
+}

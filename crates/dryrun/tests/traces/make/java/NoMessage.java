@@ -1,0 +1,3 @@
+public class NoMessage {
+    public static void main(String[] args) { throw new IllegalStateException(); }
+}

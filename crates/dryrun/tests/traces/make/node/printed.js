@@ -1,0 +1,2 @@
+function f() { undefined.x; }
+try { f(); } catch (e) { console.error(e); }

@@ -1,0 +1,2 @@
+async function work() { throw new RangeError("out of reach"); }
+work();

@@ -1,0 +1,4 @@
+function parse(text) {
+  return JSON.parse(text);
+}
+parse("{nope");

@@ -1,0 +1,5 @@
+def check():
+    assert 1 == 2
+
+
+check()

@@ -1,0 +1,11 @@
+import json
+
+
+def load(text):
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {}["missing"]
+
+
+load("{nope")

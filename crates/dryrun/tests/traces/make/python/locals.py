@@ -1,0 +1,8 @@
+def outer():
+    class Broken(Exception):
+        pass
+
+    raise Broken("a local class")
+
+
+outer()

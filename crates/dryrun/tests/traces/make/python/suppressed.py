@@ -1,0 +1,8 @@
+def f():
+    try:
+        int("x")
+    except ValueError:
+        raise LookupError("hidden cause") from None
+
+
+f()

@@ -1,0 +1,3 @@
+inner <- function(x) stop("bad value: ", x)
+outer <- function(x) inner(x)
+outer(3)

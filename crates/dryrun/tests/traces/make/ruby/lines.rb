@@ -1,0 +1,4 @@
+def f
+  raise ArgumentError, "first line\nsecond line"
+end
+f

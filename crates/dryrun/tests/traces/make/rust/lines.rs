@@ -1,0 +1,1 @@
+fn main() { panic!("first line\nsecond line\n\nfourth line"); }

@@ -1,0 +1,2 @@
+#[test] fn it_adds() { assert_eq!(1 + 1, 3); }
+fn main() {}
