@@ -479,9 +479,14 @@ fn bounded(mut key: String) -> String {
     key
 }
 
-fn truncate(text: &mut String, bytes: usize) {
+/// Cuts `text` to at most `bytes`, a mark at its end.
+pub(crate) fn truncate(text: &mut String, bytes: usize) {
     if text.len() > bytes {
-        text.truncate(text.floor_char_boundary(bytes - 3));
+        let mut end = bytes.saturating_sub(3);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
         text.push('…');
     }
 }
@@ -635,8 +640,8 @@ mod tests {
             let mut joined = Engine::with_keys(7);
             for cut in cuts.windows(2) {
                 let mut part = Sightings::with_keys(7, usize::MAX);
-                for i in cut[0]..cut[1] {
-                    proptest::prop_assert!(part.finding(warning(keys[i], 90 * i as u64)));
+                for (i, key) in keys.iter().enumerate().take(cut[1]).skip(cut[0]) {
+                    proptest::prop_assert!(part.finding(warning(*key, 90 * i as u64)));
                 }
                 joined.absorb(part);
             }

@@ -127,11 +127,14 @@ fn exponent(text: &[u8], rest: &[u8]) -> Option<i64> {
 
 /// Seconds until the year 5138, milliseconds until then, and so on: the ranges of real clocks do not meet.
 const fn unit_of(whole: i64) -> i64 {
-    match whole {
-        ..100_000_000_000 => SECOND,
-        ..100_000_000_000_000 => 1_000_000,
-        ..100_000_000_000_000_000 => 1000,
-        _ => 1,
+    if whole < 100_000_000_000 {
+        SECOND
+    } else if whole < 100_000_000_000_000 {
+        1_000_000
+    } else if whole < 100_000_000_000_000_000 {
+        1000
+    } else {
+        1
     }
 }
 

@@ -12,7 +12,7 @@ use super::reader::{Kind, Reader, Rules, Times};
 use super::source::{From, ReadAt, fill_at};
 use super::tally::Tally;
 use super::{Format, join};
-use crate::classify::Classifier;
+use crate::classify::{Classifier, LOOKS_BACK};
 use crate::engine::Engine;
 use crate::evidence::finding;
 use crate::index::{self, Batch, HEADER_BYTES, Member, RECORD_BYTES, Record};
@@ -218,21 +218,25 @@ fn read_unit<'r>(
     let mut reader = reader(rules, unit.stream);
     let mut head: Vec<(Moment, Vec<u8>)> = Vec::new();
     let (mut head_bytes, mut head_tally, mut looks_back, mut again) = (0, None, false, false);
-    let mut first = Vec::new();
+    let (mut lines, mut open) = (0, Vec::new());
     let result = batches(spec, files, plan, unit, scratch, &mut |at, bytes| {
         let mut rest = bytes;
         while head_tally.is_none() && !again && !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |i| i + 1);
             let (line, more) = rest.split_at(end);
-            if !first.ends_with(b"\n") {
-                first.extend_from_slice(line);
-                looks_back = Classifier::looks_back(&first);
+            if lines < LOOKS_BACK {
+                open.extend_from_slice(line);
+                looks_back |= Classifier::looks_back(&open);
+            }
+            if line.ends_with(b"\n") {
+                lines += 1;
+                open.clear();
             }
             head.push((at, line.to_vec()));
             head_bytes += line.len();
             reader.feed(at, line);
             rest = more;
-            if line.ends_with(b"\n") && reader.is_clear() {
+            if lines >= LOOKS_BACK && line.ends_with(b"\n") && reader.is_clear() {
                 head_tally = Some(reader.take());
             } else if head_bytes > HEAD {
                 again = true;

@@ -15,7 +15,7 @@ use super::source::{From, ReadAt};
 use super::tally::{INHERITED, Tally};
 use super::unpack::{self, Packing, Part, Scratch, Unpacked};
 use super::{Cache, Format, LogFile, LogRules, wrapper};
-use crate::classify::{Classifier, LINE_LIMIT};
+use crate::classify::{Classifier, LINE_LIMIT, LOOKS_BACK};
 use crate::engine::Engine;
 use crate::evidence::finding;
 use crate::sign_off::Finding;
@@ -36,7 +36,7 @@ pub(super) struct Done<'r> {
     pub(super) unpacked: Unpacked,
     pub(super) head: Vec<u8>,
     pub(super) head_tally: Tally,
-    /// Whether its first line looks back at the one before it.
+    /// Whether one of its first lines looks back at those before it.
     pub(super) looks_back: bool,
     pub(super) rest: Tally,
     pub(super) end: Reader<'r>,
@@ -207,6 +207,7 @@ fn read_part<'r>(
     let mut looks_back = false;
     let mut again = false;
     let mut tail = Vec::new();
+    let mut lines = 0;
     let unpacked = unpack::unpack(planned.file.source, part, None, scratch, &mut |block| {
         match memchr::memrchr(b'\n', block) {
             Some(end) => {
@@ -220,14 +221,15 @@ fn read_part<'r>(
         while head_tally.is_none() && !again && !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |i| i + 1);
             let (line, more) = rest.split_at(end);
-            if !head.contains(&b'\n') {
-                let first = [&head[..], line].concat();
-                looks_back = Classifier::looks_back(&first);
-            }
+            let begin = head.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
             head.extend_from_slice(line);
+            if lines < LOOKS_BACK {
+                looks_back |= Classifier::looks_back(&head[begin..]);
+            }
+            lines += usize::from(line.ends_with(b"\n"));
             reader.feed(Moment::default(), line);
             rest = more;
-            if line.ends_with(b"\n") && reader.is_clear() {
+            if lines >= LOOKS_BACK && line.ends_with(b"\n") && reader.is_clear() {
                 head_tally = Some(reader.take());
             } else if head.len() > HEAD {
                 again = true;
@@ -296,20 +298,20 @@ impl<'r> Fold<'r> {
         let goes_on = self
             .carried
             .as_ref()
-            .is_some_and(|(r, _)| !r.is_clear() || (done.looks_back && kind != Kind::View));
+            .is_some_and(|(r, _)| !r.is_clear() || done.looks_back || kind == Kind::View);
         if goes_on {
             let Some((mut reader, began)) = self.carried.take() else {
                 return;
             };
             reader.feed(Moment::default(), &done.head);
-            if !reader.is_clear() {
-                self.carried = Some((reader, began));
-                self.in_turn(file, part, unpacked.from, done.head.len());
-                return;
-            }
+            let clear = reader.is_clear();
             let tally = reader.take();
             self.carried = Some((reader, began));
             self.absorb(tally, began);
+            if !clear {
+                self.in_turn(file, part, unpacked.from, done.head.len());
+                return;
+            }
         } else {
             self.absorb(done.head_tally, base);
         }

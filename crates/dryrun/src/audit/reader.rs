@@ -233,7 +233,7 @@ impl<'r> Reader<'r> {
         self.track.spilled
     }
 
-    /// Lets this reader have any number of causes: somebody takes them often.
+    /// Lets this reader have any number of causes, from now on: somebody takes them often. What it has must have been taken.
     pub(crate) fn unbounded(&mut self) {
         self.track.tally.sightings =
             crate::engine::Sightings::with_keys(crate::engine::KEYS, usize::MAX);

@@ -166,7 +166,7 @@ fn incident(cause: &Cause) -> LogIncident {
     if let Some(serde_json::Value::String(sample)) = shown.metadata.get_mut("sample")
         && sample.len() > SAMPLE
     {
-        sample.truncate(sample.floor_char_boundary(SAMPLE));
+        crate::engine::truncate(sample, SAMPLE);
         shown.metadata.insert("sample_cut".to_owned(), true.into());
     }
     LogIncident {

@@ -214,14 +214,12 @@ fn hold(threshold: &Threshold, newest: Option<&Value>, evidence: &mut Evidence) 
                     "threshold_not_a_number",
                     format!("`{pointer}` in evidence `{name}` is {value}, and no number"),
                 ))
-            } else if let Some((min, n)) = threshold.min.zip(number).filter(|(min, n)| !(n >= min))
-            {
+            } else if let Some((min, n)) = threshold.min.zip(number).filter(|(min, n)| n < min) {
                 Some((
                     "threshold_below",
                     format!("`{pointer}` in evidence `{name}` is {n}, and {min} is the least"),
                 ))
-            } else if let Some((max, n)) = threshold.max.zip(number).filter(|(max, n)| !(n <= max))
-            {
+            } else if let Some((max, n)) = threshold.max.zip(number).filter(|(max, n)| n > max) {
                 Some((
                     "threshold_above",
                     format!("`{pointer}` in evidence `{name}` is {n}, and {max} is the greatest"),

@@ -83,6 +83,11 @@ pub fn gating_uptime(logs: &Logs) -> Option<f64> {
     }
 }
 
+/// What is not a number is below anything.
+fn is_below(value: f64, required: f64) -> bool {
+    value.is_nan() || required.is_nan() || value < required
+}
+
 struct Rules<'a> {
     criteria: &'a Criteria,
     findings: Vec<Finding>,
@@ -153,7 +158,7 @@ impl Rules<'_> {
                     &facts,
                 ),
                 // What is not a number is not long enough.
-                Some(lasted) if !(lasted + tolerance >= required) => {
+                Some(lasted) if is_below(lasted + tolerance, required) => {
                     let text = format!(
                         "the run lasted {lasted:.1} s, and {required:.1} s are required (tolerance {tolerance} s)"
                     );
@@ -172,7 +177,7 @@ impl Rules<'_> {
                     "the uptime is not known".to_owned(),
                     &facts,
                 ),
-                Some(up) if !(up >= required) => {
+                Some(up) if is_below(up, required) => {
                     let text = format!("the uptime is {up:.4}, and {required} is required");
                     self.add(Status::Fail, "uptime_below_minimum", text, &facts);
                 }
@@ -228,7 +233,7 @@ impl Rules<'_> {
                 "there is no Sharpe ratio".to_owned(),
                 &facts,
             ),
-            Some(found) if !(found >= required) => {
+            Some(found) if is_below(found, required) => {
                 let text = format!("the Sharpe ratio is {found:.3}, and {required} is required");
                 self.add(Status::Fail, "sharpe_below_minimum", text, &facts);
             }
