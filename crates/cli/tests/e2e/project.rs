@@ -345,33 +345,40 @@ impl Project {
 
 impl Drop for Project {
     fn drop(&mut self) {
-        // Whoever starts a process may be killed in between, so it is looked again until two looks find nobody.
-        let end = now() + Duration::from_secs(10);
-        let mut empty = 0;
-        while empty < 2 {
-            let left = self.processes();
-            empty = if left.is_empty() { empty + 1 } else { 0 };
-            for pid in left {
-                let pid = rustix::process::Pid::from_raw(pid).unwrap();
-                // It may have ended by itself since.
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
-            if now() > end {
-                let left = self.processes();
-                if std::thread::panicking() {
-                    return;
-                }
-                panic!(
-                    "processes of {} could not be ended: {left:?}",
-                    self.dir.path().display()
-                );
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        end_all(self.dir.path());
     }
 }
 
-fn processes_of(dir: &Path) -> Vec<i32> {
+/// Ends every process that has `dir` in its arguments or works there.
+#[track_caller]
+pub(crate) fn end_all(dir: &Path) {
+    // Whoever starts a process may be killed in between, so it is looked again until two looks find nobody.
+    let end = now() + Duration::from_secs(10);
+    let mut empty = 0;
+    while empty < 2 {
+        let left = processes_of(dir);
+        empty = if left.is_empty() { empty + 1 } else { 0 };
+        for pid in left {
+            let pid = rustix::process::Pid::from_raw(pid).unwrap();
+            // It may have ended by itself since.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+        if now() > end {
+            let left = processes_of(dir);
+            if std::thread::panicking() {
+                return;
+            }
+            panic!(
+                "processes of {} could not be ended: {left:?}",
+                dir.display()
+            );
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Ids of running processes with `dir` in their arguments, or that work there.
+pub(crate) fn processes_of(dir: &Path) -> Vec<i32> {
     let wanted = dir.as_os_str().as_encoded_bytes();
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
@@ -420,6 +427,11 @@ pub(crate) fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 pub(crate) struct Running(Option<Child>);
 
 impl Running {
+    /// A program that was started elsewhere, with both its streams piped.
+    pub(crate) const fn of(child: Child) -> Self {
+        Self(Some(child))
+    }
+
     /// Its process.
     pub(crate) fn pid(&self) -> i32 {
         self.0.as_ref().unwrap().id() as i32
