@@ -1,5 +1,6 @@
 //! Running: the specification is recorded, the keeper starts the child, the harness follows and judges.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -85,7 +86,7 @@ pub fn run(
     let base = request.slug.clone().unwrap_or_else(|| slug(now));
     let log_dir = home.here.join(&request.log_dir);
     let slug = free_slug(&log_dir, &base, request.slug.is_some())?;
-    let place = RunPlace {
+    let mut place = RunPlace {
         run_id: RunId::mint(identity::random()).to_string(),
         slug,
         log_dir: log_dir.clone(),
@@ -95,7 +96,7 @@ pub fn run(
         artifacts: artifacts(home, &request.flags)?,
         run_dir: request.wanted.run_dir.clone(),
     };
-    let spec = settings::resolve(&request.flags, &home.file(), &place)?;
+    let mut spec = settings::resolve(&request.flags, &home.file(), &place)?;
     for file in request.wanted.files() {
         // A report that could not be written after three days is told now.
         make_dir(parent(file))?;
@@ -104,12 +105,20 @@ pub fn run(
     gonogo_dryrun::live::Live::new(&spec).map_err(|e| AppError::new(Reason::ArgumentInvalid, e))?;
     let actor = home.actor()?;
     make_dir(&log_dir)?;
+    // Two harnesses of one second look for a name at once: the second one looks when the first has made its directory.
+    let naming = lock(&log_dir)?;
+    let slug = free_slug(&log_dir, &base, request.slug.is_some())?;
+    if slug != place.slug {
+        place.slug = slug;
+        spec = settings::resolve(&request.flags, &home.file(), &place)?;
+    }
     {
         let book = home.open(&request.wanted.beside)?;
         let bytes = serde_json::to_vec_pretty(&spec).unwrap_or_default();
         recording::begin(&book, &spec, &bytes, &actor)?;
     }
     let mut running = Run::start(&home.program, &spec).map_err(finishing::capture_fault)?;
+    drop(naming);
     let dir = running.files().directory().to_owned();
     request.wanted.keep(&dir)?;
     follower.begun(&spec, &dir);
@@ -166,6 +175,14 @@ fn artifacts(home: &Home, flags: &Flags) -> Result<Vec<Artifact>, AppError> {
             .hint("run the artifact itself, by its path, or leave --artifact out"));
     }
     Ok(all)
+}
+
+/// Locks a directory until what comes back is dropped.
+fn lock(dir: &Path) -> Result<File, AppError> {
+    let fault = |e: std::io::Error| AppError::io("lock", dir, &e);
+    let file = File::open(dir).map_err(fault)?;
+    file.lock().map_err(fault)?;
+    Ok(file)
 }
 
 /// Two runs of one second have two slugs; a name that was asked for is refused instead.
