@@ -9,11 +9,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gonogo_dryrun::Stream;
 use gonogo_dryrun::journal::Event;
 use gonogo_dryrun::spec::RunSpec;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::CaptureError;
+use crate::captured::Captured;
 use crate::clock::{Clock, boot};
 use crate::files::Files;
 use crate::journal::{Entries, Journal};
@@ -58,17 +60,13 @@ pub fn finalize(directory: &Path, patience: Duration) -> Result<Finalized, Captu
     let _keeper = take(&files, &files.lock(), by)?;
     let _pump = take(&files, &files.pump_lock(), by)?;
     let told = read_journal(&files, &spec)?;
-    if told.ended.is_some() && pump_ended(&files) && !told.finalized && in_order(&files) {
+    if let Some(reason) = &told.ended
+        && (told.finalized || pump_ended(&files))
+        && in_order(&files)
+    {
         return Ok(Finalized {
             was_complete: true,
-            reason: told.ended.unwrap_or_default(),
-            ..Finalized::default()
-        });
-    }
-    if let (true, Some(reason)) = (told.finalized, told.ended.clone()) {
-        return Ok(Finalized {
-            was_complete: true,
-            reason,
+            reason: reason.clone(),
             ..Finalized::default()
         });
     }
@@ -212,9 +210,19 @@ fn pump_ended(files: &Files) -> bool {
     ended
 }
 
-/// Whether nothing is left in a tail.
+/// Whether all bytes that are there are indexed and in members, and nothing is left in a tail.
 fn in_order(files: &Files) -> bool {
-    gonogo_dryrun::Stream::ALL
-        .into_iter()
-        .all(|stream| !files.tail(stream).exists())
+    let Ok(captured) = Captured::open(files.directory()) else {
+        return false;
+    };
+    captured.index_cut().is_none()
+        && Stream::ALL.into_iter().all(|stream| {
+            let indexed = captured.indexed(stream);
+            let closed = captured
+                .members(stream)
+                .last()
+                .map_or(0, |member| member.offset + member.length);
+            let beyond = captured.bytes(stream, indexed).read(&mut [0]);
+            closed == indexed && matches!(beyond, Ok(0)) && !files.tail(stream).exists()
+        })
 }

@@ -119,7 +119,8 @@ pub(crate) fn hear(socket: impl AsFd) -> Heard {
         return match recv(&socket, &mut word[..], RecvFlags::DONTWAIT) {
             Ok((0, _)) => Heard::End,
             Ok(_) => Heard::Word(word[0]),
-            Err(rustix::io::Errno::INTR) => continue,
+            // The other ended with a word of ours unread: told once, and before the words that it said itself.
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::CONNRESET) => continue,
             Err(rustix::io::Errno::AGAIN) => Heard::Nothing,
             Err(_) => Heard::End,
         };

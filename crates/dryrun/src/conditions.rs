@@ -225,6 +225,11 @@ impl Conditions {
         if !(limit.is_finite() && limit >= 0.0) || self.state.life.started.is_none() {
             return;
         }
+        // Until its first line a child may take the time that it was given to start, and the limit after that.
+        let limit = match self.state.silence.lines {
+            0 => limit + self.spec.gaps.startup_seconds.max(0.0),
+            _ => limit,
+        };
         let limit_ns = (limit * 1e9) as u64;
         let until = self.state.life.ended.map_or(at, |e| at.min(e));
         if until.since(since) <= limit_ns || self.engine.is_open(SILENCE) {

@@ -11,13 +11,13 @@ use crate::audit::captured::{self, Plan, RunFiles};
 use crate::audit::{self, Clock};
 use crate::classify;
 use crate::conditions::Conditions;
-use crate::engine::{Cause, worst_first};
+use crate::engine::{Cause, Engine, NotKept, worst_first};
 use crate::evidence::{self, DiaryRules, Input, PerformanceRules, Window, finding};
 use crate::index::Record;
 use crate::sign_off::{ALLOW_WARNINGS, Assessed, Finding, assess};
 use crate::spec::{EvidenceFormat, EvidenceSpec, RunSpec};
 use crate::summary::{Blind, Logs, Report, RunFacts, SCHEMA, Summary};
-use crate::{Incident, Moment, Status, Stream};
+use crate::{Incident, IncidentKind, Moment, Status, Stream};
 
 mod journals;
 
@@ -106,6 +106,7 @@ pub fn judge(spec: &RunSpec, files: &dyn RunFiles, how: &Judgement) -> Report {
     }
     let window = life.started.zip(end);
     let mut lines = [0; 2];
+    let mut fallen = conditions.not_kept();
     let read = captured::read(spec, files, &plan, how.threads);
     let (logs, mut causes): (Option<Logs>, Vec<Cause>) = match read {
         Err(reason) => {
@@ -120,6 +121,9 @@ pub fn judge(spec: &RunSpec, files: &dyn RunFiles, how: &Judgement) -> Report {
         Ok(read) => {
             problems.extend(read.problems);
             lines = read.lines;
+            if spec.lines.monitor {
+                fallen.extend(read.engines.iter().flat_map(Engine::not_kept));
+            }
             let causes = read
                 .engines
                 .iter()
@@ -152,7 +156,7 @@ pub fn judge(spec: &RunSpec, files: &dyn RunFiles, how: &Judgement) -> Report {
     let _ = conditions.take_urgent();
     causes.extend(conditions.causes().into_iter().cloned());
     causes.sort_by(worst_first);
-    let incidents = shown(&causes, spec.criteria.allow_warnings);
+    let incidents = shown(&causes, fallen, spec.criteria.allow_warnings);
     let window = window.map(|(a, b)| Window {
         from: a.timestamp(),
         to: b.timestamp(),
@@ -382,12 +386,55 @@ fn blind(spec: &RunSpec, conditions: &Conditions, end: Moment) -> audit::BlindTi
 }
 
 /// Accepted warnings are told as that.
-fn shown(causes: &[Cause], allow_warnings: bool) -> Vec<Incident> {
-    causes
-        .iter()
-        .take(INCIDENTS)
-        .map(|cause| {
-            let mut incident = cause.incident();
+/// The incidents of a report: the worst one by one, the rest one for each severity and kind, so that counts stay exact.
+fn shown(causes: &[Cause], mut fallen: Vec<NotKept>, allow_warnings: bool) -> Vec<Incident> {
+    let (listed, rest) = causes.split_at(causes.len().min(INCIDENTS));
+    fallen.extend(rest.iter().map(|cause| {
+        let incident = cause.incident();
+        NotKept {
+            severity: incident.severity,
+            kind: incident.kind,
+            accepted: incident.accepted.is_some(),
+            causes: 1,
+            count: incident.count,
+            first_at: incident.occurred_at,
+            last_at: incident.last_at.unwrap_or(incident.occurred_at),
+        }
+    }));
+    let mut sums: BTreeMap<(std::cmp::Reverse<Status>, IncidentKind, bool), NotKept> =
+        BTreeMap::new();
+    for part in fallen {
+        sums.entry((
+            std::cmp::Reverse(part.severity),
+            part.kind,
+            part.accepted,
+        ))
+        .and_modify(|sum| {
+            sum.causes += part.causes;
+            sum.count += part.count;
+            sum.first_at = sum.first_at.min(part.first_at);
+            sum.last_at = sum.last_at.max(part.last_at);
+        })
+        .or_insert(part);
+    }
+    let one_by_one = listed.iter().map(Cause::incident);
+    let together = sums.into_values().map(|sum| Incident {
+        severity: sum.severity,
+        occurred_at: sum.first_at,
+        message: format!(
+            "{} more causes of this kind are not listed one by one",
+            sum.causes
+        ),
+        kind: sum.kind,
+        count: sum.count,
+        last_at: Some(sum.last_at),
+        open: false,
+        accepted: sum.accepted.then(|| "allow-list".to_owned()),
+        metadata: BTreeMap::from([("causes".to_owned(), sum.causes.into())]),
+    });
+    one_by_one
+        .chain(together)
+        .map(|mut incident| {
             if allow_warnings && incident.severity == Status::Warn && incident.accepted.is_none() {
                 incident.accepted = Some(ALLOW_WARNINGS.to_owned());
             }

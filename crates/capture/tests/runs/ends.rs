@@ -621,4 +621,11 @@ fn full_disk() {
     }
     assert!(indexed > 1 << 20 && bytes.len() as u64 >= indexed);
     assert!(counted(200_000).starts_with(&bytes));
+    // Once there is space, what was left open is closed.
+    std::fs::remove_file(mount.join("other")).unwrap();
+    finalize(&directory, Duration::from_secs(5)).unwrap();
+    check(&directory);
+    assert!(rebuilt(&directory, Stream::Stdout) == bytes);
+    let again = finalize(&directory, Duration::from_secs(5)).unwrap();
+    assert!(again.was_complete);
 }

@@ -34,7 +34,14 @@ pub(crate) fn logs(
 ) -> Logs {
     let nanos = |seconds: f64| (seconds * 1e9).clamp(0.0, 9e18) as i64;
     let (warn, fail) = (nanos(gaps.warn_seconds), nanos(gaps.fail_seconds));
-    let silences = |coverage: &super::coverage::Coverage| match clock.window {
+    // What was given for the start is neither silence nor downtime, as far as it was needed.
+    let startup = nanos(gaps.startup_seconds);
+    let expected = clock.window.map(|(from, to)| {
+        let first = total.coverage.span().map_or(to, |(first, _)| first);
+        let waited = first.saturating_sub(from).clamp(0, startup);
+        (from.saturating_add(waited).min(to), to)
+    });
+    let silences = |coverage: &super::coverage::Coverage| match expected {
         Some((from, to)) if clock.edges => coverage.gaps_within(from, to),
         _ => coverage.gaps().collect(),
     };
@@ -90,7 +97,7 @@ pub(crate) fn logs(
         .iter()
         .map(|(t, b)| (*t, b.explained.is_some()))
         .collect();
-    let bounds = clock.window.zip(heartbeat).map(|(window, declared)| {
+    let bounds = expected.zip(heartbeat).map(|(window, declared)| {
         let beats = total.beats.as_ref().unwrap_or(&total.coverage);
         let gaps = beats.gaps_within(window.0, window.1);
         uptime::heartbeat(

@@ -351,11 +351,7 @@ fn every_packing_is_read() {
         ("bzip2", bz.finish().unwrap()),
         ("padded gzip", [gzip(bytes), vec![0; 700]].concat()),
     ] {
-        same(
-            &audit_with(&[packed], &rules(), 2),
-            &whole,
-            &format!("{name}"),
-        );
+        same(&audit_with(&[packed], &rules(), 2), &whole, name);
     }
 }
 

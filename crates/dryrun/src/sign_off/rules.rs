@@ -253,7 +253,8 @@ impl Rules<'_> {
         }
     }
 
-    /// What is not about lines: those are in the logs' status already.
+    /// What is not about lines: those are in the logs' status already. A warning of the harness stays one: it is for a person to decide,
+    /// while a warning of logs and evidence fails a sign-off.
     fn incidents(&mut self, incidents: &[Incident]) {
         let of_lines = |kind| {
             matches!(
@@ -271,12 +272,17 @@ impl Rules<'_> {
                 ("count", incident.count.into()),
                 ("occurred_at", incident.occurred_at.to_string().into()),
             ];
+            let open = incident.severity == Status::Warn && !self.criteria.allow_warnings;
             self.add(
                 incident.severity,
                 code.as_deref().unwrap_or("incident"),
                 incident.message.clone(),
                 &facts,
             );
+            if open && let Some(added) = self.findings.last_mut() {
+                added.severity = Status::Warn;
+                added.metadata.remove("observed_severity");
+            }
         }
     }
 

@@ -217,7 +217,7 @@ fn limits(pace: &Pace) -> Flags {
         performance_stale_warn: Some(warn),
         performance_stale_fail: Some(fail),
         evidence_interval: Some(tick.max(1.0)),
-        evidence_grace: Some((tick * 2.0).max(2.0).max(pace.start_up.as_secs_f64())),
+        evidence_grace: Some(pace.start_up.as_secs_f64() + (tick * 2.0).max(2.0)),
         resource_interval: Some(1.0),
         ballast: Some(1 << 20),
         ..Flags::default()
