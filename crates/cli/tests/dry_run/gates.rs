@@ -1,1 +1,72 @@
-//! Not yet.
+//! `gates = { dry_run = … }`: no release without a signed-off dry run of exactly what is released.
+
+use crate::lab::{BEATS, SECOND};
+use crate::project::{CONFIG, Project};
+use crate::screen::Ran;
+
+/// A dry run of one second about a version's artifact.
+fn dry_run(project: &Project, name: &str, version: &str, before: &str) -> Ran {
+    let artifact = format!("versions/{version}.toml");
+    let hours = SECOND.to_string();
+    let script = format!("{before}{BEATS}");
+    project.run(&[
+        "dry-run", "orchestrate", "--json", "--run-name", name, "--duration-hours", &hours, "--skip-diary-evidence",
+        "--skip-performance-evidence", "--shutdown-grace-seconds", "5", "--artifact", &artifact, "--", "sh", "-c", &script,
+        "sh", &artifact,
+    ])
+}
+
+#[test]
+fn a_gate_opens_for_a_pass_about_what_is_released_and_for_nothing_else() {
+    let config = CONFIG.replace("gates = \"none\"", "gates = { dry_run = { max_age = \"1h\" } }");
+    assert_ne!(config, CONFIG);
+    let project = Project::with(&config);
+    let first = project.approved("1.0.0");
+    project.refuses(&["apply", &first], 3, &["GATE_EVIDENCE_MISSING"]);
+    // About another artifact.
+    dry_run(&project, "other", "2.0.0", "").expect(0);
+    project.refuses(&["apply", &first], 3, &["GATE_EVIDENCE_MISSING"]);
+    // About this one, and failed.
+    dry_run(&project, "bad", "1.0.0", "echo 'ERROR no way'; ").expect(2);
+    project.refuses(&["apply", &first], 2, &["GATE_EVIDENCE_FAILED"]);
+    // About bytes that are not released any more.
+    let text = project.text("versions/1.0.0.toml");
+    std::fs::write(project.path("versions/1.0.0.toml"), format!("{text}\n# other bytes\n")).unwrap();
+    dry_run(&project, "changed", "1.0.0", "").expect(0);
+    std::fs::write(project.path("versions/1.0.0.toml"), &text).unwrap();
+    project.refuses(&["apply", &first], 2, &["GATE_EVIDENCE_FAILED"]);
+    dry_run(&project, "good", "1.0.0", "").expect(0);
+    let load = project.load(300.0);
+    project.run(&["apply", &first]).expect(0);
+    assert_eq!(project.serves(), ["1.0.0:10000"]);
+    let second = project.approved("2.0.0");
+    project.run(&["apply", &second]).expect(0);
+    assert_eq!(project.serves(), ["2.0.0:10000"]);
+    load.stop();
+    load.join();
+    // The packets hold what the gate rested on.
+    let key = project.text(".gonogo/ledger/log.vkey").trim().to_owned();
+    let operations = project.data(&["history"])["operations"].clone();
+    assert_eq!(operations.as_array().unwrap().len(), 2, "{operations:#}");
+    for operation in operations.as_array().unwrap() {
+        let path = format!(".gonogo/packets/{}.tar", operation["id"].as_str().unwrap());
+        project.run(&["verify", &path, "--log-key", &key]).expect(0);
+    }
+    // A newer run that failed outweighs the pass, whatever was released meanwhile.
+    let third = project.approved("1.0.0");
+    dry_run(&project, "worse", "1.0.0", "echo 'ERROR no way'; ").expect(2);
+    project.refuses(&["apply", &third], 2, &["GATE_EVIDENCE_FAILED"]);
+}
+
+#[test]
+fn a_sign_off_that_is_too_old_opens_no_gate() {
+    let config = CONFIG.replace("gates = \"none\"", "gates = { dry_run = { max_age = \"1s\" } }");
+    let project = Project::with(&config);
+    dry_run(&project, "good", "1.0.0", "").expect(0);
+    let plan = project.approved("1.0.0");
+    crate::project::wait("the sign-off is too old", crate::lab::SOON, || {
+        let at = project.path("artifacts/final_dry_run/good/summary.json");
+        std::fs::metadata(at).unwrap().modified().unwrap().elapsed().is_ok_and(|age| age.as_millis() > 1500).then_some(())
+    });
+    project.refuses(&["apply", &plan], 3, &["GATE_EVIDENCE_STALE"]);
+}

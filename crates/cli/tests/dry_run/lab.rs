@@ -304,3 +304,9 @@ pub(crate) fn findings(report: &Value, code: &str) -> Vec<Value> {
 pub(crate) fn sh(script: &str) -> [&str; 3] {
     ["sh", "-c", script]
 }
+
+/// Lets a file be run.
+pub(crate) fn executable(path: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
