@@ -81,6 +81,17 @@ pub enum Form {
     Html,
 }
 
+/// How lines of logs are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// JSON where a line is a JSON object, else text
+    Auto,
+    /// JSON lines
+    Jsonl,
+    /// Text
+    Text,
+}
+
 /// Flags of `run` and `orchestrate`.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Common {
@@ -629,6 +640,9 @@ pub struct Judged {
     /// The directory of a captured run, instead of logs
     #[arg(long, value_name = "DIR", help_heading = "Selection")]
     pub run_dir: Option<PathBuf>,
+    /// How lines are read
+    #[arg(long, value_name = "KIND", default_value = "auto", help_heading = "Lines")]
+    pub log_format: LogFormat,
     /// The decision diary
     #[arg(long, value_name = "FILE", help_heading = "Selection")]
     pub diary: Option<PathBuf>,
