@@ -478,18 +478,14 @@ fn shown(causes: &[Cause], mut fallen: Vec<NotKept>, allow_warnings: bool) -> Ve
     let mut sums: BTreeMap<(std::cmp::Reverse<Status>, IncidentKind, bool), NotKept> =
         BTreeMap::new();
     for part in fallen {
-        sums.entry((
-            std::cmp::Reverse(part.severity),
-            part.kind,
-            part.accepted,
-        ))
-        .and_modify(|sum| {
-            sum.causes += part.causes;
-            sum.count += part.count;
-            sum.first_at = sum.first_at.min(part.first_at);
-            sum.last_at = sum.last_at.max(part.last_at);
-        })
-        .or_insert(part);
+        sums.entry((std::cmp::Reverse(part.severity), part.kind, part.accepted))
+            .and_modify(|sum| {
+                sum.causes += part.causes;
+                sum.count += part.count;
+                sum.first_at = sum.first_at.min(part.first_at);
+                sum.last_at = sum.last_at.max(part.last_at);
+            })
+            .or_insert(part);
     }
     let one_by_one = listed.iter().map(Cause::incident);
     let together = sums.into_values().map(|sum| Incident {

@@ -170,11 +170,17 @@ fn inflate(path: &Path) -> Result<Option<tempfile::TempPath>, AppError> {
     let mut from = flate2::read::MultiGzDecoder::new(file).take(INFLATED + 1);
     let mut to = tempfile::NamedTempFile::new().map_err(fault)?;
     match std::io::copy(&mut from, &mut to) {
-        Ok(n) if n > INFLATED => Err(malformed(path, "is larger than any packet without its compression")),
+        Ok(n) if n > INFLATED => Err(malformed(
+            path,
+            "is larger than any packet without its compression",
+        )),
         Ok(_) => Ok(Some(to.into_temp_path())),
         Err(e) if matches!(e.kind(), std::io::ErrorKind::StorageFull) => Err(fault(e)),
         Err(e) => {
-            let text = format!("packet `{}`: its compression is broken: {e}", path.display());
+            let text = format!(
+                "packet `{}`: its compression is broken: {e}",
+                path.display()
+            );
             Err(AppError::new(Reason::PacketCorrupt, text))
         }
     }
