@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use gonogo_core::Timestamp;
+use gonogo_core::{Digest, Timestamp};
 
 use crate::audit::captured::{self, Plan, RunFiles};
 use crate::audit::{self, Clock};
@@ -36,10 +36,6 @@ pub struct Judgement {
     pub evaluated_at: Timestamp,
     /// Threads to read with; does not change the verdict.
     pub threads: usize,
-    /// Fewest entries of the diary a day (UTC).
-    pub min_entries_per_day: u64,
-    /// What a day with fewer means.
-    pub daily_severity: Status,
 }
 
 impl Judgement {
@@ -48,8 +44,6 @@ impl Judgement {
         Self {
             evaluated_at,
             threads: 2,
-            min_entries_per_day: 0,
-            daily_severity: Status::Warn,
         }
     }
 }
@@ -194,8 +188,70 @@ pub fn judge(spec: &RunSpec, files: &dyn RunFiles, how: &Judgement) -> Report {
     report(spec, how, status, summary, sign_off, incidents)
 }
 
+/// Judges logs that somebody else captured, with evidence beside them. `files` gives the evidence as `evidence/<name>`. There is no
+/// sign-off unless `signs_off`.
+pub fn judge_logs(
+    spec: &RunSpec,
+    logs: Logs,
+    names: Vec<String>,
+    files: &dyn RunFiles,
+    how: &Judgement,
+    signs_off: bool,
+) -> Report {
+    let window = logs.started_at.zip(logs.ended_at);
+    let window = window.map(|(from, to)| Window { from, to });
+    let path = |name: &str| {
+        let found = spec.evidence.iter().find(|e| e.name == name);
+        found.map(|e| e.path.clone())
+    };
+    let facts = RunFacts {
+        log_paths: names,
+        diary_path: path("diary"),
+        performance_path: path("performance"),
+        classifier: Some(classify::VERSION.to_owned()),
+        user: spec.metadata.clone(),
+        ..RunFacts::default()
+    };
+    let summary = summary(spec, files, how, (Some(logs), facts, Vec::new()), window);
+    let sign_off = signs_off.then(|| {
+        assess(Assessed {
+            summary: &summary,
+            incidents: &[],
+            criteria: &spec.criteria,
+            clock_scale: 1.0,
+            evaluated_at: how.evaluated_at,
+        })
+    });
+    let status = match &sign_off {
+        // Accepted warnings are the sign-off's business; it has looked at everything.
+        Some(sign_off) if spec.criteria.allow_warnings && summary.status == Status::Warn => {
+            sign_off.status
+        }
+        Some(sign_off) => summary.status.max(sign_off.status),
+        None => summary.status,
+    };
+    Report {
+        sign_off,
+        log_directory: None,
+        ..report(
+            spec,
+            how,
+            status,
+            summary,
+            crate::sign_off::SignOff {
+                evaluated_at: how.evaluated_at,
+                status,
+                criteria: spec.criteria.clone(),
+                findings: Vec::new(),
+            },
+            Vec::new(),
+        )
+    }
+}
+
 /// Replays journals and arrivals.
 struct Replay {
+    run_id: String,
     conditions: Conditions,
     plan: Plan,
     problems: Vec<Finding>,
@@ -204,8 +260,16 @@ struct Replay {
 }
 
 impl Replay {
+    /// Evidence of another run says nothing about this one.
+    fn foreign(&mut self, name: &str) {
+        let text = format!("{name} is of another run than run.json");
+        self.problems
+            .push(finding(Status::Invalid, "other_run", name, text));
+    }
+
     fn new(spec: &RunSpec) -> Self {
         Self {
+            run_id: spec.run_id.clone(),
             conditions: Conditions::new(spec),
             plan: Plan::new(),
             problems: Vec::new(),
@@ -245,7 +309,12 @@ impl Replay {
             }
         };
         let mut index = match source.as_deref().map(captured::open_index) {
-            Some(Ok(index)) => Some(index),
+            Some(Ok(index)) => {
+                if index.header().run != Digest::of(self.run_id.as_bytes()) {
+                    self.foreign("index");
+                }
+                Some(index)
+            }
             Some(Err(problem)) => {
                 self.problems.push(problem);
                 None
@@ -282,6 +351,11 @@ impl Replay {
                         if !after {
                             self.last_seen =
                                 Some(self.last_seen.map_or(entry.at, |l| l.max(entry.at)));
+                        }
+                        if let crate::journal::Event::Begun { run_id, .. } = &entry.event
+                            && *run_id != self.run_id
+                        {
+                            self.foreign("keeper.jsonl");
                         }
                         self.conditions.event(entry.at, &entry.event);
                     }
@@ -404,18 +478,14 @@ fn shown(causes: &[Cause], mut fallen: Vec<NotKept>, allow_warnings: bool) -> Ve
     let mut sums: BTreeMap<(std::cmp::Reverse<Status>, IncidentKind, bool), NotKept> =
         BTreeMap::new();
     for part in fallen {
-        sums.entry((
-            std::cmp::Reverse(part.severity),
-            part.kind,
-            part.accepted,
-        ))
-        .and_modify(|sum| {
-            sum.causes += part.causes;
-            sum.count += part.count;
-            sum.first_at = sum.first_at.min(part.first_at);
-            sum.last_at = sum.last_at.max(part.last_at);
-        })
-        .or_insert(part);
+        sums.entry((std::cmp::Reverse(part.severity), part.kind, part.accepted))
+            .and_modify(|sum| {
+                sum.causes += part.causes;
+                sum.count += part.count;
+                sum.first_at = sum.first_at.min(part.first_at);
+                sum.last_at = sum.last_at.max(part.last_at);
+            })
+            .or_insert(part);
     }
     let one_by_one = listed.iter().map(Cause::incident);
     let together = sums.into_values().map(|sum| Incident {
@@ -558,8 +628,8 @@ fn evidence_of(
             let rules = DiaryRules {
                 window,
                 min_entries: declared.min_entries,
-                min_entries_per_day: how.min_entries_per_day,
-                daily_severity: how.daily_severity,
+                min_entries_per_day: declared.min_entries_per_day,
+                daily_severity: declared.daily_gap_severity,
                 time_pointer: declared.time_pointer.clone(),
                 judged_at: Some(how.evaluated_at),
             };

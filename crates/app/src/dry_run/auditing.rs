@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use gonogo_core::{Reason, Timestamp};
 use gonogo_dryrun::Status;
-use gonogo_dryrun::audit::{self, Format, LogFile, LogRules, ReadAt};
 use gonogo_dryrun::audit::captured::RunFiles;
+use gonogo_dryrun::audit::{self, Format, LogFile, LogRules, ReadAt};
 use gonogo_dryrun::judge;
 use gonogo_dryrun::sign_off::Criteria;
 use gonogo_dryrun::spec::{EvidenceFormat, EvidenceSpec, RunSpec, StderrPolicy};
@@ -52,11 +52,7 @@ pub struct Judged {
 ///
 /// # Errors
 /// A log that cannot be opened, limits that make no sense. What is wrong inside of a file is a finding.
-pub fn audit(
-    home: &Home,
-    asked: &Judged,
-    now: Timestamp,
-) -> Result<(RunSpec, Report), AppError> {
+pub fn audit(home: &Home, asked: &Judged, now: Timestamp) -> Result<(RunSpec, Report), AppError> {
     let limits = [asked.warn_gap, asked.fail_gap];
     if limits.iter().any(|l| !l.is_finite() || *l <= 0.0) || asked.fail_gap < asked.warn_gap {
         let text = format!(
@@ -130,7 +126,11 @@ fn of_logs(home: &Home, asked: &Judged, now: Timestamp) -> Result<(RunSpec, Repo
     spec.metadata = asked.metadata.clone();
     let evidence = [
         ("diary", EvidenceFormat::Diary, &asked.diary),
-        ("performance", EvidenceFormat::Performance, &asked.performance),
+        (
+            "performance",
+            EvidenceFormat::Performance,
+            &asked.performance,
+        ),
     ];
     for (name, format, path) in evidence {
         let Some(path) = path else { continue };

@@ -324,10 +324,7 @@ struct Packed<'a> {
 
 impl RunFiles for Packed<'_> {
     fn open(&self, name: &str) -> io::Result<Option<Box<dyn ReadAt>>> {
-        let found = self
-            .by_name
-            .get(name)
-            .map(|digest| self.blobs.read(digest));
+        let found = self.by_name.get(name).map(|digest| self.blobs.read(digest));
         let stretch = found.transpose()?.flatten();
         Ok(stretch.map(|s| Box::new(s) as Box<dyn ReadAt>))
     }

@@ -531,7 +531,7 @@ fn custom(said: &EvidenceFile, root: &Path) -> Result<EvidenceSpec, AppError> {
 }
 
 /// Makes a specification for logs that somebody else captured: only what judging needs.
-pub fn of_logs(now: Timestamp, criteria: Criteria) -> RunSpec {
+pub fn of_logs(now: Timestamp, criteria: Criteria, file: &DryRunFile) -> RunSpec {
     RunSpec {
         schema: SCHEMA.to_owned(),
         run_id: String::new(),
@@ -559,7 +559,7 @@ pub fn of_logs(now: Timestamp, criteria: Criteria) -> RunSpec {
             ballast_bytes: 0,
             member_bytes: 4 << 20,
         },
-        lines: lines(&Flags::default(), &DryRunFile::default()),
+        lines: lines(&Flags::default(), file),
         gaps: Gaps {
             warn_seconds: 3600.0,
             fail_seconds: 6.0 * 3600.0,
@@ -567,7 +567,7 @@ pub fn of_logs(now: Timestamp, criteria: Criteria) -> RunSpec {
             live_seconds: None,
             live_severity: Status::Warn,
         },
-        heartbeat: None,
+        heartbeat: heartbeat(&Flags::default(), file).ok().flatten(),
         evidence: Vec::new(),
         evidence_grace_seconds: 0.0,
         evidence_interval_seconds: None,

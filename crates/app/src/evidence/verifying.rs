@@ -138,6 +138,9 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
     let roots = roots.map(timestamping::Roots);
     request.timestamps = roots.as_ref().map(|r| r as &dyn TimestampCheck);
     request.workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
+    // A packet that was compressed on its way is one; what is read twice is read from a copy without the compression.
+    let inflated = inflate(path)?;
+    let (given, path) = (path, inflated.as_deref().unwrap_or(path));
     let file = File::open(path).map_err(|e| AppError::io("read", path, &e))?;
     let is_dir = file.metadata().is_ok_and(|m| m.is_dir());
     let report = if is_dir {
@@ -145,8 +148,42 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
     } else {
         verify_packet(file, &request)
     };
-    let report = report.map_err(|e| unreadable(path, &e))?;
+    let report = report.map_err(|e| unreadable(given, &e))?;
     conclude(path, report, artifact.as_ref(), look)
+}
+
+/// The most that a compressed packet may become: what eleven octal digits of a tar header can say, for one member.
+const INFLATED: u64 = 8 << 30;
+
+/// Writes a gzip packet without its compression to a temporary file; none if it is not compressed.
+fn inflate(path: &Path) -> Result<Option<tempfile::TempPath>, AppError> {
+    let fault = |e: std::io::Error| AppError::io("read", path, &e);
+    let mut file = File::open(path).map_err(fault)?;
+    if !file.metadata().map_err(fault)?.is_file() {
+        return Ok(None);
+    }
+    let mut magic = [0; 2];
+    if file.read_exact(&mut magic).is_err() || magic != [0x1f, 0x8b] {
+        return Ok(None);
+    }
+    let file = File::open(path).map_err(fault)?;
+    let mut from = flate2::read::MultiGzDecoder::new(file).take(INFLATED + 1);
+    let mut to = tempfile::NamedTempFile::new().map_err(fault)?;
+    match std::io::copy(&mut from, &mut to) {
+        Ok(n) if n > INFLATED => Err(malformed(
+            path,
+            "is larger than any packet without its compression",
+        )),
+        Ok(_) => Ok(Some(to.into_temp_path())),
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::StorageFull) => Err(fault(e)),
+        Err(e) => {
+            let text = format!(
+                "packet `{}`: its compression is broken: {e}",
+                path.display()
+            );
+            Err(AppError::new(Reason::PacketCorrupt, text))
+        }
+    }
 }
 
 fn unreadable(path: &Path, e: &ArchiveError) -> AppError {

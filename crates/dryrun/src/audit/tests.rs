@@ -1,3 +1,5 @@
+//! Tests of the audit: cuts, packings, clocks.
+
 use std::io::Write as _;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the conditions of a run: silences, evidence, resources, how it ends.
+
 use super::*;
 use crate::journal::Straggler;
 use crate::spec::EvidenceFormat;

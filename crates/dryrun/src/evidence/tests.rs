@@ -1,3 +1,5 @@
+//! Tests of evidence beside the logs.
+
 use super::*;
 use crate::spec::{EvidenceFormat, Threshold};
 use crate::testing::{BASE, evidence as declaration};

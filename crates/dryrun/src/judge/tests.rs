@@ -1,3 +1,5 @@
+//! Tests of the verdict.
+
 use std::collections::BTreeMap;
 use std::io;
 

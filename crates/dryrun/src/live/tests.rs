@@ -1,3 +1,5 @@
+//! Tests of the live state.
+
 use super::*;
 use crate::testing::{at, spec};
 

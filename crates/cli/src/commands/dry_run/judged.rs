@@ -9,6 +9,7 @@ use gonogo_app::dry_run::finishing;
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::{Exit, Reason};
 use gonogo_dryrun::Status;
+use gonogo_dryrun::audit::Format;
 use gonogo_dryrun::backlog::{self, Source};
 use gonogo_dryrun::review::Review;
 use gonogo_dryrun::sign_off::Criteria;
@@ -19,7 +20,7 @@ use serde_json::json;
 use super::super::{Answer, here};
 use super::flags;
 use crate::args::Select;
-use crate::args::dry_run::{Audit, Backlog, Brief, Form, Judged, ReviewOf, WrapUp};
+use crate::args::dry_run::{Audit, Backlog, Brief, Form, Judged, LogFormat, ReviewOf, WrapUp};
 use crate::screen::Screen;
 
 /// The largest summary that is read.
@@ -94,6 +95,11 @@ fn asked(a: &Judged, here: &Path) -> Result<Asked, AppError> {
         stderr: a.stderr_policy.map(flags::stderr),
         min_entries_per_day: a.diary_min_entries_per_day,
         daily_gap_severity: flags::status(a.diary_daily_gap_severity),
+        lines: match a.log_format {
+            LogFormat::Auto => Format::Auto,
+            LogFormat::Jsonl => Format::Jsonl,
+            LogFormat::Text => Format::Text,
+        },
         criteria,
         metadata,
     })

@@ -1,3 +1,5 @@
+//! Tests of the rules of a sign-off.
+
 use super::*;
 use crate::summary::{Diary, Heartbeat, Performance, RunFacts, SharpeFacts};
 use crate::testing::spec;
