@@ -58,7 +58,6 @@ fn evidence_that_cannot_be_read_is_a_finding() {
     for (name, diary, performance, path) in [
         ("torn", "{\"entries\": [{\"entry_id\": ", PERFORMANCE, "decision_diary.jsonl"),
         ("words", "these are words", PERFORMANCE, "decision_diary.jsonl"),
-        ("empty", "", PERFORMANCE, "decision_diary.jsonl"),
         ("deep", deep.as_str(), PERFORMANCE, "decision_diary.jsonl"),
         ("other", good.as_str(), "[1,2", "performance_metrics.json"),
         ("untimed", good.as_str(), "{\"roi\": 1}", "performance_metrics.json"),
@@ -73,6 +72,16 @@ fn evidence_that_cannot_be_read_is_a_finding() {
         assert!(of_path["message"].as_str().unwrap().len() > 20, "{name}: {of_path:#}");
         let verified = lab.verify(&made.packet(), &made.key(), &[]).expect(2).envelope();
         assert_eq!(verified["data"]["dryRun"]["ok"], true, "{name}: {verified:#}");
+    }
+}
+
+#[test]
+fn a_diary_without_entries_fails() {
+    let lab = Lab::new();
+    for (name, diary) in [("nothing", ""), ("list", "[]"), ("object", "{\"entries\": []}")] {
+        let summary = with(&lab, name, Some(diary), Some(PERFORMANCE), &[]).ended(2, "fail");
+        let issues = &summary["summary"]["diary"]["issues"];
+        assert!(issues.to_string().contains("no entries"), "{name}: {:#}", summary["summary"]);
     }
 }
 
