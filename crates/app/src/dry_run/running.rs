@@ -101,6 +101,14 @@ pub fn run(
         // A report that could not be written after three days is told now.
         room(parent(file))?;
         can_be_written(file)?;
+        // Many things that look like a directory take no file; whoever finds that out after three days has no report.
+        tempfile::Builder::new()
+            .prefix(".gonogo-")
+            .tempfile_in(parent(file))
+            .map_err(|e| {
+                let text = format!("cannot write `{}`: {e}", file.display());
+                AppError::new(Reason::OutputFailed, text)
+            })?;
     }
     gonogo_dryrun::live::Live::new(&spec).map_err(|e| AppError::new(Reason::ArgumentInvalid, e))?;
     let actor = home.actor()?;
