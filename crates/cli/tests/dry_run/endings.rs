@@ -18,7 +18,9 @@ fn begun(lab: &Lab, flags: &[&str], script: &str) -> Running {
     let running = Running::of(command.spawn().unwrap());
     wait("the child prints", SOON, || {
         let path = lab.path("artifacts/final_dry_run/run/logs/final_dry_run_run/stdout.000001");
-        std::fs::metadata(path).is_ok_and(|m| m.len() > 200).then_some(())
+        std::fs::metadata(path)
+            .is_ok_and(|m| m.len() > 200)
+            .then_some(())
     });
     running
 }
@@ -45,7 +47,11 @@ fn finalized<'a>(lab: &'a Lab, kinds: &[&str]) -> Made<'a> {
     let summary = made.summary();
     assert_ne!(summary["status"], "pass");
     for kind in kinds {
-        assert!(!incidents(&summary, kind).is_empty(), "no {kind}: {:#}", summary["incidents"]);
+        assert!(
+            !incidents(&summary, kind).is_empty(),
+            "no {kind}: {:#}",
+            summary["incidents"]
+        );
     }
     without_holes(&lab.text(&made.captured("stdout.000001")));
     let progress = made.json("progress.json");
@@ -57,7 +63,11 @@ fn finalized<'a>(lab: &'a Lab, kinds: &[&str]) -> Made<'a> {
     assert_eq!(again.envelope()["data"]["again"], true);
     let verified = lab.verify(&made.packet(), &made.key(), &[]);
     assert_eq!(verified.status, made.ran.status, "{verified:?}");
-    assert_eq!(verified.envelope()["data"]["dryRun"]["ok"], true, "{verified:?}");
+    assert_eq!(
+        verified.envelope()["data"]["dryRun"]["ok"],
+        true,
+        "{verified:?}"
+    );
     made
 }
 
@@ -134,10 +144,20 @@ fn signals_to_the_harness_end_the_run_in_order() {
         let made = lab.made("run", harness.join());
         // It ended before its time, so it failed.
         let summary = made.ended(2, "fail");
-        assert_eq!(incidents(&summary, "interrupted").len(), 1, "{:#}", summary["incidents"]);
+        assert_eq!(
+            incidents(&summary, "interrupted").len(),
+            1,
+            "{:#}",
+            summary["incidents"]
+        );
         assert_eq!(incidents(&summary, "killed"), Vec::<Value>::new());
         assert_eq!(summary["summary"]["metadata"]["exit_code"], 0);
-        for file in ["review.html", "wrap_up.md", "packet.tar.gz", "sign_off.json"] {
+        for file in [
+            "review.html",
+            "wrap_up.md",
+            "packet.tar.gz",
+            "sign_off.json",
+        ] {
             assert!(lab.path(&made.inside(file)).is_file(), "{file}");
         }
         lab.verify(&made.packet(), &made.key(), &[]).expect(2);
@@ -150,12 +170,22 @@ fn a_deaf_child_is_killed_and_judged() {
     for signal in [Signal::INT, Signal::TERM] {
         let lab = Lab::new();
         let script = BEATS.replace("trap 'exit 0' INT TERM", "trap '' INT TERM HUP");
-        let flags = ["--shutdown-grace-seconds", "0.5", "--terminate-grace-seconds", "0.5"];
+        let flags = [
+            "--shutdown-grace-seconds",
+            "0.5",
+            "--terminate-grace-seconds",
+            "0.5",
+        ];
         let harness = begun(&lab, &flags, &script);
         harness.signal(signal);
         let made = lab.made("run", harness.join());
         let summary = made.ended(2, "fail");
-        assert_eq!(incidents(&summary, "killed").len(), 1, "{:#}", summary["incidents"]);
+        assert_eq!(
+            incidents(&summary, "killed").len(),
+            1,
+            "{:#}",
+            summary["incidents"]
+        );
         assert_eq!(summary["summary"]["metadata"]["exit_code"], -9);
         lab.deserted();
     }
@@ -166,7 +196,12 @@ fn a_second_signal_hurries() {
     let lab = Lab::new();
     let script = BEATS.replace("trap 'exit 0' INT TERM", "trap '' INT TERM HUP");
     // Longer than this test may take: only the second signal can end it.
-    let flags = ["--shutdown-grace-seconds", "500", "--terminate-grace-seconds", "500"];
+    let flags = [
+        "--shutdown-grace-seconds",
+        "500",
+        "--terminate-grace-seconds",
+        "500",
+    ];
     let harness = begun(&lab, &flags, &script);
     let journal = "artifacts/final_dry_run/run/logs/final_dry_run_run/keeper.jsonl";
     // Each takes the next step, whichever step that is.
@@ -186,17 +221,27 @@ fn a_second_signal_hurries() {
 }
 
 fn over(lab: &Lab) -> bool {
-    lab.path("artifacts/final_dry_run/run/summary.json").exists()
+    lab.path("artifacts/final_dry_run/run/summary.json")
+        .exists()
 }
 
 #[test]
 fn finalize_does_not_touch_a_run_that_goes_on() {
     let lab = Lab::new();
     let harness = begun(&lab, &[], BEATS);
-    let ran = lab.run(&["finalize", "artifacts/final_dry_run/run", "--within-seconds", "0.2", "--json"]);
+    let ran = lab.run(&[
+        "finalize",
+        "artifacts/final_dry_run/run",
+        "--within-seconds",
+        "0.2",
+        "--json",
+    ]);
     let envelope = ran.envelope();
     assert_eq!(envelope["success"], false);
-    assert!(envelope["error"].to_string().contains("RUN_ACTIVE"), "{envelope:#}");
+    assert!(
+        envelope["error"].to_string().contains("RUN_ACTIVE"),
+        "{envelope:#}"
+    );
     let made = lab.made("run", ran);
     assert!(!lab.path(&made.captured("verdict.json")).exists());
     harness.signal(Signal::INT);

@@ -176,7 +176,7 @@ impl Follower for Foreground<'_> {
         }
         self.looks += 1;
         // Twice a second is enough for eyes.
-        if self.looks % 10 == 0
+        if self.looks.is_multiple_of(10)
             && let Some(path) = &self.progress
             && let Ok(progress) = read_progress(path)
             && progress.sequence > self.seen
