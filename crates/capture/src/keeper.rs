@@ -224,8 +224,9 @@ impl Keeper {
         self.note(Event::Ended { reason });
         // The pump has said its last word; its end is waited for, so that nothing of the run outlives its keeper.
         for _ in 0..500 {
-            match &mut self.pump {
-                Some(pump) if matches!(pump.child.try_wait(), Ok(None)) => crate::tree::pause(2),
+            let Some(pump) = &mut self.pump else { break };
+            match pump.child.try_wait() {
+                Ok(None) => crate::tree::pause(2),
                 _ => break,
             }
         }
