@@ -111,12 +111,27 @@ pub fn finish(home: &Home, dir: &Path, wanted: &Wanted) -> Result<Finished, AppE
         again,
     };
     tell(&mut finished, wanted, judged_at)?;
-    if let Some(packet) = &wanted.packet {
-        finished.packed = Some(pack(&book, &finished, &files, packet, judged_at)?);
-    }
+    let packing = wanted.packet.as_ref();
+    let packing = packing.map(|packet| pack(&book, &finished, &files, packet, judged_at));
+    // A packet that does not fit takes no report with it.
+    let unpacked = match packing {
+        Some(Ok(packed)) => {
+            finished.packed = Some(packed);
+            None
+        }
+        Some(Err(e)) => Some(e),
+        None => None,
+    };
     last_words(&mut finished, wanted)?;
     complete_progress(&finished, now)?;
-    Ok(finished)
+    match unpacked {
+        None => Ok(finished),
+        Some(e) => Err(e.hint(format!(
+            "the verdict is `{}`; for the packet: `gonogo dry-run finalize {}`",
+            finished.status,
+            finished.dir.display()
+        ))),
+    }
 }
 
 /// The artifacts that are now what they were before the run: for others the sign-off says nothing.

@@ -75,6 +75,8 @@ pub struct Flags {
     pub metadata: Vec<String>,
     /// KEY=VALUE.
     pub env: Vec<String>,
+    /// `KEY=VALUE` of variables that the child is told places by; what the file or a flag asks for wins.
+    pub wired: Vec<String>,
     /// Zero and less are refused instead of switching something off.
     pub strict_intervals: bool,
     /// How much faster than real the clocks go, for tests of the supervisor itself; such a run is never signed off.

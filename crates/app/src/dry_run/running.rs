@@ -99,12 +99,20 @@ pub fn run(
     let mut spec = settings::resolve(&request.flags, &home.file(), &place)?;
     for file in request.wanted.files() {
         // A report that could not be written after three days is told now.
-        make_dir(parent(file))?;
+        room(parent(file))?;
         can_be_written(file)?;
+        // Many things that look like a directory take no file; whoever finds that out after three days has no report.
+        tempfile::Builder::new()
+            .prefix(".gonogo-")
+            .tempfile_in(parent(file))
+            .map_err(|e| {
+                let text = format!("cannot write `{}`: {e}", file.display());
+                AppError::new(Reason::OutputFailed, text)
+            })?;
     }
     gonogo_dryrun::live::Live::new(&spec).map_err(|e| AppError::new(Reason::ArgumentInvalid, e))?;
     let actor = home.actor()?;
-    make_dir(&log_dir)?;
+    room(&log_dir)?;
     // Two harnesses of one second look for a name at once: the second one looks when the first has made its directory.
     let naming = lock(&log_dir)?;
     let slug = free_slug(&log_dir, &base, request.slug.is_some())?;
@@ -175,6 +183,14 @@ fn artifacts(home: &Home, flags: &Flags) -> Result<Vec<Artifact>, AppError> {
             .hint("run the artifact itself, by its path, or leave --artifact out"));
     }
     Ok(all)
+}
+
+/// Makes a directory in which results will lie.
+fn room(dir: &Path) -> Result<(), AppError> {
+    make_dir(dir).map_err(|e| match e.reason {
+        Reason::StoreFailed => AppError::new(Reason::OutputFailed, e.to_string()),
+        _ => e,
+    })
 }
 
 /// Locks a directory until what comes back is dropped.

@@ -393,7 +393,12 @@ pub fn pair<'a>(flag: &str, text: &'a str) -> Result<(&'a str, &'a str), AppErro
 }
 
 fn environment(flags: &Flags, file: &DryRunFile) -> Result<BTreeMap<String, String>, AppError> {
-    let mut all = file.env.clone();
+    let mut all = BTreeMap::new();
+    for text in &flags.wired {
+        let (key, value) = pair("env", text)?;
+        all.insert(key.to_owned(), value.to_owned());
+    }
+    all.extend(file.env.clone());
     for text in &flags.env {
         let (key, value) = pair("env", text)?;
         all.insert(key.to_owned(), value.to_owned());

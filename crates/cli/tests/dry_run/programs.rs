@@ -61,7 +61,12 @@ fn goes_wrong(name: &str) {
         summary["incidents"]
     );
     // Its heartbeats were no incident, and what the trace consists of is told once.
-    assert_eq!(incidents(&summary, "log_level"), Vec::<Value>::new());
+    let lines = incidents(&summary, "log_level");
+    match name {
+        // A start without frames does not swallow the line: it is one on stderr.
+        "cpp" => assert_eq!(lines.len(), 1, "{lines:#?}"),
+        _ => assert_eq!(lines, Vec::<Value>::new()),
+    }
     let progress = made.json("progress.json");
     assert_eq!(incidents(&progress, "stack_trace").len(), 1);
     lab.verify(&made.packet(), &made.key(), &[]).expect(2);
@@ -136,8 +141,8 @@ fn a_background_child_that_keeps_the_pipe_is_told_and_does_not_lengthen_the_run(
         "0.0000001",
     ];
     let made = lab.orchestrate("held", 60.0, &flags, &argv);
-    // A process that was left behind is a warning, and warnings that nobody accepted fail the sign-off.
-    let summary = made.ended(2, "fail");
+    // A process that was left behind is for a person to decide.
+    let summary = made.ended(1, "warn");
     let left = incidents(&summary, "stragglers");
     assert_eq!(left.len(), 1, "{:#}", summary["incidents"]);
     assert_eq!(left[0]["severity"], "warn");

@@ -212,6 +212,14 @@ impl Rules<'_> {
                     &[],
                 );
             }
+            if let Some(required) = floor {
+                self.add(
+                    Status::Fail,
+                    "sharpe_unavailable",
+                    "there is no Sharpe ratio".to_owned(),
+                    &[("required", required.into()), ("observed", Value::Null)],
+                );
+            }
             return;
         };
         self.part(

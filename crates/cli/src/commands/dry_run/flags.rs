@@ -102,7 +102,7 @@ pub(super) fn of_orchestrate(a: &Orchestrate, here: &Path, run_dir: &Path) -> Fl
     let off = |skip: bool, path: Option<&PathBuf>| {
         if skip { Place::Off } else { place(path, here) }
     };
-    let mut env = vec![format!(
+    let mut wired = vec![format!(
         "FINAL_DRY_RUN_LOG_DIR={}",
         run_dir.join("logs").display()
     )];
@@ -123,14 +123,12 @@ pub(super) fn of_orchestrate(a: &Orchestrate, here: &Path, run_dir: &Path) -> Fl
     for (name, skip, given, usual) in evidence {
         if !skip {
             let path = given.map_or_else(|| run_dir.join(usual), |p| here.join(p));
-            env.push(format!("{name}={}", path.display()));
+            wired.push(format!("{name}={}", path.display()));
         }
     }
     if let Some(label) = &a.run_label {
-        env.push(format!("FINAL_DRY_RUN_LABEL={label}"));
+        wired.push(format!("FINAL_DRY_RUN_LABEL={label}"));
     }
-    // What was asked for comes later and wins.
-    env.extend(flags.env.iter().cloned());
     let timeline = if a.no_progress_timeline {
         Place::Off
     } else {
@@ -153,7 +151,7 @@ pub(super) fn of_orchestrate(a: &Orchestrate, here: &Path, run_dir: &Path) -> Fl
         performance: off(a.skip_performance_evidence, a.performance_path.as_ref()),
         no_diary_required: flags.no_diary_required || a.skip_diary_evidence,
         no_performance_required: flags.no_performance_required || a.skip_performance_evidence,
-        env,
+        wired,
         metadata,
         timeline,
         progress,
@@ -254,6 +252,12 @@ pub(super) fn wanted_of_orchestrate(
     let at = |given: Option<&PathBuf>, usual: &str| {
         Some(given.map_or_else(|| run_dir.join(usual), |p| here.join(p)))
     };
+    let tolerance = a.wrap_up_duration_tolerance_minutes;
+    if !tolerance.is_finite() || tolerance < 0.0 {
+        let text =
+            format!("--wrap-up-duration-tolerance-minutes must be 0 or more, not {tolerance}");
+        return Err(AppError::new(Reason::ArgumentInvalid, text));
+    }
     let review = !a.no_review;
     Ok(Wanted {
         run_dir: Some(run_dir.to_owned()),
@@ -268,7 +272,7 @@ pub(super) fn wanted_of_orchestrate(
         wrap_up: (!a.no_wrap_up).then(|| wanted::WrapUp {
             json: at(a.wrap_up_json.as_ref(), "wrap_up.json"),
             markdown: at(a.wrap_up_markdown.as_ref(), "wrap_up.md"),
-            tolerance: a.wrap_up_duration_tolerance_minutes * MINUTE,
+            tolerance: tolerance * MINUTE,
             treat_warn_as_failure: a.wrap_up_treat_warn_as_failure,
         }),
         packet: if a.no_packet {

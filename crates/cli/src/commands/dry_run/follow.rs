@@ -152,6 +152,16 @@ impl Follower for Foreground<'_> {
         if let Some(path) = &spec.progress_path {
             self.screen.talk(&format!("  progress   {path}"));
         }
+        let target = gonogo_core::Span::from_millis((spec.target_seconds * 1000.0) as u64);
+        for rule in &spec.lines.allow {
+            if rule.expires <= spec.created_at.after(target) {
+                let text = format!(
+                    "  the rule `{}` of {} accepts nothing from {} on",
+                    rule.name, rule.owner, rule.expires
+                );
+                self.screen.talk(&self.screen.paint(Tone::Wait, &text));
+            }
+        }
         if let (Some(address), Some(path)) = (self.serve, &self.progress) {
             match serve(path, address, self.screen) {
                 Ok(server) => self.server = Some(server),
