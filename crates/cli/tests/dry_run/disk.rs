@@ -102,18 +102,12 @@ fn a_full_disk_loses_nothing_is_told_and_is_judged() {
     let made = lab.made("full", ran);
     assert!([2, 3].contains(&made.ran.status), "{:?}", made.ran);
     let summary = made.summary();
-<<<<<<< HEAD
-    assert_eq!(
-        incidents(&summary, "disk").len(),
-        1,
-        "{:#}",
-        summary["incidents"]
-    );
-=======
     let told = incidents(&summary, "capture_blocked");
     assert_eq!(told.len(), 1, "{:#}", summary["incidents"]);
-    assert!(told[0].to_string().contains("No space left") && told[0].get("open").is_none(), "{told:#?}");
->>>>>>> h-e2e
+    assert!(
+        told[0].to_string().contains("No space left") && told[0].get("open").is_none(),
+        "{told:#?}"
+    );
     let kept = std::fs::read_to_string(&stdout).unwrap();
     for (n, line) in kept.lines().enumerate() {
         assert!(
@@ -168,17 +162,9 @@ fn a_disk_that_stays_full_still_gets_its_verdict_from_the_ballast() {
     let made = lab.made("full", harness.join());
     assert!([2, 3].contains(&made.ran.status), "{:?}", made.ran);
     let summary = made.summary();
-<<<<<<< HEAD
-    assert!(
-        !incidents(&summary, "disk").is_empty(),
-        "{:#}",
-        summary["incidents"]
-    );
-=======
     let told = incidents(&summary, "capture_blocked");
     assert_eq!(told.len(), 1, "{:#}", summary["incidents"]);
     assert!(told[0].to_string().contains("No space left"), "{told:#?}");
->>>>>>> h-e2e
     assert!(lab.path(&made.inside("review.html")).is_file());
     lab.deserted();
     drop(mount);

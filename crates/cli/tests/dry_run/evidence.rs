@@ -84,7 +84,6 @@ fn evidence_that_cannot_be_read_is_a_finding() {
     let good = entry(1).to_string();
     let deep = "[".repeat(100_000);
     for (name, diary, performance, path) in [
-<<<<<<< HEAD
         (
             "torn",
             "{\"entries\": [{\"entry_id\": ",
@@ -97,11 +96,6 @@ fn evidence_that_cannot_be_read_is_a_finding() {
             PERFORMANCE,
             "decision_diary.jsonl",
         ),
-        ("empty", "", PERFORMANCE, "decision_diary.jsonl"),
-=======
-        ("torn", "{\"entries\": [{\"entry_id\": ", PERFORMANCE, "decision_diary.jsonl"),
-        ("words", "these are words", PERFORMANCE, "decision_diary.jsonl"),
->>>>>>> h-e2e
         ("deep", deep.as_str(), PERFORMANCE, "decision_diary.jsonl"),
         ("other", good.as_str(), "[1,2", "performance_metrics.json"),
         (
@@ -136,10 +130,18 @@ fn evidence_that_cannot_be_read_is_a_finding() {
 #[test]
 fn a_diary_without_entries_fails() {
     let lab = Lab::new();
-    for (name, diary) in [("nothing", ""), ("list", "[]"), ("object", "{\"entries\": []}")] {
+    for (name, diary) in [
+        ("nothing", ""),
+        ("list", "[]"),
+        ("object", "{\"entries\": []}"),
+    ] {
         let summary = with(&lab, name, Some(diary), Some(PERFORMANCE), &[]).ended(2, "fail");
         let issues = &summary["summary"]["diary"]["issues"];
-        assert!(issues.to_string().contains("no entries"), "{name}: {:#}", summary["summary"]);
+        assert!(
+            issues.to_string().contains("no entries"),
+            "{name}: {:#}",
+            summary["summary"]
+        );
     }
 }
 

@@ -385,16 +385,12 @@ fn a_review_has_what_people_add() {
 #[test]
 fn progress_is_followed_until_the_run_is_complete() {
     let lab = Lab::new();
-<<<<<<< HEAD
     let args = orchestrate(
         "run",
         300.0,
         &[&BARE[..2], &["--allow-warnings"]].concat(),
-        &sh(&format!("echo 'WARNING soon'; {BEATS}")),
+        &sh(&format!("echo 'WARNING so'on; {BEATS}")),
     );
-=======
-    let args = orchestrate("run", 300.0, &[&BARE[..2], &["--allow-warnings"]].concat(), &sh(&format!("echo 'WARNING so'on; {BEATS}")));
->>>>>>> h-e2e
     let mut command = lab.command(&args.iter().map(String::as_str).collect::<Vec<_>>());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let harness = Running::of(command.spawn().unwrap());

@@ -178,7 +178,10 @@ fn a_command_is_needed_and_other_refusals_have_their_own_words() {
     ] {
         let ran = lab.run(args);
         assert_eq!(ran.status, 64, "{ran:?}");
-        assert!(!format!("{}{}", ran.out, ran.err).trim().is_empty(), "{ran:?}");
+        assert!(
+            !format!("{}{}", ran.out, ran.err).trim().is_empty(),
+            "{ran:?}"
+        );
         assert_eq!(lab.names(), before, "{args:?}");
     }
     // As envelopes too.
