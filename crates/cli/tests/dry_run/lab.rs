@@ -54,7 +54,7 @@ impl Lab {
     /// One with this `gonogo.toml`; `PROGRAM` is filled in.
     pub(crate) fn with(config: &str) -> Self {
         let lab = Self::new();
-        lab.write("gonogo.toml", &config.replace("PROGRAM", PROGRAM));
+        lab.write("gonogo.toml", config.replace("PROGRAM", PROGRAM));
         lab
     }
 
