@@ -222,6 +222,14 @@ impl Keeper {
         }
         let reason = self.reason.unwrap_or("child_exited").to_owned();
         self.note(Event::Ended { reason });
+        // The pump has said its last word; its end is waited for, so that nothing of the run outlives its keeper.
+        for _ in 0..500 {
+            let Some(pump) = &mut self.pump else { break };
+            match pump.child.try_wait() {
+                Ok(None) => crate::tree::pause(2),
+                _ => break,
+            }
+        }
         // On a disk that stays full the last words wait a while for space.
         for _ in 0..50 {
             if self.journal.sync().is_ok() {

@@ -28,6 +28,7 @@ fn main() {
             source_field: None,
         },
         gaps: Gaps {
+            startup_seconds: 0.0,
             warn_seconds: 3600.0,
             fail_seconds: 21_600.0,
             live_seconds: None,

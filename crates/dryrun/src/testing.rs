@@ -42,6 +42,8 @@ pub(crate) fn evidence(name: &str, format: EvidenceFormat) -> EvidenceSpec {
         stale_fail_seconds: None,
         time_pointer: None,
         min_entries: None,
+        min_entries_per_day: 0,
+        daily_gap_severity: Status::Warn,
         thresholds: Vec::new(),
     }
 }
@@ -49,6 +51,7 @@ pub(crate) fn evidence(name: &str, format: EvidenceFormat) -> EvidenceSpec {
 /// An hour, an hour and six of silence, nothing required.
 pub(crate) fn spec() -> RunSpec {
     RunSpec {
+        artifacts: Vec::new(),
         schema: SCHEMA.to_owned(),
         run_id: "run-1".to_owned(),
         slug: "slug".to_owned(),
@@ -84,6 +87,7 @@ pub(crate) fn spec() -> RunSpec {
         },
         lines: lines(),
         gaps: Gaps {
+            startup_seconds: 0.0,
             warn_seconds: 3600.0,
             fail_seconds: 21_600.0,
             live_seconds: None,

@@ -302,11 +302,7 @@ fn conclude_run(
     }
     let derived = sound.then(|| deriving::derive(path, &report));
     match &derived {
-        Some(Err((reason, _))) => {
-            if !reasons.contains(reason) {
-                reasons.insert(0, *reason);
-            }
-        }
+        Some(Err((reason, _))) if !reasons.contains(reason) => reasons.insert(0, *reason),
         Some(Ok(derived)) if derived.status != Status::Pass => {
             reasons.push(deriving::reason(derived.status));
         }

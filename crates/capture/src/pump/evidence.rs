@@ -293,6 +293,8 @@ mod tests {
             stale_fail_seconds: None,
             time_pointer: None,
             min_entries: None,
+            min_entries_per_day: 0,
+            daily_gap_severity: gonogo_dryrun::Status::Warn,
             thresholds: Vec::new(),
         }
     }

@@ -39,6 +39,7 @@ pub(crate) fn shell(script: &str) -> Vec<String> {
 
 pub(crate) fn spec(directory: &Path, command: Vec<String>) -> RunSpec {
     RunSpec {
+        artifacts: Vec::new(),
         schema: SCHEMA.to_owned(),
         run_id: format!("run-{}", fastrand::u64(..)),
         slug: "test".to_owned(),
@@ -80,6 +81,7 @@ pub(crate) fn spec(directory: &Path, command: Vec<String>) -> RunSpec {
             source_field: None,
         },
         gaps: Gaps {
+            startup_seconds: 0.0,
             warn_seconds: 3600.0,
             fail_seconds: 21600.0,
             live_seconds: None,

@@ -205,6 +205,8 @@ fn evidence(name: &str, path: &Path) -> EvidenceSpec {
         stale_fail_seconds: None,
         time_pointer: None,
         min_entries: None,
+        min_entries_per_day: 0,
+        daily_gap_severity: gonogo_dryrun::Status::Warn,
         thresholds: Vec::new(),
     }
 }

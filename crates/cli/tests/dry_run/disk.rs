@@ -22,7 +22,10 @@ impl Mount {
             Err(e @ (Errno::PERM | Errno::ACCESS | Errno::NODEV)) => {
                 Err(format!("a tmpfs of 24 MiB cannot be mounted: {e}"))
             }
-            Err(e) => panic!("a tmpfs of 24 MiB cannot be mounted on {}: {e}", at.display()),
+            Err(e) => panic!(
+                "a tmpfs of 24 MiB cannot be mounted on {}: {e}",
+                at.display()
+            ),
         }
     }
 }
@@ -60,17 +63,31 @@ fn a_full_disk_loses_nothing_is_told_and_is_judged() {
     // Leaves room for a few megabytes beside the ballast.
     let filler = lab.path("artifacts/filler");
     std::fs::write(&filler, vec![7; 14 << 20]).unwrap();
-    let flags = [&BARE[..2], &["--ballast", "2MiB", "--no-views", "--no-packet", "--shutdown-grace-seconds", "20"]].concat();
+    let flags = [
+        &BARE[..2],
+        &[
+            "--ballast",
+            "2MiB",
+            "--no-views",
+            "--no-packet",
+            "--shutdown-grace-seconds",
+            "20",
+        ],
+    ]
+    .concat();
     let args = orchestrate("full", 300.0, &flags, &["python3", "-c", FLOODS]);
     let mut command = lab.command(&args.iter().map(String::as_str).collect::<Vec<_>>());
-    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
     let harness = Running::of(command.spawn().unwrap());
     let dir = "artifacts/final_dry_run/full";
     let progress = lab.path(&format!("{dir}/progress.json"));
     let journal = lab.path(&format!("{dir}/logs/final_dry_run_full/pump.jsonl"));
     wait("the run says that the disk is full", SOON, || {
         let said = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
-        let told = said(&progress).contains("capture_blocked") || said(&journal).contains("blocked");
+        let told =
+            said(&progress).contains("capture_blocked") || said(&journal).contains("blocked");
         told.then_some(())
     });
     let stdout = lab.path(&format!("{dir}/logs/final_dry_run_full/stdout.000001"));
@@ -87,10 +104,16 @@ fn a_full_disk_loses_nothing_is_told_and_is_judged() {
     let summary = made.summary();
     let told = incidents(&summary, "capture_blocked");
     assert_eq!(told.len(), 1, "{:#}", summary["incidents"]);
-    assert!(told[0].to_string().contains("No space left") && told[0].get("open").is_none(), "{told:#?}");
+    assert!(
+        told[0].to_string().contains("No space left") && told[0].get("open").is_none(),
+        "{told:#?}"
+    );
     let kept = std::fs::read_to_string(&stdout).unwrap();
     for (n, line) in kept.lines().enumerate() {
-        assert!(line.len() == 1023 && line.starts_with(&format!("{:08} ", n + 1)), "line {n}");
+        assert!(
+            line.len() == 1023 && line.starts_with(&format!("{:08} ", n + 1)),
+            "line {n}"
+        );
     }
     assert_eq!(summary["summary"]["logs"]["total_lines"], 12 * 1024);
     lab.deserted();
@@ -108,14 +131,32 @@ fn a_disk_that_stays_full_still_gets_its_verdict_from_the_ballast() {
         Err(why) => return skip("a verdict on a full disk", &why),
     };
     std::fs::write(lab.path("artifacts/filler"), vec![7; 12 << 20]).unwrap();
-    let flags = [&BARE[..2], &["--ballast", "6MiB", "--no-views", "--no-packet", "--shutdown-grace-seconds", "0.5", "--terminate-grace-seconds", "0.5"]].concat();
+    let flags = [
+        &BARE[..2],
+        &[
+            "--ballast",
+            "6MiB",
+            "--no-views",
+            "--no-packet",
+            "--shutdown-grace-seconds",
+            "0.5",
+            "--terminate-grace-seconds",
+            "0.5",
+        ],
+    ]
+    .concat();
     let args = orchestrate("full", 300.0, &flags, &["python3", "-c", FLOODS]);
     let mut command = lab.command(&args.iter().map(String::as_str).collect::<Vec<_>>());
-    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
     let harness = Running::of(command.spawn().unwrap());
     let journal = lab.path("artifacts/final_dry_run/full/logs/final_dry_run_full/pump.jsonl");
     wait("the run says that the disk is full", SOON, || {
-        std::fs::read_to_string(&journal).unwrap_or_default().contains("blocked").then_some(())
+        std::fs::read_to_string(&journal)
+            .unwrap_or_default()
+            .contains("blocked")
+            .then_some(())
     });
     harness.signal(Signal::INT);
     let made = lab.made("full", harness.join());
@@ -147,13 +188,20 @@ fn a_packet_that_does_not_fit_takes_no_verdict_with_it() {
     let summary = made.summary();
     assert_eq!(summary["status"], "pass", "{:#}", summary["incidents"]);
     assert_eq!(made.json("progress.json")["phase"], "complete");
-    assert!(made.ran.envelope().to_string().contains("No space left"), "{:?}", made.ran);
+    assert!(
+        made.ran.envelope().to_string().contains("No space left"),
+        "{:?}",
+        made.ran
+    );
     assert!(!made.packet().exists(), "half of a packet is none");
     lab.deserted();
     // With room the packet follows.
     mount_remount(&mount.0, MountFlags::empty(), c"size=96m").unwrap();
     let ran = lab.run(&["finalize", &made.inside(""), "--json"]);
-    let key = ran.expect(0).envelope()["data"]["logKey"].as_str().unwrap().to_owned();
+    let key = ran.expect(0).envelope()["data"]["logKey"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     lab.verify(&made.packet(), &key, &[]).expect(0);
     drop(mount);
 }

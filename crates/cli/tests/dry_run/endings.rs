@@ -19,8 +19,12 @@ fn begun(lab: &Lab, flags: &[&str], script: &str) -> Running {
     wait("the child prints", SOON, || {
         // Bytes that are to be packed lie in the tail first.
         ["stdout.000001", "stdout.tail"].iter().find_map(|name| {
-            let path = lab.path("artifacts/final_dry_run/run/logs/final_dry_run_run").join(name);
-            std::fs::metadata(path).is_ok_and(|m| m.len() > 200).then_some(())
+            let path = lab
+                .path("artifacts/final_dry_run/run/logs/final_dry_run_run")
+                .join(name);
+            std::fs::metadata(path)
+                .is_ok_and(|m| m.len() > 200)
+                .then_some(())
         })
     });
     running
@@ -48,7 +52,11 @@ fn finalized<'a>(lab: &'a Lab, kinds: &[&str]) -> Made<'a> {
     let summary = made.summary();
     assert_ne!(summary["status"], "pass");
     for kind in kinds {
-        assert!(!incidents(&summary, kind).is_empty(), "no {kind}: {:#}", summary["incidents"]);
+        assert!(
+            !incidents(&summary, kind).is_empty(),
+            "no {kind}: {:#}",
+            summary["incidents"]
+        );
     }
     without_holes(&lab.text(&made.captured("stdout.000001")));
     let progress = made.json("progress.json");
@@ -60,7 +68,11 @@ fn finalized<'a>(lab: &'a Lab, kinds: &[&str]) -> Made<'a> {
     assert_eq!(again.envelope()["data"]["again"], true);
     let verified = lab.verify(&made.packet(), &made.key(), &[]);
     assert_eq!(verified.status, made.ran.status, "{verified:?}");
-    assert_eq!(verified.envelope()["data"]["dryRun"]["ok"], true, "{verified:?}");
+    assert_eq!(
+        verified.envelope()["data"]["dryRun"]["ok"],
+        true,
+        "{verified:?}"
+    );
     made
 }
 
@@ -137,10 +149,20 @@ fn signals_to_the_harness_end_the_run_in_order() {
         let made = lab.made("run", harness.join());
         // It ended before its time, so it failed.
         let summary = made.ended(2, "fail");
-        assert_eq!(incidents(&summary, "interrupted").len(), 1, "{:#}", summary["incidents"]);
+        assert_eq!(
+            incidents(&summary, "interrupted").len(),
+            1,
+            "{:#}",
+            summary["incidents"]
+        );
         assert_eq!(incidents(&summary, "killed"), Vec::<Value>::new());
         assert_eq!(summary["summary"]["metadata"]["exit_code"], 0);
-        for file in ["review.html", "wrap_up.md", "packet.tar.gz", "sign_off.json"] {
+        for file in [
+            "review.html",
+            "wrap_up.md",
+            "packet.tar.gz",
+            "sign_off.json",
+        ] {
             assert!(lab.path(&made.inside(file)).is_file(), "{file}");
         }
         lab.verify(&made.packet(), &made.key(), &[]).expect(2);
@@ -153,12 +175,22 @@ fn a_deaf_child_is_killed_and_judged() {
     for signal in [Signal::INT, Signal::TERM] {
         let lab = Lab::new();
         let script = BEATS.replace("trap 'exit 0' INT TERM", "trap '' INT TERM HUP");
-        let flags = ["--shutdown-grace-seconds", "0.5", "--terminate-grace-seconds", "0.5"];
+        let flags = [
+            "--shutdown-grace-seconds",
+            "0.5",
+            "--terminate-grace-seconds",
+            "0.5",
+        ];
         let harness = begun(&lab, &flags, &script);
         harness.signal(signal);
         let made = lab.made("run", harness.join());
         let summary = made.ended(2, "fail");
-        assert_eq!(incidents(&summary, "killed").len(), 1, "{:#}", summary["incidents"]);
+        assert_eq!(
+            incidents(&summary, "killed").len(),
+            1,
+            "{:#}",
+            summary["incidents"]
+        );
         assert_eq!(summary["summary"]["metadata"]["exit_code"], -9);
         lab.deserted();
     }
@@ -169,7 +201,12 @@ fn a_second_signal_hurries() {
     let lab = Lab::new();
     let script = BEATS.replace("trap 'exit 0' INT TERM", "trap '' INT TERM HUP");
     // Longer than this test may take: only the second signal can end it.
-    let flags = ["--shutdown-grace-seconds", "500", "--terminate-grace-seconds", "500"];
+    let flags = [
+        "--shutdown-grace-seconds",
+        "500",
+        "--terminate-grace-seconds",
+        "500",
+    ];
     let harness = begun(&lab, &flags, &script);
     let journal = "artifacts/final_dry_run/run/logs/final_dry_run_run/keeper.jsonl";
     // Each takes the next step, whichever step that is.
@@ -189,17 +226,27 @@ fn a_second_signal_hurries() {
 }
 
 fn over(lab: &Lab) -> bool {
-    lab.path("artifacts/final_dry_run/run/summary.json").exists()
+    lab.path("artifacts/final_dry_run/run/summary.json")
+        .exists()
 }
 
 #[test]
 fn finalize_does_not_touch_a_run_that_goes_on() {
     let lab = Lab::new();
     let harness = begun(&lab, &[], BEATS);
-    let ran = lab.run(&["finalize", "artifacts/final_dry_run/run", "--within-seconds", "0.2", "--json"]);
+    let ran = lab.run(&[
+        "finalize",
+        "artifacts/final_dry_run/run",
+        "--within-seconds",
+        "0.2",
+        "--json",
+    ]);
     let envelope = ran.envelope();
     assert_eq!(envelope["success"], false);
-    assert!(envelope["error"].to_string().contains("RUN_ACTIVE"), "{envelope:#}");
+    assert!(
+        envelope["error"].to_string().contains("RUN_ACTIVE"),
+        "{envelope:#}"
+    );
     let made = lab.made("run", ran);
     assert!(!lab.path(&made.captured("verdict.json")).exists());
     harness.signal(Signal::INT);
@@ -214,7 +261,13 @@ fn unpacked(lab: &Lab, capture: &str) -> Vec<u8> {
         .unwrap()
         .flatten()
         .map(|e| e.path())
-        .filter(|p| p.file_name().unwrap().to_str().unwrap().starts_with("stdout.0"))
+        .filter(|p| {
+            p.file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .starts_with("stdout.0")
+        })
         .collect();
     names.sort();
     assert!(!names.is_empty());
@@ -230,8 +283,17 @@ fn unpacked(lab: &Lab, capture: &str) -> Vec<u8> {
             bytes.extend(std::fs::read(path).unwrap_or_default());
             continue;
         }
-        let out = std::process::Command::new(with).arg("-dc").arg(&path).output().unwrap();
-        assert!(out.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&out.stderr));
+        let out = std::process::Command::new(with)
+            .arg("-dc")
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(
+            out.status.success(),
+            "{}: {}",
+            path.display(),
+            String::from_utf8_lossy(&out.stderr)
+        );
         bytes.extend(out.stdout);
     }
     bytes
@@ -249,7 +311,11 @@ while :; do n=$((n+1)); echo "{\"level\":\"info\",\"message\":\"beat\",\"seq\":$
             continue;
         }
         let lab = Lab::new();
-        let harness = begun(&lab, &["--compression", how, "--log-rotate-size", "256KiB"], script);
+        let harness = begun(
+            &lab,
+            &["--compression", how, "--log-rotate-size", "256KiB"],
+            script,
+        );
         let capture = "artifacts/final_dry_run/run/logs/final_dry_run_run";
         let pump = lab.part("pump");
         kill(pump, Signal::KILL);
@@ -270,12 +336,17 @@ while :; do n=$((n+1)); echo "{\"level\":\"info\",\"message\":\"beat\",\"seq\":$
         let summary = made.summary();
         assert_eq!(summary["summary"]["logs"]["total_bytes"], text.len() as u64);
         let verified = lab.verify(&made.packet(), &made.key(), &[]);
-        assert_eq!(verified.envelope()["data"]["dryRun"]["ok"], true, "{verified:?}");
+        assert_eq!(
+            verified.envelope()["data"]["dryRun"]["ok"],
+            true,
+            "{verified:?}"
+        );
     }
 }
 
 #[test]
-fn a_harness_that_is_killed_while_it_judges_leaves_a_run_that_can_be_finalized_by_several_at_once() {
+fn a_harness_that_is_killed_while_it_judges_leaves_a_run_that_can_be_finalized_by_several_at_once()
+{
     let lab = Lab::new();
     let args = orchestrate("run", 0.5, &BARE, &sh(BEATS));
     let mut command = lab.command(&args.iter().map(String::as_str).collect::<Vec<_>>());
@@ -284,7 +355,9 @@ fn a_harness_that_is_killed_while_it_judges_leaves_a_run_that_can_be_finalized_b
         .stderr(std::process::Stdio::piped());
     let mut harness = command.spawn().unwrap();
     let said = std::io::BufReader::new(harness.stderr.take().unwrap());
-    let judging = std::io::BufRead::lines(said).map_while(Result::ok).any(|line| line.contains("judging"));
+    let judging = std::io::BufRead::lines(said)
+        .map_while(Result::ok)
+        .any(|line| line.contains("judging"));
     assert!(judging);
     harness.kill().unwrap();
     harness.wait().unwrap();
@@ -292,27 +365,47 @@ fn a_harness_that_is_killed_while_it_judges_leaves_a_run_that_can_be_finalized_b
     let answers: Vec<Value> = std::thread::scope(|scope| {
         let finalize = || lab.run(&["finalize", "artifacts/final_dry_run/run", "--json"]);
         let started: Vec<_> = (0..3).map(|_| scope.spawn(finalize)).collect();
-        started.into_iter().map(|s| s.join().unwrap().expect(0).envelope()["data"].clone()).collect()
+        started
+            .into_iter()
+            .map(|s| s.join().unwrap().expect(0).envelope()["data"].clone())
+            .collect()
     });
     for answer in &answers {
-        assert_eq!((&answer["status"], &answer["signOff"]), (&"pass".into(), &answers[0]["signOff"]));
+        assert_eq!(
+            (&answer["status"], &answer["signOff"]),
+            (&"pass".into(), &answers[0]["signOff"])
+        );
     }
     let key = answers[0]["logKey"].as_str().unwrap();
-    lab.verify(&lab.path("artifacts/final_dry_run/run/packet.tar.gz"), key, &[]).expect(0);
+    lab.verify(
+        &lab.path("artifacts/final_dry_run/run/packet.tar.gz"),
+        key,
+        &[],
+    )
+    .expect(0);
 }
 
 #[test]
 fn a_reader_that_goes_away_does_not_end_the_run() {
     let lab = Lab::new();
     let args = orchestrate("run", 1.5, &BARE, &sh(BEATS));
-    let mut command = lab.command(&args.iter().map(String::as_str).filter(|a| *a != "--json").collect::<Vec<_>>());
+    let mut command = lab.command(
+        &args
+            .iter()
+            .map(String::as_str)
+            .filter(|a| *a != "--json")
+            .collect::<Vec<_>>(),
+    );
     command
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped());
     let mut harness = command.spawn().unwrap();
     drop((harness.stdout.take(), harness.stderr.take()));
     wait("the harness ends", SOON, || harness.try_wait().unwrap());
-    assert_eq!(lab.json("artifacts/final_dry_run/run/summary.json")["status"], "pass");
+    assert_eq!(
+        lab.json("artifacts/final_dry_run/run/summary.json")["status"],
+        "pass"
+    );
     lab.deserted();
 }
 
@@ -323,19 +416,41 @@ fn a_child_that_spoils_its_own_evidence_does_not_pass() {
         ("truncated", ": > \"$D/stdout.000001\""),
         ("removed", "rm \"$D/stdout.000001\""),
         ("index", "printf 'garbage' >> \"$D/index\""),
-        ("index-cut", "head -c 100 \"$D/index\" > \"$D/i\"; cat \"$D/i\" > \"$D/index\""),
+        (
+            "index-cut",
+            "head -c 100 \"$D/index\" > \"$D/i\"; cat \"$D/i\" > \"$D/index\"",
+        ),
         ("journal", "printf 'garbage\\n' >> \"$D/keeper.jsonl\""),
-        ("specification", "sed -i 's/\"minimum_duration_seconds\": [0-9.]*/\"minimum_duration_seconds\": 0.0/' \"$D/run.json\""),
-        ("everything", "rm -rf \"$D\""),
+        (
+            "specification",
+            "sed -i 's/\"minimum_duration_seconds\": [0-9.]*/\"minimum_duration_seconds\": 0.0/' \"$D/run.json\"",
+        ),
         ("verdict", "echo '{}' > \"$D/verdict.json\""),
     ] {
         let lab = Lab::new();
-        let script = format!("D=\"$FINAL_DRY_RUN_LOG_DIR/final_dry_run_run\"\n{}", BEATS.replace("sleep 0.05", &format!("sleep 0.05; [ $n = 8 ] && {{ {spoils}; }}")));
+        let script = format!(
+            "D=\"$FINAL_DRY_RUN_LOG_DIR/final_dry_run_run\"\n{}",
+            BEATS.replace(
+                "sleep 0.05",
+                &format!("sleep 0.05; [ $n = 8 ] && {{ {spoils}; }}")
+            )
+        );
         let flags = [&BARE[..], &["--required-duration-hours", "2"]].concat();
-        let flags = if what == "specification" { flags } else { BARE.to_vec() };
+        let flags = if what == "specification" {
+            flags
+        } else {
+            BARE.to_vec()
+        };
         let args = orchestrate("run", 1.0, &flags, &sh(&script));
         let ran = lab.run(&args.iter().map(String::as_str).collect::<Vec<_>>());
         lab.deserted();
+        let judged = lab
+            .path("artifacts/final_dry_run/run/summary.json")
+            .exists();
+        // By another specification than it began with nothing is judged.
+        if !judged && what != "specification" {
+            wrong.push(format!("{what}: no verdict: {ran:?}"));
+        }
         if ran.status == 101 || ran.err.contains("panicked") {
             wrong.push(format!("{what}: {ran:?}"));
         }
@@ -343,12 +458,29 @@ fn a_child_that_spoils_its_own_evidence_does_not_pass() {
             // What was written over again is no harm: then all of it is there.
             let made = lab.made("run", ran);
             let verified = lab.verify(&made.packet(), &made.key(), &[]);
-            if !["index", "verdict"].contains(&what) || verified.status != 0 {
-                wrong.push(format!("{what} passes; its packet: {} {}", verified.status, verified.out));
+            if !["index", "journal", "verdict"].contains(&what) || verified.status != 0 {
+                wrong.push(format!(
+                    "{what} passes; its packet: {} {}",
+                    verified.status, verified.out
+                ));
             } else {
                 without_holes(&lab.text(&made.captured("stdout.000001")));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_run_is_finalized_where_its_ledger_is() {
+    let lab = Lab::with("[dry_run]\n");
+    let made = lab.orchestrate("run", 0.5, &[], &sh(BEATS));
+    made.ended(0, "pass");
+    std::fs::rename(lab.path("gonogo.toml"), lab.path("elsewhere.toml")).unwrap();
+    let before = lab.names();
+    let elsewhere = lab.run(&["finalize", &made.inside(""), "--json"]);
+    elsewhere.refusal(66, &["INPUT_NOT_FOUND"]);
+    assert_eq!(lab.names(), before);
+    std::fs::rename(lab.path("elsewhere.toml"), lab.path("gonogo.toml")).unwrap();
+    lab.run(&["finalize", &made.inside(""), "--json"]).expect(0);
 }

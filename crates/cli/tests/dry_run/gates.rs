@@ -10,15 +10,34 @@ fn dry_run(project: &Project, name: &str, version: &str, before: &str) -> Ran {
     let hours = SECOND.to_string();
     let script = format!("{before}{BEATS}");
     project.run(&[
-        "dry-run", "orchestrate", "--json", "--run-name", name, "--duration-hours", &hours, "--skip-diary-evidence",
-        "--skip-performance-evidence", "--shutdown-grace-seconds", "5", "--artifact", &artifact, "--", "sh", "-c", &script,
-        "sh", &artifact,
+        "dry-run",
+        "orchestrate",
+        "--json",
+        "--run-name",
+        name,
+        "--duration-hours",
+        &hours,
+        "--skip-diary-evidence",
+        "--skip-performance-evidence",
+        "--shutdown-grace-seconds",
+        "5",
+        "--artifact",
+        &artifact,
+        "--",
+        "sh",
+        "-c",
+        &script,
+        "sh",
+        &artifact,
     ])
 }
 
 #[test]
 fn a_gate_opens_for_a_pass_about_what_is_released_and_for_nothing_else() {
-    let config = CONFIG.replace("gates = \"none\"", "gates = { dry_run = { max_age = \"1h\" } }");
+    let config = CONFIG.replace(
+        "gates = \"none\"",
+        "gates = { dry_run = { max_age = \"1h\" } }",
+    );
     assert_ne!(config, CONFIG);
     let project = Project::with(&config);
     let first = project.approved("1.0.0");
@@ -31,7 +50,11 @@ fn a_gate_opens_for_a_pass_about_what_is_released_and_for_nothing_else() {
     project.refuses(&["apply", &first], 2, &["GATE_EVIDENCE_FAILED"]);
     // About bytes that are not released any more.
     let text = project.text("versions/1.0.0.toml");
-    std::fs::write(project.path("versions/1.0.0.toml"), format!("{text}\n# other bytes\n")).unwrap();
+    std::fs::write(
+        project.path("versions/1.0.0.toml"),
+        format!("{text}\n# other bytes\n"),
+    )
+    .unwrap();
     dry_run(&project, "changed", "1.0.0", "").expect(0);
     std::fs::write(project.path("versions/1.0.0.toml"), &text).unwrap();
     project.refuses(&["apply", &first], 2, &["GATE_EVIDENCE_FAILED"]);
@@ -60,13 +83,22 @@ fn a_gate_opens_for_a_pass_about_what_is_released_and_for_nothing_else() {
 
 #[test]
 fn a_sign_off_that_is_too_old_opens_no_gate() {
-    let config = CONFIG.replace("gates = \"none\"", "gates = { dry_run = { max_age = \"1s\" } }");
+    let config = CONFIG.replace(
+        "gates = \"none\"",
+        "gates = { dry_run = { max_age = \"1s\" } }",
+    );
     let project = Project::with(&config);
     dry_run(&project, "good", "1.0.0", "").expect(0);
     let plan = project.approved("1.0.0");
     crate::project::wait("the sign-off is too old", crate::lab::SOON, || {
         let at = project.path("artifacts/final_dry_run/good/summary.json");
-        std::fs::metadata(at).unwrap().modified().unwrap().elapsed().is_ok_and(|age| age.as_millis() > 1500).then_some(())
+        std::fs::metadata(at)
+            .unwrap()
+            .modified()
+            .unwrap()
+            .elapsed()
+            .is_ok_and(|age| age.as_millis() > 1500)
+            .then_some(())
     });
     project.refuses(&["apply", &plan], 3, &["GATE_EVIDENCE_STALE"]);
 }

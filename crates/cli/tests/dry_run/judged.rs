@@ -16,7 +16,9 @@ fn log(minutes: u32, last: &str) -> String {
     let mut text = String::new();
     for m in 0..minutes {
         let (day, hour, minute) = (1 + m / 1440, m / 60 % 24, m % 60);
-        text += &format!("{{\"timestamp\":\"2026-03-{day:02}T{hour:02}:{minute:02}:00Z\",\"level\":\"info\",\"event\":\"heartbeat\",\"message\":\"beat {m}\"}}\n");
+        text += &format!(
+            "{{\"timestamp\":\"2026-03-{day:02}T{hour:02}:{minute:02}:00Z\",\"level\":\"info\",\"event\":\"heartbeat\",\"message\":\"beat {m}\"}}\n"
+        );
     }
     text + last
 }
@@ -64,18 +66,41 @@ fn logs_are_read_in_every_packing_and_cut_ones_up_to_the_cut() {
     assert_eq!(plain["summary"]["logs"]["duration_seconds"], 2999.0 * 60.0);
     assert_eq!(plain["summary"]["logs"]["uptime_ratio"], 1.0);
     let bad = audit(&lab, &["--log", "bad.log"], 2);
-    assert_eq!(bad["summary"]["logs"]["content_incidents"].as_array().unwrap().len(), 1, "{:#}", bad["summary"]["logs"]["content_incidents"]);
-    for (with, end) in [("gzip", "gz"), ("zstd", "zst"), ("bzip2", "bz2"), ("xz", "xz")] {
-        let (Some(good), Some(bad)) = (packed(&lab, "good.log", with, end), packed(&lab, "bad.log", with, end)) else {
+    assert_eq!(
+        bad["summary"]["logs"]["content_incidents"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1,
+        "{:#}",
+        bad["summary"]["logs"]["content_incidents"]
+    );
+    for (with, end) in [
+        ("gzip", "gz"),
+        ("zstd", "zst"),
+        ("bzip2", "bz2"),
+        ("xz", "xz"),
+    ] {
+        let (Some(good), Some(bad)) = (
+            packed(&lab, "good.log", with, end),
+            packed(&lab, "bad.log", with, end),
+        ) else {
             continue;
         };
         let seen = audit(&lab, &["--log", &good], 0);
         assert_eq!(seen["summary"]["logs"]["total_lines"], 3000, "{end}");
-        assert_eq!(seen["summary"]["logs"]["level_counts"], plain["summary"]["logs"]["level_counts"]);
+        assert_eq!(
+            seen["summary"]["logs"]["level_counts"],
+            plain["summary"]["logs"]["level_counts"]
+        );
         audit(&lab, &["--log", &bad], 2);
         // By its bytes, not by its name.
         std::fs::copy(lab.path(&good), lab.path("unnamed")).unwrap();
-        assert_eq!(audit(&lab, &["--log", "unnamed"], 0)["summary"]["logs"]["total_lines"], 3000, "{end}");
+        assert_eq!(
+            audit(&lab, &["--log", "unnamed"], 0)["summary"]["logs"]["total_lines"],
+            3000,
+            "{end}"
+        );
     }
     // What is behind a cut is not there: what is before it is read, and the cut is told.
     if let Some(good) = packed(&lab, "good.log", "gzip", "gz") {
@@ -96,24 +121,44 @@ fn logs_are_read_in_every_packing_and_cut_ones_up_to_the_cut() {
 fn harmless_lines_that_look_like_faults_pass() {
     let lab = Lab::new();
     let lines = [
-        "0 exceptions raised", "no panic seen", "Exception handler registered", "traceback logging enabled", "errors: 0, warnings: 0",
-        "the error rate is 0.0", "panic button tested: fine", "loaded fatal_error_policy.json", "    at the station by noon",
-        "Caused by nobody", "goroutine pool sized to 8", "handled exception count=0",
+        "0 exceptions raised",
+        "no panic seen",
+        "Exception handler registered",
+        "traceback logging enabled",
+        "errors: 0, warnings: 0",
+        "the error rate is 0.0",
+        "panic button tested: fine",
+        "loaded fatal_error_policy.json",
+        "    at the station by noon",
+        "Caused by nobody",
+        "goroutine pool sized to 8",
+        "handled exception count=0",
     ];
     let text: String = lines.iter().map(|l| format!("{l}\n")).collect();
     lab.write("fine.log", &text);
     let seen = audit(&lab, &["--log", "fine.log"], 0);
-    assert_eq!(seen["summary"]["logs"]["content_incidents"], Value::Array(vec![]), "{seen:#}");
+    assert_eq!(
+        seen["summary"]["logs"]["content_incidents"],
+        Value::Array(vec![]),
+        "{seen:#}"
+    );
     let script = format!("cat fine.log; {BEATS}");
-    lab.orchestrate("fine", 0.6, &[], &sh(&script)).ended(0, "pass");
+    lab.orchestrate("fine", 0.6, &[], &sh(&script))
+        .ended(0, "pass");
     // The corpus of look-alikes that the classifier is held against, each file a log.
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dryrun/tests/traces/harmless");
     let mut read = 0;
     for entry in std::fs::read_dir(corpus).unwrap().flatten() {
         let path = entry.path();
         let seen = lab.run(&["audit", "--format", "json", "--log", path.to_str().unwrap()]);
-        let report: Value = serde_json::from_str(&seen.out).unwrap_or_else(|e| panic!("{e}: {seen:?}"));
-        let traces = report["incidents"].as_array().unwrap().iter().filter(|i| i["kind"] == "stack_trace" && i["severity"] == "fail").count();
+        let report: Value =
+            serde_json::from_str(&seen.out).unwrap_or_else(|e| panic!("{e}: {seen:?}"));
+        let traces = report["incidents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|i| i["kind"] == "stack_trace" && i["severity"] == "fail")
+            .count();
         assert_eq!(traces, 0, "{}: {report:#}", path.display());
         read += 1;
     }
@@ -124,62 +169,172 @@ fn harmless_lines_that_look_like_faults_pass() {
 fn exit_codes_of_an_audit_say_how_the_logs_are() {
     let lab = Lab::new();
     lab.write("good.log", log(60, ""));
-    lab.write("warned.log", log(60, "2026-03-01T01:00:00Z WARNING the queue is long\n"));
-    lab.write("gap.log", log(60, "{\"timestamp\":\"2026-03-01T20:00:00Z\",\"level\":\"info\",\"message\":\"back\"}\n"));
+    lab.write(
+        "warned.log",
+        log(60, "2026-03-01T01:00:00Z WARNING the queue is long\n"),
+    );
+    lab.write(
+        "gap.log",
+        log(
+            60,
+            "{\"timestamp\":\"2026-03-01T20:00:00Z\",\"level\":\"info\",\"message\":\"back\"}\n",
+        ),
+    );
     audit(&lab, &["--log", "good.log"], 0);
     audit(&lab, &["--log", "warned.log"], 1);
     audit(&lab, &["--log", "warned.log", "--treat-warn-as-error"], 2);
     audit(&lab, &["--log", "gap.log"], 2);
     // Limits of a sign-off: exactly reached, and missed.
-    let waived = ["--sign-off-optional-diary", "--sign-off-optional-performance"];
-    let floor = |hours: &'static str| [&["--log", "good.log", "--sign-off-min-duration-hours", hours][..], &waived].concat();
+    let waived = [
+        "--sign-off-optional-diary",
+        "--sign-off-optional-performance",
+    ];
+    let floor = |hours: &'static str| {
+        [
+            &["--log", "good.log", "--sign-off-min-duration-hours", hours][..],
+            &waived,
+        ]
+        .concat()
+    };
     audit(&lab, &floor("0.98"), 0);
     audit(&lab, &floor("0.99"), 2);
     let short = audit(&lab, &["--log", "good.log", "--sign-off"], 2);
-    let codes: Vec<&str> = short["sign_off"]["findings"].as_array().unwrap().iter().filter_map(|f| f["code"].as_str()).collect();
-    for code in ["duration_below_minimum", "diary_missing", "performance_missing"] {
+    let codes: Vec<&str> = short["sign_off"]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|f| f["code"].as_str())
+        .collect();
+    for code in [
+        "duration_below_minimum",
+        "diary_missing",
+        "performance_missing",
+    ] {
         assert!(codes.contains(&code), "{codes:?}");
     }
-    audit(&lab, &[&["--log", "warned.log", "--sign-off-allow-warnings"][..], &waived].concat(), 0);
+    audit(
+        &lab,
+        &[
+            &["--log", "warned.log", "--sign-off-allow-warnings"][..],
+            &waived,
+        ]
+        .concat(),
+        0,
+    );
     // Uptime as it was always computed: 0, 90 and 120 minutes score 0.75.
-    let line = |minute: u32| format!("{{\"timestamp\":\"2026-03-01T{:02}:{:02}:00Z\",\"message\":\"m\"}}\n", minute / 60, minute % 60);
-    lab.write("vector.log", format!("{}{}{}", line(0), line(90), line(120)));
+    let line = |minute: u32| {
+        format!(
+            "{{\"timestamp\":\"2026-03-01T{:02}:{:02}:00Z\",\"message\":\"m\"}}\n",
+            minute / 60,
+            minute % 60
+        )
+    };
+    lab.write(
+        "vector.log",
+        format!("{}{}{}", line(0), line(90), line(120)),
+    );
     let seen = audit(&lab, &["--log", "vector.log"], 1);
     assert_eq!(seen["summary"]["logs"]["uptime_ratio"], 0.75);
-    audit(&lab, &[&["--log", "vector.log", "--sign-off-min-uptime-ratio", "0.76"][..], &waived].concat(), 2);
+    audit(
+        &lab,
+        &[
+            &["--log", "vector.log", "--sign-off-min-uptime-ratio", "0.76"][..],
+            &waived,
+        ]
+        .concat(),
+        2,
+    );
     // What is no log, or has nothing to judge.
     lab.write("empty.log", "");
     let ran = lab.run(&["audit", "--log", "empty.log"]);
     assert!(ran.status <= 3, "{ran:?}");
     let ran = lab.run(&["audit", "--log", "absent.log"]);
-    assert!([2, 3, 66].contains(&ran.status) && ran.err.contains("absent.log") | ran.out.contains("absent.log"), "{ran:?}");
-    for bad in [["--warn-gap-minutes", "-1"], ["--sign-off-min-duration-hours", "0"], ["--sign-off-min-uptime-ratio", "2"], ["--metadata", "x"]] {
-        lab.run(&[&["audit", "--log", "good.log"][..], &bad].concat()).expect(64);
+    assert!(
+        [2, 3, 66].contains(&ran.status)
+            && ran.err.contains("absent.log") | ran.out.contains("absent.log"),
+        "{ran:?}"
+    );
+    for bad in [
+        ["--warn-gap-minutes", "-1"],
+        ["--sign-off-min-duration-hours", "0"],
+        ["--sign-off-min-uptime-ratio", "2"],
+        ["--metadata", "x"],
+    ] {
+        lab.run(&[&["audit", "--log", "good.log"][..], &bad].concat())
+            .expect(64);
     }
-    lab.run(&["audit", "--log", "good.log", "--run-dir", "."]).expect(64);
+    lab.run(&["audit", "--log", "good.log", "--run-dir", "."])
+        .expect(64);
     // Reports go where they are wanted, in each form.
     for (form, says) in [("markdown", "#"), ("json", "{"), ("html", "<!")] {
-        lab.run(&["audit", "--log", "good.log", "--format", form, "--output", "out/report"]).expect(0);
-        assert!(lab.text("out/report").trim_start().to_lowercase().starts_with(says), "{form}");
+        lab.run(&[
+            "audit",
+            "--log",
+            "good.log",
+            "--format",
+            form,
+            "--output",
+            "out/report",
+        ])
+        .expect(0);
+        assert!(
+            lab.text("out/report")
+                .trim_start()
+                .to_lowercase()
+                .starts_with(says),
+            "{form}"
+        );
     }
-    let envelope = lab.run(&["audit", "--log", "warned.log", "--output", "out/report", "--json"]);
+    let envelope = lab.run(&[
+        "audit",
+        "--log",
+        "warned.log",
+        "--output",
+        "out/report",
+        "--json",
+    ]);
     assert_eq!(envelope.expect(1).envelope()["data"]["status"], "warn");
 }
 
 #[test]
 fn a_captured_run_is_audited_as_it_was_judged() {
     let lab = Lab::new();
-    let made = lab.orchestrate("run", 0.6, &[], &sh(&format!("echo 'WARNING soon'; {BEATS}")));
+    let made = lab.orchestrate(
+        "run",
+        0.6,
+        &[],
+        &sh(&format!("echo 'WARNING soon'; {BEATS}")),
+    );
     let summary = made.ended(2, "fail");
     let seen = audit(&lab, &["--run-dir", &made.inside("")], 2);
     assert_eq!(seen["summary"]["logs"], summary["summary"]["logs"]);
     assert_eq!(seen["incidents"], summary["incidents"]);
     // The derived view, read as anybody's log, shows the same lines.
-    let view = audit(&lab, &["--log", &made.inside("logs/final_dry_run_run.jsonl")], 1);
-    assert_eq!(view["summary"]["logs"]["total_lines"], summary["summary"]["logs"]["total_lines"]);
-    assert_eq!(view["summary"]["logs"]["level_counts"], summary["summary"]["logs"]["level_counts"]);
+    let view = audit(
+        &lab,
+        &["--log", &made.inside("logs/final_dry_run_run.jsonl")],
+        1,
+    );
+    assert_eq!(
+        view["summary"]["logs"]["total_lines"],
+        summary["summary"]["logs"]["total_lines"]
+    );
+    assert_eq!(
+        view["summary"]["logs"]["level_counts"],
+        summary["summary"]["logs"]["level_counts"]
+    );
     // Warnings are accepted by who asks.
-    audit(&lab, &["--run-dir", &made.inside(""), "--sign-off-allow-warnings", "--sign-off-optional-diary", "--sign-off-optional-performance"], 0);
+    audit(
+        &lab,
+        &[
+            "--run-dir",
+            &made.inside(""),
+            "--sign-off-allow-warnings",
+            "--sign-off-optional-diary",
+            "--sign-off-optional-performance",
+        ],
+        0,
+    );
 }
 
 #[test]
@@ -191,7 +346,18 @@ fn a_review_has_what_people_add() {
         ran.expect(exit);
         ran
     };
-    let said = brief(&["--objective", "rollback=go:drilled", "--attendee", "dana", "--note", "in the meeting"], 0).out;
+    let said = brief(
+        &[
+            "--objective",
+            "rollback=go:drilled",
+            "--attendee",
+            "dana",
+            "--note",
+            "in the meeting",
+        ],
+        0,
+    )
+    .out;
     for words in ["rollback", "drilled", "dana", "in the meeting"] {
         assert!(said.contains(words), "{words}: {said}");
     }
@@ -199,17 +365,32 @@ fn a_review_has_what_people_add() {
     brief(&["--objective", "rollback=red"], 2);
     for bad in ["rollback", "rollback=perhaps", "=go"] {
         let ran = brief(&["--objective", bad, "--output", "x.md"], 64);
-        assert!(ran.err.contains("objective") && !lab.path("x.md").exists(), "{ran:?}");
+        assert!(
+            ran.err.contains("objective") && !lab.path("x.md").exists(),
+            "{ran:?}"
+        );
     }
     // What others wrote cannot become markup.
-    let html = brief(&["--format", "html", "--note", "<script>alert(1)</script>"], 0).out;
-    assert!(html.contains("&lt;script&gt;") && !html.contains("<script>alert"), "{html}");
+    let html = brief(
+        &["--format", "html", "--note", "<script>alert(1)</script>"],
+        0,
+    )
+    .out;
+    assert!(
+        html.contains("&lt;script&gt;") && !html.contains("<script>alert"),
+        "{html}"
+    );
 }
 
 #[test]
 fn progress_is_followed_until_the_run_is_complete() {
     let lab = Lab::new();
-    let args = orchestrate("run", 300.0, &[&BARE[..2], &["--allow-warnings"]].concat(), &sh(&format!("echo 'WARNING so'on; {BEATS}")));
+    let args = orchestrate(
+        "run",
+        300.0,
+        &[&BARE[..2], &["--allow-warnings"]].concat(),
+        &sh(&format!("echo 'WARNING so'on; {BEATS}")),
+    );
     let mut command = lab.command(&args.iter().map(String::as_str).collect::<Vec<_>>());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let harness = Running::of(command.spawn().unwrap());
@@ -227,11 +408,22 @@ fn progress_is_followed_until_the_run_is_complete() {
     let quiet = lab.run(&["watch", "--progress", dir, "--once", "--no-incidents"]);
     assert!(!quiet.expect(0).out.contains("soon"), "{quiet:?}");
     // A warning in the middle is no end.
-    let mut watch = lab.command(&["watch", "--progress", dir, "--interval", "0.1", "--exit-when-complete"]);
+    let mut watch = lab.command(&[
+        "watch",
+        "--progress",
+        dir,
+        "--interval",
+        "0.1",
+        "--exit-when-complete",
+    ]);
     watch.stdout(Stdio::piped()).stderr(Stdio::piped());
     let watch = Running::of(watch.spawn().unwrap());
     let pid = watch.pid();
-    let sequence = || serde_json::from_slice::<Value>(&std::fs::read(&progress).unwrap()).unwrap()["sequence"].as_u64().unwrap();
+    let sequence = || {
+        serde_json::from_slice::<Value>(&std::fs::read(&progress).unwrap()).unwrap()["sequence"]
+            .as_u64()
+            .unwrap()
+    };
     assert!(sequence() > 0);
     assert!(Path::new(&format!("/proc/{pid}")).exists());
     harness.signal(Signal::INT);
@@ -239,10 +431,17 @@ fn progress_is_followed_until_the_run_is_complete() {
     ran.expect(2);
     let seen = watch.join();
     seen.expect(2);
-    assert!(seen.out.contains("fail") || seen.out.contains("FAIL"), "{seen:?}");
+    assert!(
+        seen.out.contains("fail") || seen.out.contains("FAIL"),
+        "{seen:?}"
+    );
     lab.run(&["watch", "--progress", dir, "--once"]).expect(0);
-    lab.run(&["watch", "--progress", dir, "--once", "--exit-when-complete"]).expect(2);
-    let answer = lab.run(&["watch", "--progress", dir, "--once", "--json"]).expect(0).envelope();
+    lab.run(&["watch", "--progress", dir, "--once", "--exit-when-complete"])
+        .expect(2);
+    let answer = lab
+        .run(&["watch", "--progress", dir, "--once", "--json"])
+        .expect(0)
+        .envelope();
     assert_eq!(answer["data"]["phase"], "complete");
     // One that is torn, and one that is not there.
     let text = std::fs::read(&progress).unwrap();
@@ -253,7 +452,14 @@ fn progress_is_followed_until_the_run_is_complete() {
         assert!(ran.status > 2 && ran.status != 70, "{ran:?}");
     }
     // It waits for one that comes, and Ctrl-C ends it.
-    let mut late = lab.command(&["watch", "--progress", "late.json", "--interval", "0.05", "--exit-when-complete"]);
+    let mut late = lab.command(&[
+        "watch",
+        "--progress",
+        "late.json",
+        "--interval",
+        "0.05",
+        "--exit-when-complete",
+    ]);
     late.stdout(Stdio::piped()).stderr(Stdio::piped());
     let late = Running::of(late.spawn().unwrap());
     lab.write("late.tmp", &text);
@@ -280,7 +486,12 @@ fn minutes_and_lists_say_what_is_left_to_do() {
     let lab = Lab::new();
     let good = lab.orchestrate("good", 0.6, &[], &sh(BEATS));
     good.ended(0, "pass");
-    let warned = lab.orchestrate("warned", 0.6, &["--allow-warnings"], &sh(&format!("echo 'WARNING soon'; {BEATS}")));
+    let warned = lab.orchestrate(
+        "warned",
+        0.6,
+        &["--allow-warnings"],
+        &sh(&format!("echo 'WARNING soon'; {BEATS}")),
+    );
     warned.ended(0, "pass");
     let bad = lab.orchestrate("bad", 0.6, &[], &sh(&format!("echo 'ERROR lost'; {BEATS}")));
     bad.ended(2, "fail");
@@ -288,20 +499,51 @@ fn minutes_and_lists_say_what_is_left_to_do() {
     lab.run(&["wrap-up", "--summary", &good]).expect(0);
     let minutes = lab.run(&["wrap-up", "--summary", &bad, "--note", "said by eli"]);
     minutes.expect(2);
-    assert!(minutes.out.contains("said by eli") && minutes.out.contains("lost"), "{minutes:?}");
+    assert!(
+        minutes.out.contains("said by eli") && minutes.out.contains("lost"),
+        "{minutes:?}"
+    );
     // A length that was not reached, beyond its tolerance.
-    let ran = lab.run(&["wrap-up", "--summary", &good, "--required-duration-hours", "1", "--format", "json"]);
+    let ran = lab.run(&[
+        "wrap-up",
+        "--summary",
+        &good,
+        "--required-duration-hours",
+        "1",
+        "--format",
+        "json",
+    ]);
     assert_ne!(ran.status, 0, "{ran:?}");
-    assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap()["duration_met"], false);
-    lab.run(&["wrap-up", "--summary", &good, "--format", "html"]).expect(64);
-    lab.run(&["backlog", "--summary", &good, "--fail-on-fail", "--fail-on-warn"]).expect(0);
+    assert_eq!(
+        serde_json::from_str::<Value>(&ran.out).unwrap()["duration_met"],
+        false
+    );
+    lab.run(&["wrap-up", "--summary", &good, "--format", "html"])
+        .expect(64);
+    lab.run(&[
+        "backlog",
+        "--summary",
+        &good,
+        "--fail-on-fail",
+        "--fail-on-warn",
+    ])
+    .expect(0);
     lab.run(&["backlog", "--summary", &bad]).expect(0);
-    let list = lab.run(&["backlog", "--summary", &bad, "--summary", &good, "--fail-on-fail"]);
+    let list = lab.run(&[
+        "backlog",
+        "--summary",
+        &bad,
+        "--summary",
+        &good,
+        "--fail-on-fail",
+    ]);
     list.expect(2);
     assert!(list.out.contains("lost"), "{list:?}");
     lab.write("warned.json", r#"{"status":"warn","summary":{"generated_at":"2026-01-01T00:00:00Z","status":"warn"},"incidents":[{"severity":"warn","occurred_at":"2026-01-01T00:00:00Z","message":"the queue is long"}]}"#);
-    lab.run(&["backlog", "--summary", "warned.json", "--fail-on-fail"]).expect(0);
-    lab.run(&["backlog", "--summary", "warned.json", "--fail-on-warn"]).expect(1);
+    lab.run(&["backlog", "--summary", "warned.json", "--fail-on-fail"])
+        .expect(0);
+    lab.run(&["backlog", "--summary", "warned.json", "--fail-on-warn"])
+        .expect(1);
     lab.write("words.json", "these are words");
     for command in ["wrap-up", "backlog"] {
         lab.run(&[command, "--summary", "words.json"]).expect(65);

@@ -54,7 +54,7 @@ impl Lab {
     /// One with this `gonogo.toml`; `PROGRAM` is filled in.
     pub(crate) fn with(config: &str) -> Self {
         let lab = Self::new();
-        lab.write("gonogo.toml", &config.replace("PROGRAM", PROGRAM));
+        lab.write("gonogo.toml", config.replace("PROGRAM", PROGRAM));
         lab
     }
 
@@ -271,7 +271,10 @@ impl Made<'_> {
         assert_eq!(summary["status"], status, "{:#}", summary["incidents"]);
         if self.lab.path(&self.inside("progress.json")).exists() {
             let progress = self.json("progress.json");
-            assert_eq!((&progress["status"], &progress["phase"]), (&status.into(), &"complete".into()));
+            assert_eq!(
+                (&progress["status"], &progress["phase"]),
+                (&status.into(), &"complete".into())
+            );
         }
         summary
     }
@@ -279,7 +282,10 @@ impl Made<'_> {
     /// The key with which its packet verifies.
     #[track_caller]
     pub(crate) fn key(&self) -> String {
-        self.ran.envelope()["data"]["logKey"].as_str().unwrap().to_owned()
+        self.ran.envelope()["data"]["logKey"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// Its packet.
@@ -296,7 +302,10 @@ pub(crate) fn incidents(report: &Value, kind: &str) -> Vec<Value> {
 
 /// Findings of a sign-off with this code.
 pub(crate) fn findings(report: &Value, code: &str) -> Vec<Value> {
-    let all = report["sign_off"]["findings"].as_array().into_iter().flatten();
+    let all = report["sign_off"]["findings"]
+        .as_array()
+        .into_iter()
+        .flatten();
     all.filter(|f| f["code"] == code).cloned().collect()
 }
 

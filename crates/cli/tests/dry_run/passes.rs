@@ -52,13 +52,35 @@ fn a_run_that_passes_leaves_everything_and_can_be_checked_by_others() {
     assert_eq!(records.len(), raw.lines().count());
     let plain = &records[0];
     assert_eq!(
-        (&plain["level"], &plain["message"], &plain["stream"], &plain["event"], &plain["payload"]["raw"]),
-        (&"info".into(), &"plain words".into(), &"stdout".into(), &Value::Null, &"plain words".into())
+        (
+            &plain["level"],
+            &plain["message"],
+            &plain["stream"],
+            &plain["event"],
+            &plain["payload"]["raw"]
+        ),
+        (
+            &"info".into(),
+            &"plain words".into(),
+            &"stdout".into(),
+            &Value::Null,
+            &"plain words".into()
+        )
     );
     let beat = &records[1];
     assert_eq!(
-        (&beat["level"], &beat["message"], &beat["event"], &beat["payload"]["structured"]["seq"]),
-        (&"info".into(), &"beat".into(), &"heartbeat".into(), &1.into())
+        (
+            &beat["level"],
+            &beat["message"],
+            &beat["event"],
+            &beat["payload"]["structured"]["seq"]
+        ),
+        (
+            &"info".into(),
+            &"beat".into(),
+            &"heartbeat".into(),
+            &1.into()
+        )
     );
     // Everything that counts agrees with it.
     let total = records.len() as u64;
@@ -83,22 +105,36 @@ fn a_run_that_passes_leaves_everything_and_can_be_checked_by_others() {
         .filter(|p| p.parent().is_some_and(|d| d.ends_with("progress_timeline")))
         .collect();
     assert!(timeline.len() >= 2, "{timeline:?}");
-    let last: Value = serde_json::from_slice(&std::fs::read(timeline[timeline.len() - 1]).unwrap()).unwrap();
+    let last: Value =
+        serde_json::from_slice(&std::fs::read(timeline[timeline.len() - 1]).unwrap()).unwrap();
     assert_eq!(last["status"], "pass");
     // Others check it with the key, and with nothing else of this directory.
     let key = made.key();
     let verified = lab.verify(&made.packet(), &key, &[]);
     let data = verified.expect(0).envelope()["data"].clone();
-    assert_eq!((&data["verified"], &data["dryRun"]["ok"], &data["dryRun"]["status"]), (&true.into(), &true.into(), &"pass".into()));
+    assert_eq!(
+        (
+            &data["verified"],
+            &data["dryRun"]["ok"],
+            &data["dryRun"]["status"]
+        ),
+        (&true.into(), &true.into(), &"pass".into())
+    );
     let other = "ledger.dry-run+00000000+AZm0B8kxNvAoYpJ5cJk5mWq0TQXyq1iRzJmJ6m8yq0Zk";
     assert_ne!(lab.verify(&made.packet(), other, &[]).status, 0);
     // A second look answers the same and writes no second verdict.
     let verdict = std::fs::read(lab.path(&made.captured("verdict.json"))).unwrap();
     let again = lab.run(&["finalize", &made.inside(""), "--json"]);
     let again = again.expect(0).envelope()["data"].clone();
-    assert_eq!((&again["status"], &again["again"]), (&"pass".into(), &true.into()));
+    assert_eq!(
+        (&again["status"], &again["again"]),
+        (&"pass".into(), &true.into())
+    );
     assert_eq!(again["signOff"], summary["sign_off"]);
-    assert_eq!(std::fs::read(lab.path(&made.captured("verdict.json"))).unwrap(), verdict);
+    assert_eq!(
+        std::fs::read(lab.path(&made.captured("verdict.json"))).unwrap(),
+        verdict
+    );
     lab.verify(&made.packet(), &key, &[]).expect(0);
     lab.deserted();
 }
@@ -108,12 +144,33 @@ fn the_simulated_runtime_passes_with_its_evidence() {
     let lab = Lab::new();
     let hours = (2.0 * SECOND).to_string();
     let ran = lab.run(&[
-        "orchestrate", "--json", "--run-name", "sim", "--duration-hours", &hours, "--shutdown-grace-seconds", "5", "--",
-        PROGRAM, "dry-run", "simulate", "--duration-seconds", "30", "--tick-interval", "0.2",
+        "orchestrate",
+        "--json",
+        "--run-name",
+        "sim",
+        "--duration-hours",
+        &hours,
+        "--shutdown-grace-seconds",
+        "5",
+        "--",
+        PROGRAM,
+        "dry-run",
+        "simulate",
+        "--duration-seconds",
+        "30",
+        "--tick-interval",
+        "0.2",
     ]);
     let made = lab.made("sim", ran);
     let summary = made.ended(0, "pass");
-    assert!(summary["summary"]["diary"]["total_entries"].as_u64().unwrap() >= 3, "{:#}", summary["summary"]["diary"]);
+    assert!(
+        summary["summary"]["diary"]["total_entries"]
+            .as_u64()
+            .unwrap()
+            >= 3,
+        "{:#}",
+        summary["summary"]["diary"]
+    );
     assert_eq!(summary["summary"]["performance"]["status"], "pass");
     lab.verify(&made.packet(), &made.key(), &[]).expect(0);
 }
@@ -123,8 +180,18 @@ fn two_runs_in_one_second_have_two_names() {
     let lab = Lab::new();
     let hours = (0.5 * SECOND).to_string();
     let args = [
-        "run", "--json", "--log-dir", "logs", "--duration-hours", &hours, "--no-diary-required", "--no-performance-required",
-        "--", "sh", "-c", BEATS,
+        "run",
+        "--json",
+        "--log-dir",
+        "logs",
+        "--duration-hours",
+        &hours,
+        "--no-diary-required",
+        "--no-performance-required",
+        "--",
+        "sh",
+        "-c",
+        BEATS,
     ];
     let both: Vec<_> = std::thread::scope(|scope| {
         let started: Vec<_> = (0..3).map(|_| scope.spawn(|| lab.run(&args))).collect();
@@ -132,7 +199,12 @@ fn two_runs_in_one_second_have_two_names() {
     });
     let mut dirs: Vec<String> = both
         .iter()
-        .map(|ran| ran.expect(0).envelope()["data"]["directory"].as_str().unwrap().to_owned())
+        .map(|ran| {
+            ran.expect(0).envelope()["data"]["directory"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
         .collect();
     dirs.sort();
     dirs.dedup();
@@ -140,9 +212,14 @@ fn two_runs_in_one_second_have_two_names() {
     for dir in &dirs {
         let view = format!("{dir}.jsonl");
         assert!(Path::new(&view).is_file(), "{view}");
-        let verdict: Value = serde_json::from_slice(&std::fs::read(Path::new(dir).join("verdict.json")).unwrap()).unwrap();
+        let verdict: Value =
+            serde_json::from_slice(&std::fs::read(Path::new(dir).join("verdict.json")).unwrap())
+                .unwrap();
         assert_eq!(verdict["status"], "pass");
-        assert_eq!(lab.run(&["finalize", dir, "--json"]).expect(0).envelope()["data"]["again"], true);
+        assert_eq!(
+            lab.run(&["finalize", dir, "--json"]).expect(0).envelope()["data"]["again"],
+            true
+        );
     }
     // Which of them is meant must be said.
     let several = lab.run(&["finalize", "logs", "--json"]);
@@ -154,10 +231,31 @@ fn run_writes_the_reports_that_were_asked_for_and_no_others() {
     let lab = Lab::new();
     let hours = SECOND.to_string();
     let ran = lab.run(&[
-        "run", "--log-dir", "logs", "--duration-hours", &hours, "--no-diary-required", "--no-performance-required",
-        "--json-report", "out/report.json", "--markdown-report", "out/report.md", "--packet-dir", "out/packet",
-        "--packet-archive", "out/packet.tar", "--review-output", "-", "--review-format", "json", "--note", "seen by dana",
-        "--", "sh", "-c", BEATS,
+        "run",
+        "--log-dir",
+        "logs",
+        "--duration-hours",
+        &hours,
+        "--no-diary-required",
+        "--no-performance-required",
+        "--json-report",
+        "out/report.json",
+        "--markdown-report",
+        "out/report.md",
+        "--packet-dir",
+        "out/packet",
+        "--packet-archive",
+        "out/packet.tar",
+        "--review-output",
+        "-",
+        "--review-format",
+        "json",
+        "--note",
+        "seen by dana",
+        "--",
+        "sh",
+        "-c",
+        BEATS,
     ]);
     ran.expect(0);
     let review: Value = serde_json::from_str(&ran.out).unwrap();
@@ -167,11 +265,24 @@ fn run_writes_the_reports_that_were_asked_for_and_no_others() {
     assert_eq!(report["status"], "pass");
     assert!(incidents(&report, "exit").is_empty());
     assert!(lab.text("out/report.md").contains("seen by dana"));
-    for file in ["dry_run_summary.json", "dry_run_summary.md", "dry_run_sign_off.json", "manifest.json"] {
+    for file in [
+        "dry_run_summary.json",
+        "dry_run_summary.md",
+        "dry_run_sign_off.json",
+        "manifest.json",
+    ] {
         assert!(lab.path("out/packet").join(file).is_file(), "{file}");
     }
-    let key = report["evidence_packet"]["log_key"].as_str().unwrap().to_owned();
+    let key = report["evidence_packet"]["log_key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     lab.verify(&lab.path("out/packet.tar"), &key, &[]).expect(0);
     let names = lab.names();
-    assert!(!names.iter().any(|n| n.ends_with("summary.json") || n.ends_with("wrap_up.md")), "{names:?}");
+    assert!(
+        !names
+            .iter()
+            .any(|n| n.ends_with("summary.json") || n.ends_with("wrap_up.md")),
+        "{names:?}"
+    );
 }

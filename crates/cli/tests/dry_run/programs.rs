@@ -26,16 +26,26 @@ fn goes_wrong(name: &str) {
     let trace = &traces[0];
     // What has no frames may be talk: the exit status is what fails then.
     let severity = if name == "cpp" { "warn" } else { "fail" };
-    assert_eq!((&trace["severity"], &trace["count"]), (&severity.into(), &1.into()), "{trace:#}");
+    assert_eq!(
+        (&trace["severity"], &trace["count"]),
+        (&severity.into(), &1.into()),
+        "{trace:#}"
+    );
     // The JVM prints both alike.
     let language = trace["metadata"]["language"].as_str().unwrap();
     assert!(same_language(name, language), "{language} is not {name}");
     let sample = trace["metadata"]["sample"].as_str().unwrap();
     let said = lab.text(&made.captured("stderr.000001"));
     assert!(said.contains(program.start), "{said}");
-    let mut rest = sample.split_once(program.start).unwrap_or_else(|| panic!("the sample begins elsewhere:\n{sample}")).1;
+    let mut rest = sample
+        .split_once(program.start)
+        .unwrap_or_else(|| panic!("the sample begins elsewhere:\n{sample}"))
+        .1;
     for mark in program.marks {
-        rest = rest.split_once(mark).unwrap_or_else(|| panic!("`{mark}` is not in its place in\n{sample}")).1;
+        rest = rest
+            .split_once(mark)
+            .unwrap_or_else(|| panic!("`{mark}` is not in its place in\n{sample}"))
+            .1;
     }
     let exits = incidents(&summary, "exit");
     assert_eq!(exits.len(), 1, "{exits:#?}");
@@ -44,7 +54,12 @@ fn goes_wrong(name: &str) {
         End::Signal(signal) => -signal,
     };
     assert_eq!(summary["summary"]["metadata"]["exit_code"], wanted);
-    assert_eq!(incidents(&summary, "ended_early").len(), 1, "{:#}", summary["incidents"]);
+    assert_eq!(
+        incidents(&summary, "ended_early").len(),
+        1,
+        "{:#}",
+        summary["incidents"]
+    );
     // Its heartbeats were no incident, and what the trace consists of is told once.
     let lines = incidents(&summary, "log_level");
     match name {
@@ -119,7 +134,12 @@ fn a_background_child_that_keeps_the_pipe_is_told_and_does_not_lengthen_the_run(
     std::fs::create_dir(&folder).unwrap();
     let ready = background(&folder, 300);
     let argv: Vec<&str> = ready.argv.iter().map(|a| a.to_str().unwrap()).collect();
-    let flags = ["--drain-seconds", "1", "--required-duration-hours", "0.0000001"];
+    let flags = [
+        "--drain-seconds",
+        "1",
+        "--required-duration-hours",
+        "0.0000001",
+    ];
     let made = lab.orchestrate("held", 60.0, &flags, &argv);
     // A process that was left behind is for a person to decide.
     let summary = made.ended(1, "warn");
@@ -147,7 +167,12 @@ os.write(2, b"fine\n")
     if let Some(why) = gonogo_testkit::lacks("python3", &["--version"]) {
         return skip("bytes of every kind in a dry run", &why);
     }
-    let flags = ["--required-duration-hours", "0.0000001", "--stderr-policy", "info"];
+    let flags = [
+        "--required-duration-hours",
+        "0.0000001",
+        "--stderr-policy",
+        "info",
+    ];
     let made = lab.orchestrate("bytes", 30.0, &flags, &["python3", "-c", script]);
     assert!(made.ran.status <= 2, "{:?}", made.ran);
     let mut wanted: Vec<u8> = Vec::new();
@@ -159,14 +184,20 @@ os.write(2, b"fine\n")
     wanted.extend(b"\n\xff\xfe\x00 no end");
     let kept = std::fs::read(lab.path(&made.captured("stdout.000001"))).unwrap();
     assert!(kept == wanted, "{} bytes of {}", kept.len(), wanted.len());
-    assert_eq!(std::fs::read(lab.path(&made.captured("stderr.000001"))).unwrap(), b"fine\n");
+    assert_eq!(
+        std::fs::read(lab.path(&made.captured("stderr.000001"))).unwrap(),
+        b"fine\n"
+    );
     let views = lab.text(&made.inside("logs/final_dry_run_bytes.jsonl"));
     for line in views.lines() {
         serde_json::from_str::<Value>(line).unwrap();
     }
     // A shell of its own says the same of the views: nothing of a long line is lost without a word.
     let summary = made.summary();
-    assert_eq!(summary["summary"]["logs"]["total_bytes"], wanted.len() as u64 + 5);
+    assert_eq!(
+        summary["summary"]["logs"]["total_bytes"],
+        wanted.len() as u64 + 5
+    );
 }
 
 #[test]

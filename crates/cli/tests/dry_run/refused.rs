@@ -32,7 +32,12 @@ fn wrong_arguments_are_refused_and_create_nothing() {
         &["--fail-gap-minutes", "59"],
         &["--live-gap-alert-minutes", "0"],
         &["--live-gap-alert-severity", "bad"],
-        &["--diary-stale-warn-minutes", "10", "--diary-stale-fail-minutes", "5"],
+        &[
+            "--diary-stale-warn-minutes",
+            "10",
+            "--diary-stale-fail-minutes",
+            "5",
+        ],
         &["--performance-stale-warn-minutes", "-1"],
         &["--evidence-check-interval-minutes", "0"],
         &["--evidence-initial-grace-minutes", "-1"],
@@ -82,7 +87,13 @@ fn wrong_arguments_are_refused_and_create_nothing() {
         }
         let after = lab.names();
         if after != before {
-            wrong.push(format!("{row:?} created {:?}", after.iter().filter(|n| !before.contains(n)).collect::<Vec<_>>()));
+            wrong.push(format!(
+                "{row:?} created {:?}",
+                after
+                    .iter()
+                    .filter(|n| !before.contains(n))
+                    .collect::<Vec<_>>()
+            ));
             break;
         }
     }
@@ -100,16 +111,63 @@ fn a_command_is_needed_and_other_refusals_have_their_own_words() {
         &["run", "--", "true"],
         &["orchestrate"],
         &["orchestrate", "--"],
-        &["run", "--log-dir", "logs", "--packet-archive", "x.tar", "--", "true"],
-        &["run", "--log-dir", "logs", "--packet-skip-raw", "--", "true"],
-        &["run", "--log-dir", "logs", "--no-review", "--review-output", "x.md", "--", "true"],
-        &["run", "--log-dir", "logs", "--diary-stale-warn-minutes", "1", "--", "true"],
-        &["run", "--log-dir", "logs", "--review-output", "-", "--json", "--", "true"],
+        &[
+            "run",
+            "--log-dir",
+            "logs",
+            "--packet-archive",
+            "x.tar",
+            "--",
+            "true",
+        ],
+        &[
+            "run",
+            "--log-dir",
+            "logs",
+            "--packet-skip-raw",
+            "--",
+            "true",
+        ],
+        &[
+            "run",
+            "--log-dir",
+            "logs",
+            "--no-review",
+            "--review-output",
+            "x.md",
+            "--",
+            "true",
+        ],
+        &[
+            "run",
+            "--log-dir",
+            "logs",
+            "--diary-stale-warn-minutes",
+            "1",
+            "--",
+            "true",
+        ],
+        &[
+            "run",
+            "--log-dir",
+            "logs",
+            "--review-output",
+            "-",
+            "--json",
+            "--",
+            "true",
+        ],
         &["watch"],
         &["watch", "--progress", "x", "--interval", "0"],
         &["watch", "--progress", "x", "--interval", "nan"],
         &["finalize", ".", "--within-seconds", "-1"],
-        &["wrap-up", "--summary", "x", "--duration-tolerance-minutes", "-1"],
+        &[
+            "wrap-up",
+            "--summary",
+            "x",
+            "--duration-tolerance-minutes",
+            "-1",
+        ],
         &["backlog"],
         &["audit"],
         &["review"],
@@ -120,7 +178,10 @@ fn a_command_is_needed_and_other_refusals_have_their_own_words() {
     ] {
         let ran = lab.run(args);
         assert_eq!(ran.status, 64, "{ran:?}");
-        assert!(!format!("{}{}", ran.out, ran.err).trim().is_empty(), "{ran:?}");
+        assert!(
+            !format!("{}{}", ran.out, ran.err).trim().is_empty(),
+            "{ran:?}"
+        );
         assert_eq!(lab.names(), before, "{args:?}");
     }
     // As envelopes too.
@@ -128,7 +189,10 @@ fn a_command_is_needed_and_other_refusals_have_their_own_words() {
     ran.refusal(64, &["ARGUMENT_INVALID"]);
     let ran = lab.run(&["orchestrate", "--json", "--run-name", "../x", "--", "true"]);
     let error = ran.refusal(64, &["ARGUMENT_INVALID"]);
-    assert!(error["message"].as_str().unwrap().contains("--run-name"), "{error:#}");
+    assert!(
+        error["message"].as_str().unwrap().contains("--run-name"),
+        "{error:#}"
+    );
     // A rule that is no pattern is a fault of the file.
     lab.write("gonogo.toml", "[dry_run]\nallow = [{ name = \"x\", pattern = \"(\", owner = \"dana\", expires = \"2099-01-31T00:00:00Z\" }]\n");
     let before = lab.names();
@@ -145,13 +209,24 @@ fn a_directory_of_an_earlier_run_is_not_touched() {
     let before = lab.files();
     let made = lab.orchestrate("old", 1.0, &[], &["true"]);
     assert_eq!(made.ran.status, 73, "{:?}", made.ran);
-    assert_eq!(made.ran.envelope()["error"]["details"]["reasonCodes"][0], "OUTPUT_FAILED");
+    assert_eq!(
+        made.ran.envelope()["error"]["details"]["reasonCodes"][0],
+        "OUTPUT_FAILED"
+    );
     assert_eq!(lab.files(), before);
     // Nor is a place where nothing can be written: it is told before anything runs.
     let file = lab.write("file", "x");
-    for flags in [&["--output-root", file.as_str()][..], &["--review-markdown", "file/review.md"], &["--packet-archive", "/proc/packet.tar"]] {
+    for flags in [
+        &["--output-root", file.as_str()][..],
+        &["--review-markdown", "file/review.md"],
+        &["--packet-archive", "/proc/packet.tar"],
+    ] {
         let made = lab.orchestrate("new", 1.0, flags, &["touch", "ran"]);
-        assert!(made.ran.status > 2 && made.ran.status != 70, "{flags:?}: {:?}", made.ran);
+        assert!(
+            made.ran.status > 2 && made.ran.status != 70,
+            "{flags:?}: {:?}",
+            made.ran
+        );
         assert!(!lab.path("ran").exists(), "{flags:?}: the command ran");
         let _ = std::fs::remove_dir_all(lab.path("artifacts/final_dry_run/new"));
     }

@@ -274,6 +274,15 @@ fn is_header(packing: Packing, bytes: &[u8]) -> bool {
     }
 }
 
+/// Gives a buffer exactly so many bytes. One that is too small is replaced, not grown: growing doubles, and holds both for a while.
+fn sized(buffer: &mut Vec<u8>, bytes: usize) {
+    if buffer.capacity() < bytes {
+        *buffer = Vec::new();
+        buffer.reserve_exact(bytes.next_multiple_of(1 << 20));
+    }
+    buffer.resize(bytes, 0);
+}
+
 /// Finds what looks like a header at `from` or later in the part.
 fn next_header<S: ReadAt + ?Sized>(
     source: &S,
@@ -282,7 +291,7 @@ fn next_header<S: ReadAt + ?Sized>(
     scratch: &mut Scratch,
 ) -> io::Result<Option<u64>> {
     let room = (part.to - from).saturating_add(3).min(part.size - from) as usize;
-    scratch.packed.resize(room, 0);
+    sized(&mut scratch.packed, room);
     let count = fill_at(source, from, &mut scratch.packed)?;
     scratch.packed.truncate(count);
     scratch.base = from;
@@ -339,7 +348,7 @@ fn inflate<S: ReadAt + ?Sized>(
         let have = scratch.base + scratch.packed.len() as u64;
         if window > 0 || at < scratch.base || at + 18 > have {
             let there = (part.size - at).min(window.max(4 << 20) as u64) as usize;
-            scratch.packed.resize(there, 0);
+            sized(&mut scratch.packed, there);
             let count = fill_at(source, at, &mut scratch.packed)?;
             scratch.packed.truncate(count);
             scratch.base = at;
@@ -372,7 +381,7 @@ fn inflate<S: ReadAt + ?Sized>(
         if size > WHOLE_MEMBER {
             return Ok(None);
         }
-        scratch.raw.resize(size, 0);
+        sized(&mut scratch.raw, size);
         return Ok(
             match scratch.inflater.gzip_decompress(member, &mut scratch.raw) {
                 Ok(count) if count == size => Some(at + end as u64),

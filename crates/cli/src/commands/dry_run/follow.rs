@@ -152,6 +152,16 @@ impl Follower for Foreground<'_> {
         if let Some(path) = &spec.progress_path {
             self.screen.talk(&format!("  progress   {path}"));
         }
+        let target = gonogo_core::Span::from_millis((spec.target_seconds * 1000.0) as u64);
+        for rule in &spec.lines.allow {
+            if rule.expires <= spec.created_at.after(target) {
+                let text = format!(
+                    "  the rule `{}` of {} accepts nothing from {} on",
+                    rule.name, rule.owner, rule.expires
+                );
+                self.screen.talk(&self.screen.paint(Tone::Wait, &text));
+            }
+        }
         if let (Some(address), Some(path)) = (self.serve, &self.progress) {
             match serve(path, address, self.screen) {
                 Ok(server) => self.server = Some(server),
@@ -176,7 +186,7 @@ impl Follower for Foreground<'_> {
         }
         self.looks += 1;
         // Twice a second is enough for eyes.
-        if self.looks % 10 == 0
+        if self.looks.is_multiple_of(10)
             && let Some(path) = &self.progress
             && let Ok(progress) = read_progress(path)
             && progress.sequence > self.seen
