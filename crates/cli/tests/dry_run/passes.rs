@@ -286,3 +286,28 @@ fn run_writes_the_reports_that_were_asked_for_and_no_others() {
         "{names:?}"
     );
 }
+
+#[test]
+fn of_several_that_want_one_name_at_once_one_has_it() {
+    let lab = Lab::new();
+    let ran: Vec<_> = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..4)
+            .map(|n| {
+                let script = format!("echo 'number {n}'; {BEATS}");
+                let lab = &lab;
+                scope.spawn(move || lab.orchestrate("one", 1.0, &[], &sh(&script)).ran)
+            })
+            .collect();
+        started.into_iter().map(|s| s.join().unwrap()).collect()
+    });
+    let won: Vec<usize> = (0..4).filter(|n| ran[*n].status == 0).collect();
+    assert_eq!(won.len(), 1, "{ran:#?}");
+    for (n, lost) in ran.iter().enumerate().filter(|(n, _)| *n != won[0]) {
+        assert_eq!(lost.status, 73, "{n}: {lost:?}");
+    }
+    let made = lab.made("one", ran[won[0]].clone());
+    made.ended(0, "pass");
+    let log = lab.text(&made.inside("logs/final_dry_run_one.log"));
+    assert!(log.starts_with(&format!("number {}\n", won[0])), "{log}");
+    lab.verify(&made.packet(), &made.key(), &[]).expect(0);
+}
