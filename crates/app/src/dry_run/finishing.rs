@@ -1,6 +1,7 @@
 //! Finishing: evidence is copied, the run is judged, the verdict is recorded, reports and packet are written. Every step can be taken
 //! again after a crash: what is there already is used as it is, so that a run has one verdict.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use super::keeping::{self, Files, LIST, VERDICT};
 use super::recording::{self, Outcome, Packed};
 use super::wanted::{self, Wanted};
 use crate::AppError;
-use crate::workspace::{make_dir, parent, write_atomic};
+use crate::workspace::{STATE_DIR, make_dir, parent, write_atomic};
 
 /// A run that has its verdict.
 #[derive(Debug, Clone)]
@@ -69,9 +70,20 @@ pub(crate) fn capture_fault(e: CaptureError) -> AppError {
 /// There is no run; it still goes on after `within`.
 pub fn finalize(home: &Home, place: &Path, within: Duration) -> Result<Finished, AppError> {
     let dir = keeping::find(&home.here.join(place))?;
-    gonogo_capture::finalize(&dir, within).map_err(capture_fault)?;
+    settle(&dir, within)?;
     let wanted = Wanted::read(&dir)?;
     finish(home, &dir, &wanted)
+}
+
+/// Puts a run's files in order. What is damaged stays so: the judge says it, and a verdict that is none is better than no verdict.
+///
+/// # Errors
+/// The run goes on; its files cannot be read or written.
+pub(crate) fn settle(dir: &Path, within: Duration) -> Result<(), AppError> {
+    match gonogo_capture::finalize(dir, within) {
+        Ok(_) | Err(CaptureError::Damaged { .. } | CaptureError::Index { .. }) => Ok(()),
+        Err(e) => Err(capture_fault(e)),
+    }
 }
 
 /// Judges a run that has ended.
@@ -81,11 +93,26 @@ pub fn finalize(home: &Home, place: &Path, within: Duration) -> Result<Finished,
 pub fn finish(home: &Home, dir: &Path, wanted: &Wanted) -> Result<Finished, AppError> {
     let spec = keeping::spec(dir)?;
     let now = home.clock.now().wall;
-    let (report, bytes, again) = verdict(dir, &spec, now)?;
+    // One at a time: a run has one verdict.
+    let _turn = lock(dir)?;
+    if home.config.is_none() && !wanted.beside.join(STATE_DIR).is_dir() {
+        return Err(unknown(&spec));
+    }
+    let book = home.open(&wanted.beside)?;
+    let known = recording::known(&book, &spec.run_id)?;
+    let begun = known.begun.ok_or_else(|| unknown(&spec))?;
+    if keeping::digest(&dir.join(keeping::SPEC))?.1 != begun {
+        let text = format!(
+            "`{}` is not the specification with which {} began, so nothing can be judged by it",
+            dir.join(keeping::SPEC).display(),
+            spec.run_id
+        );
+        return Err(AppError::new(Reason::InputMalformed, text));
+    }
+    let (report, bytes, again) = verdict(dir, &spec, now, known.signed)?;
     let files = Files::of(dir, &spec.run_id)?;
     let judged_at = report.generated_at.unwrap_or(now);
     write_atomic(&dir.join(LIST), &files.to_bytes())?;
-    let book = home.open(&wanted.beside)?;
     let actor = home.actor()?;
     recording::conclude(
         &book,
@@ -142,23 +169,43 @@ fn unchanged(spec: &RunSpec, here: &Path) -> Vec<Artifact> {
     spec.artifacts.iter().filter(same).cloned().collect()
 }
 
-/// The verdict: that which is there, or a new one.
+/// The ledger does not hold the run.
+fn unknown(spec: &RunSpec) -> AppError {
+    let text = format!("the ledger here does not know {}", spec.run_id);
+    AppError::new(Reason::InputNotFound, text)
+        .hint("call it where the run was begun: a run is recorded in its project's ledger")
+}
+
+/// Locks a directory until what comes back is dropped.
+pub(crate) fn lock(dir: &Path) -> Result<File, AppError> {
+    let fault = |e: std::io::Error| AppError::io("lock", dir, &e);
+    let file = File::open(dir).map_err(fault)?;
+    file.lock().map_err(fault)?;
+    Ok(file)
+}
+
+/// The verdict: the one that was signed, or a new one. A file that nobody signed is none: the child could have written it.
 fn verdict(
     dir: &Path,
     spec: &RunSpec,
     now: Timestamp,
+    signed: Option<Digest>,
 ) -> Result<(Report, Vec<u8>, bool), AppError> {
     let path = dir.join(VERDICT);
-    match std::fs::read(&path) {
-        Ok(bytes) => {
-            let report = serde_json::from_slice(&bytes).map_err(|e| {
-                let text = format!("`{}` is no verdict: {e}", path.display());
-                AppError::new(Reason::InputMalformed, text)
-            })?;
-            return Ok((report, bytes, true));
+    if let Some(signed) = signed {
+        let bytes = std::fs::read(&path).map_err(|e| AppError::io("read", &path, &e))?;
+        let malformed = |why: String| {
+            let text = format!(
+                "`{}` is not the verdict that was signed: {why}",
+                path.display()
+            );
+            AppError::new(Reason::InputMalformed, text)
+        };
+        if Digest::of(&bytes) != signed {
+            return Err(malformed("it was changed".to_owned()));
         }
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-        Err(e) => return Err(AppError::io("read", &path, &e)),
+        let report = serde_json::from_slice(&bytes).map_err(|e| malformed(e.to_string()))?;
+        return Ok((report, bytes, true));
     }
     keeping::copy_evidence(dir, spec)?;
     let report = judge::judge(spec, &Directory(dir), &super::judgement(now));
@@ -172,7 +219,7 @@ pub struct Directory<'a>(pub &'a Path);
 
 impl RunFiles for Directory<'_> {
     fn open(&self, name: &str) -> std::io::Result<Option<Box<dyn ReadAt>>> {
-        match std::fs::File::open(self.0.join(name)) {
+        match File::open(self.0.join(name)) {
             Ok(file) => Ok(Some(Box::new(file))),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),

@@ -11,7 +11,7 @@ use gonogo_core::{Digest, Timestamp};
 use gonogo_dryrun::Status;
 use gonogo_dryrun::spec::{Artifact, RunSpec};
 use gonogo_dryrun::summary::Report;
-use gonogo_store::ledger::{PacketRequest, Receipt};
+use gonogo_store::ledger::{Filter, PacketRequest, Receipt};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -48,6 +48,34 @@ pub fn begin(book: &Book, spec: &RunSpec, bytes: &[u8], actor: &str) -> Result<R
         about((SPEC, blob), &spec.artifacts),
         body,
     )
+}
+
+/// What the ledger holds of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Of the specification with which it began.
+    pub begun: Option<Digest>,
+    /// Of the verdict that was signed.
+    pub signed: Option<Digest>,
+}
+
+/// Looks a run up in the ledger: what lies in its directory was in the child's reach, what stands there was not.
+///
+/// # Errors
+/// As [`gonogo_store::ledger::Ledger::records`].
+pub fn known(book: &Book, run_id: &str) -> Result<Known, AppError> {
+    let records = book.ledger.records(&Filter {
+        stream: Some(stream(run_id)),
+        ..Filter::default()
+    })?;
+    let digest = |kind: &str, key: &str| {
+        let record = records.iter().find(|r| r.kind == kind)?;
+        record.body.get(key)?.as_str()?.parse().ok()
+    };
+    Ok(Known {
+        begun: digest(BEGUN, "blob"),
+        signed: digest(SIGN_OFF, "verdict"),
+    })
 }
 
 /// What a record is about: a file of the run, and the artifacts that the run was about.

@@ -1,6 +1,5 @@
 //! Running: the specification is recorded, the keeper starts the child, the harness follows and judges.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -114,7 +113,7 @@ pub fn run(
     let actor = home.actor()?;
     room(&log_dir)?;
     // Two harnesses of one second look for a name at once: the second one looks when the first has made its directory.
-    let naming = lock(&log_dir)?;
+    let naming = finishing::lock(&log_dir)?;
     let slug = free_slug(&log_dir, &base, request.slug.is_some())?;
     if slug != place.slug {
         place.slug = slug;
@@ -140,7 +139,7 @@ pub fn run(
     follower.judging(&spec);
     drop(running);
     // Nothing is left to do unless the keeper was killed: then the pump may still be at work.
-    gonogo_capture::finalize(&dir, PATIENCE).map_err(finishing::capture_fault)?;
+    finishing::settle(&dir, PATIENCE)?;
     finishing::finish(home, &dir, &request.wanted)
 }
 
@@ -191,14 +190,6 @@ fn room(dir: &Path) -> Result<(), AppError> {
         Reason::StoreFailed => AppError::new(Reason::OutputFailed, e.to_string()),
         _ => e,
     })
-}
-
-/// Locks a directory until what comes back is dropped.
-fn lock(dir: &Path) -> Result<File, AppError> {
-    let fault = |e: std::io::Error| AppError::io("lock", dir, &e);
-    let file = File::open(dir).map_err(fault)?;
-    file.lock().map_err(fault)?;
-    Ok(file)
 }
 
 /// Two runs of one second have two slugs; a name that was asked for is refused instead.

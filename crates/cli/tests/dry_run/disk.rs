@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gonogo_testkit::skip;
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 use rustix::process::Signal;
 
 use crate::lab::{BARE, Lab, SOON, incidents, orchestrate};
@@ -167,5 +167,41 @@ fn a_disk_that_stays_full_still_gets_its_verdict_from_the_ballast() {
     assert!(told[0].to_string().contains("No space left"), "{told:#?}");
     assert!(lab.path(&made.inside("review.html")).is_file());
     lab.deserted();
+    drop(mount);
+}
+
+#[test]
+fn a_packet_that_does_not_fit_takes_no_verdict_with_it() {
+    if let Some(why) = gonogo_testkit::lacks("python3", &["--version"]) {
+        return skip("a packet that does not fit", &why);
+    }
+    let lab = Lab::new();
+    let mount = match Mount::new(&lab.path("artifacts")) {
+        Ok(mount) => mount,
+        Err(why) => return skip("a packet that does not fit", &why),
+    };
+    let flags = ["--ballast", "4MiB", "--no-views"];
+    let made = lab.orchestrate("large", 3.0, &flags, &["python3", "-c", FLOODS]);
+    // Twelve megabytes were kept; their packet has no room in what is left of twenty-four.
+    assert_ne!(made.ran.status, 0, "{:?}", made.ran);
+    assert!(lab.path(&made.captured("verdict.json")).is_file());
+    let summary = made.summary();
+    assert_eq!(summary["status"], "pass", "{:#}", summary["incidents"]);
+    assert_eq!(made.json("progress.json")["phase"], "complete");
+    assert!(
+        made.ran.envelope().to_string().contains("No space left"),
+        "{:?}",
+        made.ran
+    );
+    assert!(!made.packet().exists(), "half of a packet is none");
+    lab.deserted();
+    // With room the packet follows.
+    mount_remount(&mount.0, MountFlags::empty(), c"size=96m").unwrap();
+    let ran = lab.run(&["finalize", &made.inside(""), "--json"]);
+    let key = ran.expect(0).envelope()["data"]["logKey"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    lab.verify(&made.packet(), &key, &[]).expect(0);
     drop(mount);
 }

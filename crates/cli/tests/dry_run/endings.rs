@@ -17,10 +17,15 @@ fn begun(lab: &Lab, flags: &[&str], script: &str) -> Running {
         .stderr(std::process::Stdio::piped());
     let running = Running::of(command.spawn().unwrap());
     wait("the child prints", SOON, || {
-        let path = lab.path("artifacts/final_dry_run/run/logs/final_dry_run_run/stdout.000001");
-        std::fs::metadata(path)
-            .is_ok_and(|m| m.len() > 200)
-            .then_some(())
+        // Bytes that are to be packed lie in the tail first.
+        ["stdout.000001", "stdout.tail"].iter().find_map(|name| {
+            let path = lab
+                .path("artifacts/final_dry_run/run/logs/final_dry_run_run")
+                .join(name);
+            std::fs::metadata(path)
+                .is_ok_and(|m| m.len() > 200)
+                .then_some(())
+        })
     });
     running
 }
@@ -248,4 +253,234 @@ fn finalize_does_not_touch_a_run_that_goes_on() {
     harness.join().expect(2);
     let nothing = lab.run(&["finalize", "nowhere", "--json"]);
     nothing.refusal(66, &["INPUT_NOT_FOUND"]);
+}
+
+/// The raw bytes of stdout, whatever they were packed with.
+fn unpacked(lab: &Lab, capture: &str) -> Vec<u8> {
+    let mut names: Vec<_> = std::fs::read_dir(lab.path(capture))
+        .unwrap()
+        .flatten()
+        .map(|e| e.path())
+        .filter(|p| {
+            p.file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .starts_with("stdout.0")
+        })
+        .collect();
+    names.sort();
+    assert!(!names.is_empty());
+    names.push(lab.path(capture).join("stdout.tail"));
+    let mut bytes = Vec::new();
+    for path in names {
+        let with = match path.extension().and_then(|e| e.to_str()) {
+            Some("gz") => "gzip",
+            Some("zst") => "zstd",
+            _ => "cat",
+        };
+        if with == "cat" {
+            bytes.extend(std::fs::read(path).unwrap_or_default());
+            continue;
+        }
+        let out = std::process::Command::new(with)
+            .arg("-dc")
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(
+            out.status.success(),
+            "{}: {}",
+            path.display(),
+            String::from_utf8_lossy(&out.stderr)
+        );
+        bytes.extend(out.stdout);
+    }
+    bytes
+}
+
+#[test]
+fn compressed_and_rotated_logs_have_no_hole_whoever_is_killed() {
+    // Fast enough that several members are closed meanwhile.
+    let script = r#"trap 'exit 0' INT TERM
+n=0
+while :; do n=$((n+1)); echo "{\"level\":\"info\",\"message\":\"beat\",\"seq\":$n}"; done"#;
+    for (how, end) in [("gzip", "gz"), ("zstd", "zst")] {
+        if let Some(why) = gonogo_testkit::lacks(how, &["--version"]) {
+            gonogo_testkit::skip(&format!("logs packed with {how} after a kill"), &why);
+            continue;
+        }
+        let lab = Lab::new();
+        let harness = begun(
+            &lab,
+            &["--compression", how, "--log-rotate-size", "256KiB"],
+            script,
+        );
+        let capture = "artifacts/final_dry_run/run/logs/final_dry_run_run";
+        let pump = lab.part("pump");
+        kill(pump, Signal::KILL);
+        let closed = |n: u32| {
+            let path = lab.path(&format!("{capture}/stdout.{n:06}.{end}"));
+            wait("a segment is closed", SOON, || path.exists().then_some(()));
+        };
+        closed(2);
+        harness.signal(Signal::KILL);
+        kill(lab.part("keeper"), Signal::KILL);
+        drop(harness);
+        lab.deserted();
+        let ran = lab.run(&["finalize", "artifacts/final_dry_run/run", "--json"]);
+        assert!([2, 3].contains(&ran.status), "{ran:?}");
+        let made = lab.made("run", ran);
+        let text = String::from_utf8(unpacked(&lab, capture)).unwrap();
+        without_holes(&text);
+        let summary = made.summary();
+        assert_eq!(summary["summary"]["logs"]["total_bytes"], text.len() as u64);
+        let verified = lab.verify(&made.packet(), &made.key(), &[]);
+        assert_eq!(
+            verified.envelope()["data"]["dryRun"]["ok"],
+            true,
+            "{verified:?}"
+        );
+    }
+}
+
+#[test]
+fn a_harness_that_is_killed_while_it_judges_leaves_a_run_that_can_be_finalized_by_several_at_once()
+{
+    let lab = Lab::new();
+    let args = orchestrate("run", 0.5, &BARE, &sh(BEATS));
+    let mut command = lab.command(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped());
+    let mut harness = command.spawn().unwrap();
+    let said = std::io::BufReader::new(harness.stderr.take().unwrap());
+    let judging = std::io::BufRead::lines(said)
+        .map_while(Result::ok)
+        .any(|line| line.contains("judging"));
+    assert!(judging);
+    harness.kill().unwrap();
+    harness.wait().unwrap();
+    lab.deserted();
+    let answers: Vec<Value> = std::thread::scope(|scope| {
+        let finalize = || lab.run(&["finalize", "artifacts/final_dry_run/run", "--json"]);
+        let started: Vec<_> = (0..3).map(|_| scope.spawn(finalize)).collect();
+        started
+            .into_iter()
+            .map(|s| s.join().unwrap().expect(0).envelope()["data"].clone())
+            .collect()
+    });
+    for answer in &answers {
+        assert_eq!(
+            (&answer["status"], &answer["signOff"]),
+            (&"pass".into(), &answers[0]["signOff"])
+        );
+    }
+    let key = answers[0]["logKey"].as_str().unwrap();
+    lab.verify(
+        &lab.path("artifacts/final_dry_run/run/packet.tar.gz"),
+        key,
+        &[],
+    )
+    .expect(0);
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_end_the_run() {
+    let lab = Lab::new();
+    let args = orchestrate("run", 1.5, &BARE, &sh(BEATS));
+    let mut command = lab.command(
+        &args
+            .iter()
+            .map(String::as_str)
+            .filter(|a| *a != "--json")
+            .collect::<Vec<_>>(),
+    );
+    command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let mut harness = command.spawn().unwrap();
+    drop((harness.stdout.take(), harness.stderr.take()));
+    wait("the harness ends", SOON, || harness.try_wait().unwrap());
+    assert_eq!(
+        lab.json("artifacts/final_dry_run/run/summary.json")["status"],
+        "pass"
+    );
+    lab.deserted();
+}
+
+#[test]
+fn a_child_that_spoils_its_own_evidence_does_not_pass() {
+    let mut wrong = Vec::new();
+    for (what, spoils) in [
+        ("truncated", ": > \"$D/stdout.000001\""),
+        ("removed", "rm \"$D/stdout.000001\""),
+        ("index", "printf 'garbage' >> \"$D/index\""),
+        (
+            "index-cut",
+            "head -c 100 \"$D/index\" > \"$D/i\"; cat \"$D/i\" > \"$D/index\"",
+        ),
+        ("journal", "printf 'garbage\\n' >> \"$D/keeper.jsonl\""),
+        (
+            "specification",
+            "sed -i 's/\"minimum_duration_seconds\": [0-9.]*/\"minimum_duration_seconds\": 0.0/' \"$D/run.json\"",
+        ),
+        ("verdict", "echo '{}' > \"$D/verdict.json\""),
+    ] {
+        let lab = Lab::new();
+        let script = format!(
+            "D=\"$FINAL_DRY_RUN_LOG_DIR/final_dry_run_run\"\n{}",
+            BEATS.replace(
+                "sleep 0.05",
+                &format!("sleep 0.05; [ $n = 8 ] && {{ {spoils}; }}")
+            )
+        );
+        let flags = [&BARE[..], &["--required-duration-hours", "2"]].concat();
+        let flags = if what == "specification" {
+            flags
+        } else {
+            BARE.to_vec()
+        };
+        let args = orchestrate("run", 1.0, &flags, &sh(&script));
+        let ran = lab.run(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        lab.deserted();
+        let judged = lab
+            .path("artifacts/final_dry_run/run/summary.json")
+            .exists();
+        // By another specification than it began with nothing is judged.
+        if !judged && what != "specification" {
+            wrong.push(format!("{what}: no verdict: {ran:?}"));
+        }
+        if ran.status == 101 || ran.err.contains("panicked") {
+            wrong.push(format!("{what}: {ran:?}"));
+        }
+        if ran.status == 0 {
+            // What was written over again is no harm: then all of it is there.
+            let made = lab.made("run", ran);
+            let verified = lab.verify(&made.packet(), &made.key(), &[]);
+            if !["index", "journal", "verdict"].contains(&what) || verified.status != 0 {
+                wrong.push(format!(
+                    "{what} passes; its packet: {} {}",
+                    verified.status, verified.out
+                ));
+            } else {
+                without_holes(&lab.text(&made.captured("stdout.000001")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_run_is_finalized_where_its_ledger_is() {
+    let lab = Lab::with("[dry_run]\n");
+    let made = lab.orchestrate("run", 0.5, &[], &sh(BEATS));
+    made.ended(0, "pass");
+    std::fs::rename(lab.path("gonogo.toml"), lab.path("elsewhere.toml")).unwrap();
+    let before = lab.names();
+    let elsewhere = lab.run(&["finalize", &made.inside(""), "--json"]);
+    elsewhere.refusal(66, &["INPUT_NOT_FOUND"]);
+    assert_eq!(lab.names(), before);
+    std::fs::rename(lab.path("elsewhere.toml"), lab.path("gonogo.toml")).unwrap();
+    lab.run(&["finalize", &made.inside(""), "--json"]).expect(0);
 }

@@ -98,12 +98,6 @@ fn evidence_that_cannot_be_read_is_a_finding() {
         ),
         ("deep", deep.as_str(), PERFORMANCE, "decision_diary.jsonl"),
         ("other", good.as_str(), "[1,2", "performance_metrics.json"),
-        (
-            "untimed",
-            good.as_str(),
-            "{\"roi\": 1}",
-            "performance_metrics.json",
-        ),
         ("list", good.as_str(), "[]", "performance_metrics.json"),
     ] {
         let made = with(&lab, name, Some(diary), Some(performance), &[]);
@@ -141,6 +135,26 @@ fn a_diary_without_entries_fails() {
             issues.to_string().contains("no entries"),
             "{name}: {:#}",
             summary["summary"]
+        );
+    }
+}
+
+#[test]
+fn performance_without_its_times_fails_and_says_so() {
+    let lab = Lab::new();
+    let summary = with(
+        &lab,
+        "untimed",
+        Some(&entry(1).to_string()),
+        Some("{\"roi\": 1}"),
+        &[],
+    )
+    .ended(2, "fail");
+    let performance = &summary["summary"]["performance"];
+    for word in ["generated_at", "period_start"] {
+        assert!(
+            performance["issues"].to_string().contains(word),
+            "{word}: {performance:#}"
         );
     }
 }

@@ -302,13 +302,20 @@ fn a_verdict_that_was_laid_beside_the_bytes_does_not_follow_from_them() {
         .replace(&ids[0], &ids[1]);
     lab.write(&format!("{capture}/verdict.json"), forged);
     let ran = lab.run(&["finalize", "artifacts/final_dry_run/bad", "--json"]);
-    if ran.envelope()["success"] == true {
-        let made = lab.made("bad", ran);
-        distrusted(
-            "a forged verdict",
-            &lab.verify(&made.packet(), &made.key(), &[]),
-        );
-    }
+    // What nobody signed is none: the run is judged.
+    let made = lab.made("bad", ran);
+    assert_eq!(made.ran.expect(2).envelope()["data"]["again"], false);
+    let verified = lab
+        .verify(&made.packet(), &made.key(), &[])
+        .expect(2)
+        .envelope();
+    assert_eq!(verified["data"]["dryRun"]["ok"], true, "{verified:#}");
+    // Nor is one that was changed after it was signed.
+    let path = format!("{capture}/verdict.json");
+    let text = lab.text(&path);
+    lab.write(&path, text.replace("\"fail\"", "\"pass\""));
+    lab.run(&["finalize", "artifacts/final_dry_run/bad", "--json"])
+        .refusal(65, &["INPUT_MALFORMED"]);
 }
 
 #[test]
