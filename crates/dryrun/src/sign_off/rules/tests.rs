@@ -131,7 +131,7 @@ fn every_rule() {
                     (None, false, Some(0.1))
             },
             Fail,
-            "performance_missing",
+            "performance_missing sharpe_unavailable",
         ),
         (
             |s, c| {
