@@ -29,7 +29,7 @@ fn with<'a>(
     script += BEATS;
     let args = orchestrate(
         name,
-        1.0,
+        0.5,
         &[&["--shutdown-grace-seconds", "5"], flags].concat(),
         &sh(&script),
     );

@@ -48,7 +48,7 @@ fn packed<'a>(lab: &'a Lab, name: &str, flags: &[&str], command: &[&str]) -> (Ma
     let archive = format!("{name}.tar");
     let made = lab.orchestrate(
         name,
-        1.0,
+        0.5,
         &[&["--packet-archive", &archive], flags].concat(),
         command,
     );

@@ -14,7 +14,7 @@ fn warns() -> String {
 #[test]
 fn warnings_fail_a_sign_off_and_pass_when_they_are_accepted() {
     let lab = Lab::new();
-    let strict = lab.orchestrate("strict", 1.0, &[], &sh(&warns()));
+    let strict = lab.orchestrate("strict", 0.5, &[], &sh(&warns()));
     let summary = strict.ended(2, "fail");
     let seen = incidents(&summary, "log_level");
     assert_eq!(seen.len(), 1, "{seen:#?}");
@@ -25,7 +25,7 @@ fn warnings_fail_a_sign_off_and_pass_when_they_are_accepted() {
     assert_eq!(seen[0].get("accepted"), None);
     lab.verify(&strict.packet(), &strict.key(), &[]).expect(2);
 
-    let mild = lab.orchestrate("mild", 1.0, &["--allow-warnings"], &sh(&warns()));
+    let mild = lab.orchestrate("mild", 0.5, &["--allow-warnings"], &sh(&warns()));
     let summary = mild.ended(0, "pass");
     let seen = incidents(&summary, "log_level");
     assert_eq!(seen.len(), 1, "an accepted warning is listed: {seen:#?}");
@@ -42,7 +42,7 @@ fn warnings_fail_a_sign_off_and_pass_when_they_are_accepted() {
     lab.verify(&mild.packet(), &mild.key(), &[]).expect(0);
     // What fails is not accepted with them.
     let script = format!("echo 'ERROR no way'; {}", warns());
-    lab.orchestrate("worse", 1.0, &["--allow-warnings"], &sh(&script))
+    lab.orchestrate("worse", 0.5, &["--allow-warnings"], &sh(&script))
         .ended(2, "fail");
 }
 
@@ -54,7 +54,7 @@ fn a_rule_accepts_until_it_expires() {
         )
     };
     let lab = Lab::with(&rule("2099-01-31T00:00:00Z"));
-    let made = lab.orchestrate("good", 1.0, &[], &sh(&warns()));
+    let made = lab.orchestrate("good", 0.5, &[], &sh(&warns()));
     let summary = made.ended(0, "pass");
     let seen = incidents(&summary, "log_level");
     assert_eq!(seen.len(), 1, "{:#}", summary["incidents"]);
@@ -65,7 +65,7 @@ fn a_rule_accepts_until_it_expires() {
         "echo '{{\"level\":\"warning\",\"message\":\"disk is slow\"}}'; {}",
         warns()
     );
-    let made = lab.orchestrate("other", 1.0, &[], &sh(&script));
+    let made = lab.orchestrate("other", 0.5, &[], &sh(&script));
     let seen = incidents(&made.ended(2, "fail"), "log_level");
     assert_eq!(
         seen.iter().filter(|i| i.get("accepted").is_none()).count(),
@@ -74,7 +74,7 @@ fn a_rule_accepts_until_it_expires() {
     );
 
     lab.write("gonogo.toml", rule("2020-01-31T00:00:00Z"));
-    let made = lab.orchestrate("late", 1.0, &[], &sh(&warns()));
+    let made = lab.orchestrate("late", 0.5, &[], &sh(&warns()));
     let summary = made.ended(2, "fail");
     assert_eq!(incidents(&summary, "log_level")[0].get("accepted"), None);
 }
