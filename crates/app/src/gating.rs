@@ -8,11 +8,14 @@ use gonogo_release::plan::{Gates, Plan, PlanBody};
 use gonogo_store::ledger::RecordView;
 use serde_json::{Value, json};
 
-use crate::dry_run::recording::SIGN_OFF;
+use crate::dry_run::recording::{BEGUN, SIGN_OFF};
 use crate::{AppError, Workspace};
 
 /// How many verdicts about one artifact are looked at; the newest count.
 const MOST: u32 = 256;
+
+/// The status of a run that has no verdict.
+const UNJUDGED: &str = "unjudged";
 
 /// The streams of dry runs.
 const RUNS: &str = "run/dry-run/";
@@ -61,8 +64,11 @@ fn seen(ws: &Workspace, wanted: &[Digest]) -> Result<Vec<SignedOff>, AppError> {
         .map(|k| k.key.id())
         .collect();
     let mut all: Vec<SignedOff> = Vec::new();
-    for artifact in wanted {
-        for index in ws.ledger.about(artifact, SIGN_OFF, MOST)? {
+    for (kind, artifact) in [BEGUN, SIGN_OFF]
+        .into_iter()
+        .flat_map(|kind| wanted.iter().map(move |artifact| (kind, artifact)))
+    {
+        for index in ws.ledger.about(artifact, kind, MOST)? {
             if all.iter().any(|s| s.index == index) {
                 continue;
             }
@@ -72,7 +78,25 @@ fn seen(ws: &Workspace, wanted: &[Digest]) -> Result<Vec<SignedOff>, AppError> {
             }
         }
     }
-    Ok(all)
+    Ok(newest_of_each(all))
+}
+
+/// Of each run what was recorded last: its verdict, or that it has none yet. A run that nobody has judged is no pass, and a verdict that
+/// is about less than its beginning was says nothing about the rest.
+fn newest_of_each(mut all: Vec<SignedOff>) -> Vec<SignedOff> {
+    all.sort_by_key(|s| s.index);
+    let ends: Vec<(String, u64)> = all
+        .iter()
+        .filter(|s| s.status != UNJUDGED)
+        .map(|s| (s.stream.clone(), s.index))
+        .collect();
+    all.retain(|s| {
+        s.status != UNJUDGED
+            || !ends
+                .iter()
+                .any(|(stream, index)| *stream == s.stream && *index > s.index)
+    });
+    all
 }
 
 fn of_view(record: &RecordView) -> Option<SignedOff> {
@@ -93,14 +117,11 @@ fn signed_off(
     subjects: Vec<Digest>,
     at: Timestamp,
 ) -> Option<SignedOff> {
+    let said = body.get("status").and_then(Value::as_str);
     stream.starts_with(RUNS).then(|| SignedOff {
         index,
         stream: stream.to_owned(),
-        status: body
-            .get("status")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned(),
+        status: said.unwrap_or(UNJUDGED).to_owned(),
         subjects,
         at,
     })
@@ -120,12 +141,14 @@ pub(crate) fn check(
     };
     let seen: Vec<SignedOff> = records
         .iter()
-        .filter(|r| r.kind == SIGN_OFF && r.signer.role == CONTROLLER && r.index < begin.index)
+        .filter(|r| [BEGUN, SIGN_OFF].contains(&r.kind.as_str()))
+        .filter(|r| r.signer.role == CONTROLLER && r.index < begin.index)
         .filter_map(|r| {
             let subjects = r.subject.iter().map(|s| s.digest).collect();
             signed_off(r.index, &r.stream, &r.body, subjects, r.time)
         })
         .collect();
+    let seen = newest_of_each(seen);
     let found = gate::dry_run(&wanted(&plan.body), max_age, &seen, begin.time)
         .map_err(|closed| closed.text)?;
     let named = begin.body.pointer("/gate/signOff").and_then(Value::as_u64);

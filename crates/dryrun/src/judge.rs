@@ -15,7 +15,7 @@ use crate::engine::{Cause, Engine, NotKept, worst_first};
 use crate::evidence::{self, DiaryRules, Input, PerformanceRules, Window, finding};
 use crate::index::Record;
 use crate::sign_off::{ALLOW_WARNINGS, Assessed, Finding, assess};
-use crate::spec::{EvidenceFormat, EvidenceSpec, RunSpec};
+use crate::spec::{ARTIFACTS, Artifact, EvidenceFormat, EvidenceSpec, RunSpec};
 use crate::summary::{Blind, Logs, Report, RunFacts, SCHEMA, Summary};
 use crate::{Incident, IncidentKind, Moment, Status, Stream};
 
@@ -95,6 +95,7 @@ pub fn judge(spec: &RunSpec, files: &dyn RunFiles, how: &Judgement) -> Report {
             "the journals have no end: the run goes on or was never finalized",
         ));
     }
+    problems.extend(artifacts(spec, files));
     if let Some((severity, text)) = conditions.usage().unchecked(&spec.resources) {
         problems.push(finding(severity, "resources_unchecked", "pump.jsonl", text));
     }
@@ -212,6 +213,14 @@ pub fn judge_logs(
         user: spec.metadata.clone(),
         ..RunFacts::default()
     };
+    let mut logs = logs;
+    if logs.total_lines == 0 {
+        // Nothing was shown, so nothing is well.
+        let text = "the logs hold no line, so they say nothing";
+        logs.problems
+            .push(finding(Status::Invalid, "no_lines", "logs", text));
+        logs.status = Status::Invalid;
+    }
     let summary = summary(spec, files, how, (Some(logs), facts, Vec::new()), window);
     let sign_off = signs_off.then(|| {
         assess(Assessed {
@@ -252,6 +261,8 @@ pub fn judge_logs(
 /// Replays journals and arrivals.
 struct Replay {
     run_id: String,
+    /// Whether a pump said that it had indexed everything.
+    was_indexed: bool,
     conditions: Conditions,
     plan: Plan,
     problems: Vec<Finding>,
@@ -270,6 +281,7 @@ impl Replay {
     fn new(spec: &RunSpec) -> Self {
         Self {
             run_id: spec.run_id.clone(),
+            was_indexed: false,
             conditions: Conditions::new(spec),
             plan: Plan::new(),
             problems: Vec::new(),
@@ -279,9 +291,15 @@ impl Replay {
 
     fn run(&mut self, files: &dyn RunFiles) {
         let mut journals = Vec::new();
+        let mut pump = None;
         for name in ["keeper.jsonl", "pump.jsonl"] {
             match files.open(name) {
-                Ok(Some(source)) => journals.push(Journal::new(name, source)),
+                Ok(Some(source)) => {
+                    if name == "pump.jsonl" {
+                        pump = Some(journals.len());
+                    }
+                    journals.push(Journal::new(name, source));
+                }
                 Ok(None) => self.problems.push(finding(
                     Status::Invalid,
                     "journal_missing",
@@ -351,6 +369,26 @@ impl Replay {
                         if !after {
                             self.last_seen =
                                 Some(self.last_seen.map_or(entry.at, |l| l.max(entry.at)));
+                        }
+                        match &entry.event {
+                            // The pump's own last word: everything is indexed.
+                            crate::journal::Event::Ended { .. } if Some(i) == pump => {
+                                self.was_indexed = true;
+                            }
+                            crate::journal::Event::Recovered { bytes, .. }
+                                if *bytes > 0 && self.was_indexed =>
+                            {
+                                let text = format!(
+                                    "{bytes} bytes were indexed again after everything had been: the index was removed, cut or the bytes replaced"
+                                );
+                                self.problems.push(finding(
+                                    Status::Invalid,
+                                    "index_replaced",
+                                    "index",
+                                    text,
+                                ));
+                            }
+                            _ => {}
                         }
                         if let crate::journal::Event::Begun { run_id, .. } = &entry.event
                             && *run_id != self.run_id
@@ -460,6 +498,47 @@ fn blind(spec: &RunSpec, conditions: &Conditions, end: Moment) -> audit::BlindTi
 }
 
 /// Accepted warnings are told as that.
+/// The artifacts must be at the end what they were before the run: else nobody knows which of the two ran.
+fn artifacts(spec: &RunSpec, files: &dyn RunFiles) -> Vec<Finding> {
+    if spec.artifacts.is_empty() {
+        return Vec::new();
+    }
+    let read = || -> Result<Vec<Artifact>, String> {
+        let source = files
+            .open(ARTIFACTS)
+            .map_err(|e| e.to_string())?
+            .ok_or("it does not exist")?;
+        let size = source.size().map_err(|e| e.to_string())?;
+        if size > 1 << 20 {
+            return Err("it is too large".to_owned());
+        }
+        serde_json::from_reader(audit::reader_of(source.as_ref(), size)).map_err(|e| e.to_string())
+    };
+    match read() {
+        Err(why) => {
+            let text = format!("what became of the artifacts is not known: {why}");
+            vec![finding(
+                Status::Invalid,
+                "artifacts_unknown",
+                ARTIFACTS,
+                text,
+            )]
+        }
+        Ok(after) => spec
+            .artifacts
+            .iter()
+            .filter(|before| !after.contains(before))
+            .map(|before| {
+                let text = format!(
+                    "the artifact {} is not what it was before the run",
+                    before.path
+                );
+                finding(Status::Fail, "artifact_changed", &before.path, text)
+            })
+            .collect(),
+    }
+}
+
 /// The incidents of a report: the worst one by one, the rest one for each severity and kind, so that counts stay exact.
 fn shown(causes: &[Cause], mut fallen: Vec<NotKept>, allow_warnings: bool) -> Vec<Incident> {
     let (listed, rest) = causes.split_at(causes.len().min(INCIDENTS));

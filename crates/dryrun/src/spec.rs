@@ -74,6 +74,9 @@ pub struct RunSpec {
     pub clock_scale: f64,
 }
 
+/// The file with the artifacts' digests at the run's end: a JSON array of [`Artifact`].
+pub const ARTIFACTS: &str = "artifacts.json";
+
 /// A file that a run is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -97,6 +97,7 @@ fn check(criteria: &Criteria) -> Result<(), AppError> {
 /// A captured run, as it was specified, but for the criteria if others are given.
 fn of_run(asked: &Judged, dir: &Path, now: Timestamp) -> Result<(RunSpec, Report), AppError> {
     let dir = keeping::find(dir)?;
+    keeping::plain(&dir)?;
     let mut spec = keeping::spec(&dir)?;
     if let Some(criteria) = &asked.criteria {
         spec.criteria = criteria.clone();

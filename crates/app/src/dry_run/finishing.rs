@@ -70,6 +70,7 @@ pub(crate) fn capture_fault(e: CaptureError) -> AppError {
 /// There is no run; it still goes on after `within`.
 pub fn finalize(home: &Home, place: &Path, within: Duration) -> Result<Finished, AppError> {
     let dir = keeping::find(&home.here.join(place))?;
+    keeping::plain(&dir)?;
     settle(&dir, within)?;
     let wanted = Wanted::read(&dir)?;
     finish(home, &dir, &wanted)
@@ -91,6 +92,7 @@ pub(crate) fn settle(dir: &Path, within: Duration) -> Result<(), AppError> {
 /// # Errors
 /// Files of the run or reports cannot be read or written; the ledger's faults.
 pub fn finish(home: &Home, dir: &Path, wanted: &Wanted) -> Result<Finished, AppError> {
+    keeping::plain(dir)?;
     let spec = keeping::spec(dir)?;
     let now = home.clock.now().wall;
     // One at a time: a run has one verdict.

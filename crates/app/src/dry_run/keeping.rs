@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use gonogo_core::{Digest, Reason, digest::Hasher};
-use gonogo_dryrun::spec::RunSpec;
+use gonogo_dryrun::spec::{ARTIFACTS, Artifact, RunSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::AppError;
@@ -28,6 +28,9 @@ pub const SPEC: &str = "run.json";
 
 /// Where copies of the evidence lie.
 pub const EVIDENCE: &str = "evidence";
+
+/// The largest evidence file that is kept, bytes.
+const LARGEST_EVIDENCE: u64 = 8 << 30;
 
 /// What is no evidence: it can be made again, or is about processes.
 const PASSING: [&str; 7] = [
@@ -143,6 +146,22 @@ pub fn digest(path: &Path) -> Result<(u64, Digest), AppError> {
 /// # Errors
 /// The copy cannot be written.
 pub fn copy_evidence(dir: &Path, spec: &RunSpec) -> Result<(), AppError> {
+    if !spec.artifacts.is_empty() {
+        // One that is gone or cannot be read is not among them, and so not what it was.
+        let now: Vec<Artifact> = spec
+            .artifacts
+            .iter()
+            .filter_map(|a| {
+                let (_, sha256) = digest(Path::new(&a.path)).ok()?;
+                Some(Artifact {
+                    path: a.path.clone(),
+                    sha256,
+                })
+            })
+            .collect();
+        let bytes = serde_json::to_vec_pretty(&now).unwrap_or_default();
+        write_atomic(&dir.join(ARTIFACTS), &bytes)?;
+    }
     let into = dir.join(EVIDENCE);
     make_dir(&into)?;
     for evidence in &spec.evidence {
@@ -175,6 +194,17 @@ fn copy(from: &Path, to: &Path) -> Result<(), Copying> {
             "it is no regular file"
         };
         return Err(Copying::Reading(io::Error::other(what)));
+    }
+    // A verdict must fit beside it: a file that would fill the disk is told, not kept.
+    let free = rustix::fs::statvfs(to.parent().unwrap_or(Path::new(".")))
+        .map_or(u64::MAX, |s| s.f_bavail.saturating_mul(s.f_frsize));
+    if meta.len() > LARGEST_EVIDENCE || meta.len() > free / 2 {
+        let text = format!(
+            "it has {} bytes, more than can be kept here ({} bytes are free)",
+            meta.len(),
+            free
+        );
+        return Err(Copying::Reading(io::Error::other(text)));
     }
     let mut source = File::open(from).map_err(Copying::Reading)?;
     let dir = to.parent().unwrap_or(Path::new("."));
@@ -234,6 +264,29 @@ pub fn find(dir: &Path) -> Result<PathBuf, AppError> {
                 .hint(format!("give one of them: {}", names.join(", "))))
         }
     }
+}
+
+/// Refuses a capture directory with anything but plain files in it: reading a pipe would wait for ever.
+///
+/// # Errors
+/// What is there.
+pub fn plain(dir: &Path) -> Result<(), AppError> {
+    for place in [dir.to_owned(), dir.join(EVIDENCE)] {
+        let Ok(entries) = fs::read_dir(&place) else {
+            continue;
+        };
+        for entry in entries.filter_map(Result::ok) {
+            let is_fine = entry
+                .file_type()
+                .is_ok_and(|t| t.is_file() || (t.is_dir() && entry.file_name() == EVIDENCE));
+            if !is_fine {
+                let text = format!("`{}` is no plain file", entry.path().display());
+                return Err(AppError::new(Reason::InputMalformed, text)
+                    .hint("a run's directory holds files of the run alone"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reads a run's specification.

@@ -105,6 +105,14 @@ pub fn resolve(flags: &Flags, file: &DryRunFile, at: &RunPlace) -> Result<RunSpe
     let required = positive("required-duration-hours", flags.required_duration)?
         .or(seconds(file.required_duration))
         .unwrap_or(target);
+    let tolerance = natural("duration-tolerance-seconds", flags.duration_tolerance)?
+        .or(seconds(file.duration_tolerance))
+        .unwrap_or(0.1);
+    if tolerance > 0.1 && tolerance > required / 10.0 {
+        return Err(refuse(format!(
+            "a tolerance of {tolerance} s is more than a tenth of the {required} s that are required"
+        )));
+    }
     let uptime = flags
         .minimum_uptime
         .or(file.minimum_uptime.map(|s| s.fraction()))
@@ -122,12 +130,7 @@ pub fn resolve(flags: &Flags, file: &DryRunFile, at: &RunPlace) -> Result<RunSpe
     let required_evidence = |name: &str| evidence.iter().any(|e| e.name == name && e.required);
     let criteria = Criteria {
         minimum_duration_seconds: Some(required),
-        duration_tolerance_seconds: natural(
-            "duration-tolerance-seconds",
-            flags.duration_tolerance,
-        )?
-        .or(seconds(file.duration_tolerance))
-        .unwrap_or(0.1),
+        duration_tolerance_seconds: tolerance,
         minimum_uptime_ratio: Some(uptime),
         require_diary: required_evidence("diary")
             || !has(&evidence, "diary") && wants(file.diary.required, flags.no_diary_required),

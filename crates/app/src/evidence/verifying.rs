@@ -138,6 +138,15 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
     let roots = roots.map(timestamping::Roots);
     request.timestamps = roots.as_ref().map(|r| r as &dyn TimestampCheck);
     request.workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
+    if path.join("manifest.json").is_file() && path.join("dry_run_summary.json").is_file() {
+        let text = format!(
+            "`{}` is a run's packet laid out for reading",
+            path.display()
+        );
+        return Err(AppError::new(Reason::ArgumentInvalid, text).hint(
+            "give its archive: packet.tar.gz in it or beside it, or what --packet-archive named",
+        ));
+    }
     // A packet that was compressed on its way is one; what is read twice is read from a copy without the compression.
     let inflated = inflate(path)?;
     let (given, path) = (path, inflated.as_deref().unwrap_or(path));

@@ -216,7 +216,11 @@ fn tell(finished: &Finished, screen: &Screen, use_case: &str) -> Exit {
         };
         screen.say(&format!("  {word:<8} {}", visible(&finding.message)));
     }
-    for incident in &report.incidents {
+    let said = |message: &str| {
+        let mut all = report.sign_off.iter().flat_map(|s| &s.findings);
+        all.any(|f| f.message == message)
+    };
+    for incident in report.incidents.iter().filter(|i| !said(&i.message)) {
         if told == TOLD {
             more += 1;
             continue;
