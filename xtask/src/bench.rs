@@ -4,6 +4,7 @@
 //! against their bars, and shown. Invariants: a figure comes from a run, never from text; what could not be measured says
 //! why and is never green; a quick run is marked as one and never gets into the documentation.
 
+mod dry_run;
 mod figures;
 mod ledger;
 mod machine;
@@ -93,7 +94,7 @@ impl Settings {
     }
 }
 
-static BENCHES: [Bench; 9] = [
+static BENCHES: [Bench; 10] = [
     programs::FAULT,
     programs::STATS,
     proxy::PROXY,
@@ -102,6 +103,7 @@ static BENCHES: [Bench; 9] = [
     programs::KILL,
     ledger::LEDGER,
     ledger::VERIFY,
+    dry_run::DRY_RUN,
     startup::STARTUP,
 ];
 

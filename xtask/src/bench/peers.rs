@@ -36,6 +36,12 @@ pub(super) fn versions() -> String {
         let line = first_line(Command::new("wrk").arg("-v"));
         told.push(line.split(" [").next().unwrap_or("wrk").to_owned());
     }
+    if target().join("bench-peers").join(DUCKDB).is_dir() {
+        told.push(DUCKDB.replace("duckdb==", "DuckDB "));
+    }
+    if has("rg") {
+        told.push(first_line(Command::new("rg").arg("--version")));
+    }
     told.push(first_line(Command::new("git").arg("--version")));
     told.push(first_line(Command::new("sha256sum").arg("--version")));
     told.join(", ")
@@ -80,6 +86,49 @@ pub(super) fn install() -> Result<()> {
     apt.args(&missing).env("DEBIAN_FRONTEND", "noninteractive");
     output(&mut apt).with_context(|| format!("{list} not installed, and apt-get could not"))?;
     Ok(())
+}
+
+/// Installs packages of the system whose programs are not here, if that is possible.
+pub(super) fn install_packages(packages: &[&str], programs: &[&str]) -> Result<()> {
+    if programs.iter().all(|program| has(program)) {
+        return Ok(());
+    }
+    let list = packages.join(", ");
+    let root = output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if !root || !has("apt-get") {
+        bail!("not all of {list} are installed");
+    }
+    println!("   installing {list}");
+    let mut apt = Command::new("apt-get");
+    apt.args(["install", "--yes", "--quiet", "--no-install-recommends"]);
+    apt.args(packages).env("DEBIAN_FRONTEND", "noninteractive");
+    output(&mut apt)
+        .with_context(|| format!("not all of {list} are installed, and apt-get could not"))?;
+    Ok(())
+}
+
+/// The packaged DuckDB, pinned.
+const DUCKDB: &str = "duckdb==2.0.0";
+
+/// Where the Python package DuckDB is, fetched if it is not there.
+pub(super) fn duckdb() -> Result<PathBuf> {
+    let home = target().join("bench-peers").join(DUCKDB);
+    if home.join("duckdb").is_dir() {
+        return Ok(home);
+    }
+    println!("   fetching {DUCKDB}");
+    let mut pip = Command::new("python3");
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--disable-pip-version-check",
+    ]);
+    pip.args(["--root-user-action", "ignore", "--target"]);
+    output(pip.arg(&home).arg(DUCKDB)).with_context(|| format!("{DUCKDB} could not be fetched"))?;
+    Ok(home)
 }
 
 fn envoy_home() -> PathBuf {
