@@ -7,14 +7,14 @@
 //! # Levels
 //!
 //! A line that is a JSON object states its level in `level`, `severity` or one of their kin ([`Line::level_word`] is that text in
-//! lower case, or the number). Plain text states it where loggers put it ([`level`](self::level)). A line that states none has the
+//! lower case, or the number). Plain text states it where loggers put it (`level`). A line that states none has the
 //! stream's: `info` on stdout, on stderr what the policy says. Blank lines count by that too, but are no findings.
 //!
 //! # What begins and what ends a trace
 //!
 //! A trace begins with a word of a runtime (`Traceback (most recent call last):`, `panic: `, `thread '…' panicked at`, …), with an
 //! exception's name before frames, or with the line before frames that nobody announced. Names inside sentences begin nothing
-//! unless frames follow. A trace goes on as its language's grammar says ([`trace`]); lines of other sources, and up to a few dozen
+//! unless frames follow. A trace goes on as its language's grammar says (`trace`); lines of other sources, and up to a few dozen
 //! records of the same stream in between, do not break it. It ends
 //!
 //! 1. where its grammar ends (`exit status 2`, `note: run with …`, `==1==ABORTING`),
@@ -216,7 +216,7 @@ impl Classifier {
     }
 
     /// Returns whether nothing is open: neither a line nor a trace nor a finding that the next line may change. A classifier that
-    /// begins here finds the same as this one does, unless one of the next [`LOOKS_BACK`] lines looks back ([`Self::looks_back`]).
+    /// begins here finds the same as this one does, unless one of the next `LOOKS_BACK` lines looks back ([`Self::looks_back`]).
     pub fn is_clear(&self) -> bool {
         self.carry.is_empty() && self.pending.is_none() && self.traces.is_empty()
     }

@@ -1,7 +1,7 @@
 //! The audit of a captured run: its raw bytes by their index. Every batch's digest is verified; what is missing, torn or different
 //! makes the evidence invalid, with its place.
 //!
-//! First pass: the index alone, in order ([`Plan`]). Second pass: the bytes, in parallel, put together as [`super::logs`] does it.
+//! First pass: the index alone, in order (`Plan`). Second pass: the bytes, in parallel, put together as [`super::logs`] does it.
 
 use std::io;
 
