@@ -160,3 +160,32 @@ pub(crate) fn check(
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(index: u64, run: &str, status: Option<&str>) -> SignedOff {
+        let body = status.map_or_else(|| json!({}), |s| json!({ "status": s }));
+        let at = Timestamp::from_millis(index as i64);
+        signed_off(index, &format!("{RUNS}{run}"), &body, Vec::new(), at).unwrap()
+    }
+
+    #[test]
+    fn of_each_run_its_last_word_counts_and_none_is_no_pass() {
+        let of = |all: Vec<SignedOff>| -> Vec<(u64, String)> {
+            let kept = newest_of_each(all).into_iter();
+            kept.map(|s| (s.index, s.status)).collect()
+        };
+        let pass = || vec![seen(1, "a", None), seen(2, "a", Some("pass"))];
+        assert_eq!(of(pass()), [(2, "pass".to_owned())]);
+        // A run that began later and has no verdict stands, and is the newest.
+        let mut later = pass();
+        later.push(seen(3, "b", None));
+        assert_eq!(of(later)[1], (3, UNJUDGED.to_owned()));
+        // A stream that is no dry run's is none.
+        let body = json!({"status": "pass"});
+        let at = Timestamp::from_millis(0);
+        assert_eq!(signed_off(1, "run/outside/x", &body, Vec::new(), at), None);
+    }
+}

@@ -658,3 +658,65 @@ fn nothing_at_all_is_judged_as_that() {
     assert_eq!(report.status, Status::Invalid);
     assert!(codes(&report).contains("rules_unreadable"));
 }
+
+#[test]
+fn an_index_that_was_made_again_after_the_end_is_no_evidence() {
+    let mut run = well(spec());
+    assert_eq!(run.judge().status, Status::Pass);
+    run.keeper(
+        3700.0,
+        Event::Recovered {
+            killed: 0,
+            bytes: 500,
+        },
+    );
+    run.keeper(
+        3700.0,
+        Event::Ended {
+            reason: "child_exited".to_owned(),
+        },
+    );
+    let report = run.judge();
+    assert_eq!(report.status, Status::Invalid);
+    assert!(codes(&report).contains("index_replaced"), "{report:?}");
+}
+
+#[test]
+fn evidence_of_another_run_is_none_of_this_one() {
+    let mut run = well(spec());
+    run.spec.run_id = "run-2".to_owned();
+    let report = run.judge();
+    assert_eq!(report.status, Status::Invalid);
+    assert_eq!(codes(&report).matches("other_run").count(), 2, "{report:?}");
+}
+
+#[test]
+fn artifacts_must_be_at_the_end_what_they_were() {
+    let artifact = |bytes: &[u8]| Artifact {
+        path: "bin/a".to_owned(),
+        sha256: Digest::of(bytes),
+    };
+    let mut run = well(RunSpec {
+        artifacts: vec![artifact(b"before")],
+        ..spec()
+    });
+    for (after, status, code) in [
+        (None, Status::Invalid, "artifacts_unknown"),
+        (Some(vec![artifact(b"before")]), Status::Pass, ""),
+        (
+            Some(vec![artifact(b"after")]),
+            Status::Fail,
+            "artifact_changed",
+        ),
+        (Some(Vec::new()), Status::Fail, "artifact_changed"),
+    ] {
+        run.more.remove(ARTIFACTS);
+        if let Some(after) = after {
+            run.more
+                .insert(ARTIFACTS.to_owned(), serde_json::to_vec(&after).unwrap());
+        }
+        let report = run.judge();
+        assert_eq!(report.status, status, "{report:?}");
+        assert!(codes(&report).contains(code), "{report:?}");
+    }
+}
