@@ -255,7 +255,8 @@ impl Rules<'_> {
                 let text = format!(
                     "a Sharpe ratio of {found:.3} cannot be told from {required} by {have} returns: {needed_text} would do"
                 );
-                self.add(Status::Warn, "sharpe_undecidable", text, &facts);
+                // No warning: what cannot be decided is no pass, whoever accepts warnings.
+                self.add(Status::Fail, "sharpe_undecidable", text, &facts);
             }
             Some(_) => {}
         }

@@ -155,7 +155,7 @@ fn every_rule() {
         ),
         (
             |_, c| (c.minimum_sharpe_ratio, c.allow_warnings) = (Some(1.0), true),
-            Pass,
+            Fail,
             "sharpe_undecidable",
         ),
         (
