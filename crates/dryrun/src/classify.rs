@@ -36,7 +36,6 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use memchr::memchr_iter;
 use serde::{Deserialize, Serialize};
 
 use crate::spec::{Lines, StderrPolicy};
@@ -44,6 +43,7 @@ use crate::{Moment, Status, Stream};
 
 mod allow;
 mod counts;
+mod express;
 mod gate;
 mod json;
 mod level;
@@ -56,6 +56,7 @@ mod trace;
 
 use allow::Rules;
 pub use counts::Counts;
+use express::Moulds;
 use json::{End, Scan, Slot};
 use shape::Shapes;
 pub use told::{Fields, Finding, Level, Line, Sink, What};
@@ -98,6 +99,7 @@ pub struct Classifier {
     traces: Traces,
     counts: Counts,
     shapes: Shapes,
+    moulds: Moulds,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -162,6 +164,7 @@ impl Classifier {
             traces: Traces::default(),
             counts: Counts::default(),
             shapes: Shapes::default(),
+            moulds: Moulds::default(),
         })
     }
 
@@ -263,7 +266,19 @@ impl Classifier {
         // The last lines of this portion that the next may look back at: where they begin and end, and their numbers.
         let mut before = [(0, 0, 0); BACK];
         let mut known = 0;
-        for end in memchr_iter(b'\n', rest) {
+        loop {
+            // Nothing is open, so a harmless record has nothing to end.
+            if self.pending.is_none() && self.traces.is_empty() {
+                while let Some(length) = self.express(at, &rest[from..], sink) {
+                    before[known % BACK] = (from, from + length, self.number);
+                    known += 1;
+                    from += length + 1;
+                }
+            }
+            let Some(length) = memchr::memchr(b'\n', &rest[from..]) else {
+                break;
+            };
+            let end = from + length;
             let mut line = &rest[from..end];
             let mut beyond = 0;
             if line.len() > LINE_LIMIT {
@@ -378,6 +393,32 @@ impl Classifier {
         self.back.clear();
     }
 
+    /// Reads a whole line that is like many before; returns its length without its line feed.
+    #[inline]
+    fn express<S: Sink>(&mut self, at: Moment, rest: &[u8], sink: &mut S) -> Option<usize> {
+        let fit = self.moulds.fit(rest)?;
+        let length = fit.line.len();
+        self.offset += length as u64 + 1;
+        self.number += 1;
+        self.counts.lines += 1;
+        self.counts.bytes += length as u64 + 1;
+        self.counts.structured += 1;
+        self.counts.count(fit.word, 1);
+        if S::LINES {
+            sink.line(&Line {
+                number: self.number,
+                at,
+                bytes: fit.line,
+                beyond: 0,
+                ended: true,
+                level: fit.level,
+                level_word: Cow::Borrowed(fit.word),
+                fields: Some(fit.fields),
+            });
+        }
+        Some(length)
+    }
+
     /// Reads one line; returns whether the next may look back at it.
     #[inline]
     fn line<S: Sink>(
@@ -439,7 +480,7 @@ impl Classifier {
                 beyond,
                 ended,
                 level,
-                level_word: word,
+                level_word: Cow::Borrowed(&word),
                 fields: scan.as_ref().map(|scan| fields(scan, bytes)),
             });
         }
@@ -451,6 +492,9 @@ impl Classifier {
                 None => !blank && structured(bytes) && gate::hits(bytes),
             };
         if !suspect && !counts && beyond == 0 && self.pending.is_none() && self.traces.is_empty() {
+            if let Some(scan) = scan.filter(|_| ended) {
+                self.moulds.learn(bytes, &scan, level, &word);
+            }
             return true;
         }
         self.slowly(

@@ -8,16 +8,35 @@ const DAY: i64 = 86_400;
 
 /// Reads a time out of a JSON value as it stands in the line: a string with its quotes, or a number.
 pub fn of_json(raw: &[u8]) -> Option<i64> {
+    of_json_like(raw, &mut Date::default())
+}
+
+/// Reads as [`of_json`] does, faster if it is the date of the time before.
+#[inline]
+pub(crate) fn of_json_like(raw: &[u8], date: &mut Date) -> Option<i64> {
     match raw {
-        [b'"', text @ .., b'"'] => whole(text),
+        [b'"', text @ .., b'"'] => whole_like(text, date),
         _ => number(raw),
     }
 }
 
+/// The last date that was read: the next time is nearly always of the same day.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Date {
+    text: [u8; 10],
+    /// Days since 1970.
+    days: i64,
+}
+
 /// Reads `text` that is a time and nothing else: a date and time, or a number.
 pub fn whole(text: &[u8]) -> Option<i64> {
+    whole_like(text, &mut Date::default())
+}
+
+#[inline]
+fn whole_like(text: &[u8], date: &mut Date) -> Option<i64> {
     let text = text.trim_ascii();
-    match date_time(text) {
+    match date_time_like(text, date) {
         Some((at, used)) if used == text.len() => Some(at),
         _ => number(text),
     }
@@ -42,6 +61,11 @@ pub fn leading(line: &[u8], year: Option<i32>) -> Option<(i64, usize)> {
 /// many bytes that is.
 #[inline]
 pub fn date_time(text: &[u8]) -> Option<(i64, usize)> {
+    date_time_like(text, &mut Date::default())
+}
+
+#[inline]
+fn date_time_like(text: &[u8], date: &mut Date) -> Option<(i64, usize)> {
     let head: &[u8; 19] = text.first_chunk()?;
     let separators = matches!(head[4], b'-' | b'/')
         && head[7] == head[4]
@@ -51,9 +75,14 @@ pub fn date_time(text: &[u8]) -> Option<(i64, usize)> {
     if !separators {
         return None;
     }
-    let year = two(head[0], head[1])? * 100 + two(head[2], head[3])?;
-    let month = two(head[5], head[6])?;
-    let day = two(head[8], head[9])?;
+    if head[..10] != date.text {
+        let year = two(head[0], head[1])? * 100 + two(head[2], head[3])?;
+        let month = two(head[5], head[6])?;
+        let day = two(head[8], head[9])?;
+        date.days = days_from_civil(i64::from(year), month, day)?;
+        date.text.copy_from_slice(&head[..10]);
+    }
+    let days = date.days;
     let (hour, minute) = (two(head[11], head[12])?, two(head[14], head[15])?);
     // A leap second counts as the one before it.
     let second = two(head[17], head[18])?;
@@ -61,7 +90,6 @@ pub fn date_time(text: &[u8]) -> Option<(i64, usize)> {
         return None;
     }
     let second = second.min(59);
-    let days = days_from_civil(i64::from(year), month, day)?;
     let mut used = 19;
     let mut nanos = 0i64;
     if let Some(b'.' | b',') = text.get(used)

@@ -22,6 +22,9 @@ pub struct Rate {
     buckets: BTreeMap<i64, Counts>,
     /// The bucket that is being filled: number and counts that are not in `buckets` yet.
     open: Option<(i64, Counts)>,
+    /// From when to before when that bucket is.
+    #[serde(skip)]
+    range: (i64, i64),
 }
 
 impl Default for Rate {
@@ -30,6 +33,7 @@ impl Default for Rate {
             width: MINUTE,
             buckets: BTreeMap::new(),
             open: None,
+            range: (0, 0),
         }
     }
 }
@@ -38,18 +42,21 @@ impl Rate {
     /// Counts lines at `at` (wall clock, nanoseconds): all, warnings, errors and above.
     #[inline]
     pub fn add(&mut self, at: i64, counts: Counts) {
-        let bucket = at.div_euclid(self.width);
-        match &mut self.open {
-            Some((open, sums)) if *open == bucket => {
-                for (sum, count) in sums.iter_mut().zip(counts) {
-                    *sum += count;
-                }
+        if let Some((_, sums)) = &mut self.open
+            && at >= self.range.0
+            && at < self.range.1
+        {
+            for (sum, count) in sums.iter_mut().zip(counts) {
+                *sum += count;
             }
-            _ => {
-                self.close();
-                self.open = Some((at.div_euclid(self.width), counts));
-            }
+            return;
         }
+        self.close();
+        let bucket = at.div_euclid(self.width);
+        self.range = bucket
+            .checked_mul(self.width)
+            .map_or((0, 0), |from| (from, from.saturating_add(self.width)));
+        self.open = Some((bucket, counts));
     }
 
     fn close(&mut self) {

@@ -329,6 +329,7 @@ struct Track {
     ring: Vec<i64>,
     number: u64,
     spilled: bool,
+    date: stamp::Date,
 }
 
 impl Track {
@@ -358,6 +359,7 @@ impl Track {
             },
             number: 0,
             spilled: false,
+            date: stamp::Date::default(),
         }
     }
 
@@ -421,7 +423,7 @@ impl Sink for Track {
                     self.tally.events.add(event);
                 }
                 if let Some(raw) = fields.timestamp {
-                    own = stamp::of_json(raw);
+                    own = stamp::of_json_like(raw, &mut self.date);
                     self.tally.skew.unreadable += u64::from(own.is_none());
                 }
             }

@@ -73,9 +73,9 @@ static SEARCHER: LazyLock<Option<Searcher>> =
 /// Shorter texts are not worth the searcher's beginning.
 const SHORT: usize = 96;
 
-/// Which three bytes words begin with, by their hash.
-static THREES: LazyLock<Box<[u64; 64]>> = LazyLock::new(|| {
-    let mut set = Box::new([0; 64]);
+/// Which three bytes words begin with, by their hash: wide, so that few others have the same.
+static THREES: LazyLock<Box<[u64; 1024]>> = LazyLock::new(|| {
+    let mut set = Box::new([0; 1024]);
     for word in WORDS {
         if let [a, b, c, ..] = word.as_bytes() {
             let hash = hash(*a, *b, *c);
@@ -88,7 +88,7 @@ static THREES: LazyLock<Box<[u64; 64]>> = LazyLock::new(|| {
 #[inline]
 const fn hash(a: u8, b: u8, c: u8) -> usize {
     let three = (a as u32) | (b as u32) << 8 | (c as u32) << 16;
-    (three.wrapping_mul(0x9e37_79b1) >> 20) as usize
+    (three.wrapping_mul(0x9e37_79b1) >> 16) as usize
 }
 
 /// Whether a word is in `bytes`.
@@ -102,6 +102,17 @@ pub(crate) fn hits(bytes: &[u8]) -> bool {
         }) && searched(bytes);
     }
     searched(bytes)
+}
+
+/// Returns how many of the last bytes of `bytes` may be the beginning of a word that goes on behind them.
+pub(crate) fn overlap(bytes: &[u8]) -> usize {
+    WORDS
+        .iter()
+        .flat_map(|word| (1..word.len()).map(move |count| &word.as_bytes()[..count]))
+        .filter(|begin| bytes.ends_with(begin))
+        .map(<[u8]>::len)
+        .max()
+        .unwrap_or(0)
 }
 
 fn searched(bytes: &[u8]) -> bool {

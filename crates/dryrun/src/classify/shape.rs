@@ -76,43 +76,23 @@ impl Shapes {
 impl Shape {
     /// The shape of a line that is one whole object of simple values.
     fn of(line: &[u8], scan: &Scan) -> Option<Self> {
-        let mut members = Vec::new();
-        let mut literal = 0;
-        let mut at = skip_space(line, 0);
-        if line.get(at) != Some(&b'{') {
-            return None;
-        }
-        at += 1;
-        loop {
-            at = skip_space(line, at);
-            at = string(line, at)?;
-            at = skip_space(line, at);
-            if line.get(at) != Some(&b':') || members.len() >= MEMBERS {
-                return None;
-            }
-            at = skip_space(line, at + 1);
-            let start = at;
-            at = value(line, at)?;
-            members.push((line[literal..start].into(), slots(scan, start, at)));
-            literal = at;
-            at = skip_space(line, at);
-            match line.get(at)? {
-                b',' => at += 1,
-                b'}' => {
-                    let rest = line[at + 1..].iter().all(u8::is_ascii_whitespace);
-                    let shape = Self {
-                        members,
-                        end: line[literal..].into(),
-                    };
-                    // Only one that finds again what it was made of.
-                    return shape
-                        .read(line)
-                        .filter(|found| rest && found.same(scan))
-                        .map(|_| shape);
-                }
-                _ => return None,
-            }
-        }
+        let found = members(line)?;
+        let shape = Self {
+            members: found
+                .values
+                .iter()
+                .map(|(literal, start, end)| {
+                    let literal = line[*literal..*start].into();
+                    (literal, slots(scan, *start, *end))
+                })
+                .collect(),
+            end: line[found.tail..].into(),
+        };
+        // Only one that finds again what it was made of.
+        shape
+            .read(line)
+            .filter(|found| found.same(scan))
+            .map(|_| shape)
     }
 
     #[inline]
@@ -132,6 +112,50 @@ impl Shape {
             }
         }
         (line.get(at..)? == &*self.end).then(|| Scan::whole(spans))
+    }
+}
+
+/// Where the members of an object are.
+pub(super) struct Members {
+    /// Where what stands before each value begins, and where the value begins and ends.
+    pub(super) values: Vec<(usize, usize, usize)>,
+    /// Where what stands behind the last value begins.
+    pub(super) tail: usize,
+}
+
+/// Returns the members of a line that is one whole object of simple values, at least one and not very many.
+pub(super) fn members(line: &[u8]) -> Option<Members> {
+    let mut values = Vec::new();
+    let mut literal = 0;
+    let mut at = skip_space(line, 0);
+    if line.get(at) != Some(&b'{') {
+        return None;
+    }
+    at += 1;
+    loop {
+        at = skip_space(line, at);
+        at = string(line, at)?;
+        at = skip_space(line, at);
+        if line.get(at) != Some(&b':') || values.len() >= MEMBERS {
+            return None;
+        }
+        at = skip_space(line, at + 1);
+        let start = at;
+        at = value(line, at)?;
+        values.push((literal, start, at));
+        literal = at;
+        at = skip_space(line, at);
+        match line.get(at)? {
+            b',' => at += 1,
+            b'}' => {
+                let whole = line[at + 1..].iter().all(u8::is_ascii_whitespace);
+                return whole.then_some(Members {
+                    values,
+                    tail: literal,
+                });
+            }
+            _ => return None,
+        }
     }
 }
 
@@ -157,7 +181,7 @@ fn skip_space(line: &[u8], mut at: usize) -> usize {
 
 /// Where a simple value ends: a text of ASCII without escapes, a plain number, a word.
 #[inline]
-fn value(line: &[u8], at: usize) -> Option<usize> {
+pub(super) fn value(line: &[u8], at: usize) -> Option<usize> {
     match line.get(at)? {
         b'"' => string(line, at),
         b'-' | b'0'..=b'9' => number(line, at),
@@ -176,7 +200,12 @@ fn string(line: &[u8], from: usize) -> Option<usize> {
     if line.get(from) != Some(&b'"') {
         return None;
     }
-    let mut at = from + 1;
+    rest_of_text(line, from + 1)
+}
+
+/// Where a text of ASCII without escapes ends, behind its closing quote; `at` is inside.
+#[inline]
+pub(super) fn rest_of_text(line: &[u8], mut at: usize) -> Option<usize> {
     while let Some(eight) = line.get(at..at + 8) {
         let word = u64::from_le_bytes(eight.try_into().ok()?);
         let quote = word ^ (ONES * 0x22);
@@ -202,17 +231,18 @@ fn string(line: &[u8], from: usize) -> Option<usize> {
     }
 }
 
+/// Where a number without an exponent ends.
 #[inline]
-fn number(line: &[u8], from: usize) -> Option<usize> {
+pub(super) fn number(line: &[u8], from: usize) -> Option<usize> {
     let digits = |mut at: usize| {
         while let Some(b'0'..=b'9') = line.get(at) {
             at += 1;
         }
         at
     };
-    let first = from + usize::from(line[from] == b'-');
+    let first = from + usize::from(*line.get(from)? == b'-');
     let mut at = digits(first);
-    if at == first || (line[first] == b'0' && at > first + 1) {
+    if at == first || (line.get(first) == Some(&b'0') && at > first + 1) {
         return None;
     }
     if line.get(at) == Some(&b'.') {
