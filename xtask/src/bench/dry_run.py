@@ -241,11 +241,20 @@ def section_audit():
     first = os.path.join(WORK, "duck_levels.py")
     with open(duck) as whole, open(first, "w") as out:
         out.write("".join(whole.readlines()[:-1]))
+    once = os.path.join(WORK, "duck_once.py")
+    with open(duck) as whole, open(once, "w") as out:
+        out.write(
+            "".join(whole.readlines()[:6])
+            + "c.execute(f'create temp table t as select timestamp, level from {t}', [sys.argv[2]])\n"
+            "print(c.execute('select level, count(*) from t group by 1').fetchall())\n"
+            "print(c.execute('select max(gap) from (select timestamp - lag(timestamp) over (order by timestamp) as gap from t)').fetchall())\n"
+        )
     run = lambda argv: subprocess.run(argv, check=True, **QUIET) and None
     figures = {
         "members": len(files),
         "ours": apart(lambda: measured(lambda: audit(files))),
         "DuckDB levels": apart(lambda: measured(lambda: run(["python3", first, DUCKDB, glob]))),
+        "DuckDB in one pass": apart(lambda: measured(lambda: run(["python3", once, DUCKDB, glob]))),
         "DuckDB levels and gap": apart(lambda: measured(lambda: run(["python3", duck, DUCKDB, glob]))),
         "rg -z": apart(lambda: measured(lambda: run(["sh", "-c", f"rg -z -j2 -c '\"level\":\"(error|critical|fatal)\"' {glob}"]))),
     }
@@ -336,7 +345,7 @@ def alive(pid):
 
 def section_keeper():
     """The keeper is killed: the child must be gone, nearly all bytes there, and `finalize` must give a verdict."""
-    seed, ended, verdicts, lost = random.Random(2), 0, 0, []
+    seed, ended, verdicts, lost, seconds = random.Random(2), 0, 0, [], []
     program = (
         "import os,sys,time\nn=0\nwhile True:\n os.write(1, b'{\"level\":\"info\",\"message\":\"beat\",\"n\":%09d}\\n' % n)\n"
         " os.pwrite(3, b'%020d' % (n + 1), 0)\n n+=1\n if n % 100 == 0: time.sleep(0.001)\n"
@@ -349,11 +358,13 @@ def section_keeper():
         process = dry_run(directory, "--no-views", command=["sh", "-c", wrapper, program], wait=False)
         child = until(lambda: pids(directory, "child_started"))[0]
         keeper = until(lambda: pids(directory, "begun"))[0]
+        begin = time.monotonic()
         time.sleep(0.3 + seed.random())
         harness = seed.random() < 0.5
         if harness:
             os.kill(process.pid, signal.SIGKILL)
         os.kill(keeper, signal.SIGKILL)
+        ran = time.monotonic() - begin
         process.wait()
         finalize = subprocess.run([GONOGO, "--json", "dry-run", "finalize", directory], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -364,9 +375,53 @@ def section_keeper():
         with open(counter, "rb") as file:
             printed = int(file.read() or b"0")
         line = len(b'{"level":"info","message":"beat","n":000000000}\n')
-        lost.append(printed - captured(place)[1] // line)
+        lines = printed - captured(place)[1] // line
+        lost.append(lines)
+        seconds.append(lines / max(printed, 1) * ran)
         shutil.rmtree(directory, ignore_errors=True)
-    return {"runs": KEEPERS, "child_ended": ended, "verdicts": verdicts, "lines_lost": max(lost)}
+    return {"runs": KEEPERS, "child_ended": ended, "verdicts": verdicts, "lines_lost": max(lost), "seconds_lost": max(seconds)}
+
+
+def section_full():
+    """A file system in memory fills up while 300 MB go through the capture, and is made larger again."""
+    rooms = [24, 48, 96, 160, 240]
+    program = [sys.executable, __file__, *sys.argv[1:8]]
+    results = []
+    for room in rooms[: max(RUNS, 1)]:
+        said = subprocess.run(["unshare", "-rm", *program, f"full_inside:{room}"], stdout=subprocess.PIPE, check=True)
+        results.append(json.loads(said.stdout.splitlines()[-1])["full_inside"])
+    return {"runs": len(results), **{k: sum(r[k] for r in results) for k in ["identical", "incidents", "verdicts"]},
+            "blocked_s": max(r["blocked_s"] for r in results)}
+
+
+def section_full_inside(room):
+    directory, size = empty("full"), 300_000_000
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={room}m", "tmpfs", directory], check=True)
+    wanted = hashlib.sha256()
+    with open(INPUT, "rb") as file:
+        wanted.update(file.read(size))
+    process = dry_run(directory, "--no-views", command=["head", "-c", str(size), INPUT], wait=False)
+
+    def events(name):
+        try:
+            _, place = journal(directory)
+            with open(os.path.join(place, "pump.jsonl")) as lines:
+                return [e for e in map(json.loads, (line for line in lines if line.endswith("\n"))) if e["event"] == name]
+        except (RuntimeError, FileNotFoundError, json.JSONDecodeError):
+            return []
+
+    until(lambda: events("blocked"))
+    subprocess.run(["mount", "-o", "remount,size=2g", directory], check=True)
+    code = process.wait()
+    digest, _ = captured(journal(directory)[1])
+    place = journal(directory)[1]
+    with open(os.path.join(place, "verdict.json")) as verdict:
+        verdict = json.load(verdict)
+    told = json.dumps(verdict).count('"capture_blocked"')
+    result = {"identical": int(digest == wanted.hexdigest()), "incidents": int(told > 0),
+              "verdicts": int(code in (1, 2, 3)), "blocked_s": max(e["ms"] for e in events("unblocked")) / 1e3}
+    subprocess.run(["umount", directory], check=True)
+    return result
 
 
 def section_memory():
@@ -411,7 +466,8 @@ def main():
     subprocess.run([sys.executable, __file__, *sys.argv[1:8], "generate"], check=True)
     results = {}
     for section in SECTIONS:
-        results[section] = globals()[f"section_{section}"]()
+        name, *values = section.split(":")
+        results[name] = globals()[f"section_{name}"](*values)
     print(json.dumps(results))
 
 

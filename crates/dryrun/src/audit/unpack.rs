@@ -21,6 +21,9 @@ const WHOLE_MEMBER: usize = 20 << 20;
 /// Most compressed bytes that are looked at to find a member's end.
 const WINDOW: usize = 16 << 20;
 
+/// Compressed bytes that are looked at first.
+const WINDOW_STEP: usize = 4 << 20;
+
 /// Bytes that are handed on at once.
 pub(crate) const BLOCK: usize = 256 << 10;
 
@@ -274,11 +277,13 @@ fn is_header(packing: Packing, bytes: &[u8]) -> bool {
     }
 }
 
-/// Gives a buffer exactly so many bytes. One that is too small is replaced, not grown: growing doubles, and holds both for a while.
+/// Gives a buffer exactly so many bytes. One that is too small is replaced by one of the next of two sizes: growing step by step
+/// would leave each step's memory behind, and what is never written to is not there.
 fn sized(buffer: &mut Vec<u8>, bytes: usize) {
     if buffer.capacity() < bytes {
         *buffer = Vec::new();
-        buffer.reserve_exact(bytes.next_multiple_of(1 << 20));
+        let room = if bytes <= WINDOW_STEP { WINDOW_STEP } else { WHOLE_MEMBER };
+        buffer.reserve_exact(room.max(bytes));
     }
     buffer.resize(bytes, 0);
 }
@@ -347,7 +352,7 @@ fn inflate<S: ReadAt + ?Sized>(
     loop {
         let have = scratch.base + scratch.packed.len() as u64;
         if window > 0 || at < scratch.base || at + 18 > have {
-            let there = (part.size - at).min(window.max(4 << 20) as u64) as usize;
+            let there = (part.size - at).min(window.max(WINDOW_STEP) as u64) as usize;
             sized(&mut scratch.packed, there);
             let count = fill_at(source, at, &mut scratch.packed)?;
             scratch.packed.truncate(count);
@@ -366,7 +371,7 @@ fn inflate<S: ReadAt + ?Sized>(
             Some(next) => next,
             None if at_end => bytes.len(),
             None if window < WINDOW => {
-                window = if window == 0 { 4 << 20 } else { window * 2 };
+                window = if window == 0 { WINDOW_STEP } else { window * 2 };
                 continue;
             }
             None => return Ok(None),
