@@ -24,7 +24,7 @@ mod journals;
 use journals::{Journal, Next};
 
 /// Version of these rules, the audit's and the sign-off's. Any change that can change a verdict's bytes changes it.
-pub const VERSION: &str = "gonogo.judge.v1";
+pub const VERSION: &str = "gonogo.judge.v2";
 
 /// Most incidents that a report lists.
 const INCIDENTS: usize = 2000;
@@ -157,7 +157,8 @@ pub fn judge(spec: &RunSpec, files: &dyn RunFiles, how: &Judgement) -> Report {
         to: b.timestamp(),
     });
     let facts = facts(spec, &conditions, (logs.as_ref(), lines), &incidents, end);
-    let summary = summary(spec, files, how, (logs, facts, problems), window);
+    let grown = |name: &str| conditions.evidence_age(spec, name, end?);
+    let summary = summary(spec, files, how, (logs, facts, problems), window, &grown);
     // What the journal says counts: a specification cannot make simulated time real.
     let clock_scale = match conditions.clock_scale() {
         Some(scale) if scale != 1.0 => scale,
@@ -221,7 +222,8 @@ pub fn judge_logs(
             .push(finding(Status::Invalid, "no_lines", "logs", text));
         logs.status = Status::Invalid;
     }
-    let summary = summary(spec, files, how, (Some(logs), facts, Vec::new()), window);
+    let parts = (Some(logs), facts, Vec::new());
+    let summary = summary(spec, files, how, parts, window, &|_| None);
     let sign_off = signs_off.then(|| {
         assess(Assessed {
             summary: &summary,
@@ -256,6 +258,23 @@ pub fn judge_logs(
             Vec::new(),
         )
     }
+}
+
+/// Adds what was found beside a run's files, to the summary as to the sign-off. It is accepted by no rule.
+pub fn tell(report: &mut Report, found: Finding) {
+    let severity = found.severity;
+    report.summary.status = report.summary.status.max(severity);
+    report.status = report.status.max(severity);
+    if let Some(sign_off) = &mut report.sign_off {
+        sign_off.status = sign_off.status.max(severity);
+        let place = sign_off
+            .findings
+            .iter()
+            .position(|f| f.accepted.is_some() || f.severity < severity);
+        let place = place.unwrap_or(sign_off.findings.len());
+        sign_off.findings.insert(place, found.clone());
+    }
+    report.summary.unreadable.push(found);
 }
 
 /// Replays journals and arrivals.
@@ -638,6 +657,7 @@ fn summary(
     how: &Judgement,
     (logs, metadata, mut problems): (Option<Logs>, RunFacts, Vec<Finding>),
     window: Option<Window>,
+    grown: &dyn Fn(&str) -> Option<f64>,
 ) -> Summary {
     let mut summary = Summary {
         generated_at: how.evaluated_at,
@@ -653,7 +673,8 @@ fn summary(
         summary.unreadable.append(&mut problems);
     }
     for declared in &spec.evidence {
-        evidence_of(spec, declared, files, how, window, &mut summary);
+        let at_end = (window, grown(&declared.name));
+        evidence_of(spec, declared, files, how, at_end, &mut summary);
     }
     let parts = [
         summary.logs.as_ref().map(|l| l.status),
@@ -675,7 +696,7 @@ fn evidence_of(
     declared: &EvidenceSpec,
     files: &dyn RunFiles,
     how: &Judgement,
-    window: Option<Window>,
+    (window, grown): (Option<Window>, Option<f64>),
     summary: &mut Summary,
 ) {
     let path = declared.path.as_str();
@@ -687,9 +708,22 @@ fn evidence_of(
                 Some(source) => source.size().map(|size| Some((source, size))),
             });
     let opened = match opened {
+        Ok(None) => match unreadable(files, &declared.name) {
+            None => Ok(None),
+            Some(why) => Err(why),
+        },
+        Ok(opened) => Ok(opened),
+        Err(e) => Err(e.to_string()),
+    };
+    let opened = match opened {
         Ok(opened) => opened,
         Err(e) => {
-            let text = format!("evidence `{}` ({path}) cannot be read: {e}", declared.name);
+            let name = match declared.format {
+                EvidenceFormat::Diary => "the decision diary".to_owned(),
+                EvidenceFormat::Performance => "performance evidence".to_owned(),
+                _ => format!("evidence `{}`", declared.name),
+            };
+            let text = format!("{name} ({path}) cannot be read: {e}");
             summary
                 .unreadable
                 .push(finding(Status::Fail, "evidence_unreadable", path, text));
@@ -720,7 +754,7 @@ fn evidence_of(
                     Status::Fail,
                     "diary_missing",
                     path,
-                    "the decision diary is missing",
+                    format!("the decision diary ({path}) is missing"),
                 ));
             }
         }
@@ -738,7 +772,7 @@ fn evidence_of(
                     Status::Fail,
                     "performance_missing",
                     path,
-                    "performance evidence is missing",
+                    format!("performance evidence ({path}) is missing"),
                 ));
             }
         }
@@ -747,8 +781,30 @@ fn evidence_of(
             declared,
             window,
             Some(how.evaluated_at),
+            grown,
         )),
     }
+}
+
+/// Why a file that was there could not be kept, if that was so: it is not the same as a file that was never written.
+fn unreadable(files: &dyn RunFiles, name: &str) -> Option<String> {
+    const MOST: u64 = 4096;
+    let source = match files.open(&format!("evidence/{name}.unreadable")) {
+        Ok(source) => source?,
+        Err(e) => return Some(e.to_string()),
+    };
+    let mut bytes = Vec::new();
+    let size = source.size().map_or(MOST, |size| size.min(MOST));
+    let mut reader = audit::reader_of(source.as_ref(), size);
+    if let Err(e) = std::io::Read::read_to_end(&mut reader, &mut bytes) {
+        return Some(e.to_string());
+    }
+    let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+    Some(if text.is_empty() {
+        "why is not known".to_owned()
+    } else {
+        text
+    })
 }
 
 fn report(
