@@ -115,16 +115,26 @@ fn unfulfilled(gate: &DryRunGate, wanted: &[Digest], run: &SignedOff) -> Option<
     }
     if let Some(least) = gate.min_duration {
         match run.counted {
-            None => return Some(format!("its record does not say how long it ran, and {least} is demanded")),
+            None => {
+                return Some(format!(
+                    "its record does not say how long it ran, and {least} is demanded"
+                ));
+            }
             Some(counted) if counted < least => {
-                return Some(format!("only {counted} of it count, and {least} is demanded"));
+                return Some(format!(
+                    "only {counted} of it count, and {least} is demanded"
+                ));
             }
             Some(_) => {}
         }
     }
     if let Some(least) = gate.min_uptime {
         match run.uptime {
-            None => return Some(format!("its record does not say its uptime, and {least} is demanded")),
+            None => {
+                return Some(format!(
+                    "its record does not say its uptime, and {least} is demanded"
+                ));
+            }
             Some(up) if up < least => {
                 return Some(format!("its uptime was {up}, and {least} is demanded"));
             }
@@ -174,14 +184,9 @@ mod tests {
 
     fn judge(wanted: &[&str], seen: &[SignedOff], now: i64) -> Result<u64, Reason> {
         let wanted: Vec<Digest> = wanted.iter().map(|w| Digest::of(w.as_bytes())).collect();
-        dry_run(
-            &wanted,
-            &gate(),
-            seen,
-            Timestamp::from_millis(now),
-        )
-        .map(|s| s.index)
-        .map_err(|c| c.reason)
+        dry_run(&wanted, &gate(), seen, Timestamp::from_millis(now))
+            .map(|s| s.index)
+            .map_err(|c| c.reason)
     }
 
     #[test]
@@ -269,7 +274,10 @@ mod tests {
                 |g, r| (g.min_uptime, r.uptime) = (Some(Share::ZERO), None),
                 Some("does not say its uptime"),
             ),
-            (|_, r| r.accepted_warnings = Some(2), Some("2 warnings were accepted")),
+            (
+                |_, r| r.accepted_warnings = Some(2),
+                Some("2 warnings were accepted"),
+            ),
             (
                 |_, r| r.accepted_warnings = None,
                 Some("does not say whether warnings"),
@@ -282,7 +290,10 @@ mod tests {
                 |g, r| (g.allow_warnings, r.accepted_warnings) = (true, None),
                 None,
             ),
-            (|_, r| r.executed = Vec::new(), Some("only names what is released")),
+            (
+                |_, r| r.executed = Vec::new(),
+                Some("only names what is released"),
+            ),
             (
                 |_, r| r.executed = vec![Digest::of(b"other")],
                 Some("only names what is released"),

@@ -372,7 +372,10 @@ pub enum Binding {
 
 impl Binding {
     /// Whether an artifact must have run.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
     pub const fn is_executed(&self) -> bool {
         matches!(self, Self::Executed)
     }

@@ -48,8 +48,9 @@ impl Parts {
                 meta.uid(),
                 meta.mode() & 0o777
             );
-            return Err(AppError::new(Reason::ArgumentInvalid, text)
-                .hint("give a directory of your own with mode 700, or a name that does not exist yet"));
+            return Err(AppError::new(Reason::ArgumentInvalid, text).hint(
+                "give a directory of your own with mode 700, or a name that does not exist yet",
+            ));
         }
         Ok(Self {
             dir: dir.to_owned(),

@@ -95,7 +95,9 @@ pub(super) fn compare(
                 found.push(told(Status::Invalid, code, name, text));
             }
             (Some(_), None) if known.begun.is_some() => {
-                let text = format!("{name} was never signed: whoever can write here could have written it");
+                let text = format!(
+                    "{name} was never signed: whoever can write here could have written it"
+                );
                 found.push(told(Status::Invalid, code, name, text));
             }
             _ => {}

@@ -171,23 +171,27 @@ pub fn conclude(book: &Book, outcome: &Outcome<'_>) -> Result<Receipt, AppError>
 fn counted(spec: &RunSpec, report: &Report) -> Option<u64> {
     let logs = report.summary.logs.as_ref()?;
     let lived = report.summary.metadata.actual_duration_seconds?;
-    let unseen = logs
-        .heartbeat
-        .as_ref()
-        .map_or(logs.unknown_seconds, |h| h.unknown_seconds.max(logs.unknown_seconds));
+    let unseen = logs.heartbeat.as_ref().map_or(logs.unknown_seconds, |h| {
+        h.unknown_seconds.max(logs.unknown_seconds)
+    });
     let seconds = lived.min(spec.target_seconds) - unseen.max(0.0);
-    seconds.is_finite().then_some((seconds.max(0.0) * 1000.0) as u64)
+    seconds
+        .is_finite()
+        .then_some((seconds.max(0.0) * 1000.0) as u64)
 }
 
 fn uptime(report: &Report) -> Option<u64> {
     let logs = report.summary.logs.as_ref()?;
     let ratio = gonogo_dryrun::sign_off::gating_uptime(logs)?;
-    ratio.is_finite().then_some((ratio.clamp(0.0, 1.0) * 1e6) as u64)
+    ratio
+        .is_finite()
+        .then_some((ratio.clamp(0.0, 1.0) * 1e6) as u64)
 }
 
 /// Warnings that nobody looked at one by one. What a rule of the allow-list accepts has an owner and an end, and is none of them.
 fn accepted(report: &Report) -> Option<u64> {
-    let wholesale = |a: &Option<String>| a.as_deref() == Some(gonogo_dryrun::sign_off::ALLOW_WARNINGS);
+    let wholesale =
+        |a: &Option<String>| a.as_deref() == Some(gonogo_dryrun::sign_off::ALLOW_WARNINGS);
     let sign_off = report.sign_off.as_ref()?;
     let found = sign_off.findings.iter().filter(|f| wholesale(&f.accepted));
     Some(found.count() as u64)

@@ -299,7 +299,13 @@ fn evidence_that_is_no_file_is_told_as_what_it_is_and_holds_nobody_up() {
 fn a_key_twice_is_a_finding_whatever_the_last_one_says() {
     let lab = Lab::new();
     let performance = PERFORMANCE.replace("\"roi\":0.02", "\"roi\":-5,\"roi\":0.02");
-    let made = with(&lab, "twice", Some(&entry(1).to_string()), Some(&performance), &[]);
+    let made = with(
+        &lab,
+        "twice",
+        Some(&entry(1).to_string()),
+        Some(&performance),
+        &[],
+    );
     let summary = made.ended(2, "fail");
     let found = summary["sign_off"]["findings"].to_string();
     assert!(

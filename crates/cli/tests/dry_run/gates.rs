@@ -158,16 +158,17 @@ fn a_gate_demands_what_it_says_of_a_pass() {
     run("noisy", &noisy, &["sh", "run.sh"]).expect(0);
     refused(&first, "accepted wholesale");
     run("good", &[], &["sh", "run.sh"]).expect(0);
-    // The gate of a plan is that of its time: longer is demanded from now on.
-    std::fs::write(
-        project.path("gonogo.toml"),
-        project
-            .text("gonogo.toml")
-            .replace("max_age = \"1h\"", "max_age = \"1h\", min_duration = \"1h\""),
-    )
-    .unwrap();
+    // That is a pass; longer is another matter.
+    let config = project.text("gonogo.toml");
+    let stricter = config.replace(
+        "max_age = \"1h\"",
+        "max_age = \"1h\", min_duration = \"1h\"",
+    );
+    assert_ne!(stricter, config);
+    std::fs::write(project.path("gonogo.toml"), stricter).unwrap();
     let longer = project.approved("1.0.0");
     refused(&longer, "and 1h is demanded");
+    std::fs::write(project.path("gonogo.toml"), config).unwrap();
     let load = project.load(300.0);
     project.run(&["apply", &first]).expect(0);
     load.stop();

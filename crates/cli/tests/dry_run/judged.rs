@@ -690,7 +690,11 @@ fn a_cache_changes_nothing_but_the_time() {
         }
     }
     // Other rules, other entries.
-    let args = [&logs[..], &["--cache", "kept/parts", "--warn-gap-minutes", "30"]].concat();
+    let args = [
+        &logs[..],
+        &["--cache", "kept/parts", "--warn-gap-minutes", "30"],
+    ]
+    .concat();
     audit(&lab, &args, 2);
     assert!(entries().len() > first.len());
     // A sign-off does not touch it, and what others can write is refused.

@@ -46,9 +46,19 @@ fn wrong_arguments_are_refused_and_create_nothing() {
         &["--max-memory-percent", "nan"],
         &["--resource-max-memory-mb", "5", "--no-resource-monitor"],
         &["--heartbeat-seconds", "0"],
-        &["--duration-hours", "1", "--duration-tolerance-seconds", "361"],
+        &[
+            "--duration-hours",
+            "1",
+            "--duration-tolerance-seconds",
+            "361",
+        ],
         &["--duration-tolerance-seconds", "-1"],
-        &["--duration-hours", "0.0001", "--duration-tolerance-seconds", "0.2"],
+        &[
+            "--duration-hours",
+            "0.0001",
+            "--duration-tolerance-seconds",
+            "0.2",
+        ],
         &["--metadata", "nothing"],
         &["--metadata", "=value"],
         &["--env", "nothing"],
@@ -256,12 +266,24 @@ fn a_wrong_number_is_told_with_its_flag_as_typed_and_with_an_example() {
     ];
     for (flag, example) in flags {
         for value in [
-            "ten years", "NaN", "inf", "-inf", "1e999", "", "٣", "-1h", "1,5",
+            "ten years",
+            "NaN",
+            "inf",
+            "-inf",
+            "1e999",
+            "",
+            "٣",
+            "-1h",
+            "1,5",
         ] {
             let ran = lab.run(&["orchestrate", flag, value, "--", "true"]);
             ran.expect(64);
             for part in [flag, value, example] {
-                assert!(ran.err.contains(part), "{flag} {value:?}: {part}: {}", ran.err);
+                assert!(
+                    ran.err.contains(part),
+                    "{flag} {value:?}: {part}: {}",
+                    ran.err
+                );
             }
         }
     }

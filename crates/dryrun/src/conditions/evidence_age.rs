@@ -133,7 +133,13 @@ impl Ages {
 
     /// How old a file was at `end`, seconds: since we saw it grow, or since the run began if nobody ever looked. None while the run is
     /// not older than its grace.
-    pub(super) fn at_end(&self, spec: &RunSpec, name: &str, started: Moment, end: Moment) -> Option<f64> {
+    pub(super) fn at_end(
+        &self,
+        spec: &RunSpec,
+        name: &str,
+        started: Moment,
+        end: Moment,
+    ) -> Option<f64> {
         if (end.since(started) as f64) < spec.evidence_grace_seconds * 1e9 {
             return None;
         }

@@ -315,7 +315,11 @@ impl Reading<'_> {
         let inside = Inside {
             from: from.max(window.from),
             to: to.min(window.to),
-            outside: window.from.as_millis().saturating_sub(from.as_millis()).max(0)
+            outside: window
+                .from
+                .as_millis()
+                .saturating_sub(from.as_millis())
+                .max(0)
                 .saturating_add(to.as_millis().saturating_sub(window.to.as_millis()).max(0)),
         };
         if inside.to <= inside.from {

@@ -95,7 +95,11 @@ mod tests {
             "{\"a\":{\"a\":[{\"a\":1},{\"a\":2}]},\"b\":\"x\"}",
         ] {
             let Strict(value) = serde_json::from_str(text).unwrap();
-            assert_eq!(value, serde_json::from_str::<Value>(text).unwrap(), "{text}");
+            assert_eq!(
+                value,
+                serde_json::from_str::<Value>(text).unwrap(),
+                "{text}"
+            );
         }
     }
 

@@ -484,7 +484,10 @@ fn returns_count_only_where_they_lie_inside_the_run() {
         format!(",\"returns\":[{}]", list.join(","))
     };
     let inside = long_run(0, 72, &returns(4320, 0.002));
-    assert_eq!((inside.n, inside.decidable, inside.reason), (4320, true, None));
+    assert_eq!(
+        (inside.n, inside.decidable, inside.reason),
+        (4320, true, None)
+    );
     // Three months of hours, of which the last 72 are the run's.
     let facts = long_run(-2088, 72, &returns(2160, 0.002));
     assert_eq!((facts.n, facts.period_seconds), (72, 3600.0));
@@ -494,7 +497,10 @@ fn returns_count_only_where_they_lie_inside_the_run() {
     for (more, word) in [
         // Ten years of minutes in three days.
         (",\"period_seconds\":86400", "its period has"),
-        (",\"periods_per_year\":52560000", "is the most that there can be"),
+        (
+            ",\"periods_per_year\":52560000",
+            "is the most that there can be",
+        ),
     ] {
         let facts = long_run(0, 72, &(returns(4320, 0.002) + more));
         assert!(!facts.decidable, "{more}: {facts:?}");
@@ -524,7 +530,9 @@ fn a_key_that_is_there_twice_is_told_in_every_kind_of_evidence() {
     ] {
         let (_, bad) = diary(input(&text), &rules()).unwrap();
         let said = bad.iter().any(|f| {
-            f.message.contains("duplicate key") && f.message.contains("/e") && f.severity == Status::Fail
+            f.message.contains("duplicate key")
+                && f.message.contains("/e")
+                && f.severity == Status::Fail
         });
         assert!(said, "{text}: {bad:?}");
     }

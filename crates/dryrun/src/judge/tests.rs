@@ -776,7 +776,10 @@ fn text_that_names_no_time_is_fresh_only_if_it_grew() {
 #[test]
 fn what_could_not_be_kept_is_told_as_unreadable_and_not_as_missing() {
     let mut spec = spec();
-    (spec.criteria.require_diary, spec.criteria.require_performance) = (true, true);
+    (
+        spec.criteria.require_diary,
+        spec.criteria.require_performance,
+    ) = (true, true);
     spec.evidence = vec![
         declaration("diary", EvidenceFormat::Diary),
         declaration("performance", EvidenceFormat::Performance),

@@ -7,9 +7,9 @@ use gonogo_core::Timestamp;
 use serde_json::Value;
 
 use super::{Criteria, Finding, SignOff};
-use why::Why;
 use crate::summary::{Logs, Summary};
 use crate::{Incident, IncidentKind, Status};
+use why::Why;
 
 mod why;
 
@@ -163,7 +163,12 @@ impl Rules<'_> {
     }
 
     fn logs(&mut self, logs: &Logs) {
-        self.part(logs.status, "the logs", "logs_not_clean", why::of_logs(logs));
+        self.part(
+            logs.status,
+            "the logs",
+            "logs_not_clean",
+            why::of_logs(logs),
+        );
         if logs.total_lines == 0 {
             self.add(
                 Status::Fail,

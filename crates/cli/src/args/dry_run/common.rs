@@ -104,7 +104,12 @@ pub struct Common {
     )]
     pub log_rotate_hours: Option<f64>,
     /// Begin a new log segment after so many bytes, such as 1GiB
-    #[arg(long, value_name = "SIZE", help_heading = "Capture")]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        help_heading = "Capture",
+        allow_hyphen_values = true
+    )]
     pub log_rotate_size: Option<gonogo_core::Bytes>,
     /// Compress logs with gzip
     #[arg(long, help_heading = "Capture", conflicts_with = "compression")]
@@ -116,7 +121,12 @@ pub struct Common {
     #[arg(long, help_heading = "Capture")]
     pub no_views: bool,
     /// Space kept back for the verdict [default: 64MiB]
-    #[arg(long, value_name = "SIZE", help_heading = "Capture")]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        help_heading = "Capture",
+        allow_hyphen_values = true
+    )]
     pub ballast: Option<gonogo_core::Bytes>,
     /// A run without diary may be signed off
     #[arg(long, help_heading = "Evidence")]

@@ -130,11 +130,35 @@ mod tests {
         ];
         for (read, wanted) in readers {
             for text in [
-                "", " ", "NaN", "nan", "inf", "-inf", "infinity", "1e999", "-1e999", "ten years", "1h", "50%",
-                "5 m", "٣", "１２", "0x10", "1,5", "1_000", "--5", ".", "-", "e5", "5\0",
+                "",
+                " ",
+                "NaN",
+                "nan",
+                "inf",
+                "-inf",
+                "infinity",
+                "1e999",
+                "-1e999",
+                "ten years",
+                "1h",
+                "50%",
+                "5 m",
+                "٣",
+                "１２",
+                "0x10",
+                "1,5",
+                "1_000",
+                "--5",
+                ".",
+                "-",
+                "e5",
+                "5\0",
             ] {
                 let e = read(text).unwrap_err();
-                assert!(e.contains(wanted) && e.contains("such as `"), "{text:?}: {e}");
+                assert!(
+                    e.contains(wanted) && e.contains("such as `"),
+                    "{text:?}: {e}"
+                );
             }
         }
         for (read, text) in [

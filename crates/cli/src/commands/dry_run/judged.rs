@@ -33,7 +33,10 @@ const SIGN_OFF_SECONDS: f64 = 72.0 * 3600.0;
 pub(super) fn audit(select: &Select, a: &Audit, screen: &Screen) -> Answer {
     let cache = |home: &Home| {
         let from_file = || home.file().audit_cache.map(|p| home.root().join(p));
-        a.cache.as_ref().map(|p| home.here.join(p)).or_else(from_file)
+        a.cache
+            .as_ref()
+            .map(|p| home.here.join(p))
+            .or_else(from_file)
     };
     let (report, review, status) = judge(select, &a.judged, &Brief::default(), cache)?;
     finish("dry_run_audit", &a.judged, &report, &review, status, screen)

@@ -41,7 +41,11 @@ fn worst<T>(all: impl Iterator<Item = (Status, T)>) -> (Option<T>, u64) {
 
 fn of_finding(finding: &Finding) -> (Status, String) {
     let counts = finding.accepted.is_none();
-    let severity = if counts { finding.severity } else { Status::Pass };
+    let severity = if counts {
+        finding.severity
+    } else {
+        Status::Pass
+    };
     (severity, short(&finding.message))
 }
 
@@ -63,7 +67,11 @@ fn of_incident(found: &LogIncident) -> (Status, String) {
         0 | 1 => String::new(),
         n => format!(", {n} times"),
     };
-    let text = format!("{}{place}, at {}{times}", short(&found.summary), found.occurred_at);
+    let text = format!(
+        "{}{place}, at {}{times}",
+        short(&found.summary),
+        found.occurred_at
+    );
     (severity, text)
 }
 
