@@ -371,11 +371,7 @@ pub enum Binding {
 }
 
 impl Binding {
-    /// Whether an artifact must have run.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde passes a reference"
-    )]
+    /// Whether an artifact must have run. By reference, as serde asks it.
     pub const fn is_executed(&self) -> bool {
         matches!(self, Self::Executed)
     }

@@ -10,7 +10,7 @@ use crate::audit::ReadAt;
 use crate::index::{Batch, Header, Member};
 use crate::journal::{Entry, Event};
 use crate::live::Live;
-use crate::spec::{Compression, HeartbeatSpec};
+use crate::spec::{Compression, EvidenceFormat, HeartbeatSpec};
 use crate::testing::{at, evidence as declaration, spec};
 use crate::{IncidentKind, Stream};
 
