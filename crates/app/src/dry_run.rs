@@ -4,6 +4,9 @@
 //! A run is the stream `run/dry-run/<id>`.
 
 pub mod auditing;
+pub(crate) mod binding;
+mod caching;
+mod comparing;
 pub mod deriving;
 pub mod finishing;
 pub mod flags;

@@ -1,6 +1,6 @@
 //! Gates before an operation: the evidence is looked up in the ledger, the rule is `gonogo_release::gate`.
 
-use gonogo_core::{Digest, Timestamp};
+use gonogo_core::{Digest, Share, Span, Timestamp};
 use gonogo_ledger::key_event::CONTROLLER;
 use gonogo_ledger::verify::VerifiedRecord;
 use gonogo_release::gate::{self, SignedOff};
@@ -8,7 +8,7 @@ use gonogo_release::plan::{Gates, Plan, PlanBody};
 use gonogo_store::ledger::RecordView;
 use serde_json::{Value, json};
 
-use crate::dry_run::recording::{BEGUN, SIGN_OFF};
+use crate::dry_run::recording::{ACCEPTED, BEGUN, COUNTED, EXECUTED, SIGN_OFF, UPTIME};
 use crate::{AppError, Workspace};
 
 /// How many verdicts about one artifact are looked at; the newest count.
@@ -25,12 +25,12 @@ const RUNS: &str = "run/dry-run/";
 /// # Errors
 /// The gate's reason; nothing was changed.
 pub(crate) fn judge(ws: &Workspace, plan: &Plan, now: Timestamp) -> Result<Value, AppError> {
-    let Gates::DryRun { max_age } = plan.body.gates else {
+    let Gates::DryRun(demanded) = plan.body.gates else {
         return Ok(Value::Null);
     };
     let wanted = wanted(&plan.body);
     let seen = seen(ws, &wanted)?;
-    let found = gate::dry_run(&wanted, max_age, &seen, now)
+    let found = gate::dry_run(&wanted, &demanded, &seen, now)
         .map_err(|closed| AppError::new(closed.reason, closed.text))?;
     Ok(json!({"signOff": found.index, "stream": found.stream, "at": found.at}))
 }
@@ -85,6 +85,22 @@ fn seen(ws: &Workspace, wanted: &[Digest]) -> Result<Vec<SignedOff>, AppError> {
 /// is about less than its beginning was says nothing about the rest.
 fn newest_of_each(mut all: Vec<SignedOff>) -> Vec<SignedOff> {
     all.sort_by_key(|s| s.index);
+    // What was run stands in the beginning, which was signed before anything ran.
+    let begun: Vec<(String, u64, Vec<Digest>)> = all
+        .iter()
+        .filter(|s| s.status == UNJUDGED)
+        .map(|s| (s.stream.clone(), s.index, s.executed.clone()))
+        .collect();
+    for end in all.iter_mut().filter(|s| s.status != UNJUDGED) {
+        let own = begun
+            .iter()
+            .find(|(stream, index, _)| *stream == end.stream && *index < end.index);
+        // What was changed meanwhile is no subject of the end any more.
+        end.executed = own.map_or_else(Vec::new, |(_, _, executed)| {
+            let kept = executed.iter().filter(|d| end.subjects.contains(d));
+            kept.copied().collect()
+        });
+    }
     let ends: Vec<(String, u64)> = all
         .iter()
         .filter(|s| s.status != UNJUDGED)
@@ -123,8 +139,25 @@ fn signed_off(
         stream: stream.to_owned(),
         status: said.unwrap_or(UNJUDGED).to_owned(),
         subjects,
+        executed: digests(body.get(EXECUTED)),
+        counted: body
+            .get(COUNTED)
+            .and_then(Value::as_u64)
+            .map(Span::from_millis),
+        uptime: body
+            .get(UPTIME)
+            .and_then(Value::as_u64)
+            .and_then(|ppm| u32::try_from(ppm).ok())
+            .filter(|ppm| *ppm <= Share::FULL.ppm())
+            .map(Share::from_ppm),
+        accepted_warnings: body.get(ACCEPTED).and_then(Value::as_u64),
         at,
     })
+}
+
+fn digests(list: Option<&Value>) -> Vec<Digest> {
+    let list = list.and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(|d| d.as_str()?.parse().ok()).collect()
 }
 
 /// Judges an operation's gate again from a packet's records.
@@ -136,7 +169,7 @@ pub(crate) fn check(
     begin: &VerifiedRecord,
     plan: &Plan,
 ) -> Result<(), String> {
-    let Gates::DryRun { max_age } = plan.body.gates else {
+    let Gates::DryRun(demanded) = plan.body.gates else {
         return Ok(());
     };
     let seen: Vec<SignedOff> = records
@@ -149,7 +182,7 @@ pub(crate) fn check(
         })
         .collect();
     let seen = newest_of_each(seen);
-    let found = gate::dry_run(&wanted(&plan.body), max_age, &seen, begin.time)
+    let found = gate::dry_run(&wanted(&plan.body), &demanded, &seen, begin.time)
         .map_err(|closed| closed.text)?;
     let named = begin.body.pointer("/gate/signOff").and_then(Value::as_u64);
     match named == Some(found.index) {
@@ -183,6 +216,24 @@ mod tests {
         let mut later = pass();
         later.push(seen(3, "b", None));
         assert_eq!(of(later)[1], (3, UNJUDGED.to_owned()));
+        // What ran is what the beginning says, if it is still a subject at the end.
+        let digest = |text: &str| Digest::of(text.as_bytes());
+        let began = json!({"executed": [digest("a"), digest("b"), "nonsense"]});
+        let claimed = json!({"status": "pass", "executed": [digest("c")], "countedMs": 5, "uptimePpm": 990_000, "acceptedWarnings": 0});
+        let of_body = |index: u64, body: &Value, subjects: &[&str]| {
+            let subjects = subjects.iter().map(|s| digest(s)).collect();
+            let at = Timestamp::from_millis(0);
+            signed_off(index, "run/dry-run/c", body, subjects, at).unwrap()
+        };
+        let kept = newest_of_each(vec![
+            of_body(5, &claimed, &["a", "c"]),
+            of_body(4, &began, &["a", "b", "c"]),
+        ]);
+        assert_eq!(kept.len(), 1);
+        assert_eq!(kept[0].executed, [digest("a")]);
+        assert_eq!(kept[0].counted, Some(Span::from_millis(5)));
+        assert_eq!(kept[0].uptime, Some(Share::from_ppm(990_000)));
+        assert_eq!(kept[0].accepted_warnings, Some(0));
         // A stream that is no dry run's is none.
         let body = json!({"status": "pass"});
         let at = Timestamp::from_millis(0);

@@ -360,6 +360,12 @@ impl Conditions {
         &self.state.usage
     }
 
+    /// Returns how old an evidence file was at `end`, in seconds, by its growth: all that is known of one whose content names no time.
+    pub fn evidence_age(&self, spec: &RunSpec, name: &str, end: Moment) -> Option<f64> {
+        let started = self.state.life.started?;
+        self.state.ages.at_end(spec, name, started, end)
+    }
+
     /// Returns free space and forecast, as last seen.
     pub const fn disk_facts(&self) -> &BTreeMap<String, f64> {
         &self.state.disk

@@ -16,6 +16,7 @@ mod declared;
 mod diary;
 mod performance;
 mod scan;
+mod strict;
 
 pub use declared::declared;
 pub use diary::{DiaryRules, diary};

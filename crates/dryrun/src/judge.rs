@@ -12,19 +12,21 @@ use crate::audit::{self, Clock};
 use crate::classify;
 use crate::conditions::Conditions;
 use crate::engine::{Cause, Engine, NotKept, worst_first};
-use crate::evidence::{self, DiaryRules, Input, PerformanceRules, Window, finding};
+use crate::evidence::{Window, finding};
 use crate::index::Record;
 use crate::sign_off::{ALLOW_WARNINGS, Assessed, Finding, assess};
-use crate::spec::{ARTIFACTS, Artifact, EvidenceFormat, EvidenceSpec, RunSpec};
+use crate::spec::{ARTIFACTS, Artifact, RunSpec};
 use crate::summary::{Blind, Logs, Report, RunFacts, SCHEMA, Summary};
 use crate::{Incident, IncidentKind, Moment, Status, Stream};
 
+mod beside;
 mod journals;
 
+use beside::evidence_of;
 use journals::{Journal, Next};
 
 /// Version of these rules, the audit's and the sign-off's. Any change that can change a verdict's bytes changes it.
-pub const VERSION: &str = "gonogo.judge.v1";
+pub const VERSION: &str = "gonogo.judge.v2";
 
 /// Most incidents that a report lists.
 const INCIDENTS: usize = 2000;
@@ -157,7 +159,8 @@ pub fn judge(spec: &RunSpec, files: &dyn RunFiles, how: &Judgement) -> Report {
         to: b.timestamp(),
     });
     let facts = facts(spec, &conditions, (logs.as_ref(), lines), &incidents, end);
-    let summary = summary(spec, files, how, (logs, facts, problems), window);
+    let grown = |name: &str| conditions.evidence_age(spec, name, end?);
+    let summary = summary(spec, files, how, (logs, facts, problems), window, &grown);
     // What the journal says counts: a specification cannot make simulated time real.
     let clock_scale = match conditions.clock_scale() {
         Some(scale) if scale != 1.0 => scale,
@@ -221,7 +224,8 @@ pub fn judge_logs(
             .push(finding(Status::Invalid, "no_lines", "logs", text));
         logs.status = Status::Invalid;
     }
-    let summary = summary(spec, files, how, (Some(logs), facts, Vec::new()), window);
+    let parts = (Some(logs), facts, Vec::new());
+    let summary = summary(spec, files, how, parts, window, &|_| None);
     let sign_off = signs_off.then(|| {
         assess(Assessed {
             summary: &summary,
@@ -256,6 +260,23 @@ pub fn judge_logs(
             Vec::new(),
         )
     }
+}
+
+/// Adds what was found beside a run's files, to the summary as to the sign-off. It is accepted by no rule.
+pub fn tell(report: &mut Report, found: Finding) {
+    let severity = found.severity;
+    report.summary.status = report.summary.status.max(severity);
+    report.status = report.status.max(severity);
+    if let Some(sign_off) = &mut report.sign_off {
+        sign_off.status = sign_off.status.max(severity);
+        let place = sign_off
+            .findings
+            .iter()
+            .position(|f| f.accepted.is_some() || f.severity < severity);
+        let place = place.unwrap_or(sign_off.findings.len());
+        sign_off.findings.insert(place, found.clone());
+    }
+    report.summary.unreadable.push(found);
 }
 
 /// Replays journals and arrivals.
@@ -638,6 +659,7 @@ fn summary(
     how: &Judgement,
     (logs, metadata, mut problems): (Option<Logs>, RunFacts, Vec<Finding>),
     window: Option<Window>,
+    grown: &dyn Fn(&str) -> Option<f64>,
 ) -> Summary {
     let mut summary = Summary {
         generated_at: how.evaluated_at,
@@ -653,7 +675,8 @@ fn summary(
         summary.unreadable.append(&mut problems);
     }
     for declared in &spec.evidence {
-        evidence_of(spec, declared, files, how, window, &mut summary);
+        let at_end = (window, grown(&declared.name));
+        evidence_of(spec, declared, files, how, at_end, &mut summary);
     }
     let parts = [
         summary.logs.as_ref().map(|l| l.status),
@@ -668,87 +691,6 @@ fn summary(
         .chain(summary.unreadable.iter().map(|f| f.severity));
     summary.status = parts.chain(more).max().unwrap_or_default();
     summary
-}
-
-fn evidence_of(
-    spec: &RunSpec,
-    declared: &EvidenceSpec,
-    files: &dyn RunFiles,
-    how: &Judgement,
-    window: Option<Window>,
-    summary: &mut Summary,
-) {
-    let path = declared.path.as_str();
-    let opened =
-        files
-            .open(&format!("evidence/{}", declared.name))
-            .and_then(|source| match source {
-                None => Ok(None),
-                Some(source) => source.size().map(|size| Some((source, size))),
-            });
-    let opened = match opened {
-        Ok(opened) => opened,
-        Err(e) => {
-            let text = format!("evidence `{}` ({path}) cannot be read: {e}", declared.name);
-            summary
-                .unreadable
-                .push(finding(Status::Fail, "evidence_unreadable", path, text));
-            return;
-        }
-    };
-    let input = Input {
-        path,
-        source: opened.as_ref().map(|(source, size)| {
-            Box::new(audit::reader_of(source.as_ref(), *size)) as Box<dyn std::io::Read>
-        }),
-    };
-    match (declared.format, declared.name.as_str()) {
-        (EvidenceFormat::Diary, "diary") => {
-            let rules = DiaryRules {
-                window,
-                min_entries: declared.min_entries,
-                min_entries_per_day: declared.min_entries_per_day,
-                daily_severity: declared.daily_gap_severity,
-                time_pointer: declared.time_pointer.clone(),
-                judged_at: Some(how.evaluated_at),
-            };
-            if let Some((diary, bad)) = evidence::diary(input, &rules) {
-                summary.diary = Some(diary);
-                summary.unreadable.extend(bad);
-            } else if declared.required && !spec.criteria.require_diary {
-                summary.unreadable.push(finding(
-                    Status::Fail,
-                    "diary_missing",
-                    path,
-                    "the decision diary is missing",
-                ));
-            }
-        }
-        (EvidenceFormat::Performance, "performance") => {
-            let rules = PerformanceRules {
-                window,
-                minimum_sharpe: spec.criteria.minimum_sharpe_ratio,
-                judged_at: Some(how.evaluated_at),
-            };
-            if let Some((performance, bad)) = evidence::performance(input, &rules) {
-                summary.performance = Some(performance);
-                summary.unreadable.extend(bad);
-            } else if declared.required && !spec.criteria.require_performance {
-                summary.unreadable.push(finding(
-                    Status::Fail,
-                    "performance_missing",
-                    path,
-                    "performance evidence is missing",
-                ));
-            }
-        }
-        _ => summary.evidence.push(evidence::declared(
-            input,
-            declared,
-            window,
-            Some(how.evaluated_at),
-        )),
-    }
 }
 
 fn report(

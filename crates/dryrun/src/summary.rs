@@ -471,6 +471,12 @@ pub struct SharpeFacts {
     pub trials: u64,
     /// Whether the window can carry a judgement at all.
     pub decidable: bool,
+    /// Seconds of the stated period that lie inside the run: what is outside says nothing about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_seconds: Option<f64>,
+    /// Why nothing can be decided, where that is not for want of returns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Further declared evidence.

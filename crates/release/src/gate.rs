@@ -1,9 +1,12 @@
 //! Gates: evidence that must be there before an operation begins.
 //!
 //! Today there is one: a signed-off dry run of exactly what is released. Silence, another subject, age and a later run that went
-//! worse each refuse with a reason of their own.
+//! worse each refuse with a reason of their own; so do a run that was too short or too often down, accepted warnings, and a run of
+//! something else that only named what is released. Invariant: what a record does not say is not fulfilled.
 
-use gonogo_core::{Digest, Reason, Span, Timestamp};
+use gonogo_core::{Digest, Reason, Share, Span, Timestamp};
+
+use crate::plan::DryRunGate;
 
 /// A dry run's verdict, as the ledger has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +19,14 @@ pub struct SignedOff {
     pub status: String,
     /// Digests of what was run, unchanged from before the run until its end.
     pub subjects: Vec<Digest>,
+    /// Those of them that were run: as the program, or as the file that its interpreter was given.
+    pub executed: Vec<Digest>,
+    /// The run time that counts, if its record says.
+    pub counted: Option<Span>,
+    /// The uptime that gated, if its record says.
+    pub uptime: Option<Share>,
+    /// How many warnings were accepted wholesale, if its record says.
+    pub accepted_warnings: Option<u64>,
     /// When.
     pub at: Timestamp,
 }
@@ -40,14 +51,14 @@ fn closed<T>(reason: Reason, text: impl Into<String>) -> Result<T, Closed> {
 /// How far a record's time may lie ahead of ours.
 const SKEW: Span = Span::from_secs(2);
 
-/// Judges `dry_run = { max_age = … }`: among `seen` the newest verdict about all of `wanted` must be a pass that is not too old.
-/// A newer verdict that is none outweighs an older pass.
+/// Judges `dry_run = { … }`: among `seen` the newest verdict about all of `wanted` must be a pass that is not too old and is all that
+/// `gate` demands. A newer verdict that is none outweighs an older pass.
 ///
 /// # Errors
 /// [`Closed`] with [`Reason::GateEvidenceMissing`], [`Reason::GateEvidenceFailed`] or [`Reason::GateEvidenceStale`].
 pub fn dry_run<'a>(
     wanted: &[Digest],
-    max_age: Span,
+    gate: &DryRunGate,
     seen: &'a [SignedOff],
     now: Timestamp,
 ) -> Result<&'a SignedOff, Closed> {
@@ -78,6 +89,7 @@ pub fn dry_run<'a>(
         );
         return closed(Reason::GateEvidenceStale, text);
     }
+    let max_age = gate.max_age;
     if newest.at.after(max_age) < now {
         let text = format!(
             "{stream} (record {index}) was signed off at {}, more than {max_age} ago",
@@ -85,12 +97,66 @@ pub fn dry_run<'a>(
         );
         return closed(Reason::GateEvidenceStale, text);
     }
-    Ok(newest)
+    match unfulfilled(gate, wanted, newest) {
+        None => Ok(newest),
+        Some(why) => {
+            let text = format!("{stream} (record {index}) passed, but {why}");
+            closed(Reason::GateEvidenceFailed, text)
+        }
+    }
+}
+
+/// What a pass lacks.
+fn unfulfilled(gate: &DryRunGate, wanted: &[Digest], run: &SignedOff) -> Option<String> {
+    if gate.binding.is_executed() && !wanted.iter().any(|w| run.executed.contains(w)) {
+        let text = "it only names what is released: neither the program that ran nor the file that its interpreter was given is one \
+                    of the released artifacts (`binding = \"mentioned\"` in the gate accepts that)";
+        return Some(text.to_owned());
+    }
+    if let Some(least) = gate.min_duration {
+        match run.counted {
+            None => {
+                return Some(format!(
+                    "its record does not say how long it ran, and {least} is demanded"
+                ));
+            }
+            Some(counted) if counted < least => {
+                return Some(format!(
+                    "only {counted} of it count, and {least} is demanded"
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    if let Some(least) = gate.min_uptime {
+        match run.uptime {
+            None => {
+                return Some(format!(
+                    "its record does not say its uptime, and {least} is demanded"
+                ));
+            }
+            Some(up) if up < least => {
+                return Some(format!("its uptime was {up}, and {least} is demanded"));
+            }
+            Some(_) => {}
+        }
+    }
+    if gate.allow_warnings {
+        return None;
+    }
+    match run.accepted_warnings {
+        Some(0) => None,
+        Some(n) => Some(format!(
+            "{n} warnings were accepted wholesale (`allow_warnings = true` in the gate lets that count)"
+        )),
+        None => Some("its record does not say whether warnings were accepted".to_owned()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Binding;
 
     fn run(index: u64, status: &str, subjects: &[&str], at: i64) -> SignedOff {
         SignedOff {
@@ -98,20 +164,29 @@ mod tests {
             stream: format!("run/dry-run/run_{index}"),
             status: status.into(),
             subjects: subjects.iter().map(|s| Digest::of(s.as_bytes())).collect(),
+            executed: subjects.iter().map(|s| Digest::of(s.as_bytes())).collect(),
+            counted: Some(Span::from_secs(3600)),
+            uptime: Some(Share::from_ppm(980_000)),
+            accepted_warnings: Some(0),
             at: Timestamp::from_millis(at),
+        }
+    }
+
+    fn gate() -> DryRunGate {
+        DryRunGate {
+            max_age: Span::from_secs(60),
+            min_duration: None,
+            min_uptime: None,
+            allow_warnings: false,
+            binding: Binding::Executed,
         }
     }
 
     fn judge(wanted: &[&str], seen: &[SignedOff], now: i64) -> Result<u64, Reason> {
         let wanted: Vec<Digest> = wanted.iter().map(|w| Digest::of(w.as_bytes())).collect();
-        dry_run(
-            &wanted,
-            Span::from_secs(60),
-            seen,
-            Timestamp::from_millis(now),
-        )
-        .map(|s| s.index)
-        .map_err(|c| c.reason)
+        dry_run(&wanted, &gate(), seen, Timestamp::from_millis(now))
+            .map(|s| s.index)
+            .map_err(|c| c.reason)
     }
 
     #[test]
@@ -173,5 +248,90 @@ mod tests {
                 "{status}"
             );
         }
+    }
+
+    #[test]
+    fn a_pass_that_is_less_than_demanded_does_not_open() {
+        type Change = fn(&mut DryRunGate, &mut SignedOff);
+        let table: [(Change, Option<&str>); 16] = [
+            (|_, _| {}, None),
+            (|g, _| g.min_duration = Some(Span::from_secs(3600)), None),
+            (
+                |g, _| g.min_duration = Some(Span::from_millis(3_600_001)),
+                Some("of it count"),
+            ),
+            (
+                |g, r| (g.min_duration, r.counted) = (Some(Span::from_secs(1)), None),
+                Some("does not say how long"),
+            ),
+            (|_, r| r.counted = None, None),
+            (|g, _| g.min_uptime = Some(Share::from_ppm(980_000)), None),
+            (
+                |g, _| g.min_uptime = Some(Share::from_ppm(980_001)),
+                Some("its uptime was 98%"),
+            ),
+            (
+                |g, r| (g.min_uptime, r.uptime) = (Some(Share::ZERO), None),
+                Some("does not say its uptime"),
+            ),
+            (
+                |_, r| r.accepted_warnings = Some(2),
+                Some("2 warnings were accepted"),
+            ),
+            (
+                |_, r| r.accepted_warnings = None,
+                Some("does not say whether warnings"),
+            ),
+            (
+                |g, r| (g.allow_warnings, r.accepted_warnings) = (true, Some(2)),
+                None,
+            ),
+            (
+                |g, r| (g.allow_warnings, r.accepted_warnings) = (true, None),
+                None,
+            ),
+            (
+                |_, r| r.executed = Vec::new(),
+                Some("only names what is released"),
+            ),
+            (
+                |_, r| r.executed = vec![Digest::of(b"other")],
+                Some("only names what is released"),
+            ),
+            (
+                |g, r| (g.binding, r.executed) = (Binding::Mentioned, Vec::new()),
+                None,
+            ),
+            // Accepting warnings accepts no failure.
+            (
+                |g, r| (g.allow_warnings, r.status) = (true, "warn".into()),
+                Some("ended with `warn`"),
+            ),
+        ];
+        for (row, (change, expected)) in table.into_iter().enumerate() {
+            let (mut gate, mut run) = (gate(), run(1, "pass", &["a"], 1_000_000));
+            change(&mut gate, &mut run);
+            let seen = [run];
+            let found = dry_run(
+                &[Digest::of(b"a")],
+                &gate,
+                &seen,
+                Timestamp::from_millis(1_010_000),
+            );
+            match (found, expected) {
+                (Ok(_), None) => {}
+                (Err(e), Some(text)) => {
+                    assert!(e.text.contains(text), "row {row}: {}", e.text);
+                    assert_eq!(e.reason, Reason::GateEvidenceFailed, "row {row}");
+                }
+                (found, expected) => panic!("row {row}: {found:?}, and {expected:?} is expected"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_gate_that_demands_no_more_is_written_as_before() {
+        let text = serde_json::to_string(&crate::plan::Gates::DryRun(gate())).unwrap();
+        assert_eq!(text, "{\"dry-run\":{\"max_age\":\"1m\"}}");
     }
 }

@@ -337,8 +337,42 @@ pub enum Gates {
     /// None, stated in the configuration.
     None,
     /// A dry run of exactly the plan's artifacts, signed off with a pass.
-    DryRun {
-        /// How old its sign-off may be when the plan is applied.
-        max_age: Span,
-    },
+    DryRun(DryRunGate),
+}
+
+/// What a dry run must have been. What is absent demands nothing; what a record does not say is not fulfilled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DryRunGate {
+    /// How old its sign-off may be when the plan is applied.
+    pub max_age: Span,
+    /// The least run time that counts: what the child lived, at most what was declared, without what nobody saw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_duration: Option<Span>,
+    /// The least uptime, by the bound that gated the sign-off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_uptime: Option<Share>,
+    /// Whether a sign-off counts that passed only because warnings were accepted wholesale.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_warnings: bool,
+    /// How the run must have been bound to the artifacts.
+    #[serde(default, skip_serializing_if = "Binding::is_executed")]
+    pub binding: Binding,
+}
+
+/// How a dry run is bound to what is released.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Binding {
+    /// An artifact was what ran: the program itself, or the file that its interpreter was given to run.
+    #[default]
+    Executed,
+    /// The command only had to name an artifact: nothing shows that it was used.
+    Mentioned,
+}
+
+impl Binding {
+    /// Whether an artifact must have run. By reference, as serde asks it.
+    pub const fn is_executed(&self) -> bool {
+        matches!(self, Self::Executed)
+    }
 }

@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use gonogo_core::{Digest, Reason, Span, near};
+use gonogo_core::{Digest, Reason, Share, Span, near};
 use gonogo_release::approval::{ApprovalPolicy, Approver, Requester};
-use gonogo_release::plan::{Checks, Gates, Strategy, TargetSpec};
+use gonogo_release::plan::{Binding, Checks, DryRunGate, Gates, Strategy, TargetSpec};
 
 use super::keys::{APPROVAL, APPROVER, DRY_RUN_GATE, GATES, REQUESTER};
 use super::name;
@@ -159,9 +159,22 @@ fn read_gates(table: &Table<'_, '_>) -> Option<Gates> {
         if max_age.value == Span::ZERO {
             max_age.refuse(gate.faults, "must be longer than nothing");
         }
-        return Some(Gates::DryRun {
+        let min_duration: Option<Found<Span>> = gate.parsed("min_duration", "a duration");
+        if let Some(least) = min_duration.as_ref().filter(|l| l.value == Span::ZERO) {
+            least.refuse(gate.faults, "must be longer than nothing");
+        }
+        let min_uptime: Option<Found<Share>> = gate.parsed("min_uptime", "a share");
+        let binding = gate.choice("binding", &["executed", "mentioned"]);
+        return Some(Gates::DryRun(DryRunGate {
             max_age: max_age.value,
-        });
+            min_duration: min_duration.map(|f| f.value),
+            min_uptime: min_uptime.map(|f| f.value),
+            allow_warnings: gate.flag("allow_warnings").is_some_and(|f| f.value),
+            binding: match binding.map(|f| f.value) {
+                Some("mentioned") => Binding::Mentioned,
+                _ => Binding::Executed,
+            },
+        }));
     }
     let stated = if table.is_text("gates") {
         table.text("gates")

@@ -445,12 +445,38 @@ pub(super) static GATES: Section = Section {
 
 /// `dry_run = { … }`.
 pub(super) static DRY_RUN_GATE: Section = Section {
-    keys: &[key(
-        "max_age",
-        Span,
-        Required,
-        "How old the sign-off may be when the plan is applied.",
-    )],
+    keys: &[
+        key(
+            "max_age",
+            Span,
+            Required,
+            "How old the sign-off may be when the plan is applied.",
+        ),
+        key(
+            "min_duration",
+            Span,
+            Optional,
+            "The least run time that counts: what the command lived, at most what was declared, without what nobody saw. Absent: any length.",
+        ),
+        key(
+            "min_uptime",
+            Share,
+            Optional,
+            "The least uptime of the run, by the bound that its sign-off was judged by. Absent: what the sign-off demanded.",
+        ),
+        key(
+            "allow_warnings",
+            Flag,
+            Default("false"),
+            "Whether a sign-off counts that passed because `allow_warnings` accepted its warnings. What a rule of `allow` accepts always counts.",
+        ),
+        key(
+            "binding",
+            Choice(&["executed", "mentioned"]),
+            Default("\"executed\""),
+            "`executed`: an artifact was the program, or the file that a known interpreter was told to run. `mentioned`: the command only had to name one.",
+        ),
+    ],
 };
 
 /// `[checks.NAME]`.

@@ -1,22 +1,22 @@
 //! Judging what is there already: logs and evidence of anybody's, or the directory of a captured run.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use gonogo_core::{Reason, Timestamp};
 use gonogo_dryrun::Status;
 use gonogo_dryrun::audit::captured::RunFiles;
-use gonogo_dryrun::audit::{self, Format, LogFile, LogRules, ReadAt};
+use gonogo_dryrun::audit::{self, Cache, Format, LogFile, LogRules, ReadAt};
 use gonogo_dryrun::judge;
 use gonogo_dryrun::sign_off::Criteria;
 use gonogo_dryrun::spec::{EvidenceFormat, EvidenceSpec, RunSpec, StderrPolicy};
 use gonogo_dryrun::summary::Report;
 use serde_json::Value;
 
+use super::caching::Parts;
 use super::finishing::Directory;
 use super::home::Home;
-use super::{keeping, settings};
+use super::{comparing, keeping, settings};
 use crate::AppError;
 
 /// What is to be judged, and how.
@@ -46,6 +46,8 @@ pub struct Judged {
     pub criteria: Option<Criteria>,
     /// What the operator says.
     pub metadata: BTreeMap<String, Value>,
+    /// Where what was read of logs is kept for the next time. A sign-off and a captured run are judged without it.
+    pub cache: Option<PathBuf>,
 }
 
 /// Judges; answers with the specification that it was judged by.
@@ -66,7 +68,7 @@ pub fn audit(home: &Home, asked: &Judged, now: Timestamp) -> Result<(RunSpec, Re
         check(criteria)?;
     }
     match &asked.run_dir {
-        Some(dir) => of_run(asked, dir, now),
+        Some(dir) => of_run(home, asked, dir, now),
         None => of_logs(home, asked, now),
     }
 }
@@ -94,16 +96,40 @@ fn check(criteria: &Criteria) -> Result<(), AppError> {
     }
 }
 
-/// A captured run, as it was specified, but for the criteria if others are given.
-fn of_run(asked: &Judged, dir: &Path, now: Timestamp) -> Result<(RunSpec, Report), AppError> {
+/// A captured run, as it was specified, but for the criteria if others are given. What lies in its directory is compared with what
+/// the ledger holds, and with the verdict that was signed: both could have been edited since.
+fn of_run(
+    home: &Home,
+    asked: &Judged,
+    dir: &Path,
+    now: Timestamp,
+) -> Result<(RunSpec, Report), AppError> {
     let dir = keeping::find(dir)?;
     keeping::plain(&dir)?;
     let mut spec = keeping::spec(&dir)?;
-    if let Some(criteria) = &asked.criteria {
-        spec.criteria = criteria.clone();
+    let (found, signed) = comparing::compare(home, &dir, &spec)?;
+    let asks_otherwise = asked.criteria.is_some() || !asked.metadata.is_empty();
+    let derived = signed.map(|signed| {
+        let report = judge::judge(&spec, &Directory(&dir), &super::judgement(signed.judged_at));
+        (signed.differs(&report), report)
+    });
+    let (difference, report) = match derived {
+        Some((difference, report)) => (difference, Some(report)),
+        None => (None, None),
+    };
+    let mut report = match report {
+        Some(report) if !asks_otherwise => report,
+        _ => {
+            if let Some(criteria) = &asked.criteria {
+                spec.criteria = criteria.clone();
+            }
+            spec.metadata.extend(asked.metadata.clone());
+            judge::judge(&spec, &Directory(&dir), &super::judgement(now))
+        }
+    };
+    for finding in found.into_iter().chain(difference) {
+        judge::tell(&mut report, finding);
     }
-    spec.metadata.extend(asked.metadata.clone());
-    let report = judge::judge(&spec, &Directory(&dir), &super::judgement(now));
     Ok((spec, report))
 }
 
@@ -157,12 +183,13 @@ fn of_logs(home: &Home, asked: &Judged, now: Timestamp) -> Result<(RunSpec, Repo
         .logs
         .iter()
         .map(|path| {
-            let fault = |e: std::io::Error| AppError::io("read", path, &e);
-            let file = File::open(path).map_err(fault)?;
-            if !file.metadata().map_err(fault)?.is_file() {
-                let text = format!("`{}` is no regular file", path.display());
-                return Err(AppError::new(Reason::ArgumentInvalid, text));
-            }
+            let file = keeping::open_file(path).map_err(|e| match e.kind() {
+                std::io::ErrorKind::Other => {
+                    let text = format!("the log `{}` cannot be read: {e}", path.display());
+                    AppError::new(Reason::ArgumentInvalid, text)
+                }
+                _ => AppError::io("read", path, &e),
+            })?;
             Ok((path.display().to_string(), file))
         })
         .collect::<Result<Vec<_>, AppError>>()?;
@@ -181,7 +208,13 @@ fn of_logs(home: &Home, asked: &Judged, now: Timestamp) -> Result<(RunSpec, Repo
         judged_at: Some(now),
     };
     let judgement = super::judgement(now);
-    let logs = audit::logs(&files, &rules, judgement.threads, None)
+    // A verdict rests on the bytes alone.
+    let cache = match (&asked.cache, &asked.criteria) {
+        (Some(dir), None) => Some(Parts::open(dir)?),
+        _ => None,
+    };
+    let cache = cache.as_ref().map(|parts| parts as &dyn Cache);
+    let logs = audit::logs(&files, &rules, judgement.threads, cache)
         .map_err(|e| AppError::new(Reason::ConfigValue, e))?;
     let names = opened.into_iter().map(|(name, _)| name).collect();
     let signs_off = asked.criteria.is_some();
@@ -198,9 +231,8 @@ impl RunFiles for Named<'_> {
         let Some(evidence) = self.0.evidence.iter().find(|e| e.name == name) else {
             return Ok(None);
         };
-        match File::open(&evidence.path) {
-            Ok(file) if file.metadata()?.is_file() => Ok(Some(Box::new(file))),
-            Ok(_) => Err(std::io::Error::other("it is no regular file")),
+        match keeping::open_file(Path::new(&evidence.path)) {
+            Ok(file) => Ok(Some(Box::new(file))),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),
         }

@@ -172,12 +172,53 @@ pub fn copy_evidence(dir: &Path, spec: &RunSpec) -> Result<(), AppError> {
             Err(Copying::Reading(e)) if e.kind() == io::ErrorKind::NotFound => {}
             Err(Copying::Reading(e)) => {
                 let why = into.join(format!("{}.unreadable", evidence.name));
-                write_atomic(&why, format!("{}: {e}\n", from.display()).as_bytes())?;
+                write_atomic(&why, format!("{e}\n").as_bytes())?;
             }
             Err(Copying::Writing(e)) => return Err(AppError::io("write", &to, &e)),
         }
     }
     Ok(())
+}
+
+/// Opens a file of somebody else's to read it. Anything but a regular file is refused with what it is; a pipe does not hold the
+/// reader up, because it is opened without waiting for a writer.
+///
+/// # Errors
+/// There is no such file; it cannot be opened; it is something else.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    // Without a reader in sight a pipe would be waited for, and a terminal could become ours.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        // A socket cannot be opened, which says nothing to its reader.
+        Err(rustix::io::Errno::NXIO) => return Err(io::Error::other(kind(&fs::metadata(path)?))),
+        Err(rustix::io::Errno::LOOP) => {
+            return Err(io::Error::other("it is a loop of symbolic links"));
+        }
+        Err(e) => return Err(e.into()),
+    };
+    let meta = file.metadata()?;
+    match meta.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other(kind(&meta))),
+    }
+}
+
+fn kind(meta: &fs::Metadata) -> &'static str {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = meta.file_type();
+    if kind.is_dir() {
+        "it is a directory"
+    } else if kind.is_fifo() {
+        "it is a named pipe"
+    } else if kind.is_socket() {
+        "it is a socket"
+    } else if kind.is_char_device() || kind.is_block_device() {
+        "it is a device"
+    } else {
+        "it is no regular file"
+    }
 }
 
 enum Copying {
@@ -186,15 +227,8 @@ enum Copying {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Copying> {
-    let meta = fs::metadata(from).map_err(Copying::Reading)?;
-    if !meta.is_file() {
-        let what = if meta.is_dir() {
-            "it is a directory"
-        } else {
-            "it is no regular file"
-        };
-        return Err(Copying::Reading(io::Error::other(what)));
-    }
+    let mut source = open_file(from).map_err(Copying::Reading)?;
+    let meta = source.metadata().map_err(Copying::Reading)?;
     // A verdict must fit beside it: a file that would fill the disk is told, not kept.
     let free = rustix::fs::statvfs(to.parent().unwrap_or(Path::new(".")))
         .map_or(u64::MAX, |s| s.f_bavail.saturating_mul(s.f_frsize));
@@ -206,7 +240,6 @@ fn copy(from: &Path, to: &Path) -> Result<(), Copying> {
         );
         return Err(Copying::Reading(io::Error::other(text)));
     }
-    let mut source = File::open(from).map_err(Copying::Reading)?;
     let dir = to.parent().unwrap_or(Path::new("."));
     let mut fresh = tempfile::Builder::new()
         .prefix(".copy-")

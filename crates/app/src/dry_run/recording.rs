@@ -26,6 +26,18 @@ pub const BEGUN: &str = "run";
 /// The record that a run's verdict is.
 pub const SIGN_OFF: &str = "sign-off";
 
+/// In the beginning's body: digests of the artifacts that the command runs.
+pub const EXECUTED: &str = "executed";
+
+/// In the verdict's body: run time that counts, milliseconds.
+pub const COUNTED: &str = "countedMs";
+
+/// In the verdict's body: the uptime that gated, parts per million, rounded down.
+pub const UPTIME: &str = "uptimePpm";
+
+/// In the verdict's body: how many warnings were accepted wholesale.
+pub const ACCEPTED: &str = "acceptedWarnings";
+
 /// Records what is about to be run.
 ///
 /// # Errors
@@ -38,6 +50,7 @@ pub fn begin(book: &Book, spec: &RunSpec, bytes: &[u8], actor: &str) -> Result<R
         "command": spec.command,
         "targetMs": ms(spec.target_seconds),
         "requiredMs": spec.criteria.minimum_duration_seconds.map(ms),
+        EXECUTED: super::binding::executed(spec),
         "blob": blob,
     });
     book.record(
@@ -51,12 +64,16 @@ pub fn begin(book: &Book, spec: &RunSpec, bytes: &[u8], actor: &str) -> Result<R
 }
 
 /// What the ledger holds of a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
     /// Of the specification with which it began.
     pub begun: Option<Digest>,
     /// Of the verdict that was signed.
     pub signed: Option<Digest>,
+    /// Of the list of files that it was signed with.
+    pub files: Option<Digest>,
+    /// By which classifier and which judge it was judged.
+    pub versions: Option<(String, String)>,
 }
 
 /// Looks a run up in the ledger: what lies in its directory was in the child's reach, what stands there was not.
@@ -72,9 +89,15 @@ pub fn known(book: &Book, run_id: &str) -> Result<Known, AppError> {
         let record = records.iter().find(|r| r.kind == kind)?;
         record.body.get(key)?.as_str()?.parse().ok()
     };
+    let word = |key: &str| {
+        let record = records.iter().find(|r| r.kind == SIGN_OFF)?;
+        record.body.get(key)?.as_str().map(str::to_owned)
+    };
     Ok(Known {
         begun: digest(BEGUN, "blob"),
         signed: digest(SIGN_OFF, "verdict"),
+        files: digest(SIGN_OFF, "blob"),
+        versions: word("classifier").zip(word("judge")),
     })
 }
 
@@ -125,6 +148,9 @@ pub fn conclude(book: &Book, outcome: &Outcome<'_>) -> Result<Receipt, AppError>
         "signOff": sign_off.map(|s| s.status),
         "evaluatedAt": sign_off.map(|s| s.evaluated_at),
         "findings": codes,
+        COUNTED: counted(outcome.spec, outcome.report),
+        UPTIME: uptime(outcome.report),
+        ACCEPTED: accepted(outcome.report),
         "verdict": outcome.verdict,
         "classifier": gonogo_dryrun::classify::VERSION,
         "judge": gonogo_dryrun::judge::VERSION,
@@ -138,6 +164,37 @@ pub fn conclude(book: &Book, outcome: &Outcome<'_>) -> Result<Receipt, AppError>
         about((VERDICT, outcome.verdict), outcome.artifacts),
         body,
     )
+}
+
+/// Run time that counts: what the child lived, at most what was declared, without what nobody saw and nobody explained. A step of the
+/// wall clock adds nothing, because life is measured on the boot clock.
+fn counted(spec: &RunSpec, report: &Report) -> Option<u64> {
+    let logs = report.summary.logs.as_ref()?;
+    let lived = report.summary.metadata.actual_duration_seconds?;
+    let unseen = logs.heartbeat.as_ref().map_or(logs.unknown_seconds, |h| {
+        h.unknown_seconds.max(logs.unknown_seconds)
+    });
+    let seconds = lived.min(spec.target_seconds) - unseen.max(0.0);
+    seconds
+        .is_finite()
+        .then_some((seconds.max(0.0) * 1000.0) as u64)
+}
+
+fn uptime(report: &Report) -> Option<u64> {
+    let logs = report.summary.logs.as_ref()?;
+    let ratio = gonogo_dryrun::sign_off::gating_uptime(logs)?;
+    ratio
+        .is_finite()
+        .then_some((ratio.clamp(0.0, 1.0) * 1e6) as u64)
+}
+
+/// Warnings that nobody looked at one by one. What a rule of the allow-list accepts has an owner and an end, and is none of them.
+fn accepted(report: &Report) -> Option<u64> {
+    let wholesale =
+        |a: &Option<String>| a.as_deref() == Some(gonogo_dryrun::sign_off::ALLOW_WARNINGS);
+    let sign_off = report.sign_off.as_ref()?;
+    let found = sign_off.findings.iter().filter(|f| wholesale(&f.accepted));
+    Some(found.count() as u64)
 }
 
 /// A packet that was written.

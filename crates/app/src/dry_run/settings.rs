@@ -43,11 +43,21 @@ fn refuse(text: impl Into<String>) -> AppError {
     AppError::new(Reason::ArgumentInvalid, text)
 }
 
+/// A number in the unit of its flag, from seconds: nobody knows the value again that he did not type.
+fn as_typed(flag: &str, seconds: f64) -> f64 {
+    match flag.rsplit('-').next() {
+        Some("hours") => seconds / 3600.0,
+        Some("minutes") => seconds / 60.0,
+        _ => seconds,
+    }
+}
+
 /// Checks a duration that must be longer than nothing.
 fn positive(flag: &str, value: Option<f64>) -> Result<Option<f64>, AppError> {
     match value {
         Some(v) if !v.is_finite() || v <= 0.0 || v > LONGEST => Err(refuse(format!(
-            "--{flag} must be more than 0 and at most ten years, not {v}"
+            "--{flag} must be more than 0 and at most ten years, not {}",
+            as_typed(flag, v)
         ))),
         other => Ok(other),
     }
@@ -57,7 +67,8 @@ fn positive(flag: &str, value: Option<f64>) -> Result<Option<f64>, AppError> {
 fn natural(flag: &str, value: Option<f64>) -> Result<Option<f64>, AppError> {
     match value {
         Some(v) if !v.is_finite() || v < 0.0 => {
-            Err(refuse(format!("--{flag} must be 0 or more, not {v}")))
+            let given = as_typed(flag, v);
+            Err(refuse(format!("--{flag} must be 0 or more, not {given}")))
         }
         other => Ok(other),
     }

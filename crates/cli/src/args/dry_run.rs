@@ -2,6 +2,7 @@
 //! flag has no default of its own here.
 
 mod common;
+mod numbers;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -187,9 +188,11 @@ pub struct Orchestrate {
     /// By how much the run may be shorter for the wrap-up
     #[arg(
         long,
+        value_parser = numbers::minutes_or_none,
         value_name = "MINUTES",
         default_value_t = 5.0,
-        help_heading = "Wrap-up"
+        help_heading = "Wrap-up",
+        allow_hyphen_values = true
     )]
     pub wrap_up_duration_tolerance_minutes: f64,
     /// A warning makes the wrap-up fail
@@ -214,37 +217,41 @@ pub struct Smoke {
     /// Length of the run
     #[arg(
         long,
+        value_parser = numbers::seconds,
         value_name = "SECONDS",
         default_value_t = 60.0,
         help_heading = "Run",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub duration_seconds: f64,
     /// Time between two ticks of the simulated runtime
     #[arg(
         long,
+        value_parser = numbers::seconds,
         value_name = "SECONDS",
         default_value_t = 2.0,
         help_heading = "Run",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub tick_interval: f64,
     /// Time between two writings of progress
     #[arg(
         long,
+        value_parser = numbers::seconds,
         value_name = "SECONDS",
         default_value_t = 5.0,
         help_heading = "Run",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub progress_interval: f64,
     /// Least share of the time that it was up
     #[arg(
         long,
+        value_parser = numbers::ratio,
         value_name = "RATIO",
         default_value_t = 0.95,
         help_heading = "Sign-off",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub minimum_uptime: f64,
     /// Accept warnings
@@ -322,19 +329,21 @@ pub struct Judged {
     /// A longer silence is a warning
     #[arg(
         long,
+        value_parser = numbers::minutes,
         value_name = "MINUTES",
         default_value_t = 60.0,
         help_heading = "Silence",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub warn_gap_minutes: f64,
     /// A silence as long is a failure
     #[arg(
         long,
+        value_parser = numbers::minutes,
         value_name = "MINUTES",
         default_value_t = 360.0,
         help_heading = "Silence",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub fail_gap_minutes: f64,
     /// What a line on stderr means that states no level, in logs that name the stream
@@ -360,25 +369,28 @@ pub struct Judged {
     /// Least length for a sign-off
     #[arg(
         long,
+        value_parser = numbers::hours,
         value_name = "HOURS",
         help_heading = "Sign-off",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub sign_off_min_duration_hours: Option<f64>,
     /// Least uptime for a sign-off
     #[arg(
         long,
+        value_parser = numbers::ratio,
         value_name = "RATIO",
         help_heading = "Sign-off",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub sign_off_min_uptime_ratio: Option<f64>,
     /// Least Sharpe ratio for a sign-off
     #[arg(
         long,
+        value_parser = numbers::sharpe,
         value_name = "RATIO",
         help_heading = "Sign-off",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub sign_off_min_sharpe: Option<f64>,
     /// Accept warnings
@@ -411,6 +423,9 @@ pub struct Judged {
 pub struct Audit {
     #[command(flatten)]
     pub judged: Judged,
+    /// Keep what was read of logs in this directory, so that the same bytes are not read again; never used for a sign-off
+    #[arg(long, value_name = "DIR", help_heading = "Selection")]
+    pub cache: Option<PathBuf>,
 }
 
 /// `dry-run review`.
@@ -431,9 +446,11 @@ pub struct WatchRun {
     /// Time between two looks
     #[arg(
         long,
+        value_parser = numbers::seconds,
         value_name = "SECONDS",
         default_value_t = 30.0,
-        help_heading = "Output"
+        help_heading = "Output",
+        allow_hyphen_values = true
     )]
     pub interval: f64,
     /// Look once
@@ -471,18 +488,20 @@ pub struct WrapUp {
     /// By how much the run may be shorter
     #[arg(
         long,
+        value_parser = numbers::minutes_or_none,
         value_name = "MINUTES",
         default_value_t = 5.0,
         help_heading = "Sign-off",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub duration_tolerance_minutes: f64,
     /// Length that is demanded [default: what the summary says]
     #[arg(
         long,
+        value_parser = numbers::hours,
         value_name = "HOURS",
         help_heading = "Sign-off",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub required_duration_hours: Option<f64>,
     /// A note; may be repeated
@@ -538,9 +557,11 @@ pub struct Finalize {
     /// How long to wait for a run that is just ending
     #[arg(
         long,
+        value_parser = numbers::seconds_or_none,
         value_name = "SECONDS",
         default_value_t = 90.0,
-        help_heading = "Run"
+        help_heading = "Run",
+        allow_hyphen_values = true
     )]
     pub within_seconds: f64,
 }
@@ -551,17 +572,21 @@ pub struct Simulate {
     /// How long
     #[arg(
         long,
+        value_parser = numbers::seconds,
         value_name = "SECONDS",
         default_value_t = 60.0,
-        help_heading = "Run"
+        help_heading = "Run",
+        allow_hyphen_values = true
     )]
     pub duration_seconds: f64,
     /// Time between two ticks
     #[arg(
         long,
+        value_parser = numbers::seconds,
         value_name = "SECONDS",
         default_value_t = 2.0,
-        help_heading = "Run"
+        help_heading = "Run",
+        allow_hyphen_values = true
     )]
     pub tick_interval: f64,
     /// Write a diary here [default: FINAL_DRY_RUN_DIARY_PATH]
@@ -573,10 +598,11 @@ pub struct Simulate {
     /// The Sharpe ratio that it claims
     #[arg(
         long,
+        value_parser = numbers::sharpe,
         value_name = "RATIO",
         default_value_t = 1.2,
         help_heading = "Evidence",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub sharpe: f64,
     /// How the diary is written: jsonl, array or object

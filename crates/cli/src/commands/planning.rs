@@ -5,7 +5,7 @@ use gonogo_app::planning::{self, FindingView};
 use gonogo_app::{AppError, Workspace};
 use gonogo_core::{Exit, Reason};
 use gonogo_release::approval::ApprovalPolicy;
-use gonogo_release::plan::{Gates, Plan, Step, StepKind};
+use gonogo_release::plan::{Binding, DryRunGate, Gates, Plan, Step, StepKind};
 use serde_json::json;
 
 use super::releasing::say_given;
@@ -103,13 +103,31 @@ fn what(step: &Step, plan: &Plan) -> String {
         }
         StepKind::Gates => match plan.body.gates {
             Gates::None => "none, as stated".into(),
-            Gates::DryRun { max_age } => {
-                format!("a dry run of these artifacts, signed off within {max_age}")
-            }
+            Gates::DryRun(gate) => demanded(&gate),
         },
         StepKind::Preflight => "the target is as it was planned".into(),
         StepKind::Promote => "all new requests".into(),
     }
+}
+
+/// What the gate demands, and what it leaves open.
+fn demanded(gate: &DryRunGate) -> String {
+    let mut text = match gate.binding {
+        Binding::Executed => "a dry run of these artifacts".to_owned(),
+        Binding::Mentioned => "a dry run that names these artifacts".to_owned(),
+    };
+    text.push_str(&match gate.min_duration {
+        Some(least) => format!(", at least {least}"),
+        None => " of any length".to_owned(),
+    });
+    if let Some(least) = gate.min_uptime {
+        text.push_str(&format!(", {least} up"));
+    }
+    text.push_str(&format!(", signed off within {}", gate.max_age));
+    if gate.allow_warnings {
+        text.push_str(", also with accepted warnings");
+    }
+    text
 }
 
 /// What an approver judges besides the steps: what runs, what is checked, who must agree and who has.

@@ -269,3 +269,47 @@ fn a_floor_that_a_short_window_cannot_carry_is_no_pass() {
     );
     below.ended(2, "fail");
 }
+
+#[test]
+fn evidence_that_is_no_file_is_told_as_what_it_is_and_holds_nobody_up() {
+    let lab = Lab::new();
+    let args = orchestrate(
+        "odd",
+        0.5,
+        &["--shutdown-grace-seconds", "5"],
+        &sh(&format!(
+            "mkfifo \"$FINAL_DRY_RUN_DIARY_PATH\"; ln -s performance_metrics.json \"$FINAL_DRY_RUN_PERFORMANCE_PATH\"\n{BEATS}"
+        )),
+    );
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let made = lab.made("odd", lab.run(&args));
+    let summary = made.ended(2, "fail");
+    let found = summary["sign_off"]["findings"].to_string();
+    for says in [
+        "decision_diary.jsonl) cannot be read: it is a named pipe",
+        "performance_metrics.json) cannot be read: it is a loop of symbolic links",
+    ] {
+        assert!(found.contains(says), "{says}: {found}");
+    }
+    assert!(!found.contains("_missing"), "{found}");
+    lab.verify(&made.packet(), &made.key(), &[]).expect(2);
+}
+
+#[test]
+fn a_key_twice_is_a_finding_whatever_the_last_one_says() {
+    let lab = Lab::new();
+    let performance = PERFORMANCE.replace("\"roi\":0.02", "\"roi\":-5,\"roi\":0.02");
+    let made = with(
+        &lab,
+        "twice",
+        Some(&entry(1).to_string()),
+        Some(&performance),
+        &[],
+    );
+    let summary = made.ended(2, "fail");
+    let found = summary["sign_off"]["findings"].to_string();
+    assert!(
+        found.contains("duplicate key `roi`") && found.contains("performance_metrics.json"),
+        "{found}"
+    );
+}

@@ -36,7 +36,7 @@ fn dry_run(project: &Project, name: &str, version: &str, before: &str) -> Ran {
 fn a_gate_opens_for_a_pass_about_what_is_released_and_for_nothing_else() {
     let config = CONFIG.replace(
         "gates = \"none\"",
-        "gates = { dry_run = { max_age = \"1h\" } }",
+        "gates = { dry_run = { max_age = \"1h\", binding = \"mentioned\" } }",
     );
     assert_ne!(config, CONFIG);
     let project = Project::with(&config);
@@ -85,7 +85,7 @@ fn a_gate_opens_for_a_pass_about_what_is_released_and_for_nothing_else() {
 fn a_sign_off_that_is_too_old_opens_no_gate() {
     let config = CONFIG.replace(
         "gates = \"none\"",
-        "gates = { dry_run = { max_age = \"1s\" } }",
+        "gates = { dry_run = { max_age = \"1s\", binding = \"mentioned\" } }",
     );
     let project = Project::with(&config);
     dry_run(&project, "good", "1.0.0", "").expect(0);
@@ -101,4 +101,76 @@ fn a_sign_off_that_is_too_old_opens_no_gate() {
             .then_some(())
     });
     project.refuses(&["apply", &plan], 3, &["GATE_EVIDENCE_STALE"]);
+}
+
+#[test]
+fn a_gate_demands_what_it_says_of_a_pass() {
+    let with = |gate: &str| {
+        CONFIG
+            .replace(
+                "gates = \"none\"",
+                &format!("gates = {{ dry_run = {{ max_age = \"1h\"{gate} }} }}"),
+            )
+            .replace(
+                "artifacts = [\"versions/{version}.toml\"]",
+                "artifacts = [\"versions/{version}.toml\", \"run.sh\"]",
+            )
+    };
+    let project = Project::with(&with(""));
+    let script = format!("[ -z \"$SAY\" ] || echo \"$SAY\"\n{BEATS}\n");
+    std::fs::write(project.path("run.sh"), script).unwrap();
+    let hours = SECOND.to_string();
+    let run = |name: &str, flags: &[&str], command: &[&str]| {
+        let head = [
+            "dry-run",
+            "orchestrate",
+            "--json",
+            "--run-name",
+            name,
+            "--duration-hours",
+            &hours,
+            "--skip-diary-evidence",
+            "--skip-performance-evidence",
+            "--shutdown-grace-seconds",
+            "5",
+            "--artifact",
+            "versions/1.0.0.toml",
+            "--artifact",
+            "run.sh",
+        ];
+        project.run(&[&head, flags, &["--"], command].concat())
+    };
+    let refused = |plan: &str, says: &str| {
+        let ran = project.run(&["apply", plan]);
+        assert_eq!(ran.status, 2, "{ran:?}");
+        let text = format!("{}{}", ran.out, ran.err);
+        assert!(
+            text.contains("GATE_EVIDENCE_FAILED") && text.contains(says),
+            "{text}"
+        );
+    };
+    // Only named: something else ran.
+    let first = project.approved("1.0.0");
+    run("named", &[], &["sh", "-c", BEATS, "sh", "run.sh"]).expect(0);
+    refused(&first, "only names what is released");
+    // Run, with warnings accepted wholesale.
+    let noisy = ["--env", "SAY=WARNING all is odd", "--allow-warnings"];
+    run("noisy", &noisy, &["sh", "run.sh"]).expect(0);
+    refused(&first, "accepted wholesale");
+    run("good", &[], &["sh", "run.sh"]).expect(0);
+    // That is a pass; longer is another matter.
+    let config = project.text("gonogo.toml");
+    let stricter = config.replace(
+        "max_age = \"1h\"",
+        "max_age = \"1h\", min_duration = \"1h\"",
+    );
+    assert_ne!(stricter, config);
+    std::fs::write(project.path("gonogo.toml"), stricter).unwrap();
+    let longer = project.approved("1.0.0");
+    refused(&longer, "and 1h is demanded");
+    std::fs::write(project.path("gonogo.toml"), config).unwrap();
+    let load = project.load(300.0);
+    project.run(&["apply", &first]).expect(0);
+    load.stop();
+    load.join();
 }

@@ -323,6 +323,8 @@ fn a_captured_run_is_audited_as_it_was_judged() {
         view["summary"]["logs"]["level_counts"],
         summary["summary"]["logs"]["level_counts"]
     );
+    // An audit says what was signed, to the time of judgement.
+    assert_eq!(seen["generated_at"], summary["generated_at"]);
     // Warnings are accepted by who asks.
     audit(
         &lab,
@@ -548,5 +550,205 @@ fn minutes_and_lists_say_what_is_left_to_do() {
     for command in ["wrap-up", "backlog"] {
         lab.run(&[command, "--summary", "words.json"]).expect(65);
         lab.run(&[command, "--summary", "absent.json"]).expect(66);
+    }
+}
+
+#[test]
+fn files_that_were_edited_after_the_verdict_are_told_by_an_audit() {
+    let lab = Lab::new();
+    let made = lab.orchestrate("run", 0.6, &[], &sh(&format!("echo 'WARN a'; {BEATS}")));
+    made.ended(2, "fail");
+    let passed = lab.orchestrate("good", 0.6, &[], &sh(BEATS));
+    passed.ended(0, "pass");
+    let place = passed.inside("");
+    audit(&lab, &["--run-dir", &place], 0);
+    let codes = |report: &Value| -> Vec<String> {
+        let found = report["sign_off"]["findings"].as_array().unwrap().iter();
+        let code = |f: &Value| f["code"].as_str().map(str::to_owned);
+        found.filter_map(code).collect()
+    };
+    let other = |name: &str| lab.text(&made.captured(name));
+    for (name, expected) in [
+        ("run.json", &["specification_changed", "file_changed"][..]),
+        ("verdict.json", &["verdict_changed", "verdict_differs"]),
+        ("files.json", &["file_list_changed"]),
+        ("stdout.000001", &["file_changed"]),
+        ("keeper.jsonl", &["file_changed"]),
+    ] {
+        let path = passed.captured(name);
+        let whole = std::fs::read(lab.path(&path)).unwrap();
+        let edited = match name {
+            // As somebody would who wants a better run: the words are changed and all stays well-formed.
+            "run.json" => String::from_utf8_lossy(&whole).replace("\"good\"", "\"best\""),
+            "verdict.json" => String::from_utf8_lossy(&whole).replace("\"pass\"", "\"warn\""),
+            "files.json" => other(name),
+            _ => String::from_utf8_lossy(&whole).replacen('1', "2", 1),
+        };
+        assert_ne!(edited.as_bytes(), whole, "{name}");
+        lab.write(&path, edited);
+        let ran = lab.run(&["audit", "--format", "json", "--run-dir", &place]);
+        assert!([2, 3].contains(&ran.status), "{name}: {ran:?}");
+        let report: Value = serde_json::from_str(&ran.out).unwrap();
+        let found = codes(&report);
+        for code in expected {
+            assert!(found.iter().any(|f| f == code), "{name}: {code}: {found:?}");
+        }
+        lab.write(&path, &whole);
+    }
+    // A file that is gone, and one that was added.
+    std::fs::rename(
+        lab.path(&passed.captured("files.json")),
+        lab.path("files.json"),
+    )
+    .unwrap();
+    lab.write(&passed.captured("evidence/later"), "x");
+    let report = audit(&lab, &["--run-dir", &place], 3);
+    assert!(codes(&report).contains(&"file_list_changed".to_owned()));
+    std::fs::rename(
+        lab.path("files.json"),
+        lab.path(&passed.captured("files.json")),
+    )
+    .unwrap();
+    let report = audit(&lab, &["--run-dir", &place], 3);
+    assert!(codes(&report).contains(&"file_added".to_owned()));
+    std::fs::remove_file(lab.path(&passed.captured("evidence/later"))).unwrap();
+    audit(&lab, &["--run-dir", &place], 0);
+    // Where no ledger knows the run, nothing can be compared, which is told.
+    let copy = lab.path("copy");
+    std::fs::create_dir_all(&copy).unwrap();
+    for entry in std::fs::read_dir(lab.path(&passed.captured(""))).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+        }
+    }
+    let report = audit(&lab, &["--run-dir", "copy"], 1);
+    assert_eq!(codes(&report), ["run_not_recorded"]);
+    assert!(!lab.path(".gonogo").exists(), "an audit founds no ledger");
+}
+
+#[test]
+fn a_cache_changes_nothing_but_the_time() {
+    let lab = Lab::new();
+    lab.write("one.log", log(1440 * 6, TRACE));
+    lab.write(
+        "two.log",
+        log(60, "2026-03-01T01:00:00Z WARNING the queue is long\n"),
+    );
+    let mut logs = vec!["--log", "one.log", "--log", "two.log"];
+    let gz = packed(&lab, "one.log", "gzip", "gz");
+    if let Some(name) = &gz {
+        logs.extend(["--log", name]);
+    }
+    let without_times = |mut report: Value| {
+        report["generated_at"] = Value::Null;
+        report["summary"]["generated_at"] = Value::Null;
+        report.to_string()
+    };
+    let plain = without_times(audit(&lab, &logs, 2));
+    let cached = || {
+        let args = [&logs[..], &["--cache", "kept/parts"]].concat();
+        without_times(audit(&lab, &args, 2))
+    };
+    assert_eq!(cached(), plain);
+    let entries = || -> Vec<std::path::PathBuf> {
+        let mut found: Vec<_> = std::fs::read_dir(lab.path("kept/parts"))
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .collect();
+        found.sort();
+        found
+    };
+    let first = entries();
+    assert!(first.len() >= logs.len() / 2, "{first:?}");
+    // Nothing is made anew: the entries are used.
+    let times = || -> Vec<_> {
+        let modified = |p: &std::path::PathBuf| std::fs::metadata(p).unwrap().modified().unwrap();
+        entries().iter().map(modified).collect()
+    };
+    let before = times();
+    assert_eq!(cached(), plain);
+    assert_eq!((times(), entries()), (before.clone(), first.clone()));
+    // Damaged, cut, foreign and exchanged entries are made anew.
+    let whole: Vec<Vec<u8>> = first.iter().map(|p| std::fs::read(p).unwrap()).collect();
+    for damage in 0..4 {
+        for (n, path) in first.iter().enumerate() {
+            let bytes = match damage {
+                0 => whole[n][..whole[n].len() / 2].to_vec(),
+                1 => b"{}".to_vec(),
+                2 => whole[(n + 1) % whole.len()].clone(),
+                _ => {
+                    let text = String::from_utf8_lossy(&whole[n]).into_owned();
+                    text.replace("\"info\"", "\"warn\"").into_bytes() // another claim in the same form
+                }
+            };
+            std::fs::write(path, bytes).unwrap();
+        }
+        assert_eq!(cached(), plain, "damage {damage}");
+        for (n, path) in first.iter().enumerate() {
+            assert_eq!(std::fs::read(path).unwrap(), whole[n], "damage {damage}");
+        }
+    }
+    // Other rules, other entries.
+    let args = [
+        &logs[..],
+        &["--cache", "kept/parts", "--warn-gap-minutes", "30"],
+    ]
+    .concat();
+    audit(&lab, &args, 2);
+    assert!(entries().len() > first.len());
+    // A sign-off does not touch it, and what others can write is refused.
+    let args = [&logs[..], &["--cache", "kept/none", "--sign-off"]].concat();
+    audit(&lab, &args, 2);
+    assert!(!lab.path("kept/none").exists());
+    use std::os::unix::fs::PermissionsExt as _;
+    let open = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(lab.path("kept/parts"), open).unwrap();
+    let args = [&["audit"], &logs[..], &["--cache", "kept/parts"]].concat();
+    let refused = lab.run(&args);
+    assert!(refused.expect(64).err.contains("written by others"));
+}
+
+#[test]
+fn logs_without_lines_and_things_that_are_no_logs_are_told_as_that() {
+    let lab = Lab::new();
+    lab.write("empty.log", "");
+    lab.write("blank.log", "\n\n");
+    let report = audit(&lab, &["--log", "empty.log"], 3);
+    let problems = report["summary"]["logs"]["problems"].to_string();
+    assert!(problems.contains("no_lines"), "{problems}");
+    let waived = [
+        "--log",
+        "empty.log",
+        "--sign-off-allow-warnings",
+        "--sign-off-optional-diary",
+        "--sign-off-optional-performance",
+    ];
+    audit(&lab, &waived, 3);
+    let status = Command::new("mkfifo")
+        .arg(lab.path("pipe"))
+        .status()
+        .unwrap();
+    assert!(status.success());
+    std::os::unix::fs::symlink("loop", lab.path("loop")).unwrap();
+    std::fs::create_dir(lab.path("folder")).unwrap();
+    lab.write("good.log", log(60, ""));
+    for (name, says) in [
+        ("pipe", "it is a named pipe"),
+        ("loop", "it is a loop of symbolic links"),
+        ("folder", "it is a directory"),
+        ("/dev/zero", "it is a device"),
+    ] {
+        let ran = lab.run(&["audit", "--log", name]);
+        assert!(ran.expect(64).err.contains(says), "{name}: {ran:?}");
+        for flag in ["--diary", "--performance"] {
+            let report = audit(&lab, &["--log", "good.log", flag, name, "--sign-off"], 2);
+            let found = report["sign_off"]["findings"].as_array().unwrap();
+            let told = found.iter().find(|f| f["code"] == "evidence_unreadable");
+            let text = told.unwrap_or_else(|| panic!("{name}: {found:#?}"))["message"].to_string();
+            assert!(text.contains(says) && text.contains(name), "{text}");
+            let missing = format!("{}_missing", &flag[2..]);
+            assert!(!found.iter().any(|f| f["code"] == missing.as_str()));
+        }
     }
 }

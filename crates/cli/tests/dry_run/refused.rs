@@ -46,6 +46,19 @@ fn wrong_arguments_are_refused_and_create_nothing() {
         &["--max-memory-percent", "nan"],
         &["--resource-max-memory-mb", "5", "--no-resource-monitor"],
         &["--heartbeat-seconds", "0"],
+        &[
+            "--duration-hours",
+            "1",
+            "--duration-tolerance-seconds",
+            "361",
+        ],
+        &["--duration-tolerance-seconds", "-1"],
+        &[
+            "--duration-hours",
+            "0.0001",
+            "--duration-tolerance-seconds",
+            "0.2",
+        ],
         &["--metadata", "nothing"],
         &["--metadata", "=value"],
         &["--env", "nothing"],
@@ -229,5 +242,54 @@ fn a_directory_of_an_earlier_run_is_not_touched() {
         );
         assert!(!lab.path("ran").exists(), "{flags:?}: the command ran");
         let _ = std::fs::remove_dir_all(lab.path("artifacts/final_dry_run/new"));
+    }
+}
+
+#[test]
+fn a_wrong_number_is_told_with_its_flag_as_typed_and_with_an_example() {
+    let lab = Lab::new();
+    let flags = [
+        ("--duration-hours", "such as `72`"),
+        ("--required-duration-hours", "such as `72`"),
+        ("--log-rotate-hours", "such as `72`"),
+        ("--warn-gap-minutes", "such as `5`"),
+        ("--live-gap-alert-minutes", "such as `5`"),
+        ("--heartbeat-seconds", "such as `30`"),
+        ("--drain-seconds", "such as `10`"),
+        ("--minimum-uptime-ratio", "such as `0.98`"),
+        ("--minimum-sharpe-ratio", "such as `1.5`"),
+        ("--resource-max-cpu-percent", "such as `150`"),
+        ("--resource-max-memory-mb", "such as `2048`"),
+        ("--resource-max-memory-percent", "such as `80`"),
+        ("--log-rotate-size", "like `64MiB`"),
+        ("--ballast", "like `64MiB`"),
+    ];
+    for (flag, example) in flags {
+        for value in [
+            "ten years",
+            "NaN",
+            "inf",
+            "-inf",
+            "1e999",
+            "",
+            "٣",
+            "-1h",
+            "1,5",
+        ] {
+            let ran = lab.run(&["orchestrate", flag, value, "--", "true"]);
+            ran.expect(64);
+            for part in [flag, value, example] {
+                assert!(
+                    ran.err.contains(part),
+                    "{flag} {value:?}: {part}: {}",
+                    ran.err
+                );
+            }
+        }
+    }
+    for (flag, value) in [("--duration-hours", "-1"), ("--fail-gap-minutes", "-2.5")] {
+        let ran = lab.run(&["orchestrate", flag, value, "--", "true"]);
+        let said = format!("'{value}'");
+        assert!(ran.expect(64).err.contains(&said), "{}", ran.err);
     }
 }

@@ -131,6 +131,22 @@ impl Ages {
         engine.sighting(cause);
     }
 
+    /// How old a file was at `end`, seconds: since we saw it grow, or since the run began if nobody ever looked. None while the run is
+    /// not older than its grace.
+    pub(super) fn at_end(
+        &self,
+        spec: &RunSpec,
+        name: &str,
+        started: Moment,
+        end: Moment,
+    ) -> Option<f64> {
+        if (end.since(started) as f64) < spec.evidence_grace_seconds * 1e9 {
+            return None;
+        }
+        let grew = self.files.get(name).and_then(|seen| seen.grew);
+        Some(end.since(grew.unwrap_or(started)) as f64 / 1e9)
+    }
+
     fn future_dated(engine: &mut Engine, declared: &EvidenceSpec, at: Moment, newest: Option<i64>) {
         let key = format!("evidence_future/{}", declared.name);
         match newest {

@@ -3,6 +3,7 @@
 use gonogo_core::Timestamp;
 use serde_json::Value;
 
+use super::strict::Strict;
 use super::{AHEAD, Input, Window, entry_time, finding, scan, unreadable};
 use crate::Status;
 use crate::spec::{EvidenceFormat, EvidenceSpec, Threshold};
@@ -11,12 +12,14 @@ use crate::summary::Evidence;
 /// Most bytes of one JSON value.
 const BYTES: u64 = 64 << 20;
 
-/// Judges a declared file at the end of the window, or at `judged_at` without one.
+/// Judges a declared file at the end of the window, or at `judged_at` without one. Text names no time: its age at the end, in seconds,
+/// is `grown`, as far as anybody saw.
 pub fn declared(
     input: Input<'_>,
     spec: &EvidenceSpec,
     window: Option<Window>,
     judged_at: Option<Timestamp>,
+    grown: Option<f64>,
 ) -> Evidence {
     let format = match spec.format {
         EvidenceFormat::Diary => "diary",
@@ -77,7 +80,14 @@ pub fn declared(
     for threshold in &spec.thresholds {
         hold(threshold, newest.as_ref(), &mut evidence);
     }
-    freshness(spec, window, judged_at, &mut evidence);
+    match spec.format {
+        EvidenceFormat::Text => {
+            if let Some(age) = grown {
+                grow_old(spec, age, &mut evidence);
+            }
+        }
+        _ => freshness(spec, window, judged_at, &mut evidence),
+    }
     done(evidence)
 }
 
@@ -129,8 +139,8 @@ fn json(source: impl std::io::Read, spec: &EvidenceSpec, evidence: &mut Evidence
         if bytes.is_empty() {
             return Ok(None);
         }
-        serde_json::from_slice::<Value>(&bytes)
-            .map(Some)
+        serde_json::from_slice::<Strict>(&bytes)
+            .map(|Strict(value)| Some(value))
             .map_err(|e| scan::Problem {
                 at: 0,
                 line: e.line() as u64,
@@ -252,9 +262,7 @@ fn freshness(
     judged_at: Option<Timestamp>,
     evidence: &mut Evidence,
 ) {
-    if spec.stale_warn_seconds.is_none() && spec.stale_fail_seconds.is_none()
-        || spec.format == EvidenceFormat::Text
-    {
+    if spec.stale_warn_seconds.is_none() && spec.stale_fail_seconds.is_none() {
         return;
     }
     let Some(newest) = evidence.newest_at else {
@@ -281,6 +289,11 @@ fn freshness(
             .push(finding(Status::Warn, "future_dated", &spec.path, text));
     }
     let age = end.as_millis().saturating_sub(newest.as_millis()) as f64 / 1e3;
+    grow_old(spec, age, evidence);
+}
+
+/// Holds an age at the run's end against the limits.
+fn grow_old(spec: &EvidenceSpec, age: f64, evidence: &mut Evidence) {
     let over = |limit: Option<f64>| limit.filter(|l| age > *l);
     let broken = over(spec.stale_fail_seconds)
         .map(|l| (Status::Fail, l))

@@ -3,6 +3,7 @@
 use gonogo_core::Timestamp;
 use serde_json::{Map, Value};
 
+use super::strict::Strict;
 use super::{AHEAD, COVERAGE_TOLERANCE, Input, Window, finding, scan, time_of, unreadable};
 use crate::Status;
 use crate::sign_off::Finding;
@@ -81,12 +82,15 @@ fn last_object(bytes: &[u8]) -> Result<Map<String, Value>, scan::Problem> {
             reason,
         }
     };
-    let mut stream = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
+    let mut stream = serde_json::Deserializer::from_slice(bytes).into_iter::<Strict>();
     let mut last = None;
     while let Some(next) = stream.next() {
         match next {
-            Ok(value) => last = Some(value),
-            Err(e) => return Err(problem(stream.byte_offset(), e.to_string())),
+            Ok(Strict(value)) => last = Some(value),
+            Err(e) => {
+                let at = at_line(bytes, e.line()).max(stream.byte_offset());
+                return Err(problem(at, e.to_string()));
+            }
         }
     }
     let last = match last {
@@ -98,6 +102,14 @@ fn last_object(bytes: &[u8]) -> Result<Map<String, Value>, scan::Problem> {
         Some(_) => Err(problem(0, "it is no JSON object".to_owned())),
         None => Err(problem(0, "it is empty".to_owned())),
     }
+}
+
+/// The byte at which a line begins.
+fn at_line(bytes: &[u8], line: usize) -> usize {
+    let breaks = memchr::memchr_iter(b'\n', bytes);
+    line.checked_sub(2)
+        .and_then(|n| breaks.into_iter().nth(n))
+        .map_or(0, |at| at + 1)
 }
 
 struct Reading<'a> {
@@ -201,7 +213,12 @@ impl Reading<'_> {
             ));
         }
         self.coverage(generated_at, period_start, &mut issues);
-        let statistics = self.statistics(claimed, window_seconds, &mut issues);
+        let period = Period {
+            start: period_start,
+            seconds: window_seconds.unwrap_or(0.0),
+            inside: self.inside(generated_at, period_start),
+        };
+        let statistics = self.statistics(claimed, &period, &mut issues);
         let metadata = match self.find(&["metadata"]) {
             Some(Value::Object(map)) => map
                 .iter()
@@ -280,11 +297,46 @@ impl Reading<'_> {
         }
     }
 
-    /// From the returns if there are some; else what the claim could be worth at best, its returns taken as normal.
+    /// The part of the stated period that lies inside the run: nothing else is about the run, whatever the file says.
+    fn inside(
+        &self,
+        generated: Option<Timestamp>,
+        start: Option<Timestamp>,
+    ) -> Result<Inside, String> {
+        let (Some(to), Some(from)) = (generated, start) else {
+            return Err("the period that it is about is not known".to_owned());
+        };
+        if to <= from {
+            return Err(format!("its period, {from} to {to}, is empty"));
+        }
+        let Some(window) = self.rules.window else {
+            return Err("the run that it must be about is not known".to_owned());
+        };
+        let inside = Inside {
+            from: from.max(window.from),
+            to: to.min(window.to),
+            outside: window
+                .from
+                .as_millis()
+                .saturating_sub(from.as_millis())
+                .max(0)
+                .saturating_add(to.as_millis().saturating_sub(window.to.as_millis()).max(0)),
+        };
+        if inside.to <= inside.from {
+            return Err(format!(
+                "its period, {from} to {to}, lies outside of the run, {} to {}",
+                window.from, window.to
+            ));
+        }
+        Ok(inside)
+    }
+
+    /// From the returns if there are some; else what the claim could be worth at best, its returns taken as normal. Only what lies
+    /// inside the run counts.
     fn statistics(
         &self,
         claimed: Option<f64>,
-        window: Option<f64>,
+        stated: &Period,
         issues: &mut Vec<Finding>,
     ) -> Option<SharpeFacts> {
         let floor = self.rules.minimum_sharpe.unwrap_or(0.0);
@@ -294,7 +346,8 @@ impl Reading<'_> {
             .unwrap_or(1)
             .max(1);
         let Some(list) = self.find(&["returns", "period_returns"]) else {
-            return claimed.map(|claimed| of_claim(claimed, floor, trials, window));
+            let facts = claimed.map(|claimed| of_claim(claimed, floor, trials, stated));
+            return facts.map(|facts| stated.within(facts, stated.claimable()));
         };
         let returns: Option<Vec<f64>> = list
             .as_array()
@@ -312,24 +365,37 @@ impl Reading<'_> {
             ));
             return None;
         };
-        let n = returns.len() as u64;
-        let stated = self
+        let given = returns.len() as u64;
+        let told = self
             .number(&["period_seconds", "returns_period_seconds"], issues)
             .filter(|p| *p > 0.0);
-        let period = stated.or_else(|| window.filter(|w| n > 0 && *w > 0.0).map(|w| w / n as f64));
+        let mean = (given > 0 && stated.seconds > 0.0).then(|| stated.seconds / given as f64);
+        let period = told.or(mean);
         let per_year = self
             .number(&["periods_per_year"], issues)
             .filter(|p| *p > 0.0);
-        let per_year = per_year.or_else(|| period.map(|p| YEAR / p));
+        let most = period.map(|p| YEAR / p);
+        let mut placed = stated.place(given, period);
+        if let (Ok(_), Some(per_year), Some(most)) = (&placed, per_year, most)
+            && per_year > most * 1.01
+        {
+            placed = Err(format!(
+                "it says that a year has {per_year} periods, and {most:.0} is the most that there can be"
+            ));
+        }
+        let per_year = per_year.or(most);
+        // Of returns that cannot be placed all are described, and nothing is decided by them.
+        let counted = placed.clone().unwrap_or(0..returns.len());
+        let returns = returns.get(counted).unwrap_or_default();
         let empty = SharpeFacts {
-            n,
+            n: returns.len() as u64,
             trials,
             period_seconds: period.unwrap_or(0.0),
             periods_per_year: per_year.unwrap_or(0.0),
             ..SharpeFacts::default()
         };
-        let Some(found) = per_year.and_then(|q| gonogo_stats::sharpe(&returns, q)) else {
-            return Some(empty);
+        let Some(found) = per_year.and_then(|q| gonogo_stats::sharpe(returns, q)) else {
+            return Some(stated.within(empty, placed.map(drop)));
         };
         let judged = gonogo_stats::judge_sharpe(&found, floor, trials, CONFIDENCE);
         if let Some(claimed) = claimed
@@ -347,7 +413,7 @@ impl Reading<'_> {
                 text,
             ));
         }
-        Some(SharpeFacts {
+        let facts = SharpeFacts {
             sharpe_per_period: found.per_period,
             sharpe_annualised: found.annualised,
             skewness: found.skewness,
@@ -357,15 +423,108 @@ impl Reading<'_> {
             minimum_track_record: judged.minimum_track_record,
             decidable: judged.decidable,
             ..empty
-        })
+        };
+        Some(stated.within(facts, placed.map(drop)))
     }
 }
 
-/// A claimed annual ratio over a window of `seconds`, in minute bars.
-fn of_claim(claimed: f64, floor: f64, trials: u64, seconds: Option<f64>) -> SharpeFacts {
+/// What of a stated period lies inside the run.
+#[derive(Debug, Clone, Copy)]
+struct Inside {
+    from: Timestamp,
+    to: Timestamp,
+    /// How much of the stated period is not inside, milliseconds.
+    outside: i64,
+}
+
+impl Inside {
+    fn seconds(&self) -> f64 {
+        self.to.as_millis().saturating_sub(self.from.as_millis()) as f64 / 1e3
+    }
+
+    /// Whether so little lies outside that the whole is about the run: clocks and starts are never the same to the second.
+    fn is_nearly_all(&self) -> bool {
+        let slack = (COVERAGE_TOLERANCE as f64 / 1e3).min(self.seconds() / 10.0);
+        self.outside as f64 / 1e3 <= slack
+    }
+}
+
+/// The period that a file says it is about.
+struct Period {
+    start: Option<Timestamp>,
+    seconds: f64,
+    inside: Result<Inside, String>,
+}
+
+impl Period {
+    /// Whether one figure for the whole period can be taken for the run's.
+    fn claimable(&self) -> Result<(), String> {
+        let inside = self.inside.clone()?;
+        if inside.is_nearly_all() {
+            return Ok(());
+        }
+        Err(format!(
+            "the ratio is claimed for {:.0} s, of which {:.0} s lie inside the run",
+            self.seconds,
+            inside.seconds()
+        ))
+    }
+
+    /// Which of `given` returns, one each `period` seconds from the period's start, lie inside the run.
+    fn place(&self, given: u64, period: Option<f64>) -> Result<std::ops::Range<usize>, String> {
+        let inside = self.inside.clone()?;
+        let (Some(start), Some(period)) = (self.start, period) else {
+            return Err("how far apart its returns are is not known".to_owned());
+        };
+        let spanned = given as f64 * period;
+        let slack = period.max(self.seconds / 100.0);
+        if spanned > self.seconds + slack {
+            return Err(format!(
+                "{given} returns of {period} s are {spanned:.0} s, and its period has {:.0} s",
+                self.seconds
+            ));
+        }
+        let all = 0..given as usize;
+        if inside.outside == 0 {
+            return Ok(all);
+        }
+        if spanned < self.seconds - slack {
+            // With pauses between them nobody knows where each one lies.
+            if inside.is_nearly_all() {
+                return Ok(all);
+            }
+            return Err(format!(
+                "which of its returns lie inside the run is not known: they are {spanned:.0} s of a period of {:.0} s, of which {:.0} s do",
+                self.seconds,
+                inside.seconds()
+            ));
+        }
+        let offset = |at: Timestamp| at.as_millis().saturating_sub(start.as_millis()) as f64 / 1e3;
+        let step = self.seconds / given as f64;
+        // A thousandth of a step is rounding.
+        let first = (offset(inside.from) / step - 1e-3).ceil().max(0.0) as usize;
+        let last = (offset(inside.to) / step + 1e-3).floor().max(0.0) as usize;
+        let last = last.min(all.end);
+        Ok(first.min(last)..last)
+    }
+
+    /// Says how much lay inside, and why nothing can be decided where that is so.
+    fn within(&self, mut facts: SharpeFacts, counts: Result<(), String>) -> SharpeFacts {
+        facts.window_seconds = self.inside.as_ref().ok().map(Inside::seconds);
+        if let Err(reason) = counts {
+            facts.decidable = false;
+            facts.reason = Some(reason);
+        }
+        facts
+    }
+}
+
+/// A claimed annual ratio over what of its period lies inside the run, in minute bars.
+fn of_claim(claimed: f64, floor: f64, trials: u64, stated: &Period) -> SharpeFacts {
     const MINUTE: f64 = 60.0;
     let per_year = YEAR / MINUTE;
-    let n = seconds.map_or(0, |s| (s / MINUTE).max(0.0) as u64);
+    let seconds = stated.inside.as_ref().map_or(0.0, Inside::seconds);
+    let n = (seconds / MINUTE) as u64;
     let scale = per_year.sqrt();
     let claim = gonogo_stats::Sharpe {
         n,

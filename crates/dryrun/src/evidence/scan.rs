@@ -7,6 +7,8 @@ use std::io::{self, Read};
 
 use serde_json::{Map, Value};
 
+use super::strict::{Strict, twice};
+
 /// Most bytes of an entry, and of what an object holds beside its entries.
 pub(crate) const ENTRY_BYTES: usize = 1 << 20;
 
@@ -299,10 +301,10 @@ impl<R: Read> Scanner<R> {
             self.space();
             self.expect(b':')?;
             self.space();
+            if head.contains_key(&key) || (has_entries && key == "entries") {
+                return Err(self.problem(twice(&key)));
+            }
             if key == "entries" && self.peek() == Some(b'[') {
-                if has_entries {
-                    return Err(self.problem("it has `entries` twice"));
-                }
                 (has_entries, self.found) = (true, true);
                 self.array(take)?;
             } else {
@@ -310,7 +312,7 @@ impl<R: Read> Scanner<R> {
                 let room = ENTRY_BYTES - held;
                 self.value(&mut Some(&mut raw), room)?;
                 held += raw.len();
-                let value = self.parse(&raw)?;
+                let Strict(value) = self.parse(&raw)?;
                 head.insert(key, value);
             }
             self.space();
@@ -328,7 +330,8 @@ impl<R: Read> Scanner<R> {
         let mut raw = Vec::new();
         let begin = (self.at, self.line);
         self.value(&mut Some(&mut raw), ENTRY_BYTES)?;
-        self.parse(&raw).map_err(|p| Problem {
+        let parsed: Result<Strict, Problem> = self.parse(&raw);
+        parsed.map(|Strict(value)| value).map_err(|p| Problem {
             at: begin.0,
             line: begin.1,
             ..p

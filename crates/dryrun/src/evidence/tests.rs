@@ -332,7 +332,13 @@ fn declared_evidence() {
         },
     ];
     let of = |spec: &crate::spec::EvidenceSpec, text: &str| {
-        let evidence = declared(input(text), spec, Some(window()), Some(t(121 * MINUTE)));
+        let evidence = declared(
+            input(text),
+            spec,
+            Some(window()),
+            Some(t(121 * MINUTE)),
+            None,
+        );
         let codes: Vec<String> = evidence.findings.iter().map(|f| f.code.clone()).collect();
         (evidence.status, codes.join(" "))
     };
@@ -403,9 +409,153 @@ fn declared_evidence() {
         &text,
         None,
         None,
+        None,
     );
     assert_eq!(
         (gone.status, gone.findings[0].code.as_str()),
         (Status::Fail, "evidence_missing")
     );
+}
+
+/// A run of 72 hours, and performance evidence about it.
+fn long_run(from: i64, to: i64, more: &str) -> crate::summary::SharpeFacts {
+    let hour = 3_600_000;
+    let rules = PerformanceRules {
+        window: Some(Window {
+            from: t(0),
+            to: t(72 * hour),
+        }),
+        minimum_sharpe: Some(1.0),
+        judged_at: None,
+    };
+    let text = format!(
+        "{{\"generated_at\":\"{}\",\"period_start\":\"{}\"{more}}}",
+        t(to * hour),
+        t(from * hour)
+    );
+    let (found, bad) = performance(input(&text), &rules).unwrap();
+    assert_eq!(bad, vec![]);
+    found.statistics.unwrap()
+}
+
+#[test]
+fn a_claimed_ratio_counts_only_for_what_lies_inside_the_run() {
+    let claim = ",\"sharpe_ratio\":40";
+    let whole = long_run(0, 72, claim);
+    assert_eq!((whole.n, whole.decidable), (4320, true), "{whole:?}");
+    assert_eq!(whole.window_seconds, Some(72.0 * 3600.0));
+    // Ten years before the run are no part of it, and one figure for both says nothing about either.
+    for (from, to, inside) in [(-87_600, 72, 72), (0, 87_600, 72), (-100, 36, 36)] {
+        let facts = long_run(from, to, ",\"sharpe_ratio\":40");
+        assert!(!facts.decidable, "{from} {to}: {facts:?}");
+        assert_eq!(facts.window_seconds, Some(f64::from(inside) * 3600.0));
+        assert_eq!(facts.n, inside as u64 * 60);
+        assert!(facts.reason.unwrap().contains("lie inside the run"));
+    }
+    for (from, to) in [(-9, 0), (-9, -8), (80, 90)] {
+        let facts = long_run(from, to, ",\"sharpe_ratio\":1e9");
+        assert!(!facts.decidable && facts.n == 0, "{facts:?}");
+        assert!(facts.reason.unwrap().contains("outside of the run"));
+    }
+    let turned = long_run(9, 3, ",\"sharpe_ratio\":1e9");
+    assert!(turned.reason.unwrap().contains("is empty"));
+    // Without a run there is nothing to be about.
+    let rules = PerformanceRules {
+        window: None,
+        minimum_sharpe: Some(1.0),
+        judged_at: None,
+    };
+    let text = format!(
+        "{{\"generated_at\":\"{}\",\"period_start\":\"{}\",\"sharpe\":99}}",
+        t(9_000_000_000),
+        t(0)
+    );
+    let (found, _) = performance(input(&text), &rules).unwrap();
+    let facts = found.statistics.unwrap();
+    assert!(!facts.decidable && facts.reason.is_some(), "{facts:?}");
+}
+
+#[test]
+fn returns_count_only_where_they_lie_inside_the_run() {
+    let returns = |n: i32, mean: f64| {
+        let list: Vec<String> = (0..n)
+            .map(|i| format!("{:.6}", mean + 0.01 * f64::from(i * i % 1009).sin()))
+            .collect();
+        format!(",\"returns\":[{}]", list.join(","))
+    };
+    let inside = long_run(0, 72, &returns(4320, 0.002));
+    assert_eq!(
+        (inside.n, inside.decidable, inside.reason),
+        (4320, true, None)
+    );
+    // Three months of hours, of which the last 72 are the run's.
+    let facts = long_run(-2088, 72, &returns(2160, 0.002));
+    assert_eq!((facts.n, facts.period_seconds), (72, 3600.0));
+    assert_eq!(facts.window_seconds, Some(72.0 * 3600.0));
+    let ahead = long_run(0, 144, &returns(144, 0.002));
+    assert_eq!(ahead.n, 72);
+    for (more, word) in [
+        // Ten years of minutes in three days.
+        (",\"period_seconds\":86400", "its period has"),
+        (
+            ",\"periods_per_year\":52560000",
+            "is the most that there can be",
+        ),
+    ] {
+        let facts = long_run(0, 72, &(returns(4320, 0.002) + more));
+        assert!(!facts.decidable, "{more}: {facts:?}");
+        assert!(facts.reason.unwrap().contains(word), "{more}");
+    }
+    // Pauses, and much of the period outside: nobody knows which are the run's.
+    let facts = long_run(-72, 72, &(returns(2000, 0.002) + ",\"period_seconds\":60"));
+    assert!(facts.reason.unwrap().contains("is not known"));
+    let fine = long_run(0, 72, &(returns(2000, 0.002) + ",\"period_seconds\":60"));
+    assert_eq!((fine.n, fine.reason), (2000, None));
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_told_in_every_kind_of_evidence() {
+    let twice = "\"decision\":{\"status\":\"failed\",\"status\":\"ok\"}";
+    let line = entry(60, &format!(",{twice}"));
+    let fine = entry(61, "");
+    for text in [
+        format!("{{\"entries\":[{line}]}}"),
+        format!("[{line}]"),
+        format!("{line}\n{fine}\n"),
+        format!("{fine}\n{line}\n"),
+        format!("{{\"entries\":[{fine}],\"probe\":{{\"status\":1,\"status\":2}}}}"),
+        format!("{{\"a\":1,\"entries\":[{fine}],\"a\":2}}"),
+        format!("{{\"entries\":7,\"entries\":[{fine}]}}"),
+        format!("{{\"entries\":[{fine}],\"entries\":7}}"),
+    ] {
+        let (_, bad) = diary(input(&text), &rules()).unwrap();
+        let said = bad.iter().any(|f| {
+            f.message.contains("duplicate key")
+                && f.message.contains("/e")
+                && f.severity == Status::Fail
+        });
+        assert!(said, "{text}: {bad:?}");
+    }
+    let (generated, start) = (t(119 * MINUTE), t(0));
+    let flat = format!(
+        "{{\"generated_at\":\"{generated}\",\n\"period_start\":\"{start}\",\"roi\":-1,\n\"roi\":1}}"
+    );
+    for text in [
+        flat.clone(),
+        format!("{{\"snapshot\":{flat}}}"),
+        format!("[{flat}]"),
+        format!("{flat}\n{{\"generated_at\":\"{generated}\",\"period_start\":\"{start}\"}}"),
+    ] {
+        let (p, bad) = performance_of(&text, None);
+        assert_eq!(p.status, Status::Fail, "{text}");
+        assert!(bad[0].message.contains("line 3"), "{bad:?}");
+        assert!(bad[0].message.contains("duplicate key `roi`"), "{bad:?}");
+    }
+    for format in [EvidenceFormat::Json, EvidenceFormat::Jsonl] {
+        let spec = declaration("heap", format);
+        let text = "{\"x\":[{\"v\":900,\"v\":1}]}\n";
+        let found = declared(input(text), &spec, None, None, None);
+        assert_eq!(found.status, Status::Fail, "{format:?}");
+        assert!(found.findings[0].message.contains("duplicate key `v`"));
+    }
 }

@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::{Criteria, Finding, SignOff};
 use crate::summary::{Logs, Summary};
 use crate::{Incident, IncidentKind, Status};
+use why::Why;
+
+mod why;
 
 /// The rule's name under which `--allow-warnings` accepts.
 pub const ALLOW_WARNINGS: &str = "allow_warnings";
@@ -88,6 +91,22 @@ fn is_below(value: f64, required: f64) -> bool {
     value.is_nan() || required.is_nan() || value < required
 }
 
+fn named(what: &str, path: Option<&str>) -> String {
+    path.map_or_else(|| what.to_owned(), |path| format!("{what} ({path})"))
+}
+
+fn facts_of(path: Option<&str>) -> Vec<(&'static str, Value)> {
+    path.map(|path| ("path", path.into())).into_iter().collect()
+}
+
+/// Whether a finding says already why a file could not be read.
+fn is_unreadable(summary: &Summary, path: Option<&str>) -> bool {
+    let told = |f: &Finding| {
+        f.code == "evidence_unreadable" && f.metadata.get("path").and_then(Value::as_str) == path
+    };
+    path.is_some() && summary.unreadable.iter().any(told)
+}
+
 struct Rules<'a> {
     criteria: &'a Criteria,
     findings: Vec<Finding>,
@@ -125,15 +144,31 @@ impl Rules<'_> {
         }
     }
 
-    fn part(&mut self, status: Status, name: &str, code: &str) {
-        if status != Status::Pass {
-            let text = format!("{name}: {status}");
-            self.add(status, code, text, &[("observed", status.word().into())]);
+    /// A part that is not well: with the first of the worst reasons, so that nobody has to look for it.
+    fn part(&mut self, status: Status, name: &str, code: &str, why: Why) {
+        if status == Status::Pass {
+            return;
         }
+        let mut facts = vec![("observed", status.word().into())];
+        let mut text = format!("{name}: {status}");
+        if let Some(first) = why.first {
+            text.push_str(&format!(": {first}"));
+            facts.push(("reason", first.into()));
+        }
+        if why.more > 0 {
+            text.push_str(&format!("; {} more", why.more));
+        }
+        facts.extend(why.path.map(|path| ("path", path.into())));
+        self.add(status, code, text, &facts);
     }
 
     fn logs(&mut self, logs: &Logs) {
-        self.part(logs.status, "the logs", "logs_not_clean");
+        self.part(
+            logs.status,
+            "the logs",
+            "logs_not_clean",
+            why::of_logs(logs),
+        );
         if logs.total_lines == 0 {
             self.add(
                 Status::Fail,
@@ -187,14 +222,20 @@ impl Rules<'_> {
     }
 
     fn diary(&mut self, summary: &Summary) {
+        let path = summary.metadata.diary_path.as_deref();
+        let name = named("the decision diary", path);
         match &summary.diary {
-            Some(diary) => self.part(diary.status, "the decision diary", "diary_not_clean"),
-            None if self.criteria.require_diary => {
+            Some(diary) => {
+                let why = why::of_diary(diary, path);
+                self.part(diary.status, &name, "diary_not_clean", why);
+            }
+            // What is there and cannot be read is told as that.
+            None if self.criteria.require_diary && !is_unreadable(summary, path) => {
                 self.add(
                     Status::Fail,
                     "diary_missing",
-                    "the decision diary is missing".to_owned(),
-                    &[],
+                    format!("{name} is missing"),
+                    &facts_of(path),
                 );
             }
             None => {}
@@ -203,13 +244,16 @@ impl Rules<'_> {
 
     fn performance(&mut self, summary: &Summary) {
         let floor = self.criteria.minimum_sharpe_ratio;
+        let path = summary.metadata.performance_path.as_deref();
+        let name = named("performance evidence", path);
         let Some(performance) = &summary.performance else {
-            if self.criteria.require_performance || floor.is_some() {
+            let wanted = self.criteria.require_performance || floor.is_some();
+            if wanted && !is_unreadable(summary, path) {
                 self.add(
                     Status::Fail,
                     "performance_missing",
-                    "performance evidence is missing".to_owned(),
-                    &[],
+                    format!("{name} is missing"),
+                    &facts_of(path),
                 );
             }
             if let Some(required) = floor {
@@ -224,8 +268,9 @@ impl Rules<'_> {
         };
         self.part(
             performance.status,
-            "performance evidence",
+            &name,
             "performance_not_clean",
+            why::of_performance(performance, path),
         );
         let Some(required) = floor else { return };
         let statistics = performance.statistics.as_ref();
@@ -252,9 +297,14 @@ impl Rules<'_> {
                     || "no number of returns".to_owned(),
                     |n| format!("{n:.0} returns"),
                 );
-                let text = format!(
-                    "a Sharpe ratio of {found:.3} cannot be told from {required} by {have} returns: {needed_text} would do"
-                );
+                let text = match statistics.and_then(|s| s.reason.as_deref()) {
+                    Some(reason) => format!(
+                        "whether the Sharpe ratio ({found:.3}) is at least {required} cannot be decided: {reason}"
+                    ),
+                    None => format!(
+                        "a Sharpe ratio of {found:.3} cannot be told from {required} by {have} returns: {needed_text} would do"
+                    ),
+                };
                 // No warning: what cannot be decided is no pass, whoever accepts warnings.
                 self.add(Status::Fail, "sharpe_undecidable", text, &facts);
             }

@@ -38,6 +38,12 @@ pub(in crate::config) static DRY_RUN: Section = Section {
             "Where `orchestrate` makes a directory for each run, relative to this file.",
         ),
         key(
+            "audit_cache",
+            Text,
+            Optional,
+            "Where `audit --log` keeps what it read of logs, relative to this file, so that the same bytes are not read again. No sign-off uses it.",
+        ),
+        key(
             "duration",
             Span,
             Default("\"72h\""),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use super::{Compression, Severity, Stderr};
+use super::{Compression, Severity, Stderr, numbers};
 
 /// Flags of `run` and `orchestrate`.
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -13,33 +13,37 @@ pub struct Common {
     /// Target length of the run [default: 72]
     #[arg(
         long,
+        value_parser = numbers::hours,
         value_name = "HOURS",
         help_heading = "Run",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub duration_hours: Option<f64>,
     /// Length that a sign-off demands [default: the target]
     #[arg(
         long,
+        value_parser = numbers::hours,
         value_name = "HOURS",
         help_heading = "Sign-off",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub required_duration_hours: Option<f64>,
     /// By how much the run may be shorter [default: 0.1]
     #[arg(
         long,
+        value_parser = numbers::seconds_or_none,
         value_name = "SECONDS",
         help_heading = "Sign-off",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub duration_tolerance_seconds: Option<f64>,
     /// Least share of the time that it was up [default: 0.98]
     #[arg(
         long,
+        value_parser = numbers::ratio,
         value_name = "RATIO",
         help_heading = "Sign-off",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub minimum_uptime_ratio: Option<f64>,
     /// A file that the run is about; the command must name one of them; may be repeated
@@ -48,25 +52,28 @@ pub struct Common {
     /// Time to end after SIGINT [default: 60]
     #[arg(
         long,
+        value_parser = numbers::seconds_at_least_none,
         value_name = "SECONDS",
         help_heading = "Run",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub shutdown_grace_seconds: Option<f64>,
     /// Time to end after SIGTERM, which follows [default: 10]
     #[arg(
         long,
+        value_parser = numbers::seconds_at_least_none,
         value_name = "SECONDS",
         help_heading = "Run",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub terminate_grace_seconds: Option<f64>,
     /// How long others may hold the pipes after the child's end [default: 10]
     #[arg(
         long,
+        value_parser = numbers::seconds_or_none,
         value_name = "SECONDS",
         help_heading = "Run",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub drain_seconds: Option<f64>,
     /// Where progress is written
@@ -75,9 +82,10 @@ pub struct Common {
     /// Time between two writings of progress; 0 writes none [default: 5]
     #[arg(
         long,
+        value_parser = numbers::minutes_or_off,
         value_name = "MINUTES",
         help_heading = "Progress",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub progress_interval_minutes: Option<f64>,
     /// Keep each change of the progress in this directory
@@ -89,13 +97,19 @@ pub struct Common {
     /// Begin a new log segment after this time
     #[arg(
         long,
+        value_parser = numbers::hours,
         value_name = "HOURS",
         help_heading = "Capture",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub log_rotate_hours: Option<f64>,
     /// Begin a new log segment after so many bytes, such as 1GiB
-    #[arg(long, value_name = "SIZE", help_heading = "Capture")]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        help_heading = "Capture",
+        allow_hyphen_values = true
+    )]
     pub log_rotate_size: Option<gonogo_core::Bytes>,
     /// Compress logs with gzip
     #[arg(long, help_heading = "Capture", conflicts_with = "compression")]
@@ -107,7 +121,12 @@ pub struct Common {
     #[arg(long, help_heading = "Capture")]
     pub no_views: bool,
     /// Space kept back for the verdict [default: 64MiB]
-    #[arg(long, value_name = "SIZE", help_heading = "Capture")]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        help_heading = "Capture",
+        allow_hyphen_values = true
+    )]
     pub ballast: Option<gonogo_core::Bytes>,
     /// A run without diary may be signed off
     #[arg(long, help_heading = "Evidence")]
@@ -121,41 +140,46 @@ pub struct Common {
     /// Least Sharpe ratio; demands performance evidence
     #[arg(
         long,
+        value_parser = numbers::sharpe,
         value_name = "RATIO",
         help_heading = "Sign-off",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub minimum_sharpe_ratio: Option<f64>,
     /// How long the command may take until its first line [default: 0]
     #[arg(
         long,
+        value_parser = numbers::seconds_or_none,
         value_name = "SECONDS",
         help_heading = "Silence",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub startup_grace_seconds: Option<f64>,
     /// A longer silence is a warning [default: 60]
     #[arg(
         long,
+        value_parser = numbers::minutes,
         value_name = "MINUTES",
         help_heading = "Silence",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub warn_gap_minutes: Option<f64>,
     /// A silence as long is a failure [default: 360]
     #[arg(
         long,
+        value_parser = numbers::minutes,
         value_name = "MINUTES",
         help_heading = "Silence",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub fail_gap_minutes: Option<f64>,
     /// A longer silence is an incident at once
     #[arg(
         long,
+        value_parser = numbers::minutes,
         value_name = "MINUTES",
         help_heading = "Silence",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub live_gap_alert_minutes: Option<f64>,
     /// What that incident means [default: warn]
@@ -164,57 +188,64 @@ pub struct Common {
     /// The runtime prints something at least this often: uptime is judged by the pessimistic bound
     #[arg(
         long,
+        value_parser = numbers::seconds,
         value_name = "SECONDS",
         help_heading = "Silence",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub heartbeat_seconds: Option<f64>,
     /// An older diary is a warning
     #[arg(
         long,
+        value_parser = numbers::minutes,
         value_name = "MINUTES",
         help_heading = "Evidence",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub diary_stale_warn_minutes: Option<f64>,
     /// An older diary is a failure
     #[arg(
         long,
+        value_parser = numbers::minutes,
         value_name = "MINUTES",
         help_heading = "Evidence",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub diary_stale_fail_minutes: Option<f64>,
     /// Older performance evidence is a warning
     #[arg(
         long,
+        value_parser = numbers::minutes,
         value_name = "MINUTES",
         help_heading = "Evidence",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub performance_stale_warn_minutes: Option<f64>,
     /// Older performance evidence is a failure
     #[arg(
         long,
+        value_parser = numbers::minutes,
         value_name = "MINUTES",
         help_heading = "Evidence",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub performance_stale_fail_minutes: Option<f64>,
     /// Time between two looks at evidence [default: a quarter of the shortest limit]
     #[arg(
         long,
+        value_parser = numbers::minutes,
         value_name = "MINUTES",
         help_heading = "Evidence",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub evidence_check_interval_minutes: Option<f64>,
     /// Time from the start before evidence is looked at [default: 15]
     #[arg(
         long,
+        value_parser = numbers::minutes_or_none,
         value_name = "MINUTES",
         help_heading = "Evidence",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub evidence_initial_grace_minutes: Option<f64>,
     /// Do not judge lines while the run goes on; they are judged afterwards
@@ -226,36 +257,40 @@ pub struct Common {
     /// Time between two samples of CPU and memory; 0 takes none [default: 1]
     #[arg(
         long,
+        value_parser = numbers::minutes_or_off,
         value_name = "MINUTES",
         help_heading = "Resources",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub resource_sample_interval_minutes: Option<f64>,
     /// More CPU of the whole tree is a breach (percent of one core)
     #[arg(
         long,
+        value_parser = numbers::percent_of_core,
         visible_alias = "max-cpu-percent",
         value_name = "PERCENT",
         help_heading = "Resources",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub resource_max_cpu_percent: Option<f64>,
     /// More memory of the whole tree is a breach (MiB)
     #[arg(
         long,
+        value_parser = numbers::mebibytes,
         visible_alias = "max-memory-mb",
         value_name = "MIB",
         help_heading = "Resources",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub resource_max_memory_mb: Option<f64>,
     /// More memory of the whole tree is a breach (percent of the machine's)
     #[arg(
         long,
+        value_parser = numbers::percent,
         visible_alias = "max-memory-percent",
         value_name = "PERCENT",
         help_heading = "Resources",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub resource_max_memory_percent: Option<f64>,
     /// What a breach means [default: fail]
@@ -264,9 +299,10 @@ pub struct Common {
     /// It is a breach only after this time above the limit [default: 0]
     #[arg(
         long,
+        value_parser = numbers::seconds_or_none,
         value_name = "SECONDS",
         help_heading = "Resources",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub resource_sustained_seconds: Option<f64>,
     /// Take no samples of CPU and memory

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use gonogo_app::AppError;
 use gonogo_app::dry_run::auditing::{self, Judged as Asked};
 use gonogo_app::dry_run::finishing;
+use gonogo_app::dry_run::home::Home;
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::{Exit, Reason};
 use gonogo_dryrun::Status;
@@ -30,12 +31,19 @@ const LARGEST: u64 = 256 << 20;
 const SIGN_OFF_SECONDS: f64 = 72.0 * 3600.0;
 
 pub(super) fn audit(select: &Select, a: &Audit, screen: &Screen) -> Answer {
-    let (report, review, status) = judge(select, &a.judged, &Brief::default())?;
+    let cache = |home: &Home| {
+        let from_file = || home.file().audit_cache.map(|p| home.root().join(p));
+        a.cache
+            .as_ref()
+            .map(|p| home.here.join(p))
+            .or_else(from_file)
+    };
+    let (report, review, status) = judge(select, &a.judged, &Brief::default(), cache)?;
     finish("dry_run_audit", &a.judged, &report, &review, status, screen)
 }
 
 pub(super) fn review(select: &Select, a: &ReviewOf, screen: &Screen) -> Answer {
-    let (report, review, status) = judge(select, &a.judged, &a.brief)?;
+    let (report, review, status) = judge(select, &a.judged, &a.brief, |_| None)?;
     finish(
         "dry_run_review",
         &a.judged,
@@ -46,10 +54,18 @@ pub(super) fn review(select: &Select, a: &ReviewOf, screen: &Screen) -> Answer {
     )
 }
 
-fn judge(select: &Select, a: &Judged, brief: &Brief) -> Result<(Report, Review, Status), AppError> {
+fn judge(
+    select: &Select,
+    a: &Judged,
+    brief: &Brief,
+    cache: impl Fn(&Home) -> Option<PathBuf>,
+) -> Result<(Report, Review, Status), AppError> {
     let home = super::home(select)?;
     let now = SystemClock::default().now().wall;
-    let asked = asked(a, &home.here)?;
+    let asked = Asked {
+        cache: cache(&home),
+        ..asked(a, &home.here)?
+    };
     let (spec, report) = auditing::audit(&home, &asked, now)?;
     let brief = flags::brief(brief, None, &home.here)?;
     let review = Review::of(&report, finishing::inputs(&brief, &spec, now)?);
@@ -102,6 +118,7 @@ fn asked(a: &Judged, here: &Path) -> Result<Asked, AppError> {
         },
         criteria,
         metadata,
+        cache: None,
     })
 }
 
