@@ -46,6 +46,7 @@ mod allow;
 mod counts;
 mod gate;
 mod json;
+mod learnt;
 mod level;
 mod mask;
 mod prefix;

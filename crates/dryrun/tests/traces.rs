@@ -280,8 +280,114 @@ fn traces_that_are_prefixed_by_a_logger_are_found() {
     );
 }
 
+/// What stands before each line of a source: the name is the source's, the number the line's.
+const PREFIXES: &[(&str, Prefix)] = &[
+    ("tag", |name, _| format!("{name}: ")),
+    ("bar", |name, _| format!("{name} │ ")),
+    ("stream", |name, _| format!("{name} stderr | ")),
+    ("logcat brief", |name, _| format!("E/{name}( 1234): ")),
+    ("logcat threadtime", |name, n| {
+        format!(
+            "11-21 10:00:{:02}.{:03}  1234  1234 E {name}: ",
+            n % 60,
+            n % 1000
+        )
+    }),
+    ("service and container", |name, _| format!("{name}-1 app: ")),
+    ("two words", |name, _| format!("{name}-5d9 app ")),
+    ("router", |name, n| {
+        format!(
+            "2026-01-01T00:00:{:02}.{n:06}+00:00 app[{name}.1]: ",
+            n % 60
+        )
+    }),
+    ("actions", |name, n| {
+        format!("{name}\tbuild\t2026-01-01T00:00:{:02}.{n:07}Z ", n % 60)
+    }),
+    ("kubectl", |name, _| format!("[pod/{name}-1/app] ")),
+    ("pod", |name, _| format!("pod/{name}-1 ")),
+    ("foreman", |name, n| {
+        format!("10:00:{:02} {name}.1  | ", n % 60)
+    }),
+    ("journal", |name, n| {
+        format!("Nov 21 10:00:{:02} host {name}[123]: ", n % 60)
+    }),
+    ("journal, precise", |name, n| {
+        format!(
+            "2026-11-21T10:00:{:02}.{n:06}+0100 host {name}[123]: ",
+            n % 60
+        )
+    }),
+    ("container runtime", |name, n| {
+        format!("2026-11-21T10:00:{:02}.{n:09}Z stderr F {name}: ", n % 60)
+    }),
+    ("compose", |name, _| format!("{name}-1  | ")),
+    ("thread", |name, n| {
+        format!("2026-11-21 10:00:{:02},{n:03} [{name}-1] ", n % 60)
+    }),
+    ("uptime", |name, n| format!("[{n:5}.{n:06}] {name}: ")),
+    ("angles", |name, _| format!("<{name}> ")),
+    ("worker", |name, _| format!("[worker-{}] ", name.len())),
+    ("number", |name, _| format!("12{} ", name.len())),
+    ("colour", |name, _| format!("\u{1b}[36m{name}\u{1b}[0m: ")),
+    ("concurrently", |name, _| format!("[{name}] ")),
+    ("hex", |name, _| format!("{name}=3f9c1a {name} ")),
+    ("date and level", |name, n| {
+        format!("2026-11-21 10:00:{:02}.{n:03} ERROR {name} --- ", n % 60)
+    }),
+];
+
+type Prefix = fn(&str, usize) -> String;
+
+#[test]
+fn a_prefix_that_no_list_knows_is_learnt() {
+    for (name, prefix) in PREFIXES {
+        judge(
+            name,
+            &|number, row, out| {
+                out.push([prefix("pkg", number).as_bytes(), row].concat());
+            },
+            false,
+        );
+    }
+}
+
+#[test]
+fn lines_of_another_prefix_between_do_not_end_a_trace() {
+    for (name, prefix) in PREFIXES {
+        judge(
+            &format!("{name}, two sources"),
+            &|number, row, out| {
+                for line in 0..1 + number % 3 {
+                    out.push(
+                        format!("{}checkpoint {number} of {line} done", prefix("db", number))
+                            .into_bytes(),
+                    );
+                }
+                out.push([prefix("web", number).as_bytes(), row].concat());
+            },
+            false,
+        );
+    }
+}
+
 #[test]
 fn two_traces_whose_lines_alternate_do_not_mix() {
+    alternate(
+        "compose",
+        |name, _| format!("{name}  | "),
+        ["web_1", "web_2"],
+    );
+}
+
+#[test]
+fn two_traces_of_any_two_prefixes_do_not_mix() {
+    for (name, prefix) in PREFIXES {
+        alternate(name, *prefix, ["web", "worker"]);
+    }
+}
+
+fn alternate(name: &str, prefix: Prefix, names: [&str; 2]) {
     let all = manifest();
     let plain: Vec<&Expected> = all
         .iter()
@@ -303,16 +409,13 @@ fn two_traces_whose_lines_alternate_do_not_mix() {
         let mut place = [0; 2];
         let mut number = 0;
         for row in 0..a.len().max(b.len()) {
-            for (side, (rows, name)) in [(&a, "web_1  | "), (&b, "web_2  | ")]
-                .into_iter()
-                .enumerate()
-            {
+            for (side, (rows, source)) in [(&a, names[0]), (&b, names[1])].into_iter().enumerate() {
                 if let Some(row) = rows.get(row) {
                     number += 1;
                     if place[side] == 0 {
                         place[side] = number;
                     }
-                    bytes.extend_from_slice(name.as_bytes());
+                    bytes.extend_from_slice(prefix(source, number as usize).as_bytes());
                     bytes.extend_from_slice(row);
                     bytes.push(b'\n');
                 }
@@ -332,8 +435,11 @@ fn two_traces_whose_lines_alternate_do_not_mix() {
             }
         }
     }
-    eprintln!("alternating: {full} of {count}\n{said}");
-    assert!(full * 100 >= count * 95, "{full} of {count}\n{said}");
+    eprintln!("{name}, alternating: {full} of {count}\n{said}");
+    assert!(
+        full * 100 >= count * 95,
+        "{name}: {full} of {count}\n{said}"
+    );
 }
 
 #[test]

@@ -19,7 +19,7 @@ static SOURCE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         // strace and others: `[pid 123] `, `[123] `.
         r"^(\[(?:pid )?\d+\]) (.*)$",
         // syslog, journalctl: `Nov 21 12:00:00 host app[1]: `.
-        r"^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*) (\S+ [\w./-]+(?:\[\d+\])?): ?(.*)$",
+        r"^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*) ([\w.-]+ [\w./@-]+(?:\[\d+\])?): ?(.*)$",
     ]
     .iter()
     .map(|pattern| Regex::new(pattern).expect("invariant: the pattern is a regular expression"))
@@ -183,43 +183,6 @@ pub(crate) fn decor(prefix: &str) -> bool {
     true
 }
 
-/// Returns the shape of a prefix: runs of digits are one `0`.
-pub(crate) fn shape(prefix: &str) -> String {
-    let mut shape = String::with_capacity(prefix.len());
-    let mut digits = false;
-    for c in prefix.chars() {
-        if c.is_ascii_digit() {
-            if !digits {
-                shape.push('0');
-            }
-            digits = true;
-        } else {
-            shape.push(c);
-            digits = false;
-        }
-    }
-    shape
-}
-
-/// Takes a prefix of that shape off `line`; none if it has none.
-pub(crate) fn unshape<'a>(shape: &str, line: &'a str) -> Option<&'a str> {
-    let mut rest = line;
-    for c in shape.chars() {
-        if c == '0' {
-            let end = rest
-                .find(|c: char| !c.is_ascii_digit())
-                .unwrap_or(rest.len());
-            if end == 0 {
-                return None;
-            }
-            rest = &rest[end..];
-        } else {
-            rest = rest.strip_prefix(c)?;
-        }
-    }
-    Some(rest)
-}
-
 /// Returns `text` without the escape sequences of colours (SGR).
 pub(crate) fn uncoloured(text: &str) -> Cow<'_, str> {
     if !text.contains('\u{1b}') {
@@ -331,15 +294,5 @@ mod tests {
         ] {
             assert!(!decor(prefix), "{prefix}");
         }
-    }
-
-    #[test]
-    fn a_shape_fits_other_times() {
-        let shape = shape("2026-11-21 12:00:00,123 ERROR ");
-        assert_eq!(
-            unshape(&shape, "2026-11-21 12:00:01,4 ERROR   File"),
-            Some("  File")
-        );
-        assert_eq!(unshape(&shape, "  File"), None);
     }
 }

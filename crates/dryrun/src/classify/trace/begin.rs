@@ -17,6 +17,8 @@ pub(super) struct Begun {
     pub(super) with_before: bool,
     /// Whether it ends at once.
     pub(super) over: bool,
+    /// Whether it would be strong, and located, if what is before proves to be a prefix.
+    pub(super) proved: (bool, bool),
 }
 
 impl Begun {
@@ -27,6 +29,7 @@ impl Begun {
             decor: true,
             with_before: false,
             over: false,
+            proved: (false, false),
         }
     }
 
@@ -69,21 +72,38 @@ static HEAD: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Returns what `line` (without its source) begins; `before` is the line before it, if that is free.
 pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
-    let mut begun = None
-        .or_else(|| python::begin(line))
-        .or_else(|| go::begin(line, before))
-        .or_else(|| rust::begin(line))
-        .or_else(|| native::begin(line, before))
-        .or_else(|| others::begin(line, before))
-        .or_else(|| jvm::begin(line))
-        .or_else(|| script::begin(line))
-        .or_else(|| ruby::begin(line))
+    let begun = anchored(line, before)
         .or_else(|| typed(line))
         .or_else(|| orphan(line, before))?;
-    let before = line.get(..begun.at).unwrap_or("");
+    let at = begun.at;
+    judged(begun, line.get(..at).unwrap_or(""))
+}
+
+/// As [`begin`], of a line of which `prefix` was taken off: nothing before the start word.
+pub(super) fn begin_after(prefix: &str, line: &str, before: Option<&str>) -> Option<Begun> {
+    let mut begun = match anchored(line, before) {
+        Some(begun) => begun,
+        None => {
+            let begun = orphan(line, before)?;
+            // One frame in a sentence is a sentence.
+            if before.is_none() && !prefix::decor(prefix) {
+                return None;
+            }
+            begun
+        }
+    };
+    if begun.at > 0 {
+        return None;
+    }
+    begun.at = prefix.len();
+    judged(begun, prefix)
+}
+
+/// A start word inside a sentence is worth nothing until frames follow.
+fn judged(mut begun: Begun, before: &str) -> Option<Begun> {
     begun.decor = prefix::decor(before);
-    // A start word inside a sentence is worth nothing until frames follow.
     if !begun.decor {
+        begun.proved = (begun.open.strong, begun.open.located);
         begun.open.strong = false;
         begun.open.located = false;
         if begun.over {
@@ -91,6 +111,18 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
         }
     }
     Some(begun)
+}
+
+/// What begins with a word of a runtime.
+fn anchored(line: &str, before: Option<&str>) -> Option<Begun> {
+    None.or_else(|| python::begin(line))
+        .or_else(|| go::begin(line, before))
+        .or_else(|| rust::begin(line))
+        .or_else(|| native::begin(line, before))
+        .or_else(|| others::begin(line, before))
+        .or_else(|| jvm::begin(line))
+        .or_else(|| script::begin(line))
+        .or_else(|| ruby::begin(line))
 }
 
 /// An exception's name: nothing yet.
