@@ -161,6 +161,12 @@ fn laid_out(text: &[u8], how: Layout<'_>) -> (Vec<u8>, Vec<u64>) {
 }
 
 fn judge(name: &str, how: Layout<'_>, structured: bool) {
+    let wrong = judged(name, how, structured);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Says what is wrong, if anything is.
+fn judged(name: &str, how: Layout<'_>, structured: bool) -> String {
     let all = manifest();
     assert!(all.len() >= 100, "only {} traces", all.len());
     let (mut full, mut missed, mut count, mut extra) = (0, 0, 0, 0);
@@ -213,9 +219,11 @@ fn judge(name: &str, how: Layout<'_>, structured: bool) {
     let summary =
         format!("{name}: {full} of {count} in full, {missed} missed, {extra} too many\n{said}");
     eprintln!("{summary}");
-    assert_eq!(missed, 0, "{summary}");
-    assert!(full * 100 >= count * 95, "{summary}");
-    assert!(extra * 100 <= count, "{summary}");
+    if missed == 0 && full * 100 >= count * 95 && extra * 100 <= count {
+        String::new()
+    } else {
+        summary
+    }
 }
 
 #[test]
@@ -341,23 +349,32 @@ type Prefix = fn(&str, usize) -> String;
 
 #[test]
 fn a_prefix_that_no_list_knows_is_learnt() {
+    let mut wrong = String::new();
     for (name, prefix) in PREFIXES {
-        judge(
+        wrong += &judged(
             name,
             &|number, row, out| {
+                if number == 0 {
+                    out.push(format!("{}ready", prefix("pkg", number)).into_bytes());
+                }
                 out.push([prefix("pkg", number).as_bytes(), row].concat());
             },
             false,
         );
     }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 #[test]
 fn lines_of_another_prefix_between_do_not_end_a_trace() {
+    let mut wrong = String::new();
     for (name, prefix) in PREFIXES {
-        judge(
+        wrong += &judged(
             &format!("{name}, two sources"),
             &|number, row, out| {
+                if number == 0 {
+                    out.push(format!("{}ready", prefix("web", number)).into_bytes());
+                }
                 for line in 0..1 + number % 3 {
                     out.push(
                         format!("{}checkpoint {number} of {line} done", prefix("db", number))
@@ -369,6 +386,7 @@ fn lines_of_another_prefix_between_do_not_end_a_trace() {
             false,
         );
     }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 #[test]
@@ -382,12 +400,14 @@ fn two_traces_whose_lines_alternate_do_not_mix() {
 
 #[test]
 fn two_traces_of_any_two_prefixes_do_not_mix() {
+    let mut wrong = String::new();
     for (name, prefix) in PREFIXES {
-        alternate(name, *prefix, ["web", "worker"]);
+        wrong += &alternate(name, *prefix, ["web", "worker"]);
     }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
-fn alternate(name: &str, prefix: Prefix, names: [&str; 2]) {
+fn alternate(name: &str, prefix: Prefix, names: [&str; 2]) -> String {
     let all = manifest();
     let plain: Vec<&Expected> = all
         .iter()
@@ -435,11 +455,13 @@ fn alternate(name: &str, prefix: Prefix, names: [&str; 2]) {
             }
         }
     }
-    eprintln!("{name}, alternating: {full} of {count}\n{said}");
-    assert!(
-        full * 100 >= count * 95,
-        "{name}: {full} of {count}\n{said}"
-    );
+    let summary = format!("{name}, alternating: {full} of {count}\n{said}");
+    eprintln!("{summary}");
+    if full * 100 >= count * 95 {
+        String::new()
+    } else {
+        summary
+    }
 }
 
 #[test]

@@ -20,7 +20,12 @@ pub(crate) struct Learnt {
     loose: String,
     /// Words are one letter: what prefixes of one stream have in common.
     form: String,
+    /// Where it may end in lines that have less of it: a source's name before each line, a logger's time before the first.
+    heads: Vec<Learnt>,
 }
+
+/// Most shorter prefixes that are kept.
+const HEADS: usize = 6;
 
 /// How a line fits a prefix; the text is what follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +34,8 @@ pub(crate) enum Fit<'a> {
     Own(&'a str),
     /// It is, if its numbers count up, and of a neighbour if they name it.
     Counted(&'a str),
+    /// It has the beginning of the prefix, the one of that number.
+    Head(usize, &'a str),
     /// It has a prefix of that form: another source's.
     Other,
     /// It has no such prefix.
@@ -41,10 +48,26 @@ impl Learnt {
         if prefix.is_empty() || prefix.len() > LIMIT {
             return Self::default();
         }
+        let mut heads: Vec<Self> = prefix
+            .char_indices()
+            .filter(|(at, c)| *at > 0 && *at + 1 < prefix.len() && *c == ' ')
+            .map(|(at, _)| at + 1)
+            .filter(|at| !prefix[*at..].trim().is_empty())
+            .take(HEADS)
+            .map(|at| Self::of(&prefix[..at]))
+            .collect();
+        heads.reverse();
+        let mut learnt = Self::of(prefix);
+        learnt.heads = heads;
+        learnt
+    }
+
+    fn of(prefix: &str) -> Self {
         Self {
             own: masked(prefix, false),
             loose: masked(prefix, true),
             form: form(prefix),
+            heads: Vec::new(),
         }
     }
 
@@ -64,7 +87,20 @@ impl Learnt {
             return Fit::Counted(rest);
         }
         // Indentation alone is no form.
-        if self.form.contains(|c: char| !c.is_whitespace()) && has_form(&self.form, line) {
+        let other =
+            |form: &str| form.contains(|c: char| !c.is_whitespace()) && has_form(form, line);
+        if other(&self.form) {
+            return Fit::Other;
+        }
+        let heads = self.heads.iter().enumerate();
+        if let Some(fit) = heads
+            .filter_map(|(number, head)| Some(Fit::Head(number, strip(&head.own, line)?)))
+            .next()
+        {
+            return fit;
+        }
+        let tag = self.heads.last().filter(|head| head.is_tag());
+        if tag.is_some_and(|tag| other(&tag.form)) {
             return Fit::Other;
         }
         Fit::Bare
@@ -73,6 +109,18 @@ impl Learnt {
     /// Its numbers differ from line to line.
     pub(crate) fn counts(&mut self) {
         self.own = self.loose.clone();
+    }
+
+    /// Lines have only that much of it.
+    pub(crate) fn shorten(&mut self, head: usize) {
+        if head < self.heads.len() {
+            *self = self.heads.swap_remove(head);
+        }
+    }
+
+    /// Whether numbers name it, as they do pods, processes and threads.
+    pub(crate) fn is_numbered(&self) -> bool {
+        self.own.bytes().any(|byte| byte.is_ascii_digit())
     }
 
     /// Whether it ends as a tag does, not as a sentence goes on.
@@ -290,6 +338,12 @@ mod tests {
             Fit::Counted("  File")
         );
         assert_eq!(Learnt::new("web: ").fit("web:"), Fit::Own(""));
+        let long = Learnt::new("web: 2026/11/21 10:00:00 ");
+        assert!(matches!(
+            long.fit("web: goroutine"),
+            Fit::Head(_, "goroutine")
+        ));
+        assert_eq!(long.fit("db: ready"), Fit::Other);
         assert_eq!(Learnt::new("recovered from ").fit("a b c d"), Fit::Bare);
         assert!(Learnt::new(&"x".repeat(LIMIT + 1)).is_empty());
     }

@@ -14,9 +14,11 @@ use super::learnt::{Fit, Learnt};
 use super::{Finding, Level, SAMPLE_LIMIT, What, cut, mask, one_line, prefix};
 use crate::{Moment, Status, Stream};
 
+mod apple;
 mod begin;
 mod go;
 mod jvm;
+mod kernel;
 mod native;
 mod others;
 mod python;
@@ -110,6 +112,8 @@ pub(crate) enum Lang {
     Dart,
     Julia,
     Swift,
+    Objc,
+    Kernel,
 }
 
 impl Lang {
@@ -140,6 +144,8 @@ impl Lang {
             Self::Dart => "dart",
             Self::Julia => "julia",
             Self::Swift => "swift",
+            Self::Objc => "objc",
+            Self::Kernel => "kernel",
         }
     }
 }
@@ -383,6 +389,8 @@ impl Open {
             Lang::Ruby => ruby::step(self, line),
             Lang::Cpp => native::step(self, line),
             Lang::Sanitizer => native::sanitizer(self, line),
+            Lang::Swift | Lang::Objc => apple::step(self, line),
+            Lang::Kernel => kernel::step(self, line),
             _ => others::step(self, line),
         }
     }
@@ -464,7 +472,8 @@ impl Open {
             Fit::Own(rest) => Some(((0, rank), rest)),
             _ if self.prefixed => None,
             Fit::Bare => Some(((1, rank), content)),
-            Fit::Other | Fit::Counted(_) if self.bare => Some(((1, rank), content)),
+            Fit::Other | Fit::Counted(_) | Fit::Head(..) if self.bare => Some(((1, rank), content)),
+            Fit::Head(head, rest) => Some(((3 + head as u8, rank), rest)),
             // Numbers that count: only at once, for its neighbours' differ too.
             Fit::Counted(rest) if number == self.latest + 1 && self.lines == 1 => {
                 Some(((2, rank), rest))
@@ -649,14 +658,19 @@ impl Traces {
                         })
                     }
             };
-            let step = if rank.0 == 2 {
+            let step = if rank.0 >= 2 {
                 let mut tried = open.clone();
                 let mut of_line = own.clone();
                 let step = tried.offer(line.text, content, &starts, line.here.at, &mut of_line);
-                if !matches!(step, Step::Take | Step::End) {
-                    continue;
+                let takes = matches!(step, Step::Take | Step::End);
+                match rank.0 {
+                    _ if step == Step::Refuse => continue,
+                    // A frame, or it is the neighbour's.
+                    2 if !takes || tried.frames == open.frames => continue,
+                    2 => tried.learnt.counts(),
+                    head if takes => tried.learnt.shorten(usize::from(head) - 3),
+                    _ => {}
                 }
-                tried.learnt.counts();
                 *open = tried;
                 own = of_line;
                 step
@@ -752,11 +766,11 @@ impl Traces {
                 // Of another source.
                 None => open.others += 1,
                 Some(((kind, rank), _)) if kind == 2 || rank == 2 => open.others += 1,
-                Some((kind, content)) => {
-                    if kind.0 == 0 && open.learnt.is_tag() && !line.suspect {
+                Some(((kind, _), content)) => {
+                    if kind == 0 && open.learnt.is_tag() && !line.suspect {
                         open.prove();
                     }
-                    if record || kind.0 == 0 && prefix::record(content) {
+                    if record || kind != 1 && prefix::record(content) {
                         open.records += 1;
                     } else if !content.trim().is_empty() {
                         open.strays += 1;

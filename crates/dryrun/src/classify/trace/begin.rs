@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Lang, Open, Step, go, jvm, native, others, prefix, python, ruby, rust, script};
+use super::{
+    Lang, Open, Step, apple, go, jvm, kernel, native, others, prefix, python, ruby, rust, script,
+};
 
 /// The beginning of a trace.
 pub(super) struct Begun {
@@ -92,7 +94,14 @@ pub(super) fn begin_after(prefix: &str, line: &str, before: Option<&str>) -> Opt
             begun
         }
     };
-    if begun.at > 0 {
+    // A compiler's `file.c:1:2: fatal error: …`.
+    let placed = prefix
+        .trim_end()
+        .trim_end_matches(':')
+        .ends_with(|c: char| c.is_ascii_digit());
+    if begun.at > 0
+        || begun.open.kind == "fatal error" && placed && prefix.trim_end().ends_with(':')
+    {
         return None;
     }
     begun.at = prefix.len();
@@ -118,6 +127,8 @@ fn anchored(line: &str, before: Option<&str>) -> Option<Begun> {
     None.or_else(|| python::begin(line))
         .or_else(|| go::begin(line, before))
         .or_else(|| rust::begin(line))
+        .or_else(|| apple::begin(line))
+        .or_else(|| kernel::begin(line))
         .or_else(|| native::begin(line, before))
         .or_else(|| others::begin(line, before))
         .or_else(|| jvm::begin(line))
@@ -234,6 +245,13 @@ static RUBY: LazyLock<Regex> =
 static JRUBY: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^\s{2,}(\S+) at (?:\S+\.(?:rb|java|erb)|-e):\d+$"));
 
+/// `#0      main (file:///x.dart:3:5)`.
+static DART: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^#\d+ +(.+) \((?:file|package|dart):.*\)$"));
+/// `#0 /srv/x.php(3): Cart->add()`, `#1 [internal function]: f()`.
+static PHP: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^#\d+ (?:\S.*\.\w+\(\d+\)|\[internal function\]): ([\w\\:>{}-]+)\("));
+
 /// Returns whose frame a line is, and its function; none if it is none of those that begin with `at` or `from`.
 pub(super) fn frame(line: &str) -> Option<(Lang, String)> {
     if line.len() > 8 << 10 {
@@ -257,6 +275,14 @@ pub(super) fn frame(line: &str) -> Option<(Lang, String)> {
         }
         if let Some(found) = DOTNET.captures(line) {
             return Some((Lang::Dotnet, found[1].trim().to_owned()));
+        }
+    }
+    if line.starts_with('#') {
+        if let Some(found) = DART.captures(line) {
+            return Some((Lang::Dart, found[1].trim().to_owned()));
+        }
+        if let Some(found) = PHP.captures(line) {
+            return Some((Lang::Php, found[1].to_owned()));
         }
     }
     if line.starts_with("  ")

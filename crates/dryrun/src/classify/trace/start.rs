@@ -18,6 +18,8 @@ const NEAR: u64 = 8;
 /// Words with which traces begin whose grammars ask for the line's beginning.
 const WORDS: &[&str] = &[
     "goroutine ",
+    "fatal error: ",
+    "ExceptionGroup",
     "WARNING: DATA RACE",
     "memory allocation of ",
     "fatal runtime error",
@@ -76,6 +78,16 @@ const WORDS: &[&str] = &[
     "file://",
     "node:",
     "[eval",
+    "(most recent call",
+    " line ",
+    "BUG",
+    "Oops",
+    "ernel ",
+    "[#",
+    "WARNING: CPU",
+    "INFO: ",
+    "LOCKUP",
+    ".swift",
 ];
 
 static SEARCHER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(WORDS).ok());
@@ -109,6 +121,14 @@ pub(super) fn find<'a, 'b>(
         let begun = begin::begin(body, free.as_ref().map(|(text, _)| text.as_str()));
         if let Some(begun) = begun {
             let sure = begun.at == 0 || begun.open.strong || begun.proved.0;
+            // What is before may be a prefix that the line before has, too.
+            if begun.at > 0
+                && let Some((head, rest)) = body.split_at_checked(begun.at)
+                && let Some((text, line)) = previous(before, source, Some(&Learnt::new(head)))
+                && let Some(again) = begin::begin_after(head, rest, Some(&text))
+            {
+                return Some(told(again, source, body, before, Some(line)));
+            }
             let start = told(begun, source, body, before, free.map(|(_, before)| before));
             if sure {
                 return Some(start);
@@ -148,7 +168,7 @@ fn told<'a, 'b>(
     let learnt = Learnt::new(body.get(..begun.at).unwrap_or(""));
     if !begun.decor
         && begun.proved.0
-        && learnt.is_tag()
+        && (learnt.is_tag() || learnt.is_numbered())
         && previous(lines, source, Some(&learnt))
             .is_some_and(|(text, _)| begin::begin(&text, None).is_none())
     {
