@@ -20,17 +20,20 @@ impl Sink for Found {
     }
 }
 
-/// Language, severity, lines and frames of each trace.
-fn traces(text: &str) -> Vec<(&'static str, Status, u64, u64)> {
-    let lines = Lines {
+fn rules() -> Lines {
+    Lines {
         monitor: true,
         stderr: StderrPolicy::Info,
         allow: Vec::new(),
         numeric: NumericLevels::Auto,
         source_field: None,
-    };
+    }
+}
+
+/// Language, severity, lines and frames of each trace.
+fn traces(text: &str) -> Vec<(&'static str, Status, u64, u64)> {
     let mut found = Found::default();
-    let mut classifier = Classifier::new(Stream::Stdout, &lines).unwrap();
+    let mut classifier = Classifier::new(Stream::Stdout, &rules()).unwrap();
     classifier.feed(Moment::default(), text.as_bytes(), &mut found);
     classifier.finish(Moment::default(), &mut found);
     found
@@ -125,7 +128,10 @@ fn other_words_of_the_kernel_are_known() {
         ),
         ("BUG: 1234 fixed in this release\n", vec![]),
         ("Oops: something went wrong, please reload\n", vec![]),
-        ("the Kernel panic - not syncing: x was seen before\n", vec![]),
+        (
+            "the Kernel panic - not syncing: x was seen before\n",
+            vec![],
+        ),
         ("INFO: task done in 120 seconds\n", vec![]),
         ("debugging a kernel BUG: see the manual\n", vec![]),
     ] {
@@ -157,8 +163,14 @@ fn other_runtimes_are_known() {
             "2026-11-21 10:00:00.000 Shop[123:456] *** Terminating app due to uncaught exception 'NSRangeException', reason: '*** -[__NSArrayM objectAtIndex:]: index 3 beyond bounds [0 .. 2]'\n*** First throw call stack:\n(\n\t0   CoreFoundation                      0x00007fff204a7c6b __exceptionPreprocess + 242\n\t1   Shop                                0x000000010a1b2c3d -[Cart pay] + 45\n)\nlibc++abi: terminating with uncaught exception of type NSException\n",
             vec![("objc", Status::Fail, 7, 2)],
         ),
-        ("Died at pay.pl line 3.\n", vec![("perl", Status::Warn, 1, 0)]),
-        ("web: no funds at /srv/shop/Shop.pm line 3, <STDIN> line 12.\n", vec![("perl", Status::Warn, 1, 0)]),
+        (
+            "Died at pay.pl line 3.\n",
+            vec![("perl", Status::Warn, 1, 0)],
+        ),
+        (
+            "web: no funds at /srv/shop/Shop.pm line 3, <STDIN> line 12.\n",
+            vec![("perl", Status::Warn, 1, 0)],
+        ),
         ("look at the graph on line 3.\n", vec![]),
         ("the train stops at Shop.pm line 3 of the plan\n", vec![]),
         (
@@ -198,5 +210,44 @@ fn a_start_word_alone_is_a_warning_behind_any_tag() {
         "web: recovered from panic: boom",
     ] {
         assert_eq!(traces(&format!("{line}\n")), [], "{line}");
+    }
+}
+
+#[test]
+fn a_log_of_two_bytes_a_character_is_read() {
+    const LOG: &str = "\u{feff}2026-11-21 10:00:00 INFO ready\r\n2026-11-21 10:00:01 ERROR no funds\r\n\r\n{\"level\":\"warning\",\"message\":\"slow\"}\r\nTraceback (most recent call last):\r\n  File \"a.py\", line 1, in <module>\r\nValueError: 3\r\nready\r\n";
+    for (name, order) in [
+        ("little", u16::to_le_bytes as fn(u16) -> [u8; 2]),
+        ("big", u16::to_be_bytes),
+    ] {
+        for text in [LOG, LOG.trim_start_matches('\u{feff}')] {
+            let bytes: Vec<u8> = text.encode_utf16().flat_map(order).collect();
+            for portion in [bytes.len(), 7, 1] {
+                let mut found = Found::default();
+                let mut classifier = Classifier::new(Stream::Stdout, &rules()).unwrap();
+                for portion in bytes.chunks(portion) {
+                    classifier.feed(Moment::default(), portion, &mut found);
+                }
+                classifier.finish(Moment::default(), &mut found);
+                let told: Vec<(u64, Status, bool)> = found
+                    .0
+                    .iter()
+                    .map(|f| (f.line, f.severity, matches!(f.what, What::Trace { .. })))
+                    .collect();
+                assert_eq!(
+                    told,
+                    [
+                        (2, Status::Fail, false),
+                        (4, Status::Warn, false),
+                        (5, Status::Fail, true)
+                    ],
+                    "{name}, portions of {portion}"
+                );
+                let counts = classifier.counts();
+                assert_eq!((counts.errors, counts.warnings), (1, 1));
+                assert_eq!(counts.bytes, bytes.len() as u64);
+                assert!(found.0.iter().all(|f| !f.sample.contains('\0')));
+            }
+        }
     }
 }

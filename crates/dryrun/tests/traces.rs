@@ -428,6 +428,11 @@ fn alternate(name: &str, prefix: Prefix, names: [&str; 2]) -> String {
         let mut bytes = Vec::new();
         let mut place = [0; 2];
         let mut number = 0;
+        for source in names {
+            number += 1;
+            bytes.extend_from_slice(prefix(source, number as usize).as_bytes());
+            bytes.extend_from_slice(b"ready\n");
+        }
         for row in 0..a.len().max(b.len()) {
             for (side, (rows, source)) in [(&a, names[0]), (&b, names[1])].into_iter().enumerate() {
                 if let Some(row) = rows.get(row) {

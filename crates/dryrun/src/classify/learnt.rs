@@ -22,17 +22,21 @@ pub(crate) struct Learnt {
     form: String,
     /// Where it may end in lines that have less of it: a source's name before each line, a logger's time before the first.
     heads: Vec<Learnt>,
+    /// Which of them is a tag with nothing but words behind it: a sentence, no prefix.
+    tag: Option<u8>,
+    /// As it was printed.
+    printed: String,
 }
 
 /// Most shorter prefixes that are kept.
-const HEADS: usize = 6;
+const HEADS: usize = 12;
 
 /// How a line fits a prefix; the text is what follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fit<'a> {
     /// It is of that source.
     Own(&'a str),
-    /// It is, if its numbers count up, and of a neighbour if they name it.
+    /// Its numbers count on: it is, or it is of a neighbour that they name.
     Counted(&'a str),
     /// It has the beginning of the prefix, the one of that number.
     Head(usize, &'a str),
@@ -48,18 +52,41 @@ impl Learnt {
         if prefix.is_empty() || prefix.len() > LIMIT {
             return Self::default();
         }
-        let mut heads: Vec<Self> = prefix
-            .char_indices()
-            .filter(|(at, c)| *at > 0 && *at + 1 < prefix.len() && *c == ' ')
-            .map(|(at, _)| at + 1)
-            .filter(|at| !prefix[*at..].trim().is_empty())
-            .take(HEADS)
-            .map(|at| Self::of(&prefix[..at]))
-            .collect();
-        heads.reverse();
         let mut learnt = Self::of(prefix);
-        learnt.heads = heads;
+        learnt.heads_of(prefix);
         learnt
+    }
+
+    /// Learns from a sentence that has no end known: lines after it may have its beginning.
+    pub(crate) fn of_sentence(line: &str) -> Self {
+        let mut end = line.len().min(LIMIT);
+        while !line.is_char_boundary(end) {
+            end -= 1;
+        }
+        let mut learnt = Self::of("\0");
+        learnt.form.clear();
+        learnt.heads_of(&line[..end]);
+        learnt
+    }
+
+    fn heads_of(&mut self, prefix: &str) {
+        let ends: Vec<usize> = prefix
+            .char_indices()
+            .filter(|(at, c)| *at > 0 && *c == ' ')
+            .map(|(at, _)| at + 1)
+            .filter(|at| !prefix[*at..].starts_with(' ') && *at < prefix.len())
+            .take(HEADS)
+            .collect();
+        for end in ends.iter().rev() {
+            let (head, tail) = prefix.split_at(*end);
+            let head = Self::of(head);
+            let named = head.own.chars().filter(|c| c.is_alphabetic()).count() > 1;
+            let prose = tail.chars().all(|c| c.is_alphabetic() || c == ' ');
+            if self.tag.is_none() && head.is_tag() && named && prose {
+                self.tag = u8::try_from(self.heads.len()).ok();
+            }
+            self.heads.push(head);
+        }
     }
 
     fn of(prefix: &str) -> Self {
@@ -68,6 +95,8 @@ impl Learnt {
             loose: masked(prefix, true),
             form: form(prefix),
             heads: Vec::new(),
+            tag: None,
+            printed: prefix.to_owned(),
         }
     }
 
@@ -84,7 +113,14 @@ impl Learnt {
             return Fit::Own(rest);
         }
         if let Some(rest) = strip(&self.loose, line) {
-            return Fit::Counted(rest);
+            let next = counts_on(&self.printed, &line[..line.len() - rest.len()]);
+            return if next { Fit::Counted(rest) } else { Fit::Other };
+        }
+        if let Some(tag) = self.tag
+            && let Some(head) = self.heads.get(usize::from(tag))
+            && let Some(rest) = strip(&head.own, line)
+        {
+            return Fit::Head(usize::from(tag), rest);
         }
         // Indentation alone is no form.
         let other =
@@ -120,7 +156,7 @@ impl Learnt {
 
     /// Whether numbers name it, as they do pods, processes and threads.
     pub(crate) fn is_numbered(&self) -> bool {
-        self.own.bytes().any(|byte| byte.is_ascii_digit())
+        self.printed.bytes().any(|byte| byte.is_ascii_digit())
     }
 
     /// Whether it ends as a tag does, not as a sentence goes on.
@@ -203,6 +239,21 @@ fn time(bytes: &[u8], at: usize, end: usize, timed: bool) -> bool {
         .take_while(|byte| byte.is_ascii_digit())
         .count();
     after == Some(b'.') && decimals >= 3
+}
+
+/// Whether the numbers of the second are those of the first, and one at least is the next.
+fn counts_on(first: &str, second: &str) -> bool {
+    let numbers = |text: &str| -> Vec<u64> {
+        text.split(|c: char| !c.is_ascii_digit())
+            .filter_map(|digits| digits.parse().ok())
+            .collect()
+    };
+    let (first, second) = (numbers(first), numbers(second));
+    first.len() == second.len()
+        && first
+            .iter()
+            .zip(&second)
+            .any(|(first, second)| first.checked_add(1) == Some(*second))
 }
 
 /// Takes a masked prefix off `line`. Of a blank line the spaces at its end may be missing.
@@ -337,6 +388,16 @@ mod tests {
             Learnt::new("[worker-1] ").fit("[worker-2]   File"),
             Fit::Counted("  File")
         );
+        assert_eq!(
+            Learnt::new("[worker-1] ").fit("[worker-3]   File"),
+            Fit::Other
+        );
+        let sentence = Learnt::of_sentence("web: no funds at x.pl line 3.");
+        assert!(matches!(
+            sentence.fit("web: \tmain::f() called"),
+            Fit::Head(_, "\tmain::f() called")
+        ));
+        assert_eq!(sentence.fit("\tmain::f() called"), Fit::Bare);
         assert_eq!(Learnt::new("web: ").fit("web:"), Fit::Own(""));
         let long = Learnt::new("web: 2026/11/21 10:00:00 ");
         assert!(matches!(

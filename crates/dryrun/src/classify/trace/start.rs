@@ -8,7 +8,7 @@ use aho_corasick::AhoCorasick;
 
 use super::super::learnt::{Fit, LIMIT, Learnt};
 use super::begin::{self, Begun};
-use super::{Before, Split, prefix};
+use super::{Before, Lang, Split, prefix};
 
 /// Most places in a line that are tried.
 const CUTS: usize = 24;
@@ -78,6 +78,8 @@ const WORDS: &[&str] = &[
     "file://",
     "node:",
     "[eval",
+    "[stdin]",
+    "<anonymous_script>",
     "(most recent call",
     " line ",
     "BUG",
@@ -119,36 +121,46 @@ pub(super) fn find<'a, 'b>(
     for (source, body) in [(line.source, line.rest), ("", line.text)] {
         let free = previous(before, source, None);
         let begun = begin::begin(body, free.as_ref().map(|(text, _)| text.as_str()));
+        let end = match begun {
+            Some(begun) if begun.at == 0 => {
+                return Some(told(
+                    begun,
+                    source,
+                    body,
+                    before,
+                    free.map(|(_, line)| line),
+                ));
+            }
+            Some(ref begun) => begun.at,
+            None => body.len(),
+        };
+        let likely = SEARCHER
+            .as_ref()
+            .is_none_or(|searcher| searcher.is_match(body));
+        // What begins further ahead is more of it.
+        for cut in cuts(body).filter(|cut| likely && *cut < end) {
+            let (head, rest) = body.split_at(cut);
+            let free = previous(before, source, Some(&Learnt::new(head)));
+            let text = free.as_ref().map(|(text, _)| text.as_str());
+            if let Some(begun) = begin::begin_after(head, rest, text) {
+                let free = free.map(|(_, before)| before);
+                return Some(told(begun, source, body, before, free));
+            }
+        }
         if let Some(begun) = begun {
-            let sure = begun.at == 0 || begun.open.strong || begun.proved.0;
+            let sure = begun.open.strong || begun.proved.0;
             // What is before may be a prefix that the line before has, too.
-            if begun.at > 0
-                && let Some((head, rest)) = body.split_at_checked(begun.at)
+            if let Some((head, rest)) = body.split_at_checked(begun.at)
                 && let Some((text, line)) = previous(before, source, Some(&Learnt::new(head)))
                 && let Some(again) = begin::begin_after(head, rest, Some(&text))
             {
                 return Some(told(again, source, body, before, Some(line)));
             }
-            let start = told(begun, source, body, before, free.map(|(_, before)| before));
+            let start = told(begun, source, body, before, free.map(|(_, line)| line));
             if sure {
                 return Some(start);
             }
             weak = weak.or(Some(start));
-        }
-        if SEARCHER
-            .as_ref()
-            .is_none_or(|searcher| searcher.is_match(body))
-        {
-            for cut in cuts(body) {
-                let (head, rest) = body.split_at(cut);
-                let learnt = Learnt::new(head);
-                let free = previous(before, source, Some(&learnt));
-                let text = free.as_ref().map(|(text, _)| text.as_str());
-                if let Some(begun) = begin::begin_after(head, rest, text) {
-                    let free = free.map(|(_, before)| before);
-                    return Some(told(begun, source, body, before, free));
-                }
-            }
         }
         if line.source.is_empty() {
             break;
@@ -165,7 +177,12 @@ fn told<'a, 'b>(
     lines: &'b [Before],
     before: Option<&'b Before>,
 ) -> Start<'a, 'b> {
-    let learnt = Learnt::new(body.get(..begun.at).unwrap_or(""));
+    let learnt = if begun.at == 0 && begun.open.lang == Lang::Perl {
+        // What was said has no beginning.
+        Learnt::of_sentence(body)
+    } else {
+        Learnt::new(body.get(..begun.at).unwrap_or(""))
+    };
     if !begun.decor
         && begun.proved.0
         && (learnt.is_tag() || learnt.is_numbered())
