@@ -681,7 +681,9 @@ impl Traces {
                 open.latest = line.here.number;
                 if has_prefix {
                     open.prefixed = true;
-                    open.prove();
+                    if open.learnt.is_tag() || open.learnt.is_numbered() {
+                        open.prove();
+                    }
                 } else {
                     open.bare = true;
                 }

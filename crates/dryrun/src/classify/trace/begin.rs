@@ -87,10 +87,8 @@ pub(super) fn begin_after(prefix: &str, line: &str, before: Option<&str>) -> Opt
         Some(begun) => begun,
         None => {
             let begun = orphan(line, before)?;
-            // One frame in a sentence is a sentence.
-            if before.is_none() && !prefix::decor(prefix) {
-                return None;
-            }
+            // One frame in a sentence is a sentence: the line before must have the prefix, too.
+            before?;
             begun
         }
     };
