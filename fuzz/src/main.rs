@@ -66,7 +66,9 @@ fuzz_target!(init: start(), |data: &[u8]| {
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     match CHOSEN.get() {
         Some(("packet" | "archive", _)) => mutate::packet(data, size, max_size, seed),
-        Some(("tile" | "timestamp", _)) | None => fuzzer_mutate(data, size, max_size),
+        Some(("tile" | "timestamp" | "run-lines" | "run-index" | "run-log", _)) | None => {
+            fuzzer_mutate(data, size, max_size)
+        }
         Some(_) => mutate::text(data, size, max_size, seed),
     }
 });

@@ -24,6 +24,8 @@ use crate::fixture::{Log, STREAM, enrol, new_key};
 use crate::targets::TARGETS;
 use crate::world::{WORLD, test_fixture};
 
+pub(crate) mod dry_run;
+
 const ORIGIN: &str = "l.t";
 
 /// Writes keys, seeds and dictionaries below `dir`.
@@ -35,6 +37,7 @@ pub(crate) fn write(dir: &Path) -> io::Result<()> {
     maker.records()?;
     maker.tiles()?;
     maker.outside()?;
+    dry_run::write(&dir.join("seeds"))?;
     maker.world()?;
     maker.dictionaries()
 }
@@ -475,9 +478,10 @@ impl Maker {
         ];
         for target in &TARGETS {
             let words = target.words.iter().map(|w| (*w).to_owned());
-            let drawn = drawn
-                .iter()
-                .filter(|_| !matches!(target.name, "archive" | "tile" | "tile-path" | "timestamp"));
+            let drawn = drawn.iter().filter(|_| !{
+                matches!(target.name, "archive" | "tile" | "tile-path" | "timestamp")
+                    || target.name.starts_with("run-")
+            });
             let lines: String = words
                 .chain(drawn.cloned())
                 .filter(|word| word.len() <= 64)

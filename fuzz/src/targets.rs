@@ -3,6 +3,7 @@
 //! A target is opened once, with the world of its seeds, and then run on each input. Invariants checked everywhere: what has
 //! one spelling is printed back to the same bytes, and nothing verifies that the keys of the world did not sign.
 
+mod dry_run;
 mod notes;
 mod outside;
 mod packets;
@@ -205,6 +206,62 @@ const DER: &[&str] = &[
     "0\u{0}",
 ];
 
+/// What runtimes say when they fail, and what stands before it.
+const LINES: &[&str] = &[
+    "\n",
+    "\r\n",
+    "\u{0}",
+    "Traceback (most recent call last):\n",
+    "  File \"a.py\", line 1, in f\n",
+    "ValueError: x\n",
+    "panic: ",
+    "goroutine 1 [running]:\n",
+    "thread 'main' panicked at ",
+    "\tat a.B.c(D.java:1)\n",
+    "    at f (/a.js:1:2)\n",
+    "Caused by: ",
+    "Exception in thread \"main\" ",
+    "terminate called without an active exception\n",
+    "==1==ERROR: AddressSanitizer: ",
+    "    #0 0x1 in f a.c:1\n",
+    "PHP Fatal error:  Uncaught E: x in /a.php:1\n",
+    "#0 /a.php(1): f()\n",
+    "** (RuntimeError) ",
+    "Oops: 0000 [#1]\n",
+    " f+0x1/0x2\n",
+    "Died at a.pl line 1.\n",
+    "\tf() called at a.pl line 1\n",
+    "web: ",
+    "[worker-1] ",
+    "web-1  | ",
+    "2026-11-21T10:00:00Z ",
+    "ERROR ",
+    "{\"level\":\"error\",\"msg\":\"",
+    "\"stack\":\"",
+    "\"}\n",
+    "\u{1b}[31m",
+];
+
+const RUN: &[&str] = &[
+    "\n",
+    "\"",
+    "null",
+    "true",
+    "-1",
+    "1e400",
+    "18446744073709551615",
+    "\"event\":\"",
+    "\"seq\":",
+    "\"prev\":\"",
+    "\"at\":{\"boot\":0,\"wall\":0}",
+    "\"timestamp\":\"2026-11-21T10:00:00Z\"",
+    "\"entries\":[",
+    "\"snapshot\":{",
+    "\"aggregates\":{",
+    "\"returns\":[",
+    "\"sharpe\":",
+];
+
 const TILES: &[&str] = &[
     "tile/",
     "tile/entries/",
@@ -225,7 +282,7 @@ const TILES: &[&str] = &[
     "18/446/744/073/709/551/615",
 ];
 
-pub(crate) const TARGETS: [Target; 19] = [
+pub(crate) const TARGETS: [Target; 26] = [
     target("note", 8 << 10, notes::note, NOTE),
     target("checkpoint", 4 << 10, notes::checkpoint, TEXT),
     target("vkey", 4 << 10, notes::vkey, NOTE),
@@ -310,6 +367,25 @@ pub(crate) const TARGETS: [Target; 19] = [
             "-----BEGIN CERTIFICATE-----\n",
             "-----END CERTIFICATE-----\n",
             "-----BEGIN PRIVATE KEY-----\n",
+        ],
+    ),
+    target("run-lines", 8 << 10, dry_run::classify, LINES),
+    target("run-index", 4 << 10, dry_run::index, &["gonogoIX"]),
+    target("run-journal", 8 << 10, dry_run::journal, RUN),
+    target("run-spec", 8 << 10, dry_run::run, RUN),
+    target("run-diary", 8 << 10, dry_run::diary, RUN),
+    target("run-performance", 8 << 10, dry_run::performance, RUN),
+    target(
+        "run-log",
+        16 << 10,
+        dry_run::log,
+        &[
+            "\u{1f}",
+            "BZh9",
+            "7zXZ",
+            "(\u{b5}/",
+            "\n",
+            "2026-11-21T10:00:00Z ",
         ],
     ),
 ];

@@ -32,7 +32,7 @@ usage: cargo xtask CHORE
   bench [NAME]    measure, beside peers where there are any; see docs/benchmarks.md
   conformance [ROW]  checks by tools that are not ours; --all also builds the long ones; see conformance/README.md
   fuzz [SECONDS] [TARGET]
-                  fuzz the ledger's readers, 60 seconds each; see docs/fuzzing.md
+                  fuzz the ledger's and the dry run's readers, 60 seconds each; see docs/fuzzing.md
 ";
 
 fn main() -> ExitCode {

@@ -10,11 +10,15 @@
 //! lower case, or the number). Plain text states it where loggers put it (`level`). A line that states none has the
 //! stream's: `info` on stdout, on stderr what the policy says. Blank lines count by that too, but are no findings.
 //!
+//! Lines of two bytes a character (UTF-16) are read as the text they are, and told in UTF-8 ([`Line::bytes`]); offsets, lengths and
+//! counts of bytes stay those of the stream.
+//!
 //! # What begins and what ends a trace
 //!
 //! A trace begins with a word of a runtime (`Traceback (most recent call last):`, `panic: `, `thread '…' panicked at`, …), with an
 //! exception's name before frames, or with the line before frames that nobody announced. Names inside sentences begin nothing
-//! unless frames follow. A trace goes on as its language's grammar says (`trace`); lines of other sources, and up to a few dozen
+//! unless frames follow. Whatever stands before it (a time, a service, a pod, a thread) is learnt as the prefix of its source
+//! (`learnt`): lines with that prefix go on with it, lines with another one are another source's. A trace goes on as its language's grammar says (`trace`); lines of other sources, and up to a few dozen
 //! records of the same stream in between, do not break it. It ends
 //!
 //! 1. where its grammar ends (`exit status 2`, `note: run with …`, `==1==ABORTING`),
@@ -46,6 +50,7 @@ mod counts;
 mod express;
 mod gate;
 mod json;
+mod learnt;
 mod level;
 mod mask;
 mod prefix;
@@ -53,6 +58,7 @@ mod shape;
 mod structured;
 mod told;
 mod trace;
+mod wide;
 
 use allow::Rules;
 pub use counts::Counts;
@@ -109,6 +115,19 @@ struct Back {
     /// Where it begins in the stream.
     start: u64,
     number: u64,
+}
+
+impl Back {
+    /// Returns it as text.
+    fn text(&self) -> String {
+        let wide = if wide::likely(&self.text) {
+            wide::text(&self.text)
+        } else {
+            None
+        };
+        let text = wide.as_deref().unwrap_or(&self.text);
+        lossy(text.strip_suffix(b"\r").unwrap_or(text), BACK_LIMIT)
+    }
 }
 
 /// A classifier's state, without the open line: what [`Classifier::restore`] needs besides the bytes from
@@ -231,7 +250,11 @@ impl Classifier {
 
     /// Returns whether `line` may belong to a trace, so that the lines before it matter.
     pub fn looks_back(line: &[u8]) -> bool {
-        gate::hits(line.get(..LINE_LIMIT).unwrap_or(line))
+        let line = line.get(..LINE_LIMIT).unwrap_or(line);
+        match wide::likely(line).then(|| wide::text(line)).flatten() {
+            Some(text) => gate::hits(&text),
+            None => gate::hits(line),
+        }
     }
 
     /// Returns how many lines were read.
@@ -437,6 +460,17 @@ impl Classifier {
         self.counts.lines += 1;
         self.counts.bytes += length;
 
+        let wide = if wide::likely(bytes) {
+            wide::text(bytes)
+        } else {
+            None
+        };
+        let suspect = match &wide {
+            Some(text) => !structured(text) && gate::hits(text),
+            None => suspect,
+        };
+        let bytes = wide.as_deref().unwrap_or(bytes);
+
         let mut blank = false;
         let mut scan = None;
         let stated = match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
@@ -568,10 +602,7 @@ impl Classifier {
                     .iter()
                     .rev()
                     .map(|back| trace::Before {
-                        text: lossy(
-                            back.text.strip_suffix(b"\r").unwrap_or(&back.text),
-                            BACK_LIMIT,
-                        ),
+                        text: back.text(),
                         here: trace::Here {
                             number: back.number,
                             at: back.at,

@@ -19,7 +19,7 @@ static SOURCE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         // strace and others: `[pid 123] `, `[123] `.
         r"^(\[(?:pid )?\d+\]) (.*)$",
         // syslog, journalctl: `Nov 21 12:00:00 host app[1]: `.
-        r"^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*) (\S+ [\w./-]+(?:\[\d+\])?): ?(.*)$",
+        r"^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*) ([\w.-]+ [\w./@-]+(?:\[\d+\])?): ?(.*)$",
     ]
     .iter()
     .map(|pattern| Regex::new(pattern).expect("invariant: the pattern is a regular expression"))
@@ -139,6 +139,83 @@ fn time(line: &[u8]) -> bool {
         && line[end..].starts_with(b" - ")
 }
 
+/// Whether a prefix begins with the name of a source: one word and a colon, or a few before a bar. What follows is a logger's.
+fn tag(prefix: &str) -> bool {
+    /// Words with a colon that are of a sentence.
+    const PROSE: &[&str] = &[
+        "got",
+        "caught",
+        "saw",
+        "note",
+        "example",
+        "cause",
+        "reason",
+        "output",
+        "input",
+        "text",
+        "pattern",
+        "docs",
+        "doc",
+        "like",
+        "match",
+        "matches",
+        "want",
+        "was",
+        "found",
+        "test",
+        "case",
+        "hint",
+        "help",
+        "usage",
+        "title",
+        "subject",
+        "summary",
+        "regex",
+        "regexp",
+        "string",
+        "line",
+        "say",
+        "says",
+        "said",
+        "body",
+        "reply",
+        "response",
+        "request",
+        "panic",
+        "message",
+        "msg",
+        "description",
+        "comment",
+        "commit",
+        "feat",
+        "fix",
+        "chore",
+        "todo",
+        "step",
+        "name",
+        "type",
+        "exception",
+        "https",
+        "http",
+    ];
+    if let Some(bar) = prefix.rfind(['|', '│']) {
+        let after = prefix[bar..].trim_start_matches(['|', '│']).trim();
+        let words = prefix[..bar].split_whitespace().count();
+        let named = prefix.starts_with(|c: char| c.is_alphanumeric()) && words <= 3;
+        return named && (after.is_empty() || decor(after));
+    }
+    let Some((word, rest)) = prefix.split_once(':') else {
+        return false;
+    };
+    let name = word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-./@#".contains(&byte));
+    let lower = word.to_ascii_lowercase();
+    let prose = lower.ends_with("ed") || lower.ends_with("ing") || PROSE.contains(&lower.as_str());
+    name && !prose && (rest.is_empty() || rest.starts_with(' ') && decor(rest.trim()))
+}
+
 /// Whether `prefix` is one that loggers print: times, numbers, brackets, levels, names with a separator. Empty counts.
 pub(crate) fn decor(prefix: &str) -> bool {
     if prefix.trim().is_empty() {
@@ -146,6 +223,9 @@ pub(crate) fn decor(prefix: &str) -> bool {
     }
     let plain = uncoloured(prefix);
     let plain = plain.trim();
+    if tag(plain) {
+        return true;
+    }
     let mut tokens = plain.split_whitespace().peekable();
     let mut bracket = false;
     // After a time and a level that counts, a name with a colon is the logger's.
@@ -160,7 +240,7 @@ pub(crate) fn decor(prefix: &str) -> bool {
         }
         let followed = tokens
             .peek()
-            .is_some_and(|next| matches!(*next, "-" | "|" | "--" | "---" | ":" | "--:"));
+            .is_some_and(|next| matches!(*next, "-" | "|" | "│" | "--" | "---" | ":" | "--:"));
         let bare = token.trim_matches(|c: char| !c.is_alphanumeric());
         timed |= bare.bytes().filter(u8::is_ascii_digit).count() >= 4;
         severe |= bare.bytes().all(|byte| byte.is_ascii_uppercase())
@@ -181,43 +261,6 @@ pub(crate) fn decor(prefix: &str) -> bool {
         }
     }
     true
-}
-
-/// Returns the shape of a prefix: runs of digits are one `0`.
-pub(crate) fn shape(prefix: &str) -> String {
-    let mut shape = String::with_capacity(prefix.len());
-    let mut digits = false;
-    for c in prefix.chars() {
-        if c.is_ascii_digit() {
-            if !digits {
-                shape.push('0');
-            }
-            digits = true;
-        } else {
-            shape.push(c);
-            digits = false;
-        }
-    }
-    shape
-}
-
-/// Takes a prefix of that shape off `line`; none if it has none.
-pub(crate) fn unshape<'a>(shape: &str, line: &'a str) -> Option<&'a str> {
-    let mut rest = line;
-    for c in shape.chars() {
-        if c == '0' {
-            let end = rest
-                .find(|c: char| !c.is_ascii_digit())
-                .unwrap_or(rest.len());
-            if end == 0 {
-                return None;
-            }
-            rest = &rest[end..];
-        } else {
-            rest = rest.strip_prefix(c)?;
-        }
-    }
-    Some(rest)
 }
 
 /// Returns `text` without the escape sequences of colours (SGR).
@@ -331,15 +374,5 @@ mod tests {
         ] {
             assert!(!decor(prefix), "{prefix}");
         }
-    }
-
-    #[test]
-    fn a_shape_fits_other_times() {
-        let shape = shape("2026-11-21 12:00:00,123 ERROR ");
-        assert_eq!(
-            unshape(&shape, "2026-11-21 12:00:01,4 ERROR   File"),
-            Some("  File")
-        );
-        assert_eq!(unshape(&shape, "  File"), None);
     }
 }

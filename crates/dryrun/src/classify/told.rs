@@ -46,7 +46,8 @@ pub struct Line<'a> {
     pub number: u64,
     /// When its last byte arrived.
     pub at: Moment,
-    /// The line without its line feed; at most [`LINE_LIMIT`] bytes. A carriage return before the line feed is still there.
+    /// The line without its line feed; at most [`LINE_LIMIT`] bytes of the stream. A carriage return before the line feed is still
+    /// there. A line of UTF-16 is here as UTF-8.
     pub bytes: &'a [u8],
     /// Bytes that were cut off for being beyond the limit.
     pub beyond: u64,

@@ -1,26 +1,31 @@
 //! Puts stack traces together: one machine for each open trace, each following the grammar of its language.
 //!
 //! A machine belongs to a channel (the stream's text, or the messages of the JSON records of one source), to a source that the
-//! lines name (`web_1  | `), and to the shape of the prefix its first line had. A line goes to the machine whose prefix it has and
-//! whose grammar takes it. Lines that no machine takes may begin another trace.
+//! lines name (`web_1  | `), and to the prefix its first line had, whatever that is (`learnt`). A line goes to the machine whose
+//! prefix it has and whose grammar takes it; lines of other prefixes between do not end it. Lines that no machine takes may begin
+//! another trace.
 //!
 //! Invariants: samples are bounded, line and frame counts are exact; at most [`MACHINES`] traces are open; what a trace does not
 //! take in the end is told as what it was.
 
 use serde::{Deserialize, Serialize};
 
+use super::learnt::{Fit, Learnt};
 use super::{Finding, Level, SAMPLE_LIMIT, What, cut, mask, one_line, prefix};
 use crate::{Moment, Status, Stream};
 
+mod apple;
 mod begin;
 mod go;
 mod jvm;
+mod kernel;
 mod native;
 mod others;
 mod python;
 mod ruby;
 mod rust;
 mod script;
+mod start;
 
 /// Nanoseconds of the boot clock after which a trace that does not go on is told.
 pub(crate) const QUIET: u64 = 2_000_000_000;
@@ -36,6 +41,10 @@ const HELD: usize = 64;
 const RECORDS: u32 = 48;
 /// Other lines that may.
 const STRAYS: u32 = 6;
+/// Lines of other sources that may.
+const OTHERS: u32 = 256;
+/// Traces that began inside a sentence, and have no frames yet, that may be open at once.
+const LOOSE: usize = 4;
 /// In-app frames that make the key.
 const TOP: usize = 5;
 
@@ -103,6 +112,8 @@ pub(crate) enum Lang {
     Dart,
     Julia,
     Swift,
+    Objc,
+    Kernel,
 }
 
 impl Lang {
@@ -133,6 +144,8 @@ impl Lang {
             Self::Dart => "dart",
             Self::Julia => "julia",
             Self::Swift => "swift",
+            Self::Objc => "objc",
+            Self::Kernel => "kernel",
         }
     }
 }
@@ -163,6 +176,13 @@ pub(crate) struct Here {
 pub(crate) struct Before {
     pub(crate) text: String,
     pub(crate) here: Here,
+}
+
+/// A line, and what is left of it without the name of its source.
+pub(crate) struct Split<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) source: &'a str,
+    pub(crate) rest: &'a str,
 }
 
 /// A line of a channel.
@@ -246,11 +266,20 @@ pub(crate) struct Open {
     last: Moment,
     channel: String,
     source: String,
-    shape: String,
+    learnt: Learnt,
+    /// Whether a line with the prefix was taken, so that those without are none of it.
+    prefixed: bool,
+    /// Whether a line without it was.
+    bare: bool,
+    /// Whether it is strong, and located, once its prefix proves to be one.
+    proved: (bool, bool),
     held: Vec<Held>,
     own: Vec<Entry>,
+    /// Number of its last line.
+    latest: u64,
     records: u32,
     strays: u32,
+    others: u32,
 }
 
 impl Open {
@@ -274,11 +303,16 @@ impl Open {
             last: Moment::default(),
             channel: String::new(),
             source: String::new(),
-            shape: String::new(),
+            learnt: Learnt::default(),
+            prefixed: false,
+            bare: false,
+            proved: (false, false),
             held: Vec::new(),
             own: Vec::new(),
+            latest: 0,
             records: 0,
             strays: 0,
+            others: 0,
         }
     }
 
@@ -355,6 +389,8 @@ impl Open {
             Lang::Ruby => ruby::step(self, line),
             Lang::Cpp => native::step(self, line),
             Lang::Sanitizer => native::sanitizer(self, line),
+            Lang::Swift | Lang::Objc => apple::step(self, line),
+            Lang::Kernel => kernel::step(self, line),
             _ => others::step(self, line),
         }
     }
@@ -396,6 +432,7 @@ impl Open {
                 self.last = at;
                 self.records = 0;
                 self.strays = 0;
+                self.others = 0;
             }
             Step::Hold => {
                 if self.held.len() >= HELD {
@@ -414,6 +451,35 @@ impl Open {
     /// Whether a line that begins a record is not even offered to the grammar.
     fn records_refused(&self) -> bool {
         !(self.lang == Lang::Dotnet || (self.lang == Lang::Node && self.state == script::SOURCE))
+    }
+
+    /// Its prefix is one that lines have: what begins after it is no part of a sentence.
+    fn prove(&mut self) {
+        self.strong |= self.proved.0;
+        self.located |= self.proved.1;
+        self.proved = (false, false);
+    }
+
+    /// How a line of `source` fits: the order in which it is offered, and what of it.
+    fn fits<'a>(&self, line: &Split<'a>, number: u64) -> Option<((u8, u8), &'a str)> {
+        let (rank, content) = match (self.source == line.source, line.source.is_empty()) {
+            (true, _) => (0, line.rest),
+            (false, true) => (1, line.rest),
+            (false, false) if self.source.is_empty() => (2, line.text),
+            _ => return None,
+        };
+        match self.learnt.fit(content) {
+            Fit::Own(rest) => Some(((0, rank), rest)),
+            _ if self.prefixed => None,
+            Fit::Bare => Some(((1, rank), content)),
+            Fit::Other | Fit::Counted(_) | Fit::Head(..) if self.bare => Some(((1, rank), content)),
+            Fit::Head(head, rest) => Some(((3 + head as u8, rank), rest)),
+            // Numbers that count: only at once, for its neighbours' differ too.
+            Fit::Counted(rest) if number == self.latest + 1 && self.lines == 1 => {
+                Some(((2, rank), rest))
+            }
+            Fit::Other | Fit::Counted(_) => None,
+        }
     }
 
     /// Whether it is worth telling.
@@ -561,49 +627,67 @@ impl Traces {
             return own;
         }
         let (source, rest) = prefix::split(text);
-        // Of its own source first, then those that go on without a prefix; the youngest first.
-        let mut order: Vec<(u8, usize)> = self
+        let split = Split { text, source, rest };
+        // Those whose prefix it has first, of its own source before those that go on without one; the youngest first.
+        let mut order: Vec<((u8, u8), usize, &str)> = self
             .open
             .iter()
             .enumerate()
             .filter(|(_, open)| open.channel == line.channel)
             .filter_map(|(place, open)| {
-                let rank = match (open.source == source, source.is_empty()) {
-                    (true, _) => 0,
-                    (false, true) => 1,
-                    (false, false) if open.source.is_empty() => 2,
-                    _ => return None,
-                };
-                Some((rank, place))
+                let (rank, content) = open.fits(&split, line.here.number)?;
+                Some((rank, place, content))
             })
             .collect();
-        order.sort_by_key(|(rank, place)| (*rank, usize::MAX - place));
-        let before = line
-            .before
-            .iter()
-            .take_while(|before| line.here.number - before.here.number <= 8)
-            .find_map(|before| {
-                let plain = prefix::uncoloured(&before.text);
-                let (of, rest) = prefix::split(&plain);
-                (of == source).then(|| (rest.to_owned(), before))
-            });
+        order.sort_by_key(|(rank, place, _)| (*rank, usize::MAX - place));
         let begin = || {
             line.suspect
-                .then(|| begin::begin(rest, before.as_ref().map(|(text, _)| text.as_str())))
+                .then(|| start::find(&split, line.here.number, &line.before))
                 .flatten()
         };
-        let starts =
-            |loose: bool| begin().is_some_and(|begun| begun.open.strong || loose && begun.decor);
-        for (rank, place) in &order {
+        for (rank, place, content) in &order {
             let open = &mut self.open[*place];
-            let content = if *rank == 2 { text } else { rest };
-            let shaped = (!open.shape.is_empty())
-                .then(|| prefix::unshape(&open.shape, content))
-                .flatten();
-            let step = match shaped {
-                Some(content) => open.offer(line.text, content, &starts, line.here.at, &mut own),
-                None => open.offer(line.text, content, &starts, line.here.at, &mut own),
+            let has_prefix = rank.0 != 1;
+            let starts = |loose: bool| {
+                line.suspect
+                    && if has_prefix {
+                        begin::begin(content, None).is_some_and(|begun| begun.open.strong)
+                    } else {
+                        begin().is_some_and(|start| {
+                            start.begun.open.strong || loose && start.begun.decor
+                        })
+                    }
             };
+            let step = if rank.0 >= 2 {
+                let mut tried = open.clone();
+                let mut of_line = own.clone();
+                let step = tried.offer(line.text, content, &starts, line.here.at, &mut of_line);
+                let takes = matches!(step, Step::Take | Step::End);
+                match rank.0 {
+                    _ if step == Step::Refuse => continue,
+                    // A frame, or it is the neighbour's.
+                    2 if !takes || tried.frames == open.frames => continue,
+                    2 => tried.learnt.counts(),
+                    head if takes => tried.learnt.shorten(usize::from(head) - 3),
+                    _ => {}
+                }
+                *open = tried;
+                own = of_line;
+                step
+            } else {
+                open.offer(line.text, content, &starts, line.here.at, &mut own)
+            };
+            if matches!(step, Step::Take | Step::End) {
+                open.latest = line.here.number;
+                if has_prefix {
+                    open.prefixed = true;
+                    if open.learnt.is_tag() || open.learnt.is_numbered() {
+                        open.prove();
+                    }
+                } else {
+                    open.bare = true;
+                }
+            }
             match step {
                 Step::Take | Step::Hold => {
                     *taken = true;
@@ -618,28 +702,36 @@ impl Traces {
                 Step::Refuse => {}
             }
         }
-        let Some(begun) = begin() else {
-            self.stray(&line, source, rest, told);
+        let Some(start) = begin() else {
+            self.stray(&line, &split, told);
             return own;
         };
+        let start::Start {
+            begun,
+            source,
+            learnt,
+            before,
+        } = start;
         // Another of the same source: the one before is over.
-        let shape = prefix::shape(&rest[..begun.at]);
-        let shape = if begun.decor { shape } else { String::new() };
         let channel = line.channel;
         self.end(told, |open| {
-            open.channel == channel && open.source == source && open.shape == shape
+            open.channel == channel
+                && open.source == source
+                && (open.learnt == learnt || learnt.is_empty() && open.loose && !open.prefixed)
         });
         let mut open = begun.open;
         open.channel = channel.to_owned();
         open.source = source.to_owned();
-        open.shape = shape;
+        open.learnt = learnt;
         open.loose = !begun.decor;
+        open.proved = begun.proved;
         open.first = line.here.number;
         open.start = line.here.offset;
         open.at = line.here.at;
         open.last = line.here.at;
+        open.latest = line.here.number;
         if begun.with_before
-            && let Some((_, before)) = before
+            && let Some(before) = before
         {
             open.first = before.here.number;
             open.start = before.here.offset;
@@ -665,19 +757,32 @@ impl Traces {
     }
 
     /// A line that is none of any trace.
-    fn stray(&mut self, line: &Input<'_>, source: &str, rest: &str, told: &mut Vec<Told>) {
-        let record = prefix::record(rest);
+    fn stray(&mut self, line: &Input<'_>, split: &Split<'_>, told: &mut Vec<Told>) {
+        let record = prefix::record(split.rest);
         for open in &mut self.open {
-            if open.channel != line.channel || (open.source != source && !source.is_empty()) {
+            if open.channel != line.channel {
                 continue;
             }
-            if record {
-                open.records += 1;
-            } else if !rest.trim().is_empty() {
-                open.strays += 1;
+            let fit = open.fits(split, line.here.number);
+            match fit {
+                // Of another source.
+                None => open.others += 1,
+                Some(((kind, rank), _)) if kind == 2 || rank == 2 => open.others += 1,
+                Some(((kind, _), content)) => {
+                    if kind == 0 && open.learnt.is_tag() && !line.suspect {
+                        open.prove();
+                    }
+                    if record || kind != 1 && prefix::record(content) {
+                        open.records += 1;
+                    } else if !content.trim().is_empty() {
+                        open.strays += 1;
+                    }
+                }
             }
         }
-        self.end(told, |open| open.records > RECORDS || open.strays > STRAYS);
+        self.end(told, |open| {
+            open.records > RECORDS || open.strays > STRAYS || open.others > OTHERS
+        });
     }
 
     /// Ends the oldest while there are too many, or they hold too much.
@@ -695,6 +800,13 @@ impl Traces {
                     > SAMPLES)
         {
             self.open.remove(0).close(told);
+        }
+        let loose = |open: &Open| open.loose && !open.has_frames() && !open.prefixed;
+        while self.open.iter().filter(|open| loose(open)).count() > LOOSE {
+            let Some(oldest) = self.open.iter().position(loose) else {
+                break;
+            };
+            self.open.remove(oldest).close(told);
         }
     }
 }

@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Lang, Open, Step, go, jvm, native, others, prefix, python, ruby, rust, script};
+use super::{
+    Lang, Open, Step, apple, go, jvm, kernel, native, others, prefix, python, ruby, rust, script,
+};
 
 /// The beginning of a trace.
 pub(super) struct Begun {
@@ -17,6 +19,8 @@ pub(super) struct Begun {
     pub(super) with_before: bool,
     /// Whether it ends at once.
     pub(super) over: bool,
+    /// Whether it would be strong, and located, if what is before proves to be a prefix.
+    pub(super) proved: (bool, bool),
 }
 
 impl Begun {
@@ -27,6 +31,7 @@ impl Begun {
             decor: true,
             with_before: false,
             over: false,
+            proved: (false, false),
         }
     }
 
@@ -69,21 +74,43 @@ static HEAD: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Returns what `line` (without its source) begins; `before` is the line before it, if that is free.
 pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
-    let mut begun = None
-        .or_else(|| python::begin(line))
-        .or_else(|| go::begin(line, before))
-        .or_else(|| rust::begin(line))
-        .or_else(|| native::begin(line, before))
-        .or_else(|| others::begin(line, before))
-        .or_else(|| jvm::begin(line))
-        .or_else(|| script::begin(line))
-        .or_else(|| ruby::begin(line))
+    let begun = anchored(line, before)
         .or_else(|| typed(line))
         .or_else(|| orphan(line, before))?;
-    let before = line.get(..begun.at).unwrap_or("");
+    let at = begun.at;
+    judged(begun, line.get(..at).unwrap_or(""))
+}
+
+/// As [`begin`], of a line of which `prefix` was taken off: nothing before the start word.
+pub(super) fn begin_after(prefix: &str, line: &str, before: Option<&str>) -> Option<Begun> {
+    let mut begun = match anchored(line, before) {
+        Some(begun) => begun,
+        None => {
+            let begun = orphan(line, before)?;
+            // One frame in a sentence is a sentence: the line before must have the prefix, too.
+            before?;
+            begun
+        }
+    };
+    // A compiler's `file.c:1:2: fatal error: …`.
+    let placed = prefix
+        .trim_end()
+        .trim_end_matches(':')
+        .ends_with(|c: char| c.is_ascii_digit());
+    if begun.at > 0
+        || begun.open.kind == "fatal error" && placed && prefix.trim_end().ends_with(':')
+    {
+        return None;
+    }
+    begun.at = prefix.len();
+    judged(begun, prefix)
+}
+
+/// A start word inside a sentence is worth nothing until frames follow.
+fn judged(mut begun: Begun, before: &str) -> Option<Begun> {
     begun.decor = prefix::decor(before);
-    // A start word inside a sentence is worth nothing until frames follow.
     if !begun.decor {
+        begun.proved = (begun.open.strong, begun.open.located);
         begun.open.strong = false;
         begun.open.located = false;
         if begun.over {
@@ -91,6 +118,20 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
         }
     }
     Some(begun)
+}
+
+/// What begins with a word of a runtime.
+fn anchored(line: &str, before: Option<&str>) -> Option<Begun> {
+    None.or_else(|| python::begin(line))
+        .or_else(|| go::begin(line, before))
+        .or_else(|| rust::begin(line))
+        .or_else(|| apple::begin(line))
+        .or_else(|| kernel::begin(line))
+        .or_else(|| native::begin(line, before))
+        .or_else(|| others::begin(line, before))
+        .or_else(|| jvm::begin(line))
+        .or_else(|| script::begin(line))
+        .or_else(|| ruby::begin(line))
 }
 
 /// An exception's name: nothing yet.
@@ -202,6 +243,13 @@ static RUBY: LazyLock<Regex> =
 static JRUBY: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^\s{2,}(\S+) at (?:\S+\.(?:rb|java|erb)|-e):\d+$"));
 
+/// `#0      main (file:///x.dart:3:5)`.
+static DART: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^#\d+ +(.+) \((?:file|package|dart):.*\)$"));
+/// `#0 /srv/x.php(3): Cart->add()`, `#1 [internal function]: f()`.
+static PHP: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^#\d+ (?:\S.*\.\w+\(\d+\)|\[internal function\]): ([\w\\:>{}-]+)\("));
+
 /// Returns whose frame a line is, and its function; none if it is none of those that begin with `at` or `from`.
 pub(super) fn frame(line: &str) -> Option<(Lang, String)> {
     if line.len() > 8 << 10 {
@@ -225,6 +273,14 @@ pub(super) fn frame(line: &str) -> Option<(Lang, String)> {
         }
         if let Some(found) = DOTNET.captures(line) {
             return Some((Lang::Dotnet, found[1].trim().to_owned()));
+        }
+    }
+    if line.starts_with('#') {
+        if let Some(found) = DART.captures(line) {
+            return Some((Lang::Dart, found[1].trim().to_owned()));
+        }
+        if let Some(found) = PHP.captures(line) {
+            return Some((Lang::Php, found[1].to_owned()));
         }
     }
     if line.starts_with("  ")

@@ -137,6 +137,14 @@ pub(super) fn step(open: &mut Open, line: &str) -> Step {
 
 pub(super) fn dotnet(open: &mut Open, line: &str) -> Step {
     let trimmed = line.trim_start();
+    // Flutter says the same before Dart's frames.
+    if open.frames == 0
+        && let Some((Lang::Dart, name)) = begin::frame(line)
+    {
+        open.lang = Lang::Dart;
+        open.frame(&name);
+        return Step::Take;
+    }
     if let Some((_, name)) = begin::frame(line) {
         open.state = FRAMES;
         open.frame(&name);

@@ -1,4 +1,4 @@
-//! The rest: PHP, Elixir, Erlang, Perl, Lua, R, OCaml, Haskell, Scheme, Lisp, Tcl, Dart, Julia, Swift.
+//! The rest: PHP, Elixir, Erlang, Perl, Lua, R, OCaml, Haskell, Scheme, Lisp, Tcl, Dart, Julia.
 
 use std::sync::LazyLock;
 
@@ -50,8 +50,11 @@ static DART_FRAME: LazyLock<Regex> =
 static JULIA_HEAD: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^ERROR: (?:LoadError: )?(?:([A-Z]\w*)(?:: |\())?(.*)$"));
 static JULIA_FRAME: LazyLock<Regex> = LazyLock::new(|| regex(r"^\s*\[\d+\] (.+)$"));
-static SWIFT: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"^(?:\S+\.swift:\d+: )?Fatal error: (.*?)(?:: file \S+\.swift, line \d+)?$")
+/// What `die` and the compiler say; of files without an ending only `Died`.
+static PERL_HEAD: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"^(.*?) at (?:\S+\.(?:pl|pm|t|cgi|psgi|PL)|-e|-|\(eval \d+\)|/\S+) line \d+(?:, <\S*> (?:line|chunk) \d+|, (?:near|at EOF).*)?\.?$",
+    )
 });
 
 pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
@@ -89,7 +92,7 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
         open.located = PHP_PLACE.is_match(line);
         open.strong = found.get(2).is_some() || open.located;
         if !open.strong {
-            return swift(line);
+            return None;
         }
         return Some(Begun::new(found.get(0)?.start(), open));
     }
@@ -126,6 +129,22 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
         let mut open = Open::new(Lang::Erlang, 1, kind, group(2, 4)).strong();
         // `[{module,function,2,…`
         open.located = line.contains(",[{") || ERLANG_FRAME.is_match(line);
+        return Some(Begun::new(0, open));
+    }
+    if line.contains(" line ")
+        && (line.contains(".pl line ")
+            || line.contains(".pm line ")
+            || line.contains(".t line ")
+            || line.contains(".cgi line ")
+            || line.contains(".psgi line ")
+            || line.contains("-e line ")
+            || line.contains("Died at "))
+        && !line.starts_with([' ', '\t'])
+        && !line.contains(" called at ")
+        && let Some(found) = PERL_HEAD.captures(line)
+        && !found[1].is_empty()
+    {
+        let open = Open::new(Lang::Perl, 0, "die", &found[1]).strong();
         return Some(Begun::new(0, open));
     }
     if line.contains(" called at ")
@@ -178,24 +197,7 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
             Open::new(Lang::Julia, 0, &found[1], &found[2]),
         ));
     }
-    swift(line)
-}
-
-fn swift(line: &str) -> Option<Begun> {
-    if !line.contains("Fatal error: ") {
-        return None;
-    }
-    let found = SWIFT.captures(line)?;
-    let located = line.contains(".swift");
-    if !located {
-        return None;
-    }
-    Some(Begun::new(
-        0,
-        Open::new(Lang::Swift, 0, "Fatal error", &found[1])
-            .strong()
-            .located(),
-    ))
+    None
 }
 
 /// What frames of a language look like.
@@ -300,7 +302,12 @@ pub(super) fn step(open: &mut Open, line: &str) -> Step {
             }
             Step::Refuse
         }
-        Lang::Perl => Step::Refuse,
+        Lang::Perl => {
+            let compiled = trimmed.starts_with("Execution of ")
+                || trimmed.starts_with("BEGIN failed--compilation aborted")
+                || trimmed.starts_with("Compilation failed in require");
+            if compiled { Step::Take } else { Step::Refuse }
+        }
         Lang::Lua => {
             if line.starts_with('\t') {
                 if trimmed.starts_with("[C]") || trimmed.contains(": in ") {

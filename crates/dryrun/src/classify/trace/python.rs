@@ -13,6 +13,8 @@ const AFTER: u8 = 2;
 const CHAINED: u8 = 3;
 const SYNTAX: u8 = 4;
 const FAULT: u8 = 5;
+/// Calls that nobody raised: `stack_info` of the standard logger.
+const CALLS: u8 = 6;
 
 const START: &str = "Traceback (most recent call last):";
 
@@ -41,6 +43,21 @@ pub(super) fn begin(line: &str) -> Option<Begun> {
         return Some(Begun::new(
             at,
             Open::new(Lang::Python, BODY, "", "").strong(),
+        ));
+    }
+    if line.starts_with("Stack (most recent call last):") {
+        return Some(Begun::new(
+            0,
+            Open::new(Lang::Python, CALLS, "stack", "").strong(),
+        ));
+    }
+    // The fault handler, asked for it or out of patience.
+    if (line.starts_with("Thread 0x") || line.starts_with("Current thread 0x"))
+        && line.trim_end().ends_with("(most recent call first):")
+    {
+        return Some(Begun::new(
+            0,
+            Open::new(Lang::Python, FAULT, "stack", "").strong(),
         ));
     }
     // A group that was never raised itself.
@@ -122,6 +139,15 @@ pub(super) fn step(open: &mut Open, line: &str) -> Step {
             if trimmed.ends_with(START) {
                 open.state = BODY;
                 open.note.clear();
+                return Step::Take;
+            }
+            Step::Refuse
+        }
+        CALLS => {
+            if line.starts_with("  ") && !trimmed.is_empty() {
+                if FRAME.is_match(line) {
+                    return body(open, line, trimmed);
+                }
                 return Step::Take;
             }
             Step::Refuse

@@ -222,8 +222,14 @@ def declare():
         if name in ("uncaught", "previous"):
             case("php", name + "-log", f"php -d display_errors=0 -d log_errors=1 -d error_log= {name}.php", kind, php + ", log_errors")
     perl = version("perl -v | sed -n 2p")
-    for name in ("confess", "cluck"):
+    for name in ("confess", "cluck", "verbose"):
         case("perl", name, f"perl {name}.pl", "die", perl)
+    for name in ("die", "died", "compile"):
+        case("perl", name, f"perl {name}.pl", "die", perl, severity="warn")
+    case("php", "chained-log", "php -d display_errors=0 -d log_errors=1 -d error_log= chained.php", "LengthException", php + ", log_errors")
+    own = version("python3 --version")
+    case("python", "stack", "python3 stack.py", "stack", own + ", logging with stack_info", first="^Stack")
+    case("python", "waiting", "python3 waiting.py", "stack", own + ", faulthandler", first="^Thread")
     for tool in ("lua5.4", "luajit"):
         for name in ("error", "call"):
             case("lua", f"{name}-{tool.replace('.', '')}", f"{tool} {name}.lua", "error", version(f"{tool} -v"))
