@@ -75,9 +75,19 @@ impl Files {
         self.path("state.json")
     }
 
-    /// Reserved space.
+    /// Space kept back for the pump's last words.
     pub fn ballast(&self) -> PathBuf {
         self.path("ballast")
+    }
+
+    /// Space kept back for the verdict.
+    pub fn reserve(&self) -> PathBuf {
+        self.path("reserve")
+    }
+
+    /// Is there while the views lack something: there was no space for it.
+    pub fn views_cut(&self) -> PathBuf {
+        self.path("views.cut")
     }
 
     /// What the keeper and the pump say if they fail themselves.

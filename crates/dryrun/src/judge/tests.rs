@@ -53,6 +53,7 @@ impl Run {
             pid: 1,
             boot_id: "b".to_owned(),
             clock_scale: 1.0,
+            cgroup: None,
         };
         run.keeper(0.0, begun);
         run.keeper(
@@ -620,6 +621,7 @@ fn simulated_clocks_are_invalid_whatever_the_specification_says() {
             pid: 1,
             boot_id: "b".to_owned(),
             clock_scale: 100.0,
+            cgroup: None,
         },
     );
     run.keeper(
