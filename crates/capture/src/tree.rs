@@ -229,7 +229,10 @@ fn sweep(parent: &Path, now: i64) {
         let Some(name) = name.to_str().filter(|name| name.starts_with(LEAF)) else {
             continue;
         };
-        let Some(keeper) = name.rsplit_once('-').and_then(|(_, n)| n.parse::<u32>().ok()) else {
+        let Some(keeper) = name
+            .rsplit_once('-')
+            .and_then(|(_, n)| n.parse::<u32>().ok())
+        else {
             continue;
         };
         let Ok(meta) = entry.metadata() else { continue };
@@ -237,10 +240,7 @@ fn sweep(parent: &Path, now: i64) {
             .ctime()
             .saturating_mul(1_000_000_000)
             .saturating_add(meta.ctime_nsec());
-        if meta.is_dir()
-            && Process::of(keeper).is_none()
-            && now.saturating_sub(changed) >= STALE
-        {
+        if meta.is_dir() && Process::of(keeper).is_none() && now.saturating_sub(changed) >= STALE {
             let _ = fs::remove_dir(entry.path());
         }
     }

@@ -303,11 +303,7 @@ fn prepare(finished: &mut Finished, wanted: &Wanted, at: Timestamp) -> Result<()
 }
 
 /// The brief's files.
-fn tell(
-    finished: &Finished,
-    wanted: &Wanted,
-    short: &mut Shortage<'_>,
-) -> Result<(), AppError> {
+fn tell(finished: &Finished, wanted: &Wanted, short: &mut Shortage<'_>) -> Result<(), AppError> {
     let Some(review) = &finished.review else {
         return Ok(());
     };

@@ -308,3 +308,6 @@ pub fn spec(dir: &Path) -> Result<RunSpec, AppError> {
         AppError::new(Reason::InputMalformed, text)
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -147,6 +147,7 @@ pub fn run(
     }
     follower.judging(&spec);
     drop(running);
+    keeping::plain(&dir)?;
     // What is left of a run whose files were removed is judged too; what was captured is gone, and no pass.
     gonogo_capture::restore(&spec, &beside).map_err(finishing::capture_fault)?;
     // Nothing is left to do unless the keeper was killed: then the pump may still be at work.

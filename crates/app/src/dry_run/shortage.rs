@@ -32,8 +32,9 @@ impl<'a> Shortage<'a> {
         if gonogo_capture::Files::new(dir).views_cut().exists() {
             left.push(LeftOut {
                 what: "views".to_owned(),
-                reason: "there was no space for all of the .log and .jsonl files while the run went on"
-                    .to_owned(),
+                reason:
+                    "there was no space for all of the .log and .jsonl files while the run went on"
+                        .to_owned(),
             });
         }
         Ok(Self {

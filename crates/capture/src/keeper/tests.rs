@@ -30,6 +30,9 @@ fn steps_and_sleep_are_told_and_drift_is_not() {
     assert_eq!(slept, Some(Event::Suspended { ns: 600 * SECOND }));
     // What was told is not told again, and a wall clock at the end of its numbers is a step and no overflow.
     let [step, slept] = looked.again(at(705 * SECOND, i64::MIN), 55 * SECOND);
-    assert!(matches!(step, Some(Event::ClockStep { ns: i64::MIN })), "{step:?}");
+    assert!(
+        matches!(step, Some(Event::ClockStep { ns: i64::MIN })),
+        "{step:?}"
+    );
     assert_eq!(slept, None);
 }

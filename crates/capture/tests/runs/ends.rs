@@ -19,6 +19,10 @@ use crate::kit::{
 };
 
 pub(crate) const TESTS: &[Test] = &[
+    (
+        "what_is_wanted_is_kept_before_anything_starts",
+        what_is_wanted_is_kept_before_anything_starts,
+    ),
     ("a_deaf_child_is_killed", deaf_child),
     ("an_obedient_child_ends_in_time", obedient_child),
     ("a_second_interrupt_shortens_the_ladder", second_interrupt),
@@ -628,4 +632,22 @@ fn full_disk() {
     assert!(rebuilt(&directory, Stream::Stdout) == bytes);
     let again = finalize(&directory, Duration::from_secs(5)).unwrap();
     assert!(again.was_complete);
+}
+
+/// What a run is found by is there before its keeper is started: a harness that is killed at that moment leaves a run that can be finalized.
+fn what_is_wanted_is_kept_before_anything_starts() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let looks = directory.path().join("looks");
+    // Plays the keeper: lists what is there when it begins.
+    std::fs::write(&looks, "#!/bin/sh\nls \"$3\" > \"$3/../seen\"\n").unwrap();
+    std::fs::set_permissions(&looks, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let spec = spec(directory.path(), child(&["count", "1", "0"]));
+    let mut running =
+        gonogo_capture::Run::start_beside(&looks, &spec, &[("reports.json", b"{}")]).unwrap();
+    finish(&mut running);
+    let seen = std::fs::read_to_string(directory.path().join("logs/seen")).unwrap();
+    for name in ["run.json", "reports.json", "reserve"] {
+        assert!(seen.lines().any(|line| line == name), "{name}: {seen}");
+    }
 }

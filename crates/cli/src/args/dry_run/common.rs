@@ -106,7 +106,7 @@ pub struct Common {
     /// Do not make `.log` and `.jsonl`: keep the raw bytes and their index alone
     #[arg(long, help_heading = "Capture")]
     pub no_views: bool,
-    /// Space kept back for the verdict [default: 64MiB]
+    /// Space kept back for the verdict, at least 4MiB [default: 64MiB, on a small disk a quarter of what is free]
     #[arg(long, value_name = "SIZE", help_heading = "Capture")]
     pub ballast: Option<gonogo_core::Bytes>,
     /// A run without diary may be signed off
