@@ -179,6 +179,10 @@ impl Keeper {
         let clock = Clock::begin(spec.clock_scale);
         let lock = lock(&files)?;
         let mut journal = Journal::open(&files.keeper_journal())?;
+        if journal.entries() > 0 {
+            // The harness died before we began, and somebody has put the run in order since.
+            return Err(CaptureError::Exists(files.keeper_journal()));
+        }
         let boot_id = boot_id_text();
         Cgroup::sweep(real().wall);
         // Its name is known before it is made: whoever comes after a crash finds it.

@@ -110,7 +110,20 @@ fn run(directory: &Path) -> Result<(), CaptureError> {
         .map_err(CaptureError::system("the keeper's first message"))?;
     let spec = files.read_spec()?;
     let _lock = hold(&files)?;
+    if is_over(&files) {
+        // Its keeper died before it began, and somebody has put the run in order since: what was judged must not change.
+        return Ok(());
+    }
     Pump::begin(files, spec, &hello, socket, pipes)?.work()
+}
+
+/// Whether the run was ended while this pump waited for its turn.
+fn is_over(files: &Files) -> bool {
+    Entries::open(&files.keeper_journal()).is_ok_and(|entries| {
+        entries
+            .map_while(Result::ok)
+            .any(|entry| matches!(entry.event, Event::Recovered { .. } | Event::Ended { .. }))
+    })
 }
 
 /// One pump at a time; the one before may be ending just now.

@@ -19,6 +19,7 @@ use crate::kit::{
 };
 
 pub(crate) const TESTS: &[Test] = &[
+    ("a_part_that_comes_too_late_changes_nothing", too_late),
     (
         "what_is_wanted_is_kept_before_anything_starts",
         what_is_wanted_is_kept_before_anything_starts,
@@ -650,4 +651,34 @@ fn what_is_wanted_is_kept_before_anything_starts() {
     for name in ["run.json", "reports.json", "reserve"] {
         assert!(seen.lines().any(|line| line == name), "{name}: {seen}");
     }
+}
+
+/// A keeper and a pump that were started, and get their turn only after somebody put the run in order, leave it as it is.
+fn too_late() {
+    let directory = tempfile::tempdir().unwrap();
+    let spec = spec(directory.path(), child(&["count", "100", "0"]));
+    let mut running = gonogo_capture::Run::start(Path::new("/bin/true"), &spec).unwrap();
+    finish(&mut running);
+    let run = running.files().directory().to_owned();
+    finalize(&run, Duration::from_secs(5)).unwrap();
+    let all = || -> Vec<(std::path::PathBuf, Vec<u8>)> {
+        let mut all: Vec<_> = std::fs::read_dir(&run)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| !path.ends_with("lock"))
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect();
+        all.sort();
+        all
+    };
+    let before = all();
+    let status = Command::new(program())
+        .args(["capture-part", "keeper"])
+        .arg(&run)
+        .stdin(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(!status.success());
+    assert!(all() == before, "the late keeper changed the run");
+    assert!(finalize(&run, Duration::from_secs(5)).unwrap().was_complete);
 }

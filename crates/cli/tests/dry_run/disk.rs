@@ -199,7 +199,14 @@ fn a_packet_that_does_not_fit_takes_no_verdict_with_it() {
         Err(why) => return skip("a packet that does not fit", &why),
     };
     // The forecast warns of the end; that is accepted, so that nothing but the packet is amiss.
-    let flags = ["--ballast", "4MiB", "--no-views", "--allow-warnings"];
+    let flags = [
+        "--ballast",
+        "4MiB",
+        "--no-views",
+        "--allow-warnings",
+        "--resource-sample-interval-minutes",
+        "0.01",
+    ];
     let made = lab.orchestrate("large", 3.0, &flags, &["python3", "-c", DENSE]);
     // Fifteen megabytes were kept; their packet has no room in what is left of twenty-four.
     made.ran.expect(1);
@@ -315,7 +322,7 @@ fn a_ballast_or_a_disk_that_is_too_small_is_refused_before_anything_is_started()
         );
     };
     refused(&["--ballast", "1MiB"], 64, "at least 4194304");
-    refused(&["--ballast", "0"], 64, "at least 4194304");
+    refused(&["--ballast", "4095KiB"], 64, "at least 4194304");
     let mount = match Mount::of(6, &lab.path("artifacts")) {
         Ok(mount) => mount,
         Err(why) => return skip("a disk that is too small", &why),
