@@ -16,6 +16,7 @@ pub mod recording;
 pub mod running;
 pub mod serving;
 pub mod settings;
+mod shortage;
 pub mod wanted;
 
 pub use flags::{Flags, Place};

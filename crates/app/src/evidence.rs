@@ -192,6 +192,7 @@ fn pack(
         stream: &format!("operation/{operation}"),
         extra_streams: &streams,
         blobs: &blobs,
+        outside: None,
         verdict: known
             .terminal
             .as_ref()

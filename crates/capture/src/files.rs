@@ -1,6 +1,8 @@
 //! Where a run's files lie.
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use gonogo_dryrun::spec::{Compression, RunSpec};
@@ -75,9 +77,19 @@ impl Files {
         self.path("state.json")
     }
 
-    /// Reserved space.
+    /// Space kept back for the pump's last words.
     pub fn ballast(&self) -> PathBuf {
         self.path("ballast")
+    }
+
+    /// Space kept back for the verdict.
+    pub fn reserve(&self) -> PathBuf {
+        self.path("reserve")
+    }
+
+    /// Is there while the views lack something: there was no space for it.
+    pub fn views_cut(&self) -> PathBuf {
+        self.path("views.cut")
     }
 
     /// What the keeper and the pump say if they fail themselves.
@@ -132,13 +144,21 @@ impl Files {
     }
 }
 
+/// Opens a plain file to read. The child can reach the files of its run: a pipe in the place of one would be waited for without end.
+pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no plain file"));
+    }
+    Ok(file)
+}
+
 /// Reads a file of at most `limit` bytes.
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?
-        .take(limit + 1)
-        .read_to_end(&mut bytes)?;
+    open_plain(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,

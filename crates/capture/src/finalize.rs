@@ -5,13 +5,13 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gonogo_dryrun::Stream;
 use gonogo_dryrun::journal::Event;
-use gonogo_dryrun::spec::RunSpec;
+use gonogo_dryrun::spec::{Compression, RunSpec};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::CaptureError;
@@ -19,7 +19,7 @@ use crate::captured::Captured;
 use crate::clock::{Clock, boot};
 use crate::files::Files;
 use crate::journal::{Entries, Journal};
-use crate::space::Space;
+use crate::space::{Space, crumb, is_full};
 use crate::store::{Store, boot_id_text};
 use crate::tree::{Cgroup, Remains, pause};
 
@@ -64,6 +64,12 @@ pub fn finalize(directory: &Path, patience: Duration) -> Result<Finalized, Captu
         && (told.finalized || pump_ended(&files))
         && in_order(&files)
     {
+        if files.views_cut().exists() {
+            // There was no space for them; there may be now. They are made anew from their beginning.
+            let _ = std::fs::remove_file(files.state());
+            let space = Arc::new(Space::impatient().map_err(CaptureError::system("an event"))?);
+            crate::pump::close_views(&files, &spec, told.clock, space);
+        }
         return Ok(Finalized {
             was_complete: true,
             reason: reason.clone(),
@@ -71,6 +77,26 @@ pub fn finalize(directory: &Path, patience: Duration) -> Result<Finalized, Captu
         });
     }
     recover(&files, &spec, told)
+}
+
+/// Removes the views of a run that has ended, for space; [`finalize`] makes them again when there is some. Returns their paths.
+pub fn leave_views_out(directory: &Path, spec: &RunSpec) -> Vec<PathBuf> {
+    let files = Files::new(directory);
+    let compressed = spec.capture.compression != Compression::None;
+    let mut removed = Vec::new();
+    if !spec.capture.views || File::create(files.views_cut()).is_err() {
+        return removed;
+    }
+    for extension in [".log", ".jsonl"] {
+        for part in 0.. {
+            let path = files.view(extension, part, compressed);
+            if std::fs::remove_file(&path).is_err() {
+                break;
+            }
+            removed.push(path);
+        }
+    }
+    removed
 }
 
 fn recover(files: &Files, spec: &RunSpec, told: Told) -> Result<Finalized, CaptureError> {
@@ -96,7 +122,7 @@ fn recover(files: &Files, spec: &RunSpec, told: Told) -> Result<Finalized, Captu
         .recover(told.clock.look(), |_, _| {})
         .and_then(|bytes| store.finish().map(|()| bytes))
         .map_err(failed)?;
-    crate::pump::close_views(files, spec, told.clock, &store, space);
+    crate::pump::close_views(files, spec, told.clock, space);
 
     let mut journal = Journal::open(&files.keeper_journal())?;
     let failed = || CaptureError::write(&files.keeper_journal());
@@ -114,7 +140,11 @@ fn recover(files: &Files, spec: &RunSpec, told: Told) -> Result<Finalized, Captu
             reason: reason.clone(),
         },
     );
-    journal.sync().map_err(failed())?;
+    while let Err(e) = journal.sync() {
+        if !(is_full(&e) && crumb(files)) {
+            return Err(failed()(e));
+        }
+    }
     Ok(Finalized {
         was_complete: false,
         killed,
@@ -172,7 +202,10 @@ fn read_journal(files: &Files, spec: &RunSpec) -> Result<Told, CaptureError> {
             told.cause.get_or_insert(word);
         };
         match entry.event {
-            Event::Begun { boot_id, .. } => {
+            Event::Begun {
+                boot_id, cgroup, ..
+            } => {
+                told.cgroup = cgroup.as_deref().and_then(Cgroup::at);
                 told.this_boot = boot_id == boot_id_text();
                 if told.this_boot {
                     told.clock = Clock::resume(spec.clock_scale, entry.at);
@@ -180,8 +213,9 @@ fn read_journal(files: &Files, spec: &RunSpec) -> Result<Told, CaptureError> {
             }
             Event::ChildStarted { pid, cgroup } => {
                 told.session = Some(pid);
-                told.cgroup = cgroup.as_deref().and_then(Cgroup::at);
+                told.cgroup = cgroup.as_deref().and_then(Cgroup::at).or(told.cgroup);
             }
+            Event::CaptureLost { .. } => cause("capture_lost"),
             Event::TimeOver => cause("time_over"),
             Event::Interrupted { .. } => cause("interrupted"),
             Event::HarnessLost => cause("harness_lost"),

@@ -13,6 +13,7 @@ use gonogo_dryrun::Moment;
 use gonogo_dryrun::journal::{Entry, Event};
 
 use crate::CaptureError;
+use crate::files::open_plain;
 
 /// Most bytes of a line.
 const LINE_LIMIT: u64 = 1 << 20;
@@ -134,7 +135,7 @@ impl Entries {
     /// # Errors
     /// [`CaptureError::Read`].
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
-        let file = File::open(path).map_err(|source| CaptureError::Read {
+        let file = open_plain(path).map_err(|source| CaptureError::Read {
             path: path.to_owned(),
             source,
         })?;

@@ -31,6 +31,7 @@ use crate::CaptureError;
 use crate::clock::{Clock, SECOND, awake, boot, real};
 use crate::files::Files;
 use crate::journal::Journal;
+use crate::space::{crumb, is_full};
 use crate::store::boot_id_text;
 use crate::tree::Cgroup;
 use crate::wire::{self, Heard};
@@ -39,7 +40,7 @@ use ending::{Drain, Ladder};
 use start::Pump;
 
 /// A step of the wall clock, or a sleep of the machine, that is told.
-const CLOCK_STEP: i64 = SECOND as i64;
+const CLOCK_STEP: u64 = SECOND;
 
 /// How long a pump may take for its last words after both pipes ended.
 const LAST_WORDS: u64 = 60 * SECOND;
@@ -66,7 +67,7 @@ struct Keeper {
     spec: RunSpec,
     clock: Clock,
     journal: Journal,
-    _lock: File,
+    lock: File,
     harness: Option<OwnedFd>,
     signals: Signals,
     timer: OwnedFd,
@@ -88,6 +89,8 @@ struct Keeper {
     /// Until when the pump's last words are waited for.
     last_words: Option<u64>,
     looked: Looked,
+    /// Whether files of the capture were removed: no pump can go on then.
+    lost: bool,
 }
 
 /// The clocks, when they were last compared.
@@ -96,6 +99,31 @@ struct Looked {
     at: Moment,
     awake: u64,
     next: u64,
+}
+
+impl Looked {
+    fn begin(now: Moment, awake: u64) -> Self {
+        Self {
+            at: now,
+            awake,
+            next: now.boot + SECOND,
+        }
+    }
+
+    /// Compares the clocks again: what the wall clock and the awake clock did otherwise than the boot clock.
+    fn again(&mut self, now: Moment, awake: u64) -> [Option<Event>; 2] {
+        let passed = now.boot.saturating_sub(self.at.boot);
+        let step = now
+            .wall
+            .saturating_sub(self.at.wall)
+            .saturating_sub(passed.cast_signed());
+        let slept = passed.saturating_sub(awake.saturating_sub(self.awake));
+        *self = Self::begin(now, awake);
+        [
+            (step.unsigned_abs() > CLOCK_STEP).then_some(Event::ClockStep { ns: step }),
+            (slept > CLOCK_STEP).then_some(Event::Suspended { ns: slept }),
+        ]
+    }
 }
 
 /// Signals that were sent to the keeper.
@@ -151,7 +179,14 @@ impl Keeper {
         let clock = Clock::begin(spec.clock_scale);
         let lock = lock(&files)?;
         let mut journal = Journal::open(&files.keeper_journal())?;
+        if journal.entries() > 0 {
+            // The harness died before we began, and somebody has put the run in order since.
+            return Err(CaptureError::Exists(files.keeper_journal()));
+        }
         let boot_id = boot_id_text();
+        Cgroup::sweep(real().wall);
+        // Its name is known before it is made: whoever comes after a crash finds it.
+        let cgroup = Cgroup::plan(&spec.run_id);
         journal.append(
             clock.origin(),
             Event::Begun {
@@ -159,6 +194,7 @@ impl Keeper {
                 pid: std::process::id(),
                 boot_id,
                 clock_scale: spec.clock_scale,
+                cgroup: cgroup.as_ref().map(|c| c.path().display().to_string()),
             },
         );
         journal
@@ -171,12 +207,12 @@ impl Keeper {
         .map_err(|e| CaptureError::system("a timer")(e.into()))?;
         let (pipes, ends) = start::pipes().map_err(CaptureError::system("pipes"))?;
         let mut keeper = Self {
-            cgroup: Cgroup::make(&spec.run_id),
+            cgroup: cgroup.filter(Cgroup::make),
             files,
             spec,
             clock,
             journal,
-            _lock: lock,
+            lock,
             harness: Some(harness),
             signals,
             timer,
@@ -193,11 +229,8 @@ impl Keeper {
             ladder: None,
             drain: None,
             last_words: None,
-            looked: Looked {
-                at: real(),
-                awake: awake(),
-                next: boot() + SECOND,
-            },
+            looked: Looked::begin(real(), awake()),
+            lost: false,
         };
         keeper.start_pump();
         keeper.start_child(ends);
@@ -210,6 +243,7 @@ impl Keeper {
             self.take_signals();
             self.hear_pump();
             self.reap();
+            self.look_at_files();
             self.look_at_clocks();
             self.run_timers();
             if self.is_done() {
@@ -232,10 +266,11 @@ impl Keeper {
         }
         // On a disk that stays full the last words wait a while for space.
         for _ in 0..50 {
-            if self.journal.sync().is_ok() {
-                break;
+            match self.journal.sync() {
+                Ok(()) => break,
+                Err(e) if is_full(&e) && crumb(&self.files) => {}
+                Err(_) => crate::tree::pause(20),
             }
-            crate::tree::pause(20);
         }
     }
 
@@ -243,7 +278,8 @@ impl Keeper {
         self.child.is_none()
             && self.drain.is_none()
             && (self.pump_done
-                || self.last_words.is_some_and(|by| boot() >= by) && self.pump.is_none())
+                || (self.lost || self.last_words.is_some_and(|by| boot() >= by))
+                    && self.pump.is_none())
     }
 
     /// Writes an entry, makes it durable, and tells the pump.
@@ -321,20 +357,42 @@ impl Keeper {
         if now.boot < self.looked.next {
             return;
         }
-        let passed = now.boot.saturating_sub(self.looked.at.boot);
-        let step = (now.wall - self.looked.at.wall) - passed.cast_signed();
-        let slept = passed.saturating_sub(awake.saturating_sub(self.looked.awake));
-        self.looked = Looked {
-            at: now,
-            awake,
-            next: now.boot + SECOND,
-        };
-        if step.abs() > CLOCK_STEP {
-            self.note(Event::ClockStep { ns: step });
+        for event in self.looked.again(now, awake).into_iter().flatten() {
+            self.note(event);
         }
-        if slept > CLOCK_STEP.cast_unsigned() {
-            self.note(Event::Suspended { ns: slept });
+    }
+
+    /// Ends a run whose capture directory somebody takes away, once a second.
+    fn look_at_files(&mut self) {
+        if self.lost || boot() < self.looked.next {
+            return;
         }
+        let Some(reason) = self.missing() else { return };
+        self.lost = true;
+        self.reason = Some("capture_lost");
+        // A pump that dies now finds nothing to go on with.
+        self.pump_due = None;
+        let event = Event::CaptureLost { reason };
+        if self.child.is_some() {
+            self.end_run("capture_lost", event);
+        } else {
+            self.note(event);
+        }
+    }
+
+    /// What of the files that last for the whole run is not there any more.
+    fn missing(&self) -> Option<String> {
+        use std::os::unix::fs::MetadataExt;
+        let identity = |meta: io::Result<std::fs::Metadata>| meta.ok().map(|m| (m.dev(), m.ino()));
+        let lock = self.files.lock();
+        let own = identity(self.lock.metadata());
+        let gone = |path: &Path| matches!(std::fs::symlink_metadata(path), Err(e) if e.kind() == io::ErrorKind::NotFound);
+        let all = [self.files.run(), self.files.keeper_journal()];
+        if let Some(path) = all.iter().find(|path| gone(path)) {
+            return Some(format!("{} is not there any more", path.display()));
+        }
+        (own != identity(std::fs::metadata(&lock)))
+            .then(|| format!("{} was removed or replaced", lock.display()))
     }
 
     fn run_timers(&mut self) {
@@ -425,3 +483,6 @@ fn lock(files: &Files) -> Result<File, CaptureError> {
         .map_err(CaptureError::write(&path))?;
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,8 +33,9 @@ mod wire;
 pub use captured::Captured;
 pub use clock::Clock;
 pub use files::Files;
-pub use finalize::{Finalized, finalize};
-pub use run::{Ask, Ended, Run, Running};
+pub use finalize::{Finalized, finalize, leave_views_out};
+pub use run::{Ask, Ended, Run, Running, restore};
+pub use space::{LEAST_BALLAST, release_reserve, verdict_bytes};
 pub use tree::MARK;
 
 /// The first argument of this program's hidden parts.

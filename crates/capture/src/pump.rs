@@ -33,7 +33,7 @@ use crate::CaptureError;
 use crate::clock::{Clock, SECOND, boot, nanos};
 use crate::files::Files;
 use crate::journal::{Entries, Journal};
-use crate::space::{Ballast, Mode, Space, free_bytes, is_full};
+use crate::space::{Ballast, Mode, Space, crumb, free_bytes, is_full, verdict_bytes};
 use crate::store::Store;
 use crate::tree::{Cgroup, Remains, pause};
 use crate::wire::{self, Heard, Hello};
@@ -110,7 +110,20 @@ fn run(directory: &Path) -> Result<(), CaptureError> {
         .map_err(CaptureError::system("the keeper's first message"))?;
     let spec = files.read_spec()?;
     let _lock = hold(&files)?;
+    if is_over(&files) {
+        // Its keeper died before it began, and somebody has put the run in order since: what was judged must not change.
+        return Ok(());
+    }
     Pump::begin(files, spec, &hello, socket, pipes)?.work()
+}
+
+/// Whether the run was ended while this pump waited for its turn.
+fn is_over(files: &Files) -> bool {
+    Entries::open(&files.keeper_journal()).is_ok_and(|entries| {
+        entries
+            .map_while(Result::ok)
+            .any(|entry| matches!(entry.event, Event::Recovered { .. } | Event::Ended { .. }))
+    })
 }
 
 /// One pump at a time; the one before may be ending just now.
@@ -141,6 +154,8 @@ struct Pump {
     keeper_known: u64,
     session: Option<u32>,
     cgroup: Option<Cgroup>,
+    /// The cgroup that was to be made; it may hold nobody.
+    leaf: Option<Cgroup>,
     child_started: Option<Moment>,
     reason: &'static str,
     rotate: Arc<AtomicBool>,
@@ -179,7 +194,10 @@ impl Pump {
     ) -> Result<Self, CaptureError> {
         let clock = Clock::resume(spec.clock_scale, hello.origin);
         let space = Arc::new(Space::new().map_err(CaptureError::system("an event"))?);
-        let mut ballast = Ballast::new(files.ballast(), spec.capture.ballast_bytes);
+        let mut ballast = Ballast::new(
+            files.ballast(),
+            spec.capture.ballast_bytes - verdict_bytes(&spec.capture),
+        );
         let journal = Journal::open(&files.pump_journal())?;
         let keeper_journal = Entries::open(&files.keeper_journal())?;
         // Without: the disk is nearly full already, which is found soon enough.
@@ -199,7 +217,7 @@ impl Pump {
                 });
             }
         }
-        judge.replay(&files, &store);
+        judge.replay(&files);
 
         let (news_out, news) = channel();
         let (items_out, items) = sync_channel(QUEUE);
@@ -258,6 +276,7 @@ impl Pump {
             keeper_known: known.keeper,
             session: None,
             cgroup: None,
+            leaf: None,
             child_started: None,
             reason: "child_exited",
             rotate,
@@ -328,7 +347,10 @@ impl Pump {
             pause(2);
         }
         self.ballast.release();
-        let _ = self.journal.sync();
+        while let Err(e) = self.journal.sync()
+            && is_full(&e)
+            && crumb(&self.files)
+        {}
         if let Some(socket) = &self.socket {
             wire::say(socket, wire::DONE);
         }
@@ -400,10 +422,10 @@ impl Pump {
         let remains = Remains {
             run_id: self.spec.run_id.clone(),
             session: self.session,
-            cgroup: self.cgroup.clone(),
+            cgroup: self.leaf.clone(),
         };
         let processes = remains.kill();
-        if let Some(cgroup) = &self.cgroup {
+        if let Some(cgroup) = &self.leaf {
             cgroup.remove();
         }
         self.note(Event::Signalled {
@@ -417,6 +439,9 @@ impl Pump {
         self.keeper_journal.resume();
         while let Some(Ok(entry)) = self.keeper_journal.next() {
             match &entry.event {
+                Event::Begun { cgroup, .. } => {
+                    self.leaf = cgroup.as_deref().and_then(Cgroup::at);
+                }
                 Event::ChildStarted { pid, cgroup } => {
                     self.session = Some(*pid);
                     self.cgroup = cgroup.as_deref().and_then(Cgroup::at);
@@ -428,6 +453,7 @@ impl Pump {
                 Event::TimeOver => self.reason = "time_over",
                 Event::Interrupted { .. } => self.reason = "interrupted",
                 Event::HarnessLost => self.reason = "harness_lost",
+                Event::CaptureLost { .. } => self.reason = "capture_lost",
                 Event::StartFailed { .. } => self.reason = "start_failed",
                 _ => {}
             }
@@ -571,7 +597,8 @@ impl Pump {
                     .real_nanos(interval)
                     .clamp(nanos(1.0), nanos(60.0));
             if let Some(free) = free_bytes(self.files.directory()) {
-                let event = self.timers.disk.1.push(self.clock.look(), free);
+                let needs = disk::end_needs(self.files.directory(), &self.spec);
+                let event = self.timers.disk.1.push(self.clock.look(), free, needs);
                 self.note(event);
             }
         }

@@ -13,9 +13,9 @@ use gonogo_dryrun::spec::RunSpec;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::clock::boot;
+use crate::clock::{Clock, boot};
 use crate::files::{Files, sync_directory, write_atomic};
-use crate::journal::Entries;
+use crate::journal::{Entries, Journal};
 use crate::{CaptureError, ENTRY, wire};
 
 /// What ends a run before its time.
@@ -57,6 +57,18 @@ impl Run {
     /// # Errors
     /// [`CaptureError::Exists`] if the directory is there; then nothing was changed.
     pub fn start(program: &Path, spec: &RunSpec) -> Result<Running, CaptureError> {
+        Self::start_beside(program, spec, &[])
+    }
+
+    /// As [`Run::start`]; before `run.json`, by which a run is found, these files are written into its directory: name and bytes.
+    ///
+    /// # Errors
+    /// As [`Run::start`]; no space for the ballast.
+    pub fn start_beside(
+        program: &Path,
+        spec: &RunSpec,
+        beside: &[(&str, &[u8])],
+    ) -> Result<Running, CaptureError> {
         let files = Files::of(spec);
         let log_dir = Path::new(&spec.log_dir);
         std::fs::create_dir_all(log_dir).map_err(CaptureError::write(log_dir))?;
@@ -77,11 +89,13 @@ impl Run {
                 CaptureError::write(directory)(source)
             }
         })?;
-        let text = serde_json::to_vec_pretty(spec).map_err(|source| CaptureError::Spec {
-            path: files.run(),
-            source,
-        })?;
-        write_atomic(&files.run(), &text, true).map_err(CaptureError::write(&files.run()))?;
+        let furnished = crate::space::reserve(&files, &spec.capture)
+            .and_then(|()| furnish(&files, spec, beside));
+        if let Err(e) = furnished {
+            // Nothing was started: what there is of it must not keep its name, nor space.
+            let _ = std::fs::remove_dir_all(directory);
+            return Err(e);
+        }
         sync_directory(log_dir).map_err(CaptureError::write(log_dir))?;
         let internal = files.internal();
         let log = File::create_new(&internal).map_err(CaptureError::write(&internal))?;
@@ -109,6 +123,46 @@ impl Run {
             socket,
         })
     }
+}
+
+/// Writes what must be there before anything is started.
+fn furnish(files: &Files, spec: &RunSpec, beside: &[(&str, &[u8])]) -> Result<(), CaptureError> {
+    for (name, bytes) in beside {
+        let path = files.path(name);
+        write_atomic(&path, bytes, true).map_err(CaptureError::write(&path))?;
+    }
+    let text = serde_json::to_vec_pretty(spec).map_err(|source| CaptureError::Spec {
+        path: files.run(),
+        source,
+    })?;
+    write_atomic(&files.run(), &text, true).map_err(CaptureError::write(&files.run()))
+}
+
+/// Puts the files back by which a run is found and judged, if somebody removed them while it went on. Call it when the keeper has
+/// ended. Returns whether something was missing; what was captured is not brought back, and the new journal says so.
+///
+/// # Errors
+/// They cannot be written.
+pub fn restore(spec: &RunSpec, beside: &[(&str, &[u8])]) -> Result<bool, CaptureError> {
+    let files = Files::of(spec);
+    // A keeper that was killed at once made no journal; then there is nothing else either.
+    let began = files.keeper_journal().exists() || !files.index().exists();
+    if files.run().exists() && began {
+        return Ok(false);
+    }
+    let directory = files.directory();
+    std::fs::create_dir_all(directory).map_err(CaptureError::write(directory))?;
+    let mut journal = Journal::open(&files.keeper_journal())?;
+    let reason = format!("{} was emptied or removed", directory.display());
+    journal.append(
+        Clock::begin(spec.clock_scale).look(),
+        Event::CaptureLost { reason },
+    );
+    journal
+        .sync()
+        .map_err(CaptureError::write(&files.keeper_journal()))?;
+    furnish(&files, spec, beside)?;
+    Ok(true)
 }
 
 impl Running {

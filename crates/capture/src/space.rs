@@ -11,8 +11,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use gonogo_dryrun::spec::Capture;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{FallocateFlags, fallocate};
+
+use crate::CaptureError;
+use crate::files::Files;
+
+/// The least ballast with which a run on a disk that stays full gets its verdict, bytes.
+pub const LEAST_BALLAST: u64 = 4 << 20;
+
+/// What is taken from the reserve at once for a journal's last words.
+const CRUMB: u64 = 64 << 10;
 
 /// Whether writers may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,20 +225,7 @@ impl Ballast {
     }
 
     fn fill(&self) -> io::Result<()> {
-        let file = File::create(&self.path)?;
-        match fallocate(&file, FallocateFlags::empty(), 0, self.bytes) {
-            Ok(()) => return Ok(()),
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {}
-            Err(e) => return Err(e.into()),
-        }
-        let block = [0; 1 << 16];
-        let mut left = self.bytes;
-        while left > 0 {
-            let count = left.min(block.len() as u64);
-            io::Write::write_all(&mut &file, &block[..count as usize])?;
-            left -= count;
-        }
-        file.sync_data()
+        fill(&File::create(&self.path)?, self.bytes)
     }
 
     /// Gives it up.
@@ -236,6 +233,63 @@ impl Ballast {
         let _ = std::fs::remove_file(&self.path);
         self.held = false;
     }
+}
+
+fn fill(file: &File, bytes: u64) -> io::Result<()> {
+    match fallocate(file, FallocateFlags::empty(), 0, bytes) {
+        Ok(()) => return Ok(()),
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {}
+        Err(e) => return Err(e.into()),
+    }
+    let block = [0; 1 << 16];
+    let mut left = bytes;
+    while left > 0 {
+        let count = left.min(block.len() as u64);
+        io::Write::write_all(&mut &*file, &block[..count as usize])?;
+        left -= count;
+    }
+    file.sync_data()
+}
+
+/// How much of the ballast is for the verdict alone. The pump's part goes for its last bytes, its journal and the views, and these
+/// take all that they get.
+pub const fn verdict_bytes(capture: &Capture) -> u64 {
+    capture.ballast_bytes / 2
+}
+
+/// Keeps space back for the verdict.
+pub(crate) fn reserve(files: &Files, capture: &Capture) -> Result<(), CaptureError> {
+    let bytes = verdict_bytes(capture);
+    if bytes == 0 {
+        return Ok(());
+    }
+    let path = files.reserve();
+    File::create_new(&path)
+        .and_then(|file| fill(&file, bytes))
+        .map_err(CaptureError::write(&path))
+}
+
+/// Gives the verdict the space that was kept back for it. Call it when nothing of the run lives any more.
+///
+/// # Errors
+/// It cannot be given.
+pub fn release_reserve(directory: &Path) -> io::Result<()> {
+    match std::fs::remove_file(Files::new(directory).reserve()) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// Gives a journal's last words a little of what is kept back for the verdict. Returns whether there was some.
+pub(crate) fn crumb(files: &Files) -> bool {
+    let Ok(file) = File::options().write(true).open(files.reserve()) else {
+        return false;
+    };
+    let Ok(meta) = file.metadata() else {
+        return false;
+    };
+    let left = meta.len().saturating_sub(CRUMB);
+    meta.len() > 0 && file.set_len(left).is_ok()
 }
 
 /// Bytes that are free for us on the volume of `path`.

@@ -215,6 +215,37 @@ pub(crate) fn open_files(processes: &[Process]) -> Option<u64> {
     Some(count)
 }
 
+/// How the names of our cgroups begin; the run's id and the keeper's number follow.
+const LEAF: &str = "gonogo-";
+
+/// So old must a leaf be (nanoseconds): its keeper may live in another namespace, where it has another number.
+const STALE: i64 = 60_000_000_000;
+
+/// Removes empty leaves of dead keepers in `parent`. Only empty ones can be removed at all, and no other names are touched.
+fn sweep(parent: &Path, now: i64) {
+    use std::os::unix::fs::MetadataExt;
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| name.starts_with(LEAF)) else {
+            continue;
+        };
+        let Some(keeper) = name
+            .rsplit_once('-')
+            .and_then(|(_, n)| n.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        let Ok(meta) = entry.metadata() else { continue };
+        let changed = meta
+            .ctime()
+            .saturating_mul(1_000_000_000)
+            .saturating_add(meta.ctime_nsec());
+        if meta.is_dir() && Process::of(keeper).is_none() && now.saturating_sub(changed) >= STALE {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
 /// A leaf of the second cgroup hierarchy that holds a run's processes.
 #[derive(Debug, Clone)]
 pub(crate) struct Cgroup {
@@ -222,25 +253,38 @@ pub(crate) struct Cgroup {
 }
 
 impl Cgroup {
-    /// Makes a leaf below the caller's own cgroup, where that is allowed.
-    pub(crate) fn make(run_id: &str) -> Option<Self> {
+    /// The caller's own cgroup.
+    fn own() -> Option<PathBuf> {
         let own = fs::read_to_string("/proc/self/cgroup").ok()?;
         let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
+        ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+            .into_iter()
+            .find(|mount| Path::new(mount).join("cgroup.procs").exists())
+            .map(|mount| Path::new(mount).join(own.trim_start_matches('/')))
+    }
+
+    /// Names a leaf below the caller's own cgroup.
+    pub(crate) fn plan(run_id: &str) -> Option<Self> {
         let name: String = run_id
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
             .take(100)
             .collect();
-        ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
-            .into_iter()
-            .filter(|mount| Path::new(mount).join("cgroup.procs").exists())
-            .find_map(|mount| {
-                let path = Path::new(mount)
-                    .join(own.trim_start_matches('/'))
-                    .join(format!("gonogo-{name}-{}", std::process::id()));
-                fs::create_dir(&path).ok()?;
-                Some(Self { path })
-            })
+        Some(Self {
+            path: Self::own()?.join(format!("{LEAF}{name}-{}", std::process::id())),
+        })
+    }
+
+    /// Makes it, where that is allowed.
+    pub(crate) fn make(&self) -> bool {
+        fs::create_dir(&self.path).is_ok()
+    }
+
+    /// Removes the leaves beside ours whose keepers are dead and in which nobody is.
+    pub(crate) fn sweep(now: i64) {
+        if let Some(own) = Self::own() {
+            sweep(&own, now);
+        }
     }
 
     /// Names a leaf that was made.
@@ -250,7 +294,7 @@ impl Cgroup {
         let ours = path.starts_with("/sys/fs/cgroup")
             && path
                 .file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with("gonogo-"))
+                .is_some_and(|name| name.to_string_lossy().starts_with(LEAF))
             && path.components().all(|part| part.as_os_str() != "..");
         ours.then_some(Self { path })
     }
@@ -312,7 +356,7 @@ impl Cgroup {
 
     /// Removes it, if it is empty.
     pub(crate) fn remove(&self) {
-        for _ in 0..50 {
+        for _ in 0..250 {
             self.walk(
                 &mut |path| {
                     let _ = fs::remove_dir(path);
@@ -342,6 +386,31 @@ mod tests {
         assert_eq!(p.name, "a) Z 1 (b");
         assert_eq!(Process::parse(7, b"7 (a"), None);
         assert_eq!(Process::parse(7, b") ("), None);
+    }
+
+    #[test]
+    fn empty_leaves_of_dead_keepers_are_swept_and_no_others() {
+        let dir = tempfile::tempdir().unwrap();
+        // Above every number that a process can have (pid_max_limit is 2^22).
+        let dead = 1 << 23;
+        let alive = std::process::id();
+        let names = [
+            format!("gonogo-run_a-{dead}"),
+            format!("gonogo-run_b-{alive}"),
+            format!("gonogo-run_c-{dead}"),
+            format!("other-{dead}"),
+            "gonogo-without".to_owned(),
+        ];
+        for name in &names {
+            std::fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        std::fs::create_dir(dir.path().join(&names[2]).join("somebody")).unwrap();
+        let there = || names.each_ref().map(|name| dir.path().join(name).exists());
+        let now = crate::clock::real().wall;
+        sweep(dir.path(), now);
+        assert_eq!(there(), [true; 5], "they are young");
+        sweep(dir.path(), now + 2 * STALE);
+        assert_eq!(there(), [false, true, true, true, true]);
     }
 
     #[test]

@@ -140,7 +140,8 @@ impl Conditions {
             Event::Disk {
                 free_bytes,
                 full_in_seconds,
-            } => self.disk(at, *free_bytes, *full_in_seconds),
+                end_bytes,
+            } => self.disk(at, *free_bytes, *full_in_seconds, *end_bytes),
             Event::ClockStep { ns } => self.clock_step(at, *ns),
             Event::Suspended { ns } => {
                 let from = Moment {
@@ -258,13 +259,21 @@ impl Conditions {
         self.engine.sighting(cause);
     }
 
-    fn disk(&mut self, at: Moment, free: u64, full_in: Option<f64>) {
+    fn disk(&mut self, at: Moment, free: u64, full_in: Option<f64>, end: u64) {
         self.state.disk = BTreeMap::from([("disk_free_bytes".to_owned(), free as f64)]);
         if let Some(seconds) = full_in {
             self.state
                 .disk
                 .insert("disk_full_in_seconds".to_owned(), seconds);
         }
+        let needed = match end {
+            0 => String::new(),
+            end => {
+                let known = &mut self.state.disk;
+                known.insert("disk_end_bytes".to_owned(), end as f64);
+                format!(", the end needs {end} of them")
+            }
+        };
         let elapsed = self.state.life.started.map_or(0, |s| at.since(s)) as f64 / 1e9;
         let left = self.spec.target_seconds - elapsed;
         let over = self.state.life.is_over(at);
@@ -275,7 +284,7 @@ impl Conditions {
                     Status::Warn,
                     "disk",
                     at,
-                    format!("the disk will be full in {seconds:.0} s at this rate, and the run has {left:.0} s left ({free} bytes are free)"),
+                    format!("the disk will be full in {seconds:.0} s at this rate, and the run has {left:.0} s left ({free} bytes are free{needed})"),
                 )
                 .with("free_bytes", free);
                 cause.open = true;

@@ -447,10 +447,16 @@ pub fn cause_of(finding: Finding) -> Cause {
     };
     let rule = accepted.as_deref().unwrap_or("");
     let key = format!("{word}/{stream}/{}/{rule}/{key}", severity.word());
+    let folded = folded(&sample);
+    let is_folded = folded.is_some();
+    let message = self::folded(&message).unwrap_or(message);
     let mut cause = Cause::new(kind, severity, bounded(key), at, message)
         .with("stream", stream.word())
         .with("line", line)
-        .with("sample", sample);
+        .with("sample", folded.unwrap_or(sample));
+    if is_folded {
+        cause = cause.with("sample_folded", true);
+    }
     truncate(&mut cause.message, KEY_BYTES);
     cause.accepted = accepted;
     match what {
@@ -467,6 +473,35 @@ pub fn cause_of(finding: Finding) -> Cause {
             .with("frames", frames),
         What::LongLine { bytes } => cause.with("bytes", bytes),
     }
+}
+
+/// So many of the same character in a row are told as such: control characters, all others.
+const RUNS: (usize, usize) = (8, 256);
+
+/// Tells long runs of one character as such: thousands of NUL bytes say no more to a reader than their number. None if there is no
+/// such run; white space that lays out a trace stays.
+fn folded(text: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut kept = 0;
+    let mut chars = text.char_indices().peekable();
+    while let Some((start, first)) = chars.next() {
+        let mut count = 1;
+        while chars.next_if(|(_, next)| *next == first).is_some() {
+            count += 1;
+        }
+        let limit = if first.is_control() { RUNS.0 } else { RUNS.1 };
+        if count < limit || first.is_whitespace() {
+            continue;
+        }
+        out.push_str(&text[kept..start]);
+        let shown = match first {
+            c if c.is_control() => c.escape_default().to_string(),
+            c => c.to_string(),
+        };
+        out.push_str(&format!("[{count} × {shown}]"));
+        kept = start + count * first.len_utf8();
+    }
+    (kept > 0).then(|| out + &text[kept..])
 }
 
 /// Cuts a key that is too long so that two that differ still do: its end becomes the digest of the whole.
@@ -502,6 +537,26 @@ mod tests {
             boot: seconds * 1_000_000_000,
             wall: seconds as i64 * 1_000_000_000,
         }
+    }
+
+    #[test]
+    fn a_run_of_one_character_is_told_as_such() {
+        let mut finding = warning(1, 1);
+        finding.sample = format!("boom {}\n\tat {} end", "\0".repeat(4000), "é".repeat(300));
+        finding.message = "\0".repeat(500);
+        let cause = cause_of(finding);
+        assert_eq!(
+            cause.metadata["sample"],
+            "boom [4000 × \\u{0}]\n\tat [300 × é] end"
+        );
+        assert_eq!(cause.message, "[500 × \\u{0}]");
+        assert_eq!(cause.metadata["sample_folded"], true);
+        // What lays out a trace, and short runs, stay as they were printed.
+        let mut finding = warning(1, 1);
+        finding.sample = format!("{}at f\n{}\0\0", " ".repeat(500), "^".repeat(100));
+        let cause = cause_of(finding.clone());
+        assert_eq!(cause.metadata["sample"], *finding.sample);
+        assert!(!cause.metadata.contains_key("sample_folded"));
     }
 
     fn warning(key: usize, seconds: u64) -> Finding {

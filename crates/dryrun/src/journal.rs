@@ -35,6 +35,9 @@ pub enum Event {
         boot_id: String,
         /// How much faster than real the clocks go; anything but 1 can never be signed off.
         clock_scale: f64,
+        /// The cgroup that is made for the child, whether or not it can be.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cgroup: Option<String>,
     },
     /// The child was started.
     ChildStarted {
@@ -151,6 +154,9 @@ pub enum Event {
         free_bytes: u64,
         /// At today's rate, when it will be full, seconds; absent if it does not fill.
         full_in_seconds: Option<f64>,
+        /// Of the free bytes, what the run's end needs for copies and the packet; the forecast counts it as used.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        end_bytes: u64,
     },
     /// A look at an evidence file.
     EvidenceSeen {
@@ -167,6 +173,11 @@ pub enum Event {
         /// Why it could not be read.
         error: Option<String>,
     },
+    /// Files of the capture were removed while the run went on: the run is ended.
+    CaptureLost {
+        /// Which, and what of it.
+        reason: String,
+    },
     /// A new segment began.
     Rotated {
         /// `stdout` or `stderr`.
@@ -181,11 +192,20 @@ pub enum Event {
         /// Bytes that had arrived and were not indexed.
         bytes: u64,
     },
-    /// The writer is done, and why: `child_exited`, `time_over`, `interrupted`, `harness_lost`, `keeper_lost`, `start_failed`.
+    /// The writer is done, and why: `child_exited`, `time_over`, `interrupted`, `harness_lost`, `keeper_lost`, `capture_lost`,
+    /// `start_failed`.
     Ended {
         /// Why.
         reason: String,
     },
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_zero(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 /// A process that outlived the child.

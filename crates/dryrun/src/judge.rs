@@ -719,6 +719,7 @@ fn report(
         duration_seconds: summary.metadata.actual_duration_seconds,
         evidence_packet: None,
         wrap_up: None,
+        left_out: Vec::new(),
         summary,
     }
 }

@@ -91,7 +91,7 @@ pub struct Progress {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config_metadata: BTreeMap<String, Value>,
     /// CPU and memory of the tree and free space of the disk, as last sampled: `cpu_percent`, `memory_mb`, `processes`,
-    /// `disk_free_bytes`, `disk_full_in_seconds`.
+    /// `disk_free_bytes`, `disk_full_in_seconds`, `disk_end_bytes` (of the free ones, needed at the end).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub resources: BTreeMap<String, Value>,
     /// The recent past for charts, at most 720 points.

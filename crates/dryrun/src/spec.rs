@@ -111,6 +111,9 @@ pub struct Capture {
     pub rotate_bytes: Option<u64>,
     /// Space kept back for the verdict, bytes.
     pub ballast_bytes: u64,
+    /// Whether a packet with the raw bytes is made at the end, for which there must be space.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub packs_raw: bool,
     /// Bytes of a member before it is compressed, 1 to 4 MiB.
     pub member_bytes: u64,
 }

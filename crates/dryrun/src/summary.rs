@@ -71,6 +71,18 @@ pub struct Report {
     /// The wrap-up, if one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wrap_up: Option<Value>,
+    /// What was wanted and is not there for want of space; finalizing the run again makes it. Never part of a verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Something that was left out for want of space.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Its path, or `views`.
+    pub what: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// What logs and evidence showed.

@@ -83,6 +83,7 @@ pub(crate) fn spec() -> RunSpec {
             rotate_seconds: None,
             rotate_bytes: None,
             ballast_bytes: 0,
+            packs_raw: false,
             member_bytes: 1 << 20,
         },
         lines: lines(),

@@ -91,6 +91,7 @@ fn request<'a>(
         stream: STREAM,
         extra_streams: &[],
         blobs,
+        outside: None,
         verdict: "",
         since: &[],
         policy: None,

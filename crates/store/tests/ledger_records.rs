@@ -55,6 +55,7 @@ fn packet<'a>(out: &'a Path, blobs: &'a [Digest]) -> PacketRequest<'a> {
         stream: STREAM,
         extra_streams: &[],
         blobs,
+        outside: None,
         verdict: "",
         since: &[],
         policy: None,

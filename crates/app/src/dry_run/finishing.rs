@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use super::home::Home;
 use super::keeping::{self, Files, LIST, VERDICT};
 use super::recording::{self, Outcome, Packed};
+use super::shortage::Shortage;
 use super::wanted::{self, Wanted};
 use crate::AppError;
 use crate::workspace::{STATE_DIR, make_dir, parent, write_atomic};
@@ -100,8 +101,8 @@ pub fn finish(home: &Home, dir: &Path, wanted: &Wanted) -> Result<Finished, AppE
     if home.config.is_none() && !wanted.beside.join(STATE_DIR).is_dir() {
         return Err(unknown(&spec));
     }
-    let book = home.open(&wanted.beside)?;
-    let known = recording::known(&book, &spec.run_id)?;
+    let mut short = Shortage::begin(dir, &spec)?;
+    let known = short.insist(|| recording::known(&home.open(&wanted.beside)?, &spec.run_id))?;
     let begun = known.begun.ok_or_else(|| unknown(&spec))?;
     if keeping::digest(&dir.join(keeping::SPEC))?.1 != begun {
         let text = format!(
@@ -111,27 +112,29 @@ pub fn finish(home: &Home, dir: &Path, wanted: &Wanted) -> Result<Finished, AppE
         );
         return Err(AppError::new(Reason::InputMalformed, text));
     }
-    let (report, bytes, again) = verdict(dir, &spec, now, known.signed)?;
+    let (report, bytes, again) = verdict(dir, &spec, now, known.signed, &mut short)?;
     let files = Files::of(dir, &spec.run_id)?;
     let judged_at = report.generated_at.unwrap_or(now);
-    write_atomic(&dir.join(LIST), &files.to_bytes())?;
+    short.insist(|| write_atomic(&dir.join(LIST), &files.to_bytes()))?;
     let actor = home.actor()?;
-    recording::conclude(
-        &book,
-        &Outcome {
-            spec: &spec,
-            report: &report,
-            verdict: Digest::of(&bytes),
-            files: &files,
-            artifacts: &unchanged(&spec, &home.here),
-            time: judged_at,
-            actor: &actor,
-        },
-    )?;
+    let outcome = Outcome {
+        spec: &spec,
+        report: &report,
+        verdict: Digest::of(&bytes),
+        files: &files,
+        artifacts: &unchanged(&spec, &home.here),
+        time: judged_at,
+        actor: &actor,
+    };
+    let book = short.insist(|| {
+        let book = home.open(&wanted.beside)?;
+        recording::conclude(&book, &outcome)?;
+        Ok(book)
+    })?;
     let mut finished = Finished {
         log_key: book.ledger.log_vkey().to_string(),
         status: report.status,
-        spec,
+        spec: spec.clone(),
         dir: dir.to_owned(),
         report,
         review: None,
@@ -139,20 +142,28 @@ pub fn finish(home: &Home, dir: &Path, wanted: &Wanted) -> Result<Finished, AppE
         packed: None,
         again,
     };
-    tell(&mut finished, wanted, judged_at)?;
-    let packing = wanted.packet.as_ref();
-    let packing = packing.map(|packet| pack(&book, &finished, &files, packet, judged_at));
-    // A packet that does not fit takes no report with it.
-    let unpacked = match packing {
-        Some(Ok(packed)) => {
-            finished.packed = Some(packed);
-            None
+    prepare(&mut finished, wanted, judged_at)?;
+    short.insist(|| complete_progress(&finished, now))?;
+    last_words(&mut finished, wanted, &mut short)?;
+    tell(&finished, wanted, &mut short)?;
+    let mut unpacked = None;
+    if let Some(packet) = &wanted.packet {
+        // A packet that does not fit takes no report with it.
+        let what = archive(packet)?;
+        match short.attempt(&what, || pack(&book, &finished, &files, packet, judged_at)) {
+            Ok(packed) => finished.packed = packed,
+            Err(e) => unpacked = Some(e),
         }
-        Some(Err(e)) => Some(e),
-        None => None,
-    };
-    last_words(&mut finished, wanted)?;
-    complete_progress(&finished, now)?;
+    }
+    if finished.packed.is_some() || !short.left().is_empty() {
+        finished.report.left_out = short.left().to_vec();
+        last_words(&mut finished, wanted, &mut short)?;
+        finished.report.left_out = short.left().to_vec();
+    }
+    if !finished.report.left_out.is_empty() {
+        // The verdict stands as it is; who asked for more than that must not read that all is well.
+        finished.status = finished.status.max(Status::Warn);
+    }
     match unpacked {
         None => Ok(finished),
         Some(e) => Err(e.hint(format!(
@@ -192,6 +203,7 @@ fn verdict(
     spec: &RunSpec,
     now: Timestamp,
     signed: Option<Digest>,
+    short: &mut Shortage<'_>,
 ) -> Result<(Report, Vec<u8>, bool), AppError> {
     let path = dir.join(VERDICT);
     if let Some(signed) = signed {
@@ -209,10 +221,10 @@ fn verdict(
         let report = serde_json::from_slice(&bytes).map_err(|e| malformed(e.to_string()))?;
         return Ok((report, bytes, true));
     }
-    keeping::copy_evidence(dir, spec)?;
+    short.insist(|| keeping::copy_evidence(dir, spec))?;
     let report = judge::judge(spec, &Directory(dir), &super::judgement(now));
     let bytes = judge::to_bytes(&report);
-    write_atomic(&path, &bytes)?;
+    short.insist(|| write_atomic(&path, &bytes))?;
     Ok((report, bytes, false))
 }
 
@@ -253,7 +265,8 @@ pub fn inputs(
     })
 }
 
-fn tell(finished: &mut Finished, wanted: &Wanted, at: Timestamp) -> Result<(), AppError> {
+/// What all reports say: names of files, what the operator said, the brief.
+fn prepare(finished: &mut Finished, wanted: &Wanted, at: Timestamp) -> Result<(), AppError> {
     let spec = &finished.spec;
     let report = &mut finished.report;
     report.command = spec.command.clone();
@@ -284,23 +297,31 @@ fn tell(finished: &mut Finished, wanted: &Wanted, at: Timestamp) -> Result<(), A
     facts.user = spec.metadata.clone();
     let review = Review::of(report, inputs(&wanted.brief, spec, at)?);
     report.review = serde_json::to_value(&review).ok();
+    finished.status = finished.status.max(review.status);
+    finished.review = Some(review);
+    Ok(())
+}
+
+/// The brief's files.
+fn tell(finished: &Finished, wanted: &Wanted, short: &mut Shortage<'_>) -> Result<(), AppError> {
+    let Some(review) = &finished.review else {
+        return Ok(());
+    };
     let outputs: [(&Option<PathBuf>, String); 3] = [
-        (&wanted.review_markdown, markdown::render(&review)),
+        (&wanted.review_markdown, markdown::render(review)),
         (
             &wanted.review_json,
             review
                 .json()
                 .map_err(|e| AppError::new(Reason::StoreFailed, format!("the review: {e}")))?,
         ),
-        (&wanted.review_html, html::render(&review)),
+        (&wanted.review_html, html::render(review)),
     ];
     for (path, text) in outputs {
         if let Some(path) = path {
-            put(path, text.as_bytes())?;
+            short.attempt(path, || put(path, text.as_bytes()))?;
         }
     }
-    finished.status = finished.status.max(review.status);
-    finished.review = Some(review);
     Ok(())
 }
 
@@ -319,6 +340,16 @@ fn pretty(value: &impl serde::Serialize) -> Result<Vec<u8>, AppError> {
     Ok(bytes)
 }
 
+/// Where a packet's archive goes.
+fn archive(packet: &wanted::Packet) -> Result<PathBuf, AppError> {
+    let usual = packet.directory.as_ref().map(|d| d.join("packet.tar.gz"));
+    packet
+        .archive
+        .clone()
+        .or(usual)
+        .ok_or_else(|| AppError::new(Reason::ArgumentInvalid, "a packet needs a place to go"))
+}
+
 fn pack(
     book: &super::home::Book,
     finished: &Finished,
@@ -327,11 +358,7 @@ fn pack(
     at: Timestamp,
 ) -> Result<Packed, AppError> {
     let raw = !packet.skip_raw;
-    let usual = packet.directory.as_ref().map(|d| d.join("packet.tar.gz"));
-    let archive =
-        packet.archive.clone().or(usual).ok_or_else(|| {
-            AppError::new(Reason::ArgumentInvalid, "a packet needs a place to go")
-        })?;
+    let archive = archive(packet)?;
     if let Some(directory) = &packet.directory {
         let sign_off = pretty(&finished.report.sign_off)?;
         let summary = pretty(&finished.report)?;
@@ -371,7 +398,11 @@ fn pack(
 }
 
 /// Summary, wrap-up and the reports that name everything else.
-fn last_words(finished: &mut Finished, wanted: &Wanted) -> Result<(), AppError> {
+fn last_words(
+    finished: &mut Finished,
+    wanted: &Wanted,
+    short: &mut Shortage<'_>,
+) -> Result<(), AppError> {
     finished.report.evidence_packet = finished
         .packed
         .as_ref()
@@ -390,10 +421,11 @@ fn last_words(finished: &mut Finished, wanted: &Wanted) -> Result<(), AppError> 
         };
         let minutes = WrapUp::of(&read, options);
         if let Some(path) = &how.json {
-            put(path, &pretty(&minutes)?)?;
+            let text = pretty(&minutes)?;
+            short.attempt(path, || put(path, &text))?;
         }
         if let Some(path) = &how.markdown {
-            put(path, minutes.markdown().as_bytes())?;
+            short.attempt(path, || put(path, minutes.markdown().as_bytes()))?;
         }
         finished.report.wrap_up = serde_json::to_value(&minutes).ok();
         if how.treat_warn_as_failure {
@@ -402,15 +434,18 @@ fn last_words(finished: &mut Finished, wanted: &Wanted) -> Result<(), AppError> 
         finished.wrap_up = Some(minutes);
     }
     if let Some(path) = &wanted.json_report {
-        put(path, &pretty(&finished.report)?)?;
+        let text = pretty(&finished.report)?;
+        short.attempt(path, || put(path, &text))?;
     }
     if let (Some(path), Some(review)) = (&wanted.markdown_report, &finished.review) {
-        put(path, markdown::render(review).as_bytes())?;
+        short.attempt(path, || put(path, markdown::render(review).as_bytes()))?;
     }
     if let Some(dir) = &wanted.run_dir {
-        put(&dir.join("summary.json"), &pretty(&finished.report)?)?;
+        let (summary, text) = (dir.join("summary.json"), pretty(&finished.report)?);
+        short.insist(|| put(&summary, &text))?;
         if let Some(sign_off) = &finished.report.sign_off {
-            put(&dir.join("sign_off.json"), &pretty(sign_off)?)?;
+            let (path, text) = (dir.join("sign_off.json"), pretty(sign_off)?);
+            short.insist(|| put(&path, &text))?;
         }
     }
     Ok(())
@@ -508,5 +543,6 @@ pub fn answer(finished: &Finished) -> Value {
         "packet": finished.packed,
         "logKey": finished.log_key,
         "again": finished.again,
+        "leftOut": finished.report.left_out,
     })
 }

@@ -33,12 +33,14 @@ pub const EVIDENCE: &str = "evidence";
 const LARGEST_EVIDENCE: u64 = 8 << 30;
 
 /// What is no evidence: it can be made again, or is about processes.
-const PASSING: [&str; 7] = [
+const PASSING: [&str; 9] = [
     "lock",
     "pump.lock",
     "internal.log",
     "state.json",
     "ballast",
+    "reserve",
+    "views.cut",
     super::wanted::FILE,
     LIST,
 ];
@@ -162,12 +164,13 @@ pub fn copy_evidence(dir: &Path, spec: &RunSpec) -> Result<(), AppError> {
         let bytes = serde_json::to_vec_pretty(&now).unwrap_or_default();
         write_atomic(&dir.join(ARTIFACTS), &bytes)?;
     }
+    let kept_back = gonogo_capture::verdict_bytes(&spec.capture);
     let into = dir.join(EVIDENCE);
     make_dir(&into)?;
     for evidence in &spec.evidence {
         let to = into.join(&evidence.name);
         let from = Path::new(&evidence.path);
-        match copy(from, &to) {
+        match copy(from, &to, kept_back) {
             Ok(()) => {}
             Err(Copying::Reading(e)) if e.kind() == io::ErrorKind::NotFound => {}
             Err(Copying::Reading(e)) => {
@@ -226,13 +229,13 @@ enum Copying {
     Writing(io::Error),
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), Copying> {
+fn copy(from: &Path, to: &Path, kept_back: u64) -> Result<(), Copying> {
     let mut source = open_file(from).map_err(Copying::Reading)?;
     let meta = source.metadata().map_err(Copying::Reading)?;
     // A verdict must fit beside it: a file that would fill the disk is told, not kept.
     let free = rustix::fs::statvfs(to.parent().unwrap_or(Path::new(".")))
         .map_or(u64::MAX, |s| s.f_bavail.saturating_mul(s.f_frsize));
-    if meta.len() > LARGEST_EVIDENCE || meta.len() > free / 2 {
+    if meta.len() > LARGEST_EVIDENCE || meta.len() > free.saturating_sub(kept_back) / 2 {
         let text = format!(
             "it has {} bytes, more than can be kept here ({} bytes are free)",
             meta.len(),
@@ -338,3 +341,6 @@ pub fn spec(dir: &Path) -> Result<RunSpec, AppError> {
         AppError::new(Reason::InputMalformed, text)
     })
 }
+
+#[cfg(test)]
+mod tests;

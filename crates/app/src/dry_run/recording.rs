@@ -1,8 +1,8 @@
 //! A run in the ledger, and its packet: the stream `run/dry-run/<id>` holds what was to be run before anything runs, and what it
 //! came to. A packet is a packet of the ledger; the run's files are its blobs.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -230,52 +230,37 @@ pub fn pack(
     can_be_written(archive)?;
     let list = files.to_bytes();
     let mut blobs = vec![book.ledger.put_blob(&list)?];
+    // The run's files go from where they lie into the packet: days of output must not need their space again and again.
+    let mut outside = BTreeMap::new();
     for file in &files.files {
         blobs.push(file.sha256);
         // What is left out is listed as left out: such a packet proves what was signed, not what was judged.
-        if !raw && is_raw(&file.name) {
-            continue;
-        }
-        let path = dir.join(&file.name);
-        let open = File::open(&path).map_err(|e| AppError::io("read", &path, &e))?;
-        let stored = book.ledger.put_blob_from(open)?;
-        if stored != file.sha256 {
-            let text = format!("`{}` changed while it was packed", path.display());
-            return Err(AppError::new(gonogo_core::Reason::InputMalformed, text));
+        if raw || !is_raw(&file.name) {
+            outside.insert(file.sha256, dir.join(&file.name));
         }
     }
     blobs.sort_unstable();
     blobs.dedup();
     let is_gzip = archive.extension().is_some_and(|e| e == "gz" || e == "tgz");
-    let holder = parent(archive).to_owned();
-    let plain = if is_gzip {
-        let temporary = tempfile::Builder::new()
-            .prefix(".packet-")
-            .suffix(".tar")
-            .tempfile_in(&holder)
-            .map_err(|e| AppError::io("write", archive, &e))?;
-        Some(temporary.into_temp_path())
-    } else {
-        None
-    };
-    let out: &Path = plain.as_deref().unwrap_or(archive);
     let name = stream(&spec.run_id);
     let request = PacketRequest {
         stream: &name,
         extra_streams: &[],
         blobs: &blobs,
+        outside: Some(&outside),
         verdict: "dry-run",
         since: &[],
         policy: None,
         seals: None,
         stamps: None,
-        out,
+        out: archive,
         actor: "gonogo",
         time,
     };
-    book.ledger.write_packet(&request)?;
-    if let Some(plain) = &plain {
-        squeeze(plain, archive)?;
+    if is_gzip {
+        squeeze(book, &request, archive)?;
+    } else {
+        book.ledger.write_packet(&request)?;
     }
     let (bytes, sha256) = super::keeping::digest(archive)?;
     Ok(Packed {
@@ -293,19 +278,15 @@ pub fn is_raw(name: &str) -> bool {
     name.starts_with("stdout.") || name.starts_with("stderr.")
 }
 
-/// Compresses with no name and no time, so that the same packet has the same bytes.
-fn squeeze(from: &Path, to: &Path) -> Result<(), AppError> {
+/// Writes a packet compressed, with no name and no time, so that the same packet has the same bytes.
+fn squeeze(book: &Book, request: &PacketRequest<'_>, to: &Path) -> Result<(), AppError> {
     let fault = |e: io::Error| AppError::io("write", to, &e);
-    let mut source = File::open(from).map_err(fault)?;
-    let fresh = tempfile::NamedTempFile::new_in(parent(to)).map_err(fault)?;
+    let fresh = tempfile::Builder::new()
+        .prefix(".packet-")
+        .tempfile_in(parent(to))
+        .map_err(fault)?;
     let mut encoder = GzEncoder::new(io::BufWriter::new(fresh), Compression::fast());
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match source.read(&mut buffer).map_err(fault)? {
-            0 => break,
-            n => encoder.write_all(&buffer[..n]).map_err(fault)?,
-        }
-    }
+    book.ledger.write_packet_into(request, &mut encoder)?;
     let inner = encoder.finish().map_err(fault)?;
     let fresh = inner.into_inner().map_err(|e| fault(e.into_error()))?;
     fresh.as_file().sync_all().map_err(fault)?;

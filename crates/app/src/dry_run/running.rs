@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gonogo_capture::{Ask, Run};
+use gonogo_capture::{Ask, LEAST_BALLAST, Run};
 use gonogo_core::id::RunId;
 use gonogo_core::{Reason, Timestamp};
 use gonogo_dryrun::PREFIX;
@@ -15,13 +15,16 @@ use super::home::Home;
 use super::keeping;
 use super::recording;
 use super::settings::{self, RunPlace};
-use super::wanted::Wanted;
+use super::wanted::{self, Wanted};
 use crate::AppError;
 use crate::identity;
 use crate::workspace::{can_be_written, make_dir, parent};
 
 /// How often the harness looks at its run.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// What a run needs besides: its journals, the ledger, the first lines.
+const ROOM: u64 = 1 << 20;
 
 /// How long a pump whose keeper is gone may take to write what it holds.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -96,6 +99,7 @@ pub fn run(
         run_dir: request.wanted.run_dir.clone(),
     };
     let mut spec = settings::resolve(&request.flags, &home.file(), &place)?;
+    space(&mut spec, request, home)?;
     for file in request.wanted.files() {
         // A report that could not be written after three days is told now.
         room(parent(file))?;
@@ -117,17 +121,22 @@ pub fn run(
     let slug = free_slug(&log_dir, &base, request.slug.is_some())?;
     if slug != place.slug {
         place.slug = slug;
+        let capture = spec.capture;
         spec = settings::resolve(&request.flags, &home.file(), &place)?;
+        spec.capture = capture;
     }
     {
         let book = home.open(&request.wanted.beside)?;
         let bytes = serde_json::to_vec_pretty(&spec).unwrap_or_default();
         recording::begin(&book, &spec, &bytes, &actor)?;
     }
-    let mut running = Run::start(&home.program, &spec).map_err(finishing::capture_fault)?;
+    // What is wanted is kept before anything is started: whoever comes after a crash finds it wherever it finds a run.
+    let kept = request.wanted.to_bytes();
+    let beside: [(&str, &[u8]); 1] = [(wanted::FILE, &kept)];
+    let mut running =
+        Run::start_beside(&home.program, &spec, &beside).map_err(finishing::capture_fault)?;
     drop(naming);
     let dir = running.files().directory().to_owned();
-    request.wanted.keep(&dir)?;
     follower.begun(&spec, &dir);
     while running.wait(LOOK).is_none() {
         match follower.look(&spec) {
@@ -138,9 +147,48 @@ pub fn run(
     }
     follower.judging(&spec);
     drop(running);
+    keeping::plain(&dir)?;
+    // What is left of a run whose files were removed is judged too; what was captured is gone, and no pass.
+    gonogo_capture::restore(&spec, &beside).map_err(finishing::capture_fault)?;
     // Nothing is left to do unless the keeper was killed: then the pump may still be at work.
     finishing::settle(&dir, PATIENCE)?;
     finishing::finish(home, &dir, &request.wanted)
+}
+
+/// Settles how much space is kept back, and refuses a disk on which there is too little for it already.
+fn space(spec: &mut RunSpec, request: &Request, home: &Home) -> Result<(), AppError> {
+    spec.capture.packs_raw = request.wanted.packs_raw();
+    let mut places = Path::new(&spec.log_dir).ancestors();
+    let Some(stat) = places.find_map(|place| rustix::fs::statvfs(place).ok()) else {
+        return Ok(());
+    };
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let is_asked = request.flags.ballast.or(home.file().ballast).is_some();
+    if !is_asked {
+        // A small disk is not kept from its run by what a large one can spare.
+        spec.capture.ballast_bytes = (free / 4).clamp(LEAST_BALLAST, spec.capture.ballast_bytes);
+    }
+    let copies = if spec.capture.packs_raw { 2 } else { 1 };
+    let evidence: u64 = spec
+        .evidence
+        .iter()
+        .map(|e| std::fs::metadata(&e.path).map_or(0, |m| m.len()))
+        .sum();
+    let ballast = spec.capture.ballast_bytes;
+    let needed = ballast
+        .saturating_add(evidence.saturating_mul(copies))
+        .saturating_add(ROOM);
+    if free < needed {
+        let text = format!(
+            "{free} bytes are free on the disk of `{}`, and the run needs {needed} before its first line: {ballast} are kept back for the verdict, {} are for copies of the evidence",
+            spec.log_dir,
+            needed - ballast - ROOM,
+        );
+        return Err(AppError::new(Reason::StoreFull, text).hint(format!(
+            "free space, give another directory, or keep back less: --ballast, at least {LEAST_BALLAST} bytes"
+        )));
+    }
+    Ok(())
 }
 
 /// Hashes what the run is said to be about. The command must name at least one of the files, as its program or an argument: a sign-off

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use gonogo_capture::LEAST_BALLAST;
 use gonogo_core::{Reason, Span, Timestamp};
 use gonogo_dryrun::spec::{
     Allow, Artifact, Capture, Compression, EvidenceFormat, EvidenceSpec, Gaps, Grace,
@@ -270,13 +271,20 @@ fn capture(flags: &Flags, file: &DryRunFile) -> Result<Capture, AppError> {
             "--log-rotate-size must be at least 4KiB, not {size} bytes"
         )));
     }
+    let ballast = flags.ballast.or(file.ballast).unwrap_or(64 << 20);
+    if ballast < LEAST_BALLAST {
+        return Err(refuse(format!(
+            "a ballast of {ballast} bytes is too small for a verdict on a full disk: at least {LEAST_BALLAST} (--ballast 4MiB)"
+        )));
+    }
     Ok(Capture {
         compression,
         views: !flags.no_views && file.views.unwrap_or(true),
         rotate_seconds: positive("log-rotate-hours", flags.rotate_seconds)?
             .or(seconds(file.rotate_every)),
         rotate_bytes: flags.rotate_bytes.or(file.rotate_size),
-        ballast_bytes: flags.ballast.or(file.ballast).unwrap_or(64 << 20),
+        ballast_bytes: ballast,
+        packs_raw: false,
         member_bytes: file.member_size.unwrap_or(4 << 20),
     })
 }
@@ -576,6 +584,7 @@ pub fn of_logs(now: Timestamp, criteria: Criteria, file: &DryRunFile) -> RunSpec
             rotate_seconds: None,
             rotate_bytes: None,
             ballast_bytes: 0,
+            packs_raw: false,
             member_bytes: 4 << 20,
         },
         lines: lines(&Flags::default(), file),

@@ -100,9 +100,19 @@ impl Wanted {
     /// # Errors
     /// It cannot be written.
     pub fn keep(&self, dir: &Path) -> Result<(), AppError> {
+        write_atomic(&dir.join(FILE), &self.to_bytes())
+    }
+
+    /// Its one spelling.
+    pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
         bytes.push(b'\n');
-        write_atomic(&dir.join(FILE), &bytes)
+        bytes
+    }
+
+    /// Whether a packet with the raw bytes is wanted.
+    pub fn packs_raw(&self) -> bool {
+        self.packet.as_ref().is_some_and(|packet| !packet.skip_raw)
     }
 
     /// Reads what was kept; nothing but a verdict is wanted of a run that kept nothing.

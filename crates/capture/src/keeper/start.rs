@@ -124,7 +124,7 @@ impl Keeper {
         }
         self.pump_restarts += 1;
         // While its last words are waited for it is worth another; after that, whoever finalizes does the rest.
-        if self.last_words.is_none_or(|by| boot() < by) {
+        if !self.lost && self.last_words.is_none_or(|by| boot() < by) {
             self.pump_due = Some(boot() + self.back_off);
         }
         self.back_off = (self.back_off * 2).min(BACK_OFF.1);

@@ -1,9 +1,12 @@
 //! When the disk will be full, if it goes on as in the recent minutes.
 
 use std::collections::VecDeque;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use gonogo_dryrun::Moment;
 use gonogo_dryrun::journal::Event;
+use gonogo_dryrun::spec::RunSpec;
 
 use crate::clock::SECOND;
 
@@ -13,6 +16,30 @@ const KEPT: usize = 32;
 /// Fewest samples for a forecast.
 const ENOUGH: usize = 4;
 
+/// How much space the end of the run needs as it stands: a copy of each evidence file, and, for a packet with the raw bytes, at most
+/// what is captured once more (it is compressed on its way; bytes that do not compress need all of it).
+pub(crate) fn end_needs(directory: &Path, spec: &RunSpec) -> u64 {
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
+    let evidence: u64 = spec
+        .evidence
+        .iter()
+        .map(|evidence| size(Path::new(&evidence.path)))
+        .sum();
+    if !spec.capture.packs_raw {
+        return evidence;
+    }
+    let reserved = ["ballast", "reserve", "state.json"];
+    let captured: u64 = std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .filter(|entry| !reserved.iter().any(|name| entry.file_name() == *name))
+        // Blocks: what is in members already is a hole in its tail.
+        .filter_map(|entry| Some(entry.metadata().ok()?.blocks() * 512))
+        .sum();
+    captured + 2 * evidence
+}
+
 /// The recent past of the free space.
 #[derive(Debug, Default)]
 pub(crate) struct Forecast {
@@ -20,15 +47,21 @@ pub(crate) struct Forecast {
 }
 
 impl Forecast {
-    /// Adds a sample; tells the space and when it will be gone, by the line of least squares through the kept samples.
-    pub(crate) fn push(&mut self, at: Moment, free: u64) -> Event {
+    /// Adds a sample; tells the space and when it will be gone, by the line of least squares through the kept samples. What the end
+    /// needs grows with what is captured, and counts as used.
+    pub(crate) fn push(&mut self, at: Moment, free: u64, needs: u64) -> Event {
+        let left = free.saturating_sub(needs);
         if self.samples.len() == KEPT {
             self.samples.pop_front();
         }
-        self.samples.push_back((at.boot, free));
+        self.samples.push_back((at.boot, left));
         Event::Disk {
             free_bytes: free,
-            full_in_seconds: self.full_in(free),
+            full_in_seconds: match left {
+                0 => Some(0.0),
+                left => self.full_in(left),
+            },
+            end_bytes: needs,
         }
     }
 
@@ -73,7 +106,7 @@ mod tests {
             };
             let Event::Disk {
                 full_in_seconds, ..
-            } = forecast.push(at, *free)
+            } = forecast.push(at, *free, 0)
             else {
                 panic!("no disk event");
             };

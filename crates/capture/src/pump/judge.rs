@@ -22,7 +22,7 @@ use crate::captured::Captured;
 use crate::clock::{Clock, SECOND, boot};
 use crate::files::{Files, read_bounded, write_atomic};
 use crate::space::Space;
-use crate::store::{Store, number};
+use crate::store::number;
 
 /// How long the judge sleeps if nothing happens.
 const TICK: Duration = Duration::from_millis(200);
@@ -104,9 +104,14 @@ impl Judge {
         let scribe = if spec.capture.views {
             let started = open(LOG, state.views.log)
                 .and_then(|log| Ok((log, open(JSONL, state.views.jsonl)?)))
-                .and_then(|(log, jsonl)| Scribe::start(log, jsonl, state.views, &spec.capture));
+                .and_then(|(log, jsonl)| {
+                    Scribe::start(log, jsonl, state.views, &spec.capture, files.views_cut())
+                });
             started
-                .map_err(|e| complain(&format!("the views cannot be opened: {e}")))
+                .map_err(|e| {
+                    complain(&format!("the views cannot be opened: {e}"));
+                    let _ = std::fs::File::create(files.views_cut());
+                })
                 .ok()
         } else {
             None
@@ -134,8 +139,8 @@ impl Judge {
     }
 
     /// Reads again what the saved state had not seen, as the index says that it arrived.
-    pub(super) fn replay(&mut self, files: &Files, store: &Store) {
-        if self.live.is_none() || Stream::ALL.iter().all(|s| store.indexed(*s) == 0) {
+    pub(super) fn replay(&mut self, files: &Files) {
+        if self.live.is_none() || !files.index().exists() {
             return;
         }
         if let Err(e) = self.replay_from(files.directory()) {
@@ -326,8 +331,12 @@ impl Judge {
         });
         self.show();
         self.save();
-        if let Some(marks) = self.scribe.take().and_then(|mut scribe| scribe.finish()) {
+        let ended = self.scribe.take().and_then(|mut scribe| scribe.finish());
+        if let Some((marks, whole)) = ended {
             self.state.views = marks;
+            if whole {
+                let _ = std::fs::remove_file(self.files.views_cut());
+            }
         }
         self.dirty = true;
         self.save();
@@ -387,15 +396,9 @@ fn last_sequence(spec: &RunSpec) -> u64 {
 }
 
 /// Brings the views of a run whose pump is gone to what was captured, and closes them.
-pub(crate) fn close_views(
-    files: &Files,
-    spec: &RunSpec,
-    clock: Clock,
-    store: &Store,
-    space: Arc<Space>,
-) {
+pub(crate) fn close_views(files: &Files, spec: &RunSpec, clock: Clock, space: Arc<Space>) {
     let (mut judge, _) = Judge::begin(files, spec, clock, space);
-    judge.replay(files, store);
+    judge.replay(files);
     judge.spec.progress_interval_seconds = None;
     judge.finish();
 }

@@ -1,6 +1,8 @@
 //! The scribe: writes both views in a thread of its own, so that judging does not wait for the file system.
 
+use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
@@ -30,7 +32,7 @@ enum Order {
     Rotate,
     Flush,
     Mark(Sender<Marks>),
-    Finish(Sender<Marks>),
+    Finish(Sender<(Marks, bool)>),
 }
 
 /// Where the judge hands in what the views show.
@@ -46,6 +48,7 @@ impl Scribe {
         jsonl: View,
         marks: Marks,
         capture: &Capture,
+        cut: PathBuf,
     ) -> io::Result<Self> {
         let (orders, received) = sync_channel(QUEUE);
         let (empty_out, empty) = channel();
@@ -53,6 +56,7 @@ impl Scribe {
             views: Some([log, jsonl]),
             marks,
             capture: capture.clone(),
+            cut,
             rotate: false,
             empty: empty_out,
         };
@@ -92,8 +96,8 @@ impl Scribe {
         marks.recv().ok()
     }
 
-    /// Closes the files.
-    pub(super) fn finish(&mut self) -> Option<Marks> {
+    /// Closes the files. Also returns whether everything is in them.
+    pub(super) fn finish(&mut self) -> Option<(Marks, bool)> {
         let (reply, marks) = channel();
         self.orders.send(Order::Finish(reply)).ok()?;
         let marks = marks.recv().ok();
@@ -108,6 +112,8 @@ struct Desk {
     views: Option<[View; 2]>,
     marks: Marks,
     capture: Capture,
+    /// Made when something is missing in the views.
+    cut: PathBuf,
     rotate: bool,
     empty: Sender<Views>,
 }
@@ -128,6 +134,7 @@ impl Desk {
                 // The raw bytes are the truth; the views can be made from them.
                 complain(&format!("the views cannot be written: {e}"));
                 self.views = None;
+                let _ = File::create(&self.cut);
             }
             match order {
                 Order::Text(mut text, _) => {
@@ -135,9 +142,11 @@ impl Desk {
                     text.jsonl.clear();
                     let _ = self.empty.send(text);
                 }
-                Order::Mark(reply) => self.reply(&reply),
+                Order::Mark(reply) => {
+                    let _ = reply.send(self.marked());
+                }
                 Order::Finish(reply) => {
-                    self.reply(&reply);
+                    let _ = reply.send((self.marked(), self.views.is_some()));
                     return;
                 }
                 Order::Rotate | Order::Flush => {}
@@ -145,12 +154,12 @@ impl Desk {
         }
     }
 
-    fn reply(&mut self, reply: &Sender<Marks>) {
+    fn marked(&mut self) -> Marks {
         if let Some([log, jsonl]) = &self.views {
             self.marks.log = log.mark();
             self.marks.jsonl = jsonl.mark();
         }
-        let _ = reply.send(self.marks);
+        self.marks
     }
 
     fn each(&mut self, act: impl Fn(&mut View) -> io::Result<()>) -> io::Result<()> {

@@ -19,6 +19,11 @@ use crate::kit::{
 };
 
 pub(crate) const TESTS: &[Test] = &[
+    ("a_part_that_comes_too_late_changes_nothing", too_late),
+    (
+        "what_is_wanted_is_kept_before_anything_starts",
+        what_is_wanted_is_kept_before_anything_starts,
+    ),
     ("a_deaf_child_is_killed", deaf_child),
     ("an_obedient_child_ends_in_time", obedient_child),
     ("a_second_interrupt_shortens_the_ladder", second_interrupt),
@@ -628,4 +633,52 @@ fn full_disk() {
     assert!(rebuilt(&directory, Stream::Stdout) == bytes);
     let again = finalize(&directory, Duration::from_secs(5)).unwrap();
     assert!(again.was_complete);
+}
+
+/// What a run is found by is there before its keeper is started: a harness that is killed at that moment leaves a run that can be finalized.
+fn what_is_wanted_is_kept_before_anything_starts() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let looks = directory.path().join("looks");
+    // Plays the keeper: lists what is there when it begins.
+    std::fs::write(&looks, "#!/bin/sh\nls \"$3\" > \"$3/../seen\"\n").unwrap();
+    std::fs::set_permissions(&looks, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let spec = spec(directory.path(), child(&["count", "1", "0"]));
+    let mut running =
+        gonogo_capture::Run::start_beside(&looks, &spec, &[("reports.json", b"{}")]).unwrap();
+    finish(&mut running);
+    let seen = std::fs::read_to_string(directory.path().join("logs/seen")).unwrap();
+    for name in ["run.json", "reports.json", "reserve"] {
+        assert!(seen.lines().any(|line| line == name), "{name}: {seen}");
+    }
+}
+
+/// A keeper and a pump that were started, and get their turn only after somebody put the run in order, leave it as it is.
+fn too_late() {
+    let directory = tempfile::tempdir().unwrap();
+    let spec = spec(directory.path(), child(&["count", "100", "0"]));
+    let mut running = gonogo_capture::Run::start(Path::new("/bin/true"), &spec).unwrap();
+    finish(&mut running);
+    let run = running.files().directory().to_owned();
+    finalize(&run, Duration::from_secs(5)).unwrap();
+    let all = || -> Vec<(std::path::PathBuf, Vec<u8>)> {
+        let mut all: Vec<_> = std::fs::read_dir(&run)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| !path.ends_with("lock"))
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect();
+        all.sort();
+        all
+    };
+    let before = all();
+    let status = Command::new(program())
+        .args(["capture-part", "keeper"])
+        .arg(&run)
+        .stdin(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(!status.success());
+    assert!(all() == before, "the late keeper changed the run");
+    assert!(finalize(&run, Duration::from_secs(5)).unwrap().was_complete);
 }

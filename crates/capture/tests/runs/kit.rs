@@ -71,6 +71,7 @@ pub(crate) fn spec(directory: &Path, command: Vec<String>) -> RunSpec {
             rotate_seconds: None,
             rotate_bytes: None,
             ballast_bytes: 1 << 16,
+            packs_raw: false,
             member_bytes: 1 << 20,
         },
         lines: Lines {

@@ -247,6 +247,19 @@ fn tell(finished: &Finished, screen: &Screen, use_case: &str) -> Exit {
     } else {
         screen.frame(&format!("evidence  {}", finished.dir.display()));
     }
+    for left in &report.left_out {
+        screen.say(&format!(
+            "  left out {}: {}",
+            visible(&left.what),
+            visible(&left.reason)
+        ));
+    }
+    if !report.left_out.is_empty() {
+        screen.frame(&format!(
+            "next: free space, then gonogo dry-run finalize {}",
+            finished.dir.display()
+        ));
+    }
     if let Some(packed) = &finished.packed {
         screen.frame(&format!("packet    {}", packed.archive.display()));
         screen.frame(&format!(

@@ -16,14 +16,20 @@ struct Mount(PathBuf);
 
 impl Mount {
     fn new(at: &Path) -> Result<Self, String> {
+        Self::of(24, at)
+    }
+
+    /// One of so many MiB.
+    fn of(size: u32, at: &Path) -> Result<Self, String> {
         std::fs::create_dir_all(at).unwrap();
-        match mount("tmpfs", at, "tmpfs", MountFlags::empty(), c"size=24m") {
+        let option = std::ffi::CString::new(format!("size={size}m")).unwrap();
+        match mount("tmpfs", at, "tmpfs", MountFlags::empty(), option.as_c_str()) {
             Ok(()) => Ok(Self(at.to_owned())),
             Err(e @ (Errno::PERM | Errno::ACCESS | Errno::NODEV)) => {
-                Err(format!("a tmpfs of 24 MiB cannot be mounted: {e}"))
+                Err(format!("a tmpfs of {size} MiB cannot be mounted: {e}"))
             }
             Err(e) => panic!(
-                "a tmpfs of 24 MiB cannot be mounted on {}: {e}",
+                "a tmpfs of {size} MiB cannot be mounted on {}: {e}",
                 at.display()
             ),
         }
@@ -50,6 +56,18 @@ while True:
     time.sleep(0.1)
 "#;
 
+/// Prints fifteen megabytes that hardly compress, and ends well when it is told to.
+const DENSE: &str = r#"
+import base64, random, signal, sys, time
+signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+dice = random.Random(7)
+for n in range(15 * 1024):
+    sys.stdout.write(base64.b64encode(dice.randbytes(765)).decode() + "\n")
+sys.stdout.flush()
+while True:
+    time.sleep(0.1)
+"#;
+
 #[test]
 fn a_full_disk_loses_nothing_is_told_and_is_judged() {
     if let Some(why) = gonogo_testkit::lacks("python3", &["--version"]) {
@@ -62,12 +80,12 @@ fn a_full_disk_loses_nothing_is_told_and_is_judged() {
     };
     // Leaves room for a few megabytes beside the ballast.
     let filler = lab.path("artifacts/filler");
-    std::fs::write(&filler, vec![7; 14 << 20]).unwrap();
+    std::fs::write(&filler, vec![7; 13 << 20]).unwrap();
     let flags = [
         &BARE[..2],
         &[
             "--ballast",
-            "2MiB",
+            "4MiB",
             "--no-views",
             "--no-packet",
             "--shutdown-grace-seconds",
@@ -180,13 +198,33 @@ fn a_packet_that_does_not_fit_takes_no_verdict_with_it() {
         Ok(mount) => mount,
         Err(why) => return skip("a packet that does not fit", &why),
     };
-    let flags = ["--ballast", "4MiB", "--no-views"];
-    let made = lab.orchestrate("large", 3.0, &flags, &["python3", "-c", FLOODS]);
-    // Twelve megabytes were kept; their packet has no room in what is left of twenty-four.
-    assert_ne!(made.ran.status, 0, "{:?}", made.ran);
+    // The forecast warns of the end; that is accepted, so that nothing but the packet is amiss.
+    let flags = [
+        "--ballast",
+        "4MiB",
+        "--no-views",
+        "--allow-warnings",
+        "--resource-sample-interval-minutes",
+        "0.01",
+    ];
+    let made = lab.orchestrate("large", 3.0, &flags, &["python3", "-c", DENSE]);
+    // Fifteen megabytes were kept; their packet has no room in what is left of twenty-four.
+    made.ran.expect(1);
+    let left = made.ran.envelope()["data"]["leftOut"].clone();
+    assert_eq!(left.as_array().unwrap().len(), 1, "{left:#}");
+    assert!(
+        left[0]["what"].as_str().unwrap().ends_with("packet.tar.gz"),
+        "{left:#}"
+    );
+    assert_eq!(made.summary()["left_out"], left);
     assert!(lab.path(&made.captured("verdict.json")).is_file());
     let summary = made.summary();
     assert_eq!(summary["status"], "pass", "{:#}", summary["incidents"]);
+    let forecast = incidents(&summary, "disk");
+    assert!(
+        forecast[0].to_string().contains("the end needs"),
+        "{forecast:#?}"
+    );
     assert_eq!(made.json("progress.json")["phase"], "complete");
     assert!(
         made.ran.envelope().to_string().contains("No space left"),
@@ -203,5 +241,93 @@ fn a_packet_that_does_not_fit_takes_no_verdict_with_it() {
         .unwrap()
         .to_owned();
     lab.verify(&made.packet(), &key, &[]).expect(0);
+    drop(mount);
+}
+
+/// Warns of a thousand things at length, then floods.
+const WARNS: &str = r#"
+import signal, sys, time
+signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+for n in range(4500):
+    sys.stdout.write('{"level":"warn","message":"%s %d"}\n' % (chr(97 + n % 26) * 900, n))
+while True:
+    sys.stdout.write("x" * 1023 + "\n")
+"#;
+
+#[test]
+fn a_small_disk_that_stays_full_gets_its_verdict_whatever_its_size() {
+    if let Some(why) = gonogo_testkit::lacks("python3", &["--version"]) {
+        return skip("verdicts on small disks", &why);
+    }
+    for (size, program) in [(8, FLOODS), (13, FLOODS), (20, WARNS)] {
+        let lab = Lab::new();
+        let mount = match Mount::of(size, &lab.path("artifacts")) {
+            Ok(mount) => mount,
+            Err(why) => return skip("verdicts on small disks", &why),
+        };
+        let flags = [
+            "--ballast",
+            "4MiB",
+            "--shutdown-grace-seconds",
+            "0.5",
+            "--terminate-grace-seconds",
+            "0.5",
+        ];
+        let flags = [&BARE[..2], &flags].concat();
+        let args = orchestrate("small", 2.0, &flags, &["python3", "-c", program]);
+        let ran = lab.run(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        let made = lab.made("small", ran);
+        // Whatever has no space is left out, and told.
+        made.ran.expect(2);
+        let data = made.ran.envelope()["data"].clone();
+        assert_eq!(data["status"], "fail", "{size}");
+        let left = data["leftOut"].as_array().unwrap();
+        assert!(!left.is_empty(), "{data:#}");
+        let verdict = lab.text(&made.captured("verdict.json"));
+        assert_eq!(made.summary()["status"], "fail");
+        assert_eq!(made.json("progress.json")["phase"], "complete");
+        assert!(lab.path(&made.inside("sign_off.json")).is_file());
+        lab.deserted();
+        // With space everything is made that was left out, and the verdict is the same.
+        let option = c"size=300m";
+        mount_remount(&mount.0, MountFlags::empty(), option).unwrap();
+        let ran = lab.run(&["finalize", &made.inside(""), "--json"]);
+        ran.expect(2);
+        assert_eq!(ran.envelope()["data"]["leftOut"], serde_json::json!([]));
+        assert_eq!(lab.text(&made.captured("verdict.json")), verdict);
+        assert!(made.packet().is_file());
+        let raw = lab.text(&made.captured("stdout.000001"));
+        let view = lab.text(&made.inside("logs/final_dry_run_small.log"));
+        assert_eq!(view.lines().count(), raw.lines().count());
+        assert!(view.starts_with(&raw[..1 << 20]));
+        drop(mount);
+    }
+}
+
+#[test]
+fn a_ballast_or_a_disk_that_is_too_small_is_refused_before_anything_is_started() {
+    let lab = Lab::new();
+    let refused = |flags: &[&str], exit: i32, words: &str| {
+        let made = lab.orchestrate("none", 2.0, flags, &["true"]);
+        made.ran.expect(exit);
+        assert!(
+            made.ran.envelope().to_string().contains(words),
+            "{:?}",
+            made.ran
+        );
+        assert!(
+            !lab.path(&made.inside("logs"))
+                .join("final_dry_run_none")
+                .exists()
+        );
+    };
+    refused(&["--ballast", "1MiB"], 64, "at least 4194304");
+    refused(&["--ballast", "4095KiB"], 64, "at least 4194304");
+    let mount = match Mount::of(6, &lab.path("artifacts")) {
+        Ok(mount) => mount,
+        Err(why) => return skip("a disk that is too small", &why),
+    };
+    refused(&["--ballast", "16MiB"], 69, "bytes are free");
+    assert!(!lab.path("artifacts/final_dry_run/.gonogo").exists());
     drop(mount);
 }

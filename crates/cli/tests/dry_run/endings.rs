@@ -484,3 +484,51 @@ fn a_run_is_finalized_where_its_ledger_is() {
     std::fs::rename(lab.path("elsewhere.toml"), lab.path("gonogo.toml")).unwrap();
     lab.run(&["finalize", &made.inside(""), "--json"]).expect(0);
 }
+
+#[test]
+fn a_child_that_removes_its_own_capture_ends_its_run_and_never_passes() {
+    for what in ["", "/run.json", "/keeper.jsonl"] {
+        let lab = Lab::new();
+        let script = format!(
+            "trap 'exit 0' INT TERM; echo one; sleep 0.5; rm -rf \"$FINAL_DRY_RUN_LOG_DIR\"/final_dry_run_gone{what}; while :; do echo more; sleep 0.05; done"
+        );
+        let begun = std::time::Instant::now();
+        let made = lab.orchestrate("gone", 120.0, &[], &sh(&script));
+        // Neither its time nor anybody's patience is waited for.
+        assert!(begun.elapsed() < SOON, "{what}: {:?}", begun.elapsed());
+        assert!([2, 3].contains(&made.ran.status), "{what}: {:?}", made.ran);
+        let summary = made.summary();
+        let lost = incidents(&summary, "other");
+        assert!(
+            lost.iter()
+                .any(|i| i.to_string().contains("files of the capture were removed")),
+            "{what}: {:#}",
+            summary["incidents"]
+        );
+        lab.deserted();
+        let verdict = lab.text(&made.captured("verdict.json"));
+        let again = lab.run(&["finalize", &made.inside(""), "--json"]);
+        again.expect(made.ran.status);
+        assert_eq!(lab.text(&made.captured("verdict.json")), verdict, "{what}");
+    }
+}
+
+#[test]
+fn a_pipe_among_the_files_of_a_run_is_refused_and_not_waited_for() {
+    for name in ["keeper.jsonl", "odd"] {
+        let lab = Lab::new();
+        let script = format!(
+            "trap 'exit 0' INT TERM; cd \"$FINAL_DRY_RUN_LOG_DIR\"/final_dry_run_pipe; echo one; sleep 0.3; mkfifo new; mv new {name}; while :; do echo more; sleep 0.05; done"
+        );
+        let begun = std::time::Instant::now();
+        let made = lab.orchestrate("pipe", 2.0, &[], &sh(&script));
+        assert!(begun.elapsed() < SOON, "{name}: {:?}", begun.elapsed());
+        assert_ne!(made.ran.status, 0, "{name}: {:?}", made.ran);
+        assert!(
+            made.ran.envelope().to_string().contains("no plain file"),
+            "{:?}",
+            made.ran
+        );
+        lab.deserted();
+    }
+}

@@ -482,6 +482,7 @@ fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, Path
             stream: operation,
             extra_streams: &extra,
             blobs: &[],
+            outside: None,
             verdict: "",
             since: &[],
             policy: None,

@@ -126,6 +126,13 @@ impl Conditions {
                     "the harness died; the keeper ended the run".to_owned(),
                 );
             }
+            Event::CaptureLost { reason } => self.once(
+                IncidentKind::Other,
+                Status::Fail,
+                "capture_lost",
+                at,
+                format!("files of the capture were removed while the run went on, which ended it: {reason}"),
+            ),
             Event::Signalled { signal, processes } => self.signalled(at, signal, *processes),
             Event::ChildExited {
                 code, signal, core, ..

@@ -301,6 +301,7 @@ fn memory_has_a_slope() {
 fn a_full_disk_is_forecast_blocks_and_is_blindness() {
     let mut c = started(&spec());
     let disk = |full| Event::Disk {
+        end_bytes: 0,
         free_bytes: 5,
         full_in_seconds: full,
     };

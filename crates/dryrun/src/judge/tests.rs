@@ -53,6 +53,7 @@ impl Run {
             pid: 1,
             boot_id: "b".to_owned(),
             clock_scale: 1.0,
+            cgroup: None,
         };
         run.keeper(0.0, begun);
         run.keeper(
@@ -516,6 +517,62 @@ fn silence_before_the_first_and_after_the_last_line_counts() {
 }
 
 #[test]
+fn sleep_counts_against_unless_explained_and_a_clock_step_costs_no_time() {
+    let slept = |explained: bool| {
+        let mut run = Run::new(spec());
+        run.spec.heartbeat = Some(HeartbeatSpec {
+            period_seconds: 60.0,
+            tolerance: 1.5,
+            event: Some("heartbeat".to_owned()),
+        });
+        if explained {
+            let why = "the laptop was closed".to_owned();
+            run.spec.explained.insert("suspend".to_owned(), why);
+        }
+        // Beats each minute, but for ten minutes in which the machine slept.
+        for n in (1..=20).chain(31..=60) {
+            run.print(Stream::Stdout, n as f64 * 60.0 - 5.0, &beat(n));
+        }
+        let ns = 600_000_000_000;
+        run.keeper(1795.0, Event::Suspended { ns });
+        run.exit(3600.0, 0);
+        run.judge()
+    };
+    let logs = slept(false).summary.logs.unwrap();
+    let heartbeat = logs.heartbeat.unwrap();
+    assert!(
+        heartbeat.pessimistic < 1.0 - 540.0 / 3600.0,
+        "{heartbeat:?}"
+    );
+    let span = logs.blind.iter().find(|b| b.reason == "suspend").unwrap();
+    assert_eq!(span.to.as_millis() - span.from.as_millis(), 600_000);
+    assert_eq!(span.explained, None);
+    let logs = slept(true).summary.logs.unwrap();
+    let explained = logs.heartbeat.unwrap();
+    assert!(
+        explained.pessimistic > heartbeat.pessimistic + 0.1 && explained.unknown_seconds == 0.0,
+        "{explained:?}"
+    );
+    assert!(logs.blind.iter().any(|b| b.explained.is_some()));
+
+    // The wall clock is set a day forward: told, and durations do not change.
+    let mut run = well(spec());
+    let ns = 86_400_000_000_000;
+    run.keeper(1800.0, Event::ClockStep { ns });
+    let stepped = run.judge();
+    let steady = well(spec()).judge();
+    assert_eq!(stepped.duration_seconds, steady.duration_seconds);
+    let (stepped_logs, steady_logs) = (stepped.summary.logs.unwrap(), steady.summary.logs.unwrap());
+    assert_eq!(stepped_logs.uptime_ratio, steady_logs.uptime_ratio);
+    assert!(stepped_logs.blind.iter().any(|b| b.reason == "clock_step"));
+    let told = stepped
+        .incidents
+        .iter()
+        .find(|i| i.kind == IncidentKind::Clock);
+    assert!(told.unwrap().severity >= Status::Warn);
+}
+
+#[test]
 fn forged_times_do_not_lengthen_a_run() {
     let mut run = Run::new(spec());
     run.print(
@@ -620,6 +677,7 @@ fn simulated_clocks_are_invalid_whatever_the_specification_says() {
             pid: 1,
             boot_id: "b".to_owned(),
             clock_scale: 100.0,
+            cgroup: None,
         },
     );
     run.keeper(

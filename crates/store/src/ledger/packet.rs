@@ -1,6 +1,7 @@
 //! Writing packets: chooses the records, records the manifest, proves everything against one checkpoint.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,9 @@ pub struct PacketRequest<'a> {
     pub extra_streams: &'a [String],
     /// Blobs to hold. One that the ledger does not have is listed as left out, and the packet is then incomplete.
     pub blobs: &'a [Digest],
+    /// Files with the bytes of some of these blobs: they are read from there, and the ledger need not hold them. They are hashed
+    /// first, and a file with another digest is refused.
+    pub outside: Option<&'a BTreeMap<Digest, PathBuf>>,
     /// What the packet shows, in the words of who asks for it; part of the manifest.
     pub verdict: &'a str,
     /// Sizes of older trees to prove consistency with, besides those of the newest earlier packets.
@@ -89,6 +93,27 @@ impl Ledger {
     /// [`LedgerError::Rules`] if a stream has no record or the policy does not name this log; [`LedgerError::NotFound`] if a
     /// size in `since` is above the checkpoint's; as [`Ledger::append`]; disk errors.
     pub fn write_packet(&self, request: &PacketRequest<'_>) -> Result<PacketInfo, LedgerError> {
+        let dir = match request.out.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir,
+            _ => Path::new("."),
+        };
+        let mut fresh = Fresh::create(dir, 0o644)?;
+        let info = self.write_packet_into(request, &mut fresh)?;
+        fresh.sync()?;
+        fresh.publish(request.out)?;
+        disk::real_sync_dir(dir)?;
+        Ok(info)
+    }
+
+    /// As [`Ledger::write_packet`], into a writer of the caller, who makes it durable; [`PacketRequest::out`] is its name in errors.
+    ///
+    /// # Errors
+    /// As [`Ledger::write_packet`]; what the writer says.
+    pub fn write_packet_into(
+        &self,
+        request: &PacketRequest<'_>,
+        out: impl Write,
+    ) -> Result<PacketInfo, LedgerError> {
         let contents = self.contents(request)?;
         let body = contents.manifest()?.to_body();
         let digest = canonical::to_vec(&body)
@@ -139,19 +164,15 @@ impl Ledger {
             since,
             timestamp,
         };
-        let dir = match request.out.parent() {
-            Some(dir) if !dir.as_os_str().is_empty() => dir,
-            _ => Path::new("."),
-        };
-        let mut fresh = Fresh::create(dir, 0o644)?;
         let mut out = Counted {
-            inner: BufWriter::with_capacity(256 * 1024, &mut fresh),
+            inner: BufWriter::with_capacity(256 * 1024, out),
             hasher: Hasher::default(),
             size: 0,
         };
         let connection = lock(&self.reader);
         let mut source = Source {
             ledger: self,
+            outside: request.outside,
             connection: &connection,
             tiles: Tiles::new(&connection),
             size: checkpoint.size,
@@ -162,9 +183,6 @@ impl Ledger {
         out.flush()
             .map_err(|e| LedgerError::io("write", request.out, &e))?;
         let (size, digest) = out.finish();
-        fresh.sync()?;
-        fresh.publish(request.out)?;
-        disk::real_sync_dir(dir)?;
         drop(connection);
         if checkpoint.size != manifest.index + 1 {
             self.note_sealed_size(checkpoint.size)?;
@@ -259,7 +277,16 @@ impl Ledger {
         let mut blobs = Vec::new();
         let mut omitted = Vec::new();
         for digest in request.blobs.iter().collect::<BTreeSet<_>>() {
-            match self.hash_blob(digest) {
+            let outside = request.outside.and_then(|files| files.get(digest));
+            let hashed = match outside {
+                // What was erased stays out, wherever its bytes still lie.
+                Some(_) if self.erasure(digest)?.is_some() => {
+                    Err(LedgerError::BlobMissing(*digest))
+                }
+                Some(path) => hash_file(path, digest),
+                None => self.hash_blob(digest),
+            };
+            match hashed {
                 Ok(size) => blobs.push(Blob {
                     digest: *digest,
                     size,
@@ -367,6 +394,31 @@ fn earlier_packets(connection: &Connection, before: u64) -> Sql<Vec<u64>> {
         .collect()
 }
 
+/// Checks the digest of a file that holds a blob; returns its size.
+fn hash_file(path: &Path, digest: &Digest) -> Result<u64, LedgerError> {
+    let fault = |e: std::io::Error| LedgerError::io("read", path, &e);
+    let mut file = File::open(path).map_err(fault)?;
+    let mut hasher = Hasher::default();
+    let mut buffer = vec![0; 256 * 1024];
+    let mut size = 0;
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(got) => {
+                hasher.update(&buffer[..got]);
+                size += got as u64;
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(fault(e)),
+        }
+    }
+    if hasher.finish() == *digest {
+        Ok(size)
+    } else {
+        Err(LedgerError::corrupt(path, "its bytes have another digest"))
+    }
+}
+
 fn named(error: LedgerError, out: &Path) -> LedgerError {
     match error {
         LedgerError::Full { text, .. } => LedgerError::Full {
@@ -410,6 +462,7 @@ impl<W: Write> Write for Counted<W> {
 
 struct Source<'a> {
     ledger: &'a Ledger,
+    outside: Option<&'a BTreeMap<Digest, PathBuf>>,
     connection: &'a Connection,
     tiles: Tiles<'a>,
     size: u64,
@@ -442,6 +495,10 @@ impl PacketSource for Source<'_> {
     }
 
     fn blob(&mut self, digest: &Digest) -> Result<Box<dyn Read + '_>, LedgerError> {
+        if let Some(path) = self.outside.and_then(|files| files.get(digest)) {
+            let file = File::open(path).map_err(|e| LedgerError::io("read", path, &e))?;
+            return Ok(Box::new(file));
+        }
         Ok(Box::new(self.ledger.open_blob(digest)?))
     }
 }

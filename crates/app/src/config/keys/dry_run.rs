@@ -131,7 +131,7 @@ pub(in crate::config) static DRY_RUN: Section = Section {
             "ballast",
             Size,
             Default("\"64MiB\""),
-            "Space kept back for the verdict, for a disk that fills.",
+            "Space kept back for the verdict, for a disk that fills; at least 4MiB. If it is not given, a small disk gives a quarter of what is free.",
         ),
         key(
             "progress_every",

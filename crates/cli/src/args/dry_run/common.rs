@@ -120,7 +120,7 @@ pub struct Common {
     /// Do not make `.log` and `.jsonl`: keep the raw bytes and their index alone
     #[arg(long, help_heading = "Capture")]
     pub no_views: bool,
-    /// Space kept back for the verdict [default: 64MiB]
+    /// Space kept back for the verdict, at least 4MiB [default: 64MiB, on a small disk a quarter of what is free]
     #[arg(
         long,
         value_name = "SIZE",

@@ -219,7 +219,7 @@ fn limits(pace: &Pace) -> Flags {
         evidence_interval: Some(tick.max(1.0)),
         evidence_grace: Some(pace.start_up.as_secs_f64() + (tick * 2.0).max(2.0)),
         resource_interval: Some(1.0),
-        ballast: Some(1 << 20),
+        ballast: Some(gonogo_capture::LEAST_BALLAST),
         ..Flags::default()
     }
 }
