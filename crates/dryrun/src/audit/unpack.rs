@@ -282,7 +282,11 @@ fn is_header(packing: Packing, bytes: &[u8]) -> bool {
 fn sized(buffer: &mut Vec<u8>, bytes: usize) {
     if buffer.capacity() < bytes {
         *buffer = Vec::new();
-        let room = if bytes <= WINDOW_STEP { WINDOW_STEP } else { WHOLE_MEMBER };
+        let room = if bytes <= WINDOW_STEP {
+            WINDOW_STEP
+        } else {
+            WHOLE_MEMBER
+        };
         buffer.reserve_exact(room.max(bytes));
     }
     buffer.resize(bytes, 0);

@@ -19,6 +19,7 @@ mod begin;
 mod go;
 mod jvm;
 mod kernel;
+mod lang;
 mod native;
 mod others;
 mod python;
@@ -26,6 +27,8 @@ mod ruby;
 mod rust;
 mod script;
 mod start;
+
+pub(crate) use lang::Lang;
 
 /// Nanoseconds of the boot clock after which a trace that does not go on is told.
 pub(crate) const QUIET: u64 = 2_000_000_000;
@@ -81,73 +84,6 @@ pub(crate) fn frame_of(line: &str) -> Option<(Lang, String)> {
     }
     RUST.captures(line)
         .map(|found| (Lang::Rust, found[1].to_owned()))
-}
-
-/// Languages, and what we call their kin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Lang {
-    Unknown,
-    Python,
-    Java,
-    Clojure,
-    Go,
-    Rust,
-    Node,
-    Dotnet,
-    Ruby,
-    Cpp,
-    Sanitizer,
-    Php,
-    Elixir,
-    Erlang,
-    Perl,
-    Lua,
-    R,
-    Ocaml,
-    Haskell,
-    Scheme,
-    Lisp,
-    Tcl,
-    Dart,
-    Julia,
-    Swift,
-    Objc,
-    Kernel,
-}
-
-impl Lang {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Python => "python",
-            Self::Java => "java",
-            Self::Clojure => "clojure",
-            Self::Go => "go",
-            Self::Rust => "rust",
-            Self::Node => "node",
-            Self::Dotnet => "dotnet",
-            Self::Ruby => "ruby",
-            Self::Cpp => "cpp",
-            Self::Sanitizer => "sanitizer",
-            Self::Php => "php",
-            Self::Elixir => "elixir",
-            Self::Erlang => "erlang",
-            Self::Perl => "perl",
-            Self::Lua => "lua",
-            Self::R => "r",
-            Self::Ocaml => "ocaml",
-            Self::Haskell => "haskell",
-            Self::Scheme => "scheme",
-            Self::Lisp => "lisp",
-            Self::Tcl => "tcl",
-            Self::Dart => "dart",
-            Self::Julia => "julia",
-            Self::Swift => "swift",
-            Self::Objc => "objc",
-            Self::Kernel => "kernel",
-        }
-    }
 }
 
 /// What a grammar says of a line.
