@@ -47,6 +47,7 @@ use crate::{Moment, Status, Stream};
 
 mod allow;
 mod counts;
+mod cuts;
 mod express;
 mod gate;
 mod json;
@@ -62,6 +63,7 @@ mod wide;
 
 use allow::Rules;
 pub use counts::Counts;
+use cuts::{cut, lossy, one_line};
 use express::Moulds;
 use json::{End, Scan, Slot};
 use shape::Shapes;
@@ -783,35 +785,4 @@ fn said(scan: &Scan, line: &[u8]) -> Option<String> {
 /// Returns the text of a raw JSON string, lone surrogates replaced; none if it is no string.
 pub(crate) fn text(raw: &[u8]) -> Option<String> {
     json::text(raw)
-}
-
-/// Returns at most `limit` bytes as text, invalid UTF-8 replaced.
-fn lossy(bytes: &[u8], limit: usize) -> String {
-    let bytes = bytes.get(..limit).unwrap_or(bytes);
-    let text = String::from_utf8_lossy(bytes);
-    cut(&text, limit).to_owned()
-}
-
-/// Returns the start of `text`, at most `limit` bytes.
-fn cut(text: &str, limit: usize) -> &str {
-    let mut end = text.len().min(limit);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
-/// Returns the first line with something in it, at most 300 bytes.
-fn one_line(text: &str) -> String {
-    let line = text
-        .lines()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or("");
-    let plain = prefix::uncoloured(line);
-    let plain = plain.trim();
-    if plain.len() > 300 {
-        format!("{}…", cut(plain, 297))
-    } else {
-        plain.to_owned()
-    }
 }

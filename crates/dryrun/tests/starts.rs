@@ -80,7 +80,7 @@ CR2: 0000000000001000
 fn a_kernel_that_oopses_is_a_failure_however_it_is_told() {
     for prefix in [
         (|_| String::new()) as fn(usize) -> String,
-        |n| format!("[{:5}.{:06}] ", n / 7 + 9_999_9, n * 131),
+        |n| format!("[{:5}.{:06}] ", n / 7 + 99_999, n * 131),
         |n| format!("[  {:3}.{:06}] ", n + 95, n * 131),
         |n| format!("<4>[   12.{:06}] ", n * 131),
         |n| format!("Nov 21 10:00:{n:02} host kernel: [   12.{:06}] ", n * 131),
