@@ -50,7 +50,7 @@ pub(crate) fn spec(directory: &Path, command: Vec<String>) -> RunSpec {
         log_dir: directory.join("logs").display().to_string(),
         progress_path: None,
         timeline_dir: None,
-        target_seconds: 60.0,
+        target_seconds: 600.0,
         criteria: Criteria {
             minimum_duration_seconds: None,
             duration_tolerance_seconds: 0.0,
