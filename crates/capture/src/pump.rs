@@ -164,6 +164,8 @@ struct Pump {
     judge: SyncSender<Item>,
     waiting: VecDeque<Item>,
     work: Option<JoinHandle<io::Result<()>>>,
+    /// Whether the indexer is at its end.
+    done: Arc<AtomicBool>,
     judging: Option<JoinHandle<()>>,
     blocked: Option<Blocked>,
     finish_by: Option<u64>,
@@ -249,7 +251,15 @@ impl Pump {
             space: Arc::clone(&space),
             rotate: Arc::clone(&rotate),
         };
-        let work = spawn("indexer", move || indexer.work(&mut store, reader))?;
+        let done = Arc::new(AtomicBool::new(false));
+        let leaving = Leaving {
+            done: Arc::clone(&done),
+            space: Arc::clone(&space),
+        };
+        let work = spawn("indexer", move || {
+            let _leaving = leaving;
+            indexer.work(&mut store, reader)
+        })?;
         let timers = Timers {
             resources: spec.resources.interval_seconds.map(|_| {
                 let keeper = rustix::process::getppid()
@@ -285,6 +295,7 @@ impl Pump {
             judge: items_out,
             waiting,
             work: Some(work),
+            done,
             judging: Some(judging),
             blocked: None,
             finish_by: None,
@@ -300,7 +311,7 @@ impl Pump {
             self.watch_space();
             self.run_timers();
             self.hand_over();
-            if self.work.as_ref().is_none_or(JoinHandle::is_finished) {
+            if self.done.load(Ordering::SeqCst) || self.work.is_none() {
                 break self.work.take().map(JoinHandle::join);
             }
             self.wait();
@@ -602,6 +613,20 @@ impl Pump {
                 self.note(event);
             }
         }
+    }
+}
+
+/// Says that a thread ends, whatever ends it, and wakes the first thread: one that is told before that would find it alive and
+/// sleep on.
+struct Leaving {
+    done: Arc<AtomicBool>,
+    space: Arc<Space>,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::SeqCst);
+        self.space.wake();
     }
 }
 

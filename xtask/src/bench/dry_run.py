@@ -123,7 +123,7 @@ def journal(directory):
 
 def dry_run(directory, *flags, command=None, wait=True, hours="1"):
     argv = [GONOGO, "dry-run", "run", "--log-dir", directory, "--duration-hours", hours, "--no-diary-required",
-            "--no-performance-required", "--ballast", "1MiB", *flags, "--", *(command or ["cat", INPUT])]
+            "--no-performance-required", "--ballast", "4MiB", *flags, "--", *(command or ["cat", INPUT])]
     process = subprocess.Popen(argv, **QUIET)
     if wait:
         process.wait()

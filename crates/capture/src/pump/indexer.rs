@@ -47,9 +47,7 @@ impl Indexer {
                 .unwrap_or_else(|_| Err(io::Error::other("the reader panicked")))
         });
         drop(done);
-        let finished = self.finish(store, result);
-        self.space.wake();
-        finished
+        self.finish(store, result)
     }
 
     /// Closes what can be closed. On a disk that stays full the bytes stay where they are, in a tail.

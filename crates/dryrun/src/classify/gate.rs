@@ -120,10 +120,10 @@ const fn hash(a: u8, b: u8, c: u8) -> usize {
 pub(crate) fn hits(bytes: &[u8]) -> bool {
     if bytes.len() < SHORT {
         let threes = &**THREES;
-        return bytes.windows(3).any(|three| {
+        return bytes.windows(3).enumerate().any(|(at, three)| {
             let hash = hash(three[0], three[1], three[2]);
-            threes[hash >> 6] >> (hash & 63) & 1 == 1
-        }) && searched(bytes);
+            threes[hash >> 6] >> (hash & 63) & 1 == 1 && begins(&bytes[at..])
+        });
     }
     searched(bytes)
 }
@@ -137,6 +137,12 @@ pub(crate) fn overlap(bytes: &[u8]) -> usize {
         .map(<[u8]>::len)
         .max()
         .unwrap_or(0)
+}
+
+/// Whether a text begins with a word.
+#[cold]
+fn begins(bytes: &[u8]) -> bool {
+    WORDS.iter().any(|word| bytes.starts_with(word.as_bytes()))
 }
 
 fn searched(bytes: &[u8]) -> bool {

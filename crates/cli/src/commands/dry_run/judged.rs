@@ -31,6 +31,8 @@ const LARGEST: u64 = 256 << 20;
 const SIGN_OFF_SECONDS: f64 = 72.0 * 3600.0;
 
 pub(super) fn audit(select: &Select, a: &Audit, screen: &Screen) -> Answer {
+    // A few buffers of some megabytes, used again and again: huge pages would only be half empty. Nothing depends on it.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let cache = |home: &Home| {
         let from_file = || home.file().audit_cache.map(|p| home.root().join(p));
         a.cache
