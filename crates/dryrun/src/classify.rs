@@ -46,6 +46,7 @@ use crate::spec::{Lines, StderrPolicy};
 use crate::{Moment, Status, Stream};
 
 mod allow;
+mod behind;
 mod counts;
 mod cuts;
 mod express;
@@ -62,6 +63,7 @@ mod trace;
 mod wide;
 
 use allow::Rules;
+use behind::Behind;
 pub use counts::Counts;
 use cuts::{cut, lossy, one_line};
 use express::Moulds;
@@ -288,15 +290,15 @@ impl Classifier {
             self.carried(at, true, sink);
         }
         let mut from = 0;
-        // The last lines of this portion that the next may look back at: where they begin and end, and their numbers.
-        let mut before = [(0, 0, 0); BACK];
-        let mut known = 0;
+        let mut behind = Behind {
+            portion: rest,
+            ..Behind::default()
+        };
         loop {
             // Nothing is open, so a harmless record has nothing to end.
             if self.pending.is_none() && self.traces.is_empty() {
                 while let Some(length) = self.express(at, &rest[from..], sink) {
-                    before[known % BACK] = (from, from + length, self.number);
-                    known += 1;
+                    behind.add(from, from + length, self.number);
                     from += length + 1;
                 }
             }
@@ -312,36 +314,26 @@ impl Classifier {
             }
             // What is said in JSON is looked at when it has been read.
             let suspect = !structured(line) && gate::hits(line);
-            if suspect && known > 0 {
-                self.look_back(rest, from, &before[..known.min(BACK)], known, at);
-                known = 0;
-            }
-            if self.line(at, line, beyond, true, suspect, sink) {
-                before[known % BACK] = (from, end, self.number);
-                known += 1;
+            behind.from = from;
+            if self.line(at, line, beyond, true, suspect, &mut behind, sink) {
+                behind.add(from, end, self.number);
             }
             from = end + 1;
         }
-        if known > 0 {
-            self.look_back(rest, from, &before[..known.min(BACK)], known, at);
-        }
+        behind.from = from;
+        self.look_back(&mut behind, self.offset, at);
         self.keep(&rest[from..]);
     }
 
-    /// Keeps the lines before `from` of this portion, to look back at. `known` says how many there were; the ring has the last.
-    fn look_back(
-        &mut self,
-        portion: &[u8],
-        from: usize,
-        ring: &[(usize, usize, u64)],
-        known: usize,
-        at: Moment,
-    ) {
+    /// Keeps the lines behind `offset` of the stream, to look back at.
+    fn look_back(&mut self, behind: &mut Behind<'_>, offset: u64, at: Moment) {
+        let known = std::mem::take(&mut behind.known);
+        let count = known.min(BACK);
         let first = if known > BACK { known % BACK } else { 0 };
-        for place in 0..ring.len() {
-            let (start, end, number) = ring[(first + place) % ring.len()];
-            let start_offset = self.offset - (from - start) as u64;
-            self.keep_back(&portion[start..end], number, at, start_offset);
+        for place in 0..count {
+            let (start, end, number) = behind.ring[(first + place) % count];
+            let start_offset = offset - (behind.from - start) as u64;
+            self.keep_back(&behind.portion[start..end], number, at, start_offset);
         }
     }
 
@@ -380,7 +372,15 @@ impl Classifier {
         let beyond = std::mem::take(&mut self.beyond);
         let suspect = !structured(&line) && gate::hits(&line);
         let start = self.offset;
-        if self.line(at, &line, beyond, ended, suspect, sink) {
+        if self.line(
+            at,
+            &line,
+            beyond,
+            ended,
+            suspect,
+            &mut Behind::default(),
+            sink,
+        ) {
             self.keep_back(&line, self.number, at, start);
         }
         self.carry = line;
@@ -446,6 +446,7 @@ impl Classifier {
 
     /// Reads one line; returns whether the next may look back at it.
     #[inline]
+    #[expect(clippy::too_many_arguments, reason = "the first half of one function")]
     fn line<S: Sink>(
         &mut self,
         at: Moment,
@@ -453,6 +454,7 @@ impl Classifier {
         beyond: u64,
         ended: bool,
         suspect: bool,
+        behind: &mut Behind<'_>,
         sink: &mut S,
     ) -> bool {
         let start = self.offset;
@@ -541,6 +543,7 @@ impl Classifier {
             suspect,
             counts.then_some(level),
             scan,
+            behind,
             sink,
         )
     }
@@ -557,6 +560,7 @@ impl Classifier {
         suspect: bool,
         level: Option<Level>,
         scan: Option<Scan>,
+        behind: &mut Behind<'_>,
         sink: &mut S,
     ) -> bool {
         let mut told = Vec::new();
@@ -600,6 +604,7 @@ impl Classifier {
         } else {
             let text = lossy(bare, LINE_LIMIT);
             let before = if suspect {
+                self.look_back(behind, start, at);
                 self.back
                     .iter()
                     .rev()

@@ -413,6 +413,24 @@ fn a_record_is_shown_as_older_readers_know_it() {
 }
 
 #[test]
+fn what_only_begins_as_a_record_does_looks_back_wherever_it_was_cut() {
+    let frames =
+        "{badarg\0\0 cause.rb:4:in `read'\n\tfrom cause.rb:9:i (RuntimeError) too much: 4\n";
+    let text =
+        format!("t x\nError in process <0.79.0> with exit value:\n{frames}one\ntwo\n{frames}end\n");
+    let text = text.as_bytes();
+    let whole = read(Stream::Stderr, text).findings;
+    for cut in 1..text.len() {
+        let mut told = Told::default();
+        let mut classifier = Classifier::new(Stream::Stderr, &rules()).unwrap();
+        classifier.feed(at(1), &text[..cut], &mut told);
+        classifier.feed(at(1), &text[cut..], &mut told);
+        classifier.finish(at(1), &mut told);
+        assert_eq!(told.findings, whole, "cut at {cut}");
+    }
+}
+
+#[test]
 fn stderr_means_what_the_policy_says() {
     for (policy, level) in [
         (StderrPolicy::Error, Level::Error),

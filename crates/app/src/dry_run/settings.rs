@@ -40,6 +40,18 @@ pub struct RunPlace {
     pub run_dir: Option<PathBuf>,
 }
 
+/// A file that is written again and again by putting a new one in its place: what is there must be a file, or nothing. A device
+/// would be gone.
+fn replaceable<'p>(flag: &str, path: &'p Path) -> Result<&'p Path, AppError> {
+    match std::fs::metadata(path) {
+        Ok(meta) if !meta.is_file() => Err(refuse(format!(
+            "--{flag} {}: there is something that is no file, and it would be replaced; name a file",
+            path.display()
+        ))),
+        _ => Ok(path),
+    }
+}
+
 fn refuse(text: impl Into<String>) -> AppError {
     AppError::new(Reason::ArgumentInvalid, text)
 }
@@ -168,7 +180,7 @@ pub fn resolve(flags: &Flags, file: &DryRunFile, at: &RunPlace) -> Result<RunSpe
         _ if progress_interval.is_none() => None,
         Place::Off => None,
         Place::Usual => Some(text_of(&usual_progress)?),
-        Place::At(path) => Some(text_of(path)?),
+        Place::At(path) => Some(text_of(replaceable("progress-path", path)?)?),
     };
     let timeline_dir = match &flags.timeline {
         Place::At(path) if progress_path.is_some() => Some(text_of(path)?),
