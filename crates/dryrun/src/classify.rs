@@ -495,9 +495,9 @@ impl Classifier {
                 }
                 stated
             }
-            Some(_) => {
-                level::of_text(bytes).map(|(level, word)| (Some(level), Cow::Borrowed(word)))
-            }
+            Some(_) => level::of_text(bytes)
+                .or_else(|| level::of_sourced(bytes, self.lines.numeric))
+                .map(|(level, word)| (Some(level), Cow::Borrowed(word))),
         };
         let (usual, usual_word) = self.usual();
         let (level, word) = match stated {

@@ -122,6 +122,20 @@ fn a_traceback_on_stderr_is_one_failure() {
 }
 
 #[test]
+fn one_line_that_looks_like_a_frame_fails_nothing() {
+    let text = b"INFO Server started\n    at localhost (127.0.0.1:8080)\nINFO b\n";
+    let told = read(Stream::Stdout, text);
+    assert!(
+        !told.findings.is_empty() && told.findings.iter().all(|f| f.severity == Status::Warn),
+        "{:?}",
+        told.findings
+    );
+    let text = b"Error: no funds\n    at pay (/srv/shop.js:12:4)\nINFO b\n";
+    let told = read(Stream::Stdout, text);
+    assert!(told.findings.iter().any(|f| f.severity == Status::Fail));
+}
+
+#[test]
 fn a_lone_start_word_is_a_warning_and_hides_no_failure() {
     let told = read(Stream::Stdout, b"panic: at the disco\nnext\n");
     assert_eq!(short(&told), [(Status::Warn, 1, "go panic 1/0".to_owned())]);

@@ -293,3 +293,26 @@ fn a_wrong_number_is_told_with_its_flag_as_typed_and_with_an_example() {
         assert!(ran.expect(64).err.contains(&said), "{}", ran.err);
     }
 }
+
+#[test]
+fn progress_takes_the_place_of_nothing_but_a_file() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let lab = Lab::new();
+    let pipe = lab.path("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let words = [
+        "run",
+        "--log-dir",
+        "logs",
+        "--duration-hours",
+        "0.001",
+        "--progress-path",
+        "pipe",
+        "--json",
+        "--",
+        "true",
+    ];
+    lab.run(&words).refusal(64, &["ARGUMENT_INVALID"]);
+    assert!(std::fs::metadata(&pipe).unwrap().file_type().is_fifo());
+}

@@ -9,6 +9,10 @@ use super::Level;
 use super::json::{self, Scan, Slot};
 use crate::spec::NumericLevels;
 
+mod sources;
+
+pub(crate) use sources::of_sourced;
+
 /// Returns what a word means, in any case; none if it is no level.
 pub(crate) fn of_word(word: &[u8]) -> Option<Level> {
     let mut lower = [0; 16];

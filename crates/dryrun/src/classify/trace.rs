@@ -465,8 +465,10 @@ impl Open {
             self.top.join(","),
             mask::mask(&self.message)
         );
+        // One line that looks like a frame, under a line that names no fault, may as well be a sentence.
+        let doubtful = frames == 1 && self.kind == "unknown" && !self.strong;
         Finding {
-            severity: if frames > 0 {
+            severity: if frames > 0 && !doubtful {
                 Status::Fail
             } else {
                 Status::Warn
