@@ -596,7 +596,7 @@ impl Classifier {
             if found.is_empty() {
                 self.said_by(scan, bytes, here, own, &mut taken, &mut told)
             } else {
-                let worst = found.iter().any(trace::Open::has_frames);
+                let worst = found.iter().any(|open| open.severity() == Status::Fail);
                 told.extend(found.into_iter().map(|open| Told::Trace(Box::new(open))));
                 taken = true;
                 own.filter(|own| !worst && own.level.status() == Status::Fail)

@@ -130,6 +130,16 @@ fn one_line_that_looks_like_a_frame_fails_nothing() {
         "{:?}",
         told.findings
     );
+    // It takes nothing from a line that is a failure by itself.
+    let text = b"ERROR Server failed\n    at localhost (127.0.0.1:8080)\nINFO b\n";
+    let told = read(Stream::Stdout, text);
+    assert!(told.findings.iter().any(|f| f.severity == Status::Fail));
+    let quoted = b"level=error msg=\"Server failed\\n    at localhost (127.0.0.1:8080)\\n\"\n";
+    let told = read(Stream::Stdout, quoted);
+    assert!(told.findings.iter().any(|f| f.severity == Status::Fail));
+    let plain = b"Server failed\n    at localhost (127.0.0.1:8080)\n";
+    let told = read(Stream::Stderr, plain);
+    assert!(told.findings.iter().any(|f| f.severity == Status::Fail));
     let text = b"Error: no funds\n    at pay (/srv/shop.js:12:4)\nINFO b\n";
     let told = read(Stream::Stdout, text);
     assert!(told.findings.iter().any(|f| f.severity == Status::Fail));

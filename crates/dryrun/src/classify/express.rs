@@ -8,7 +8,7 @@
 use super::json::{Scan, Slot};
 use super::shape::{self, Members};
 use super::told::{Fields, Level};
-use super::{LINE_LIMIT, gate};
+use super::{LINE_LIMIT, gate, level};
 
 /// Most moulds: levels and kinds of records that are harmless and frequent.
 const MOULDS: usize = 6;
@@ -21,18 +21,6 @@ const EARNS: u32 = 256;
 
 /// Lines in a row that fitted nothing, after which only some are tried.
 const DOUBT: u32 = 64;
-
-/// Slots by which a level is stated: their values do not change within a mould.
-const LEVELS: [Slot; 8] = [
-    Slot::Level,
-    Slot::Severity,
-    Slot::OtherLevel,
-    Slot::LevelName,
-    Slot::NestedLevel,
-    Slot::LevelNumber,
-    Slot::SeverityNumber,
-    Slot::Priority,
-];
 
 /// Slots whose choice depends on what kind of value they have.
 const CHOSEN: [Slot; 8] = [
@@ -95,7 +83,7 @@ const NONE: usize = usize::MAX;
 struct Mould {
     /// What stands before each value, and what is known of it.
     members: Vec<(Box<[u8]>, Known)>,
-    /// Which members state the level, and which are chosen by their kind.
+    /// Which members state the level, whose values do not change within a mould, and which are chosen by their kind.
     levels: Vec<usize>,
     chosen: Vec<usize>,
     /// Which members are the time, the message, the event, and what the record says.
@@ -237,7 +225,7 @@ impl Mould {
                     (line[*literal..*start].into(), value)
                 })
                 .collect(),
-            levels: of_slots(&LEVELS)?,
+            levels: of_slots(&level::STATED)?,
             chosen: of_slots(&CHOSEN)?,
             wanted: wanted.map(member_of),
             tail: [&line[members.tail..], b"\n"].concat().into(),

@@ -103,24 +103,25 @@ fn telemetry(number: i64) -> Option<Level> {
     })
 }
 
+/// Where a record states its level; the first that says one counts.
+pub(crate) const STATED: [Slot; 8] = [
+    Slot::Level,
+    Slot::Severity,
+    Slot::OtherLevel,
+    Slot::LevelName,
+    Slot::NestedLevel,
+    Slot::LevelNumber,
+    Slot::SeverityNumber,
+    Slot::Priority,
+];
+
 /// Returns the level that a JSON line states, and its word; no level if the word is not known.
 pub(crate) fn of_fields<'a>(
     scan: &Scan,
     line: &'a [u8],
     by: NumericLevels,
 ) -> Option<(Option<Level>, Cow<'a, str>)> {
-    let stated = [
-        Slot::Level,
-        Slot::Severity,
-        Slot::OtherLevel,
-        Slot::LevelName,
-        Slot::NestedLevel,
-        Slot::LevelNumber,
-        Slot::SeverityNumber,
-        Slot::Priority,
-    ]
-    .into_iter()
-    .find_map(|slot| {
+    let stated = STATED.into_iter().find_map(|slot| {
         let raw = scan.value(line, slot)?;
         let stated = of_value(raw, slot, by)?;
         Some((slot, stated))

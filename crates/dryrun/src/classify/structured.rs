@@ -52,6 +52,10 @@ pub(super) fn traces(line: &[u8], here: Here) -> Vec<Open> {
         }
     }
     kept.truncate(4);
+    for open in &mut kept {
+        // The field said what it is.
+        open.strong = true;
+    }
     kept
 }
 
@@ -75,6 +79,10 @@ pub(super) fn escaped(text: &str, here: Here) -> Vec<Open> {
         here,
     );
     found.truncate(1);
+    for open in &mut found {
+        // It stands for its line, whatever that is.
+        open.strong = true;
+    }
     found
 }
 

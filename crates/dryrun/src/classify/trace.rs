@@ -432,7 +432,7 @@ impl Open {
         let own = std::mem::take(&mut self.own);
         if self.tells() {
             // A warning must not hide a failure.
-            let softened = !self.has_frames();
+            let softened = self.severity() != Status::Fail;
             told.push(Told::Trace(Box::new(self)));
             if softened {
                 told.extend(
@@ -447,8 +447,20 @@ impl Open {
         told.extend(held.into_iter().map(Told::Line));
     }
 
+    /// How bad it is. One line that looks like a frame, under a line that names no fault, may as well be a sentence.
+    pub(crate) fn severity(&self) -> Status {
+        let frames = self.frames + u64::from(self.frames == 0 && self.located);
+        let doubtful = frames == 1 && self.kind == "unknown" && !self.strong;
+        if frames > 0 && !doubtful {
+            Status::Fail
+        } else {
+            Status::Warn
+        }
+    }
+
     /// Returns it as a finding.
     pub(crate) fn finding(self, stream: Stream) -> Finding {
+        let severity = self.severity();
         let frames = if self.frames == 0 && self.located {
             1
         } else {
@@ -465,14 +477,8 @@ impl Open {
             self.top.join(","),
             mask::mask(&self.message)
         );
-        // One line that looks like a frame, under a line that names no fault, may as well be a sentence.
-        let doubtful = frames == 1 && self.kind == "unknown" && !self.strong;
         Finding {
-            severity: if frames > 0 && !doubtful {
-                Status::Fail
-            } else {
-                Status::Warn
-            },
+            severity,
             what: What::Trace {
                 language: self.lang.word(),
                 kind: self.kind,
