@@ -138,6 +138,7 @@ impl Ledger {
         let cosigned = request.seals.and_then(|seals| seals());
         let is_cosigned = cosigned.is_some();
         let (checkpoint, note) = self.seal(manifest.index, cosigned)?;
+        self.reach(checkpoint.size)?;
         if let Some(size) = request.since.iter().find(|size| **size > checkpoint.size) {
             return Err(LedgerError::NotFound(format!("{size} leaves")));
         }
@@ -260,6 +261,7 @@ impl Ledger {
             }
         }
         let controller = lock(self.sequencer()?).controller();
+        self.reached()?;
         let (records, tally, streams) = self.query(|connection| {
             let records = choose(connection, &streams, controller)?;
             let (tally, heads) = tally(connection, &records, &streams)?;

@@ -98,7 +98,7 @@ impl Ledger {
     pub fn publish_cosigned(&self, note: &str) -> Result<(), LedgerError> {
         let path = self.layout.witnessed();
         let (checkpoint, note) = recover::open_note(note.to_owned(), &self.vkey, &path)?;
-        let (acknowledged, _) = self.checkpoint()?;
+        let (acknowledged, _) = self.reached()?;
         let known = checkpoint.size <= acknowledged.size
             && self.root_at(checkpoint.size)? == checkpoint.root;
         if !known {
@@ -154,7 +154,7 @@ impl Ledger {
 
     fn bring_up(&self) -> Result<Signed, LedgerError> {
         let published = self.published_note()?;
-        let (checkpoint, note) = self.checkpoint()?;
+        let (checkpoint, note) = self.reached()?;
         let from = published.as_ref().map_or(0, |(c, _)| c.size);
         if from > checkpoint.size {
             return Err(LedgerError::RolledBack {

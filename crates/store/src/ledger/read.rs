@@ -189,13 +189,35 @@ impl Ledger {
         recover::open_note(note, &self.vkey, &path)
     }
 
+    /// As [`Ledger::checkpoint`], with an index that covers it: a writer acknowledges records a moment before its index has
+    /// them, and an index on a full disk, or one in memory, may be behind for longer. The reader then goes on with another.
+    pub(super) fn reached(&self) -> Result<(Checkpoint, String), LedgerError> {
+        let signed = self.checkpoint()?;
+        self.reach(signed.0.size)?;
+        Ok(signed)
+    }
+
+    /// Sees to it that the index has the first `size` records, which are acknowledged.
+    pub(super) fn reach(&self, size: u64) -> Result<(), LedgerError> {
+        if self.size()? < size {
+            // This waits for a writer that is under way, and reads the journal if the index on disk stays behind.
+            let fresh = recover::open_to_read(&self.layout, &self.vkey, &self.notices)?;
+            *lock(&self.reader) = fresh;
+            if self.size()? < size {
+                let text = format!("it has fewer than the {size} records that are acknowledged");
+                return Err(LedgerError::corrupt(&self.layout.index(), text));
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the newest checkpoint and the proof that its tree extends the tree of the first `old` leaves (RFC 6962 section
     /// 2.1.2): what a reader who remembers an older checkpoint should ask for.
     ///
     /// # Errors
     /// [`LedgerError::NotFound`] if `old` is more than there is; [`LedgerError::Corrupt`].
     pub fn prove_consistency(&self, old: u64) -> Result<(Checkpoint, Vec<Digest>), LedgerError> {
-        let (checkpoint, _) = self.checkpoint()?;
+        let (checkpoint, _) = self.reached()?;
         if old > checkpoint.size {
             return Err(LedgerError::NotFound(format!("{old} leaves")));
         }

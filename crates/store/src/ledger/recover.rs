@@ -603,7 +603,7 @@ fn fitting_index(
 ) -> Result<Connection, LedgerError> {
     // A writer commits the index a moment after the lock; to wait for it is cheaper than to build another.
     for _ in 0..INDEX_WAITS {
-        let Ok(connection) = index::open_reader(&layout.index()) else {
+        let Ok(connection) = index::open_reader(&layout.disk().index(&layout.index())) else {
             break;
         };
         let Ok(state) = index::load(&connection) else {

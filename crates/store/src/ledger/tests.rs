@@ -267,3 +267,35 @@ fn segments_follow_one_another() {
     let opened = Ledger::open(dir.path(), founding());
     assert!(matches!(opened, Err(LedgerError::Corrupt { .. })));
 }
+
+/// A writer that was killed, or is still at work, between the acknowledgement and its index leaves this behind.
+#[test]
+fn what_the_index_does_not_have_yet_is_read_from_the_journal() {
+    let dir = TempDir::new().unwrap();
+    let ledger = Ledger::open(dir.path(), founding()).unwrap();
+    ledger.append(vec![draft("a")]).unwrap();
+    let reader = Ledger::open_read(dir.path()).unwrap();
+    let behind = rusqlite::Connection::open(dir.path().join("ledger/index.db")).unwrap();
+    let state = index::load(&behind).unwrap();
+    ledger.append(vec![draft("b"), draft("c")]).unwrap();
+    for sql in [
+        "DELETE FROM record WHERE idx >= 2",
+        "DELETE FROM subject WHERE idx >= 2",
+        "DELETE FROM reason WHERE idx >= 2",
+    ] {
+        behind.execute_batch(sql).unwrap();
+    }
+    index::save(&behind, &state).unwrap();
+    assert_eq!((reader.size().unwrap(), ledger.size().unwrap()), (2, 2));
+    let (checkpoint, path) = reader.prove_consistency(1).unwrap();
+    assert_eq!(checkpoint.size, 4);
+    let old = merkle_root(&ledger, 1);
+    gonogo_ledger::merkle::verify_consistency(1, &old, 4, &checkpoint.root, &path).unwrap();
+    assert!(ledger.publish().unwrap().contains("\n4\n"));
+    assert_eq!(ledger.append(vec![draft("d")]).unwrap()[0].index, 4);
+    assert_eq!(ledger.check().unwrap(), 5);
+}
+
+fn merkle_root(ledger: &Ledger, size: u64) -> gonogo_core::Digest {
+    ledger.root_at(size).unwrap()
+}
