@@ -9,7 +9,7 @@ use std::time::Duration;
 use gonogo_core::{Digest, Timestamp};
 use gonogo_ledger::merkle::{Frontier, HashSource};
 use gonogo_ledger::{CONTROLLER, KeyEvent, KeyId, PublicKey, Statement, key_event};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 use serde_json::Value;
 
 use super::error::LedgerError;
@@ -73,7 +73,7 @@ pub(super) struct Enrolled {
 pub(super) type Sql<T> = Result<T, rusqlite::Error>;
 
 pub(super) fn failure(path: &Path, error: &rusqlite::Error) -> LedgerError {
-    let full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+    let full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
     let (path, text) = (path.to_owned(), error.to_string());
     if full {
         LedgerError::Full { path, text }
@@ -86,7 +86,18 @@ pub(super) fn failure(path: &Path, error: &rusqlite::Error) -> LedgerError {
 pub(super) fn open_writer(path: &Path) -> Result<Connection, LedgerError> {
     match try_open(path) {
         Ok(connection) => Ok(connection),
-        Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) => {
+        // Others may have it open; what is only busy or out of reach is not thrown away.
+        Err(e)
+            if matches!(
+                e.sqlite_error_code(),
+                Some(
+                    ErrorCode::DiskFull
+                        | ErrorCode::DatabaseBusy
+                        | ErrorCode::DatabaseLocked
+                        | ErrorCode::OutOfMemory
+                )
+            ) =>
+        {
             Err(failure(path, &e))
         }
         Err(_) => {
