@@ -10,6 +10,7 @@ mod comparing;
 pub mod deriving;
 pub mod finishing;
 pub mod flags;
+mod foreign;
 pub mod home;
 pub mod keeping;
 pub mod recording;

@@ -15,7 +15,7 @@ use crate::engine::{Cause, Engine, NotKept, worst_first};
 use crate::evidence::{Window, finding};
 use crate::index::Record;
 use crate::sign_off::{ALLOW_WARNINGS, Assessed, Finding, assess};
-use crate::spec::{ARTIFACTS, Artifact, RunSpec};
+use crate::spec::{ARTIFACTS, Artifact, FOREIGN, RunSpec};
 use crate::summary::{Blind, Logs, Report, RunFacts, SCHEMA, Summary};
 use crate::{Incident, IncidentKind, Moment, Status, Stream};
 
@@ -98,6 +98,7 @@ pub fn judge(spec: &RunSpec, files: &dyn RunFiles, how: &Judgement) -> Report {
         ));
     }
     problems.extend(artifacts(spec, files));
+    problems.extend(foreign(files));
     if let Some((severity, text)) = conditions.usage().unchecked(&spec.resources) {
         problems.push(finding(severity, "resources_unchecked", "pump.jsonl", text));
     }
@@ -520,6 +521,30 @@ fn blind(spec: &RunSpec, conditions: &Conditions, end: Moment) -> audit::BlindTi
 
 /// Accepted warnings are told as that.
 /// The artifacts must be at the end what they were before the run: else nobody knows which of the two ran.
+/// What lay in the directory and does not belong there. Whoever put it there could have changed the rest.
+fn foreign(files: &dyn RunFiles) -> Option<Finding> {
+    use std::io::Read as _;
+    const SHOWN: u64 = 2000;
+    let source = match files.open(FOREIGN) {
+        Ok(None) => return None,
+        Ok(Some(source)) => source,
+        Err(e) => {
+            let text = format!("what else lay in the run's directory is not known: {e}");
+            return Some(finding(Status::Invalid, "directory_changed", FOREIGN, text));
+        }
+    };
+    let mut bytes = Vec::new();
+    let read = source.size().and_then(|size| {
+        audit::reader_of(source.as_ref(), size.min(SHOWN)).read_to_end(&mut bytes)
+    });
+    let said = match read {
+        Ok(_) => String::from_utf8_lossy(&bytes).trim().replace('\n', "; "),
+        Err(e) => e.to_string(),
+    };
+    let text = format!("something else than the harness changed the run's directory: {said}");
+    Some(finding(Status::Invalid, "directory_changed", FOREIGN, text))
+}
+
 fn artifacts(spec: &RunSpec, files: &dyn RunFiles) -> Vec<Finding> {
     if spec.artifacts.is_empty() {
         return Vec::new();

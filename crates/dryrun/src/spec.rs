@@ -77,6 +77,10 @@ pub struct RunSpec {
 /// The file with the artifacts' digests at the run's end: a JSON array of [`Artifact`].
 pub const ARTIFACTS: &str = "artifacts.json";
 
+/// The file that says what else lay in the run's directory, a line each: whoever settles a run moves away what is no file of a run.
+/// Where it exists nothing can be judged.
+pub const FOREIGN: &str = "foreign.txt";
+
 /// A file that a run is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

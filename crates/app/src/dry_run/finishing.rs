@@ -19,6 +19,7 @@ use gonogo_dryrun::wrap_up::{self, WrapUp};
 use gonogo_dryrun::{Moment, PREFIX, Status};
 use serde_json::{Value, json};
 
+use super::foreign;
 use super::home::Home;
 use super::keeping::{self, Files, LIST, VERDICT};
 use super::recording::{self, Outcome, Packed};
@@ -71,9 +72,10 @@ pub(crate) fn capture_fault(e: CaptureError) -> AppError {
 /// There is no run; it still goes on after `within`.
 pub fn finalize(home: &Home, place: &Path, within: Duration) -> Result<Finished, AppError> {
     let dir = keeping::find(&home.here.join(place))?;
-    keeping::plain(&dir)?;
-    settle(&dir, within)?;
+    foreign::set_aside(&dir)?;
     let wanted = Wanted::read(&dir)?;
+    foreign::restore(home, &dir, &wanted.beside)?;
+    settle(&dir, within)?;
     finish(home, &dir, &wanted)
 }
 

@@ -269,7 +269,12 @@ fn copy(from: &Path, to: &Path, kept_back: u64) -> Result<(), Copying> {
 /// # Errors
 /// There is none, or there are several.
 pub fn find(dir: &Path) -> Result<PathBuf, AppError> {
-    let is_one = |path: &Path| path.join(SPEC).is_file();
+    // A run is also one whose specification somebody replaced or removed.
+    let is_one = |path: &Path| {
+        [SPEC, "keeper.jsonl"]
+            .iter()
+            .any(|name| path.join(name).symlink_metadata().is_ok())
+    };
     if is_one(dir) {
         return Ok(dir.to_path_buf());
     }

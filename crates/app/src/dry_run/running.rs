@@ -11,6 +11,7 @@ use gonogo_dryrun::spec::{Artifact, RunSpec};
 
 use super::finishing::{self, Finished};
 use super::flags::Flags;
+use super::foreign;
 use super::home::Home;
 use super::keeping;
 use super::recording;
@@ -125,9 +126,9 @@ pub fn run(
         spec = settings::resolve(&request.flags, &home.file(), &place)?;
         spec.capture = capture;
     }
+    let bytes = serde_json::to_vec_pretty(&spec).unwrap_or_default();
     {
         let book = home.open(&request.wanted.beside)?;
-        let bytes = serde_json::to_vec_pretty(&spec).unwrap_or_default();
         recording::begin(&book, &spec, &bytes, &actor)?;
     }
     // What is wanted is kept before anything is started: whoever comes after a crash finds it wherever it finds a run.
@@ -147,7 +148,8 @@ pub fn run(
     }
     follower.judging(&spec);
     drop(running);
-    keeping::plain(&dir)?;
+    foreign::set_aside(&dir)?;
+    foreign::put_back(&dir, &bytes)?;
     // What is left of a run whose files were removed is judged too; what was captured is gone, and no pass.
     gonogo_capture::restore(&spec, &beside).map_err(finishing::capture_fault)?;
     // Nothing is left to do unless the keeper was killed: then the pump may still be at work.

@@ -447,9 +447,8 @@ fn a_child_that_spoils_its_own_evidence_does_not_pass() {
         let judged = lab
             .path("artifacts/final_dry_run/run/summary.json")
             .exists();
-        // By another specification than it began with nothing is judged.
-        if !judged && what != "specification" {
-            wrong.push(format!("{what}: no verdict: {ran:?}"));
+        if !judged || (what == "specification" && ran.status != 3) {
+            wrong.push(format!("{what}: no verdict, or another: {ran:?}"));
         }
         if ran.status == 101 || ran.err.contains("panicked") {
             wrong.push(format!("{what}: {ran:?}"));
@@ -513,23 +512,68 @@ fn a_child_that_removes_its_own_capture_ends_its_run_and_never_passes() {
     }
 }
 
+fn told_of_changes(made: &Made) -> bool {
+    let problems = made.summary()["summary"]["logs"]["problems"].clone();
+    let problems = problems.as_array().expect("a list of problems");
+    problems.iter().any(|p| p["code"] == "directory_changed")
+}
+
+/// What is no file of the run is told, and neither waited for nor a reason for no verdict.
 #[test]
-fn a_pipe_among_the_files_of_a_run_is_refused_and_not_waited_for() {
-    for name in ["keeper.jsonl", "odd"] {
+fn what_a_child_puts_among_the_files_of_its_run_makes_the_verdict_none() {
+    for (name, makes) in [
+        ("keeper.jsonl", "mkfifo new; mv new keeper.jsonl"),
+        ("odd", "mkfifo odd"),
+        (
+            "evidence/",
+            "mkdir -p evidence/deep/er; echo x > evidence/deep/er/x",
+        ),
+        ("run.json", "rm run.json; ln -s keeper.jsonl run.json"),
+        ("run.json", "echo '{}' > run.json"),
+        ("foreign.txt", "mkdir foreign.txt"),
+    ] {
         let lab = Lab::new();
         let script = format!(
-            "trap 'exit 0' INT TERM; cd \"$FINAL_DRY_RUN_LOG_DIR\"/final_dry_run_pipe; echo one; sleep 0.3; mkfifo new; mv new {name}; while :; do echo more; sleep 0.05; done"
+            "trap 'exit 0' INT TERM; cd \"$FINAL_DRY_RUN_LOG_DIR\"/final_dry_run_run; echo one; sleep 0.3; {makes}; while :; do echo more; sleep 0.05; done"
         );
         let begun = now();
-        let made = lab.orchestrate("pipe", 2.0, &[], &sh(&script));
+        let made = lab.orchestrate("run", 2.0, &[], &sh(&script));
         assert!(begun.elapsed() < SOON, "{name}: {:?}", begun.elapsed());
-        assert_ne!(made.ran.status, 0, "{name}: {:?}", made.ran);
-        assert!(
-            made.ran.envelope().to_string().contains("no plain file"),
-            "{:?}",
-            made.ran
-        );
+        made.ended(3, "invalid");
+        assert!(told_of_changes(&made), "{makes}");
+        assert!(lab.text(&made.captured("foreign.txt")).contains(name));
         lab.deserted();
+        let verified = lab.verify(&made.packet(), &made.key(), &[]);
+        assert_eq!(verified.status, 3, "{verified:?}");
+        let again = lab.run(&["finalize", &made.inside(""), "--json"]);
+        assert_eq!(again.expect(3).envelope()["data"]["again"], true);
+    }
+}
+
+#[test]
+fn a_killed_harness_whose_specification_was_changed_is_judged_by_the_recorded_one() {
+    for spoils in ["changed", "removed", "garbage"] {
+        let lab = Lab::new();
+        let harness = begun(&lab, &[], BEATS);
+        harness.signal(Signal::KILL);
+        drop(harness);
+        lab.deserted();
+        let path = lab.path("artifacts/final_dry_run/run/logs/final_dry_run_run/run.json");
+        let recorded = std::fs::read_to_string(&path).unwrap();
+        match spoils {
+            "removed" => std::fs::remove_file(&path).unwrap(),
+            "garbage" => std::fs::write(&path, "garbage").unwrap(),
+            _ => std::fs::write(&path, recorded.replace("\"run_id\": \"", "\"run_id\": \"x"))
+                .unwrap(),
+        }
+        let made = finalized(&lab, &["harness_lost"]);
+        made.ended(3, "invalid");
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            recorded,
+            "{spoils}"
+        );
+        assert!(told_of_changes(&made), "{spoils}");
     }
 }
 

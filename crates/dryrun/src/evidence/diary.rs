@@ -1,6 +1,7 @@
 //! The decision diary: what each entry says of the run, and whether the entries cover it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use gonogo_core::Timestamp;
 use serde_json::Value;
@@ -18,6 +19,9 @@ const POLICIES: usize = 1000;
 
 /// Most days that are counted one by one.
 const DAYS: usize = 10_000;
+
+/// Most entries that later ones are compared with: 8 bytes each and a table of hashes over them.
+const COMPARED: usize = 500_000;
 
 const DAY: i64 = 86_400_000;
 
@@ -48,6 +52,9 @@ pub fn diary(input: Input<'_>, rules: &DiaryRules) -> Option<(Diary, Vec<Finding
         warns: Vec::new(),
         days: BTreeMap::new(),
         known: false,
+        seen: HashSet::new(),
+        repeated: 0,
+        repeats: None,
     };
     let mut odd = None;
     let outcome = scan::entries(source, |at, value| {
@@ -90,6 +97,12 @@ struct Reading<'a> {
     days: BTreeMap<i64, u64>,
     /// Whether an entry had anything that an entry has.
     known: bool,
+    /// Digests of the entries' names, for the first [`COMPARED`].
+    seen: HashSet<u64>,
+    /// Entries that were there before.
+    repeated: u64,
+    /// The first of them.
+    repeats: Option<(Option<String>, Option<String>, Option<Timestamp>)>,
 }
 
 impl Reading<'_> {
@@ -113,6 +126,12 @@ impl Reading<'_> {
         };
         let (entry_id, policy_id): (Option<String>, Option<String>) =
             (text("entry_id"), text("policy_id"));
+        let repeats = self.repeats(entry);
+        if repeats {
+            self.repeated += 1;
+            self.repeats
+                .get_or_insert_with(|| (entry_id.clone(), policy_id.clone(), at));
+        }
         let policy = policy_id.clone().unwrap_or_else(|| "unknown".to_owned());
         let counts = &mut self.diary.policy_counts;
         let name = if counts.contains_key(&policy) || counts.len() < POLICIES {
@@ -135,7 +154,7 @@ impl Reading<'_> {
                 *first = Some(first.map_or(at, |f| f.min(at)));
                 *last = Some(last.map_or(at, |l| l.max(at)));
                 let day = at.as_millis().div_euclid(DAY);
-                if self.days.len() < DAYS || self.days.contains_key(&day) {
+                if !repeats && (self.days.len() < DAYS || self.days.contains_key(&day)) {
                     *self.days.entry(day).or_default() += 1;
                 }
                 let ahead = self.rules.judged_at.is_some_and(|now| {
@@ -152,6 +171,21 @@ impl Reading<'_> {
         }
         for (severity, reason) in found {
             self.issue(severity, reason, (entry_id.clone(), policy_id.clone(), at));
+        }
+    }
+
+    /// Whether the entry was there before: one with its `entry_id`, or the very same where it has none.
+    fn repeats(&mut self, entry: &Value) -> bool {
+        let mut hasher = DefaultHasher::new();
+        match entry.get("entry_id").filter(|id| !id.is_null()) {
+            Some(id) => id.to_string().hash(&mut hasher),
+            None => entry.to_string().hash(&mut hasher),
+        }
+        let name = hasher.finish();
+        if self.seen.len() < COMPARED {
+            !self.seen.insert(name)
+        } else {
+            self.seen.contains(&name)
         }
     }
 
@@ -187,10 +221,22 @@ impl Reading<'_> {
             self.issue(Status::Fail, "the diary has no entries".to_owned(), none);
             return;
         }
-        if let Some(least) = self.rules.min_entries.filter(|least| total < *least) {
+        if let Some(first) = self.repeats.take() {
+            let text = format!(
+                "{} of the diary's {total} entries were there before (the first of them has the id {})",
+                self.repeated,
+                first
+                    .0
+                    .as_deref()
+                    .map_or("none".to_owned(), |id| format!("`{id}`")),
+            );
+            self.issue(Status::Warn, text, first);
+        }
+        let distinct = total - self.repeated;
+        if let Some(least) = self.rules.min_entries.filter(|least| distinct < *least) {
             self.issue(
                 Status::Fail,
-                format!("the diary has {total} entries, and {least} are required"),
+                format!("the diary has {distinct} entries, and {least} are required"),
                 none.clone(),
             );
         }
@@ -286,23 +332,19 @@ fn worst(found: impl Iterator<Item = (Status, String)>) -> Option<(Status, Strin
     found.reduce(|a, b| if b.0 > a.0 { b } else { a })
 }
 
-/// What `status` in one of an entry's parts says; a part may be a list of objects.
+/// What `status` in one of an entry's parts says, or the part itself if it is a word; a part may be a list of them.
 fn of_status(part: &str, value: &Value) -> Option<(Status, String)> {
-    match value {
-        Value::Array(list) => worst(
-            list.iter()
-                .filter(|v| v.is_object())
-                .filter_map(|v| of_status(part, v)),
-        ),
-        Value::Object(map) => {
-            let word = map.get("status")?.as_str()?.trim().to_lowercase();
-            let severity = match word.as_str() {
-                "error" | "failed" | "halted" | "fatal" | "critical" => Status::Fail,
-                "warn" | "warning" | "degraded" | "throttled" | "skipped" => Status::Warn,
-                _ => return None,
-            };
-            Some((severity, format!("the status in `{part}` is `{word}`")))
-        }
-        _ => None,
-    }
+    let word = match value {
+        Value::Array(list) => return worst(list.iter().filter_map(|v| of_status(part, v))),
+        Value::Object(map) => map.get("status")?.as_str()?,
+        Value::String(word) => word,
+        _ => return None,
+    };
+    let word = word.trim().to_lowercase();
+    let severity = match word.as_str() {
+        "error" | "failed" | "halted" | "fatal" | "critical" => Status::Fail,
+        "warn" | "warning" | "degraded" | "throttled" | "skipped" => Status::Warn,
+        _ => return None,
+    };
+    Some((severity, format!("the status in `{part}` is `{word}`")))
 }

@@ -121,45 +121,90 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// The first of `names` that is anywhere a field may be.
     fn find(&self, names: &[&str]) -> Option<&Value> {
-        let mut level = vec![self.fields];
+        self.find_all(names).into_iter().next().map(|(_, v)| v)
+    }
+
+    /// Every one of `names` that is where a field may be, with its path, the outermost first.
+    fn find_all(&self, names: &[&str]) -> Vec<(String, &Value)> {
+        let mut found = Vec::new();
+        let mut level = vec![(String::new(), self.fields)];
         for _ in 0..3 {
-            for map in &level {
-                if let Some(value) = names
-                    .iter()
-                    .find_map(|n| map.get(*n).filter(|v| !v.is_null()))
-                {
-                    return Some(value);
-                }
+            for (path, map) in &level {
+                let here = names.iter().filter_map(|n| {
+                    let value = map.get(*n).filter(|v| !v.is_null())?;
+                    Some((format!("{path}{n}"), value))
+                });
+                found.extend(here);
             }
             level = level
                 .iter()
-                .flat_map(|map| PLACES.iter().filter_map(|p| map.get(*p)?.as_object()))
+                .flat_map(|(path, map)| {
+                    PLACES.iter().filter_map(move |place| {
+                        Some((format!("{path}{place}."), map.get(*place)?.as_object()?))
+                    })
+                })
                 .collect();
         }
-        None
+        found
     }
 
+    /// The figure under any of these names. Of several that differ the least counts, and that they differ is told: nobody can
+    /// say which of them the file means.
     fn number(&self, names: &[&str], issues: &mut Vec<Finding>) -> Option<f64> {
-        let value = self.find(names)?;
-        let number = match value {
-            Value::Number(number) => number.as_f64(),
-            Value::String(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        let number = number.filter(|n: &f64| n.is_finite());
-        if number.is_none() {
-            let text = format!(
-                "`{}` in performance evidence ({}) is no number",
-                names[0], self.path
-            );
+        self.figure(names, issues, |value| {
+            let number = match value {
+                Value::Number(number) => number.as_f64(),
+                Value::String(text) => text.trim().parse().ok(),
+                _ => None,
+            };
+            number.filter(|n: &f64| n.is_finite())
+        })
+    }
+
+    fn figure(
+        &self,
+        names: &[&str],
+        issues: &mut Vec<Finding>,
+        read: impl Fn(&Value) -> Option<f64>,
+    ) -> Option<f64> {
+        let mut least: Option<(String, f64)> = None;
+        let mut differs = None;
+        for (path, value) in self.find_all(names) {
+            let Some(number) = read(value) else {
+                let text = format!(
+                    "`{path}` in performance evidence ({}) is no number",
+                    self.path
+                );
+                issues.push(finding(
+                    Status::Fail,
+                    "evidence_unreadable",
+                    self.path,
+                    text,
+                ));
+                continue;
+            };
+            let Some((first, known)) = least.clone() else {
+                least = Some((path, number));
+                continue;
+            };
+            if (known - number).abs() > 1e-9 * known.abs().max(number.abs()) {
+                differs = Some(format!("`{first}` is {known}, and `{path}` is {number}"));
+            }
+            if number < known {
+                least = Some((path, number));
+            }
+        }
+        if let Some(differs) = differs {
+            let text =
+                format!("performance evidence contradicts itself: {differs}; the less counts");
             issues.push(finding(
-                Status::Fail,
-                "evidence_unreadable",
+                Status::Warn,
+                "performance_contradicts",
                 self.path,
                 text,
             ));
         }
-        number
+        least.map(|(_, number)| number)
     }
 
     fn judge(&self) -> Performance {
@@ -181,26 +226,26 @@ impl Reading<'_> {
             found
         };
         let (generated_at, period_start) = (time("generated_at"), time("period_start"));
-        let trades = self.find(&["trades", "total_trades"]).map(|v| match v {
-            Value::Array(list) => Some(list.len() as u64),
-            other => other.as_u64(),
+        let period_end = match self.find(&["period_end"]) {
+            Some(_) => time("period_end"),
+            None => generated_at,
+        };
+        let trades = self.figure(&["trades", "total_trades"], &mut issues, |v| match v {
+            Value::Array(list) => Some(list.len() as f64),
+            other => other.as_u64().map(|n| n as f64),
         });
-        if trades == Some(None) {
-            let text = format!(
-                "`trades` in performance evidence ({}) is no count",
-                self.path
-            );
-            issues.push(finding(
-                Status::Fail,
-                "evidence_unreadable",
-                self.path,
-                text,
-            ));
-        }
         let roi = self.number(&["roi"], &mut issues);
         let win_rate = self.number(&["win_rate"], &mut issues);
         let claimed = self.number(&["sharpe_ratio", "sharpe"], &mut issues);
-        let window_seconds = match (period_start, generated_at) {
+        if let Some(rate) = win_rate.filter(|rate| !(0.0..=1.0).contains(rate)) {
+            issues.push(finding(
+                Status::Warn,
+                "performance_implausible",
+                self.path,
+                format!("`win_rate` is {rate}, and a rate lies between 0 and 1"),
+            ));
+        }
+        let window_seconds = match (period_start, period_end) {
             (Some(a), Some(b)) => Some((b.as_millis().saturating_sub(a.as_millis())) as f64 / 1e3),
             _ => None,
         };
@@ -212,11 +257,11 @@ impl Reading<'_> {
                 format!("the return on investment is {roi}"),
             ));
         }
-        self.coverage(generated_at, period_start, &mut issues);
+        self.coverage(generated_at, (period_start, period_end), &mut issues);
         let period = Period {
             start: period_start,
             seconds: window_seconds.unwrap_or(0.0),
-            inside: self.inside(generated_at, period_start),
+            inside: self.inside(period_end.min(generated_at), period_start),
         };
         let statistics = self.statistics(claimed, &period, &mut issues);
         let metadata = match self.find(&["metadata"]) {
@@ -231,7 +276,7 @@ impl Reading<'_> {
         Performance {
             generated_at,
             period_start,
-            total_trades: trades.flatten().unwrap_or(0),
+            total_trades: trades.unwrap_or(0.0) as u64,
             roi,
             win_rate,
             sharpe_ratio: claimed,
@@ -246,10 +291,10 @@ impl Reading<'_> {
     fn coverage(
         &self,
         generated: Option<Timestamp>,
-        start: Option<Timestamp>,
+        (start, end): (Option<Timestamp>, Option<Timestamp>),
         issues: &mut Vec<Finding>,
     ) {
-        let (Some(generated), Some(start)) = (generated, start) else {
+        let (Some(generated), Some(start), Some(end)) = (generated, start, end) else {
             return;
         };
         let mut warn =
@@ -258,6 +303,18 @@ impl Reading<'_> {
             warn(
                 "performance_period",
                 format!("its period begins ({start}) after it was made ({generated})"),
+            );
+        }
+        if end.as_millis() > generated.as_millis().saturating_add(AHEAD) {
+            warn(
+                "performance_period",
+                format!("its period ends ({end}) after it was made ({generated})"),
+            );
+        }
+        if end < start {
+            warn(
+                "performance_period",
+                format!("its period ends ({end}) before it begins ({start})"),
             );
         }
         if let Some(now) = self.rules.judged_at
@@ -285,12 +342,13 @@ impl Reading<'_> {
                 ),
             );
         }
-        let early = window.to.as_millis().saturating_sub(generated.as_millis());
+        let covered = end.min(generated);
+        let early = window.to.as_millis().saturating_sub(covered.as_millis());
         if early > COVERAGE_TOLERANCE {
             warn(
                 "coverage_early",
                 format!(
-                    "it was made {:.1} minutes before the run's end",
+                    "what it covers ends {:.1} minutes before the run's end",
                     early as f64 / 60_000.0
                 ),
             );

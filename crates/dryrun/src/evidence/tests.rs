@@ -76,7 +76,12 @@ fn what_entries_say() {
             Status::Warn,
         ),
         (
-            ",\"outcomes\":{\"status\":\"filled\"},\"decision\":\"error\"",
+            ",\"outcomes\":{\"status\":\"filled\"},\"decision\":\"Failed\"",
+            Status::Fail,
+        ),
+        (",\"outcomes\":[\"filled\",\"skipped\"]", Status::Warn),
+        (
+            ",\"outcomes\":\"filled\",\"decision\":\"buy after an error elsewhere\"",
             Status::Pass,
         ),
     ] {
@@ -136,7 +141,7 @@ fn a_minimum_for_each_day() {
         to: t(2 * 24 * 60 * MINUTE),
     });
     let day = 24 * 60;
-    let text = [1, 2, day + 1, 2 * day, 2 * day]
+    let text = [1, 2, day + 1, 2 * day, 2 * day + 1]
         .map(|m| entry(m, ""))
         .join("\n");
     let (found, _) = diary(input(&text), &rules).unwrap();
@@ -217,7 +222,36 @@ fn a_long_diary_is_streamed() {
     )
     .unwrap();
     assert_eq!((found.total_entries, bad.len()), (200_000, 0));
-    assert_eq!((found.issues.len(), found.issue_count), (1000, 200_002));
+    assert_eq!((found.issues.len(), found.issue_count), (1000, 200_003));
+}
+
+#[test]
+fn an_entry_counts_once() {
+    let least = |least: u64| DiaryRules {
+        min_entries: Some(least),
+        ..rules()
+    };
+    let (a, b) = (entry(5, ""), entry(110, ""));
+    let anonymous = b.replace("\"entry_id\":\"e110\",", "");
+    for (entries, distinct) in [
+        (vec![&a, &b], 2),
+        (vec![&a, &b, &b], 2),
+        (vec![&a, &anonymous, &anonymous], 2),
+        (vec![&a, &a, &b, &b, &anonymous], 3),
+    ] {
+        let text = entries.iter().map(|e| format!("{e}\n")).collect::<String>();
+        let repeated = entries.len() > distinct;
+        let (found, _) = diary(input(&text), &least(distinct as u64)).unwrap();
+        let told = found
+            .issues
+            .iter()
+            .filter(|i| i.reason.contains("were there before"));
+        assert_eq!(told.count(), usize::from(repeated), "{text}");
+        let expected = if repeated { Status::Warn } else { Status::Pass };
+        assert_eq!(found.status, expected, "{text}");
+        let (found, _) = diary(input(&text), &least(distinct as u64 + 1)).unwrap();
+        assert_eq!(found.status, Status::Fail, "{text}");
+    }
 }
 
 fn performance_of(text: &str, floor: Option<f64>) -> (crate::summary::Performance, Vec<Finding>) {
@@ -256,6 +290,57 @@ fn performance_wherever_its_fields_are() {
         let facts = p.statistics.unwrap();
         assert!(!facts.decidable && facts.minimum_track_record.unwrap() > facts.n as f64);
     }
+}
+
+#[test]
+fn performance_that_says_two_things_counts_for_the_less() {
+    let of = |more: &str| {
+        format!(
+            "{{\"generated_at\":\"{}\",\"period_start\":\"{}\",{more}}}",
+            t(119 * MINUTE),
+            t(0)
+        )
+    };
+    let two = of(
+        "\"sharpe_ratio\":3,\"aggregates\":{\"sharpe\":0.5,\"roi\":0.1,\"trades\":7},\"roi\":-0.2,\"trades\":9",
+    );
+    let (p, _) = performance_of(&two, None);
+    assert_eq!(
+        (p.sharpe_ratio, p.roi, p.total_trades, p.status),
+        (Some(0.5), Some(-0.2), 7, Status::Warn)
+    );
+    let told = |p: &crate::summary::Performance, code: &str| {
+        p.issues.iter().filter(|i| i.code == code).count()
+    };
+    assert_eq!(told(&p, "performance_contradicts"), 3, "{:?}", p.issues);
+    let (p, _) = performance_of(
+        &of("\"sharpe\":2,\"metadata\":{\"sharpe_ratio\":2.0}"),
+        None,
+    );
+    assert_eq!((p.status, p.sharpe_ratio), (Status::Pass, Some(2.0)));
+    for (rate, expected) in [
+        ("0", Status::Pass),
+        ("1.0", Status::Pass),
+        ("5", Status::Warn),
+        ("-0.1", Status::Warn),
+    ] {
+        let (p, _) = performance_of(&of(&format!("\"win_rate\":{rate}")), None);
+        assert_eq!(p.status, expected, "{rate}");
+    }
+    for (end, expected) in [
+        (119, Status::Pass),
+        (110, Status::Pass),
+        (100, Status::Warn),
+        (-1, Status::Warn),
+        (121, Status::Warn),
+        (9_000_000, Status::Warn),
+    ] {
+        let end = t(end * MINUTE);
+        let (p, _) = performance_of(&of(&format!("\"period_end\":\"{end}\"")), None);
+        assert_eq!(p.status, expected, "{end} {:?}", p.issues);
+    }
+    let (p, _) = performance_of(&of("\"period_end\":\"soon\""), None);
+    assert_eq!(p.status, Status::Fail);
 }
 
 #[test]
