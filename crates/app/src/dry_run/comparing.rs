@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gonogo_core::{Digest, Timestamp};
 use gonogo_dryrun::sign_off::Finding;
@@ -16,6 +16,7 @@ use gonogo_dryrun::{Status, classify, judge};
 use super::home::Home;
 use super::keeping::{self, Files, LIST, SCHEMA, SPEC, VERDICT};
 use super::recording::{self, Known};
+use super::wanted::Wanted;
 use crate::AppError;
 use crate::workspace::STATE_DIR;
 
@@ -110,8 +111,7 @@ pub(super) fn compare(
     Ok((found, signed))
 }
 
-/// What the ledger holds: the project's, or the one beside the runs. A ledger is looked for where runs put it, and never where a file
-/// of the run says that it is; none is founded.
+/// What the ledger holds: the project's, or the one beside the runs. None is founded.
 fn known(home: &Home, dir: &Path, spec: &RunSpec) -> Result<Known, AppError> {
     if home.config.is_some() {
         let known = recording::known(&home.open(dir)?, &spec.run_id)?;
@@ -123,16 +123,34 @@ fn known(home: &Home, dir: &Path, spec: &RunSpec) -> Result<Known, AppError> {
         config: None,
         ..home.clone()
     };
-    // `run` keeps it in the log directory, `orchestrate` beside the runs' directories.
-    for beside in dir.ancestors().skip(1).take(3) {
-        if beside.join(STATE_DIR).join("ledger").is_dir() {
-            let known = recording::known(&alone.open(beside)?, &spec.run_id)?;
-            if known.begun.is_some() {
-                return Ok(known);
+    match beside(&alone, dir, &[spec.run_id.clone()])? {
+        Some(beside) => recording::known(&alone.open(&beside)?, &spec.run_id),
+        None => Ok(Known::default()),
+    }
+}
+
+/// The directory whose ledger knows one of these runs, for a home without a project: `run` keeps it in the log directory,
+/// `orchestrate` beside the runs' directories, and a directory that was copied elsewhere says where it came from. Whoever can
+/// write what it says can as well put a ledger beside it; the user's memory of ledgers is asked for each.
+pub(super) fn beside(
+    alone: &Home,
+    dir: &Path,
+    runs: &[String],
+) -> Result<Option<PathBuf>, AppError> {
+    let said = Wanted::read(dir).ok().map(|wanted| wanted.beside);
+    let near = dir.ancestors().skip(1).take(3).map(Path::to_owned);
+    for place in said.into_iter().chain(near) {
+        if !place.join(STATE_DIR).join("ledger").is_dir() {
+            continue;
+        }
+        let book = alone.open(&place)?;
+        for run in runs {
+            if recording::known(&book, run)?.begun.is_some() {
+                return Ok(Some(place));
             }
         }
     }
-    Ok(Known::default())
+    Ok(None)
 }
 
 /// Compares the files with their list.

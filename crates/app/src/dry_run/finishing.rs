@@ -73,8 +73,10 @@ pub(crate) fn capture_fault(e: CaptureError) -> AppError {
 pub fn finalize(home: &Home, place: &Path, within: Duration) -> Result<Finished, AppError> {
     let dir = keeping::find(&home.here.join(place))?;
     foreign::set_aside(&dir)?;
-    let wanted = Wanted::read(&dir)?;
-    foreign::restore(home, &dir, &wanted.beside)?;
+    let mut wanted = Wanted::read(&dir)?;
+    if let Some(beside) = foreign::restore(home, &dir)? {
+        wanted.beside = beside;
+    }
     settle(&dir, within)?;
     finish(home, &dir, &wanted)
 }

@@ -11,11 +11,12 @@ use gonogo_core::{Digest, Reason};
 use gonogo_dryrun::journal::{Entry, Event};
 use gonogo_dryrun::spec::{FOREIGN, RunSpec};
 
+use super::comparing;
 use super::home::Home;
 use super::keeping::{self, EVIDENCE, SPEC};
 use super::recording;
 use crate::AppError;
-use crate::workspace::{STATE_DIR, make_dir, write_atomic};
+use crate::workspace::{make_dir, write_atomic};
 
 /// The largest specification.
 const LARGEST: u64 = 16 << 20;
@@ -74,13 +75,11 @@ pub fn put_back(dir: &Path, recorded: &[u8]) -> Result<(), AppError> {
 }
 
 /// Puts the specification of a run back that nobody follows any more, from the ledger. A run that no ledger knows stays as it is.
+/// Returns where the ledger lies that knows it, if that is beside a run and not a project's.
 ///
 /// # Errors
 /// As [`put_back`]; the ledger's faults.
-pub fn restore(home: &Home, dir: &Path, beside: &Path) -> Result<(), AppError> {
-    if home.config.is_none() && !beside.join(STATE_DIR).is_dir() {
-        return Ok(());
-    }
+pub fn restore(home: &Home, dir: &Path) -> Result<Option<PathBuf>, AppError> {
     let path = dir.join(SPEC);
     let bytes = match read(&path) {
         Ok(bytes) => Some(bytes),
@@ -92,22 +91,31 @@ pub fn restore(home: &Home, dir: &Path, beside: &Path) -> Result<(), AppError> {
         .and_then(|bytes| serde_json::from_slice::<RunSpec>(bytes).ok());
     let mut ids: Vec<String> = parsed.into_iter().map(|spec| spec.run_id).collect();
     ids.extend(journalled(dir));
-    let book = home.open(beside)?;
+    let beside = match home.config {
+        Some(_) => None,
+        None => match comparing::beside(home, dir, &ids)? {
+            Some(beside) => Some(beside),
+            None => return Ok(None),
+        },
+    };
+    let book = home.open(beside.as_deref().unwrap_or(dir))?;
     for id in ids {
         let Some(begun) = recording::known(&book, &id)?.begun else {
             continue;
         };
         if bytes.as_deref().map(Digest::of) == Some(begun) {
-            return Ok(());
+            break;
         }
         let recorded = book.ledger.read_blob(&begun, LARGEST)?;
         if bytes.is_none() {
             note(dir, "`run.json` was missing")?;
-            return write_atomic(&path, &recorded);
+            write_atomic(&path, &recorded)?;
+        } else {
+            put_back(dir, &recorded)?;
         }
-        return put_back(dir, &recorded);
+        break;
     }
-    Ok(())
+    Ok(beside)
 }
 
 /// The run that the keeper's journal is about.

@@ -613,7 +613,7 @@ fn files_that_were_edited_after_the_verdict_are_told_by_an_audit() {
     assert!(codes(&report).contains(&"file_added".to_owned()));
     std::fs::remove_file(lab.path(&passed.captured("evidence/later"))).unwrap();
     audit(&lab, &["--run-dir", &place], 0);
-    // Where no ledger knows the run, nothing can be compared, which is told.
+    // A copy says where it came from; where no ledger knows the run, nothing can be compared, which is told.
     let copy = lab.path("copy");
     std::fs::create_dir_all(&copy).unwrap();
     for entry in std::fs::read_dir(lab.path(&passed.captured(""))).unwrap() {
@@ -622,6 +622,15 @@ fn files_that_were_edited_after_the_verdict_are_told_by_an_audit() {
             std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
         }
     }
+    audit(&lab, &["--run-dir", "copy"], 0);
+    let again = lab
+        .run(&["finalize", "copy", "--json"])
+        .expect(0)
+        .envelope();
+    assert_eq!(again["data"]["again"], true);
+    std::fs::remove_file(copy.join("reports.json")).unwrap();
+    let stranger = lab.run(&["finalize", "copy", "--json"]);
+    stranger.refusal(66, &["INPUT_NOT_FOUND"]);
     let report = audit(&lab, &["--run-dir", "copy"], 1);
     assert_eq!(codes(&report), ["run_not_recorded"]);
     assert!(!lab.path(".gonogo").exists(), "an audit founds no ledger");
