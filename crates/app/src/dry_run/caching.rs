@@ -21,6 +21,9 @@ const MAGIC: &str = "gonogo.audit.cache.v1";
 /// The largest entry that is read or kept, bytes.
 const LARGEST: u64 = 64 << 20;
 
+/// Most bytes that all entries have together; what was longest not used goes first.
+const MOST: u64 = 1 << 30;
+
 /// A directory of entries.
 pub(crate) struct Parts {
     dir: PathBuf,
@@ -52,10 +55,39 @@ impl Parts {
                 "give a directory of your own with mode 700, or a name that does not exist yet",
             ));
         }
-        Ok(Self {
+        let parts = Self {
             dir: dir.to_owned(),
             owner,
-        })
+        };
+        parts.prune(MOST);
+        Ok(parts)
+    }
+
+    /// Removes what was longest not used, down to so many bytes. Best effort.
+    fn prune(&self, most: u64) {
+        let Ok(entries) = fs::read_dir(&self.dir) else {
+            return;
+        };
+        let mut all: Vec<_> = entries
+            .filter_map(Result::ok)
+            .filter(|e| {
+                let name = e.file_name();
+                let name = name.to_string_lossy();
+                name.ends_with(".part") || name.starts_with(".part-")
+            })
+            .filter_map(|e| Some((e.metadata().ok()?, e.path())))
+            .filter(|(meta, _)| meta.is_file())
+            .map(|(meta, path)| (meta.modified().ok(), meta.len(), path))
+            .collect();
+        all.sort();
+        let mut total: u64 = all.iter().map(|(_, size, _)| size).sum();
+        for (_, size, path) in all {
+            if total <= most {
+                break;
+            }
+            let _ = fs::remove_file(path);
+            total -= size;
+        }
     }
 
     fn path(&self, key: &Digest) -> PathBuf {
@@ -79,6 +111,16 @@ impl Cache for Parts {
         if meta.uid() != self.owner || meta.mode() & 0o022 != 0 || meta.len() > LARGEST {
             return None;
         }
+        // The time of its last use: what is not used is removed first.
+        let now = rustix::fs::Timespec {
+            tv_sec: 0,
+            tv_nsec: rustix::fs::UTIME_NOW,
+        };
+        let used = rustix::fs::Timestamps {
+            last_access: now,
+            last_modification: now,
+        };
+        let _ = rustix::fs::futimens(&file, &used);
         let mut bytes = Vec::new();
         file.take(LARGEST).read_to_end(&mut bytes).ok()?;
         let length = Self::head(key, b"").len();
@@ -133,6 +175,32 @@ mod tests {
         fs::rename(parts.path(&one), dir.path().join("elsewhere")).unwrap();
         std::os::unix::fs::symlink(dir.path().join("elsewhere"), parts.path(&one)).unwrap();
         assert_eq!(parts.load(&one), None, "a link");
+    }
+
+    #[test]
+    fn what_was_longest_not_used_makes_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let parts = Parts::open(dir.path()).unwrap();
+        let keys: Vec<Digest> = (0..4u8).map(|n| Digest::of(&[n])).collect();
+        for (n, key) in keys.iter().enumerate() {
+            parts.store(key, &[7; 1000]);
+            let file = fs::File::options()
+                .write(true)
+                .open(parts.path(key))
+                .unwrap();
+            let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(n as u64);
+            file.set_modified(at).unwrap();
+        }
+        fs::write(dir.path().join("notes.txt"), [0; 9000]).unwrap();
+        // The oldest was used again, so the second goes.
+        assert!(parts.load(&keys[0]).is_some());
+        let size = fs::metadata(parts.path(&keys[0])).unwrap().len();
+        parts.prune(3 * size);
+        let left: Vec<bool> = keys.iter().map(|k| parts.path(k).exists()).collect();
+        assert_eq!(left, [true, false, true, true]);
+        parts.prune(0);
+        assert!(keys.iter().all(|k| !parts.path(k).exists()));
+        assert!(dir.path().join("notes.txt").exists(), "not its own");
     }
 
     #[test]
