@@ -25,7 +25,7 @@ const LARGEST: u64 = 16 << 20;
 ///
 /// # Errors
 /// Something cannot be moved, or there is no space to say so.
-pub fn set_aside(dir: &Path) -> Result<(), AppError> {
+pub(super) fn set_aside(dir: &Path) -> Result<(), AppError> {
     let said = dir.join(FOREIGN);
     if said.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
         // Where it shall be said lies something else; under another name it is moved like the rest.
@@ -56,7 +56,7 @@ pub fn set_aside(dir: &Path) -> Result<(), AppError> {
 ///
 /// # Errors
 /// The other one cannot be moved, or the recorded one not be written.
-pub fn put_back(dir: &Path, recorded: &[u8]) -> Result<(), AppError> {
+pub(super) fn put_back(dir: &Path, recorded: &[u8]) -> Result<(), AppError> {
     let path = dir.join(SPEC);
     let found = match read(&path) {
         Ok(found) => found,
@@ -79,7 +79,7 @@ pub fn put_back(dir: &Path, recorded: &[u8]) -> Result<(), AppError> {
 ///
 /// # Errors
 /// As [`put_back`]; the ledger's faults.
-pub fn restore(home: &Home, dir: &Path) -> Result<Option<PathBuf>, AppError> {
+pub(super) fn restore(home: &Home, dir: &Path) -> Result<Option<PathBuf>, AppError> {
     let path = dir.join(SPEC);
     let bytes = match read(&path) {
         Ok(bytes) => Some(bytes),
