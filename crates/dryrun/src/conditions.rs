@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Cause, Engine, NotKept, SavedEngine};
 use crate::journal::Event;
 use crate::spec::RunSpec;
+use crate::watch::duration::trimmed;
 use crate::{IncidentKind, Moment, Status};
 
 mod ending;
@@ -242,9 +243,12 @@ impl Conditions {
             wall: since.wall.saturating_add_unsigned(limit_ns),
         };
         let text = if self.state.silence.lines == 0 {
-            format!("no line since the start for more than {limit} s")
+            format!(
+                "no line since the start for more than {} s",
+                trimmed(limit, 3)
+            )
         } else {
-            format!("no line for more than {limit} s")
+            format!("no line for more than {} s", trimmed(limit, 3))
         };
         let mut cause = Cause::new(
             IncidentKind::LogGap,

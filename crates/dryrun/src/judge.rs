@@ -26,7 +26,7 @@ use beside::evidence_of;
 use journals::{Journal, Next};
 
 /// Version of these rules, the audit's and the sign-off's. Any change that can change a verdict's bytes changes it.
-pub const VERSION: &str = "gonogo.judge.v2";
+pub const VERSION: &str = "gonogo.judge.v3";
 
 /// Most incidents that a report lists.
 const INCIDENTS: usize = 2000;

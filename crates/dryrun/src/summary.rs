@@ -279,7 +279,7 @@ pub struct Logs {
     /// How far the child's own timestamps are from ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skew: Option<Skew>,
-    /// Records per minute of the run, for charts: start of the minute, lines by level class. At most 5,000 points; longer runs
+    /// Records per second of the run, for charts: start of the second, lines by level class. At most 5,000 points; longer runs
     /// have wider points.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rate: Vec<RatePoint>,

@@ -237,7 +237,7 @@ pub fn resolve(flags: &Flags, file: &DryRunFile, at: &RunPlace) -> Result<RunSpe
             .or(seconds(file.evidence_grace))
             .unwrap_or(900.0),
         evidence_interval_seconds: evidence_interval,
-        resources: resources(flags, file)?,
+        resources: resources(flags, file, target)?,
         progress_interval_seconds: progress_interval,
         explained: file.explained.clone(),
         metadata: metadata(flags, file)?,
@@ -378,7 +378,8 @@ fn heartbeat(flags: &Flags, file: &DryRunFile) -> Result<Option<HeartbeatSpec>, 
     }))
 }
 
-fn resources(flags: &Flags, file: &DryRunFile) -> Result<ResourceSpec, AppError> {
+/// `target`: how long the run shall be, seconds. A short one is looked at about twenty times.
+fn resources(flags: &Flags, file: &DryRunFile, target: f64) -> Result<ResourceSpec, AppError> {
     let said = &file.resources;
     let off = flags.no_resource_monitor || said.enabled == Some(false);
     let every = interval(
@@ -386,7 +387,7 @@ fn resources(flags: &Flags, file: &DryRunFile) -> Result<ResourceSpec, AppError>
         flags.resource_interval,
         flags.strict_intervals,
         said.every,
-        60.0,
+        (target / 20.0).clamp(1.0, 60.0),
     )?;
     let limits = [
         positive("resource-max-cpu-percent", flags.max_cpu_percent)?.or(said.max_cpu_percent),

@@ -1,4 +1,4 @@
-//! Lines over time for charts: buckets of a minute that double when there are too many. The result depends on the set of lines only,
+//! Lines over time for charts: buckets of a second that double when there are too many. The result depends on the set of lines only,
 //! not on their order or on cuts.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use crate::summary::RatePoint;
 
 /// Most points.
 const POINTS: usize = 5000;
-const MINUTE: i64 = 60_000_000_000;
+const SECOND: i64 = 1_000_000_000;
 
 /// How many lines, warnings and errors.
 type Counts = [u64; 3];
@@ -30,7 +30,7 @@ pub struct Rate {
 impl Default for Rate {
     fn default() -> Self {
         Self {
-            width: MINUTE,
+            width: SECOND,
             buckets: BTreeMap::new(),
             open: None,
             range: (0, 0),
@@ -130,7 +130,7 @@ mod tests {
         fn cuts_and_order_do_not_matter(
             mut times in proptest::collection::vec(0i64..2_000_000, 6000..7000), cut in 0usize..6000,
         ) {
-            times.iter_mut().for_each(|t| *t *= MINUTE / 7);
+            times.iter_mut().for_each(|t| *t *= SECOND * 60 / 7);
             let of = |times: &[i64]| {
                 let mut rate = Rate::default();
                 times.iter().for_each(|t| rate.add(*t, [1, (*t % 2) as u64, 0]));

@@ -42,7 +42,8 @@ pub fn rate(charts: &Charts) -> Figure {
             .fold(0_u64, |sum, point| sum.saturating_add(value(point)))
     };
     let (lines, warnings, errors) = (sum(|p| p.lines), sum(|p| p.warnings), sum(|p| p.errors));
-    let seconds: f64 = points.iter().map(|point| point.seconds.max(0.0)).sum();
+    // Where no line was there is no point, and that time counts too.
+    let seconds = (axis.to - axis.from) / 1_000.0;
     let peak = points.iter().map(per_second).fold(0.0, f64::max);
     let mean = if seconds > 0.0 {
         lines as f64 / seconds
@@ -96,13 +97,17 @@ pub fn rate(charts: &Charts) -> Figure {
         240.0,
         &body,
     ));
-    for chunk in points.chunks(points.len().div_ceil(ROWS).max(1)) {
+    let size = points.len().div_ceil(ROWS).max(1);
+    for (n, chunk) in points.chunks(size).enumerate() {
+        let next = points.get((n + 1) * size);
         let sum = |value: fn(&RatePoint) -> u64| {
             chunk
                 .iter()
                 .fold(0_u64, |sum, point| sum.saturating_add(value(point)))
         };
-        let seconds: f64 = chunk.iter().map(|point| point.seconds.max(0.0)).sum();
+        let from = chunk.first().map_or(axis.from, |point| point.at as f64);
+        let to = next.map_or(axis.to, |point| point.at as f64);
+        let seconds = (to.min(axis.to) - from.max(axis.from)) / 1_000.0;
         figure.rows.push(vec![
             axis.since(chunk.first().map(|point| point.at).unwrap_or_default()),
             match seconds > 0.0 {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Cause, Engine};
 use crate::journal::Event;
+use crate::progress::Point;
 use crate::spec::ResourceSpec;
 use crate::summary::Resources;
 use crate::{IncidentKind, Moment, Status};
@@ -15,6 +16,9 @@ const POINTS: usize = 1440;
 
 /// Fewest points after warm-up that a slope is told from.
 const FEWEST: usize = 10;
+
+/// Most points of the chart; two are joined into one when there are more.
+const CHARTED: usize = 720;
 
 /// What was sampled.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +35,10 @@ pub struct Usage {
     first: Option<Moment>,
     stride: u64,
     points: Vec<(f64, f64)>,
+    /// For the chart: begin (wall clock, milliseconds), greatest memory (MiB) and CPU (percent of one core) of so many samples.
+    chart: Vec<(i64, f64, f64)>,
+    /// How many samples a point of the chart has, and how many the last has.
+    joined: [u64; 2],
 }
 
 const NAMES: [&str; 3] = ["cpu_percent", "memory_mb", "memory_percent"];
@@ -91,6 +99,7 @@ impl Usage {
                 self.stride *= 2;
             }
         }
+        self.charted(at, values);
         self.samples += 1;
         self.last = Some((at, values));
         for (name, value) in NAMES.into_iter().zip(values) {
@@ -99,6 +108,53 @@ impl Usage {
                 *peak = (value, at);
             }
         }
+    }
+
+    fn charted(&mut self, at: Moment, [cpu, memory, _]: [f64; 3]) {
+        let known = |value: f64| if value.is_finite() { value } else { 0.0 };
+        let (memory, cpu) = (known(memory), known(cpu));
+        let [most, last] = &mut self.joined;
+        *most = (*most).max(1);
+        match self.chart.last_mut() {
+            Some(point) if *last < *most => {
+                (point.1, point.2) = (point.1.max(memory), point.2.max(cpu));
+                *last += 1;
+            }
+            _ => {
+                self.chart.push((at.timestamp().as_millis(), memory, cpu));
+                *last = 1;
+            }
+        }
+        if self.chart.len() > CHARTED {
+            let pairs = self.chart.chunks(2);
+            self.chart = pairs
+                .map(|pair| {
+                    let greatest = |value: fn(&(i64, f64, f64)) -> f64| {
+                        pair.iter().map(value).fold(0.0, f64::max)
+                    };
+                    (pair[0].0, greatest(|p| p.1), greatest(|p| p.2))
+                })
+                .collect();
+            // The last of an odd number has no partner yet.
+            *most *= 2;
+        }
+    }
+
+    /// The points of the chart; each lasts until the next, the last one as long as a sample counts.
+    fn history(&self, interval: f64) -> Vec<Point> {
+        let next = self.chart.iter().skip(1).map(|p| Some(p.0));
+        let ends = next.chain(std::iter::once(None));
+        self.chart
+            .iter()
+            .zip(ends)
+            .map(|(&(at, memory_mb, cpu_percent), end)| Point {
+                at,
+                seconds: end.map_or(interval, |end| end.saturating_sub(at).max(0) as f64 / 1e3),
+                memory_mb,
+                cpu_percent,
+                ..Point::default()
+            })
+            .collect()
     }
 
     fn hold(
@@ -223,7 +279,7 @@ impl Usage {
             peak_memory_percent_timestamp: when("memory_percent"),
             last_sample,
             memory_slope_mb_per_hour: self.slope(),
-            history: Vec::new(),
+            history: self.history(spec.interval_seconds.unwrap_or(0.0)),
         }
     }
 

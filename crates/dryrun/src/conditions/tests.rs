@@ -284,6 +284,30 @@ fn limits_must_be_broken_for_as_long_as_is_said() {
 }
 
 #[test]
+fn the_chart_has_few_points_and_every_peak() {
+    let spec = spec();
+    let mut c = started(&spec);
+    let samples = 4321;
+    let value = |i: u32| if i == 1234 { 900.0 } else { f64::from(i % 7) };
+    for i in 0..samples {
+        c.event(at(f64::from(i) * 60.0), &usage(value(i), value(i) * 2.0));
+    }
+    let history = c.usage().report(&spec.resources).history;
+    assert!((180..=720).contains(&history.len()), "{}", history.len());
+    let peak = history
+        .iter()
+        .max_by(|a, b| a.memory_mb.total_cmp(&b.memory_mb))
+        .unwrap();
+    assert_eq!((peak.memory_mb, peak.cpu_percent), (1800.0, 900.0));
+    let when = at(1234.0 * 60.0).timestamp().as_millis();
+    assert!(peak.at <= when && when < peak.at + (peak.seconds * 1e3) as i64);
+    for pair in history.windows(2) {
+        assert_eq!(pair[0].at + (pair[0].seconds * 1e3) as i64, pair[1].at);
+    }
+    assert_eq!(history[0].at, at(0.0).timestamp().as_millis());
+}
+
+#[test]
 fn memory_has_a_slope() {
     let spec = spec();
     let mut c = started(&spec);

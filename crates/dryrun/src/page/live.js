@@ -321,7 +321,7 @@
       tile("Longest silence", brief(progress.longest_gap_seconds), progress.last_line_at ? "last line " + clock(progress.last_line_at).slice(11, 19) : "no line yet"),
       tile("Incidents", count(incidents.length + finite(progress.incidents_not_kept)), open ? (open === 1 ? "1 goes on" : `${count(open)} go on`) : "none goes on"),
     ];
-    if (typeof resources.memory_mb === "number") tiles.push(tile("Memory", trim(resources.memory_mb, 1) + " MiB", typeof resources.processes === "number" ? count(resources.processes) + " processes" : ""));
+    if (typeof resources.memory_mb === "number") tiles.push(tile("Memory", trim(resources.memory_mb, 1) + " MiB", typeof resources.processes === "number" ? count(resources.processes) + (resources.processes === 1 ? " process" : " processes") : ""));
     if (typeof resources.cpu_percent === "number") tiles.push(tile("CPU", trim(resources.cpu_percent, 1) + " %", "of one core"));
     if (typeof resources.disk_free_bytes === "number") tiles.push(tile("Disk free", sized(resources.disk_free_bytes), typeof resources.disk_full_in_seconds === "number" ? "full in " + brief(resources.disk_full_in_seconds) : ""));
     set("tiles", ...tiles);

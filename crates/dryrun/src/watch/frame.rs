@@ -228,7 +228,12 @@ fn resources(lines: &mut Vec<Line>, progress: &Progress) {
         parts.push(format!("memory {} MiB", trimmed(memory, 1)));
     }
     if let Some(processes) = number("processes") {
-        parts.push(format!("{} processes", trimmed(processes, 0)));
+        let word = if processes == 1.0 {
+            "process"
+        } else {
+            "processes"
+        };
+        parts.push(format!("{} {word}", trimmed(processes, 0)));
     }
     if !parts.is_empty() {
         lines.push(label("resources").with(Style::Plain, parts.join(" · ")));

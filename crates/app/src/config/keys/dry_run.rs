@@ -369,7 +369,12 @@ static THRESHOLD: Section = Section {
 static RESOURCES: Section = Section {
     keys: &[
         key("enabled", Flag, Default("true"), "Watch them."),
-        key("every", Span, Default("\"1m\""), "Time between samples."),
+        key(
+            "every",
+            Span,
+            Default("\"1m\""),
+            "Time between samples; in a run of less than 20 minutes a twentieth of it, at least a second.",
+        ),
         key("max_cpu_percent", Number, Optional, "Percent of one core."),
         key("max_memory_mb", Number, Optional, "Resident memory, MiB."),
         key(

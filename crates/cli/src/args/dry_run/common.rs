@@ -254,7 +254,7 @@ pub struct Common {
     /// What a line on stderr means that states no level [default: error]
     #[arg(long, value_name = "LEVEL", help_heading = "Lines")]
     pub stderr_policy: Option<Stderr>,
-    /// Time between two samples of CPU and memory; 0 takes none [default: 1]
+    /// Time between two samples of CPU and memory; 0 takes none [default: 1; in a run of less than 20 minutes a twentieth of it]
     #[arg(
         long,
         value_parser = numbers::minutes_or_off,
