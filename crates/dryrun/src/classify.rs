@@ -462,8 +462,7 @@ impl Classifier {
                         inner = Some(more.message);
                     }
                     if beyond == 0 && (!all || found.end == End::Lenient) && self.block.is_none() {
-                        self.counts
-                            .broken(bytes, self.number, start, ended, found.end);
+                        self.counts.broken(bytes, self.number, ended, found.end);
                     }
                 }
                 stated

@@ -43,8 +43,6 @@ pub struct Counts {
 pub struct Broken {
     /// Its number in its stream, from 1.
     pub line: u64,
-    /// Where it begins in the stream, bytes.
-    pub offset: u64,
     /// Why it is none.
     pub reason: String,
     /// Its beginning.
@@ -54,14 +52,13 @@ pub struct Broken {
 impl Counts {
     /// Counts a line that is no record, if it begins as one: `{` and a quote.
     #[cold]
-    pub(super) fn broken(&mut self, line: &[u8], number: u64, offset: u64, ended: bool, end: End) {
+    pub(super) fn broken(&mut self, line: &[u8], number: u64, ended: bool, end: End) {
         let inner = line.trim_ascii_start().strip_prefix(b"{").unwrap_or(line);
         if inner.trim_ascii_start().first() != Some(&b'"') {
             return;
         }
         let broken = || Broken {
             line: number,
-            offset,
             reason: match end {
                 End::Lenient => "NaN and Infinity are no JSON".to_owned(),
                 _ => match serde_json::from_slice::<serde::de::IgnoredAny>(line) {

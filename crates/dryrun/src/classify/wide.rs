@@ -82,31 +82,42 @@ fn by_run(line: &[u8], mark: usize) -> Option<Vec<u8>> {
             two.is_some_and(|two| two[zero] == 0 && two[1 - zero].is_ascii_alphanumeric())
         })
     };
-    // The little-endian form has its zero behind the letter.
-    let (order, at) = (0..pairs.len()).find_map(|at| {
-        if is_run(at, 1) {
-            // A zero before belongs to the other order, unless it is a line feed's.
-            let big = at > 1 && is_run(at - 1, 0);
-            return Some(if big {
-                (Order::Big, at - 1)
-            } else {
-                (Order::Little, at)
-            });
-        }
-        is_run(at, 0).then_some((Order::Big, at))
-    })?;
-    let from = (mark.max(at % 2)..=at).find(|from| from % 2 == at % 2)?;
-    let (units, _) = line[from..].as_chunks::<2>();
-    let units: Vec<u16> = units
-        .iter()
-        .map(|two| match order {
-            Order::Little => u16::from_le_bytes(*two),
-            Order::Big => u16::from_be_bytes(*two),
-        })
-        .collect();
-    // Zeros and halves of characters are other data.
-    let text = String::from_utf16(&units).ok()?;
-    (!text.contains('\0')).then(|| text.into_bytes())
+    let at = (0..pairs.len()).find(|at| is_run(*at, 1) || is_run(*at, 0))?;
+    let decoded = |order: Order, at: usize| {
+        let from = mark + at.checked_sub(mark)? % 2;
+        let (units, _) = line[from..].as_chunks::<2>();
+        let units: Vec<u16> = units
+            .iter()
+            .map(|two| match order {
+                Order::Little => u16::from_le_bytes(*two),
+                Order::Big => u16::from_be_bytes(*two),
+            })
+            .collect();
+        // Zeros and halves of characters are other data.
+        let text = String::from_utf16(&units).ok()?;
+        (!text.contains('\0')).then(|| text.into_bytes())
+    };
+    if is_run(at, 0) && !is_run(at, 1) && !is_run(at + 1, 1) {
+        return decoded(Order::Big, at);
+    }
+    // The little-endian form has its zero behind the letter; the zero before a letter may be its neighbour's.
+    let little = if is_run(at, 1) { at } else { at + 1 };
+    let little = decoded(Order::Little, little);
+    // What begins with a letter is of that form.
+    if let ([_, 0, ..], Some(_)) = (line, &little)
+        && line[0] != 0
+    {
+        return little;
+    }
+    let big = decoded(Order::Big, if is_run(at, 0) { at } else { at + 1 });
+    match (little, big) {
+        (Some(little), Some(big)) => Some(if plainness(&big) > plainness(&little) {
+            big
+        } else {
+            little
+        }),
+        (little, big) => little.or(big),
+    }
 }
 
 /// Reads a line of four bytes a character (UTF-32, either order).
