@@ -10,8 +10,11 @@
 //! lower case, or the number). Plain text states it where loggers put it (`level`). A line that states none has the
 //! stream's: `info` on stdout, on stderr what the policy says. Blank lines count by that too, but are no findings.
 //!
-//! Lines of two bytes a character (UTF-16) are read as the text they are, and told in UTF-8 ([`Line::bytes`]); offsets, lengths and
-//! counts of bytes stay those of the stream.
+//! A line that is neither one record nor one text may state more inside (`within`): the worst of it is its level. A record on several
+//! lines is one (`block`): its last line states its level.
+//!
+//! Lines of two or four bytes a character (UTF-16, UTF-32) are read as the text they are, and told in UTF-8 ([`Line::bytes`]); offsets,
+//! lengths and counts of bytes stay those of the stream.
 //!
 //! # What begins and what ends a trace
 //!

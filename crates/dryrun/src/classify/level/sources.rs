@@ -105,7 +105,7 @@ fn labelled(line: &[u8]) -> Option<&[u8]> {
 fn tagged<'a>(line: &'a [u8], head: &[u8]) -> Option<&'a [u8]> {
     let (word, end) = words(head).next()?;
     let name = word.strip_suffix(b":")?;
-    let is_name = name.ends_with(b"]") && name.iter().any(|byte| *byte == b'[')
+    let is_name = name.ends_with(b"]") && name.contains(&b'[')
         || name.iter().filter(|byte| **byte == b':').count() == 1
             && !name.starts_with(b":")
             && !name.ends_with(b":")
