@@ -249,6 +249,8 @@ pub(crate) fn of_text(line: &[u8]) -> Option<(Level, &'static str)> {
         b'V' | b'D' | b'I' | b'W' | b'E' | b'F' if head.get(1) == Some(&b'/') => {
             sources::logcat(head)
         }
+        // zerolog without a time.
+        b'<' if head.starts_with(b"<nil> ") => tokens(&head[6..]),
         b'<' => priority(head),
         b'n' if head.starts_with(b"npm ") => npm(&head[4..]),
         b'(' => return node_warning(head).then_some((Level::Warning, "warning")),

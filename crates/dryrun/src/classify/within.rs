@@ -38,16 +38,18 @@ enum Needs {
 }
 
 /// Returns the worst that a line of text states somewhere inside; `stated` is whether its beginning states a level.
+#[inline]
 pub(super) fn of_line(line: &[u8], stated: bool, by: NumericLevels) -> Option<Inside> {
     let line = trimmed(line);
+    if matches!(line.first()?, b'[' | b',') && separated(&line[1..]).starts_with(b"{\"") {
+        return listed(line, by);
+    }
+    // One search for all: most lines have neither.
+    memchr::memchr2(b'\r', b'{', line)?;
     if memchr::memchr(b'\r', line).is_some() {
         return parted(line, by);
     }
-    match (line.first()?, line.last()?) {
-        (b'[', b']') => listed(line, by),
-        (_, b'}') => behind(line, stated, by),
-        _ => None,
-    }
+    behind(line, stated, by)
 }
 
 /// Returns what a line that begins as a record does, and is not one whole record, states behind its first one, and whether all of
@@ -65,7 +67,7 @@ pub(super) fn of_glued(line: &[u8], by: NumericLevels) -> (Option<Inside>, bool)
     let rest = trimmed(rest);
     if memchr::memchr(b'\r', rest).is_some() {
         worst = worse(worst, parted(rest, by));
-    } else if rest.last() == Some(&b'}') {
+    } else {
         worst = worse(worst, behind(rest, true, by));
     }
     (worst, false)
@@ -88,12 +90,10 @@ fn parted(line: &[u8], by: NumericLevels) -> Option<Inside> {
     worst
 }
 
-/// `[{…},{…}]`.
+/// `[{…},{…}]`, or a line of such a list.
 fn listed(line: &[u8], by: NumericLevels) -> Option<Inside> {
-    let mut rest = line.get(1..line.len().checked_sub(1)?)?.trim_ascii();
-    if rest.first() != Some(&b'{') {
-        return None;
-    }
+    let line = line.strip_suffix(b"]").unwrap_or(line);
+    let mut rest = separated(line.get(1..)?);
     let mut worst = None;
     while !rest.is_empty() {
         let end = json::end_of_object(rest)?;
@@ -103,7 +103,7 @@ fn listed(line: &[u8], by: NumericLevels) -> Option<Inside> {
     worst
 }
 
-/// Records at the end of a line, behind something else.
+/// Records behind something else, up to the end of the line or to what is glued to them.
 fn behind(line: &[u8], stated: bool, by: NumericLevels) -> Option<Inside> {
     for at in memchr::memmem::find_iter(line, b"{\"").take(PLACES) {
         if at == 0 || introduced(&line[..at], stated) {
@@ -117,7 +117,10 @@ fn behind(line: &[u8], stated: bool, by: NumericLevels) -> Option<Inside> {
             needs = Needs::Nothing;
             rest = separated(&rest[end..]);
         }
-        if rest.is_empty() {
+        // What goes on behind a space is a sentence around it.
+        let glued = rest.first().is_none_or(u8::is_ascii_alphanumeric)
+            && line[line.len() - rest.len() - 1] == b'}';
+        if worst.is_some() && glued {
             return worst;
         }
     }

@@ -22,6 +22,10 @@ pub(crate) fn exhausted(line: &[u8]) -> bool {
 
 fn said(line: &[u8]) -> bool {
     let line = line.trim_ascii();
+    // Perl's.
+    if line == b"Out of memory!" {
+        return true;
+    }
     // The kernel's.
     for start in [&b"Out of memory: "[..], b"Memory cgroup out of memory: "] {
         if let Some(rest) = line.strip_prefix(start) {

@@ -11,14 +11,17 @@ const REACH: usize = 120;
 
 /// Returns the level that a line states behind a source's prefix, or behind two of them.
 pub(crate) fn of_sourced(line: &[u8], by: NumericLevels) -> Option<(Level, &'static str)> {
-    let head = line.get(..REACH).unwrap_or(line);
-    if memchr::memchr(0x1b, head).is_some() {
-        // Names in colour.
-        let text = lossy(line, line.len());
-        let plain = prefix::uncoloured(&text);
-        return of_plain(plain.as_bytes(), by);
+    if line.first() == Some(&0x1b) {
+        return of_coloured(line, by);
     }
     of_plain(line, by)
+}
+
+/// Names in colour.
+#[cold]
+fn of_coloured(line: &[u8], by: NumericLevels) -> Option<(Level, &'static str)> {
+    let text = lossy(line, line.len());
+    of_plain(prefix::uncoloured(&text).as_bytes(), by)
 }
 
 fn of_plain(line: &[u8], by: NumericLevels) -> Option<(Level, &'static str)> {
@@ -64,8 +67,7 @@ pub(super) fn behind(line: &[u8]) -> Option<&[u8]> {
         b'|' | b'{' | b' ' | b'\t' | b'#' => None,
         _ => named(line, head)
             .or_else(|| timed(line, head))
-            .or_else(|| tagged(line, head))
-            .or_else(|| pod(line, head)),
+            .or_else(|| worded(line, head)),
     }
 }
 
@@ -99,6 +101,19 @@ fn labelled(line: &[u8]) -> Option<&[u8]> {
     let head = line.get(..4 * REACH).unwrap_or(line);
     let end = memchr::memmem::find(head, b"\"} ")?;
     Some(trimmed(&line[end + 2..]))
+}
+
+/// What the first word tells: a task or a process by its colon, a pod by its dashes.
+#[inline]
+fn worded<'a>(line: &'a [u8], head: &[u8]) -> Option<&'a [u8]> {
+    let first = &head[..memchr::memchr(b' ', head)?];
+    if first.last() == Some(&b':') {
+        tagged(line, head)
+    } else if memchr::memchr(b'-', first).is_some() {
+        pod(line, head)
+    } else {
+        None
+    }
 }
 
 /// `web:dev: `, `app[web.1]: `: a task of a package, a process of an application.
