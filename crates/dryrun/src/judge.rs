@@ -116,8 +116,12 @@ pub fn judge(spec: &RunSpec, files: &dyn RunFiles, how: &Judgement) -> Report {
             ));
             (None, Vec::new())
         }
-        Ok(read) => {
+        Ok(mut read) => {
             problems.extend(read.problems);
+            let stopped = life.signal.is_some() || !life.signalled.is_empty();
+            let (broken, ignored) = audit::records::of_streams(&read.total.shapes, stopped);
+            problems.extend(broken);
+            read.total.ignored += ignored;
             lines = read.lines;
             if spec.lines.monitor {
                 fallen.extend(read.engines.iter().flat_map(Engine::not_kept));

@@ -230,7 +230,7 @@ pub struct Resources {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Logs {
-    /// Lines that belong to no record (no text, or not what the format says).
+    /// Lines that belong to no record (no text, not what the format says, or broken records among records).
     pub ignored_lines: u64,
     /// Lines.
     pub total_lines: u64,
