@@ -61,8 +61,8 @@ pub fn finalize(directory: &Path, patience: Duration) -> Result<Finalized, Captu
     let _pump = take(&files, &files.pump_lock(), by)?;
     let told = read_journal(&files, &spec)?;
     if let Some(reason) = &told.ended
-        && (told.finalized || pump_ended(&files))
-        && in_order(&files)
+        && (told.finalized && files.verdict().exists()
+            || (told.finalized || pump_ended(&files)) && in_order(&files))
     {
         if files.views_cut().exists() {
             // There was no space for them; there may be now. They are made anew from their beginning.
@@ -117,12 +117,34 @@ fn recover(files: &Files, spec: &RunSpec, told: Told) -> Result<Finalized, Captu
     let _ = std::fs::remove_file(files.ballast());
     let space = Arc::new(Space::impatient().map_err(CaptureError::system("an event"))?);
     let mut store = Store::open(files, &spec.run_id, &spec.capture, Arc::clone(&space))?;
-    let failed = CaptureError::write(files.directory());
-    let recovered_bytes = store
+    let known = Stream::ALL.map(|stream| store.indexed(stream));
+    let mut ample = true;
+    while let Err(e) = store
         .recover(told.clock.look(), |_, _| {})
-        .and_then(|bytes| store.finish().map(|()| bytes))
-        .map_err(failed)?;
-    crate::pump::close_views(files, spec, told.clock, space);
+        .and_then(|_| store.finish())
+    {
+        if !is_full(&e) {
+            return Err(CaptureError::write(files.directory())(e));
+        }
+        // The views can be made again. What has no space then stays in a tail, and is judged from there.
+        if !ample || leave_views_out(files.directory(), spec).is_empty() {
+            ample = false;
+            break;
+        }
+        ample = false;
+    }
+    let recovered_bytes = std::iter::zip(Stream::ALL, known)
+        .map(|(stream, known)| store.indexed(stream) - known)
+        .sum();
+    if files.views_cut().exists() {
+        // They are made from their beginning, or not now.
+        let _ = std::fs::remove_file(files.state());
+    }
+    if ample {
+        crate::pump::close_views(files, spec, told.clock, space);
+    } else if spec.capture.views {
+        let _ = File::create(files.views_cut());
+    }
 
     let mut journal = Journal::open(&files.keeper_journal())?;
     let failed = || CaptureError::write(&files.keeper_journal());

@@ -19,9 +19,12 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel,
+};
 use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use gonogo_dryrun::journal::Event;
 use gonogo_dryrun::spec::RunSpec;
@@ -48,6 +51,9 @@ const ORPHAN_DRAIN: u64 = 5 * SECOND;
 
 /// Free space beyond the ballast at which a full disk is tried again; at a tenth of that every second all the same.
 const MARGIN: u64 = 1 << 20;
+
+/// How often space is looked at while what was captured before is read again.
+const REPLAY_LOOK: Duration = Duration::from_millis(50);
 
 /// What the other threads tell the first.
 pub(crate) enum News {
@@ -219,7 +225,6 @@ impl Pump {
                 });
             }
         }
-        judge.replay(&files);
 
         let (news_out, news) = channel();
         let (items_out, items) = sync_channel(QUEUE);
@@ -228,7 +233,19 @@ impl Pump {
         let stop = Arc::new(reader::Stop::new().map_err(CaptureError::system("an event"))?);
         let now = boot();
 
-        let judging = spawn("judge", move || judge.work(&items, &empty_out))?;
+        let (again, records) = (files.clone(), store.records());
+        let (told, replayed) = channel::<()>();
+        let judging = spawn("judge", move || {
+            judge.replay(&again, records);
+            drop(told);
+            judge.work(&items, &empty_out);
+        })?;
+        // Nothing may be moved while it is read again. On a full disk nobody waits for that: the views are made later.
+        while replayed.recv_timeout(REPLAY_LOOK) == Err(RecvTimeoutError::Timeout) {
+            if space.mode() == Mode::Blocked {
+                space.spare();
+            }
+        }
         let (arrived_out, arrived) = sync_channel(4096);
         let flow = Arc::new(reader::Flow::new(&spec.capture));
         let reader = reader::Reader {
@@ -419,10 +436,11 @@ impl Pump {
     fn finish_now(&mut self) {
         self.stop.ask();
         self.finish_by = None;
-        if self.blocked.is_some() || self.space.mode() != Mode::Open {
+        let short = self.blocked.is_some() || self.space.mode() != Mode::Open;
+        if short {
             self.ballast.release();
         }
-        self.space.last_resort();
+        self.space.last_resort(short);
     }
 
     /// The keeper is gone: what it owned is ended by us.
