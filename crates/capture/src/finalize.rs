@@ -69,6 +69,10 @@ pub fn finalize(directory: &Path, patience: Duration) -> Result<Finalized, Captu
             let _ = std::fs::remove_file(files.state());
             let space = Arc::new(Space::impatient().map_err(CaptureError::system("an event"))?);
             crate::pump::close_views(&files, &spec, told.clock, space);
+            if files.views_cut().exists() {
+                // Parts of them would keep the space from what is written next, and serve nobody.
+                leave_views_out(files.directory(), &spec);
+            }
         }
         return Ok(Finalized {
             was_complete: true,
