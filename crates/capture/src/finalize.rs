@@ -4,7 +4,7 @@
 //! changed.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use gonogo_dryrun::Stream;
 use gonogo_dryrun::journal::Event;
 use gonogo_dryrun::spec::{Compression, RunSpec};
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::Signal;
 
 use crate::CaptureError;
 use crate::captured::Captured;
@@ -21,7 +22,7 @@ use crate::files::Files;
 use crate::journal::{Entries, Journal};
 use crate::space::{Space, crumb, is_full};
 use crate::store::{Store, boot_id_text};
-use crate::tree::{Cgroup, Remains, pause};
+use crate::tree::{Cgroup, Process, Remains, held_by, pause, signal};
 
 /// What was done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -190,19 +191,55 @@ fn take(files: &Files, path: &Path, by: u64) -> Result<File, CaptureError> {
     loop {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(file),
-            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {
+                // Its keeper is gone; a pump that was stopped would never notice that.
+                if path == files.pump_lock()
+                    && let Some(pump) = holder(&mut file).filter(Process::is_stopped)
+                {
+                    signal(&pump, Signal::CONT);
+                }
+            }
             Err(e) => return Err(CaptureError::write(path)(e.into())),
         }
         if boot() >= by {
-            let mut holder = String::new();
-            let _ = (&mut file).take(200).read_to_string(&mut holder);
             return Err(CaptureError::Running {
                 directory: files.directory().to_owned(),
-                holder: format!("{}: {}", path.display(), holder.trim()),
+                holder: describe(path, holder(&mut file)),
             });
         }
         pause(20);
     }
+}
+
+/// Who holds a lock, as its file names it.
+fn holder(file: &mut File) -> Option<Process> {
+    let mut text = String::new();
+    file.seek(SeekFrom::Start(0)).ok()?;
+    file.take(400).read_to_string(&mut text).ok()?;
+    held_by(&text)
+}
+
+fn describe(path: &Path, holder: Option<Process>) -> String {
+    let Some(process) = holder else {
+        return format!(
+            "{} is held; wait for the run's end, or interrupt its harness",
+            path.display()
+        );
+    };
+    let pid = process.pid;
+    let part = match path.file_name() {
+        Some(name) if name == "pump.lock" => "pump",
+        _ => "keeper",
+    };
+    if process.is_stopped() {
+        return format!(
+            "its {part}, process {pid}, was stopped (state T) and holds it; `kill -CONT {pid}` lets the run go on, `kill -KILL {pid}` ends it and its command; finalize it then"
+        );
+    }
+    format!(
+        "its {part}, process {pid} (state {}), holds it; wait for the run's end, or interrupt its harness; `kill -TERM {pid}` ends the run too",
+        process.state()
+    )
 }
 
 fn read_journal(files: &Files, spec: &RunSpec) -> Result<Told, CaptureError> {

@@ -36,6 +36,7 @@ use crate::CaptureError;
 use crate::clock::{Clock, SECOND, boot, nanos};
 use crate::files::Files;
 use crate::journal::{Entries, Journal};
+use crate::pulse::{BEAT, Pulse};
 use crate::space::{Ballast, Mode, Space, crumb, free_bytes, is_full, verdict_bytes};
 use crate::store::Store;
 use crate::tree::{Cgroup, Remains, pause};
@@ -142,6 +143,10 @@ fn hold(files: &Files) -> Result<File, CaptureError> {
         .map_err(CaptureError::write(&path))?;
     flock(&lock, FlockOperation::LockExclusive)
         .map_err(|e| CaptureError::write(&path)(e.into()))?;
+    // On a full disk nobody learns who holds it; it is held all the same.
+    let _ = lock
+        .set_len(0)
+        .and_then(|()| io::Write::write_all(&mut &lock, crate::tree::holder().as_bytes()));
     Ok(lock)
 }
 
@@ -150,6 +155,10 @@ struct Pump {
     spec: RunSpec,
     clock: Clock,
     socket: Option<OwnedFd>,
+    /// The keeper, as far as it answers.
+    keeper: Pulse,
+    /// When the next word is said to it.
+    beat: u64,
     space: Arc<Space>,
     ballast: Ballast,
     journal: Journal,
@@ -232,6 +241,8 @@ impl Pump {
         let rotate = Arc::new(AtomicBool::new(false));
         let stop = Arc::new(reader::Stop::new().map_err(CaptureError::system("an event"))?);
         let now = boot();
+        let keeper = rustix::process::getppid()
+            .map_or(0, |pid| pid.as_raw_nonzero().get().cast_unsigned());
 
         let (again, records) = (files.clone(), store.records());
         let (told, replayed) = channel::<()>();
@@ -278,11 +289,10 @@ impl Pump {
             indexer.work(&mut store, reader)
         })?;
         let timers = Timers {
-            resources: spec.resources.interval_seconds.map(|_| {
-                let keeper = rustix::process::getppid()
-                    .map_or(0, |pid| pid.as_raw_nonzero().get().cast_unsigned());
-                (now, resources::Sampler::new(keeper))
-            }),
+            resources: spec
+                .resources
+                .interval_seconds
+                .map(|_| (now, resources::Sampler::new(keeper))),
             evidence: spec
                 .evidence_interval_seconds
                 .filter(|_| !spec.evidence.is_empty())
@@ -295,6 +305,8 @@ impl Pump {
             spec,
             clock,
             socket: Some(socket),
+            keeper: Pulse::of(keeper),
+            beat: 0,
             space,
             ballast,
             journal,
@@ -419,8 +431,12 @@ impl Pump {
     /// Hears what the keeper says.
     fn listen(&mut self) {
         while let Some(socket) = &self.socket {
-            match wire::hear(socket) {
-                Heard::Nothing => return,
+            let heard = wire::hear(socket);
+            if matches!(heard, Heard::Word(_)) {
+                self.keeper.hear();
+            }
+            match heard {
+                Heard::Nothing => return self.watch_keeper(),
                 Heard::Word(wire::ROTATE) => {
                     self.rotate.store(true, Ordering::SeqCst);
                     self.waiting.push_back(Item::Rotate);
@@ -429,6 +445,20 @@ impl Pump {
                 Heard::Word(_) => {}
                 Heard::End => self.lose_keeper(),
             }
+        }
+    }
+
+    /// Tells it that we work, and notes when it does not.
+    fn watch_keeper(&mut self) {
+        let now = boot();
+        if now >= self.beat {
+            self.beat = now + BEAT;
+            if let Some(socket) = &self.socket {
+                wire::say(socket, wire::ALIVE);
+            }
+        }
+        if let Some(change) = self.keeper.look() {
+            self.note(change.event("keeper", self.keeper.pid()));
         }
     }
 
