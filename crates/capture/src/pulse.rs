@@ -76,6 +76,10 @@ impl Pulse {
     /// It said something.
     pub(crate) fn hear(&mut self) {
         self.heard = Some(awake());
+        if self.missed.is_some() {
+            // That it is back is told at once.
+            self.next = 0;
+        }
     }
 
     /// Whether it does not answer, and how long it has not.
@@ -97,9 +101,7 @@ impl Pulse {
         self.next = now + LOOK;
         // Who is gone is noticed by whoever waits for it.
         let process = Process::of(self.pid).filter(Process::is_alive)?;
-        self.stopped = process
-            .is_stopped()
-            .then(|| self.stopped.unwrap_or(now));
+        self.stopped = process.is_stopped().then(|| self.stopped.unwrap_or(now));
         let stopped = self.stopped.map(|since| now - since);
         let silent = self.heard.map(|at| now - at);
         let missed = stopped

@@ -241,8 +241,8 @@ impl Pump {
         let rotate = Arc::new(AtomicBool::new(false));
         let stop = Arc::new(reader::Stop::new().map_err(CaptureError::system("an event"))?);
         let now = boot();
-        let keeper = rustix::process::getppid()
-            .map_or(0, |pid| pid.as_raw_nonzero().get().cast_unsigned());
+        let keeper =
+            rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().cast_unsigned());
 
         let (again, records) = (files.clone(), store.records());
         let (told, replayed) = channel::<()>();

@@ -259,7 +259,10 @@ impl Running {
         if now >= self.over && self.asked.is_none() {
             self.wake();
         }
-        let waited = self.asked.map_or(0, |at| now.saturating_sub(at)).min(missed);
+        let waited = self
+            .asked
+            .map_or(0, |at| now.saturating_sub(at))
+            .min(missed);
         if waited >= DEAF {
             // The child dies with it, and the pump ends what is left.
             let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);

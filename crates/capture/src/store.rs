@@ -563,7 +563,10 @@ impl Store {
         let open = &mut self.streams[number(stream)];
         open.sum = Sum::default();
         for piece in pieces.drain(..).skip(done) {
-            piece.digests.iter().for_each(|digest| open.sum.push(digest));
+            piece
+                .digests
+                .iter()
+                .for_each(|digest| open.sum.push(digest));
         }
         result
     }

@@ -179,7 +179,9 @@ impl View {
         self.finish()?;
         let part = self.mark.part + 1;
         let path = self.files.view(self.extension, part, self.gzip.is_some());
-        self.file = self.space.persist_if_ample("view", || File::create(&path))?;
+        self.file = self
+            .space
+            .persist_if_ample("view", || File::create(&path))?;
         self.mark = Mark {
             part,
             ..Mark::default()
