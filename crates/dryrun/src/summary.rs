@@ -342,7 +342,7 @@ pub struct Blind {
     pub from: Timestamp,
     /// To.
     pub to: Timestamp,
-    /// `pump_down`, `clock_step`, `suspend`, `capture_blocked`, `keeper_lost`.
+    /// `pump_down`, `clock_step`, `suspend`, `capture_blocked`, `keeper_lost`, `keeper_stopped`.
     pub reason: String,
     /// The operator's explanation; explained time does not count against.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -47,6 +47,8 @@ pub trait Follower {
     fn begun(&mut self, spec: &RunSpec, dir: &Path);
     /// Called many times a second; answers what the operator asks for.
     fn look(&mut self, spec: &RunSpec) -> Asked;
+    /// Something is amiss with the run's own processes.
+    fn told(&mut self, _: &str) {}
     /// The child has ended, and the run is judged now.
     fn judging(&mut self, spec: &RunSpec);
 }
@@ -140,6 +142,9 @@ pub fn run(
     let dir = running.files().directory().to_owned();
     follower.begun(&spec, &dir);
     while running.wait(LOOK).is_none() {
+        if let Some(news) = running.news() {
+            follower.told(&news);
+        }
         match follower.look(&spec) {
             Asked::Nothing => {}
             Asked::End(ask) => running.interrupt(ask),

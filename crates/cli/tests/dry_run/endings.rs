@@ -386,6 +386,47 @@ fn a_harness_that_is_killed_while_it_judges_leaves_a_run_that_can_be_finalized_b
 }
 
 #[test]
+fn a_run_whose_keeper_was_stopped_says_so_and_ends_when_it_is_asked_to() {
+    let lab = Lab::new();
+    let args = orchestrate("run", 600.0, &BARE, &sh(BEATS));
+    let mut command = lab.command(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let harness = Running::of(command.spawn().unwrap());
+    let keeper = lab.part("keeper");
+    let dir = "artifacts/final_dry_run/run";
+    let read = |inside: &str| {
+        std::fs::read_to_string(lab.path(&format!("{dir}/{inside}"))).unwrap_or_default()
+    };
+    wait("the child beats", SOON, || {
+        read("logs/final_dry_run_run/stdout.000001")
+            .contains("beat")
+            .then_some(())
+    });
+    let pid = Pid::from_raw(keeper).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    wait("the live report says it", SOON, || {
+        read("progress.json").contains("was stopped").then_some(())
+    });
+    let refused = lab.run(&["finalize", dir, "--json", "--within-seconds", "0"]);
+    assert_ne!(refused.status, 0);
+    let text = refused.envelope().to_string();
+    assert!(
+        text.contains("RUN_ACTIVE") && text.contains(&format!("kill -CONT {keeper}")),
+        "{text}"
+    );
+    let begun = now();
+    harness.signal(Signal::TERM);
+    let made = lab.made("run", harness.join());
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+    assert!([2, 3].contains(&made.ran.status), "{:?}", made.ran);
+    let blind = made.summary()["summary"]["logs"].to_string();
+    assert!(blind.contains("keeper_stopped"), "{blind}");
+    lab.deserted();
+}
+
+#[test]
 fn a_reader_that_goes_away_does_not_end_the_run() {
     let lab = Lab::new();
     let args = orchestrate("run", 1.5, &BARE, &sh(BEATS));

@@ -197,6 +197,11 @@ impl Follower for Foreground<'_> {
         Asked::Nothing
     }
 
+    fn told(&mut self, news: &str) {
+        self.drawn = 0;
+        self.screen.talk(&self.screen.paint(Tone::Wait, news));
+    }
+
     fn judging(&mut self, _: &RunSpec) {
         self.drawn = 0;
         self.screen.talk("the child has ended; judging");
