@@ -159,7 +159,7 @@ pub fn run(
     gonogo_capture::restore(&spec, &beside).map_err(finishing::capture_fault)?;
     // Nothing is left to do unless the keeper was killed: then the pump may still be at work.
     finishing::settle(&dir, PATIENCE)?;
-    finishing::finish(home, &dir, &request.wanted)
+    finishing::finish(home, &dir, &request.wanted, true)
 }
 
 /// Settles how much space is kept back, and refuses a disk on which there is too little for it already.
@@ -207,7 +207,6 @@ fn artifacts(home: &Home, flags: &Flags) -> Result<Vec<Artifact>, AppError> {
     let mut all: Vec<Artifact> = Vec::new();
     let mut places = Vec::new();
     for path in from_file.chain(given) {
-        let (_, sha256) = keeping::digest(&path)?;
         let text = path
             .to_str()
             .ok_or_else(|| {
@@ -220,7 +219,7 @@ fn artifacts(home: &Home, flags: &Flags) -> Result<Vec<Artifact>, AppError> {
                 .map_err(|e| AppError::io("find", &path, &e))?,
         );
         if all.iter().all(|a| a.path != text) {
-            all.push(Artifact { path: text, sha256 });
+            all.push(keeping::artifact(&path, text)?);
         }
     }
     let command = match flags.command.is_empty() {

@@ -91,6 +91,14 @@ impl<'a> Shortage<'a> {
         }
     }
 
+    /// Leaves something out for another reason than space.
+    pub(crate) fn leave(&mut self, what: &Path, why: &AppError) {
+        let what = what.display().to_string();
+        self.left.retain(|left| left.what != what);
+        let reason = why.to_string();
+        self.left.push(LeftOut { what, reason });
+    }
+
     /// What was left out so far.
     pub(crate) fn left(&self) -> &[LeftOut] {
         &self.left

@@ -4,7 +4,7 @@
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::lab::{BARE, BEATS, Lab, Made, SOON, incidents, orchestrate, sh};
+use crate::lab::{BARE, BEATS, Lab, Made, SOON, findings, incidents, orchestrate, sh};
 use crate::project::{Running, wait};
 
 /// A harness at work on a run called `run`, which has printed something.
@@ -615,6 +615,77 @@ fn a_killed_harness_whose_specification_was_changed_is_judged_by_the_recorded_on
             "{spoils}"
         );
         assert!(told_of_changes(&made), "{spoils}");
+    }
+}
+
+#[test]
+fn a_child_that_takes_the_ledger_or_the_progress_away_gets_a_verdict_and_no_pass() {
+    let removes = |what: &str| {
+        format!(
+            "trap 'exit 0' INT TERM; echo one; sleep 0.5; {what}; while :; do echo more; sleep 0.05; done"
+        )
+    };
+    let lab = Lab::new();
+    let script = removes("rm -rf \"$FINAL_DRY_RUN_LOG_DIR\"/../../.gonogo");
+    let made = lab.orchestrate("run", 2.0, &[], &sh(&script));
+    made.ended(3, "invalid");
+    assert!(!findings(&made.summary(), "ledger_lost").is_empty());
+    assert!(lab.path(&made.inside("review.md")).exists());
+    assert!(!lab.path(&made.inside("packet.tar.gz")).exists());
+    lab.run(&["finalize", &made.inside(""), "--json"])
+        .refusal(66, &["INPUT_NOT_FOUND"]);
+    lab.deserted();
+
+    let lab = Lab::new();
+    let script = removes(
+        "P=\"$FINAL_DRY_RUN_LOG_DIR\"/../progress.json; rm \"$P\"; while ! mkdir \"$P\"; do rm -f \"$P\"; done",
+    );
+    let args = orchestrate("run", 2.0, &BARE, &sh(&script));
+    let ran = lab.run(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    let made = lab.made("run", ran);
+    assert_eq!(made.ran.status, 1, "{:?}", made.ran);
+    let left = made.summary()["left_out"].to_string();
+    assert!(left.contains("progress.json"), "{left}");
+    assert!(lab.path(&made.inside("packet.tar.gz")).exists());
+    lab.deserted();
+}
+
+#[test]
+fn what_will_never_be_progress_is_not_waited_for() {
+    let lab = Lab::new();
+    lab.write("torn.json", "{\"status\": \"pa");
+    let made = std::process::Command::new("mkfifo")
+        .arg(lab.path("pipe"))
+        .status();
+    assert!(made.unwrap().success());
+    for (flags, exit) in [
+        (&["--progress", "pipe", "--once"][..], 66),
+        (&["--progress", "torn.json", "--once"], 66),
+        (
+            &[
+                "--progress",
+                "torn.json",
+                "--exit-when-complete",
+                "--interval",
+                "0.5",
+            ],
+            65,
+        ),
+        (
+            &[
+                "--progress",
+                "pipe",
+                "--exit-when-complete",
+                "--interval",
+                "0.5",
+            ],
+            65,
+        ),
+    ] {
+        let begun = now();
+        lab.run(&[&["watch", "--json"], flags].concat())
+            .expect(exit);
+        assert!(begun.elapsed() < SOON, "{flags:?}");
     }
 }
 
