@@ -2,11 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-// The module stands alone, so that this test needs nothing of the rest.
-#[path = "../src/dry_run/serving.rs"]
-#[allow(unreachable_pub, dead_code, reason = "as the crate sees it")]
-mod serving;
-
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -14,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use gonogo_app::dry_run::serving::{self, LOOPBACK, LiveServer};
 use serde_json::{Value, json};
-use serving::{LOOPBACK, LiveServer};
 
 /// 2026-03-02T06:00:00Z.
 const START: i64 = 1_772_431_200_000;
