@@ -9,9 +9,13 @@ mod id;
 mod issue;
 mod outcome;
 pub mod read;
+pub mod signature;
+pub mod verdict;
 
 pub use attempt::{Attempt, Failure, FailureKind, Location, Place};
 pub use id::TestId;
 pub use issue::{Issue, IssueKind};
 pub use outcome::{Outcome, SkipKind};
 pub use read::{Format, Limits, Parse, Reading, Sink};
+pub use signature::Signature;
+pub use verdict::{Outcomes, TestVerdict};
