@@ -5,6 +5,7 @@
 //! an outcome that nobody knows is [`Outcome::Unknown`]; the worst of several statements about one test counts, and all are kept.
 
 mod attempt;
+pub mod cause;
 mod id;
 mod issue;
 mod outcome;
