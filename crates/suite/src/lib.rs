@@ -6,6 +6,7 @@
 
 mod attempt;
 pub mod cause;
+pub mod diff;
 mod id;
 mod issue;
 mod outcome;
