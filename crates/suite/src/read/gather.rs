@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 
 use super::{Format, Limits, Reading, Sink};
-use crate::{Attempt, Failure, FailureKind, IssueKind, Location, Outcome, Place, SkipKind, TestId};
+use crate::{Attempt, Failure, FailureKind, IssueKind, Location, Outcome, Place, TestId};
 
 /// Ids that are looked at for being there twice: as many as fit into 2^21 places of a table, about 36 MB.
 const IDS: usize = 1_835_008;
@@ -47,11 +47,6 @@ impl<'a> Gather<'a> {
         self.ids
             .get(&hash(test))
             .map_or(1, |number| number.saturating_add(1))
-    }
-
-    /// Whether there was an attempt at this test.
-    pub(super) fn has(&self, test: &TestId) -> bool {
-        self.ids.contains_key(&hash(test))
     }
 
     /// Hands an attempt on. If its number is not above those that its id had, two tests have one id.
@@ -98,7 +93,7 @@ impl<'a> Gather<'a> {
         self.sink.attempt(attempt);
     }
 
-    /// Forgets the ids: what follows is another run's.
+    /// The source cannot be read further.
     pub(super) fn io(&mut self, at: u64, error: &io::Error) {
         self.tell(
             IssueKind::Truncated,
@@ -197,11 +192,6 @@ fn number(text: &str) -> Option<(u32, &str)> {
         .unwrap_or(text.len());
     let value: u32 = text[..end].parse().ok()?;
     (value > 0).then_some((value, &text[end..]))
-}
-
-/// Words of an outcome that several formats share.
-pub(super) fn skip(kind: SkipKind) -> Outcome {
-    Outcome::Skip(kind)
 }
 
 /// What a report is that has nothing of the format: for the refusal.

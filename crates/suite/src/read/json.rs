@@ -102,6 +102,45 @@ impl<'a, R: BufRead + ?Sized> Json<'a, R> {
         Ok(())
     }
 
+    /// Goes into the first object that begins a line, past what a package manager prints before it. Returns whether there is one.
+    /// What was passed, its beginning, is kept for who wants to say what it is.
+    pub(super) fn seek_object(&mut self, head: &mut Vec<u8>) -> Result<bool, Broken> {
+        self.pass_mark()?;
+        let mut begins = true;
+        loop {
+            let Some(byte) = self.peek()? else {
+                return Ok(false);
+            };
+            if begins && byte == b'{' {
+                head.push(byte);
+                self.pass(1);
+                self.open.push(false);
+                return Ok(true);
+            }
+            if head.len() < 512 {
+                head.push(byte);
+            }
+            // No tool prints a page, or this much, before its report.
+            let is_page = begins && byte == b'<' && self.at < 64;
+            if is_page || self.at > 1 << 20 {
+                return Ok(false);
+            }
+            begins = byte == b'\n' || (begins && matches!(byte, b' ' | b'\t' | b'\r'));
+            self.pass(1);
+        }
+    }
+
+    /// Passes over all that is left.
+    pub(super) fn drain(&mut self) {
+        while let Ok(chunk) = self.chunk() {
+            let len = chunk.len();
+            if len == 0 {
+                break;
+            }
+            self.pass(len);
+        }
+    }
+
     fn chunk(&mut self) -> Result<&[u8], Broken> {
         loop {
             match self.source.fill_buf() {
