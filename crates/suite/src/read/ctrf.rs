@@ -154,17 +154,17 @@ struct Test {
     earlier_cut: bool,
 }
 
-fn test(
-    json: &mut Source<'_, '_>,
-    gather: &mut Gather<'_>,
-    seen: &mut Seen,
-) -> Result<(), Broken> {
+fn test(json: &mut Source<'_, '_>, gather: &mut Gather<'_>, seen: &mut Seen) -> Result<(), Broken> {
     json.next_byte()?;
     let from = json.at();
     let limits = gather.limits;
     let mut one = Test::default();
     if !json.enter(Kind::Object)? {
-        gather.tell(IssueKind::Unparsable, from, "an item of `tests` is no object");
+        gather.tell(
+            IssueKind::Unparsable,
+            from,
+            "an item of `tests` is no object",
+        );
         return Ok(());
     }
     while let Some(key) = json.key()? {
@@ -189,7 +189,15 @@ fn test(
             field(json, limits, &mut one, &key)?;
         }
     }
-    give(gather, seen, one, Place { from, to: json.at() });
+    give(
+        gather,
+        seen,
+        one,
+        Place {
+            from,
+            to: json.at(),
+        },
+    );
     Ok(())
 }
 
@@ -268,7 +276,9 @@ fn give(gather: &mut Gather<'_>, seen: &mut Seen, mut one: Test, place: Place) {
     let untold = if told > 0 {
         0
     } else {
-        one.retries.max(u64::from(one.flaky)).min(limits.failures as u64)
+        one.retries
+            .max(u64::from(one.flaky))
+            .min(limits.failures as u64)
     };
     for _ in 0..untold {
         earlier.push(Test {
@@ -288,7 +298,11 @@ fn give(gather: &mut Gather<'_>, seen: &mut Seen, mut one: Test, place: Place) {
             let text = format!("the duration of `{id}` cannot be read");
             gather.tell(IssueKind::OddValue, place.from, text);
         }
-        let raw = if one.raw.is_empty() { &one.status } else { &one.raw };
+        let raw = if one.raw.is_empty() {
+            &one.status
+        } else {
+            &one.raw
+        };
         let mut attempt = Attempt {
             file: file.clone(),
             number: u32::try_from(index + 1).unwrap_or(u32::MAX),
@@ -298,7 +312,9 @@ fn give(gather: &mut Gather<'_>, seen: &mut Seen, mut one: Test, place: Place) {
             ..gather::attempt(id.clone(), outcome, raw, place)
         };
         if outcome.is_bad() {
-            attempt.failures.push(failure(limits, &one.message, &one.trace, &file, line));
+            attempt
+                .failures
+                .push(failure(limits, &one.message, &one.trace, &file, line));
         } else if matches!(outcome, Outcome::Skip(_)) && !one.message.is_empty() {
             attempt.skipped = Some(one.message);
         }

@@ -102,6 +102,14 @@ impl<'a> Gather<'a> {
         );
     }
 
+    /// Hands an attempt on that failed for no reason that is told: the failure is there all the same.
+    pub(super) fn add_with_empty_failure(&mut self, mut attempt: Attempt) {
+        if attempt.outcome == Outcome::Fail && attempt.failures.is_empty() {
+            attempt.failures.push(Failure::default());
+        }
+        self.add(attempt);
+    }
+
     /// Ends it: a report without tests says so.
     pub(super) fn finish(mut self, bytes: u64) -> Reading {
         self.reading.bytes = bytes;
@@ -233,7 +241,15 @@ mod tests {
             of(r"C:\a\b.rs:3:4"),
             Some((r"C:\a\b.rs".into(), Some(3), Some(4)))
         );
-        for no in ["", "a:1", "x.y:0", "x.y:", "http://a.b", "error: x.y:1", "12:30:01"] {
+        for no in [
+            "",
+            "a:1",
+            "x.y:0",
+            "x.y:",
+            "http://a.b",
+            "error: x.y:1",
+            "12:30:01",
+        ] {
             assert_eq!(of(no), None, "{no}");
         }
         assert_eq!(of("x.y:99999999999"), None);

@@ -85,7 +85,10 @@ impl Stream<'_> {
             Ok(Some(event)) => {
                 self.any = true;
                 if event.is_odd {
-                    let text = format!("a time of `{} {}` cannot be read", event.package, event.test);
+                    let text = format!(
+                        "a time of `{} {}` cannot be read",
+                        event.package, event.test
+                    );
                     self.gather.tell(IssueKind::OddValue, place.from, text);
                 }
                 self.event(event, place);
@@ -96,9 +99,15 @@ impl Stream<'_> {
             }
             Err(broken) => {
                 let (kind, text) = if is_cut {
-                    (IssueKind::Limit, "an event is longer than a line may be".to_owned())
+                    (
+                        IssueKind::Limit,
+                        "an event is longer than a line may be".to_owned(),
+                    )
                 } else if has_end {
-                    (IssueKind::Unparsable, format!("an event cannot be read: {broken:?}"))
+                    (
+                        IssueKind::Unparsable,
+                        format!("an event cannot be read: {broken:?}"),
+                    )
                 } else {
                     (IssueKind::Truncated, "it ends inside an event".to_owned())
                 };
@@ -111,7 +120,11 @@ impl Stream<'_> {
     fn other(&mut self, line: &[u8], place: Place) {
         let plain = text::plain(line);
         if let Some(rest) = plain.strip_prefix("FAIL\t") {
-            let name = rest.split_whitespace().next().unwrap_or_default().to_owned();
+            let name = rest
+                .split_whitespace()
+                .next()
+                .unwrap_or_default()
+                .to_owned();
             if rest.contains("[build failed]") || rest.contains("[setup failed]") {
                 self.any = true;
                 let said = std::mem::take(&mut self.plain);
@@ -139,7 +152,10 @@ impl Stream<'_> {
         }
         if event.action == "build-fail" {
             // The package that needed it fails, and says so; if it does not, this is told at the end.
-            self.builds.entry(event.import).or_default().push_str("\u{0}");
+            self.builds
+                .entry(event.import)
+                .or_default()
+                .push_str("\u{0}");
             return;
         }
         if event.package.is_empty() {
@@ -208,8 +224,7 @@ impl Stream<'_> {
             place,
         );
         attempt.number = self.gather.next_number(&attempt.test);
-        let mut failure =
-            gather::failure(self.gather.limits, FailureKind::Compile, &first, &said);
+        let mut failure = gather::failure(self.gather.limits, FailureKind::Compile, &first, &said);
         failure.location = gather::location(&first);
         attempt.failures.push(failure);
         self.gather.add(attempt);
@@ -230,6 +245,9 @@ impl Stream<'_> {
         builds.sort();
         for (name, said) in builds {
             let name = name.split(' ').next().unwrap_or_default();
+            let text =
+                format!("the build of `{name}` failed, and no package that needed it is there");
+            self.gather.tell(IssueKind::Incomplete, at, text);
             let place = Place { from: at, to: at };
             self.not_built(name, &said, "the build failed", place);
         }

@@ -49,17 +49,22 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
     let mut head = Vec::new();
     let mut json = Json::new(source);
     let (mut told, mut seen) = (Told::default(), Seen::default());
-    let result = json
-        .seek_object(&mut head)
-        .and_then(|found| {
-            if !found {
-                return Ok(false);
-            }
-            report(&mut json, &mut gather, &mut told, &mut seen)?;
-            Ok(true)
-        });
+    let result = json.seek_object(&mut head).and_then(|found| {
+        if !found {
+            return Ok(false);
+        }
+        report(&mut json, &mut gather, &mut told, &mut seen)?;
+        Ok(true)
+    });
     let is_ours = told.has_results || told.total.is_some();
-    end(&mut json, &mut gather, &result, is_ours, &head, "Jest's or Vitest's");
+    end(
+        &mut json,
+        &mut gather,
+        &result,
+        is_ours,
+        &head,
+        "Jest's or Vitest's",
+    );
     if matches!(result, Ok(true)) && is_ours {
         reconcile(&mut gather, &told, &seen, json.at());
     }
@@ -85,11 +90,14 @@ pub(super) fn end(
     };
     match result {
         Ok(true) if is_ours => match json.next_byte() {
-            Ok(Some(b'{' | b'[')) => gather.tell(
-                IssueKind::Unparsable,
-                json.at(),
-                "further JSON follows the report: it was not read",
-            ),
+            Ok(Some(b'{' | b'[')) => {
+                gather.tell(
+                    IssueKind::Unparsable,
+                    json.at(),
+                    "further JSON follows the report: it was not read",
+                );
+                json.drain();
+            }
             // What a package manager prints at its end.
             Ok(_) => json.drain(),
             Err(_) => {}
@@ -168,7 +176,11 @@ fn reconcile(gather: &mut Gather<'_>, told: &Told, seen: &Seen, at: u64) {
         gather.tell(IssueKind::Incomplete, at, "the run was interrupted");
     }
     if told.total.is_none() {
-        gather.tell(IssueKind::Incomplete, at, "it does not say how many tests there are");
+        gather.tell(
+            IssueKind::Incomplete,
+            at,
+            "it does not say how many tests there are",
+        );
     }
     if !told.has_results {
         gather.tell(IssueKind::Incomplete, at, "it has no `testResults`");
@@ -193,7 +205,11 @@ fn reconcile(gather: &mut Gather<'_>, told: &Told, seen: &Seen, at: u64) {
     }
     let bad = seen.failed > 0 || seen.failed_files > 0;
     if told.success == Some(true) && bad {
-        gather.tell(IssueKind::CountMismatch, at, "it says that all went well, and there are failures");
+        gather.tell(
+            IssueKind::CountMismatch,
+            at,
+            "it says that all went well, and there are failures",
+        );
     }
     if told.success == Some(false) && !bad && seen.total > 0 {
         gather.tell(
@@ -221,11 +237,7 @@ struct Test {
     place: Place,
 }
 
-fn file(
-    json: &mut Source<'_, '_>,
-    gather: &mut Gather<'_>,
-    seen: &mut Seen,
-) -> Result<(), Broken> {
+fn file(json: &mut Source<'_, '_>, gather: &mut Gather<'_>, seen: &mut Seen) -> Result<(), Broken> {
     json.next_byte()?;
     let from = json.at();
     let (mut name, mut status, mut message) = (String::new(), String::new(), String::new());
@@ -254,10 +266,7 @@ fn file(
                 "name" | "testFilePath" => name = json.value(4096)?.text().unwrap_or_default(),
                 "status" => status = json.value(64)?.text().unwrap_or_default(),
                 "message" | "failureMessage" => {
-                    message = json
-                        .value(gather.limits.trace)?
-                        .text()
-                        .unwrap_or_default();
+                    message = json.value(gather.limits.trace)?.text().unwrap_or_default();
                 }
                 "testExecError" => {
                     let said = json.texts(gather.limits.trace)?;
@@ -287,8 +296,7 @@ fn file(
         }
         if status == "failed" && !has_failed {
             let test = TestId::new(&name, "", "(file)");
-            let mut attempt =
-                gather::attempt(test, Outcome::Error, &status, Place { from, to });
+            let mut attempt = gather::attempt(test, Outcome::Error, &status, Place { from, to });
             attempt.file = Some(name.clone()).filter(|name| !name.is_empty());
             let said = message
                 .lines()
@@ -342,7 +350,11 @@ fn test(json: &mut Source<'_, '_>, limits: &Limits) -> Result<Test, Broken> {
                     _ => test.odd = true,
                 },
                 "startAt" | "startTime" => {
-                    test.started = json.value(64)?.number().filter(|n| n.is_finite()).map(|n| n as i64);
+                    test.started = json
+                        .value(64)?
+                        .number()
+                        .filter(|n| n.is_finite())
+                        .map(|n| n as i64);
                 }
                 "failureMessages" => {
                     (test.messages, test.cut) =
@@ -385,14 +397,23 @@ pub(super) fn list(
 
 impl Test {
     fn size(&self) -> usize {
-        let texts: usize = self.messages.iter().chain(&self.reasons).map(String::len).sum();
+        let texts: usize = self
+            .messages
+            .iter()
+            .chain(&self.reasons)
+            .map(String::len)
+            .sum();
         256 + texts + self.class.len() + self.title.len() + self.full.len()
     }
 }
 
 fn give(gather: &mut Gather<'_>, seen: &mut Seen, file: &str, test: Test) {
     let limits = gather.limits;
-    let name = if test.title.is_empty() { &test.full } else { &test.title };
+    let name = if test.title.is_empty() {
+        &test.full
+    } else {
+        &test.title
+    };
     let id = TestId::new(file, &test.class, name);
     seen.total += 1;
     let outcome = match test.status.as_str() {

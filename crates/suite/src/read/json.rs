@@ -106,12 +106,12 @@ impl<'a, R: BufRead + ?Sized> Json<'a, R> {
     /// What was passed, its beginning, is kept for who wants to say what it is.
     pub(super) fn seek_object(&mut self, head: &mut Vec<u8>) -> Result<bool, Broken> {
         self.pass_mark()?;
-        let mut begins = true;
+        let (mut begins, mut is_page) = (true, false);
         loop {
             let Some(byte) = self.peek()? else {
                 return Ok(false);
             };
-            if begins && byte == b'{' {
+            if begins && byte == b'{' && !is_page {
                 head.push(byte);
                 self.pass(1);
                 self.open.push(false);
@@ -121,8 +121,8 @@ impl<'a, R: BufRead + ?Sized> Json<'a, R> {
                 head.push(byte);
             }
             // No tool prints a page, or this much, before its report.
-            let is_page = begins && byte == b'<' && self.at < 64;
-            if is_page || self.at > 1 << 20 {
+            is_page |= begins && byte == b'<' && self.at < 64;
+            if self.at > 1 << 20 {
                 return Ok(false);
             }
             begins = byte == b'\n' || (begins && matches!(byte, b' ' | b'\t' | b'\r'));
@@ -292,7 +292,9 @@ impl<'a, R: BufRead + ?Sized> Json<'a, R> {
                     "null" => Value::Null,
                     word => {
                         // The report may end in the middle of the word.
-                        let is_cut = ["true", "false", "null"].iter().any(|w| w.starts_with(word));
+                        let is_cut = ["true", "false", "null"]
+                            .iter()
+                            .any(|w| w.starts_with(word));
                         if is_cut && self.peek()?.is_none() {
                             return Err(Broken::End(self.at));
                         }
@@ -513,7 +515,10 @@ mod tests {
     #[test]
     fn texts_are_decoded_and_bounded() {
         let t = |s: &str, cut| Ok(Value::Text(s.to_owned(), cut));
-        assert_eq!(texts(br#" "a\n\u00e4\ud83d\ude00\"" "#, 99), t("a\nä😀\"", false));
+        assert_eq!(
+            texts(br#" "a\n\u00e4\ud83d\ude00\"" "#, 99),
+            t("a\nä😀\"", false)
+        );
         assert_eq!(texts(br#""\ud83dx""#, 99), t("\u{fffd}x", false));
         assert_eq!(texts(b"\"\xff\"", 99), t("\u{fffd}", false));
         assert_eq!(texts("\"äöü\"".as_bytes(), 3), t("ä", true));
@@ -554,7 +559,15 @@ mod tests {
         }
         assert_eq!(
             seen,
-            ["a", "Number(1.0)", "Text(\"x\", false)", "b", "deep", "d", ""]
+            [
+                "a",
+                "Number(1.0)",
+                "Text(\"x\", false)",
+                "b",
+                "deep",
+                "d",
+                ""
+            ]
         );
         assert_eq!(json.next_byte().unwrap(), None);
     }

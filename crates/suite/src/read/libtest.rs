@@ -26,12 +26,19 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         block: None,
         build: Build::default(),
         any: false,
-        head: Vec::new(),
     };
     let mut lines = Lines::new(source, limits.token);
+    let mut head = Vec::new();
     let ended = loop {
         let line = match lines.next() {
-            Ok(Some(line)) => text::plain(line),
+            Ok(Some(line)) => {
+ if head.len() < 512 {
+ head.extend_from_slice(&line[..line.len().min(512)]);
+ head.push(b'
+');
+ }
+ text::plain(line)
+ }
             Ok(None) => break None,
             Err(error) => break Some(error),
         };
@@ -46,10 +53,6 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
                 format!("a line is longer than {} bytes", limits.token),
             );
         }
-        if log.head.len() < 512 {
-            log.head.extend_from_slice(line.as_bytes());
-            log.head.push(b'\n');
-        }
         // A lone carriage return became a line feed: progress of some tool, or of the terminal.
         for part in line.split('\n') {
             log.line(part, place);
@@ -59,7 +62,7 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
     if let Some(error) = ended {
         log.gather.io(at, &error);
     }
-    log.end(at, whole)
+    log.end(at, whole, &head)
 }
 
 /// The binary whose tests come next.
@@ -92,7 +95,6 @@ struct Log<'a> {
     build: Build,
     /// Whether any line is of this format.
     any: bool,
-    head: Vec<u8>,
 }
 
 impl Log<'_> {
@@ -119,7 +121,12 @@ impl Log<'_> {
                     "a result line without the tests that it counts",
                 );
             }
-            Line::Test { name, word, .. } if self.block.is_none() => {
+            Line::Test {
+                name,
+                word,
+                before: "",
+                ..
+            } if self.block.is_none() => {
                 // The beginning is missing: the tests of a log that was cut at its front.
                 if let Some(ending) = word.and_then(line::outcome) {
                     self.any = true;
@@ -165,14 +172,14 @@ impl Log<'_> {
         let block = self.block.take();
         self.close(block, place.from);
         self.silent(place.from);
-        let (file, run) = self
-            .runs
-            .get(&header.suite)
-            .map_or((header.file.clone(), 1), |(file, run)| {
-                // The very same file once more is a further attempt; another file of that name is another binary.
-                let further = u32::from(*file == header.file);
-                (header.file.clone(), run + further)
-            });
+        let (file, run) =
+            self.runs
+                .get(&header.suite)
+                .map_or((header.file.clone(), 1), |(file, run)| {
+                    // The very same file once more is a further attempt; another file of that name is another binary.
+                    let further = u32::from(*file == header.file);
+                    (header.file.clone(), run + further)
+                });
         if self.runs.len() < 100_000 {
             self.runs.insert(header.suite.clone(), (file, run));
         }
@@ -198,8 +205,13 @@ impl Log<'_> {
                 binary.spoke = true;
             }
         }
-        self.gather.reading.declared =
-            Some(self.gather.reading.declared.unwrap_or(0).saturating_add(declared));
+        self.gather.reading.declared = Some(
+            self.gather
+                .reading
+                .declared
+                .unwrap_or(0)
+                .saturating_add(declared),
+        );
         self.block = Some(Block::new(self.suite(), self.run(), Some(declared), place));
     }
 
@@ -319,12 +331,12 @@ impl Log<'_> {
         self.gather.add(attempt);
     }
 
-    fn end(mut self, at: u64, whole: bool) -> Reading {
+    fn end(mut self, at: u64, whole: bool, head: &[u8]) -> Reading {
         let block = self.block.take();
         self.close(block, at);
         self.silent(at);
         if !self.any {
-            let found = gather::found(&self.head);
+            let found = gather::found(head);
             let text = format!("no line of a `cargo test` log is in it: it is {found}");
             self.gather.tell(IssueKind::Unparsable, 0, text);
             self.gather.reading.parse = Parse::Rejected;
@@ -334,5 +346,19 @@ impl Log<'_> {
                 .tell(IssueKind::Truncated, at, "its last line has no end");
         }
         self.gather.finish(at)
+    }
+}
+
+/// Whether a line is one that only libtest and cargo write, and whether it is a test's: what tells such a log from other text.
+pub(super) fn shape(text: &str) -> (bool, bool) {
+    match Line::of(line::strip(text)) {
+        Line::Running(_) | Line::Result(_) => (true, false),
+        Line::Header(header) => (header.is_doc || header.file.contains("deps"), false),
+        Line::Test {
+            word: Some(_),
+            before: "",
+            ..
+        } => (false, true),
+        _ => (false, false),
     }
 }

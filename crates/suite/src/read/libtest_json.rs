@@ -197,7 +197,8 @@ impl Stream<'_> {
             ("report", _) => {}
             _ => {
                 let text = format!("no event is known as `{}`", event.event);
-                self.gather.tell(IssueKind::UnknownOutcome, place.from, text);
+                self.gather
+                    .tell(IssueKind::UnknownOutcome, place.from, text);
             }
         }
     }
@@ -243,7 +244,8 @@ impl Stream<'_> {
                 }
                 word => {
                     let text = format!("no outcome is known as `{word}`");
-                    self.gather.tell(IssueKind::UnknownOutcome, place.from, text);
+                    self.gather
+                        .tell(IssueKind::UnknownOutcome, place.from, text);
                     Outcome::Unknown
                 }
             }
@@ -255,7 +257,11 @@ impl Stream<'_> {
                 format!("the time of `{test}` cannot be read"),
             );
         }
-        let raw = if event.kind == "bench" { "bench" } else { &event.event };
+        let raw = if event.kind == "bench" {
+            "bench"
+        } else {
+            &event.event
+        };
         let mut attempt = gather::attempt(
             test,
             outcome,
@@ -271,9 +277,12 @@ impl Stream<'_> {
         if matches!(outcome, Outcome::Skip(_)) {
             attempt.skipped = (!event.message.is_empty()).then_some(event.message);
         } else if outcome == Outcome::Fail {
-            attempt
-                .failures
-                .push(panic_of(limits, &event.stdout, &event.message, &event.reason));
+            attempt.failures.push(panic_of(
+                limits,
+                &event.stdout,
+                &event.message,
+                &event.reason,
+            ));
         }
         self.gather.add(attempt);
     }

@@ -117,11 +117,17 @@ impl Stream<'_> {
                 let is_ours = memchr::memmem::find(line, b"\"nodeid\"").is_some()
                     || memchr::memmem::find(line, b"\"$report_type\"").is_some();
                 let (kind, text) = if is_cut {
-                    (IssueKind::Limit, "a report is longer than a line may be".to_owned())
+                    (
+                        IssueKind::Limit,
+                        "a report is longer than a line may be".to_owned(),
+                    )
                 } else if !has_end {
                     (IssueKind::Truncated, "it ends inside a report".to_owned())
                 } else if is_ours {
-                    (IssueKind::Unparsable, format!("a report cannot be read: {broken:?}"))
+                    (
+                        IssueKind::Unparsable,
+                        format!("a report cannot be read: {broken:?}"),
+                    )
                 } else {
                     return;
                 };
@@ -143,7 +149,8 @@ impl Stream<'_> {
             "SessionStart" | "SessionFinish" | "WarningMessage" => {}
             kind if !report.outcome.is_empty() => {
                 let text = format!("no report is known as `{kind}`");
-                self.gather.tell(IssueKind::UnknownOutcome, place.from, text);
+                self.gather
+                    .tell(IssueKind::UnknownOutcome, place.from, text);
             }
             _ => {}
         }
@@ -157,7 +164,8 @@ impl Stream<'_> {
             "failed" => Outcome::Error,
             word => {
                 let text = format!("no outcome of a collection is known as `{word}`");
-                self.gather.tell(IssueKind::UnknownOutcome, place.from, text);
+                self.gather
+                    .tell(IssueKind::UnknownOutcome, place.from, text);
                 Outcome::Unknown
             }
         };
@@ -173,7 +181,9 @@ impl Stream<'_> {
         if outcome == Outcome::Skip(SkipKind::Body) {
             attempt.skipped = Some(text::head(report.repr.message.as_bytes(), limits.message).0);
         } else {
-            attempt.failures.push(failure(limits, FailureKind::Setup, report.repr));
+            attempt
+                .failures
+                .push(failure(limits, FailureKind::Setup, report.repr));
             self.bad = true;
         }
         self.gather.add(attempt);
@@ -192,19 +202,22 @@ impl Stream<'_> {
             }
         }
         let limits = self.gather.limits;
-        let open = self.open.entry(report.node.clone()).or_insert_with(|| Open {
-            outcome: None,
-            raw: String::new(),
-            failures: Vec::new(),
-            skipped: None,
-            output: String::new(),
-            file: None,
-            seconds: None,
-            started_ms: None,
-            rerun: None,
-            has_call: false,
-            place,
-        });
+        let open = self
+            .open
+            .entry(report.node.clone())
+            .or_insert_with(|| Open {
+                outcome: None,
+                raw: String::new(),
+                failures: Vec::new(),
+                skipped: None,
+                output: String::new(),
+                file: None,
+                seconds: None,
+                started_ms: None,
+                rerun: None,
+                has_call: false,
+                place,
+            });
         open.place.to = place.to;
         open.file = open.file.take().or(report.file);
         open.rerun = open.rerun.or(report.rerun);
@@ -225,9 +238,7 @@ impl Stream<'_> {
             "passed" if is_call => Some(Outcome::Pass),
             "passed" => None,
             "skipped" => Some(match &report.xfail {
-                Some(reason) if reason.starts_with("[NOTRUN]") => {
-                    Outcome::Skip(SkipKind::Declared)
-                }
+                Some(reason) if reason.starts_with("[NOTRUN]") => Outcome::Skip(SkipKind::Declared),
                 Some(_) => Outcome::ExpectedFailure,
                 None if is_call => Outcome::Skip(SkipKind::Body),
                 None => Outcome::Skip(SkipKind::Declared),
@@ -279,7 +290,8 @@ impl Stream<'_> {
         }
         if let Some(word) = unknown {
             let text = format!("no outcome is known as `{word}`");
-            self.gather.tell(IssueKind::UnknownOutcome, place.from, text);
+            self.gather
+                .tell(IssueKind::UnknownOutcome, place.from, text);
         }
         if is_teardown {
             if let Some(open) = self.open.remove(&report.node) {
@@ -305,7 +317,8 @@ impl Stream<'_> {
             ));
         } else if open.outcome.is_none() {
             let text = format!("`{test}` was set up and torn down, and never called");
-            self.gather.tell(IssueKind::Incomplete, open.place.from, text);
+            self.gather
+                .tell(IssueKind::Incomplete, open.place.from, text);
         }
         let number = match open.rerun {
             Some(rerun) => u32::try_from(rerun).unwrap_or(u32::MAX).saturating_add(1),
@@ -374,9 +387,10 @@ impl Stream<'_> {
                 at,
                 "the session ended with 1, and no failure is there",
             ),
-            Some(Some(5)) => self
-                .gather
-                .tell(IssueKind::NoTests, at, "the session found no test (5)"),
+            Some(Some(5)) => {
+                self.gather
+                    .tell(IssueKind::NoTests, at, "the session found no test (5)")
+            }
             Some(status) => {
                 let what = match status {
                     Some(2) => "interrupted",
@@ -582,7 +596,10 @@ fn traceback(json: &mut Json<'_, &[u8]>, limits: &Limits, out: &mut Repr) -> Res
                 } else if json.enter(Kind::Object)? {
                     while let Some(key) = json.key()? {
                         if key == "lines" {
-                            let room = limits.trace.saturating_mul(2).saturating_sub(out.trace.len());
+                            let room = limits
+                                .trace
+                                .saturating_mul(2)
+                                .saturating_sub(out.trace.len());
                             let lines = json.texts(room)?;
                             out.trace.push_str(&lines);
                             out.trace.push('\n');
@@ -598,11 +615,7 @@ fn traceback(json: &mut Json<'_, &[u8]>, limits: &Limits, out: &mut Repr) -> Res
 }
 
 /// `[["Captured stdout call", "…"], …]`
-fn sections(
-    json: &mut Json<'_, &[u8]>,
-    limits: &Limits,
-    out: &mut String,
-) -> Result<(), Broken> {
+fn sections(json: &mut Json<'_, &[u8]>, limits: &Limits, out: &mut String) -> Result<(), Broken> {
     if !json.enter(Kind::Array)? {
         return Ok(());
     }
@@ -633,7 +646,10 @@ mod tests {
     fn nodes_are_split_outside_of_parameters() {
         let of = |node| id(node).to_string();
         assert_eq!(of("a/t.py::test"), "a/t.py > test");
-        assert_eq!(of("t.py::A::B::test[x::y[z]]"), "t.py > A::B > test[x::y[z]]");
+        assert_eq!(
+            of("t.py::A::B::test[x::y[z]]"),
+            "t.py > A::B > test[x::y[z]]"
+        );
         assert_eq!(of("t.py"), "t.py");
     }
 }

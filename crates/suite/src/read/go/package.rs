@@ -137,13 +137,7 @@ impl Package {
         self.size = (self.size + self.output.len()).saturating_sub(before);
     }
 
-    fn end_test(
-        &mut self,
-        gather: &mut Gather<'_>,
-        event: &Event,
-        outcome: Outcome,
-        place: Place,
-    ) {
+    fn end_test(&mut self, gather: &mut Gather<'_>, event: &Event, outcome: Outcome, place: Place) {
         let running = self.running.remove(&event.test);
         let limits = gather.limits;
         let test = TestId::new(&self.name, "", &event.test);
@@ -379,8 +373,7 @@ impl Running {
                 attempt.skipped = (!said.is_empty()).then_some(said);
             }
             _ => {
-                let mut failure =
-                    gather::failure(limits, self.kind, &self.message, &self.trace);
+                let mut failure = gather::failure(limits, self.kind, &self.message, &self.trace);
                 if self.message.starts_with("WARNING: DATA RACE") {
                     "data race".clone_into(&mut failure.class);
                 }

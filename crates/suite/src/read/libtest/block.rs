@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use super::super::gather::{self, Gather};
 use super::super::text;
 use super::line::{self, Counts, Ending, Line};
-use crate::{
-    Attempt, Failure, FailureKind, IssueKind, Limits, Location, Outcome, Place, TestId,
-};
+use crate::{Attempt, Failure, FailureKind, IssueKind, Limits, Location, Outcome, Place, TestId};
 
 /// Failures of a binary that are kept until it ends, bytes of text. Further ones are handed on without what they printed.
 const KEPT: usize = 32 << 20;
@@ -378,10 +376,9 @@ impl Block {
 
     fn take_listed(&mut self, limits: &Limits, line: &Line<'_>, text: &str, place: Place) {
         if let Line::Result(counts) = line {
-            let all = self
-                .names
-                .keys()
-                .all(|name| self.listed.iter().any(|listed| listed == name) || self.names.len() > 64);
+            let all = self.names.keys().all(|name| {
+                self.listed.iter().any(|listed| listed == name) || self.names.len() > 64
+            });
             if self.declared.is_none_or(|d| d == counts.total())
                 && self.listed.len() as u64 == counts.failed
                 && all
@@ -476,7 +473,12 @@ impl Block {
             seen.failed == result.failed
         } else {
             (seen.passed, seen.failed, seen.ignored, seen.measured)
-                == (result.passed, result.failed, result.ignored, result.measured)
+                == (
+                    result.passed,
+                    result.failed,
+                    result.ignored,
+                    result.measured,
+                )
         };
         if !same {
             let text = format!(
@@ -492,7 +494,10 @@ impl Block {
             );
             gather.tell(IssueKind::CountMismatch, at, text);
         } else if result.is_ok == (result.failed > 0) {
-            let text = format!("the result of `{name}` and its {} failures do not agree", result.failed);
+            let text = format!(
+                "the result of `{name}` and its {} failures do not agree",
+                result.failed
+            );
             gather.tell(IssueKind::CountMismatch, at, text);
         }
         bad
@@ -500,7 +505,9 @@ impl Block {
 
     /// There is no result line.
     fn died(&mut self, gather: &mut Gather<'_>, at: u64) -> bool {
-        let declared = self.declared.map_or_else(|| "?".to_owned(), |d| d.to_string());
+        let declared = self
+            .declared
+            .map_or_else(|| "?".to_owned(), |d| d.to_string());
         let text = format!(
             "the tests of `{}` have no result line: {} of {declared} were seen to end",
             self.suite,
@@ -645,4 +652,3 @@ fn plain_name(name: &str) -> &str {
     }
     name
 }
-

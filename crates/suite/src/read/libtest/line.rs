@@ -170,9 +170,13 @@ impl<'a> Line<'a> {
 }
 
 pub(super) fn is_rerun_hint(text: &str) -> bool {
-    ["error: test failed, to rerun", "error: doctest failed, to rerun", "error: bench failed"]
-        .iter()
-        .any(|hint| text.starts_with(hint))
+    [
+        "error: test failed, to rerun",
+        "error: doctest failed, to rerun",
+        "error: bench failed",
+    ]
+    .iter()
+    .any(|hint| text.starts_with(hint))
         || (text.starts_with("error: ") && text.ends_with(" target failed:"))
 }
 
@@ -295,7 +299,9 @@ fn is_dots(line: &str) -> bool {
     let dots = line.split(' ').next().unwrap_or_default();
     let rest = line[dots.len()..].trim();
     !dots.is_empty()
-        && dots.bytes().all(|b| matches!(b, b'.' | b'i' | b'F' | b'b' | b'a'))
+        && dots
+            .bytes()
+            .all(|b| matches!(b, b'.' | b'i' | b'F' | b'b' | b'a'))
         && (rest.is_empty()
             || rest
                 .split_once('/')
@@ -315,7 +321,10 @@ pub(super) struct Ending {
 /// The word behind `...`, or `None` if it is none that libtest writes.
 pub(super) fn outcome(word: &str) -> Option<Ending> {
     let word = word.trim();
-    let (word, seconds) = match word.strip_suffix("s>").and_then(|rest| rest.rsplit_once(" <")) {
+    let (word, seconds) = match word
+        .strip_suffix("s>")
+        .and_then(|rest| rest.rsplit_once(" <"))
+    {
         Some((word, seconds)) => (word, seconds.parse().ok()),
         None => (word, None),
     };
@@ -423,13 +432,19 @@ mod tests {
             Line::of("test a ... printed"),
             Line::Test { word: None, .. }
         ));
-        assert_eq!(Line::of("this is a test of ... ok"), Line::Other);
+        assert_eq!(Line::of("this is a test of it ... ok"), Line::Other);
         assert!(matches!(
             Line::of("test src/lib.rs - add (line 17) - compile fail ... ok"),
-            Line::Test { word: Some("ok"), .. }
+            Line::Test {
+                word: Some("ok"),
+                ..
+            }
         ));
         assert_eq!(Line::of("..F.i 5/10"), Line::Dots);
-        assert_eq!(compiled("`a` (lib test) due to 1 previous error"), ("a", "lib test"));
+        assert_eq!(
+            compiled("`a` (lib test) due to 1 previous error"),
+            ("a", "lib test")
+        );
         assert_eq!(compiled("`a`."), ("a", ""));
     }
 }
