@@ -28,20 +28,20 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         any: false,
     };
     let mut lines = Lines::new(source, limits.token);
-    let mut head = Vec::new();
+    let (mut head, mut whole) = (Vec::new(), true);
     let ended = loop {
         let line = match lines.next() {
             Ok(Some(line)) => {
- if head.len() < 512 {
- head.extend_from_slice(&line[..line.len().min(512)]);
- head.push(b'
-');
- }
- text::plain(line)
- }
+                if head.len() < 512 {
+                    head.extend_from_slice(&line[..line.len().min(512)]);
+                    head.push(b'\n');
+                }
+                text::plain(line)
+            }
             Ok(None) => break None,
             Err(error) => break Some(error),
         };
+        whole = lines.has_end();
         let place = Place {
             from: lines.from(),
             to: lines.to(),
@@ -58,7 +58,7 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
             log.line(part, place);
         }
     };
-    let (at, whole) = (lines.to(), lines.has_end());
+    let at = lines.to();
     if let Some(error) = ended {
         log.gather.io(at, &error);
     }

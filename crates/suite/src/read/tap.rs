@@ -35,17 +35,16 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         any: false,
     };
     let mut lines = Lines::new(source, limits.token);
-    let mut head = Vec::new();
+    let (mut head, mut whole) = (Vec::new(), true);
     loop {
         let line = match lines.next() {
             Ok(Some(line)) => {
- if head.len() < 512 {
- head.extend_from_slice(&line[..line.len().min(512)]);
- head.push(b'
-');
- }
- text::plain(line)
- }
+                if head.len() < 512 {
+                    head.extend_from_slice(&line[..line.len().min(512)]);
+                    head.push(b'\n');
+                }
+                text::plain(line)
+            }
             Ok(None) => break,
             Err(error) => {
                 let at = lines.to();
@@ -53,6 +52,7 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
                 break;
             }
         };
+        whole = lines.has_end();
         let place = Place {
             from: lines.from(),
             to: lines.to(),
@@ -61,7 +61,7 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
             stream.line(part.trim_end(), place);
         }
     }
-    let (at, whole) = (lines.to(), lines.has_end());
+    let at = lines.to();
     stream.end(at, whole, &head)
 }
 
