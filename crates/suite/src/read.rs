@@ -17,6 +17,7 @@ mod pytest_log;
 mod tap;
 mod text;
 mod trx;
+mod wide;
 
 use std::io::BufRead;
 

@@ -35,7 +35,8 @@ struct Seen {
 pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sink) -> Reading {
     let mut gather = Gather::new(Format::Ctrf, limits, sink);
     let mut head = Vec::new();
-    let mut json = Json::new(source);
+    let mut source = super::wide::Decoded::new(source);
+    let mut json = Json::new(&mut source as &mut dyn BufRead);
     let (mut told, mut seen) = (Told::default(), Seen::default());
     let result = json.seek_object(&mut head).and_then(|found| {
         if !found {
@@ -261,7 +262,11 @@ fn give(gather: &mut Gather<'_>, seen: &mut Seen, mut one: Test, place: Place) {
     }
     let id = TestId::new(
         one.file.as_deref().unwrap_or_default(),
-        &one.suite,
+        if one.file.as_ref() == Some(&one.suite) {
+            ""
+        } else {
+            &one.suite
+        },
         &one.name,
     );
     let limits = gather.limits;

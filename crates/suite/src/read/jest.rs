@@ -47,7 +47,8 @@ struct Seen {
 pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sink) -> Reading {
     let mut gather = Gather::new(Format::Jest, limits, sink);
     let mut head = Vec::new();
-    let mut json = Json::new(source);
+    let mut source = super::wide::Decoded::new(source);
+    let mut json = Json::new(&mut source as &mut dyn BufRead);
     let (mut told, mut seen) = (Told::default(), Seen::default());
     let result = json.seek_object(&mut head).and_then(|found| {
         if !found {
@@ -489,9 +490,13 @@ pub(super) fn thrown(limits: &Limits, said: &str) -> Failure {
         .find("\n    at ")
         .map_or(said.as_str(), |stack| &said[..stack]);
     let first = message.lines().next().unwrap_or_default();
-    let kind = if first.contains("Exceeded timeout of") || first.contains("timed out in ") {
+    let kind = if first.contains("Exceeded timeout of")
+        || first.contains("timed out in ")
+        || first.contains(": Timeout (>")
+    {
         FailureKind::Timeout
     } else if first.starts_with("AssertionError")
+        || first.starts_with("assert ")
         || first.contains("expect(")
         || first.contains("Expected ")
         || message.contains("\nExpected")

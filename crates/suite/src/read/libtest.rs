@@ -27,7 +27,8 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         build: Build::default(),
         any: false,
     };
-    let mut lines = Lines::new(source, limits.token);
+    let mut source = super::wide::Decoded::new(source);
+    let mut lines = Lines::new(&mut source, limits.token);
     let (mut head, mut whole) = (Vec::new(), true);
     let ended = loop {
         let line = match lines.next() {

@@ -65,7 +65,8 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         running: BTreeMap::new(),
         any: false,
     };
-    let mut lines = Lines::new(source, limits.token);
+    let mut source = super::wide::Decoded::new(source);
+    let mut lines = Lines::new(&mut source, limits.token);
     let mut head = Vec::new();
     loop {
         let line = match lines.next() {

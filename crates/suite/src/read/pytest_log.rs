@@ -74,7 +74,8 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         exit: None,
         any: false,
     };
-    let mut lines = Lines::new(source, limits.token);
+    let mut source = super::wide::Decoded::new(source);
+    let mut lines = Lines::new(&mut source, limits.token);
     let mut head = Vec::new();
     loop {
         let line = match lines.next() {
@@ -413,25 +414,6 @@ fn failure(limits: &Limits, kind: FailureKind, repr: Repr) -> Failure {
     } else {
         repr.message
     };
-    let kind = match kind {
-        FailureKind::Other => {
-            let first = message.lines().next().unwrap_or_default();
-            if first.starts_with("Failed: Timeout") || first.contains("Timeout (>") {
-                FailureKind::Timeout
-            } else if first.starts_with("assert ") || first.starts_with("AssertionError") {
-                FailureKind::Assertion
-            } else if first.starts_with("[XPASS(strict)]") {
-                FailureKind::Assertion
-            } else if first.starts_with("MemoryError") {
-                FailureKind::OutOfMemory
-            } else if first.starts_with("Failed") {
-                FailureKind::Other
-            } else {
-                FailureKind::Panic
-            }
-        }
-        kind => kind,
-    };
     let class = message
         .split_once(':')
         .map(|(class, _)| class)
@@ -443,6 +425,26 @@ fn failure(limits: &Limits, kind: FailureKind, repr: Repr) -> Failure {
         })
         .unwrap_or_default()
         .to_owned();
+    let kind = match kind {
+        FailureKind::Other => {
+            let first = message.lines().next().unwrap_or_default();
+            if first.starts_with("Failed: Timeout") || first.contains("Timeout (>") {
+                FailureKind::Timeout
+            } else if ["assert ", "AssertionError", "[XPASS(strict)]"]
+                .iter()
+                .any(|start| first.starts_with(start))
+            {
+                FailureKind::Assertion
+            } else if first.starts_with("MemoryError") {
+                FailureKind::OutOfMemory
+            } else if class.is_empty() || class == "Failed" {
+                FailureKind::Other
+            } else {
+                FailureKind::Panic
+            }
+        }
+        kind => kind,
+    };
     Failure {
         class,
         location: repr.location,

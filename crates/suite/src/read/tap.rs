@@ -32,9 +32,11 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         all_bad: 0,
         harness: false,
         bailed: false,
+        result: false,
         any: false,
     };
-    let mut lines = Lines::new(source, limits.token);
+    let mut source = super::wide::Decoded::new(source);
+    let mut lines = Lines::new(&mut source, limits.token);
     let (mut head, mut whole) = (Vec::new(), true);
     loop {
         let line = match lines.next() {
@@ -113,6 +115,8 @@ struct Stream<'a> {
     /// Whether prove's own lines stand between.
     harness: bool,
     bailed: bool,
+    /// Whether prove said what came of all.
+    result: bool,
     any: bool,
 }
 
@@ -156,7 +160,17 @@ impl Stream<'_> {
             }
         } else if text == "}" {
             self.give();
-            if self.levels.len() > 1 && self.levels.last().is_some_and(|level| level.braced) {
+            // A brace ends its level, and those without one inside of it.
+            while self.levels.len() > 1
+                && self
+                    .levels
+                    .last()
+                    .is_some_and(|level| !level.braced && level.indent > indent)
+            {
+                self.close(place.from);
+            }
+            if let Some(level) = self.levels.last_mut().filter(|level| level.braced) {
+                level.braced = false;
                 self.close(place.from);
             }
         } else if self.harness && indent == 0 && text == "ok" {
@@ -187,8 +201,9 @@ impl Stream<'_> {
         if indent <= top.indent {
             return true;
         }
-        if top.seen == 0 && top.plan.is_none() && depth == 1 && top.named.is_none() {
-            // A document that is indented as a whole.
+        let is_fresh = top.seen == 0 && top.plan.is_none() && top.named.is_none();
+        if is_fresh && (depth == 1 || top.braced) {
+            // A document that is indented as a whole, or what stands in braces.
             top.indent = indent;
             return true;
         }
@@ -348,11 +363,14 @@ impl Stream<'_> {
             point.name.clone()
         };
         let test = self.named(TestId::new(&self.suite, &class, &name));
+        let in_braces = self.levels.iter().any(|level| level.braced);
         let outcome = match (point.ok, &point.directive) {
             (true, None) => Outcome::Pass,
             (false, None) => Outcome::Fail,
             // Also behind `not ok`: bats writes so of what it skips, and it is no pass either way.
             (_, Some(Directive::Skip(_))) => Outcome::Skip(SkipKind::Other),
+            // Vitest, which alone writes braces, does not run what is to be done.
+            (true, Some(Directive::Todo(_))) if in_braces => Outcome::Skip(SkipKind::Todo),
             (true, Some(Directive::Todo(_))) => Outcome::UnexpectedPass,
             (false, Some(Directive::Todo(_))) => Outcome::ExpectedFailure,
         };
@@ -432,6 +450,10 @@ impl Stream<'_> {
         } else {
             &level.class
         };
+        if level.braced {
+            let text = format!("the subtests of `{what}` have no end");
+            self.gather.tell(IssueKind::Incomplete, at, text);
+        }
         match level.plan {
             None if level.seen > 0 => {
                 let text =
@@ -487,10 +509,10 @@ impl Stream<'_> {
                 self.gather.add(attempt);
             }
         } else if text.starts_with("Result: ") && self.harness {
+            self.result = true;
             let bad = self.all_bad + self.bad > 0;
-            if (text == "Result: PASS") == self.gather.reading.seen.failed.gt(&0)
-                || (text != "Result: PASS" && !bad)
-            {
+            let is_pass = text == "Result: PASS";
+            if (is_pass && self.gather.reading.seen.failed > 0) || (!is_pass && !bad) {
                 let text = format!("`{text}` and what was read do not agree");
                 self.gather.tell(IssueKind::CountMismatch, place.from, text);
             }
@@ -517,6 +539,9 @@ impl Stream<'_> {
             let text = format!("no plan and no test of TAP is in it: it is {found}");
             self.gather.tell(IssueKind::Unparsable, 0, text);
             self.gather.reading.parse = Parse::Rejected;
+        } else if self.harness && !self.result {
+            self.gather
+                .tell(IssueKind::Incomplete, at, "prove's own result is not there");
         } else if is_open {
             self.gather
                 .tell(IssueKind::Truncated, at, "it ends inside a block of YAML");

@@ -104,6 +104,7 @@ impl Yaml {
                 let at = at.rsplit_once('(').map_or(at.as_str(), |(_, at)| at);
                 gather::location(at)
             })
+            .or_else(|| comments(limits, &message).location)
             .or_else(|| {
                 // Perl: `at:` with `file:` and `line:` inside.
                 Some(Location {
