@@ -170,10 +170,10 @@ fn lines(name: Option<&str>, head: &[u8]) -> Option<Format> {
     let (mut plan, mut points, mut tests, mut running, mut first) = (false, 0, 0, false, true);
     let mut built = false;
     for line in text.lines() {
-        if line.contains('{') {
-            if let Some(format) = event(line.as_bytes()) {
-                return Some(format);
-            }
+        if line.contains('{')
+            && let Some(format) = event(line.as_bytes())
+        {
+            return Some(format);
         }
         // A report in JSON behind what a package manager printed.
         if line.starts_with('{') {

@@ -153,10 +153,7 @@ impl Stream<'_> {
         }
         if event.action == "build-fail" {
             // The package that needed it fails, and says so; if it does not, this is told at the end.
-            self.builds
-                .entry(event.import)
-                .or_default()
-                .push_str("\u{0}");
+            self.builds.entry(event.import).or_default().push('\u{0}');
             return;
         }
         if event.package.is_empty() {

@@ -102,14 +102,14 @@ impl Log<'_> {
     fn line(&mut self, raw: &str, place: Place) {
         let stripped = line::strip(raw);
         let line = Line::of(stripped);
-        if let Some(block) = &mut self.block {
-            if block.take(&mut self.gather, &line, stripped, place) {
-                if block.is_done() {
-                    let block = self.block.take();
-                    self.close(block, place.from);
-                }
-                return;
+        if let Some(block) = &mut self.block
+            && block.take(&mut self.gather, &line, stripped, place)
+        {
+            if block.is_done() {
+                let block = self.block.take();
+                self.close(block, place.from);
             }
+            return;
         }
         match line {
             Line::Header(header) => self.header(header, place),
@@ -144,13 +144,13 @@ impl Log<'_> {
             Line::NotCompiled(what) => self.not_compiled(what, place),
             Line::Died { how, signal } => self.died(how, signal, place),
             Line::TestFailed => {
-                if let Some(binary) = &mut self.binary {
-                    if !binary.spoke {
-                        binary.spoke = true;
-                        let suite = binary.header.suite.clone();
-                        let run = binary.run;
-                        self.process_error(&suite, run, FailureKind::Other, stripped, place);
-                    }
+                if let Some(binary) = &mut self.binary
+                    && !binary.spoke
+                {
+                    binary.spoke = true;
+                    let suite = binary.header.suite.clone();
+                    let run = binary.run;
+                    self.process_error(&suite, run, FailureKind::Other, stripped, place);
                 }
             }
             _ => self.compiler(stripped, place),
@@ -288,10 +288,11 @@ impl Log<'_> {
                 build.at = place.from;
                 build.on = true;
             }
-        } else if build.on && build.location.is_none() {
-            if let Some(at) = line.trim_start().strip_prefix("--> ") {
-                build.location = gather::location(at);
-            }
+        } else if build.on
+            && build.location.is_none()
+            && let Some(at) = line.trim_start().strip_prefix("--> ")
+        {
+            build.location = gather::location(at);
         }
         if build.on && build.trace.len() < self.gather.limits.trace {
             build.trace.push_str(line);

@@ -197,10 +197,10 @@ impl Stream<'_> {
             self.abandon(place.from);
         }
         // A new set-up of a test that was not torn down.
-        if report.when == "setup" {
-            if let Some(open) = self.open.remove(&report.node) {
-                self.give(&report.node, open, false, place.from);
-            }
+        if report.when == "setup"
+            && let Some(open) = self.open.remove(&report.node)
+        {
+            self.give(&report.node, open, false, place.from);
         }
         let limits = self.gather.limits;
         let open = self
@@ -294,10 +294,8 @@ impl Stream<'_> {
             self.gather
                 .tell(IssueKind::UnknownOutcome, place.from, text);
         }
-        if is_teardown {
-            if let Some(open) = self.open.remove(&report.node) {
-                self.give(&report.node, open, true, place.to);
-            }
+        if is_teardown && let Some(open) = self.open.remove(&report.node) {
+            self.give(&report.node, open, true, place.to);
         }
     }
 
@@ -530,7 +528,7 @@ fn repr(json: &mut Json<'_, &[u8]>, limits: &Limits, out: &mut Repr) -> Result<(
                 match json.value(limits.message * 2)? {
                     Value::Text(text, _) if location.file.is_empty() => location.file = text,
                     Value::Text(text, _) => out.message = text,
-                    Value::Number(line) if line >= 1.0 && line < 4e9 => {
+                    Value::Number(line) if (1.0..4e9).contains(&line) => {
                         location.line = Some(line as u32);
                     }
                     _ => {}

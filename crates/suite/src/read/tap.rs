@@ -255,15 +255,15 @@ impl Stream<'_> {
             let declared = self.gather.reading.declared.unwrap_or(0);
             self.gather.reading.declared = Some(declared.saturating_add(count));
         }
-        if count == 0 {
-            if let Some(reason) = reason {
-                let class = self.levels.last().map_or("", |level| &level.class);
-                let test = TestId::new(&self.suite, class, "(all)");
-                let outcome = Outcome::Skip(SkipKind::Declared);
-                let mut attempt = gather::attempt(test, outcome, "1..0", place);
-                attempt.skipped = Some(reason.to_owned());
-                self.gather.add(attempt);
-            }
+        if count == 0
+            && let Some(reason) = reason
+        {
+            let class = self.levels.last().map_or("", |level| &level.class);
+            let test = TestId::new(&self.suite, class, "(all)");
+            let outcome = Outcome::Skip(SkipKind::Declared);
+            let mut attempt = gather::attempt(test, outcome, "1..0", place);
+            attempt.skipped = Some(reason.to_owned());
+            self.gather.add(attempt);
         }
     }
 

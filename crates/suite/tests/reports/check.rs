@@ -178,3 +178,27 @@ pub(crate) fn refusals(format: Format) {
 pub(crate) fn known(format: Format, bytes: &[u8]) {
     assert_eq!(detect(None, bytes), Some(format));
 }
+
+/// The words of the attempts, `outcome name`, and the kinds of the issues.
+pub(crate) fn brief(format: Format, text: &str) -> (Vec<String>, Vec<String>) {
+    let (reading, attempts) = read(format, text.as_bytes());
+    let attempts = attempts.iter().map(|a| {
+        let number = if a.number > 1 {
+            format!(" #{}", a.number)
+        } else {
+            String::new()
+        };
+        format!("{} {}{number}", a.outcome.word(), a.test.name)
+    });
+    let issues = reading.issues.iter().map(|i| format!("{:?}", i.kind));
+    (attempts.collect(), issues.collect())
+}
+
+/// Reports by hand: their attempts and their issues.
+pub(crate) fn cases(format: Format, cases: &[(&str, &[&str], &[&str])]) {
+    for (text, attempts, issues) in cases {
+        let (seen, told) = brief(format, text);
+        assert_eq!(seen, *attempts, "{text}");
+        assert_eq!(told, *issues, "{text}");
+    }
+}

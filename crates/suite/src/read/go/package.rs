@@ -343,14 +343,15 @@ impl Running {
             trimmed.clone_into(&mut self.message);
             self.location = None;
             self.trace.clear();
-        } else if self.message.is_empty() && !trimmed.is_empty() {
-            if let Some(location) = gather::location(trimmed) {
-                // `    calc_test.go:12: message`
-                if location.file.ends_with(".go") {
-                    let behind = trimmed.splitn(3, ':').nth(2).unwrap_or(trimmed).trim();
-                    behind.clone_into(&mut self.message);
-                    self.location = Some(location);
-                }
+        } else if self.message.is_empty()
+            && !trimmed.is_empty()
+            && let Some(location) = gather::location(trimmed)
+        {
+            // `    calc_test.go:12: message`
+            if location.file.ends_with(".go") {
+                let behind = trimmed.splitn(3, ':').nth(2).unwrap_or(trimmed).trim();
+                behind.clone_into(&mut self.message);
+                self.location = Some(location);
             }
         }
         if self.location.is_none() && !self.message.is_empty() {

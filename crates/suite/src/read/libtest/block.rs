@@ -38,6 +38,8 @@ pub(super) struct Block {
     declared: Option<u64>,
     place: Place,
     seen: Counts,
+    /// Failures that have a name, wherever it stood.
+    named: u64,
     failed: Vec<Attempt>,
     names: HashMap<String, usize>,
     kept: usize,
@@ -83,6 +85,7 @@ impl Block {
             declared,
             place,
             seen: Counts::default(),
+            named: 0,
             failed: Vec::new(),
             names: HashMap::new(),
             kept: 0,
@@ -301,7 +304,10 @@ impl Block {
         attempt.seconds = ending.seconds;
         attempt.skipped = ending.reason;
         match ending.outcome {
-            Outcome::Fail => self.seen.failed += 1,
+            Outcome::Fail => {
+                self.seen.failed += 1;
+                self.named += 1;
+            }
             Outcome::Skip(_) => self.seen.ignored += 1,
             _ if ending.raw == "bench" => self.seen.measured += 1,
             _ => self.seen.passed += 1,
@@ -371,6 +377,7 @@ impl Block {
         self.failed.push(attempt);
         self.sections.push(Section::default());
         self.seen.failed += 1;
+        self.named += 1;
         self.kept += 512;
     }
 
@@ -426,10 +433,10 @@ impl Block {
     pub(super) fn finish(mut self, gather: &mut Gather<'_>, at: u64) -> bool {
         if self.is_dead || self.result.is_none() {
             // A result at the end of the last line may be what the test printed: without a result line it is not believed.
-            if let Some(open) = &self.open {
-                if open.bare.is_none() {
-                    self.unsettled(gather);
-                }
+            if let Some(open) = &self.open
+                && open.bare.is_none()
+            {
+                self.unsettled(gather);
             }
         }
         self.settle(gather);
@@ -467,6 +474,24 @@ impl Block {
             );
             attempt.number = gather.next_number(&attempt.test);
             gather.add(attempt);
+        }
+        if result.failed > self.named {
+            let text = format!(
+                "{} of {} failures",
+                result.failed - self.named,
+                result.failed
+            );
+            let mut attempt = self.attempt(
+                "(failures without names)",
+                Outcome::Fail,
+                &text,
+                Place {
+                    from: self.place.from,
+                    to: at,
+                },
+            );
+            attempt.number = gather.next_number(&attempt.test);
+            gather.add_with_empty_failure(attempt);
         }
         let seen = self.seen;
         let same = if self.dots {

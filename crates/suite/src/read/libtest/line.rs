@@ -104,19 +104,20 @@ impl<'a> Line<'a> {
     pub(super) fn of(line: &'a str) -> Self {
         let trimmed = line.trim_end();
         let text = trimmed.trim_start();
-        if let Some(rest) = text.strip_prefix("Running ") {
-            if let Some(header) = running(rest) {
-                return Self::Header(header);
-            }
+        if let Some(rest) = text.strip_prefix("Running ")
+            && let Some(header) = running(rest)
+        {
+            return Self::Header(header);
         }
-        if let Some(rest) = text.strip_prefix("Doc-tests ") {
-            if trimmed.len() > text.len() && !rest.contains(char::is_whitespace) {
-                return Self::Header(Header {
-                    suite: format!("{rest} (doc-tests)"),
-                    file: rest.to_owned(),
-                    is_doc: true,
-                });
-            }
+        if let Some(rest) = text.strip_prefix("Doc-tests ")
+            && trimmed.len() > text.len()
+            && !rest.contains(char::is_whitespace)
+        {
+            return Self::Header(Header {
+                suite: format!("{rest} (doc-tests)"),
+                file: rest.to_owned(),
+                is_doc: true,
+            });
         }
         if let Some(rest) = trimmed.strip_prefix("running ") {
             let count = rest
@@ -263,13 +264,12 @@ fn test(line: &str) -> Option<Line<'_>> {
         line.rfind("test ")?
     };
     let rest = &line[at + 5..];
-    if at == 0 {
-        if let Some(name) = rest
+    if at == 0
+        && let Some(name) = rest
             .strip_suffix(" seconds")
             .and_then(|rest| rest.split_once(" has been running for "))
-        {
-            return Some(Line::Slow(name.0));
-        }
+    {
+        return Some(Line::Slow(name.0));
     }
     let (name, after) = match rest.split_once(" ... ") {
         Some(parts) => parts,

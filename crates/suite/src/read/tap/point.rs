@@ -122,11 +122,11 @@ pub(super) fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
-        if c == '\\' {
-            if let Some(next) = chars.next_if(|c| matches!(c, '#' | '\\')) {
-                out.push(next);
-                continue;
-            }
+        if c == '\\'
+            && let Some(next) = chars.next_if(|c| matches!(c, '#' | '\\'))
+        {
+            out.push(next);
+            continue;
         }
         out.push(c);
     }

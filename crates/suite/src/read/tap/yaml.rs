@@ -72,10 +72,10 @@ impl Yaml {
         if let Some(ms) = self
             .value("duration_ms")
             .and_then(|ms| ms.parse::<f64>().ok())
+            && ms.is_finite()
+            && ms >= 0.0
         {
-            if ms.is_finite() && ms >= 0.0 {
-                attempt.seconds = Some(ms / 1000.0);
-            }
+            attempt.seconds = Some(ms / 1000.0);
         }
         if !attempt.outcome.is_bad() {
             return;
