@@ -126,7 +126,8 @@ impl<'a> Gather<'a> {
     }
 }
 
-fn hash(test: &TestId) -> u64 {
+/// Stands for a test where its name need not be kept.
+pub(super) fn hash(test: &TestId) -> u64 {
     let mut hasher = DefaultHasher::new();
     test.hash(&mut hasher);
     hasher.finish()
@@ -162,6 +163,15 @@ pub(super) fn failure(limits: &Limits, kind: FailureKind, message: &str, trace: 
         location: None,
         truncated: a || b,
     }
+}
+
+/// The beginning of a text, at most so many bytes: what is kept of lines that anybody may have written.
+pub(super) fn short(text: &str, limit: usize) -> &str {
+    let mut end = text.len().min(limit);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// `file:line[:column]` at the beginning of a text, as most tools print places. The file has a dot or a slash in it, and no quote.

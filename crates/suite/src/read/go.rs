@@ -19,7 +19,7 @@ use super::{Format, Limits, Parse, Reading, Sink, text};
 use crate::{FailureKind, IssueKind, Outcome, Place, TestId};
 
 /// Packages that run at one time, and builds that failed, at most.
-const OPEN: usize = 65_536;
+const OPEN: usize = 4096;
 /// Bytes that are kept of all tests whose packages have not ended.
 const KEPT: usize = 64 << 20;
 
@@ -146,7 +146,7 @@ impl Stream<'_> {
             if self.builds.len() < OPEN || self.builds.contains_key(&event.import) {
                 let said = self.builds.entry(event.import).or_default();
                 if said.len() < self.gather.limits.trace {
-                    said.push_str(&event.output);
+                    said.push_str(gather::short(&event.output, self.gather.limits.trace));
                 }
             }
             return;
@@ -182,6 +182,7 @@ impl Stream<'_> {
             }
         } else if self.kept > KEPT {
             self.kept = 0;
+            let at = place.from;
             let text = format!(
                 "more than {KEPT} bytes of tests wait for their packages: whether they come from the cache is not known"
             );
@@ -189,6 +190,13 @@ impl Stream<'_> {
             for package in self.packages.values_mut() {
                 package.flush(&mut self.gather, false);
                 self.kept += package.size();
+            }
+            if self.kept > KEPT / 2 {
+                // Tests that began and do not end, without number.
+                for (_, package) in std::mem::take(&mut self.packages) {
+                    package.abandon(&mut self.gather, at);
+                }
+                self.kept = 0;
             }
         }
     }

@@ -14,7 +14,7 @@ use super::{Format, Limits, Parse, Reading, Sink, text};
 use crate::{FailureKind, IssueKind, Outcome, Place, SkipKind, TestId};
 
 /// Tests that run at one time, at most.
-const RUNNING: usize = 65_536;
+const RUNNING: usize = 16_384;
 
 /// One event.
 #[derive(Default)]

@@ -325,7 +325,7 @@ impl Stream<'_> {
             None => 1,
         };
         let is_rerun = open.raw == "rerun";
-        if is_rerun && self.reran.len() < 100_000 {
+        if is_rerun && self.reran.len() < 10_000 {
             self.reran.insert(test.clone());
         }
         self.bad |= !is_rerun && matches!(outcome, Outcome::Fail | Outcome::Error);
@@ -485,7 +485,7 @@ fn parse(line: &[u8], limits: &Limits, report: &mut Report) -> Result<(), Broken
                 }
             }
             "$report_type" => report.kind = json.value(256)?.text().unwrap_or_default(),
-            "nodeid" => report.node = json.value(limits.token)?.text().unwrap_or_default(),
+            "nodeid" => report.node = json.value(16_384)?.text().unwrap_or_default(),
             "when" => report.when = json.value(64)?.text().unwrap_or_default(),
             "outcome" => report.outcome = json.value(64)?.text().unwrap_or_default(),
             "wasxfail" => report.xfail = json.value(limits.message)?.text(),

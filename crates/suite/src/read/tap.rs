@@ -109,7 +109,7 @@ struct Stream<'a> {
     suite: String,
     levels: Vec<Level>,
     last: Option<Last>,
-    names: HashMap<TestId, u32>,
+    names: HashMap<u64, u32>,
     bad: u64,
     all_bad: u64,
     /// Whether prove's own lines stand between.
@@ -275,7 +275,7 @@ impl Stream<'_> {
                 return;
             }
             if let Some(level) = self.levels.last_mut() {
-                level.named = Some(point::unescape(name));
+                level.named = Some(point::unescape(gather::short(name, 4096)));
             }
             return;
         }
@@ -412,7 +412,7 @@ impl Stream<'_> {
         if self.names.len() >= NAMES {
             return test;
         }
-        let count = self.names.entry(test.clone()).or_insert(0);
+        let count = self.names.entry(gather::hash(&test)).or_insert(0);
         *count += 1;
         if *count == 1 {
             return test;

@@ -172,7 +172,10 @@ impl Package {
             }
             gather.add(attempt);
         }
-        self.size = self.output.len() + self.running.values().map(Running::size).sum::<usize>();
+        self.size = self.output.len();
+        for (name, running) in &self.running {
+            self.size += name.len() + 256 + running.size();
+        }
     }
 
     /// A test that began and has no last event.
@@ -311,6 +314,7 @@ impl Running {
     }
 
     fn print(&mut self, limits: &Limits, output: &str) {
+        let output = gather::short(output, limits.trace.max(1 << 10) * 2);
         let line = output.trim_end_matches('\n');
         let framed = ["=== RUN ", "=== PAUSE ", "=== CONT ", "=== NAME "]
             .iter()

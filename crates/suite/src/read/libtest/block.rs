@@ -9,8 +9,6 @@ use crate::{Attempt, Failure, FailureKind, IssueKind, Limits, Location, Outcome,
 
 /// Failures of a binary that are kept until it ends, bytes of text. Further ones are handed on without what they printed.
 const KEPT: usize = 32 << 20;
-/// Names that are kept of a list.
-const NAMES: usize = 100_000;
 
 /// Where in its output a binary is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,7 +183,8 @@ impl Block {
                 self.dots = true;
             }
             Line::Slow(name) => {
-                if self.slow.len() < NAMES {
+                if self.kept < KEPT {
+                    self.kept += name.len() + 64;
                     self.slow.push(plain_name(name).to_owned());
                 }
             }
@@ -328,7 +327,7 @@ impl Block {
             gather.add(attempt);
             return;
         }
-        self.kept += 512;
+        self.kept += 512 + name.len() * 2;
         self.names
             .insert(plain_name(name).to_owned(), self.failed.len());
         self.failed.push(attempt);
@@ -378,7 +377,7 @@ impl Block {
         self.sections.push(Section::default());
         self.seen.failed += 1;
         self.named += 1;
-        self.kept += 512;
+        self.kept += 512 + name.len() * 2;
     }
 
     fn take_listed(&mut self, limits: &Limits, line: &Line<'_>, text: &str, place: Place) {
@@ -407,7 +406,8 @@ impl Block {
         } else if text.trim().is_empty() {
             return;
         } else if let Some(name) = text.strip_prefix("    ") {
-            if self.listed.len() < NAMES {
+            if self.kept < KEPT {
+                self.kept += name.len() + 64;
                 self.listed.push(plain_name(name.trim_end()).to_owned());
             }
             return;
@@ -420,6 +420,10 @@ impl Block {
     }
 
     fn output(&mut self, limits: &Limits, text: &str) {
+        if self.kept >= KEPT {
+            return;
+        }
+        let text = gather::short(text, 8192);
         let Some(section) = self.current.and_then(|index| self.sections.get_mut(index)) else {
             return;
         };

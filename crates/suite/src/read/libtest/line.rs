@@ -112,6 +112,7 @@ impl<'a> Line<'a> {
         if let Some(rest) = text.strip_prefix("Doc-tests ")
             && trimmed.len() > text.len()
             && !rest.contains(char::is_whitespace)
+            && rest.len() <= 1024
         {
             return Self::Header(Header {
                 suite: format!("{rest} (doc-tests)"),
@@ -189,6 +190,9 @@ pub(super) fn died(text: &str) -> Option<&str> {
 
 /// `unittests src/lib.rs (target/debug/deps/alpha-4e1d810bc1e6e60f)`, and without the place in old versions.
 fn running(rest: &str) -> Option<Header> {
+    if rest.len() > 4096 {
+        return None;
+    }
     let (source, file) = match rest.rsplit_once(" (") {
         Some((source, file)) => (source, file.strip_suffix(')')?),
         None => ("", rest),
