@@ -307,3 +307,27 @@ fn streams_by_hand() {
         ],
     );
 }
+
+#[test]
+fn what_is_beyond_the_bound_of_failures_does_not_hide_the_next_binary() {
+    let mut log = String::from("running 40000 tests\n");
+    for test in 0..40_000 {
+        log.push_str(&format!("test t{test} ... FAILED\n"));
+    }
+    log.push_str("\nfailures:\n");
+    for test in 0..40_000 {
+        let said = "boom ".repeat(200);
+        log.push_str(&format!(
+            "\n---- t{test} stdout ----\nthread 't{test}' panicked at src/lib.rs:1:2:\n{said}\n"
+        ));
+    }
+    log.push_str("\nfailures:\n");
+    for test in 0..40_000 {
+        log.push_str(&format!("    t{test}\n"));
+    }
+    log.push_str("\ntest result: FAILED. 0 passed; 40000 failed; 0 ignored; 0 measured; 0 filtered out\n\nrunning 1 test\ntest last ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n");
+    let (reading, attempts) = check::read(Format::Libtest, log.as_bytes());
+    assert!(reading.is_whole(), "{:?}", reading.issues);
+    assert_eq!(reading.seen.failed, 40_000);
+    assert_eq!(attempts.last().unwrap().test.name, "last");
+}

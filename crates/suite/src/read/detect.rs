@@ -168,7 +168,7 @@ fn lines(name: Option<&str>, head: &[u8]) -> Option<Format> {
     let is_named_tap = name.ends_with(".tap") || name.ends_with(".t.txt");
     let text = super::text::plain(head);
     let (mut plan, mut points, mut tests, mut running, mut first) = (false, 0, 0, false, true);
-    let mut built = false;
+    let (mut built, mut tried) = (false, 0);
     for line in text.lines() {
         if line.contains('{')
             && let Some(format) = event(line.as_bytes())
@@ -176,7 +176,8 @@ fn lines(name: Option<&str>, head: &[u8]) -> Option<Format> {
             return Some(format);
         }
         // A report in JSON behind what a package manager printed.
-        if line.starts_with('{') {
+        if line.starts_with('{') && tried < 8 {
+            tried += 1;
             let at = line.as_ptr() as usize - text.as_ptr() as usize;
             if let Some(format) = json(&text.as_bytes()[at..]) {
                 return Some(format);

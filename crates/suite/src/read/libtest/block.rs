@@ -46,6 +46,8 @@ pub(super) struct Block {
     phase: Phase,
     current: Option<usize>,
     listed: Vec<String>,
+    /// How many names the list has, those among them that were not kept.
+    names_listed: u64,
     dots: bool,
     slow: Vec<String>,
     overflowed: Option<String>,
@@ -92,6 +94,7 @@ impl Block {
             phase: Phase::Tests,
             current: None,
             listed: Vec::new(),
+            names_listed: 0,
             dots: false,
             slow: Vec::new(),
             overflowed: None,
@@ -351,6 +354,7 @@ impl Block {
             }
             Line::Failures => {
                 self.listed.clear();
+                self.names_listed = 0;
                 self.phase = Phase::List;
                 return;
             }
@@ -382,11 +386,13 @@ impl Block {
 
     fn take_listed(&mut self, limits: &Limits, line: &Line<'_>, text: &str, place: Place) {
         if let Line::Result(counts) = line {
-            let all = self.names.keys().all(|name| {
-                self.listed.iter().any(|listed| listed == name) || self.names.len() > 64
-            });
+            let is_listed = |name: &String| self.listed.iter().any(|listed| listed == name);
+            // Of many names, or where not all were kept, the count must do.
+            let all = self.names.len() > 64
+                || self.listed.len() as u64 != self.names_listed
+                || self.names.keys().all(is_listed);
             if self.declared.is_none_or(|d| d == counts.total())
-                && self.listed.len() as u64 == counts.failed
+                && self.names_listed == counts.failed
                 && all
             {
                 let listed = std::mem::take(&mut self.listed);
@@ -406,6 +412,7 @@ impl Block {
         } else if text.trim().is_empty() {
             return;
         } else if let Some(name) = text.strip_prefix("    ") {
+            self.names_listed += 1;
             if self.kept < KEPT {
                 self.kept += name.len() + 64;
                 self.listed.push(plain_name(name.trim_end()).to_owned());
