@@ -152,6 +152,14 @@ fn logs_by_hand() {
                 &["pass a"],
                 &[],
             ),
+            // It prints inside of the result, and another line is not what it looks like.
+            (
+                &with(&format!(
+                    "running 1 test\n  5: test m::a ... alpha::oktests\ntest m::forged ... ok\n\n{one}"
+                )),
+                &["pass m::forged"],
+                &["Incomplete"],
+            ),
             // A word that nobody knows.
             (
                 &with(&format!("running 1 test\ntest a ... maybe\n\n{one}")),

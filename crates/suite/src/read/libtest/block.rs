@@ -210,6 +210,12 @@ impl Block {
                 self.death = Some(((*how).to_owned(), *signal));
                 self.done = true;
             }
+            Line::Garbled => {
+                let what =
+                    "what may be a test's result stands in the middle of a line and is garbled";
+                gather.tell(IssueKind::Incomplete, place.from, what);
+                self.print(text);
+            }
             _ => self.print(text),
         }
         true
