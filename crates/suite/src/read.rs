@@ -4,8 +4,11 @@
 //! It never fails: what it could read is given, and what was wrong stands in the [`Reading`]. Whoever judges looks at that first.
 
 mod ctrf;
+mod detect;
+mod gather;
 mod go;
 mod jest;
+mod json;
 mod junit;
 mod libtest;
 mod libtest_json;
@@ -14,9 +17,11 @@ mod pytest_log;
 mod tap;
 mod text;
 mod trx;
+mod wide;
 
 use std::io::BufRead;
 
+pub use detect::detect;
 use serde::{Deserialize, Serialize};
 
 use crate::{Attempt, Issue, IssueKind, Outcome};

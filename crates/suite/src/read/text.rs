@@ -70,7 +70,12 @@ pub(super) fn plain(bytes: &[u8]) -> String {
                         }
                     }
                 }
+                // A character set and the like: intermediate bytes and a final one, as in `ESC ( B`.
                 Some(_) => {
+                    while chars
+                        .next_if(|c| ('\u{20}'..='\u{2f}').contains(c))
+                        .is_some()
+                    {}
                     chars.next();
                 }
                 None => {}
@@ -98,6 +103,7 @@ mod tests {
             plain(b"\x1b[1;31mFAIL\x1b[0m a\tb\r\nc\x1b]0;title\x07d\x00\rlast\x1b"),
             "FAIL a\tb\ncd\nlast"
         );
+        assert_eq!(plain(b"\x1b[32mok\x1b(B\x1b[m. 1"), "ok. 1");
         assert_eq!(plain(b"bad \xff"), "bad \u{fffd}");
         assert_eq!(head("äöü".as_bytes(), 3), ("ä".to_owned(), true));
         assert_eq!(head(b"abc", 3), ("abc".to_owned(), false));
