@@ -14,6 +14,7 @@ mod pytest_log;
 mod tap;
 mod text;
 mod trx;
+mod xml;
 
 use std::io::BufRead;
 
