@@ -7,18 +7,16 @@
 
 mod case;
 mod counts;
-mod ids;
 mod suite;
-mod times;
 mod words;
 
 use std::io::BufRead;
 
 use self::case::{Case, Child, Role};
-use self::ids::{Ids, Seen};
 use self::suite::Suite;
-use self::times::Marks;
 use self::words::{Element, Says};
+use super::xml::ids::{self, Ids, Seen};
+use super::xml::times::Marks;
 use super::xml::{self, End, Flow, Handler, Notes, Tag};
 use super::{Format, Limits, Reading, Sink};
 use crate::{Attempt, Failure, FailureKind, IssueKind, Outcome, Place, TestId};
@@ -80,6 +78,15 @@ struct Frame {
     from: u64,
 }
 
+/// A test that the next element may say more of.
+struct Held {
+    /// Of its id.
+    hash: u64,
+    attempt: Attempt,
+    /// pytest wrote it and says nothing of how it ended.
+    is_bare: bool,
+}
+
 /// Declared numbers of tests, added up.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sum {
@@ -119,8 +126,7 @@ struct Junit<'s> {
     target: Target,
     ids: Ids,
     marks: Marks,
-    /// A failed test that pytest may say more of in the next element, and the hash of its id.
-    held: Option<(u64, Attempt)>,
+    held: Option<Held>,
     value: String,
     root: Option<String>,
     outside: Option<String>,
@@ -389,13 +395,31 @@ impl Junit<'_> {
         let hash = ids::hash(&test);
         let suite_span = self.suites.last().and_then(|suite| suite.span);
         let seen = self.ids.see(hash, case.span().or(suite_span));
-        let mut is_double = false;
+        let (mut is_double, mut is_rerun) = (false, false);
         let mut number = 1;
+        let is_same = |held: &Option<Held>| {
+            held.as_ref()
+                .is_some_and(|held| held.hash == hash && held.attempt.test == test)
+        };
         match seen {
             Seen::First => {}
             Seen::Again(n) => number = n,
             // pytest: the test failed, and so did what cleans up behind it.
             Seen::Before if case.is_only_teardown() => is_double = true,
+            // pytest again: it was run once more, which is only done after a failure, and only the last run says how it ended.
+            Seen::Before if is_same(&self.held) && self.held.as_ref().is_some_and(|h| h.is_bare) => {
+                if let Some(held) = &mut self.held {
+                    number = held.attempt.number.saturating_add(1);
+                    held.attempt.outcome = Outcome::Fail;
+                    "rerun".clone_into(&mut held.attempt.raw);
+                    held.attempt.failures.push(Failure {
+                        message: "it was run again; the report does not say why".to_owned(),
+                        ..Failure::default()
+                    });
+                }
+                is_rerun = true;
+            }
+            Seen::Before if is_same(&self.held) && case.is_unloaded() => is_double = true,
             Seen::Before => {
                 if self.notes.is_full(IssueKind::Collision) {
                     self.notes.tell(IssueKind::Collision, place.from, "");
@@ -415,8 +439,9 @@ impl Junit<'_> {
                 }
             }
         }
+        let is_bare = case.is_bare() && self.suites.last().is_some_and(|s| s.is_pytest);
         if let Some(suite) = self.suites.last_mut() {
-            case.tally(&mut suite.direct, is_double);
+            case.tally(&mut suite.direct, is_double || is_rerun);
         } else {
             self.declared.missing = true;
         }
@@ -424,7 +449,11 @@ impl Junit<'_> {
         let attempts = case.attempts(test, number, suite_file, place, &self.limits);
         let (main, later) = attempts;
         if is_double
-            && let Some((held, first)) = &mut self.held
+            && let Some(Held {
+                hash: held,
+                attempt: first,
+                ..
+            }) = &mut self.held
             && *held == hash
             && first.test == main.test
         {
@@ -438,8 +467,13 @@ impl Junit<'_> {
             return;
         }
         self.flush();
-        if main.outcome == Outcome::Fail && later.is_empty() {
-            self.held = Some((hash, main));
+        let is_bare = is_bare && main.outcome == Outcome::Pass;
+        if later.is_empty() && (is_bare || main.outcome.is_bad()) {
+            self.held = Some(Held {
+                hash,
+                attempt: main,
+                is_bare,
+            });
             return;
         }
         self.give(main);
@@ -449,6 +483,17 @@ impl Junit<'_> {
     }
 
     fn close_suite(&mut self, place: Place, end: End) {
+        if end == End::Cut
+            && let Some(held) = &mut self.held
+            && held.is_bare
+        {
+            // The next element, which is missing, may be that of another run of it.
+            held.attempt.outcome = Outcome::Unknown;
+            held.attempt.failures.push(Failure {
+                message: "the report ends where it may say more of this test".to_owned(),
+                ..Failure::default()
+            });
+        }
         self.flush();
         let Some(mut suite) = self.suites.pop() else {
             return;
@@ -489,8 +534,8 @@ impl Junit<'_> {
 
     /// Gives the test that was held back.
     fn flush(&mut self) {
-        if let Some((_, attempt)) = self.held.take() {
-            self.give(attempt);
+        if let Some(held) = self.held.take() {
+            self.give(held.attempt);
         }
     }
 

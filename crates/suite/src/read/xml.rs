@@ -5,8 +5,10 @@
 //! ends with [`End::Cut`]. Nothing is expanded but the five entities of XML and numeric references; a document type is not read.
 //! Invariants: no recursion, memory bounded by the limits, every byte looked at a bounded number of times.
 
+pub(super) mod ids;
 mod notes;
 mod source;
+pub(super) mod times;
 mod tree;
 mod value;
 

@@ -2,10 +2,10 @@
 
 use super::bare;
 use super::counts::{self, Tally};
-use super::ids::Span;
 use super::suite::{file, odd};
-use super::times::{self, Marks, Moment};
 use super::words::{self, Says};
+use crate::read::xml::ids::Span;
+use crate::read::xml::times::{self, Marks, Moment};
 use crate::read::xml::{self, Head, Notes, Tag, Tail};
 use crate::read::{Limits, text};
 use crate::{
@@ -322,11 +322,14 @@ impl Case {
         if let Outcome::Skip(kind) = &mut says.outcome {
             let failure = child.failure(says.kind, limits);
             match failure.class.as_str() {
-                "pytest.xfail" => says.outcome = Outcome::ExpectedFailure,
+                "pytest.xfail" | "XFAIL" => says.outcome = Outcome::ExpectedFailure,
                 "pytest.skip" if failure.message == "unconditional skip" => {
                     *kind = SkipKind::Declared;
                 }
                 _ => {}
+            }
+            if self.raw == "notrun" && words::is_precluded(&failure.message) {
+                says.outcome = Outcome::Precluded;
             }
             self.n_expected += u64::from(says.outcome == Outcome::ExpectedFailure);
             self.say(says, &child.raw);
@@ -341,8 +344,11 @@ impl Case {
             self.put_back(child, limits);
             return;
         }
-        self.say(says, &child.raw);
         let failure = child.failure(says.kind, limits);
+        if words::is_unexpected_pass(&failure) {
+            says.outcome = Outcome::UnexpectedPass;
+        }
+        self.say(says, &child.raw);
         self.n_teardown += u64::from(words::is_teardown(&failure.message));
         self.put_back(child, limits);
         self.keep(says.outcome, failure, limits);
@@ -422,6 +428,21 @@ impl Case {
             && self.n_skips == 0
     }
 
+    /// Whether nothing at all is said of it.
+    pub(super) fn is_bare(&self) -> bool {
+        self.outcome.is_none() && self.flaky == 0 && self.reran == 0
+    }
+
+    /// Whether its writer makes it up for what could not be built or loaded, and does not count it: gotestsum, jest-junit.
+    fn is_uncounted(&self) -> bool {
+        (self.name == "TestMain" && self.class().is_empty()) || self.is_unloaded()
+    }
+
+    /// jest-junit: a file that could not be loaded. It is written twice.
+    pub(super) fn is_unloaded(&self) -> bool {
+        self.classname == "Test suite failed to run"
+    }
+
     pub(super) fn span(&self) -> Option<Span> {
         let from = self.started?.ms;
         let ms = self.seconds.unwrap_or(0.0) * 1000.0;
@@ -432,6 +453,7 @@ impl Case {
         let outcome = self.settled();
         tally.nodes += 1;
         tally.doubles += u64::from(is_double);
+        tally.uncounted += u64::from(!is_double && self.is_uncounted());
         tally.tails += u64::from(!is_double && self.is_only_teardown());
         tally.bad += u64::from(outcome.is_bad());
         tally.failures += self.n_failures;
@@ -466,6 +488,14 @@ impl Case {
         limits: &Limits,
     ) -> (Attempt, Vec<Attempt>) {
         let outcome = self.settled();
+        if self.name.is_empty() {
+            // Surefire: what all tests of the class need failed.
+            for (_, failure) in &mut self.failures {
+                if failure.kind == FailureKind::Other {
+                    failure.kind = FailureKind::Setup;
+                }
+            }
+        }
         let own = self.file.take().or_else(|| suite_file.cloned());
         if outcome.is_bad() && self.failures.is_empty() {
             let says = self.told.unwrap_or(Says {

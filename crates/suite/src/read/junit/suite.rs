@@ -2,11 +2,11 @@
 
 use super::case::Child;
 use super::counts::{self, Declared, Tally};
-use super::ids::Span;
-use super::times::{self, Marks};
 use super::words::{self, Says};
 use super::{Sum, bare};
 use crate::read::Limits;
+use crate::read::xml::ids::Span;
+use crate::read::xml::times::{self, Marks};
 use crate::read::xml::{self, Notes, Tag};
 use crate::{Attempt, FailureKind, IssueKind, Outcome, Place, TestId};
 
@@ -27,6 +27,8 @@ pub(super) struct Suite {
     /// What is in inner suites that ended.
     pub(super) inner: Tally,
     pub(super) below: Sum,
+    /// Whether pytest wrote it: it writes a test once more for each time that it ran it again.
+    pub(super) is_pytest: bool,
 }
 
 impl Suite {
@@ -64,7 +66,7 @@ impl Suite {
             }
             xml::plain(raw, value);
             match lower.as_str() {
-                "name" => suite.name = TestId::new("", "", value).name,
+                "name" => suite.name = TestId::new("", "", undated(value)).name,
                 "file" | "filepath" => suite.file = file(value),
                 "time" | "duration" => match marks.seconds(value) {
                     Some(s) => seconds = Some(s),
@@ -95,6 +97,9 @@ impl Suite {
             // Saturating, as floats are cast.
             (from, from.saturating_add(ms as i64))
         });
+        suite.is_pytest = suite.name == "pytest"
+            || suite.name == "pytest tests"
+            || outer.is_some_and(|outer| outer.is_pytest);
         let around = outer.map_or("", |outer| outer.path.as_str());
         let own = if is_all { "" } else { suite.name.as_str() };
         suite.path = if own.is_empty() || own == around || around.ends_with(&format!(" > {own}")) {
@@ -172,6 +177,20 @@ impl Suite {
         }
         attempt.failures.push(failure);
         attempt
+    }
+}
+
+/// A suite's name without the date that unittest-xml-reporting puts behind it: the test is the same tomorrow.
+fn undated(name: &str) -> &str {
+    match name.rsplit_once('-') {
+        Some((undated, date))
+            if date.len() == 14
+                && date.starts_with("20")
+                && date.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            undated
+        }
+        _ => name,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Names of elements and words for outcomes, over all dialects.
 
-use crate::{FailureKind, Outcome, SkipKind};
+use crate::{Failure, FailureKind, Outcome, SkipKind};
 
 /// What an element is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,4 +169,29 @@ pub(super) fn kind(class: &str, message: &str) -> FailureKind {
 /// Whether pytest says so of a fixture that failed after the test.
 pub(super) fn is_teardown(message: &str) -> bool {
     message.starts_with("failed on teardown with") || message.starts_with("test teardown failure")
+}
+
+/// Whether a test that passed is told to have failed because it should not have.
+pub(super) fn is_unexpected_pass(failure: &Failure) -> bool {
+    failure.class == "UnexpectedSuccess" || failure.message.starts_with("[XPASS(strict)]")
+}
+
+/// Whether it is CTest's reason for a test that could not run, which it writes as skipped and counts as failed.
+pub(super) fn is_precluded(message: &str) -> bool {
+    [
+        "Unable to find executable",
+        "Fixture dependency failed",
+        "Required Files Missing",
+        "Insufficient resources",
+        "Missing Configuration",
+        "Could not start",
+        "Failed to start",
+        "Bad command",
+    ]
+    .iter()
+    .any(|reason| {
+        message
+            .get(..reason.len())
+            .is_some_and(|m| m.eq_ignore_ascii_case(reason))
+    })
 }

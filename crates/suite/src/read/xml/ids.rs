@@ -12,7 +12,7 @@ const SPANS: usize = 114_688;
 
 /// What is known of an id that comes again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(in crate::read) enum Seen {
     /// It is new.
     First,
     /// It was there before, at another time: another attempt, this one the n-th.
@@ -24,19 +24,19 @@ pub(super) enum Seen {
 }
 
 /// From when to when something ran, milliseconds.
-pub(super) type Span = (i64, i64);
+pub(in crate::read) type Span = (i64, i64);
 
 type Plain = BuildHasherDefault<Passed>;
 
 /// Ids by their hashes. Two ids of one hash are expected once in 10⁷ reports of a million tests.
 #[derive(Debug, Default)]
-pub(super) struct Ids {
+pub(in crate::read) struct Ids {
     seen: HashSet<u64, Plain>,
     spans: HashMap<u64, (Span, u32), Plain>,
 }
 
 impl Ids {
-    pub(super) fn see(&mut self, id: u64, span: Option<Span>) -> Seen {
+    pub(in crate::read) fn see(&mut self, id: u64, span: Option<Span>) -> Seen {
         if self.seen.len() >= IDS && !self.seen.contains(&id) {
             return Seen::Unchecked;
         }
@@ -63,7 +63,7 @@ impl Ids {
 }
 
 /// A hash of an id: its parts with their lengths, eight bytes at a time, multiplied and folded.
-pub(super) fn hash(id: &TestId) -> u64 {
+pub(in crate::read) fn hash(id: &TestId) -> u64 {
     let mut state = 0x9e37_79b9_7f4a_7c15;
     for part in [&id.suite, &id.class, &id.name] {
         state = fold(state ^ part.len() as u64);
@@ -88,7 +88,7 @@ const fn fold(value: u64) -> u64 {
 
 /// Gives the hash that it is given.
 #[derive(Debug, Default)]
-pub(super) struct Passed(u64);
+pub(in crate::read) struct Passed(u64);
 
 impl Hasher for Passed {
     fn finish(&self) -> u64 {

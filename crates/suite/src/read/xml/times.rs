@@ -2,14 +2,14 @@
 
 /// What the numbers of one report said about its decimal mark.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Marks {
+pub(in crate::read) struct Marks {
     dot: bool,
     comma: bool,
 }
 
 impl Marks {
     /// Seconds. `None` if it is no duration. `1,234` is read as the report's other numbers are: with none, as 1.234.
-    pub(super) fn seconds(&mut self, text: &str) -> Option<f64> {
+    pub(in crate::read) fn seconds(&mut self, text: &str) -> Option<f64> {
         let text = text.trim();
         // The common case.
         if !text.is_empty() && text.len() < 20 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
@@ -78,15 +78,15 @@ fn in_threes(text: &str, mark: char) -> Option<String> {
 
 /// A time that a report gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(in crate::read) struct Moment {
     /// Milliseconds since 1970; without a zone, as if it were UTC.
-    pub(super) ms: i64,
+    pub(in crate::read) ms: i64,
     /// Whether it has a zone.
-    pub(super) is_absolute: bool,
+    pub(in crate::read) is_absolute: bool,
 }
 
 /// Reads ISO 8601 in its common shapes, or seconds since 1970.
-pub(super) fn moment(text: &str) -> Option<Moment> {
+pub(in crate::read) fn moment(text: &str) -> Option<Moment> {
     let text = text.trim();
     if !text.is_ascii() || text.len() > 64 {
         return None;
