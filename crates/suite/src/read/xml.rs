@@ -24,7 +24,7 @@ use super::Limits;
 use crate::{IssueKind, Place};
 
 pub(super) use self::notes::Notes;
-pub(super) use self::value::{Head, Tail, plain, truth};
+pub(super) use self::value::{Head, Tail, name, plain, truth};
 
 /// Whether a handler wants more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,8 @@ impl Tag<'_> {
             match attribute {
                 Ok(attribute) => {
                     let key = attribute.key.into_inner();
-                    match key.split_once(':') {
+                    let colon = key.bytes().position(|b| b == b':');
+                    match colon.map(|colon| (&key[..colon], &key[colon + 1..])) {
                         None if key == "xmlns" => {}
                         None => each(notes, key, &attribute.value),
                         Some(("xmlns" | "xml" | "xsi", _)) => {}
@@ -121,7 +122,8 @@ impl Tag<'_> {
 }
 
 fn local(name: &str) -> &str {
-    name.rfind(':').map_or(name, |colon| &name[colon + 1..])
+    let colon = name.bytes().rposition(|b| b == b':');
+    colon.map_or(name, |colon| &name[colon + 1..])
 }
 
 /// Why the parser left a window.

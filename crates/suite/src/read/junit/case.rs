@@ -117,6 +117,11 @@ impl Child {
     pub(super) fn failure(&mut self, kind: FailureKind, limits: &Limits) -> Failure {
         let (trace, cut) = self.trace.take(limits.trace);
         let kind = match kind {
+            FailureKind::Other if self.message.is_empty() => words::kind(&self.class, &trace),
+            // gotestsum says the same of all.
+            FailureKind::Other if self.message == "Failed" && trace.contains("\npanic: ") => {
+                FailureKind::Panic
+            }
             FailureKind::Other => words::kind(&self.class, &self.message),
             kind => kind,
         };
@@ -320,7 +325,7 @@ impl Case {
     pub(super) fn add(&mut self, mut says: Says, child: &mut Child, limits: &Limits) {
         self.count(says.outcome);
         if let Outcome::Skip(kind) = &mut says.outcome {
-            let failure = child.failure(says.kind, limits);
+            let mut failure = child.failure(says.kind, limits);
             match failure.class.as_str() {
                 "pytest.xfail" | "XFAIL" => says.outcome = Outcome::ExpectedFailure,
                 "pytest.skip" if failure.message == "unconditional skip" => {
@@ -330,6 +335,11 @@ impl Case {
             }
             if self.raw == "notrun" && words::is_precluded(&failure.message) {
                 says.outcome = Outcome::Precluded;
+                self.say(says, &child.raw);
+                failure.kind = FailureKind::Setup;
+                self.put_back(child, limits);
+                self.keep(says.outcome, failure, limits);
+                return;
             }
             self.n_expected += u64::from(says.outcome == Outcome::ExpectedFailure);
             self.say(says, &child.raw);
@@ -453,6 +463,8 @@ impl Case {
         let outcome = self.settled();
         tally.nodes += 1;
         tally.doubles += u64::from(is_double);
+        tally.reran += u64::from(self.reran > 0);
+        tally.flaky += u64::from(self.flaky > 0);
         tally.uncounted += u64::from(!is_double && self.is_uncounted());
         tally.tails += u64::from(!is_double && self.is_only_teardown());
         tally.bad += u64::from(outcome.is_bad());

@@ -14,6 +14,9 @@ pub(super) struct Tally {
     pub(super) tails: u64,
     /// Elements that their writer does not count as tests: a package or a file that could not be built or loaded.
     pub(super) uncounted: u64,
+    /// Tests that were run again and never passed, and those that passed in the end.
+    pub(super) reran: u64,
+    pub(super) flaky: u64,
     /// Tests that did not do what they should.
     pub(super) bad: u64,
     /// Elements that say so, by their kind.
@@ -38,6 +41,8 @@ impl Tally {
         self.doubles += other.doubles;
         self.tails += other.tails;
         self.uncounted += other.uncounted;
+        self.reran += other.reran;
+        self.flaky += other.flaky;
         self.bad += other.bad;
         self.failures += other.failures;
         self.errors += other.errors;
@@ -99,9 +104,26 @@ pub(super) struct Declared {
 }
 
 impl Declared {
+    /// Whether it declares what the last round of reruns came to, as Surefire does, and all of those tests are there.
+    fn is_last_round(&self, total: &Tally) -> bool {
+        let again = total.reran + total.flaky;
+        let Some(tests) = self.tests else {
+            return false;
+        };
+        let bad = self.failures.unwrap_or(0).saturating_add(self.errors.unwrap_or(0));
+        again > 0
+            && again < total.nodes
+            && (tests == again || tests == total.reran)
+            && bad == total.reran
+            && self.skipped.unwrap_or(0) == 0
+    }
+
     /// What does not agree, in words; `None` if all does. `direct` is what is in the suite itself, `total` with inner suites.
     pub(super) fn against(&self, direct: &Tally, total: &Tally) -> Option<String> {
         // A writer may leave inner suites to themselves, if there is something beside them.
+        if self.is_last_round(total) {
+            return None;
+        }
         let ways = [Some(total), (direct.nodes > 0).then_some(direct)];
         let agrees = |seen: &dyn Fn(&Tally) -> bool| ways.into_iter().flatten().any(seen);
         let mut wrong = Vec::new();

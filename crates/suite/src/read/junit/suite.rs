@@ -5,7 +5,7 @@ use super::counts::{self, Declared, Tally};
 use super::words::{self, Says};
 use super::{Sum, bare};
 use crate::read::Limits;
-use crate::read::xml::ids::Span;
+use crate::read::xml::ids::{self, Span};
 use crate::read::xml::times::{self, Marks};
 use crate::read::xml::{self, Notes, Tag};
 use crate::{Attempt, FailureKind, IssueKind, Outcome, Place, TestId};
@@ -15,6 +15,8 @@ use crate::{Attempt, FailureKind, IssueKind, Outcome, Place, TestId};
 pub(super) struct Suite {
     /// Names of the suites around it and its own, at most 512 bytes.
     pub(super) path: String,
+    /// Of the path.
+    pub(super) hash: u64,
     name: String,
     pub(super) file: Option<String>,
     /// When it ran.
@@ -109,6 +111,7 @@ impl Suite {
         } else {
             TestId::new("", "", &format!("{around} > {own}")).name
         };
+        suite.hash = ids::part(&suite.path);
         if suite.file.is_none() {
             suite.file = outer.and_then(|outer| outer.file.clone());
         }

@@ -139,12 +139,16 @@ pub(super) fn status(word: &str) -> Option<Option<Says>> {
     }
 }
 
-/// What kind of failure its type and message say that it is.
-pub(super) fn kind(class: &str, message: &str) -> FailureKind {
-    if message.starts_with("failed on setup with") || message.starts_with("collection failure") {
+/// What kind of failure its type and its message say that it is; `text` is the message, or the trace where there is none.
+pub(super) fn kind(class: &str, text: &str) -> FailureKind {
+    let text = text.trim_start();
+    if text.starts_with("failed on setup with \"worker '") && text.contains("' crashed while") {
+        return FailureKind::Crash;
+    }
+    if text.starts_with("failed on setup with") || text.starts_with("collection failure") {
         return FailureKind::Setup;
     }
-    if is_teardown(message) {
+    if is_teardown(text) {
         return FailureKind::Teardown;
     }
     let leaf = class.rsplit(['.', '\\', ':', '$']).next().unwrap_or(class);
@@ -154,13 +158,28 @@ pub(super) fn kind(class: &str, message: &str) -> FailureKind {
     if leaf.contains("Timeout") || leaf.contains("TimedOut") || class == "test timeout" {
         return FailureKind::Timeout;
     }
+    // JUnit 5, Vitest, Jest, pytest-timeout.
+    let times = [
+        "execution timed out after ",
+        "Test timed out in ",
+        "Failed: Timeout (>",
+        "thrown: \"Exceeded timeout of ",
+    ];
+    if times.iter().any(|begin| text.starts_with(begin)) {
+        return FailureKind::Timeout;
+    }
     if class == "test abort" {
         return FailureKind::Crash;
     }
     if leaf.contains("Assertion") || leaf.contains("ExpectationFailed") || leaf == "AssertFailed" {
         return FailureKind::Assertion;
     }
-    if message.starts_with("thread '") && message.contains("panicked at") {
+    // pytest, Jest.
+    let assertions = ["assert ", "AssertionError", "Error: expect("];
+    if assertions.iter().any(|begin| text.starts_with(begin)) {
+        return FailureKind::Assertion;
+    }
+    if text.starts_with("thread '") && text.contains("panicked at") {
         return FailureKind::Panic;
     }
     FailureKind::Other

@@ -5,8 +5,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::TestId;
 
-/// Most ids that are compared with each other: seven eighths of a table of 2²⁰, about ten megabytes.
-const IDS: usize = 917_504;
+/// Most ids that are compared over the whole report, and as many again within each suite: seven eighths of a table of 2¹⁸.
+const IDS: usize = 229_376;
 /// Most ids whose times are kept too.
 const SPANS: usize = 114_688;
 
@@ -32,15 +32,30 @@ type Plain = BuildHasherDefault<Passed>;
 #[derive(Debug, Default)]
 pub(in crate::read) struct Ids {
     seen: HashSet<u64, Plain>,
+    /// Ids of the suite, once there is no more room for those of the report.
+    inner: HashSet<u64, Plain>,
     spans: HashMap<u64, (Span, u32), Plain>,
 }
 
 impl Ids {
+    /// A suite ended: ids that were kept for it alone are no longer.
+    pub(in crate::read) fn end_suite(&mut self) {
+        self.inner.clear();
+    }
+
     pub(in crate::read) fn see(&mut self, id: u64, span: Option<Span>) -> Seen {
-        if self.seen.len() >= IDS && !self.seen.contains(&id) {
+        let is_new = if self.seen.len() < IDS {
+            self.seen.insert(id)
+        } else if self.seen.contains(&id) {
+            false
+        } else if self.inner.len() < IDS {
+            self.inner.insert(id)
+        } else if self.inner.contains(&id) {
+            false
+        } else {
             return Seen::Unchecked;
-        }
-        if self.seen.insert(id) {
+        };
+        if is_new {
             if let Some(span) = span
                 && self.spans.len() < SPANS
             {
@@ -62,27 +77,41 @@ impl Ids {
     }
 }
 
-/// A hash of an id: its parts with their lengths, eight bytes at a time, multiplied and folded.
+/// A hash of an id.
 pub(in crate::read) fn hash(id: &TestId) -> u64 {
-    let mut state = 0x9e37_79b9_7f4a_7c15;
-    for part in [&id.suite, &id.class, &id.name] {
-        state = fold(state ^ part.len() as u64);
-        let mut chunks = part.as_bytes().chunks_exact(8);
-        for chunk in &mut chunks {
-            let mut word = [0; 8];
-            word.copy_from_slice(chunk);
-            state = fold(state ^ u64::from_le_bytes(word));
-        }
-        let mut word = [0; 8];
-        let rest = chunks.remainder();
-        word[..rest.len()].copy_from_slice(rest);
-        state = fold(state ^ u64::from_le_bytes(word));
-    }
-    state
+    joined(joined(part(&id.suite), &id.class), &id.name)
 }
 
-const fn fold(value: u64) -> u64 {
-    let product = (value ^ 0x2d35_8dcc_aa6c_78a5) as u128 * 0x8bb8_4b93_962e_acc9;
+/// The hash of a part, after that of those before it.
+pub(in crate::read) fn joined(before: u64, text: &str) -> u64 {
+    fold(before, part(text))
+}
+
+/// A hash of a text: its length, and sixteen bytes at a time, multiplied and folded.
+pub(in crate::read) fn part(text: &str) -> u64 {
+    let mut state = fold(text.len() as u64, 0x9e37_79b9_7f4a_7c15);
+    let mut chunks = text.as_bytes().chunks_exact(16);
+    for chunk in &mut chunks {
+        let mut words = [0; 16];
+        words.copy_from_slice(chunk);
+        state = pair(state, words);
+    }
+    let rest = chunks.remainder();
+    if rest.is_empty() {
+        return state;
+    }
+    let mut words = [0; 16];
+    words[..rest.len()].copy_from_slice(rest);
+    pair(state, words)
+}
+
+const fn pair(state: u64, words: [u8; 16]) -> u64 {
+    let both = u128::from_le_bytes(words);
+    fold(state ^ both as u64, (both >> 64) as u64)
+}
+
+const fn fold(a: u64, b: u64) -> u64 {
+    let product = (a ^ 0x2d35_8dcc_aa6c_78a5) as u128 * (b ^ 0x8bb8_4b93_962e_acc9) as u128;
     (product as u64) ^ ((product >> 64) as u64)
 }
 
@@ -97,7 +126,7 @@ impl Hasher for Passed {
 
     fn write(&mut self, bytes: &[u8]) {
         for b in bytes {
-            self.0 = fold(self.0 ^ u64::from(*b));
+            self.0 = fold(self.0, u64::from(*b));
         }
     }
 
@@ -118,6 +147,21 @@ mod tests {
             .map(|(s, c, n)| hash(&TestId::new(s, c, n)))
             .collect();
         assert_eq!(hashes.len(), ids.len());
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut ids = Ids::default();
+        let most = IDS as u64;
+        for id in 0..most * 2 {
+            assert_eq!(ids.see(id, None), Seen::First);
+        }
+        assert_eq!(ids.see(0, None), Seen::Before);
+        assert_eq!(ids.see(most, None), Seen::Before);
+        assert_eq!(ids.see(most * 2, None), Seen::Unchecked);
+        ids.end_suite();
+        assert_eq!(ids.see(0, None), Seen::Before);
+        assert_eq!(ids.see(most, None), Seen::First);
     }
 
     #[test]

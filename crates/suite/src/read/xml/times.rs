@@ -12,9 +12,8 @@ impl Marks {
     pub(in crate::read) fn seconds(&mut self, text: &str) -> Option<f64> {
         let text = text.trim();
         // The common case.
-        if !text.is_empty() && text.len() < 20 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-            let seconds: f64 = text.parse().ok()?;
-            self.dot |= text.contains('.');
+        if let Some((seconds, dot)) = simple(text) {
+            self.dot |= dot;
             return Some(seconds);
         }
         if text.len() > 64 {
@@ -68,6 +67,32 @@ impl Marks {
         }
         plain.parse().ok()
     }
+}
+
+/// Up to 15 digits with at most one dot among them, and whether there is one. Both parts of the quotient are exact, so it is what
+/// `f64`'s own parser gives.
+fn simple(text: &str) -> Option<(f64, bool)> {
+    const TENS: [f64; 16] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ];
+    if text.is_empty() || text.len() > 15 {
+        return None;
+    }
+    let (mut digits, mut behind) = (0_u64, None);
+    for b in text.bytes() {
+        match b {
+            b'0'..=b'9' => {
+                digits = digits * 10 + u64::from(b - b'0');
+                behind = behind.map(|n: usize| n + 1);
+            }
+            b'.' if behind.is_none() => behind = Some(0),
+            _ => return None,
+        }
+    }
+    if text == "." {
+        return None;
+    }
+    Some((digits as f64 / TENS[behind.unwrap_or(0)], behind.is_some()))
 }
 
 /// The digits of a number that is grouped in threes.
@@ -218,6 +243,11 @@ mod tests {
             ("-1", None),
             ("NaN", None),
             ("inf", None),
+            (".", None),
+            (".5", Some(0.5)),
+            ("3.", Some(3.0)),
+            ("0.1", Some(0.1)),
+            ("123456789.123456", Some(123_456_789.123_456)),
             ("1.2.3,4,5", None),
             ("1.2.3", None),
             ("1,234,567", Some(1_234_567.0)),

@@ -1,5 +1,6 @@
 //! Values and texts: references resolved, lengths bounded.
 
+use crate::TestId;
 use crate::read::text;
 
 /// What a reference stands for: one of the five entities, or a character by number. Numbers that are no character are U+FFFD.
@@ -47,6 +48,34 @@ pub(in crate::read) fn plain(raw: &str, into: &mut String) {
     into.push_str(rest);
 }
 
+/// Whether bytes are ASCII that is kept as it is: no control characters but line feeds and tabs. Written without a way out of the
+/// inner loop, for the compiler to take many bytes at once.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.chunks(32).all(|chunk| {
+        let odd = chunk.iter().fold(0_u8, |odd, &b| {
+            let control = u8::from(b < 0x20) & u8::from(b != b'\n') & u8::from(b != b'\t');
+            odd | control | u8::from(b >= 0x7f)
+        });
+        odd == 0
+    })
+}
+
+/// ASCII as text.
+fn ascii(bytes: &[u8]) -> String {
+    std::str::from_utf8(bytes).unwrap_or_default().to_owned()
+}
+
+/// A name as ids have it. The same as [`TestId::new`] makes of it, sooner where nothing is to be done.
+pub(in crate::read) fn name(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let odd = |odd: u8, b: &u8| odd | u8::from(*b < 0x20) | u8::from(*b >= 0x7f);
+    if bytes.len() <= 512 && bytes.iter().fold(0, odd) == 0 {
+        let is_trim = bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ');
+        return if is_trim { text } else { text.trim_matches(' ') }.to_owned();
+    }
+    TestId::new("", "", text).name
+}
+
 /// What a yes-or-no attribute says.
 pub(in crate::read) fn truth(value: &str) -> Option<bool> {
     let value = value.trim();
@@ -81,6 +110,9 @@ impl Head {
         let bytes = self.bytes.trim_ascii();
         let (text, cut) = if bytes.is_empty() {
             (String::new(), false)
+        } else if is_plain(bytes) {
+            let kept = &bytes[..bytes.len().min(limit)];
+            (ascii(kept), kept.len() < bytes.len())
         } else {
             // Cut within a character: that one is left out.
             let end = match std::str::from_utf8(bytes) {
@@ -119,7 +151,16 @@ impl Tail {
 
     /// The text. Empty afterwards.
     pub(in crate::read) fn take(&mut self, limit: usize) -> String {
+        if self.bytes.is_empty() {
+            return String::new();
+        }
         let bytes = self.bytes.trim_ascii();
+        let end = &bytes[bytes.len() - bytes.len().min(limit)..];
+        if is_plain(end) && (end.len() == bytes.len() || is_plain(bytes)) {
+            let text = ascii(end);
+            self.bytes.clear();
+            return text;
+        }
         // Begun within a character: that one is left out.
         let from = bytes
             .iter()
@@ -129,5 +170,57 @@ impl Tail {
         let text = text::tail(&bytes[from..], limit);
         self.bytes.clear();
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_resolved_once() {
+        let table = [
+            ("a", "a"),
+            ("&lt;&gt;&amp;&quot;&apos;", "<>&\"'"),
+            ("&amp;lt;", "&lt;"),
+            ("&#65;&#x42;&#X43;", "ABC"),
+            ("&#0;&#xD800;&#x110000;", "\0\u{fffd}\u{fffd}"),
+            ("&nope; & &;&#;&#x;&#+5;", "&nope; & &;&#;&#x;&#+5;"),
+            ("&", "&"),
+        ];
+        let mut into = String::new();
+        for (raw, expected) in table {
+            plain(raw, &mut into);
+            assert_eq!(into, expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_ids() {
+        let long = "x".repeat(600);
+        for text in ["a", " a b ", "a\tb", "a\nb", "ü", "", "\u{1b}[1m", "a\u{7f}", &long] {
+            assert_eq!(name(text), TestId::new("", "", text).name, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_beginning_and_the_end_are_kept() {
+        let pieces = ["\n  one\n", "two \u{1b}[1mthree\u{1b}[0m ", "four\n\n"];
+        let (mut head, mut tail) = (Head::default(), Tail::default());
+        for limit in [4, 9, 100] {
+            for piece in pieces {
+                head.push(piece, limit);
+                tail.push(piece, limit);
+            }
+            let (text, cut) = head.take(limit);
+            assert!("one\ntwo three four".starts_with(&text) && text.len() <= limit);
+            assert_eq!(cut, limit < 18, "{limit}");
+            let text = tail.take(limit);
+            assert!("one\ntwo three four".ends_with(&text) && text.len() == limit.min(18));
+        }
+        for n in 0..300 {
+            tail.push(&format!("{n},"), 10);
+        }
+        assert_eq!(tail.take(10), "8,298,299,"[..].to_owned());
     }
 }
