@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 
 use gonogo_core::clock::{Clock, SystemClock};
-use gonogo_suite::read::{Format, Limits, Sink, read};
 use gonogo_suite::Attempt;
+use gonogo_suite::read::{Format, Limits, Sink, read};
 use quick_xml::events::Event;
 use quick_xml::reader::Reader;
 
@@ -37,7 +37,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             _ => rest.push(word),
         }
     }
-    let path = rest.first().ok_or("usage: read_junit [--bare|--bare-slice] FILE [TIMES]")?;
+    let path = rest
+        .first()
+        .ok_or("usage: read_junit [--bare|--bare-slice] FILE [TIMES]")?;
     let times: u32 = rest.get(1).map_or(Ok(3), |n| n.parse())?;
     let bytes = std::fs::metadata(path)?.len();
     let clock = SystemClock::default();

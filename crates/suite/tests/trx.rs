@@ -77,7 +77,7 @@ fn every_word_and_what_is_missing() {
     };
     let done = "<ResultSummary outcome='Completed'/>";
     let result = |outcome: &str| format!("<UnitTestResult testName='a' outcome='{outcome}'/>");
-    use IssueKind::{CountMismatch, Incomplete, NoTests, Truncated, Unparsable, UnknownOutcome};
+    use IssueKind::{CountMismatch, Incomplete, NoTests, Truncated, UnknownOutcome, Unparsable};
     let table: Vec<(String, &str, Vec<IssueKind>)> = vec![
         (run(&result("Passed"), done), "pass a", vec![]),
         (run(&result("passed"), done), "pass a", vec![]),
@@ -88,22 +88,79 @@ fn every_word_and_what_is_missing() {
         (run(&result("Inconclusive"), done), "skip a", vec![]),
         (run(&result("NotExecuted"), done), "skip a", vec![]),
         (run(&result("NotRunnable"), done), "precluded a", vec![]),
-        (run(&result("Disconnected"), done), "error a", vec![Incomplete]),
+        (
+            run(&result("Disconnected"), done),
+            "error a",
+            vec![Incomplete],
+        ),
         (run(&result("Warning"), done), "error a", vec![]),
-        (run(&result("Pending"), done), "precluded a", vec![Incomplete]),
-        (run(&result("PassedButRunAborted"), done), "error a", vec![Incomplete]),
-        (run(&result("InProgress"), done), "error a", vec![Incomplete]),
+        (
+            run(&result("Pending"), done),
+            "precluded a",
+            vec![Incomplete],
+        ),
+        (
+            run(&result("PassedButRunAborted"), done),
+            "error a",
+            vec![Incomplete],
+        ),
+        (
+            run(&result("InProgress"), done),
+            "error a",
+            vec![Incomplete],
+        ),
         (run(&result("Completed"), done), "unknown a", vec![]),
-        (run(&result("Fine"), done), "unknown a", vec![UnknownOutcome]),
-        (run("<UnitTestResult testName='a'/>", done), "unknown a", vec![UnknownOutcome]),
+        (
+            run(&result("Fine"), done),
+            "unknown a",
+            vec![UnknownOutcome],
+        ),
+        (
+            run("<UnitTestResult testName='a'/>", done),
+            "unknown a",
+            vec![UnknownOutcome],
+        ),
         (run(&result("Passed"), ""), "pass a", vec![Incomplete]),
-        (run(&result("Passed"), "<ResultSummary outcome='Aborted'/>"), "pass a\nerror (run)", vec![Incomplete]),
-        (run(&result("Passed"), "<ResultSummary outcome='Failed'/>"), "pass a\nerror (run)", vec![]),
-        (run(&result("Passed"), "<ResultSummary outcome='Completed'><Counters total='2' passed='2'/></ResultSummary>"), "pass a", vec![CountMismatch]),
-        (run(&result("Passed"), "<ResultSummary outcome='Completed'><Counters total='1' passed='1' failed='1'/></ResultSummary>"), "pass a", vec![CountMismatch]),
+        (
+            run(&result("Passed"), "<ResultSummary outcome='Aborted'/>"),
+            "pass a\nerror (run)",
+            vec![Incomplete],
+        ),
+        (
+            run(&result("Passed"), "<ResultSummary outcome='Failed'/>"),
+            "pass a\nerror (run)",
+            vec![],
+        ),
+        (
+            run(
+                &result("Passed"),
+                "<ResultSummary outcome='Completed'><Counters total='2' passed='2'/></ResultSummary>",
+            ),
+            "pass a",
+            vec![CountMismatch],
+        ),
+        (
+            run(
+                &result("Passed"),
+                "<ResultSummary outcome='Completed'><Counters total='1' passed='1' failed='1'/></ResultSummary>",
+            ),
+            "pass a",
+            vec![CountMismatch],
+        ),
         (run("", done), "", vec![NoTests]),
-        (run("<UnitTestResult testName='a' outcome='Failed'><InnerResults><UnitTestResult testName='a (1)' outcome='Passed'/></InnerResults></UnitTestResult>", done), "pass a (1)\nfail a", vec![]),
-        ("<TestRun><Results><UnitTestResult testName='a' outcome='Passed'>".to_owned(), "unknown a", vec![Truncated]),
+        (
+            run(
+                "<UnitTestResult testName='a' outcome='Failed'><InnerResults><UnitTestResult testName='a (1)' outcome='Passed'/></InnerResults></UnitTestResult>",
+                done,
+            ),
+            "pass a (1)\nfail a",
+            vec![],
+        ),
+        (
+            "<TestRun><Results><UnitTestResult testName='a' outcome='Passed'>".to_owned(),
+            "unknown a",
+            vec![Truncated],
+        ),
         ("<testsuites/>".to_owned(), "", vec![Unparsable]),
         (String::new(), "", vec![Unparsable]),
     ];

@@ -263,11 +263,8 @@ impl Handler for Junit<'_> {
                 "a document type with declarations: they are not read, entities are not replaced",
             );
         } else {
-            self.notes.tell(
-                IssueKind::OddValue,
-                at,
-                "a document type: it is not read",
-            );
+            self.notes
+                .tell(IssueKind::OddValue, at, "a document type: it is not read");
         }
         Flow::On
     }
@@ -365,7 +362,7 @@ impl Junit<'_> {
                 Role::Attempt { passed, outcome } => {
                     let attempt = case.attempt(passed, outcome, &mut child, place, &self.limits);
                     if let Some(mut attempt) = attempt {
-                        attempt.test = id(&self.suites, &self.cases[self.open - 1]);
+                        attempt.test = id(&self.suites, case.names());
                         self.flush();
                         self.give(attempt);
                     }
@@ -385,8 +382,8 @@ impl Junit<'_> {
             return;
         };
         self.open = index;
-        let mut test = id(&self.suites, &self.cases[index]);
         let case = &mut self.cases[index];
+        let mut test = id(&self.suites, case.take_names());
         if end == End::Cut {
             case.cut();
         }
@@ -415,7 +412,9 @@ impl Junit<'_> {
             // pytest: the test failed, and so did what cleans up behind it.
             Seen::Before if case.is_only_teardown() => is_double = true,
             // pytest again: it was run once more, which is only done after a failure, and only the last run says how it ended.
-            Seen::Before if is_same(&self.held) && self.held.as_ref().is_some_and(|h| h.is_bare) => {
+            Seen::Before
+                if is_same(&self.held) && self.held.as_ref().is_some_and(|h| h.is_bare) =>
+            {
                 if let Some(held) = &mut self.held {
                     number = held.attempt.number.saturating_add(1);
                     held.attempt.outcome = Outcome::Fail;
@@ -427,7 +426,7 @@ impl Junit<'_> {
                 }
                 is_rerun = true;
             }
-            Seen::Before if is_same(&self.held) && case.is_unloaded() => is_double = true,
+            Seen::Before if is_same(&self.held) && case.is_unloaded => is_double = true,
             Seen::Before => {
                 if self.notes.is_full(IssueKind::Collision) {
                     self.notes.tell(IssueKind::Collision, place.from, "");
@@ -524,10 +523,11 @@ impl Junit<'_> {
             let text = format!("{} declares {wrong}", suite.shown());
             self.notes.tell(IssueKind::CountMismatch, place.from, text);
         }
-        let declared = suite
-            .declared
-            .tests
-            .or_else(|| (suite.direct.nodes == 0).then(|| suite.below.whole()).flatten());
+        let declared = suite.declared.tests.or_else(|| {
+            (suite.direct.nodes == 0)
+                .then(|| suite.below.whole())
+                .flatten()
+        });
         let is_empty = total.nodes == 0;
         match self.suites.last_mut() {
             Some(outer) => {
@@ -613,11 +613,11 @@ impl Junit<'_> {
 }
 
 /// A test's id within the open suites.
-fn id(suites: &[Suite], case: &Case) -> TestId {
+fn id(suites: &[Suite], (class, name): (String, String)) -> TestId {
     TestId {
         suite: suites.last().map_or_else(String::new, |s| s.path.clone()),
-        class: xml::name(case.class()),
-        name: xml::name(&case.name),
+        class,
+        name,
     }
 }
 

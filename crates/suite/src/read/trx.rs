@@ -149,8 +149,13 @@ impl Handler for Trx<'_> {
             self.is_trx = true;
         }
         let kind = match name {
-            "UnitTestResult" | "TestResult" | "GenericTestResult" | "WebTestResult"
-            | "LoadTestResult" | "ManualTestResult" | "TestResultAggregation"
+            "UnitTestResult"
+            | "TestResult"
+            | "GenericTestResult"
+            | "WebTestResult"
+            | "LoadTestResult"
+            | "ManualTestResult"
+            | "TestResultAggregation"
                 if self.is_trx =>
             {
                 self.open_result(tag);
@@ -299,11 +304,8 @@ impl Trx<'_> {
             open.outcome = Some(Outcome::Unknown.worse(open.outcome.unwrap_or(Outcome::Pass)));
         }
         if open.outcome.is_none() {
-            self.notes.tell(
-                IssueKind::UnknownOutcome,
-                at,
-                "a result without an outcome",
-            );
+            self.notes
+                .tell(IssueKind::UnknownOutcome, at, "a result without an outcome");
         }
         if let (0, Some(outer)) = (open.test, self.results.last()) {
             open.test = outer.test;
@@ -323,10 +325,7 @@ impl Trx<'_> {
         let (message, cut) = open.message.take(self.limits.message);
         let (trace, longer) = open.trace.take(self.limits.trace);
         let tally = &mut self.tally;
-        let (passed, failed) = (
-            u64::from(outcome.is_green()),
-            u64::from(outcome.is_bad()),
-        );
+        let (passed, failed) = (u64::from(outcome.is_green()), u64::from(outcome.is_bad()));
         if self.results.is_empty() {
             tally.first += 1;
             tally.passed_first += passed;

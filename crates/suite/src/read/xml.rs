@@ -14,6 +14,7 @@ mod value;
 
 use std::io::BufRead;
 
+use quick_xml::events::attributes::Attributes;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 use quick_xml::{Error, errors::SyntaxError};
@@ -24,7 +25,7 @@ use super::Limits;
 use crate::{IssueKind, Place};
 
 pub(super) use self::notes::Notes;
-pub(super) use self::value::{Head, Tail, name, plain, truth};
+pub(super) use self::value::{Head, Tail, owned, plain, truth};
 
 /// Whether a handler wants more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,27 +89,79 @@ impl Tag<'_> {
         notes: &mut Notes,
         mut each: impl FnMut(&mut Notes, &str, &str),
     ) {
-        let mut seen = 0;
-        for attribute in self.start.attributes().with_checks(false) {
-            seen += 1;
-            if seen > limits.attributes {
-                let text = format!(
-                    "<{}> has more than {} attributes: the rest was not read",
-                    self.name(),
-                    limits.attributes
-                );
-                notes.tell(IssueKind::Limit, self.place.from, text);
+        let raw = self.start.attributes_raw();
+        let bytes = raw.as_bytes();
+        let (mut seen, mut at) = (0, 0);
+        // What nearly all writers write, without a way round: key, `=`, quote, value, the same quote, space.
+        loop {
+            while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
+                at += 1;
+            }
+            let from = at;
+            let mut colon = None;
+            while let Some(b) = bytes.get(at) {
+                match b {
+                    b'=' | b'"' | b'\'' | b' ' | b'\t' | b'\n' | b'\r' => break,
+                    b':' => colon = Some(at),
+                    _ => {}
+                }
+                at += 1;
+            }
+            if from == bytes.len() {
                 return;
             }
+            seen += 1;
+            if seen > limits.attributes {
+                self.tell_more(limits, notes);
+                return;
+            }
+            let quote = bytes.get(at + 1).copied().filter(|q| b"\"'".contains(q));
+            let value = match (bytes.get(at), quote) {
+                (Some(b'='), Some(quote)) if at > from => {
+                    let rest = &bytes[at + 2..];
+                    memchr::memchr(quote, rest).filter(|end| {
+                        rest.get(end + 1)
+                            .is_none_or(|b| b.is_ascii_whitespace() || *b == b'/')
+                    })
+                }
+                _ => None,
+            };
+            let Some(length) = value else {
+                return self.odd_attributes(&raw[from..], seen, limits, notes, each);
+            };
+            let (prefix, key) = match colon {
+                None => ("", &raw[from..at]),
+                Some(colon) => (&raw[from..colon], &raw[colon + 1..at]),
+            };
+            let value = &raw[at + 2..at + 2 + length];
+            if is_meant(prefix, key) {
+                each(notes, key, value);
+            }
+            at += 3 + length;
+        }
+    }
+
+    /// Attributes from the first one that is not written as they should be.
+    fn odd_attributes(
+        &self,
+        raw: &str,
+        mut seen: usize,
+        limits: &Limits,
+        notes: &mut Notes,
+        mut each: impl FnMut(&mut Notes, &str, &str),
+    ) {
+        for attribute in Attributes::new(raw, 0).with_checks(false) {
+            if seen > limits.attributes {
+                self.tell_more(limits, notes);
+                return;
+            }
+            seen += 1;
             match attribute {
                 Ok(attribute) => {
                     let key = attribute.key.into_inner();
-                    let colon = key.bytes().position(|b| b == b':');
-                    match colon.map(|colon| (&key[..colon], &key[colon + 1..])) {
-                        None if key == "xmlns" => {}
-                        None => each(notes, key, &attribute.value),
-                        Some(("xmlns" | "xml" | "xsi", _)) => {}
-                        Some((_, name)) => each(notes, name, &attribute.value),
+                    let (prefix, key) = key.split_once(':').unwrap_or(("", key));
+                    if is_meant(prefix, key) {
+                        each(notes, key, &attribute.value);
                     }
                 }
                 Err(_) if self.is_cut => return,
@@ -119,6 +172,20 @@ impl Tag<'_> {
             }
         }
     }
+
+    fn tell_more(&self, limits: &Limits, notes: &mut Notes) {
+        let text = format!(
+            "<{}> has more than {} attributes: the rest was not read",
+            self.name(),
+            limits.attributes
+        );
+        notes.tell(IssueKind::Limit, self.place.from, text);
+    }
+}
+
+/// Whether an attribute is the document's own: no declaration of namespaces or schemas.
+fn is_meant(prefix: &str, key: &str) -> bool {
+    !matches!(prefix, "xmlns" | "xml" | "xsi") && (key != "xmlns" || !prefix.is_empty())
 }
 
 fn local(name: &str) -> &str {
@@ -141,11 +208,7 @@ enum Left {
 }
 
 /// Reads a document. The number of bytes that were read.
-pub(super) fn drive<H: Handler>(
-    source: &mut dyn BufRead,
-    limits: &Limits,
-    handler: &mut H,
-) -> u64 {
+pub(super) fn drive<H: Handler>(source: &mut dyn BufRead, limits: &Limits, handler: &mut H) -> u64 {
     let mut source = Source::new(source, limits.token);
     let mut tree = Tree::new(limits.depth);
     source.begin(handler.notes());
@@ -365,9 +428,10 @@ fn stray<H: Handler>(source: &mut Source<'_>, handler: &mut H) {
             Some(next) => {
                 to += next;
                 // At the window's edge it may still become a tag.
-                if rest.get(to + 1).is_none_or(|b| {
-                    b.is_ascii_alphabetic() || b"_:/!?".contains(b) || *b >= 0x80
-                }) {
+                if rest
+                    .get(to + 1)
+                    .is_none_or(|b| b.is_ascii_alphabetic() || b"_:/!?".contains(b) || *b >= 0x80)
+                {
                     break;
                 }
                 to += 1;
@@ -413,8 +477,7 @@ fn short<H: Handler>(
         (b"<?", b"?>", "an instruction"),
     ] {
         if rest.starts_with(open) {
-            return source.stream(open.len(), close, |_, _| ())
-                || truncated(source, handler, what);
+            return source.stream(open.len(), close, |_, _| ()) || truncated(source, handler, what);
         }
     }
     if is_over {

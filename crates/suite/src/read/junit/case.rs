@@ -8,9 +8,7 @@ use crate::read::xml::ids::Span;
 use crate::read::xml::times::{self, Marks, Moment};
 use crate::read::xml::{self, Head, Notes, Tag, Tail};
 use crate::read::{Limits, text};
-use crate::{
-    Attempt, Failure, FailureKind, IssueKind, Location, Outcome, Place, SkipKind, TestId,
-};
+use crate::{Attempt, Failure, FailureKind, IssueKind, Location, Outcome, Place, SkipKind, TestId};
 
 /// What a child of a test is.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +98,9 @@ impl Child {
 
     /// Takes note of something that stands within it.
     pub(super) fn worsen(&mut self, says: Says) {
-        let worst = self.worse.is_none_or(|w| says.outcome.rank() > w.outcome.rank());
+        let worst = self
+            .worse
+            .is_none_or(|w| says.outcome.rank() > w.outcome.rank());
         if worst {
             self.worse = Some(says);
         }
@@ -139,7 +139,7 @@ impl Child {
 /// A test whose element is open.
 #[derive(Debug, Default)]
 pub(super) struct Case {
-    pub(super) name: String,
+    name: String,
     classname: String,
     class: String,
     file: Option<String>,
@@ -165,6 +165,11 @@ pub(super) struct Case {
     n_expected: u64,
     /// How many statements say that cleaning up failed.
     n_teardown: u64,
+    is_unnamed: bool,
+    /// Its writer makes it up for what could not be built or loaded, and does not count it: gotestsum, jest-junit.
+    is_uncounted: bool,
+    /// jest-junit: a file that could not be loaded. It is written twice.
+    pub(super) is_unloaded: bool,
 }
 
 impl Case {
@@ -186,9 +191,9 @@ impl Case {
                 None => return,
             };
             match key {
-                "name" => xml::plain(raw, &mut self.name),
-                "classname" => xml::plain(raw, &mut self.classname),
-                "class" => xml::plain(raw, &mut self.class),
+                "name" => self.name = xml::owned(raw),
+                "classname" => self.classname = xml::owned(raw),
+                "class" => self.class = xml::owned(raw),
                 "time" => match marks.seconds(raw) {
                     Some(seconds) => self.seconds = Some(seconds),
                     None => odd(notes, at, key, raw, "no duration"),
@@ -254,12 +259,31 @@ impl Case {
         (self.n_expected, self.n_teardown) = (0, 0);
     }
 
-    pub(super) fn class(&self) -> &str {
+    fn class(&self) -> &String {
         if self.classname.is_empty() {
             &self.class
         } else {
             &self.classname
         }
+    }
+
+    /// Its class and its name.
+    pub(super) fn names(&self) -> (String, String) {
+        (self.class().clone(), self.name.clone())
+    }
+
+    /// Its class and its name, when its element ends: they are not kept.
+    pub(super) fn take_names(&mut self) -> (String, String) {
+        let class = if self.classname.is_empty() {
+            std::mem::take(&mut self.class)
+        } else {
+            std::mem::take(&mut self.classname)
+        };
+        let name = std::mem::take(&mut self.name);
+        self.is_unnamed = name.is_empty();
+        self.is_unloaded = class == "Test suite failed to run";
+        self.is_uncounted = self.is_unloaded || (class.is_empty() && name == "TestMain");
+        (class, name)
     }
 
     fn status(&mut self, notes: &mut Notes, at: u64, key: &str, word: &str) {
@@ -443,16 +467,6 @@ impl Case {
         self.outcome.is_none() && self.flaky == 0 && self.reran == 0
     }
 
-    /// Whether its writer makes it up for what could not be built or loaded, and does not count it: gotestsum, jest-junit.
-    fn is_uncounted(&self) -> bool {
-        (self.name == "TestMain" && self.class().is_empty()) || self.is_unloaded()
-    }
-
-    /// jest-junit: a file that could not be loaded. It is written twice.
-    pub(super) fn is_unloaded(&self) -> bool {
-        self.classname == "Test suite failed to run"
-    }
-
     pub(super) fn span(&self) -> Option<Span> {
         let from = self.started?.ms;
         let ms = self.seconds.unwrap_or(0.0) * 1000.0;
@@ -465,7 +479,7 @@ impl Case {
         tally.doubles += u64::from(is_double);
         tally.reran += u64::from(self.reran > 0);
         tally.flaky += u64::from(self.flaky > 0);
-        tally.uncounted += u64::from(!is_double && self.is_uncounted());
+        tally.uncounted += u64::from(!is_double && self.is_uncounted);
         tally.tails += u64::from(!is_double && self.is_only_teardown());
         tally.bad += u64::from(outcome.is_bad());
         tally.failures += self.n_failures;
@@ -500,7 +514,7 @@ impl Case {
         limits: &Limits,
     ) -> (Attempt, Vec<Attempt>) {
         let outcome = self.settled();
-        if self.name.is_empty() {
+        if self.is_unnamed {
             // Surefire: what all tests of the class need failed.
             for (_, failure) in &mut self.failures {
                 if failure.kind == FailureKind::Other {
@@ -514,7 +528,11 @@ impl Case {
                 outcome,
                 kind: FailureKind::Other,
             });
-            let raw = if self.raw.is_empty() { "rerun" } else { &self.raw };
+            let raw = if self.raw.is_empty() {
+                "rerun"
+            } else {
+                &self.raw
+            };
             self.failures.push((outcome.rank(), bare(says, raw)));
         }
         // The worst first, in the report's order otherwise.

@@ -110,7 +110,10 @@ impl Declared {
         let Some(tests) = self.tests else {
             return false;
         };
-        let bad = self.failures.unwrap_or(0).saturating_add(self.errors.unwrap_or(0));
+        let bad = self
+            .failures
+            .unwrap_or(0)
+            .saturating_add(self.errors.unwrap_or(0));
         again > 0
             && again < total.nodes
             && (tests == again || tests == total.reran)
@@ -139,9 +142,7 @@ impl Declared {
                 (!agrees(&|t| t.bad().contains(&sum))).then_some(sum)
             }
             (Some(failures), None) => (!agrees(&|t| {
-                t.bad().contains(&failures)
-                    || t.failures == failures
-                    || t.with_failures == failures
+                t.bad().contains(&failures) || t.failures == failures || t.with_failures == failures
             }))
             .then_some(failures),
             (None, Some(errors)) => (!agrees(&|t| {
@@ -166,10 +167,8 @@ impl Declared {
             (Some(one), None) | (None, Some(one)) => {
                 // Alone, `disabled` does not count what is skipped otherwise.
                 let is_part = self.skipped.is_none();
-                (!agrees(&|t| {
-                    t.skipped().contains(&one) || (is_part && one < t.skips)
-                }))
-                .then_some(one)
+                (!agrees(&|t| t.skipped().contains(&one) || (is_part && one < t.skips)))
+                    .then_some(one)
             }
             (None, None) => None,
         };

@@ -208,6 +208,13 @@ pub(super) fn odd(notes: &mut Notes, at: u64, key: &str, raw: &str, what: &str) 
     if notes.is_full(IssueKind::OddValue) {
         return;
     }
-    let (key, raw): (String, String) = (key.chars().take(40).collect(), raw.chars().take(60).collect());
-    notes.tell(IssueKind::OddValue, at, format!("{key}=\"{raw}\" is {what}"));
+    let (key, raw): (String, String) = (
+        key.chars().take(40).collect(),
+        raw.chars().take(60).collect(),
+    );
+    notes.tell(
+        IssueKind::OddValue,
+        at,
+        format!("{key}=\"{raw}\" is {what}"),
+    );
 }

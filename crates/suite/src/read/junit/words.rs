@@ -129,9 +129,7 @@ pub(super) fn status(word: &str) -> Option<Option<Says>> {
         "todo" => is(Outcome::Skip(SkipKind::Todo), FailureKind::Other),
         "filtered" => is(Outcome::Skip(SkipKind::Filtered), FailureKind::Other),
         "inconclusive" | "incomplete" => is(Outcome::Skip(SkipKind::Body), FailureKind::Other),
-        "xfail" | "xfailed" | "expectedfailure" => {
-            is(Outcome::ExpectedFailure, FailureKind::Other)
-        }
+        "xfail" | "xfailed" | "expectedfailure" => is(Outcome::ExpectedFailure, FailureKind::Other),
         "xpass" | "xpassed" | "unexpectedpass" | "unexpectedsuccess" => {
             is(Outcome::UnexpectedPass, FailureKind::Other)
         }

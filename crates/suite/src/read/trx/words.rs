@@ -10,8 +10,9 @@ pub(super) fn outcome(word: &str) -> Option<(Outcome, FailureKind)> {
         "failed" => plain(Outcome::Fail),
         "timeout" => Some((Outcome::Fail, FailureKind::Timeout)),
         // A warning is of the run around the test; one that passed while the run was aborted may have lost its clean-up.
-        "error" | "aborted" | "disconnected" | "warning" | "passedbutrunaborted"
-        | "inprogress" => plain(Outcome::Error),
+        "error" | "aborted" | "disconnected" | "warning" | "passedbutrunaborted" | "inprogress" => {
+            plain(Outcome::Error)
+        }
         "inconclusive" => plain(Outcome::Skip(SkipKind::Body)),
         "notexecuted" => plain(Outcome::Skip(SkipKind::Other)),
         "notrunnable" | "pending" => plain(Outcome::Precluded),
@@ -67,8 +68,14 @@ pub(super) fn class(message: &str) -> String {
     let class = class.trim();
     let is_class = class.len() < 200
         && class.ends_with("Exception")
-        && class.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+`".contains(&b));
-    if is_class { class.to_owned() } else { String::new() }
+        && class
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._+`".contains(&b));
+    if is_class {
+        class.to_owned()
+    } else {
+        String::new()
+    }
 }
 
 /// What kind of failure a message tells of.
@@ -79,9 +86,17 @@ pub(super) fn kind(told: FailureKind, message: &str) -> FailureKind {
     let begins = |texts: &[&str]| texts.iter().any(|text| message.starts_with(text));
     if begins(&["Assert.", "Assert failed", "Expected: ", "  Expected: "]) {
         FailureKind::Assertion
-    } else if begins(&["Initialization method", "Class Initialization method", "Assembly Init"]) {
+    } else if begins(&[
+        "Initialization method",
+        "Class Initialization method",
+        "Assembly Init",
+    ]) {
         FailureKind::Setup
-    } else if begins(&["TestCleanup method", "Class Cleanup method", "Assembly Cleanup"]) {
+    } else if begins(&[
+        "TestCleanup method",
+        "Class Cleanup method",
+        "Assembly Cleanup",
+    ]) {
         FailureKind::Teardown
     } else if message.contains("exceeded execution timeout period") {
         FailureKind::Timeout
@@ -101,9 +116,20 @@ mod tests {
     #[test]
     fn words_of_the_schema() {
         let green: Vec<&str> = [
-            "Error", "Failed", "Timeout", "Aborted", "Inconclusive", "PassedButRunAborted",
-            "NotRunnable", "NotExecuted", "Disconnected", "Warning", "Passed", "Completed",
-            "InProgress", "Pending",
+            "Error",
+            "Failed",
+            "Timeout",
+            "Aborted",
+            "Inconclusive",
+            "PassedButRunAborted",
+            "NotRunnable",
+            "NotExecuted",
+            "Disconnected",
+            "Warning",
+            "Passed",
+            "Completed",
+            "InProgress",
+            "Pending",
         ]
         .into_iter()
         .filter(|word| outcome(word).expect(word).0.is_green())

@@ -451,8 +451,9 @@ fn declared(head: &[u8], notes: &mut Notes) -> Encoding {
         "iso-8859-15" | "iso8859-15" | "latin-9" | "latin9" => Encoding::Single(Single::Latin9),
         "windows-1252" | "cp1252" | "cp-1252" | "ansi" => Encoding::Single(Single::Windows1252),
         _ => {
-            let text =
-                format!("the document declares the encoding {name}, which is not read: taken as UTF-8");
+            let text = format!(
+                "the document declares the encoding {name}, which is not read: taken as UTF-8"
+            );
             notes.tell(IssueKind::Unparsable, from as u64, text);
             Encoding::Utf8
         }
