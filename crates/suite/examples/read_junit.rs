@@ -3,6 +3,8 @@
 //! `--bare` is the event loop of quick-xml over the same source and nothing else, `--bare-slice` the same over the file in memory.
 //! The answer is one line of JSON: the best of the runs in MB/s, and the process's peak of resident memory (`VmHWM`).
 
+#![expect(clippy::print_stdout, reason = "a program: its answer is what it prints")]
+
 use std::fs::File;
 use std::io::{BufReader, Read};
 
