@@ -1,5 +1,7 @@
 //! JUnit reports that real tools wrote, and what goes wrong with them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fmt::Write as _;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
