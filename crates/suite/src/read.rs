@@ -18,6 +18,7 @@ mod tap;
 mod text;
 mod trx;
 mod wide;
+mod xml;
 
 use std::io::BufRead;
 
