@@ -87,6 +87,11 @@ impl Files {
         self.path("reserve")
     }
 
+    /// Written by whoever judges: once it is there nothing that it rests on changes any more.
+    pub fn verdict(&self) -> PathBuf {
+        self.path("verdict.json")
+    }
+
     /// Is there while the views lack something: there was no space for it.
     pub fn views_cut(&self) -> PathBuf {
         self.path("views.cut")

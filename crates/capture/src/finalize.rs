@@ -4,7 +4,7 @@
 //! changed.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use gonogo_dryrun::Stream;
 use gonogo_dryrun::journal::Event;
 use gonogo_dryrun::spec::{Compression, RunSpec};
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::Signal;
 
 use crate::CaptureError;
 use crate::captured::Captured;
@@ -21,7 +22,7 @@ use crate::files::Files;
 use crate::journal::{Entries, Journal};
 use crate::space::{Space, crumb, is_full};
 use crate::store::{Store, boot_id_text};
-use crate::tree::{Cgroup, Remains, pause};
+use crate::tree::{Cgroup, Process, Remains, held_by, pause, signal};
 
 /// What was done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,14 +62,18 @@ pub fn finalize(directory: &Path, patience: Duration) -> Result<Finalized, Captu
     let _pump = take(&files, &files.pump_lock(), by)?;
     let told = read_journal(&files, &spec)?;
     if let Some(reason) = &told.ended
-        && (told.finalized || pump_ended(&files))
-        && in_order(&files)
+        && (told.finalized && files.verdict().exists()
+            || (told.finalized || pump_ended(&files)) && in_order(&files))
     {
         if files.views_cut().exists() {
             // There was no space for them; there may be now. They are made anew from their beginning.
             let _ = std::fs::remove_file(files.state());
             let space = Arc::new(Space::impatient().map_err(CaptureError::system("an event"))?);
             crate::pump::close_views(&files, &spec, told.clock, space);
+            if files.views_cut().exists() {
+                // Parts of them would keep the space from what is written next, and serve nobody.
+                leave_views_out(files.directory(), &spec);
+            }
         }
         return Ok(Finalized {
             was_complete: true,
@@ -117,12 +122,34 @@ fn recover(files: &Files, spec: &RunSpec, told: Told) -> Result<Finalized, Captu
     let _ = std::fs::remove_file(files.ballast());
     let space = Arc::new(Space::impatient().map_err(CaptureError::system("an event"))?);
     let mut store = Store::open(files, &spec.run_id, &spec.capture, Arc::clone(&space))?;
-    let failed = CaptureError::write(files.directory());
-    let recovered_bytes = store
+    let known = Stream::ALL.map(|stream| store.indexed(stream));
+    let mut ample = true;
+    while let Err(e) = store
         .recover(told.clock.look(), |_, _| {})
-        .and_then(|bytes| store.finish().map(|()| bytes))
-        .map_err(failed)?;
-    crate::pump::close_views(files, spec, told.clock, space);
+        .and_then(|_| store.finish())
+    {
+        if !is_full(&e) {
+            return Err(CaptureError::write(files.directory())(e));
+        }
+        // The views can be made again. What has no space then stays in a tail, and is judged from there.
+        if !ample || leave_views_out(files.directory(), spec).is_empty() {
+            ample = false;
+            break;
+        }
+        ample = false;
+    }
+    let recovered_bytes = std::iter::zip(Stream::ALL, known)
+        .map(|(stream, known)| store.indexed(stream) - known)
+        .sum();
+    if files.views_cut().exists() {
+        // They are made from their beginning, or not now.
+        let _ = std::fs::remove_file(files.state());
+    }
+    if ample {
+        crate::pump::close_views(files, spec, told.clock, space);
+    } else if spec.capture.views {
+        let _ = File::create(files.views_cut());
+    }
 
     let mut journal = Journal::open(&files.keeper_journal())?;
     let failed = || CaptureError::write(&files.keeper_journal());
@@ -164,19 +191,55 @@ fn take(files: &Files, path: &Path, by: u64) -> Result<File, CaptureError> {
     loop {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(file),
-            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {
+                // Its keeper is gone; a pump that was stopped would never notice that.
+                if path == files.pump_lock()
+                    && let Some(pump) = holder(&mut file).filter(Process::is_stopped)
+                {
+                    signal(&pump, Signal::CONT);
+                }
+            }
             Err(e) => return Err(CaptureError::write(path)(e.into())),
         }
         if boot() >= by {
-            let mut holder = String::new();
-            let _ = (&mut file).take(200).read_to_string(&mut holder);
             return Err(CaptureError::Running {
                 directory: files.directory().to_owned(),
-                holder: format!("{}: {}", path.display(), holder.trim()),
+                holder: describe(path, holder(&mut file)),
             });
         }
         pause(20);
     }
+}
+
+/// Who holds a lock, as its file names it.
+fn holder(file: &mut File) -> Option<Process> {
+    let mut text = String::new();
+    file.seek(SeekFrom::Start(0)).ok()?;
+    file.take(400).read_to_string(&mut text).ok()?;
+    held_by(&text)
+}
+
+fn describe(path: &Path, holder: Option<Process>) -> String {
+    let Some(process) = holder else {
+        return format!(
+            "{} is held; wait for the run's end, or interrupt its harness",
+            path.display()
+        );
+    };
+    let pid = process.pid;
+    let part = match path.file_name() {
+        Some(name) if name == "pump.lock" => "pump",
+        _ => "keeper",
+    };
+    if process.is_stopped() {
+        return format!(
+            "its {part}, process {pid}, was stopped (state T) and holds it; `kill -CONT {pid}` lets the run go on, `kill -KILL {pid}` ends it and its command; finalize it then"
+        );
+    }
+    format!(
+        "its {part}, process {pid} (state {}), holds it; wait for the run's end, or interrupt its harness; `kill -TERM {pid}` ends the run too",
+        process.state()
+    )
 }
 
 fn read_journal(files: &Files, spec: &RunSpec) -> Result<Told, CaptureError> {

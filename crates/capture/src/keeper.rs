@@ -31,6 +31,7 @@ use crate::CaptureError;
 use crate::clock::{Clock, SECOND, awake, boot, real};
 use crate::files::Files;
 use crate::journal::Journal;
+use crate::pulse::{BEAT, Change};
 use crate::space::{crumb, is_full};
 use crate::store::boot_id_text;
 use crate::tree::Cgroup;
@@ -88,6 +89,10 @@ struct Keeper {
     drain: Option<Drain>,
     /// Until when the pump's last words are waited for.
     last_words: Option<u64>,
+    /// From when on the pump does not wait for space any more: nothing will arrive.
+    finish_at: Option<u64>,
+    /// When the next word is said to the others.
+    beat: u64,
     looked: Looked,
     /// Whether files of the capture were removed: no pump can go on then.
     lost: bool,
@@ -229,6 +234,8 @@ impl Keeper {
             ladder: None,
             drain: None,
             last_words: None,
+            finish_at: None,
+            beat: 0,
             looked: Looked::begin(real(), awake()),
             lost: false,
         };
@@ -406,6 +413,15 @@ impl Keeper {
         }
         self.climb(now);
         self.drain(now);
+        self.beat(now);
+        if let Some(at) = &mut self.finish_at
+            && now >= *at
+            && let Some(pump) = &self.pump
+        {
+            // Again each second: a pump that was started since has not heard it.
+            *at = now + SECOND;
+            wire::say(&pump.socket, wire::FINISH);
+        }
         if self.last_words.is_some_and(|by| now >= by)
             && let Some(pump) = &mut self.pump
         {
@@ -414,10 +430,31 @@ impl Keeper {
         }
     }
 
+    /// Tells the others that we work, and replaces a pump that somebody stopped: what it was about to move is in the pipes.
+    fn beat(&mut self, now: u64) {
+        if now >= self.beat {
+            self.beat = now + BEAT;
+            let pump = self.pump.as_ref().map(|pump| &pump.socket);
+            for socket in self.harness.iter().chain(pump) {
+                wire::say(socket, wire::ALIVE);
+            }
+        }
+        let Some(pump) = &mut self.pump else { return };
+        let Some(change) = pump.pulse.look() else {
+            return;
+        };
+        if matches!(change, Change::Missed('T', _)) {
+            let _ = pump.child.kill();
+        }
+        let event = change.event("pump", pump.pulse.pid());
+        self.note(event);
+    }
+
     fn wait(&self) {
         let now = boot();
-        let mut next = self.looked.next;
+        let mut next = self.looked.next.min(self.beat);
         for due in [
+            self.finish_at.filter(|_| self.pump.is_some()),
             self.over_at.filter(|_| self.child.is_some()),
             self.pump_due,
             self.ladder.as_ref().map(|ladder| ladder.next),
@@ -473,13 +510,7 @@ fn lock(files: &Files) -> Result<File, CaptureError> {
         holder: "another keeper".to_owned(),
     })?;
     file.set_len(0).map_err(CaptureError::write(&path))?;
-    let started = crate::tree::Process::of(std::process::id()).map_or(0, |p| p.started);
-    let text = format!(
-        "{{\"pid\":{},\"started\":{started},\"boot_id\":\"{}\"}}\n",
-        std::process::id(),
-        boot_id_text()
-    );
-    file.write_all(text.as_bytes())
+    file.write_all(crate::tree::holder().as_bytes())
         .map_err(CaptureError::write(&path))?;
     Ok(file)
 }

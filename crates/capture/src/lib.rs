@@ -22,6 +22,7 @@ pub mod files;
 mod finalize;
 pub mod journal;
 pub mod keeper;
+mod pulse;
 pub mod pump;
 mod run;
 pub mod shim;
@@ -119,7 +120,7 @@ pub enum CaptureError {
     },
     /// The run goes on.
     #[error(
-        "the run in {} still goes on ({holder}); wait for its end, or interrupt its harness", directory.display()
+        "the run in {} still goes on: {holder}", directory.display()
     )]
     Running {
         /// Its directory.

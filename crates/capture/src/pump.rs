@@ -19,9 +19,12 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel,
+};
 use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use gonogo_dryrun::journal::Event;
 use gonogo_dryrun::spec::RunSpec;
@@ -33,6 +36,7 @@ use crate::CaptureError;
 use crate::clock::{Clock, SECOND, boot, nanos};
 use crate::files::Files;
 use crate::journal::{Entries, Journal};
+use crate::pulse::{BEAT, Pulse};
 use crate::space::{Ballast, Mode, Space, crumb, free_bytes, is_full, verdict_bytes};
 use crate::store::Store;
 use crate::tree::{Cgroup, Remains, pause};
@@ -48,6 +52,9 @@ const ORPHAN_DRAIN: u64 = 5 * SECOND;
 
 /// Free space beyond the ballast at which a full disk is tried again; at a tenth of that every second all the same.
 const MARGIN: u64 = 1 << 20;
+
+/// How often space is looked at while what was captured before is read again.
+const REPLAY_LOOK: Duration = Duration::from_millis(50);
 
 /// What the other threads tell the first.
 pub(crate) enum News {
@@ -136,6 +143,10 @@ fn hold(files: &Files) -> Result<File, CaptureError> {
         .map_err(CaptureError::write(&path))?;
     flock(&lock, FlockOperation::LockExclusive)
         .map_err(|e| CaptureError::write(&path)(e.into()))?;
+    // On a full disk nobody learns who holds it; it is held all the same.
+    let _ = lock
+        .set_len(0)
+        .and_then(|()| io::Write::write_all(&mut &lock, crate::tree::holder().as_bytes()));
     Ok(lock)
 }
 
@@ -144,6 +155,10 @@ struct Pump {
     spec: RunSpec,
     clock: Clock,
     socket: Option<OwnedFd>,
+    /// The keeper, as far as it answers.
+    keeper: Pulse,
+    /// When the next word is said to it.
+    beat: u64,
     space: Arc<Space>,
     ballast: Ballast,
     journal: Journal,
@@ -219,7 +234,6 @@ impl Pump {
                 });
             }
         }
-        judge.replay(&files);
 
         let (news_out, news) = channel();
         let (items_out, items) = sync_channel(QUEUE);
@@ -227,8 +241,22 @@ impl Pump {
         let rotate = Arc::new(AtomicBool::new(false));
         let stop = Arc::new(reader::Stop::new().map_err(CaptureError::system("an event"))?);
         let now = boot();
+        let keeper =
+            rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().cast_unsigned());
 
-        let judging = spawn("judge", move || judge.work(&items, &empty_out))?;
+        let (again, records) = (files.clone(), store.records());
+        let (told, replayed) = channel::<()>();
+        let judging = spawn("judge", move || {
+            judge.replay(&again, records);
+            drop(told);
+            judge.work(&items, &empty_out);
+        })?;
+        // Nothing may be moved while it is read again. On a full disk nobody waits for that: the views are made later.
+        while replayed.recv_timeout(REPLAY_LOOK) == Err(RecvTimeoutError::Timeout) {
+            if space.mode() == Mode::Blocked {
+                space.spare();
+            }
+        }
         let (arrived_out, arrived) = sync_channel(4096);
         let flow = Arc::new(reader::Flow::new(&spec.capture));
         let reader = reader::Reader {
@@ -261,11 +289,10 @@ impl Pump {
             indexer.work(&mut store, reader)
         })?;
         let timers = Timers {
-            resources: spec.resources.interval_seconds.map(|_| {
-                let keeper = rustix::process::getppid()
-                    .map_or(0, |pid| pid.as_raw_nonzero().get().cast_unsigned());
-                (now, resources::Sampler::new(keeper))
-            }),
+            resources: spec
+                .resources
+                .interval_seconds
+                .map(|_| (now, resources::Sampler::new(keeper))),
             evidence: spec
                 .evidence_interval_seconds
                 .filter(|_| !spec.evidence.is_empty())
@@ -278,6 +305,8 @@ impl Pump {
             spec,
             clock,
             socket: Some(socket),
+            keeper: Pulse::of(keeper),
+            beat: 0,
             space,
             ballast,
             journal,
@@ -402,8 +431,12 @@ impl Pump {
     /// Hears what the keeper says.
     fn listen(&mut self) {
         while let Some(socket) = &self.socket {
-            match wire::hear(socket) {
-                Heard::Nothing => return,
+            let heard = wire::hear(socket);
+            if matches!(heard, Heard::Word(_)) {
+                self.keeper.hear();
+            }
+            match heard {
+                Heard::Nothing => return self.watch_keeper(),
                 Heard::Word(wire::ROTATE) => {
                     self.rotate.store(true, Ordering::SeqCst);
                     self.waiting.push_back(Item::Rotate);
@@ -415,14 +448,29 @@ impl Pump {
         }
     }
 
+    /// Tells it that we work, and notes when it does not.
+    fn watch_keeper(&mut self) {
+        let now = boot();
+        if now >= self.beat {
+            self.beat = now + BEAT;
+            if let Some(socket) = &self.socket {
+                wire::say(socket, wire::ALIVE);
+            }
+        }
+        if let Some(change) = self.keeper.look() {
+            self.note(change.event("keeper", self.keeper.pid()));
+        }
+    }
+
     /// Nobody waits for the pipes any more: what is in them is taken, with the ballast's space if it must be.
     fn finish_now(&mut self) {
         self.stop.ask();
         self.finish_by = None;
-        if self.blocked.is_some() || self.space.mode() != Mode::Open {
+        let short = self.blocked.is_some() || self.space.mode() != Mode::Open;
+        if short {
             self.ballast.release();
         }
-        self.space.last_resort();
+        self.space.last_resort(short);
     }
 
     /// The keeper is gone: what it owned is ended by us.

@@ -11,11 +11,13 @@ use std::time::Duration;
 use gonogo_dryrun::journal::Event;
 use gonogo_dryrun::spec::RunSpec;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::clock::{Clock, boot};
+use crate::clock::{Clock, SECOND, awake, boot, nanos};
 use crate::files::{Files, sync_directory, write_atomic};
 use crate::journal::{Entries, Journal};
+use crate::pulse::{Change, Pulse};
+use crate::wire::Heard;
 use crate::{CaptureError, ENTRY, wire};
 
 /// What ends a run before its time.
@@ -29,6 +31,9 @@ pub enum Ask {
     HangUp,
 }
 
+/// A keeper that was woken and asked to end, and does not answer for so long, is killed.
+const DEAF: u64 = 10 * SECOND;
+
 /// Begins runs.
 #[derive(Debug)]
 pub struct Run;
@@ -40,6 +45,14 @@ pub struct Running {
     keeper: Child,
     pidfd: OwnedFd,
     socket: OwnedFd,
+    /// The keeper, as far as it answers.
+    pulse: Pulse,
+    /// What is to be told about that.
+    news: Option<String>,
+    /// When it should have ended by itself (awake clock).
+    over: u64,
+    /// Since when it has been asked to end and could not hear it (awake clock).
+    asked: Option<u64>,
 }
 
 /// How a keeper ended.
@@ -116,7 +129,18 @@ impl Run {
             .expect("invariant: a process that was started has a number");
         let pidfd = pidfd_open(pid, PidfdFlags::empty())
             .map_err(|e| CaptureError::system("the keeper cannot be watched")(e.into()))?;
+        let whole = [
+            spec.target_seconds / spec.clock_scale.max(f64::MIN_POSITIVE),
+            spec.grace_seconds.interrupt,
+            spec.grace_seconds.terminate,
+            spec.drain_seconds,
+        ];
+        let whole = whole.into_iter().map(nanos).fold(0, u64::saturating_add);
         Ok(Running {
+            pulse: Pulse::of(keeper.id()),
+            news: None,
+            over: awake().saturating_add(whole),
+            asked: None,
             files,
             keeper,
             pidfd,
@@ -177,13 +201,72 @@ impl Running {
     }
 
     /// Asks for the run's end; a second time: quickly.
-    pub fn interrupt(&self, ask: Ask) {
+    pub fn interrupt(&mut self, ask: Ask) {
         let word = match ask {
             Ask::Interrupt => wire::INTERRUPT,
             Ask::Terminate => wire::TERMINATE,
             Ask::HangUp => wire::HANG_UP,
         };
         wire::say(&self.socket, word);
+        if self.pulse.is_stopped() || self.pulse.missed().is_some() {
+            self.wake();
+        }
+    }
+
+    /// Lets a keeper go on that somebody stopped, so that it hears what it is asked.
+    fn wake(&mut self) {
+        let _ = pidfd_send_signal(&self.pidfd, Signal::CONT);
+        self.asked.get_or_insert(awake());
+    }
+
+    /// What the operator should know: once.
+    pub fn news(&mut self) -> Option<String> {
+        self.news.take()
+    }
+
+    /// Looks whether the keeper still answers, and ends one that does not although it should end.
+    fn watch(&mut self) {
+        while let Heard::Word(_) = wire::hear(&self.socket) {
+            self.pulse.hear();
+        }
+        let pid = self.pulse.pid();
+        match self.pulse.look() {
+            Some(Change::Missed(state, ns)) => {
+                let how = if state == 'T' {
+                    "is stopped".to_owned()
+                } else {
+                    format!("does not answer (state {state})")
+                };
+                self.news = Some(format!(
+                    "the keeper (process {pid}) {how} for {} s: nobody watches the command; `kill -CONT {pid}` lets it go on, Ctrl-C ends the run",
+                    ns / SECOND
+                ));
+            }
+            Some(Change::Back(ns)) => {
+                // Whatever it was asked, it hears now.
+                self.asked = None;
+                self.news = Some(format!(
+                    "the keeper (process {pid}) answers again, after {} s",
+                    ns / SECOND
+                ));
+            }
+            None => {}
+        }
+        let Some(missed) = self.pulse.missed() else {
+            return;
+        };
+        let now = awake();
+        if now >= self.over && self.asked.is_none() {
+            self.wake();
+        }
+        let waited = self
+            .asked
+            .map_or(0, |at| now.saturating_sub(at))
+            .min(missed);
+        if waited >= DEAF {
+            // The child dies with it, and the pump ends what is left.
+            let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+        }
     }
 
     /// Asks for new segments.
@@ -195,6 +278,7 @@ impl Running {
     pub fn wait(&mut self, limit: Duration) -> Option<Ended> {
         let by = boot().saturating_add(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
         loop {
+            self.watch();
             if let Ok(Some(status)) = self.keeper.try_wait() {
                 let fault = match (status.code(), status.signal()) {
                     (Some(0), _) => None,

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use gonogo_dryrun::spec::Capture;
@@ -49,6 +49,8 @@ pub(crate) struct Space {
     reason: Mutex<String>,
     changed: Condvar,
     waker: OwnedFd,
+    /// Whether what can be made again is not written any more.
+    short: AtomicBool,
 }
 
 impl Space {
@@ -58,6 +60,7 @@ impl Space {
             reason: Mutex::new(String::new()),
             changed: Condvar::new(),
             waker: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            short: AtomicBool::new(false),
         })
     }
 
@@ -106,11 +109,35 @@ impl Space {
         self.changed.notify_all();
     }
 
-    /// From now on who cannot write gives up.
-    pub(crate) fn last_resort(&self) {
+    /// From now on who cannot write gives up. On a disk that is full now what can be made again is not written at all.
+    pub(crate) fn last_resort(&self, short: bool) {
         let _guard = self.lock();
+        self.short.fetch_or(short, Ordering::SeqCst);
         self.mode.store(LAST, Ordering::SeqCst);
         self.changed.notify_all();
+    }
+
+    /// From now on what can be made again is not written; who waits for space tries again.
+    pub(crate) fn spare(&self) {
+        self.short.store(true, Ordering::SeqCst);
+        self.retry();
+    }
+
+    /// As [`Space::persist`], for what can be made again: the last space is left to what cannot.
+    ///
+    /// # Errors
+    /// As [`Space::persist`].
+    pub(crate) fn persist_if_ample<T>(
+        &self,
+        what: &str,
+        mut attempt: impl FnMut() -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.persist(what, || {
+            if self.short.load(Ordering::SeqCst) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            attempt()
+        })
     }
 
     /// Does something that takes space, again and again until there is some.

@@ -4,6 +4,8 @@
 //! closes members ([`Store`]). Whatever moment is the last one, [`Store::open`] finds the same bytes again: a file's length says how
 //! many arrived, the index says what of them is known, and a member's record is the moment at which its place is final.
 
+mod closing;
+mod pieces;
 mod sink;
 
 use std::fs::{File, OpenOptions};
@@ -22,11 +24,16 @@ use gonogo_dryrun::{Moment, Stream};
 
 pub(crate) use sink::{Sink, Sinks, Syncing, number};
 
+use closing::Closing;
+
 use crate::CaptureError;
 use crate::clock::nanos;
 use crate::codec::compress;
 use crate::files::{Files, sync_directory};
-use crate::space::Space;
+use crate::space::{Space, crumb, is_full};
+
+/// How often a record of the index may take from what is kept back for the verdict: hundreds of records each time.
+const CRUMBS: u8 = 2;
 
 /// The raw bytes of a run, for the one who writes them.
 pub(crate) struct Store {
@@ -39,6 +46,12 @@ pub(crate) struct Store {
     sinks: Arc<Sinks>,
     syncing: Arc<Syncing>,
     streams: [Open; 2],
+    /// The member that is compressed beside the indexing.
+    closing: Option<Closing>,
+    /// Whether a member could not be closed because the disk stays full: its bytes stay where they are until the end.
+    stuck: bool,
+    /// How often the index may still take from the verdict's reserve.
+    crumbs: u8,
     /// What happened that a journal must hold.
     pub(crate) events: Vec<Event>,
 }
@@ -93,9 +106,12 @@ impl Store {
         let length = index.metadata().map_err(CaptureError::read(&path))?.len();
         if length < HEADER_BYTES as u64 {
             let header = Header::new(run_id, boot_id()).encode();
-            space
-                .persist("index", || index.write_all_at(&header, 0))
-                .map_err(CaptureError::write(&path))?;
+            // Not waited for: who opens is who lets the waiting go on.
+            while let Err(e) = index.write_all_at(&header, 0) {
+                if !(is_full(&e) && crumb(files)) {
+                    return Err(CaptureError::write(&path)(e));
+                }
+            }
         }
         let source = BufReader::with_capacity(
             1 << 16,
@@ -140,6 +156,9 @@ impl Store {
             chain,
             sinks: Arc::new(Sinks(sinks)),
             streams,
+            closing: None,
+            stuck: false,
+            crumbs: CRUMBS,
             events: Vec::new(),
         };
         sync_directory(files.directory()).map_err(CaptureError::write(files.directory()))?;
@@ -193,7 +212,7 @@ impl Store {
             raw: Arc::clone(&raw),
             base,
             out,
-            sum: segment.sum.clone(),
+            sum: segment.sum(),
             bytes: Vec::new(),
             length: chain.indexed(stream) - closed,
             closed_in_segment: segment.closed,
@@ -243,6 +262,11 @@ impl Store {
 
     pub(crate) fn syncing(&self) -> Arc<Syncing> {
         Arc::clone(&self.syncing)
+    }
+
+    /// Returns how many records are in the index.
+    pub(crate) const fn records(&self) -> u64 {
+        self.chain.next_seq()
     }
 
     /// Returns how many bytes of the stream are indexed.
@@ -310,7 +334,7 @@ impl Store {
             if !head.is_empty() {
                 self.batch(stream, at, head, recovered)?;
             }
-            self.close(stream, close)?;
+            self.try_close(stream, close)?;
             rest = tail;
         }
         Ok(())
@@ -318,10 +342,12 @@ impl Store {
 
     /// Ends segments whose time is over, where a line has just ended.
     pub(crate) fn tick(&mut self, now: u64) -> io::Result<()> {
+        let settled = self.settle_if_done();
+        self.unless_full(settled)?;
         for stream in Stream::ALL {
             let open = &self.streams[number(stream)];
-            if open.length > 0 && !open.open_end && self.is_due(stream, now) {
-                self.close(stream, Close::Segment)?;
+            if !self.stuck && open.length > 0 && !open.open_end && self.is_due(stream, now) {
+                self.try_close(stream, Close::Segment)?;
             }
         }
         Ok(())
@@ -338,6 +364,9 @@ impl Store {
 
     /// Where the next border lies in `bytes`: how many of them are before it, and what ends there.
     fn border(&self, stream: Stream, bytes: &[u8], at: Moment) -> Option<(usize, Close)> {
+        if self.stuck {
+            return None;
+        }
         let open = &self.streams[number(stream)];
         let line = |from: usize| memchr::memchr(b'\n', bytes.get(from..)?).map(|n| from + n + 1);
         if self.is_due(stream, at.boot) {
@@ -408,31 +437,55 @@ impl Store {
         Ok(())
     }
 
-    /// Closes the open member.
+    /// Closes the open member where a border is. If there is no space for that, and no more is waited for, its bytes stay where they
+    /// are: they are indexed on, and [`Store::finish`] tries once more.
+    fn try_close(&mut self, stream: Stream, close: Close) -> io::Result<()> {
+        let settled = self.settle();
+        self.unless_full(settled)?;
+        if self.stuck || (close == Close::Member && self.begin_close(stream)) {
+            return Ok(());
+        }
+        let done = self.close(stream, close);
+        self.unless_full(done)
+    }
+
+    fn unless_full(&mut self, done: io::Result<()>) -> io::Result<()> {
+        match done {
+            Err(e) if is_full(&e) => {
+                self.stuck = true;
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    /// Closes the open member. If it fails nothing of it is lost, and it can be tried again.
     fn close(&mut self, stream: Stream, close: Close) -> io::Result<()> {
-        let (segment, file_offset) = self.chain.place(stream);
+        let plain = self.capture.compression == Compression::None;
+        if !plain && self.streams[number(stream)].length > MEMBER_LIMIT {
+            return self.close_in_pieces(stream, close);
+        }
+        match self.close_whole(stream, close) {
+            Err(e) if is_full(&e) && !plain => self.close_in_pieces(stream, close),
+            done => done,
+        }
+    }
+
+    fn close_whole(&mut self, stream: Stream, close: Close) -> io::Result<()> {
         let compression = self.capture.compression;
         let open = &mut self.streams[number(stream)];
-        let length = open.length;
-        let digest = open.sum.take();
+        let (length, digest) = (open.length, open.sum.clone().take());
+        let (recovered, open_end) = (open.recovered, open.open_end);
         let stored = if compression == Compression::None {
             length
         } else {
-            let bytes = compress(compression, &open.bytes)?;
-            open.bytes.clear();
-            let out = match &open.out {
-                Some(out) => Arc::clone(out),
-                None => {
-                    let path = self.files.segment(stream, segment, compression);
-                    let out = Arc::new(self.space.persist("segment", || fresh(&path))?);
-                    open.out = Some(Arc::clone(&out));
-                    out
-                }
-            };
-            self.space
-                .persist("segment", || out.write_all_at(&bytes, file_offset))?;
-            bytes.len() as u64
+            let bytes = std::mem::take(&mut open.bytes);
+            let stored = compress(compression, &bytes).and_then(|stored| self.put(stream, &stored));
+            // What was not put is still here.
+            self.streams[number(stream)].bytes = bytes;
+            stored?
         };
+        let (segment, file_offset) = self.chain.place(stream);
         let member = Member {
             seq: self.chain.next_seq(),
             stream,
@@ -442,19 +495,28 @@ impl Store {
             file_offset,
             stored,
             compression,
-            recovered: open.recovered,
-            open_end: open.open_end,
+            recovered,
+            open_end,
             ends_segment: close != Close::Member,
             digest,
         };
-        open.length = 0;
-        open.recovered = false;
-        open.closed_in_segment += length;
         if close == Close::Segment && compression == Compression::None {
             self.split(stream, member)?;
         } else {
             self.record(Record::Member(member))?;
         }
+        let open = &mut self.streams[number(stream)];
+        open.sum = Sum::default();
+        open.bytes.clear();
+        open.length = 0;
+        open.recovered = false;
+        open.closed_in_segment += length;
+        self.closed(stream, segment, close);
+        Ok(())
+    }
+
+    /// What follows from a member that is in the index.
+    fn closed(&mut self, stream: Stream, segment: u32, close: Close) {
         if close != Close::Member {
             let open = &mut self.streams[number(stream)];
             if let Some(out) = open.out.take() {
@@ -471,19 +533,51 @@ impl Store {
             }
         }
         self.publish();
-        Ok(())
+    }
+
+    /// Writes compressed bytes to where the stream's next member begins. Returns how many they are.
+    fn put(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<u64> {
+        let compression = self.capture.compression;
+        let (segment, file_offset) = self.chain.place(stream);
+        let open = &mut self.streams[number(stream)];
+        let out = match &open.out {
+            Some(out) => Arc::clone(out),
+            None => {
+                let path = self.files.segment(stream, segment, compression);
+                let out = Arc::new(self.space.persist("segment", || fresh(&path))?);
+                open.out = Some(Arc::clone(&out));
+                out
+            }
+        };
+        let put = self
+            .space
+            .persist("segment", || out.write_all_at(bytes, file_offset));
+        if put.is_err() {
+            // Half of a member takes space and serves nobody.
+            let _ = out.set_len(file_offset);
+        }
+        put.map(|()| bytes.len() as u64)
     }
 
     /// Ends an uncompressed segment: what the reader has put behind its border already is copied to the next file, then the member's
     /// record makes that final, then the copied bytes are cut off. The reader waits meanwhile.
     fn split(&mut self, stream: Stream, member: Member) -> io::Result<()> {
-        let sinks = Arc::clone(&self.sinks);
-        let mut sink = sinks.lock(stream);
-        let border = member.offset + member.length;
         let path = self
             .files
             .segment(stream, member.segment + 1, Compression::None);
-        let next = Arc::new(self.space.persist("segment", || fresh(&path))?);
+        let split = self.split_to(&path, stream, member);
+        if split.is_err() && self.chain.closed(stream) == member.offset {
+            // What was copied is still where it was.
+            let _ = std::fs::remove_file(&path);
+        }
+        split
+    }
+
+    fn split_to(&mut self, path: &Path, stream: Stream, member: Member) -> io::Result<()> {
+        let sinks = Arc::clone(&self.sinks);
+        let mut sink = sinks.lock(stream);
+        let border = member.offset + member.length;
+        let next = Arc::new(self.space.persist("segment", || fresh(path))?);
         let mut buffer = vec![0; 1 << 18];
         let mut at = border;
         while at < sink.end {
@@ -512,8 +606,16 @@ impl Store {
     fn record(&mut self, record: Record) -> io::Result<()> {
         let bytes = record.encode();
         let (index, at) = (&self.index, self.index_at);
-        self.space
-            .persist("index", || index.write_all_at(&bytes, at))?;
+        while let Err(e) = self
+            .space
+            .persist("index", || index.write_all_at(&bytes, at))
+        {
+            // What is not in the index is not judged: it may have a little of what is kept back for the verdict.
+            if !(is_full(&e) && self.crumbs > 0 && crumb(&self.files)) {
+                return Err(e);
+            }
+            self.crumbs -= 1;
+        }
         self.index_at = at + bytes.len() as u64;
         self.chain
             .push(&record)
@@ -539,11 +641,13 @@ impl Store {
         );
     }
 
-    /// Closes all that is open: nothing more will arrive. Can be called again.
+    /// Closes all that is open: nothing more will arrive. Can be called again. On a disk that stays full what cannot be closed stays
+    /// in its tail, and that is the error.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
+        let mut result = self.settle();
         for stream in Stream::ALL {
             if self.streams[number(stream)].length > 0 {
-                self.close(stream, Close::Stream)?;
+                result = result.and(self.close(stream, Close::Stream));
             }
         }
         self.syncing.sync()?;
@@ -554,14 +658,14 @@ impl Store {
                 if segment > 1 && file_offset == 0 && is_empty(&path) {
                     std::fs::remove_file(path)?;
                 }
-            } else {
+            } else if self.chain.closed(stream) == self.sinks.lock(stream).end {
                 match std::fs::remove_file(self.files.tail(stream)) {
                     Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
                     _ => {}
                 }
             }
         }
-        sync_directory(self.files.directory())
+        result.and(sync_directory(self.files.directory()))
     }
 }
 
@@ -571,20 +675,28 @@ struct Segment {
     closed: u64,
     began: Option<u64>,
     open_end: bool,
-    /// Of the open member's batches.
-    sum: Sum,
+    /// Of the batches that are in no member: where each ends, and its digest. A member's record may follow later batches.
+    batches: Vec<(u64, Digest)>,
 }
 
 impl Segment {
+    fn sum(&self) -> Sum {
+        let mut sum = Sum::default();
+        self.batches.iter().for_each(|(_, digest)| sum.push(digest));
+        sum
+    }
+
     fn push(&mut self, record: &Record) {
         match record {
             Record::Batch(batch) => {
                 self.began.get_or_insert(batch.at.boot);
                 self.open_end = batch.open_end;
-                self.sum.push(&batch.digest);
+                self.batches
+                    .push((batch.offset + u64::from(batch.length), batch.digest));
             }
             Record::Member(member) => {
-                self.sum.take();
+                let border = member.offset + member.length;
+                self.batches.retain(|(end, _)| *end > border);
                 self.closed += member.length;
                 if member.ends_segment {
                     self.closed = 0;

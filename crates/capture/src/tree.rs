@@ -43,6 +43,16 @@ impl Process {
         Self::parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
+    /// Its state, as the kernel has it.
+    pub(crate) const fn state(&self) -> char {
+        self.state
+    }
+
+    /// Whether a signal stopped it, and no debugger.
+    pub(crate) const fn is_stopped(&self) -> bool {
+        self.state == 'T'
+    }
+
     /// The name in parentheses may hold anything, so fields are counted from the last `)`.
     fn parse(pid: u32, line: &[u8]) -> Option<Self> {
         let line = String::from_utf8_lossy(line);
@@ -181,6 +191,30 @@ pub(crate) fn signal(process: &Process, signal: Signal) -> bool {
 /// Waits some milliseconds, for processes that are being killed.
 pub(crate) fn pause(ms: u64) {
     std::thread::sleep(std::time::Duration::from_millis(ms));
+}
+
+/// The caller, as a lock file names its holder.
+pub(crate) fn holder() -> String {
+    let pid = std::process::id();
+    let started = Process::of(pid).map_or(0, |p| p.started);
+    let boot_id = crate::store::boot_id_text();
+    format!("{{\"pid\":{pid},\"started\":{started},\"boot_id\":\"{boot_id}\"}}\n")
+}
+
+/// The process that a lock file names, if it lives.
+pub(crate) fn held_by(text: &str) -> Option<Process> {
+    #[derive(serde::Deserialize)]
+    struct Holder {
+        pid: u32,
+        started: u64,
+        boot_id: String,
+    }
+    let holder: Holder = serde_json::from_str(text.trim()).ok()?;
+    Process::of(holder.pid).filter(|process| {
+        process.started == holder.started
+            && holder.boot_id == crate::store::boot_id_text()
+            && process.is_alive()
+    })
 }
 
 /// Names processes for a report.

@@ -27,6 +27,8 @@ pub(crate) const EOF_STDOUT: u8 = b'1';
 pub(crate) const EOF_STDERR: u8 = b'2';
 /// From the pump: all is written.
 pub(crate) const DONE: u8 = b'D';
+/// From and to everybody, each second: I work.
+pub(crate) const ALIVE: u8 = b'A';
 /// From the harness to the keeper: end the run, because this signal arrived.
 pub(crate) const INTERRUPT: u8 = b'I';
 /// As [`INTERRUPT`]: SIGTERM.

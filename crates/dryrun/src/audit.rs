@@ -13,6 +13,7 @@ mod logs;
 mod parallel;
 pub mod rate;
 mod reader;
+pub(crate) mod records;
 mod report;
 mod source;
 mod tally;

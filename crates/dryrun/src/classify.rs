@@ -10,8 +10,11 @@
 //! lower case, or the number). Plain text states it where loggers put it (`level`). A line that states none has the
 //! stream's: `info` on stdout, on stderr what the policy says. Blank lines count by that too, but are no findings.
 //!
-//! Lines of two bytes a character (UTF-16) are read as the text they are, and told in UTF-8 ([`Line::bytes`]); offsets, lengths and
-//! counts of bytes stay those of the stream.
+//! A line that is neither one record nor one text may state more inside (`within`): the worst of it is its level. A record on several
+//! lines is one (`block`): its last line states its level.
+//!
+//! Lines of two or four bytes a character (UTF-16, UTF-32) are read as the text they are, and told in UTF-8 ([`Line::bytes`]); offsets,
+//! lengths and counts of bytes stay those of the stream.
 //!
 //! # What begins and what ends a trace
 //!
@@ -47,6 +50,7 @@ use crate::{Moment, Status, Stream};
 
 mod allow;
 mod behind;
+mod block;
 mod counts;
 mod cuts;
 mod express;
@@ -56,18 +60,24 @@ mod learnt;
 mod level;
 mod mask;
 mod prefix;
+mod record;
+mod saved;
 mod shape;
 mod structured;
 mod told;
 mod trace;
 mod wide;
+mod within;
 
 use allow::Rules;
 use behind::Behind;
-pub use counts::Counts;
+use block::Block;
+pub use counts::{Broken, Counts};
 use cuts::{cut, lossy, one_line};
 use express::Moulds;
 use json::{End, Scan, Slot};
+use record::{fields, said, spoken, structured, suspicious};
+pub use saved::Saved;
 use shape::Shapes;
 pub use told::{Fields, Finding, Level, Line, Sink, What};
 use trace::{Entry, Told, Traces};
@@ -107,6 +117,8 @@ pub struct Classifier {
     /// The finding of the line before: the next line may make it the head of a trace.
     pending: Option<Entry>,
     traces: Traces,
+    /// A record of several lines that is open.
+    block: Option<Box<Block>>,
     counts: Counts,
     shapes: Shapes,
     moulds: Moulds,
@@ -131,26 +143,6 @@ impl Back {
         };
         let text = wide.as_deref().unwrap_or(&self.text);
         lossy(text.strip_suffix(b"\r").unwrap_or(text), BACK_LIMIT)
-    }
-}
-
-/// A classifier's state, without the open line: what [`Classifier::restore`] needs besides the bytes from
-/// [`Saved::offset`] on. Bounded: 2 MiB and a little, whatever was read.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Saved {
-    stream: Stream,
-    offset: u64,
-    number: u64,
-    back: VecDeque<Back>,
-    pending: Option<Entry>,
-    traces: Traces,
-    counts: Counts,
-}
-
-impl Saved {
-    /// Returns where the open line begins: the bytes from there on must be fed again, and none before.
-    pub const fn offset(&self) -> u64 {
-        self.offset
     }
 }
 
@@ -185,55 +177,11 @@ impl Classifier {
             back: VecDeque::new(),
             pending: None,
             traces: Traces::default(),
+            block: None,
             counts: Counts::default(),
             shapes: Shapes::default(),
             moulds: Moulds::default(),
         })
-    }
-
-    /// Goes on from what [`Self::save`] returned; the next bytes to feed are those from [`Saved::offset`] on.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn restore(lines: &Lines, saved: Saved) -> Result<Self, String> {
-        let mut classifier = Self::resume(saved.stream, lines, saved.offset, saved.number)?;
-        classifier.back = saved.back;
-        classifier.pending = saved.pending;
-        classifier.traces = saved.traces;
-        classifier.counts = saved.counts;
-        Ok(classifier)
-    }
-
-    /// Returns the whole state but for the open line, which is read again from [`Saved::offset`]: no line is told twice, and open
-    /// traces go on.
-    pub fn save(&self) -> Saved {
-        Saved {
-            stream: self.stream,
-            offset: self.offset,
-            number: self.number,
-            back: self.back.clone(),
-            pending: self.pending.clone(),
-            traces: self.traces.clone(),
-            counts: self.counts.clone(),
-        }
-    }
-
-    /// Returns the offset in the stream from which bytes must be read again by a classifier that knows nothing: the start of the
-    /// oldest open trace, of the line before, or of the open line. Lines from there on are told twice; [`Self::save`] avoids that.
-    pub fn open_line_start(&self) -> u64 {
-        let back = self.back.front().map_or(self.offset, |back| back.start);
-        self.traces.start().unwrap_or(back).min(back)
-    }
-
-    /// Returns how many lines are before [`Self::open_line_start`].
-    pub fn open_line_number(&self) -> u64 {
-        let back = self
-            .back
-            .front()
-            .map_or(self.number, |back| back.number - 1);
-        self.traces
-            .first_line()
-            .map_or(back, |line| (line - 1).min(back))
     }
 
     /// Returns where the open line begins.
@@ -241,10 +189,16 @@ impl Classifier {
         self.offset
     }
 
-    /// Returns whether nothing is open: neither a line nor a trace nor a finding that the next line may change. A classifier that
+    /// Returns whether nothing is open: neither a line nor a record nor a trace nor a finding that the next line may change. A classifier that
     /// begins here finds the same as this one does, unless one of the next `LOOKS_BACK` lines looks back ([`Self::looks_back`]).
     pub fn is_clear(&self) -> bool {
-        self.carry.is_empty() && self.pending.is_none() && self.traces.is_empty()
+        self.carry.is_empty() && self.is_between()
+    }
+
+    /// Returns whether no earlier line matters to the next one.
+    #[inline]
+    fn is_between(&self) -> bool {
+        self.pending.is_none() && self.traces.is_empty() && self.block.is_none()
     }
 
     /// Returns whether a line is open.
@@ -296,7 +250,7 @@ impl Classifier {
         };
         loop {
             // Nothing is open, so a harmless record has nothing to end.
-            if self.pending.is_none() && self.traces.is_empty() {
+            if self.is_between() {
                 while let Some(length) = self.express(at, &rest[from..], sink) {
                     behind.add(from, from + length, self.number);
                     from += length + 1;
@@ -415,6 +369,7 @@ impl Classifier {
         let mut told: Vec<Told> = self.pending.take().map(Told::Line).into_iter().collect();
         self.traces.finish(&mut told);
         self.tell(told, sink);
+        self.block = None;
         self.back.clear();
     }
 
@@ -477,6 +432,14 @@ impl Classifier {
 
         let mut blank = false;
         let mut scan = None;
+        // What is said where the level is stated, if that is not the whole line.
+        let mut inner = None;
+        let numeric = self.lines.numeric;
+        let whole = if self.block.is_some() || block::begins(bytes) {
+            self.block(bytes, start)
+        } else {
+            None
+        };
         let stated = match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
             None => {
                 blank = true;
@@ -488,16 +451,44 @@ impl Classifier {
                     bytes,
                     self.lines.source_field.as_ref().map(String::as_bytes),
                 );
-                let stated = level::of_fields(&found, bytes, self.lines.numeric);
+                let mut stated = level::of_fields(&found, bytes, numeric);
                 if found.end == End::Object && beyond == 0 {
                     self.counts.structured += 1;
                     scan = Some(found);
+                } else {
+                    let (more, all) = within::of_glued(bytes, numeric);
+                    let known = stated.as_ref().and_then(|(level, _)| *level);
+                    if let Some(more) =
+                        more.filter(|more| known.is_none_or(|known| more.level > known))
+                    {
+                        stated = Some((Some(more.level), Cow::Borrowed(more.word())));
+                        inner = Some(more.message);
+                    }
+                    if beyond == 0 && (!all || found.end == End::Lenient) && self.block.is_none() {
+                        self.counts.broken(bytes, self.number, ended, found.end);
+                    }
                 }
                 stated
             }
-            Some(_) => level::of_text(bytes)
-                .or_else(|| level::of_sourced(bytes, self.lines.numeric))
-                .map(|(level, word)| (Some(level), Cow::Borrowed(word))),
+            Some(_) => {
+                let mut stated =
+                    level::of_text(bytes).or_else(|| level::of_sourced(bytes, numeric));
+                if stated.is_none_or(|(level, _)| level < Level::Warning)
+                    && let Some(more) = within::of_line(bytes, stated.is_some(), numeric)
+                        .filter(|more| stated.is_none_or(|(level, _)| more.level > level))
+                {
+                    stated = Some((more.level, more.word()));
+                    inner = Some(more.message);
+                }
+                if suspect && stated.is_none() && level::exhausted(bytes) {
+                    stated = Some((Level::Critical, level::word_of(Level::Critical)));
+                }
+                stated.map(|(level, word)| (Some(level), Cow::Borrowed(word)))
+            }
+        };
+        let stated = match &whole {
+            Some(whole) => Some((Some(whole.level), Cow::Owned(whole.word.clone()))),
+            None => stated,
         };
         let (usual, usual_word) = self.usual();
         let (level, word) = match stated {
@@ -525,10 +516,18 @@ impl Classifier {
         let counts = level >= Level::Warning && !blank;
         let suspect = suspect
             || match &scan {
-                Some(scan) => scan.deep || spoken(scan, bytes).is_some_and(suspicious),
+                Some(scan) => {
+                    scan.deep
+                        || structured::threw(scan, bytes)
+                        || spoken(scan, bytes).is_some_and(suspicious)
+                }
                 // Not quite JSON: text after all.
                 None => !blank && structured(bytes) && gate::hits(bytes),
             };
+        if let Some(whole) = whole.filter(|_| counts) {
+            self.of_block(at, level, *whole, sink);
+            return true;
+        }
         if !suspect && !counts && beyond == 0 && self.pending.is_none() && self.traces.is_empty() {
             if let Some(scan) = scan.filter(|_| ended) {
                 self.moulds.learn(bytes, &scan, level, &word);
@@ -541,7 +540,7 @@ impl Classifier {
             beyond,
             start,
             suspect,
-            counts.then_some(level),
+            counts.then_some((level, inner)),
             scan,
             behind,
             sink,
@@ -558,7 +557,7 @@ impl Classifier {
         beyond: u64,
         start: u64,
         suspect: bool,
-        level: Option<Level>,
+        level: Option<(Level, Option<String>)>,
         scan: Option<Scan>,
         behind: &mut Behind<'_>,
         sink: &mut S,
@@ -573,10 +572,9 @@ impl Classifier {
             message,
             text: lossy(bare, SAMPLE_LIMIT),
         };
-        let own = level.map(|level| {
-            let message = scan
-                .as_ref()
-                .and_then(|scan| said(scan, bytes))
+        let own = level.map(|(level, inner)| {
+            let message = inner
+                .or_else(|| said(scan.as_ref()?, bytes))
                 .unwrap_or_else(|| lossy(bare, 2_000));
             entry(level, one_line(&message))
         });
@@ -588,11 +586,14 @@ impl Classifier {
         let mut taken = false;
         let own = if let Some(scan) = &scan {
             told.extend(self.pending.take().map(Told::Line));
-            let found = if scan.deep {
+            let mut found = if scan.deep {
                 structured::traces(bytes, here)
             } else {
                 Vec::new()
             };
+            if found.is_empty() && own.is_none() {
+                found.extend(structured::thrown(scan, bytes, here));
+            }
             if found.is_empty() {
                 self.said_by(scan, bytes, here, own, &mut taken, &mut told)
             } else {
@@ -627,8 +628,8 @@ impl Classifier {
                 suspect,
                 before,
             };
-            let found = if suspect && memchr::memmem::find(bytes, b"\\n").is_some() {
-                structured::escaped(&text, here)
+            let found = if suspect {
+                structured::in_text(&text, here)
             } else {
                 Vec::new()
             };
@@ -709,6 +710,45 @@ impl Classifier {
         own
     }
 
+    /// Takes a line of a record of several lines; returns the record at its end.
+    #[cold]
+    fn block(&mut self, bytes: &[u8], start: u64) -> Option<Box<block::Whole>> {
+        let step = self
+            .block
+            .as_mut()
+            .map(|block| block.step(bytes, self.lines.numeric));
+        match step {
+            Some(block::Step::Takes) => return None,
+            // Another may begin inside what has no end.
+            None | Some(block::Step::Over | block::Step::Stray) if block::begins(bytes) => {
+                self.block = Some(Box::new(Block::new(bytes, self.number, start)));
+            }
+            None | Some(block::Step::Stray) => {}
+            Some(block::Step::Over) => self.block = None,
+            Some(block::Step::Ends(whole)) => {
+                self.block = None;
+                return whole;
+            }
+        }
+        None
+    }
+
+    /// Tells what a record of several lines states.
+    fn of_block<S: Sink>(&mut self, at: Moment, level: Level, whole: block::Whole, sink: &mut S) {
+        let mut told: Vec<Told> = self.pending.take().map(Told::Line).into_iter().collect();
+        let text = lossy(&whole.text, SAMPLE_LIMIT);
+        let message = whole.message.unwrap_or_else(|| text.clone());
+        told.push(Told::Line(Entry {
+            level,
+            number: whole.number,
+            at,
+            offset: whole.start,
+            message: one_line(&message),
+            text,
+        }));
+        self.tell(told, sink);
+    }
+
     /// Hands findings on.
     fn tell<S: Sink>(&self, told: Vec<Told>, sink: &mut S) {
         for told in told {
@@ -730,61 +770,6 @@ impl Classifier {
             (_, StderrPolicy::Error) => (Level::Error, "error"),
         }
     }
-}
-
-/// Whether a line begins as a JSON object does.
-#[inline]
-fn structured(line: &[u8]) -> bool {
-    match line.first() {
-        Some(b'{') => true,
-        Some(b' ' | b'\t') => line.trim_ascii_start().first() == Some(&b'{'),
-        _ => false,
-    }
-}
-
-/// What a record says, as raw JSON.
-#[inline]
-fn spoken<'a>(scan: &Scan, line: &'a [u8]) -> Option<&'a [u8]> {
-    [Slot::Message, Slot::Msg, Slot::Log, Slot::Event]
-        .into_iter()
-        .find_map(|slot| {
-            scan.value(line, slot)
-                .filter(|raw| raw.first() == Some(&b'"'))
-        })
-}
-
-/// Whether the text of a raw JSON string may belong to a trace.
-#[inline]
-fn suspicious(raw: &[u8]) -> bool {
-    if memchr::memchr(b'\\', raw).is_none() {
-        return gate::hits(raw);
-    }
-    json::text(raw).is_some_and(|text| gate::hits(text.as_bytes()))
-}
-
-/// What a record is read by.
-#[inline]
-fn fields<'a>(scan: &Scan, line: &'a [u8]) -> Fields<'a> {
-    let string = |raw: &&[u8]| raw.first() == Some(&b'"');
-    let first = |slots: &[Slot], fits: &dyn Fn(&&[u8]) -> bool| {
-        slots
-            .iter()
-            .find_map(|slot| scan.value(line, *slot).filter(fits))
-    };
-    Fields {
-        timestamp: first(
-            &[Slot::Timestamp, Slot::Ts, Slot::AtTimestamp, Slot::Time],
-            &|raw| matches!(raw.first(), Some(b'"' | b'-' | b'0'..=b'9')),
-        ),
-        message: first(&[Slot::Message, Slot::Msg, Slot::Event], &string),
-        event: scan.value(line, Slot::Event),
-        odd: scan.odd,
-    }
-}
-
-/// The message of a record.
-fn said(scan: &Scan, line: &[u8]) -> Option<String> {
-    json::text(fields(scan, line).message?)
 }
 
 /// Returns the text of a raw JSON string, lone surrogates replaced; none if it is no string.

@@ -23,6 +23,14 @@ pub use resources::Usage;
 
 use evidence_age::Ages;
 
+/// The reason of time that is not seen because this part of the capture does not answer.
+fn unseen_by(part: &str) -> &'static str {
+    match part {
+        "pump" => "pump_down",
+        _ => "keeper_stopped",
+    }
+}
+
 /// Most stretches of blindness that are kept; more count as one that goes on.
 const BLIND: usize = 10_000;
 
@@ -36,7 +44,7 @@ pub struct BlindSpan {
     pub from: Moment,
     /// To; the same as `from` while it goes on.
     pub to: Moment,
-    /// `pump_down`, `clock_step`, `suspend`, `capture_blocked`, `keeper_lost`.
+    /// `pump_down`, `clock_step`, `suspend`, `capture_blocked`, `keeper_lost`, `keeper_stopped`.
     pub reason: String,
     /// Whether it goes on.
     pub open: bool,
@@ -178,7 +186,24 @@ impl Conditions {
                     c.metadata.insert("blocked_ms".to_owned(), (*ms).into());
                 });
             }
-            Event::PumpStarted { .. } => self.seen_again(at, "pump_down"),
+            Event::PumpStarted { .. } => {
+                self.seen_again(at, "pump_down");
+                self.engine.recovered("unanswered-pump", at);
+            }
+            Event::Unanswered {
+                part,
+                pid,
+                state,
+                ms,
+            } => self.unanswered(at, (part, *pid), state, *ms),
+            Event::Answered { part, ms } => {
+                self.seen_again(at, unseen_by(part));
+                let key = format!("unanswered-{part}");
+                self.engine.recovered(&key, at);
+                self.engine.update(&key, |c| {
+                    c.metadata.insert("unanswered_ms".to_owned(), (*ms).into());
+                });
+            }
             Event::PumpLost { pid, status } => {
                 self.blind(at, "pump_down", None);
                 let text = format!(
@@ -299,6 +324,29 @@ impl Conditions {
             }
             _ => self.engine.recovered("disk", at),
         }
+    }
+
+    /// A part of the capture was stopped, or hangs.
+    fn unanswered(&mut self, at: Moment, (part, pid): (&str, u32), state: &str, ms: u64) {
+        let ns = ms.saturating_mul(1_000_000);
+        let from = Moment {
+            boot: at.boot.saturating_sub(ns),
+            wall: at.wall.saturating_sub_unsigned(ns),
+        };
+        self.blind(from, unseen_by(part), None);
+        let how = if state == "T" {
+            "was stopped".to_owned()
+        } else {
+            format!("does not answer (state {state})")
+        };
+        let text = format!(
+            "the {part} (process {pid}) {how}: what it watches is not seen meanwhile; no byte is lost"
+        );
+        let key = format!("unanswered-{part}");
+        let mut cause = Cause::new(IncidentKind::Other, Status::Warn, &key, from, text);
+        cause.open = true;
+        self.engine
+            .sighting(cause.with("pid", pid).with("state", state));
     }
 
     fn clock_step(&mut self, at: Moment, ns: i64) {

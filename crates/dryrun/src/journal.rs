@@ -65,6 +65,24 @@ pub enum Event {
         /// How it ended.
         status: String,
     },
+    /// The keeper or the pump does not answer: somebody stopped it, or it hangs. Ends with `Answered`, or with its end.
+    Unanswered {
+        /// `keeper` or `pump`.
+        part: String,
+        /// Its pid.
+        pid: u32,
+        /// Its state in `/proc/<pid>/stat`: `T` is stopped.
+        state: String,
+        /// How long already, milliseconds.
+        ms: u64,
+    },
+    /// It answers again.
+    Answered {
+        /// `keeper` or `pump`.
+        part: String,
+        /// How long it did not, milliseconds.
+        ms: u64,
+    },
     /// The run's time is over.
     TimeOver,
     /// The operator asked for the end.

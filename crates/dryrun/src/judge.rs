@@ -116,8 +116,12 @@ pub fn judge(spec: &RunSpec, files: &dyn RunFiles, how: &Judgement) -> Report {
             ));
             (None, Vec::new())
         }
-        Ok(read) => {
+        Ok(mut read) => {
             problems.extend(read.problems);
+            let stopped = life.signal.is_some() || !life.signalled.is_empty();
+            let (broken, ignored) = audit::records::of_streams(&read.total.shapes, stopped);
+            problems.extend(broken);
+            read.total.ignored += ignored;
             lines = read.lines;
             if spec.lines.monitor {
                 fallen.extend(read.engines.iter().flat_map(Engine::not_kept));
@@ -520,7 +524,6 @@ fn blind(spec: &RunSpec, conditions: &Conditions, end: Moment) -> audit::BlindTi
 }
 
 /// Accepted warnings are told as that.
-/// The artifacts must be at the end what they were before the run: else nobody knows which of the two ran.
 /// What lay in the directory and does not belong there. Whoever put it there could have changed the rest.
 fn foreign(files: &dyn RunFiles) -> Option<Finding> {
     use std::io::Read as _;
@@ -545,6 +548,7 @@ fn foreign(files: &dyn RunFiles) -> Option<Finding> {
     Some(finding(Status::Invalid, "directory_changed", FOREIGN, text))
 }
 
+/// The artifacts must be at the end what they were before the run, and untouched: else nobody knows what ran.
 fn artifacts(spec: &RunSpec, files: &dyn RunFiles) -> Vec<Finding> {
     if spec.artifacts.is_empty() {
         return Vec::new();
@@ -575,10 +579,18 @@ fn artifacts(spec: &RunSpec, files: &dyn RunFiles) -> Vec<Finding> {
             .iter()
             .filter(|before| !after.contains(before))
             .map(|before| {
-                let text = format!(
-                    "the artifact {} is not what it was before the run",
-                    before.path
-                );
+                let bytes =
+                    |now: &&Artifact| now.path == before.path && now.sha256 == before.sha256;
+                let text = match after.iter().find(bytes) {
+                    Some(_) => format!(
+                        "the artifact {} was written or replaced during the run, and put back",
+                        before.path
+                    ),
+                    None => format!(
+                        "the artifact {} is not what it was before the run",
+                        before.path
+                    ),
+                };
                 finding(Status::Fail, "artifact_changed", &before.path, text)
             })
             .collect(),

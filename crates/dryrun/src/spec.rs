@@ -89,6 +89,10 @@ pub struct Artifact {
     pub path: String,
     /// Of its bytes before the run.
     pub sha256: Digest,
+    /// Inode, size, and times of the last writing and the last change (nanoseconds) of the file, and of the link that leads to it:
+    /// who puts the bytes back does not put these back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
 }
 
 /// Steps of the kill ladder, seconds.

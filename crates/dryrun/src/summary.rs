@@ -230,7 +230,7 @@ pub struct Resources {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Logs {
-    /// Lines that belong to no record (no text, or not what the format says).
+    /// Lines that belong to no record (no text, not what the format says, or broken records among records).
     pub ignored_lines: u64,
     /// Lines.
     pub total_lines: u64,
@@ -342,7 +342,7 @@ pub struct Blind {
     pub from: Timestamp,
     /// To.
     pub to: Timestamp,
-    /// `pump_down`, `clock_step`, `suspend`, `capture_blocked`, `keeper_lost`.
+    /// `pump_down`, `clock_step`, `suspend`, `capture_blocked`, `keeper_lost`, `keeper_stopped`.
     pub reason: String,
     /// The operator's explanation; explained time does not count against.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -496,6 +496,18 @@ fn log() -> impl Strategy<Value = Vec<u8>> {
         Just(b"/a.js:1\nthrow x\n^\n\nError: x\n    at f (/a.js:1:2)\n\nNode.js v20.1.1\n".to_vec()),
         Just(b"  File \"x\", line 3\n\nValueError: alone\r\n".to_vec()),
         Just(b"\xff\0\n\n".to_vec()),
+        Just(b"{\"level\":\"info\",\"message\":\"beat\"}{\"level\":\"error\",\"message\":\"bad\"}\n".to_vec()),
+        Just(b"half{\"level\":\"warn\",\"message\":\"bad\"}\n".to_vec()),
+        Just(b"10%\rERROR it broke\r{\"level\":\"info\",\"message\":\"x\"}\n".to_vec()),
+        Just(b"{\n  \"level\": \"error\",\n  \"message\": \"bad\"\n}\n".to_vec()),
+        Just(b"  {\n".to_vec()),
+        Just(b"    \"level\": \"error\", \"msg\": \"x\"\n  }\n".to_vec()),
+        Just(b"{\"level\":\"info\",\"x\":NaN}\n".to_vec()),
+        Just(b"{\"level\":\"info\",\"message\":\"cut\n".to_vec()),
+        Just(b"{\"level\":\"info\",\"message\":\"x\",\"exception\":\"\"}\n".to_vec()),
+        Just(b"{\"level\":\"info\",\"message\":\"x\",\"exception\":\"ValueError: no\"}\n".to_vec()),
+        Just(b"java.lang.OutOfMemoryError: Java heap space\n".to_vec()),
+        Just("ERROR \u{6570}\u{4e0a}\u{5931}\n".encode_utf16().flat_map(u16::to_le_bytes).collect()),
         "[ -~]{0,40}\n".prop_map(String::into_bytes),
     ];
     prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())

@@ -336,6 +336,9 @@ const PREFIXES: &[(&str, Prefix)] = &[
     ("uptime", |name, n| format!("[{n:5}.{n:06}] {name}: ")),
     ("angles", |name, _| format!("<{name}> ")),
     ("worker", |name, _| format!("[worker-{}] ", name.len())),
+    ("turbo", |name, _| format!("{name}:dev: ")),
+    ("pm2", |name, _| format!("0|{name}  | ")),
+    ("stern", |name, _| format!("{name}-5d9c7b8f6d-x2x9z app ")),
     ("number", |name, _| format!("12{} ", name.len())),
     ("colour", |name, _| format!("\u{1b}[36m{name}\u{1b}[0m: ")),
     ("concurrently", |name, _| format!("[{name}] ")),
@@ -404,6 +407,26 @@ fn two_traces_of_any_two_prefixes_do_not_mix() {
     for (name, prefix) in PREFIXES {
         wrong += &alternate(name, *prefix, ["web", "worker"]);
     }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn two_traces_of_the_streams_of_one_container_do_not_mix() {
+    let wrong = alternate(
+        "container runtime's streams",
+        |name, n| format!("2026-11-21T10:00:{:02}.{n:09}Z {name} F ", n % 60),
+        ["stdout", "stderr"],
+    );
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn two_traces_of_workers_that_are_counted_do_not_mix() {
+    let wrong = alternate(
+        "counted workers",
+        |name, _| format!("[{name}] "),
+        ["worker-1", "worker-2"],
+    );
     assert!(wrong.is_empty(), "{wrong}");
 }
 

@@ -63,8 +63,9 @@ pub fn sharpe(returns: &[f64], periods_per_year: f64) -> Option<Sharpe> {
     };
     let (m2, m3, m4) = (moment(2), moment(3), moment(4));
     let sd = libm::sqrt(m2 * count / (count - 1.0));
-    // A constant series leaves rounding behind: no variance to speak of is none.
-    if !(sd.is_finite() && sd > mean.abs() * 1e-12 && sd > f64::MIN_POSITIVE) {
+    // A constant series leaves rounding behind, or one odd value: a hundred deviations from zero in each period is no variance to
+    // speak of.
+    if !(sd.is_finite() && sd > mean.abs() * 0.01 && sd > f64::MIN_POSITIVE) {
         return None;
     }
     let per_period = mean / sd;
@@ -135,21 +136,27 @@ pub fn expected_best(trials: u64, variance: f64) -> f64 {
 /// Judges `found` against `floor` (annualised, as `found.annualised` is), at `confidence`, after `trials` tried configurations.
 ///
 /// The floor is brought to one period by the same factor as the ratio. Without the trials' own ratios their variance is taken as that
-/// of a ratio without skill, 1 / (n − 1).
+/// of a ratio without skill, 1 / (n − 1). Returns that follow one another say less than as many that do not: n counts as
+/// n (1 − ρ) / (1 + ρ), ρ the first autocorrelation where it is positive (the effective size of an AR(1) sample, Bayley and Hammersley 1946).
 pub fn judge_sharpe(found: &Sharpe, floor: f64, trials: u64, confidence: f64) -> SharpeJudgement {
     let factor = if found.per_period == 0.0 {
         found.annualised_naive
     } else {
         found.annualised / found.per_period
     };
-    let luck = expected_best(trials, 1.0 / (found.n.saturating_sub(1).max(1)) as f64);
+    let rho = found.autocorrelation.clamp(0.0, 1.0);
+    let share = (1.0 - rho) / (1.0 + rho);
+    let effective = found.n as f64 * share;
+    let luck = expected_best(trials, 1.0 / (effective - 1.0).max(1.0));
     let floor = if factor > 0.0 { floor / factor } else { floor } + luck;
     let (skew, kurt) = (found.skewness, found.kurtosis);
     let needed = separation(found.per_period, floor, skew, kurt, confidence);
     SharpeJudgement {
-        probabilistic: probabilistic(found.per_period, floor, found.n, skew, kurt),
-        minimum_track_record: minimum_track_record(found.per_period, floor, skew, kurt, confidence),
-        decidable: needed.is_finite() && found.n as f64 >= needed,
+        probabilistic: probabilistic(found.per_period, floor, effective as u64, skew, kurt),
+        minimum_track_record: minimum_track_record(found.per_period, floor, skew, kurt, confidence)
+            .map(|n| n / share)
+            .filter(|n| n.is_finite()),
+        decidable: needed.is_finite() && effective >= needed,
     }
 }
 

@@ -123,7 +123,7 @@ fn known(home: &Home, dir: &Path, spec: &RunSpec) -> Result<Known, AppError> {
         config: None,
         ..home.clone()
     };
-    match beside(&alone, dir, &[spec.run_id.clone()])? {
+    match beside(&alone, dir, std::slice::from_ref(&spec.run_id))? {
         Some(beside) => recording::known(&alone.open(&beside)?, &spec.run_id),
         None => Ok(Known::default()),
     }

@@ -49,6 +49,8 @@ pub struct Finished {
     pub again: bool,
     /// How it stands, the wrap-up included where that was asked to count.
     pub status: Status,
+    /// The command that makes what was left out.
+    pub next: String,
 }
 
 /// A fault of capturing in the words of use cases.
@@ -78,7 +80,7 @@ pub fn finalize(home: &Home, place: &Path, within: Duration) -> Result<Finished,
         wanted.beside = beside;
     }
     settle(&dir, within)?;
-    finish(home, &dir, &wanted)
+    finish(home, &dir, &wanted, false)
 }
 
 /// Puts a run's files in order. What is damaged stays so: the judge says it, and a verdict that is none is better than no verdict.
@@ -92,22 +94,32 @@ pub(crate) fn settle(dir: &Path, within: Duration) -> Result<(), AppError> {
     }
 }
 
-/// Judges a run that has ended.
+/// Judges a run that has ended. `own` is said by who began it: then a ledger that does not know it was taken away meanwhile, and the
+/// run is judged as one that nothing vouches for.
 ///
 /// # Errors
 /// Files of the run or reports cannot be read or written; the ledger's faults.
-pub fn finish(home: &Home, dir: &Path, wanted: &Wanted) -> Result<Finished, AppError> {
+pub fn finish(home: &Home, dir: &Path, wanted: &Wanted, own: bool) -> Result<Finished, AppError> {
     keeping::plain(dir)?;
     let spec = keeping::spec(dir)?;
     let now = home.clock.now().wall;
     // One at a time: a run has one verdict.
     let _turn = lock(dir)?;
-    if home.config.is_none() && !wanted.beside.join(STATE_DIR).is_dir() {
+    let is_gone = home.config.is_none() && !wanted.beside.join(STATE_DIR).is_dir();
+    if is_gone && !own {
         return Err(unknown(&spec));
     }
     let mut short = Shortage::begin(dir, &spec)?;
-    let known = short.insist(|| recording::known(&home.open(&wanted.beside)?, &spec.run_id))?;
-    let begun = known.begun.ok_or_else(|| unknown(&spec))?;
+    let known = match is_gone {
+        true => recording::Known::default(),
+        false => short.insist(|| recording::known(&home.open(&wanted.beside)?, &spec.run_id))?,
+    };
+    let Some(begun) = known.begun else {
+        return match own {
+            true => unvouched(home, dir, wanted, (&spec, now), short),
+            false => Err(unknown(&spec)),
+        };
+    };
     if keeping::digest(&dir.join(keeping::SPEC))?.1 != begun {
         let text = format!(
             "`{}` is not the specification with which {} began, so nothing can be judged by it",
@@ -138,6 +150,7 @@ pub fn finish(home: &Home, dir: &Path, wanted: &Wanted) -> Result<Finished, AppE
     let mut finished = Finished {
         log_key: book.ledger.log_vkey().to_string(),
         status: report.status,
+        next: home.finalize_command(dir),
         spec: spec.clone(),
         dir: dir.to_owned(),
         report,
@@ -147,7 +160,7 @@ pub fn finish(home: &Home, dir: &Path, wanted: &Wanted) -> Result<Finished, AppE
         again,
     };
     prepare(&mut finished, wanted, judged_at)?;
-    short.insist(|| complete_progress(&finished, now))?;
+    end_progress(&finished, now, &mut short);
     last_words(&mut finished, wanted, &mut short)?;
     tell(&finished, wanted, &mut short)?;
     let mut unpacked = None;
@@ -171,17 +184,66 @@ pub fn finish(home: &Home, dir: &Path, wanted: &Wanted) -> Result<Finished, AppE
     match unpacked {
         None => Ok(finished),
         Some(e) => Err(e.hint(format!(
-            "the verdict is `{}`; for the packet: `gonogo dry-run finalize {}`",
-            finished.status,
-            finished.dir.display()
+            "the verdict is `{}`; for the packet: `{}`",
+            finished.status, finished.next
         ))),
     }
+}
+
+/// Whoever put something else where the progress is takes no verdict and no report with it.
+fn end_progress(finished: &Finished, now: Timestamp, short: &mut Shortage<'_>) {
+    if let Err(e) = short.insist(|| complete_progress(finished, now)) {
+        let path = finished.spec.progress_path.clone().unwrap_or_default();
+        short.leave(Path::new(&path), &e);
+    }
+}
+
+/// A run whose ledger is gone: told in its reports, signed by nobody, and in no packet.
+fn unvouched(
+    home: &Home,
+    dir: &Path,
+    wanted: &Wanted,
+    (spec, now): (&RunSpec, Timestamp),
+    mut short: Shortage<'_>,
+) -> Result<Finished, AppError> {
+    short.insist(|| keeping::copy_evidence(dir, spec))?;
+    let mut report = judge::judge(spec, &Directory(dir), &super::judgement(now));
+    let text = format!(
+        "the ledger does not know {} any more: it was removed or replaced while the run went on, so nothing vouches for the run",
+        spec.run_id
+    );
+    let found = gonogo_dryrun::sign_off::Finding {
+        severity: Status::Invalid,
+        message: text,
+        code: "ledger_lost".to_owned(),
+        accepted: None,
+        metadata: std::collections::BTreeMap::new(),
+    };
+    judge::tell(&mut report, found);
+    let mut finished = Finished {
+        log_key: String::new(),
+        status: report.status,
+        next: home.finalize_command(dir),
+        spec: spec.clone(),
+        dir: dir.to_owned(),
+        report,
+        review: None,
+        wrap_up: None,
+        packed: None,
+        again: false,
+    };
+    prepare(&mut finished, wanted, now)?;
+    end_progress(&finished, now, &mut short);
+    last_words(&mut finished, wanted, &mut short)?;
+    tell(&finished, wanted, &mut short)?;
+    finished.report.left_out = short.left().to_vec();
+    Ok(finished)
 }
 
 /// The artifacts that are now what they were before the run: for others the sign-off says nothing.
 fn unchanged(spec: &RunSpec, here: &Path) -> Vec<Artifact> {
     let same = |a: &&Artifact| {
-        keeping::digest(&here.join(&a.path)).is_ok_and(|(_, digest)| digest == a.sha256)
+        keeping::artifact(&here.join(&a.path), a.path.clone()).is_ok_and(|now| now == **a)
     };
     spec.artifacts.iter().filter(same).cloned().collect()
 }

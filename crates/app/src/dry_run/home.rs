@@ -84,6 +84,19 @@ impl Home {
         root.map_or_else(|| self.here.clone(), |root| self.here.join(root))
     }
 
+    /// The command that gives a run's verdict, or what was left out of its reports, as it has to be called from anywhere.
+    pub fn finalize_command(&self, dir: &Path) -> String {
+        let config = self.overrides.config.as_ref().map(|file| {
+            let file = self.here.join(file);
+            format!(" --config {}", file.display())
+        });
+        format!(
+            "gonogo{} dry-run finalize {}",
+            config.unwrap_or_default(),
+            dir.display()
+        )
+    }
+
     /// Who asks, as records name them.
     ///
     /// # Errors

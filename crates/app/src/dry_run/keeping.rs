@@ -119,6 +119,39 @@ fn list(dir: &Path, prefix: &str, files: &mut Vec<Kept>) -> Result<(), AppError>
     Ok(())
 }
 
+/// A file that a run is about, as it is now.
+///
+/// # Errors
+/// It cannot be read.
+pub fn artifact(path: &Path, name: String) -> Result<Artifact, AppError> {
+    use std::os::unix::fs::MetadataExt as _;
+    let state = || -> io::Result<String> {
+        let of = |m: fs::Metadata| {
+            format!(
+                "{}:{}:{}.{:09}:{}.{:09}",
+                m.ino(),
+                m.size(),
+                m.mtime(),
+                m.mtime_nsec(),
+                m.ctime(),
+                m.ctime_nsec()
+            )
+        };
+        Ok(format!(
+            "{} {}",
+            of(fs::metadata(path)?),
+            of(fs::symlink_metadata(path)?)
+        ))
+    };
+    let before = state().map_err(|e| AppError::io("look at", path, &e))?;
+    let (_, sha256) = digest(path)?;
+    Ok(Artifact {
+        path: name,
+        sha256,
+        state: Some(before),
+    })
+}
+
 /// Size and digest of a file.
 ///
 /// # Errors
@@ -153,13 +186,7 @@ pub fn copy_evidence(dir: &Path, spec: &RunSpec) -> Result<(), AppError> {
         let now: Vec<Artifact> = spec
             .artifacts
             .iter()
-            .filter_map(|a| {
-                let (_, sha256) = digest(Path::new(&a.path)).ok()?;
-                Some(Artifact {
-                    path: a.path.clone(),
-                    sha256,
-                })
-            })
+            .filter_map(|a| artifact(Path::new(&a.path), a.path.clone()).ok())
             .collect();
         let bytes = serde_json::to_vec_pretty(&now).unwrap_or_default();
         write_atomic(&dir.join(ARTIFACTS), &bytes)?;

@@ -47,6 +47,8 @@ pub trait Follower {
     fn begun(&mut self, spec: &RunSpec, dir: &Path);
     /// Called many times a second; answers what the operator asks for.
     fn look(&mut self, spec: &RunSpec) -> Asked;
+    /// Something is amiss with the run's own processes.
+    fn told(&mut self, _: &str) {}
     /// The child has ended, and the run is judged now.
     fn judging(&mut self, spec: &RunSpec);
 }
@@ -140,6 +142,9 @@ pub fn run(
     let dir = running.files().directory().to_owned();
     follower.begun(&spec, &dir);
     while running.wait(LOOK).is_none() {
+        if let Some(news) = running.news() {
+            follower.told(&news);
+        }
         match follower.look(&spec) {
             Asked::Nothing => {}
             Asked::End(ask) => running.interrupt(ask),
@@ -154,7 +159,7 @@ pub fn run(
     gonogo_capture::restore(&spec, &beside).map_err(finishing::capture_fault)?;
     // Nothing is left to do unless the keeper was killed: then the pump may still be at work.
     finishing::settle(&dir, PATIENCE)?;
-    finishing::finish(home, &dir, &request.wanted)
+    finishing::finish(home, &dir, &request.wanted, true)
 }
 
 /// Settles how much space is kept back, and refuses a disk on which there is too little for it already.
@@ -202,7 +207,6 @@ fn artifacts(home: &Home, flags: &Flags) -> Result<Vec<Artifact>, AppError> {
     let mut all: Vec<Artifact> = Vec::new();
     let mut places = Vec::new();
     for path in from_file.chain(given) {
-        let (_, sha256) = keeping::digest(&path)?;
         let text = path
             .to_str()
             .ok_or_else(|| {
@@ -215,7 +219,7 @@ fn artifacts(home: &Home, flags: &Flags) -> Result<Vec<Artifact>, AppError> {
                 .map_err(|e| AppError::io("find", &path, &e))?,
         );
         if all.iter().all(|a| a.path != text) {
-            all.push(Artifact { path: text, sha256 });
+            all.push(keeping::artifact(&path, text)?);
         }
     }
     let command = match flags.command.is_empty() {

@@ -6,7 +6,6 @@
 //! Invariants: GET and HEAD only; no path names a file; nothing is written. A request whose `Host` is a foreign name is refused, so that no
 //! web site can point its own name at this address and read along. The run goes on whatever happens here.
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -245,11 +244,8 @@ impl Handler for Live {
 
 /// Reads the file and tells how many milliseconds ago it was written.
 fn read(path: &Path) -> io::Result<(Vec<u8>, u64)> {
-    let file = File::open(path)?;
+    let file = super::keeping::open_file(path)?;
     let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("not a file"));
-    }
     let written = metadata
         .modified()?
         .duration_since(std::time::UNIX_EPOCH)

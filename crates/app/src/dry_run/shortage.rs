@@ -12,6 +12,13 @@ use gonogo_dryrun::summary::LeftOut;
 
 use crate::AppError;
 
+/// Below so much free space nothing is written that may be left out: whoever comes back on the same disk needs a little to open
+/// the ledger, bytes.
+const KEEP: u64 = 256 << 10;
+
+/// With less free space than this a fault of the disk is one of space, whatever a library calls it, bytes.
+const NOTHING: u64 = 64 << 10;
+
 /// The space of a run whose end is being written.
 pub(crate) struct Shortage<'a> {
     dir: &'a Path,
@@ -52,7 +59,7 @@ impl<'a> Shortage<'a> {
     ) -> Result<T, AppError> {
         loop {
             match act() {
-                Err(e) if e.reason == Reason::StoreFull && self.give(&e) => {}
+                Err(e) if self.is_full(&e) && self.give(&e) => {}
                 other => return other,
             }
         }
@@ -65,12 +72,17 @@ impl<'a> Shortage<'a> {
         act: impl FnOnce() -> Result<T, AppError>,
     ) -> Result<Option<T>, AppError> {
         let what = what.display().to_string();
-        let done = act();
+        let done = if self.free() < KEEP {
+            let text = format!("No space left for what can be left out on the disk of `{what}`");
+            Err(AppError::new(Reason::StoreFull, text))
+        } else {
+            act()
+        };
         // It may have been tried before.
         self.left.retain(|left| left.what != what);
         match done {
             Ok(value) => Ok(Some(value)),
-            Err(e) if e.reason == Reason::StoreFull => {
+            Err(e) if self.is_full(&e) => {
                 let reason = e.to_string();
                 self.left.push(LeftOut { what, reason });
                 Ok(None)
@@ -79,9 +91,27 @@ impl<'a> Shortage<'a> {
         }
     }
 
+    /// Leaves something out for another reason than space.
+    pub(crate) fn leave(&mut self, what: &Path, why: &AppError) {
+        let what = what.display().to_string();
+        self.left.retain(|left| left.what != what);
+        let reason = why.to_string();
+        self.left.push(LeftOut { what, reason });
+    }
+
     /// What was left out so far.
     pub(crate) fn left(&self) -> &[LeftOut] {
         &self.left
+    }
+
+    /// Bytes that are free where the run lies.
+    fn free(&self) -> u64 {
+        rustix::fs::statvfs(self.dir).map_or(u64::MAX, |s| s.f_bavail.saturating_mul(s.f_frsize))
+    }
+
+    /// Whether it is a matter of space. A database that cannot map its files says only that there was an error.
+    fn is_full(&self, e: &AppError) -> bool {
+        e.reason == Reason::StoreFull || (e.reason == Reason::StoreFailed && self.free() < NOTHING)
     }
 
     /// Gives something up. Returns whether there was something.

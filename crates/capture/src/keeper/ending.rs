@@ -6,7 +6,6 @@ use rustix::process::Signal;
 use super::{Keeper, LAST_WORDS};
 use crate::clock::{SECOND, boot, nanos};
 use crate::tree::{Process, descendants, signal, stragglers};
-use crate::wire;
 
 /// Processes that end with the child are given this long before they are told as stragglers.
 const SETTLE: u64 = SECOND / 4;
@@ -184,11 +183,8 @@ impl Keeper {
 
     /// The pipes are empty, or given up.
     fn drained(&mut self, drain: &Drain, now: u64, complete: bool) {
-        if let Some(pump) = &self.pump
-            && !complete
-        {
-            wire::say(&pump.socket, wire::FINISH);
-        }
+        // A pump that has all and finds no space for the last of it waits as long as one that waits for the pipes.
+        self.finish_at = Some(if complete { drain.by.max(now) } else { now });
         self.last_words = Some(now + LAST_WORDS);
         self.note(Event::Drained {
             complete,

@@ -15,6 +15,7 @@ use wait4::Wait4;
 use super::{BACK_OFF, Keeper, LAST_WORDS, SETTLED};
 use crate::ENTRY;
 use crate::clock::boot;
+use crate::pulse::Pulse;
 use crate::wire::{self, Heard, Hello};
 
 /// What an unprivileged process may make of a pipe (`/proc/sys/fs/pipe-max-size`).
@@ -29,6 +30,8 @@ pub(super) struct Pump {
     pub(super) pidfd: OwnedFd,
     pub(super) socket: OwnedFd,
     pub(super) started: u64,
+    /// As far as it answers.
+    pub(super) pulse: Pulse,
     /// Whether it closed its socket.
     pub(super) silent: bool,
 }
@@ -103,6 +106,7 @@ impl Keeper {
         });
         match told {
             Ok(pidfd) => Ok(Pump {
+                pulse: Pulse::of(child.id()),
                 child,
                 pidfd,
                 socket,
@@ -193,7 +197,11 @@ impl Keeper {
         while let Some(pump) = &mut self.pump
             && !pump.silent
         {
-            match wire::hear(&pump.socket) {
+            let heard = wire::hear(&pump.socket);
+            if matches!(heard, Heard::Word(_)) {
+                pump.pulse.hear();
+            }
+            match heard {
                 Heard::Nothing => return,
                 Heard::Word(wire::EOF_STDOUT) => self.eof[0] = true,
                 Heard::Word(wire::EOF_STDERR) => self.eof[1] = true,

@@ -40,11 +40,17 @@ impl Indexer {
             let reading = thread::Builder::new()
                 .name("reader".to_owned())
                 .spawn(move || reader.work())?;
-            // If this fails the pump ends, and the reader with it.
-            self.index(store)?;
+            // If this fails for another reason than space the pump ends, and the reader with it.
+            let indexed = self.index(store);
+            if let Err(e) = &indexed
+                && !(self.space.mode() == Mode::Last && is_full(e))
+            {
+                return indexed;
+            }
             reading
                 .join()
                 .unwrap_or_else(|_| Err(io::Error::other("the reader panicked")))
+                .and(indexed)
         });
         drop(done);
         self.finish(store, result)
@@ -69,21 +75,29 @@ impl Indexer {
     }
 
     fn index(&self, store: &mut Store) -> io::Result<()> {
+        let mut given_up = Ok(());
         loop {
             let next = self.arrived.recv_timeout(TICK);
             if self.rotate.swap(false, Ordering::SeqCst) {
                 store.rotate();
             }
             match next {
+                // What cannot be indexed stays where it is; the reader goes on until the pipes are empty.
+                Ok(arrived) if given_up.is_err() => self.flow.leave(arrived.length.into()),
                 Ok(arrived) => {
                     let mut buffer = self.empty.try_recv().unwrap_or_default();
                     store.load(arrived.stream, arrived.length as usize, &mut buffer)?;
-                    store.take(arrived.stream, arrived.at, &buffer, false)?;
+                    match store.take(arrived.stream, arrived.at, &buffer, false) {
+                        Err(e) if self.space.mode() == Mode::Last && is_full(&e) => {
+                            given_up = Err(e);
+                        }
+                        taken => taken?,
+                    }
                     self.flow.leave(arrived.length.into());
                     self.hand(arrived.stream, arrived.at, buffer);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => return given_up,
             }
             store.tick(self.clock.look().boot)?;
             self.tell(store);

@@ -139,18 +139,19 @@ impl Judge {
     }
 
     /// Reads again what the saved state had not seen, as the index says that it arrived.
-    pub(super) fn replay(&mut self, files: &Files) {
+    /// Of the index the first `records` are read; what comes behind them is handed in.
+    pub(super) fn replay(&mut self, files: &Files, records: u64) {
         if self.live.is_none() || !files.index().exists() {
             return;
         }
-        if let Err(e) = self.replay_from(files.directory()) {
+        if let Err(e) = self.replay_from(files.directory(), records) {
             complain(&format!(
                 "what was captured before cannot be judged again: {e}"
             ));
         }
     }
 
-    fn replay_from(&mut self, directory: &Path) -> Result<(), crate::CaptureError> {
+    fn replay_from(&mut self, directory: &Path, records: u64) -> Result<(), crate::CaptureError> {
         let captured = Captured::open(directory)?;
         let Some(mut index) = captured.index()? else {
             return Ok(());
@@ -165,6 +166,9 @@ impl Judge {
         // What was shown already up to here is not shown again; the classifier reads it to know the open line and trace.
         let shown = self.state.fed;
         while let Ok(Some(record)) = index.read() {
+            if record.seq() >= records {
+                break;
+            }
             let Record::Batch(batch) = record else {
                 continue;
             };
@@ -398,7 +402,7 @@ fn last_sequence(spec: &RunSpec) -> u64 {
 /// Brings the views of a run whose pump is gone to what was captured, and closes them.
 pub(crate) fn close_views(files: &Files, spec: &RunSpec, clock: Clock, space: Arc<Space>) {
     let (mut judge, _) = Judge::begin(files, spec, clock, space);
-    judge.replay(files);
+    judge.replay(files, u64::MAX);
     judge.spec.progress_interval_seconds = None;
     judge.finish();
 }

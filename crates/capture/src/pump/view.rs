@@ -117,7 +117,9 @@ impl View {
         let mut end = vec![3, 0];
         end.extend_from_slice(&crc.sum().to_le_bytes());
         end.extend_from_slice(&crc.amount().to_le_bytes());
-        self.put(&end)?;
+        // Not waited for: who opens is who lets the waiting go on.
+        self.file.write_all_at(&end, length)?;
+        self.mark.length += end.len() as u64;
         self.mark.member = self.mark.length;
         Ok(())
     }
@@ -177,7 +179,9 @@ impl View {
         self.finish()?;
         let part = self.mark.part + 1;
         let path = self.files.view(self.extension, part, self.gzip.is_some());
-        self.file = self.space.persist("view", || File::create(&path))?;
+        self.file = self
+            .space
+            .persist_if_ample("view", || File::create(&path))?;
         self.mark = Mark {
             part,
             ..Mark::default()
@@ -217,7 +221,7 @@ impl View {
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         let (file, at) = (&self.file, self.mark.length);
         self.space
-            .persist("view", || file.write_all_at(bytes, at))?;
+            .persist_if_ample("view", || file.write_all_at(bytes, at))?;
         self.mark.length += bytes.len() as u64;
         if self.gzip.is_none() {
             self.mark.member = self.mark.length;

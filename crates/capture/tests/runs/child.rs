@@ -70,9 +70,27 @@ pub(crate) fn main(words: &[String]) -> ExitCode {
                 }
             }
         }
+        // Lines that hardly compress, until the end of time.
+        "dense" => {
+            let mut out = std::io::stdout().lock();
+            for n in 0.. {
+                if out.write_all(&dense(n)).is_err() {
+                    return ExitCode::FAILURE;
+                }
+            }
+        }
         other => panic!("no such child: {other}"),
     }
     ExitCode::SUCCESS
+}
+
+/// A line of `dense`.
+pub(crate) fn dense(n: u64) -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed(n);
+    let mut line = format!("{n:08} ").into_bytes();
+    line.extend((0..8000).map(|_| b"0123456789abcdef"[random.usize(..16)]));
+    line.push(b'\n');
+    line
 }
 
 /// What `count` prints.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use gonogo_capture::{Ask, CaptureError, Captured, Run, finalize};
 use gonogo_dryrun::Stream;
-use gonogo_dryrun::index::Record;
 use gonogo_dryrun::journal::Event;
 use gonogo_dryrun::spec::Compression;
 use rustix::process::Signal;
@@ -50,11 +49,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("all_killed_is_finalized", all_killed),
     ("a_killed_harness_ends_the_run", killed_harness),
     ("a_run_that_lives_is_not_finalized", living_run),
-    ("a_full_disk_blocks_and_loses_nothing", full_disk),
     ("exit_status_and_signal_are_told", exit_status),
 ];
 
-fn has(events: &[Event], is: impl Fn(&Event) -> bool) -> bool {
+pub(crate) fn has(events: &[Event], is: impl Fn(&Event) -> bool) -> bool {
     events.iter().any(is)
 }
 
@@ -68,7 +66,7 @@ fn signals(events: &[Event]) -> Vec<String> {
         .collect()
 }
 
-fn child_pid(directory: &Path) -> u32 {
+pub(crate) fn child_pid(directory: &Path) -> u32 {
     until_event(directory, "the child starts", |event| match event {
         Event::ChildStarted { pid, .. } => Some(*pid),
         _ => None,
@@ -522,117 +520,6 @@ fn exit_status() {
         assert!((100..1_000_000).contains(&rss), "{rss} KiB");
         assert!(n != 2 || cpu_ms > 0);
     }
-}
-
-/// A tmpfs of 6 MiB, in a mount namespace of our own, fills up and is freed.
-fn full_disk() {
-    if std::env::var_os("CAPTURE_FULL_DISK").is_none() {
-        if let Some(why) =
-            gonogo_testkit::lacks("unshare", &["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"])
-        {
-            gonogo_testkit::skip("a full disk", &why);
-            return;
-        }
-        let dir = tempfile::tempdir().unwrap();
-        let status = Command::new("unshare")
-            .arg("-rm")
-            .arg(program())
-            .args(["--exact", "a_full_disk_blocks_and_loses_nothing"])
-            .env("CAPTURE_FULL_DISK", dir.path())
-            .stdout(Stdio::null())
-            .status()
-            .unwrap();
-        assert!(status.success());
-        return;
-    }
-    let mount = std::path::PathBuf::from(std::env::var_os("CAPTURE_FULL_DISK").unwrap());
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=6m", "tmpfs"])
-        .arg(&mount)
-        .status()
-        .unwrap();
-    assert!(mounted.success());
-    for (n, compression) in [Compression::None, Compression::Gzip]
-        .into_iter()
-        .enumerate()
-    {
-        let other = mount.join("other");
-        std::fs::write(&other, vec![0; 3 << 20]).unwrap();
-        let lines = if n == 0 { 40_000 } else { 60_000 };
-        let mut spec = spec(&mount, child(&["count", &lines.to_string(), "0"]));
-        spec.slug = format!("{n}");
-        spec.capture.compression = compression;
-        spec.capture.ballast_bytes = 512 << 10;
-        spec.capture.member_bytes = 4 << 20;
-        let mut running = start(&spec);
-        let directory = running.files().directory().to_owned();
-        until_event(&directory, "blocked", |e| {
-            matches!(e, Event::Blocked { .. }).then_some(())
-        });
-        // While it is full nothing moves.
-        std::thread::sleep(Duration::from_millis(300));
-        std::fs::remove_file(&other).unwrap();
-        let ended = finish(&mut running);
-        assert_eq!(
-            ended.reason.as_deref(),
-            Some("child_exited"),
-            "{}",
-            journal(&directory)
-        );
-        check(&directory);
-        assert!(rebuilt(&directory, Stream::Stdout) == counted(lines));
-        let events = events(&directory);
-        assert!(has(
-            &events,
-            |e| matches!(e, Event::Blocked { reason } if reason.contains("No space"))
-        ));
-        assert!(
-            has(&events, |e| matches!(e, Event::Unblocked { ms: 250.. })),
-            "{}",
-            journal(&directory)
-        );
-        std::fs::remove_dir_all(directory).unwrap();
-    }
-    // It stays full: the run is ended, what is lost is told, and the journals say how it ended.
-    std::fs::write(mount.join("other"), vec![0; 3 << 20]).unwrap();
-    let mut spec = spec(&mount, child(&["count", "100000000", "0"]));
-    spec.slug = "stays".to_owned();
-    spec.capture.ballast_bytes = 512 << 10;
-    spec.drain_seconds = 0.5;
-    let mut running = start(&spec);
-    let directory = running.files().directory().to_owned();
-    until_event(&directory, "blocked", |e| {
-        matches!(e, Event::Blocked { .. }).then_some(())
-    });
-    running.interrupt(Ask::Interrupt);
-    let ended = finish(&mut running);
-    assert_eq!(
-        ended.reason.as_deref(),
-        Some("interrupted"),
-        "{}",
-        journal(&directory)
-    );
-    let bytes = rebuilt(&directory, Stream::Stdout);
-    let mut index = Captured::open(&directory)
-        .unwrap()
-        .index()
-        .unwrap()
-        .unwrap();
-    let mut indexed = 0;
-    while let Some(record) = index.read().unwrap() {
-        if let Record::Batch(batch) = record {
-            indexed += u64::from(batch.length);
-        }
-    }
-    assert!(indexed > 1 << 20 && bytes.len() as u64 >= indexed);
-    assert!(counted(200_000).starts_with(&bytes));
-    // Once there is space, what was left open is closed.
-    std::fs::remove_file(mount.join("other")).unwrap();
-    finalize(&directory, Duration::from_secs(5)).unwrap();
-    check(&directory);
-    assert!(rebuilt(&directory, Stream::Stdout) == bytes);
-    let again = finalize(&directory, Duration::from_secs(5)).unwrap();
-    assert!(again.was_complete);
 }
 
 /// What a run is found by is there before its keeper is started: a harness that is killed at that moment leaves a run that can be finalized.

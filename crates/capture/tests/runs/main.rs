@@ -15,6 +15,7 @@ mod child;
 mod ends;
 mod kit;
 mod live;
+mod stalls;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,6 +48,7 @@ fn run(words: &[String]) -> ExitCode {
         .iter()
         .chain(ends::TESTS)
         .chain(live::TESTS)
+        .chain(stalls::TESTS)
         .copied()
         .collect();
     if words.iter().any(|word| word == "--list") {

@@ -112,8 +112,8 @@ fn orchestrate(select: &Select, a: &Orchestrate, screen: &Screen) -> Answer {
         return Err(AppError::new(Reason::OutputFailed, text)
             .hint("give another --run-name")
             .hint(format!(
-                "if that run was cut off: `gonogo dry-run finalize {}`",
-                run_dir.display()
+                "if that run was cut off: `{}`",
+                home.finalize_command(&run_dir)
             )));
     }
     let request = Request {
@@ -255,10 +255,7 @@ fn tell(finished: &Finished, screen: &Screen, use_case: &str) -> Exit {
         ));
     }
     if !report.left_out.is_empty() {
-        screen.frame(&format!(
-            "next: free space, then gonogo dry-run finalize {}",
-            finished.dir.display()
-        ));
+        screen.frame(&format!("next: free space, then {}", finished.next));
     }
     if let Some(packed) = &finished.packed {
         screen.frame(&format!("packet    {}", packed.archive.display()));

@@ -331,3 +331,67 @@ fn a_ballast_or_a_disk_that_is_too_small_is_refused_before_anything_is_started()
     assert!(!lab.path("artifacts/final_dry_run/.gonogo").exists());
     drop(mount);
 }
+
+/// Prints lines of random hexadecimal digits, eight thousand each, as fast as it can.
+const HEX: &str = r#"
+import random, signal, sys
+signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+n = 0
+while True:
+    sys.stdout.write(random.Random(n).randbytes(4000).hex() + "\n")
+    n += 1
+"#;
+
+#[test]
+fn a_disk_that_stays_full_is_judged_whatever_is_compressed_and_finalized_again_while_it_is_full() {
+    if let Some(why) = gonogo_testkit::lacks("python3", &["--version"]) {
+        return skip("compressed runs on full disks", &why);
+    }
+    for (size, compression, views) in [(16, "zstd", false), (6, "gzip", true), (6, "zstd", false)] {
+        let what = format!("{size} MiB, {compression}, views {views}");
+        let lab = Lab::new();
+        let mount = match Mount::of(size, &lab.path("artifacts")) {
+            Ok(mount) => mount,
+            Err(why) => return skip("compressed runs on full disks", &why),
+        };
+        let mut flags = vec![
+            "--compression",
+            compression,
+            "--terminate-grace-seconds",
+            "1",
+        ];
+        if !views {
+            flags.push("--no-views");
+        }
+        let flags = [&BARE[..2], &["--shutdown-grace-seconds", "1"], &flags[..]].concat();
+        let args = orchestrate("hex", 3.0, &flags, &["python3", "-c", HEX]);
+        let made = lab.made(
+            "hex",
+            lab.run(&args.iter().map(String::as_str).collect::<Vec<_>>()),
+        );
+        // A failure, because the child could not go on; what was captured can be judged.
+        made.ran.expect(2);
+        let summary = made.summary();
+        assert_eq!(
+            summary["status"], "fail",
+            "{what}: {:#}",
+            summary["incidents"]
+        );
+        assert_eq!(incidents(&summary, "capture_blocked").len(), 1, "{what}");
+        lab.deserted();
+        let verdict = lab.text(&made.captured("verdict.json"));
+        assert!(!verdict.contains("bytes_missing"), "{what}");
+        // Nobody has freed anything: the old verdict is told, with what is left out.
+        let ran = lab.run(&["finalize", &made.inside(""), "--json"]);
+        ran.expect(2);
+        let data = ran.envelope()["data"].clone();
+        assert_eq!(data["again"], true, "{what}: {data:#}");
+        assert_eq!(lab.text(&made.captured("verdict.json")), verdict, "{what}");
+        mount_remount(&mount.0, MountFlags::empty(), c"size=300m").unwrap();
+        lab.run(&["finalize", &made.inside(""), "--json"]).expect(2);
+        assert_eq!(lab.text(&made.captured("verdict.json")), verdict, "{what}");
+        assert!(made.packet().is_file(), "{what}");
+        drop(mount);
+    }
+}

@@ -4,7 +4,7 @@
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::lab::{BARE, BEATS, Lab, Made, SOON, incidents, orchestrate, sh};
+use crate::lab::{BARE, BEATS, Lab, Made, SOON, findings, incidents, orchestrate, sh};
 use crate::project::{Running, wait};
 
 /// A harness at work on a run called `run`, which has printed something.
@@ -386,6 +386,47 @@ fn a_harness_that_is_killed_while_it_judges_leaves_a_run_that_can_be_finalized_b
 }
 
 #[test]
+fn a_run_whose_keeper_was_stopped_says_so_and_ends_when_it_is_asked_to() {
+    let lab = Lab::new();
+    let args = orchestrate("run", 600.0, &BARE, &sh(BEATS));
+    let mut command = lab.command(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let harness = Running::of(command.spawn().unwrap());
+    let keeper = lab.part("keeper");
+    let dir = "artifacts/final_dry_run/run";
+    let read = |inside: &str| {
+        std::fs::read_to_string(lab.path(&format!("{dir}/{inside}"))).unwrap_or_default()
+    };
+    wait("the child beats", SOON, || {
+        read("logs/final_dry_run_run/stdout.000001")
+            .contains("beat")
+            .then_some(())
+    });
+    let pid = Pid::from_raw(keeper).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    wait("the live report says it", SOON, || {
+        read("progress.json").contains("was stopped").then_some(())
+    });
+    let refused = lab.run(&["finalize", dir, "--json", "--within-seconds", "0"]);
+    assert_ne!(refused.status, 0);
+    let text = refused.envelope().to_string();
+    assert!(
+        text.contains("RUN_ACTIVE") && text.contains(&format!("kill -CONT {keeper}")),
+        "{text}"
+    );
+    let begun = now();
+    harness.signal(Signal::TERM);
+    let made = lab.made("run", harness.join());
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+    assert!([2, 3].contains(&made.ran.status), "{:?}", made.ran);
+    let blind = made.summary()["summary"]["logs"].to_string();
+    assert!(blind.contains("keeper_stopped"), "{blind}");
+    lab.deserted();
+}
+
+#[test]
 fn a_reader_that_goes_away_does_not_end_the_run() {
     let lab = Lab::new();
     let args = orchestrate("run", 1.5, &BARE, &sh(BEATS));
@@ -574,6 +615,77 @@ fn a_killed_harness_whose_specification_was_changed_is_judged_by_the_recorded_on
             "{spoils}"
         );
         assert!(told_of_changes(&made), "{spoils}");
+    }
+}
+
+#[test]
+fn a_child_that_takes_the_ledger_or_the_progress_away_gets_a_verdict_and_no_pass() {
+    let removes = |what: &str| {
+        format!(
+            "trap 'exit 0' INT TERM; echo one; sleep 0.5; {what}; while :; do echo more; sleep 0.05; done"
+        )
+    };
+    let lab = Lab::new();
+    let script = removes("rm -rf \"$FINAL_DRY_RUN_LOG_DIR\"/../../.gonogo");
+    let made = lab.orchestrate("run", 2.0, &[], &sh(&script));
+    made.ended(3, "invalid");
+    assert!(!findings(&made.summary(), "ledger_lost").is_empty());
+    assert!(lab.path(&made.inside("review.md")).exists());
+    assert!(!lab.path(&made.inside("packet.tar.gz")).exists());
+    lab.run(&["finalize", &made.inside(""), "--json"])
+        .refusal(66, &["INPUT_NOT_FOUND"]);
+    lab.deserted();
+
+    let lab = Lab::new();
+    let script = removes(
+        "P=\"$FINAL_DRY_RUN_LOG_DIR\"/../progress.json; rm \"$P\"; while ! mkdir \"$P\"; do rm -f \"$P\"; done",
+    );
+    let args = orchestrate("run", 2.0, &BARE, &sh(&script));
+    let ran = lab.run(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    let made = lab.made("run", ran);
+    assert_eq!(made.ran.status, 1, "{:?}", made.ran);
+    let left = made.summary()["left_out"].to_string();
+    assert!(left.contains("progress.json"), "{left}");
+    assert!(lab.path(&made.inside("packet.tar.gz")).exists());
+    lab.deserted();
+}
+
+#[test]
+fn what_will_never_be_progress_is_not_waited_for() {
+    let lab = Lab::new();
+    lab.write("torn.json", "{\"status\": \"pa");
+    let made = std::process::Command::new("mkfifo")
+        .arg(lab.path("pipe"))
+        .status();
+    assert!(made.unwrap().success());
+    for (flags, exit) in [
+        (&["--progress", "pipe", "--once"][..], 66),
+        (&["--progress", "torn.json", "--once"], 66),
+        (
+            &[
+                "--progress",
+                "torn.json",
+                "--exit-when-complete",
+                "--interval",
+                "0.5",
+            ],
+            65,
+        ),
+        (
+            &[
+                "--progress",
+                "pipe",
+                "--exit-when-complete",
+                "--interval",
+                "0.5",
+            ],
+            65,
+        ),
+    ] {
+        let begun = now();
+        lab.run(&[&["watch", "--json"], flags].concat())
+            .expect(exit);
+        assert!(begun.elapsed() < SOON, "{flags:?}");
     }
 }
 

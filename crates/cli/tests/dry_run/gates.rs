@@ -153,6 +153,28 @@ fn a_gate_demands_what_it_says_of_a_pass() {
     let first = project.approved("1.0.0");
     run("named", &[], &["sh", "-c", BEATS, "sh", "run.sh"]).expect(0);
     refused(&first, "only names what is released");
+    // Run by what is only called so, by another file that the interpreter runs first, or changed meanwhile and put back.
+    std::fs::create_dir(project.path("fake")).unwrap();
+    std::fs::write(project.path("fake/sh"), format!("#!/bin/sh\n{BEATS}\n")).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(project.path("fake/sh"), mode).unwrap();
+    run("fake", &[], &["./fake/sh", "run.sh"]).expect(0);
+    refused(&first, "only names what is released");
+    run(
+        "hooked",
+        &["--env", "BASH_ENV=fake/sh"],
+        &["bash", "run.sh"],
+    )
+    .expect(0);
+    refused(&first, "only names what is released");
+    let script = project.text("run.sh");
+    std::fs::write(
+        project.path("run.sh"),
+        format!("echo >> run.sh; truncate -s -1 run.sh\n{script}"),
+    )
+    .unwrap();
+    run("put-back", &[], &["sh", "run.sh"]).expect(2);
+    std::fs::write(project.path("run.sh"), script).unwrap();
     // Run, with warnings accepted wholesale.
     let noisy = ["--env", "SAY=WARNING all is odd", "--allow-warnings"];
     run("noisy", &noisy, &["sh", "run.sh"]).expect(0);

@@ -50,7 +50,10 @@ fn a_run_that_passes_leaves_everything_and_can_be_checked_by_others() {
         assert!(points > 0, "{series}: {charts:#}");
     }
     let page = lab.text(&made.inside("review.html"));
-    assert!(!page.contains("No samples were taken"), "no chart of memory");
+    assert!(
+        !page.contains("No samples were taken"),
+        "no chart of memory"
+    );
     // The bare view is what was printed; the structured one has one record a line.
     let raw = lab.text(&made.captured("stdout.000001"));
     let log = lab.text(&made.inside("logs/final_dry_run_first.log"));

@@ -582,6 +582,7 @@ impl<'r> Fold<'r> {
                     .insert("line".to_owned(), (line + began).into());
             }
         });
+        self.total.shapes[number].append(&tally.shapes[number], began);
         self.lines[number] += tally.counts.lines;
         self.total.append(&tally);
         self.engines[number].absorb(tally.sightings);

@@ -10,6 +10,7 @@ use std::io::Read;
 use super::kept::Kept;
 use super::parallel::in_order;
 use super::reader::{Kind, Reader, Rules, Times};
+use super::records::Records;
 use super::report;
 use super::source::{From, ReadAt};
 use super::tally::{INHERITED, Tally};
@@ -85,6 +86,8 @@ pub fn logs(
         place: 0,
         stopped: false,
         scratch: Scratch::default(),
+        records: (0..plan.len()).map(|_| Records::default()).collect(),
+        began: 0,
         problems,
     };
     in_order(
@@ -104,11 +107,22 @@ pub fn logs(
     fold.end_file();
     fold.finish();
     let Fold {
-        total,
+        mut total,
         engine,
         mut problems,
+        records,
         ..
     } = fold;
+    for (planned, records) in plan.iter().zip(&records) {
+        if planned.kind == Kind::Lines(Format::Text) {
+            continue;
+        }
+        let said = planned.kind == Kind::Lines(Format::Jsonl);
+        let (broken, ignored) = records.problems(&planned.file.name, said, false);
+        problems.extend(broken);
+        // Whoever says that all are records had the others counted already.
+        total.ignored += if said { 0 } else { ignored };
+    }
     if total.coverage.folded() > 0 {
         let text = format!(
             "the times of {} lines leave more silences than can be kept: they cannot be believed",
@@ -266,6 +280,9 @@ struct Fold<'r> {
     /// Whether the file could not be read on.
     stopped: bool,
     scratch: Scratch,
+    /// Of each file, what of it is records, and how many lines were before the one that is read.
+    records: Vec<Records>,
+    began: u64,
     problems: Vec<Finding>,
 }
 
@@ -274,6 +291,7 @@ impl<'r> Fold<'r> {
         if self.file != Some(file) {
             self.end_file();
             self.file = Some(file);
+            self.began = self.total.counts.lines;
             (self.place, self.stopped) = (0, false);
         }
         if self.stopped {
@@ -387,6 +405,12 @@ impl<'r> Fold<'r> {
                     .insert("line".to_owned(), (line + began).into());
             }
         });
+        if let Some(records) = self.file.and_then(|file| self.records.get_mut(file)) {
+            let lines = began.saturating_sub(self.began);
+            for stream in &tally.shapes {
+                records.append(stream, lines);
+            }
+        }
         self.total.append(&tally);
         self.engine.absorb(tally.sightings);
     }
@@ -396,6 +420,7 @@ impl<'r> Fold<'r> {
             return;
         };
         self.stopped = true;
+        self.records[file].torn = true;
         let name = &self.plan[file].file.name;
         let (severity, code, word) = if trouble.cut {
             (Status::Warn, "log_truncated", "is cut")

@@ -119,7 +119,7 @@ impl<'r> Reader<'r> {
                         at
                     };
                     classifier.feed(at, bytes, &mut self.track);
-                    self.track.tally.counts.add(&classifier.take_counts());
+                    self.track.tally.take(classifier);
                 }
             }
             Kind::View => self.feed_view(bytes),
@@ -177,6 +177,7 @@ impl<'r> Reader<'r> {
             }
         }
         let mut counts = classifier.take_counts();
+        self.track.tally.shapes[stream].add(&counts);
         counts.bytes = stored;
         self.track.tally.counts.add(&counts);
     }
@@ -214,7 +215,7 @@ impl<'r> Reader<'r> {
         };
         for classifier in &mut self.streams {
             classifier.finish(at, &mut self.track);
-            self.track.tally.counts.add(&classifier.take_counts());
+            self.track.tally.take(classifier);
         }
     }
 

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::coverage::Coverage;
 use super::rate::Rate;
-use crate::classify::Counts;
+use super::records::Records;
+use crate::classify::{Classifier, Counts};
 use crate::engine::Sightings;
 use crate::summary::Skew;
 
@@ -22,6 +23,9 @@ pub(crate) struct Tally {
     pub(crate) counts: Counts,
     /// Lines that belong to no record.
     pub(crate) ignored: u64,
+    /// Of each stream, what of it is records.
+    #[serde(default)]
+    pub(crate) shapes: [Records; 2],
     pub(crate) events: Events,
     /// Lines with a time of their own.
     pub(crate) records: u64,
@@ -114,6 +118,7 @@ impl Tally {
         Self {
             counts: Counts::default(),
             ignored: 0,
+            shapes: [Records::default(), Records::default()],
             events: Events::default(),
             records: 0,
             coverage: Coverage::new(join),
@@ -126,7 +131,14 @@ impl Tally {
         }
     }
 
-    /// Puts what followed behind it, but for the sightings, which go to an engine.
+    /// Takes in what a classifier counted.
+    pub(crate) fn take(&mut self, classifier: &mut Classifier) {
+        let counts = classifier.take_counts();
+        self.shapes[classifier.stream as usize].add(&counts);
+        self.counts.add(&counts);
+    }
+
+    /// Puts what followed behind it, but for the sightings, which go to an engine, and the records, which are told by stream or file.
     pub(crate) fn append(&mut self, later: &Self) {
         self.counts.add(&later.counts);
         self.ignored += later.ignored;

@@ -8,6 +8,8 @@ use crate::testing::{BASE, lines, spec};
 use crate::{Status, Stream};
 use gonogo_core::Timestamp;
 
+mod records;
+
 fn rules() -> LogRules {
     LogRules {
         lines: lines(),

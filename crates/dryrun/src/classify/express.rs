@@ -8,7 +8,7 @@
 use super::json::{Scan, Slot};
 use super::shape::{self, Members};
 use super::told::{Fields, Level};
-use super::{LINE_LIMIT, gate, level};
+use super::{LINE_LIMIT, gate, level, record, structured};
 
 /// Most moulds: levels and kinds of records that are harmless and frequent.
 const MOULDS: usize = 6;
@@ -83,7 +83,7 @@ const NONE: usize = usize::MAX;
 struct Mould {
     /// What stands before each value, and what is known of it.
     members: Vec<(Box<[u8]>, Known)>,
-    /// Which members state the level, whose values do not change within a mould, and which are chosen by their kind.
+    /// Which members state the level or what was thrown, whose values do not change within a mould, and which are chosen by their kind.
     levels: Vec<usize>,
     chosen: Vec<usize>,
     /// Which members are the time, the message, the event, and what the record says.
@@ -213,8 +213,8 @@ impl Mould {
             }
             Some(found)
         };
-        let fields = super::fields(scan, line);
-        let spoken = super::spoken(scan, line);
+        let fields = record::fields(scan, line);
+        let spoken = record::spoken(scan, line);
         let wanted = [fields.timestamp, fields.message, fields.event, spoken];
         let mut mould = Self {
             members: members
@@ -225,7 +225,7 @@ impl Mould {
                     (line[*literal..*start].into(), value)
                 })
                 .collect(),
-            levels: of_slots(&level::STATED)?,
+            levels: of_slots(&[&level::STATED[..], &structured::THREW[..]].concat())?,
             chosen: of_slots(&CHOSEN)?,
             wanted: wanted.map(member_of),
             tail: [&line[members.tail..], b"\n"].concat().into(),

@@ -89,6 +89,7 @@ const WORDS: &[&str] = &[
     "UBSAN: ",
     "hard LOCKUP",
     "recondition failed",
+    "ut of memory",
 ];
 
 static SEARCHER: LazyLock<Option<Searcher>> =

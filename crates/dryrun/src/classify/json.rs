@@ -27,6 +27,12 @@ pub(crate) enum Slot {
     Priority,
     Log,
     NestedLevel,
+    /// `s`, where MongoDB has its level.
+    Letter,
+    /// What was thrown.
+    Exception,
+    ExceptionInfo,
+    ExceptionType,
     Source,
 }
 
@@ -116,6 +122,25 @@ pub(crate) fn scan(line: &[u8], source: Option<&[u8]>) -> Scan {
         odd: reader.odd,
         deep: reader.deep,
     }
+}
+
+/// Returns where the object ends that `line` begins with; none if it begins with none, or with a part of one.
+pub(crate) fn end_of_object(line: &[u8]) -> Option<usize> {
+    if line.first() != Some(&b'{') {
+        return None;
+    }
+    let mut reader = Reader {
+        line,
+        at: 1,
+        source: None,
+        spans: [(0, 0); SLOTS],
+        odd: false,
+        deep: false,
+        lenient: false,
+    };
+    reader.object(1)?;
+    std::str::from_utf8(&line[..reader.at]).ok()?;
+    Some(reader.at)
 }
 
 struct Reader<'a> {
@@ -444,6 +469,7 @@ fn slot(key: &[u8]) -> Option<Slot> {
             .map(|(_, slot)| *slot)
     }
     match key.len() {
+        1 => of(key, &[(b"s", Slot::Letter)]),
         2 => of(key, &[(b"ts", Slot::Ts), (b"@l", Slot::OtherLevel)]),
         3 => of(
             key,
@@ -479,6 +505,7 @@ fn slot(key: &[u8]) -> Option<Slot> {
                 (b"LogLevel", Slot::OtherLevel),
                 (b"level_no", Slot::LevelNumber),
                 (b"PRIORITY", Slot::Priority),
+                (b"exc_info", Slot::ExceptionInfo),
             ],
         ),
         9 => of(
@@ -489,6 +516,7 @@ fn slot(key: &[u8]) -> Option<Slot> {
                 (b"log_level", Slot::OtherLevel),
                 (b"levelname", Slot::LevelName),
                 (b"levelName", Slot::LevelName),
+                (b"exception", Slot::Exception),
             ],
         ),
         10 => of(
@@ -512,6 +540,8 @@ fn slot(key: &[u8]) -> Option<Slot> {
             &[
                 (b"severityNumber", Slot::SeverityNumber),
                 (b"SeverityNumber", Slot::SeverityNumber),
+                (b"exception.type", Slot::ExceptionType),
+                (b"exception_type", Slot::ExceptionType),
             ],
         ),
         15 => of(

@@ -9,8 +9,10 @@ use super::Level;
 use super::json::{self, Scan, Slot};
 use crate::spec::NumericLevels;
 
+mod memory;
 mod sources;
 
+pub(crate) use memory::exhausted;
 pub(crate) use sources::of_sourced;
 
 /// Returns what a word means, in any case; none if it is no level.
@@ -104,7 +106,7 @@ fn telemetry(number: i64) -> Option<Level> {
 }
 
 /// Where a record states its level; the first that says one counts.
-pub(crate) const STATED: [Slot; 8] = [
+pub(crate) const STATED: [Slot; 9] = [
     Slot::Level,
     Slot::Severity,
     Slot::OtherLevel,
@@ -113,6 +115,7 @@ pub(crate) const STATED: [Slot; 8] = [
     Slot::LevelNumber,
     Slot::SeverityNumber,
     Slot::Priority,
+    Slot::Letter,
 ];
 
 /// Returns the level that a JSON line states, and its word; no level if the word is not known.
@@ -123,7 +126,10 @@ pub(crate) fn of_fields<'a>(
 ) -> Option<(Option<Level>, Cow<'a, str>)> {
     let stated = STATED.into_iter().find_map(|slot| {
         let raw = scan.value(line, slot)?;
-        let stated = of_value(raw, slot, by)?;
+        let stated = match slot {
+            Slot::Letter => of_letter(raw, line)?,
+            _ => of_value(raw, slot, by)?,
+        };
         Some((slot, stated))
     });
     let (slot, (level, word)) = stated?;
@@ -138,6 +144,21 @@ pub(crate) fn of_fields<'a>(
         return Some((Some(named), word));
     }
     Some((level, word))
+}
+
+/// MongoDB's structured log: `"s":"E"`, beside a time of its own make.
+fn of_letter<'a>(raw: &[u8], line: &[u8]) -> Option<(Option<Level>, Cow<'a, str>)> {
+    let level = match raw {
+        b"\"F\"" => Level::Critical,
+        b"\"E\"" => Level::Error,
+        b"\"W\"" => Level::Warning,
+        b"\"I\"" => Level::Info,
+        [b'"', b'D', b'"'] | [b'"', b'D', b'1'..=b'5', b'"'] => Level::Debug,
+        _ => return None,
+    };
+    // Inside a string the quotes would be escaped.
+    memchr::memmem::find(line.get(1..)?, b"{\"$date\"")?;
+    Some((Some(level), Cow::Borrowed(word_of(level))))
 }
 
 fn of_value<'a>(
@@ -220,11 +241,16 @@ pub(crate) fn of_text(line: &[u8]) -> Option<(Level, &'static str)> {
     let head = line.get(..REACH).unwrap_or(line);
     let first = head.iter().position(|byte| !byte.is_ascii_whitespace())?;
     // What is indented belongs to something above it.
-    if first > 1 || (first == 1 && head[0] == b'\t') {
+    if (first > 1 && !agent(head, first)) || (first == 1 && head[0] == b'\t') {
         return None;
     }
     let head = &head[first..];
     let level = match head[0] {
+        b'V' | b'D' | b'I' | b'W' | b'E' | b'F' if head.get(1) == Some(&b'/') => {
+            sources::logcat(head)
+        }
+        // zerolog without a time.
+        b'<' if head.starts_with(b"<nil> ") => tokens(&head[6..]),
         b'<' => priority(head),
         b'n' if head.starts_with(b"npm ") => npm(&head[4..]),
         b'(' => return node_warning(head).then_some((Level::Warning, "warning")),
@@ -239,6 +265,13 @@ pub(crate) fn of_text(line: &[u8]) -> Option<(Level, &'static str)> {
         _ => tokens(head),
     }?;
     Some((level, word_of(level)))
+}
+
+/// Consul, Nomad and Vault indent all of their lines by four spaces: a whole time follows.
+fn agent(head: &[u8], first: usize) -> bool {
+    let line = &head[first..];
+    let end = line.iter().position(|byte| *byte == b' ').unwrap_or(0);
+    first == 4 && end > 18 && line[10] == b'T' && temporal(&line[..end])
 }
 
 /// `<11>`: facility × 8 + severity (RFC 5424), or systemd's `<3>`.
@@ -297,8 +330,26 @@ fn numeric(token: &[u8]) -> bool {
         })
 }
 
-/// Whether a token is a time or a date: digits in groups.
+/// `10:00AM`.
+fn clock(token: &[u8]) -> bool {
+    let bare = token
+        .strip_suffix(b"AM")
+        .or_else(|| token.strip_suffix(b"PM"));
+    bare.is_some_and(|bare| {
+        matches!(bare, [_, b':', ..] | [_, _, b':', ..])
+            && bare.len() < 9
+            && bare
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || *byte == b':')
+    })
+}
+
+/// Whether a token is a time or a date: digits in groups, or seconds since 1970 in zap's spelling.
 fn temporal(token: &[u8]) -> bool {
+    if token.ends_with(b"M") {
+        return clock(token);
+    }
+    let token = token.strip_suffix(b"e+09").unwrap_or(token);
     numeric(token)
         && token.iter().filter(|byte| byte.is_ascii_digit()).count() >= 4
         && token
@@ -378,6 +429,9 @@ fn tokens(head: &[u8]) -> Option<Level> {
         ) || (open == Some(b'[') && close.is_some() && timed)
             || (close == Some(b']') && timed);
         let coloured = open == Some(b'm') || close == Some(0x1b);
+        // zap's console: columns, of which the second is the level.
+        let column =
+            timed && count == 1 && open == Some(b'\t') && matches!(close, Some(b'\t') | None);
         if matches!(token, b"-" | b"--" | b"---" | b"::" | b":" | b"--:" | b"*") {
             doubtful = false;
             continue;
@@ -452,7 +506,7 @@ fn tokens(head: &[u8]) -> Option<Level> {
             let said = if short {
                 // Rails: `E, [2026-…`; logcat: two numbers, then the letter.
                 capitals && ((count == 0 && rest == b",") || (logcat && close == Some(b' ')))
-            } else if bracketed || coloured {
+            } else if bracketed || coloured || column {
                 rest.is_empty() || colon
             } else if capitals && !doubtful {
                 (rest.is_empty() || colon)
@@ -464,6 +518,10 @@ fn tokens(head: &[u8]) -> Option<Level> {
             if said {
                 let message = head.get(at..).unwrap_or_default();
                 if !timed && !bracketed && denied(rest, message) {
+                    return None;
+                }
+                // Columns of data have numbers where a logger says something.
+                if open == Some(b'\t') && close == Some(b'\t') && data(message) {
                     return None;
                 }
                 return Some(level);
@@ -515,6 +573,14 @@ fn tokens(head: &[u8]) -> Option<Level> {
     None
 }
 
+/// Whether columns are numbers only.
+fn data(columns: &[u8]) -> bool {
+    columns
+        .trim_ascii()
+        .split(|byte| *byte == b'\t')
+        .all(|column| column.is_empty() || numeric(column))
+}
+
 /// PHP's own words, of which some are of two.
 fn php(rest: &[u8]) -> Option<Level> {
     if rest.starts_with(b"Warning:") || rest.starts_with(b"Deprecated:") {
@@ -563,6 +629,13 @@ fn denied(rest: &[u8], message: &[u8]) -> bool {
         .map(|byte| char::from(byte.to_ascii_lowercase()))
         .collect();
     let text = text.trim_start_matches([':', ' ', '=', '-', '\t']);
+    // A setting.
+    if matches!(
+        text.trim_end(),
+        "false" | "true" | "off" | "on" | "no" | "yes" | "~" | "{}" | "[]" | "\"\"" | "''"
+    ) {
+        return true;
+    }
     let mut words = text
         .split(|c: char| c.is_whitespace() || matches!(c, ':' | '=' | ',' | ';'))
         .filter(|word| !word.is_empty());

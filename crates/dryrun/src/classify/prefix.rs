@@ -26,9 +26,9 @@ static SOURCE: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     .collect()
 });
 
-/// The container runtime interface's own prefix: no source.
+/// The container runtime interface's own prefix: the stream is the source.
 static CONTAINER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) [FP] (.*)$")
+    Regex::new(r"^\d{4}-\d\d-\d\dT\S+ (stdout|stderr) [FP] (.*)$")
         .expect("invariant: the pattern is a regular expression")
 });
 
@@ -40,7 +40,8 @@ pub(crate) fn split(line: &str) -> (&str, &str) {
         && line.contains(" std")
         && let Some(found) = CONTAINER.captures(line)
     {
-        return ("", found.get(1).map_or("", |rest| rest.as_str()));
+        let group = |number| found.get(number).map_or("", |text| text.as_str());
+        return (group(1), group(2));
     }
     // What a pattern needs is looked for first: most lines have none of it.
     let head = super::cut(line, 128);
@@ -303,7 +304,7 @@ mod tests {
                 "host app[12]",
                 "  File",
             ),
-            ("2026-11-21T12:00:00.1Z stderr F   x", "", "  x"),
+            ("2026-11-21T12:00:00.1Z stderr F   x", "stderr", "  x"),
             (
                 "2026-11-21 12:00:00.000 | ERROR | x",
                 "",

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::json::{self, Scan, Slot};
 use super::trace::{Here, Lang, Open, Told, Traces, frame_of};
 use super::{gate, trace};
 
@@ -59,8 +60,40 @@ pub(super) fn traces(line: &[u8], here: Here) -> Vec<Open> {
     kept
 }
 
+/// Where a record may name what was thrown, in a few words.
+pub(super) const THREW: [Slot; 3] = [Slot::Exception, Slot::ExceptionInfo, Slot::ExceptionType];
+
+/// Whether a record says that something was thrown.
+#[inline]
+pub(super) fn threw(scan: &Scan, line: &[u8]) -> bool {
+    THREW
+        .into_iter()
+        .any(|slot| matches!(scan.value(line, slot), Some([b'"', _, _, ..])))
+}
+
+/// Returns what a record says was thrown, without frames: as much as a lone start word.
+pub(super) fn thrown(scan: &Scan, line: &[u8], here: Here) -> Option<Open> {
+    THREW.into_iter().find_map(|slot| {
+        let text = json::text(scan.value(line, slot)?)?;
+        let (kind, message) = trace::exception(&text)?;
+        let mut open = Open::new(Lang::Unknown, 0, kind, message).strong();
+        open.here(here, &String::from_utf8_lossy(line));
+        Some(open)
+    })
+}
+
+/// Returns the traces that one line of text carries, its line feeds escaped or being carriage returns.
+pub(super) fn in_text(text: &str, here: Here) -> Vec<Open> {
+    if text.trim_end().contains('\r') {
+        let mut found = read(&text.replace('\r', "\n"), "", false, here);
+        found.truncate(1);
+        return found;
+    }
+    escaped(text, here)
+}
+
 /// Returns the traces that a line of text carries in a quoted value, its line feeds escaped, as logfmt has them.
-pub(super) fn escaped(text: &str, here: Here) -> Vec<Open> {
+fn escaped(text: &str, here: Here) -> Vec<Open> {
     if !text.contains("\\n") {
         return Vec::new();
     }
@@ -240,7 +273,12 @@ fn read(text: &str, name: &str, named: bool, here: Here) -> Vec<Open> {
     let found: Vec<Open> = told
         .into_iter()
         .filter_map(|told| match told {
-            Told::Trace(open) if open.has_frames() || (named && lines > 1) => Some(*open),
+            // A start word is worth a warning if more than its own line follows it.
+            Told::Trace(open)
+                if open.has_frames() || lines > 1 && (named || open.strong && open.lines > 1) =>
+            {
+                Some(*open)
+            }
             _ => None,
         })
         .collect();

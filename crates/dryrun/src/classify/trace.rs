@@ -28,6 +28,7 @@ mod rust;
 mod script;
 mod start;
 
+pub(crate) use begin::exception;
 pub(crate) use lang::Lang;
 
 /// Nanoseconds of the boot clock after which a trace that does not go on is told.
@@ -602,6 +603,10 @@ impl Traces {
                         })
                     }
             };
+            // What begins a trace by itself is the neighbour's whose number is the next.
+            if rank.0 == 2 && starts(false) {
+                continue;
+            }
             let step = if rank.0 >= 2 {
                 let mut tried = open.clone();
                 let mut of_line = own.clone();

@@ -398,12 +398,26 @@ impl Reading<'_> {
         issues: &mut Vec<Finding>,
     ) -> Option<SharpeFacts> {
         let floor = self.rules.minimum_sharpe.unwrap_or(0.0);
-        let trials = self
-            .find(&["trials"])
-            .and_then(Value::as_u64)
-            .unwrap_or(1)
-            .max(1);
-        let Some(list) = self.find(&["returns", "period_returns"]) else {
+        let trials = self.figure(&["trials"], issues, |v| {
+            v.as_u64().filter(|n| *n > 0).map(|n| n as f64)
+        });
+        let trials = trials.unwrap_or(1.0) as u64;
+        let lists = self.find_all(&["returns", "period_returns"]);
+        if let [(first, one), others @ ..] = &lists[..]
+            && let Some((other, _)) = others.iter().find(|(_, list)| list != one)
+        {
+            let text = format!(
+                "performance evidence contradicts itself: `{first}` and `{other}` are other returns"
+            );
+            issues.push(finding(
+                Status::Fail,
+                "performance_contradicts",
+                self.path,
+                text,
+            ));
+            return None;
+        }
+        let Some(list) = lists.first().map(|(_, list)| *list) else {
             let facts = claimed.map(|claimed| of_claim(claimed, floor, trials, stated));
             return facts.map(|facts| stated.within(facts, stated.claimable()));
         };
@@ -453,7 +467,15 @@ impl Reading<'_> {
             ..SharpeFacts::default()
         };
         let Some(found) = per_year.and_then(|q| gonogo_stats::sharpe(returns, q)) else {
-            return Some(stated.within(empty, placed.map(drop)));
+            let reason = format!(
+                "its {} returns inside the run are too few, or one value over and over",
+                empty.n
+            );
+            let facts = SharpeFacts {
+                reason: Some(reason),
+                ..empty
+            };
+            return Some(stated.within(facts, placed.map(drop)));
         };
         let judged = gonogo_stats::judge_sharpe(&found, floor, trials, CONFIDENCE);
         if let Some(claimed) = claimed
@@ -477,9 +499,18 @@ impl Reading<'_> {
             skewness: found.skewness,
             kurtosis: found.kurtosis,
             autocorrelation: found.autocorrelation,
-            probabilistic: judged.probabilistic,
+            probabilistic: match judged.probabilistic.is_finite() {
+                true => judged.probabilistic,
+                false => 0.0,
+            },
             minimum_track_record: judged.minimum_track_record,
-            decidable: judged.decidable,
+            decidable: judged.decidable && judged.probabilistic.is_finite(),
+            reason: (found.autocorrelation > 0.5 && !judged.decidable).then(|| {
+                format!(
+                    "its {} returns follow one another (autocorrelation {:.3}), and count as few",
+                    empty.n, found.autocorrelation
+                )
+            }),
             ..empty
         };
         Some(stated.within(facts, placed.map(drop)))

@@ -343,6 +343,52 @@ fn performance_that_says_two_things_counts_for_the_less() {
     assert_eq!(p.status, Status::Fail);
 }
 
+/// Series that would show a fine ratio to whoever does not look.
+#[test]
+fn returns_that_show_nothing_decide_nothing() {
+    let of = |returns: &[f64], more: &str| {
+        let text = format!(
+            "{{\"generated_at\":\"{}\",\"period_start\":\"{}\",\"returns\":{}{more}}}",
+            t(120 * MINUTE),
+            t(0),
+            serde_json::to_string(returns).unwrap()
+        );
+        performance_of(&text, Some(1.0)).0
+    };
+    let n = 7200;
+    let steady: Vec<f64> = (0..n)
+        .map(|i| 0.001 * (1.0 + (f64::from(i) / 500.0).sin()))
+        .collect();
+    let mut constant = vec![0.001; 7200];
+    constant[17] = 0.001_000_000_1;
+    let mut random = fastrand::Rng::with_seed(7);
+    let honest: Vec<f64> = (0..n)
+        .map(|_| 0.001 + 0.02 * (random.f64() - 0.5))
+        .collect();
+    for (returns, decidable) in [(&steady, false), (&constant, false), (&honest, true)] {
+        let facts = of(returns, "").statistics.unwrap();
+        assert_eq!(facts.decidable, decidable, "{facts:?}");
+        assert_eq!(facts.reason.is_some(), !decidable, "{facts:?}");
+        assert!(facts.probabilistic.is_finite());
+    }
+    let negated: Vec<f64> = honest.iter().map(|r| -r).collect();
+    let two = format!(
+        ",\"aggregates\":{{\"returns\":{}}}",
+        serde_json::to_string(&negated).unwrap()
+    );
+    let p = of(&honest, &two);
+    assert_eq!((p.status, p.statistics), (Status::Fail, None));
+    let same = two.replace(
+        &serde_json::to_string(&negated).unwrap(),
+        &serde_json::to_string(&honest).unwrap(),
+    );
+    assert_eq!(of(&honest, &same).status, Status::Pass);
+    for trials in ["-5", "0", "1.5", "\"many\""] {
+        let p = of(&honest, &format!(",\"trials\":{trials}"));
+        assert_eq!(p.status, Status::Fail, "{trials}");
+    }
+}
+
 #[test]
 fn performance_that_does_not_cover_or_loses_or_cannot_be_read() {
     let of = |generated: i64, start: i64, more: &str| {

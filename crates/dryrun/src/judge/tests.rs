@@ -15,6 +15,7 @@ use crate::testing::{at, evidence as declaration, spec};
 use crate::{IncidentKind, Stream};
 
 mod evidence;
+mod records;
 
 /// A capture directory in memory, and what was seen live while it was made.
 struct Run {

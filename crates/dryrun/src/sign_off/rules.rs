@@ -297,11 +297,14 @@ impl Rules<'_> {
                     || "no number of returns".to_owned(),
                     |n| format!("{n:.0} returns"),
                 );
-                let text = match statistics.and_then(|s| s.reason.as_deref()) {
-                    Some(reason) => format!(
+                let text = match statistics.map(|s| s.reason.as_deref()) {
+                    None => format!(
+                        "a Sharpe ratio of {found:.3} is claimed, and there are no returns that can be read to show it"
+                    ),
+                    Some(Some(reason)) => format!(
                         "whether the Sharpe ratio ({found:.3}) is at least {required} cannot be decided: {reason}"
                     ),
-                    None => format!(
+                    Some(None) => format!(
                         "a Sharpe ratio of {found:.3} cannot be told from {required} by {have} returns: {needed_text} would do"
                     ),
                 };

@@ -240,7 +240,7 @@ pub(in crate::config) static DRY_RUN: Section = Section {
             "explained",
             TextMap,
             Default("{}"),
-            "Explanations for time that could not be seen, by reason: `pump_down`, `clock_step`, `suspend`, `capture_blocked`. Explained time does not count against.",
+            "Explanations for time that could not be seen, by reason: `pump_down`, `clock_step`, `suspend`, `capture_blocked`, `keeper_stopped`. Explained time does not count against.",
         ),
     ],
 };

@@ -130,7 +130,7 @@ pub(super) fn width() -> usize {
 
 /// Reads a progress file. Writers replace it whole, so what is there is whole.
 pub(super) fn read_progress(path: &Path) -> Result<Progress, String> {
-    let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
+    let file = gonogo_app::dry_run::keeping::open_file(path).map_err(|e| e.to_string())?;
     let mut bytes = Vec::new();
     use std::io::Read;
     file.take(256 << 20)
@@ -195,6 +195,11 @@ impl Follower for Foreground<'_> {
             self.show(&progress);
         }
         Asked::Nothing
+    }
+
+    fn told(&mut self, news: &str) {
+        self.drawn = 0;
+        self.screen.talk(&self.screen.paint(Tone::Wait, news));
     }
 
     fn judging(&mut self, _: &RunSpec) {

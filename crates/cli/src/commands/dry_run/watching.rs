@@ -20,6 +20,9 @@ use crate::screen::Screen;
 /// How often signals are looked at while waiting.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// How long something that is no progress may lie where progress is expected.
+const ODD: Duration = Duration::from_secs(10);
+
 /// The exit code of a command that Ctrl-C ended, as shells have it.
 const INTERRUPTED: u8 = 130;
 
@@ -40,10 +43,11 @@ pub(super) fn watch(a: &WatchRun, screen: &Screen) -> Answer {
     let mut watcher = watch::Watcher::default();
     let mut drawn = 0;
     let mut missing = false;
+    let mut odd_for = Duration::ZERO;
     loop {
         match read_progress(&path) {
             Ok(progress) => {
-                missing = false;
+                (missing, odd_for) = (false, Duration::ZERO);
                 show(a, screen, &path, &progress, &mut watcher, &mut drawn);
                 let complete = progress.phase == Phase::Complete;
                 if a.once || (complete && a.exit_when_complete) {
@@ -65,6 +69,12 @@ pub(super) fn watch(a: &WatchRun, screen: &Screen) -> Answer {
                 return Err(AppError::new(Reason::InputNotFound, text)
                     .hint("give the progress file, or the directory of the run"));
             }
+            // Writers replace the file whole, so what is no progress for so long will not become any.
+            Err(e) if odd_for >= ODD => {
+                let text = format!("`{}` holds no progress: {e}", path.display());
+                return Err(AppError::new(Reason::InputMalformed, text)
+                    .hint("give the progress file, or the directory of the run"));
+            }
             Err(e) => {
                 if !missing {
                     screen.talk(&format!("no progress yet in {}: {e}", path.display()));
@@ -73,6 +83,9 @@ pub(super) fn watch(a: &WatchRun, screen: &Screen) -> Answer {
             }
         }
         let mut left = Duration::from_secs_f64(a.interval);
+        if missing && path.symlink_metadata().is_ok() {
+            odd_for += left;
+        }
         while !left.is_zero() {
             if stop.load(Ordering::SeqCst) {
                 std::process::exit(i32::from(INTERRUPTED));

@@ -2,6 +2,7 @@
 //! line as it stands states none. Only prefixes of known make are taken off; what a sentence quotes is not read.
 
 use super::super::json::{self, End};
+use super::super::{lossy, prefix};
 use super::{Level, month, of_fields, of_text, temporal, word_of};
 use crate::spec::NumericLevels;
 
@@ -10,9 +11,26 @@ const REACH: usize = 120;
 
 /// Returns the level that a line states behind a source's prefix, or behind two of them.
 pub(crate) fn of_sourced(line: &[u8], by: NumericLevels) -> Option<(Level, &'static str)> {
+    if line.first() == Some(&0x1b) {
+        return of_coloured(line, by);
+    }
+    of_plain(line, by)
+}
+
+/// Names in colour.
+#[cold]
+fn of_coloured(line: &[u8], by: NumericLevels) -> Option<(Level, &'static str)> {
+    let text = lossy(line, line.len());
+    of_plain(prefix::uncoloured(&text).as_bytes(), by)
+}
+
+fn of_plain(line: &[u8], by: NumericLevels) -> Option<(Level, &'static str)> {
     let mut rest = line;
     for _ in 0..2 {
         rest = behind(rest)?;
+        if let Some(behind) = labelled(rest) {
+            rest = behind;
+        }
         if rest.first() == Some(&b'{') {
             let scan = json::scan(rest, None);
             if scan.end != End::Object {
@@ -29,7 +47,7 @@ pub(crate) fn of_sourced(line: &[u8], by: NumericLevels) -> Option<(Level, &'sta
 }
 
 /// Returns what is behind the prefix, if there is one.
-fn behind(line: &[u8]) -> Option<&[u8]> {
+pub(super) fn behind(line: &[u8]) -> Option<&[u8]> {
     let head = line.get(..REACH).unwrap_or(line);
     match *head.first()? {
         // The mark of UTF-8, where files were put together; zeros, where a disk lost its power.
@@ -47,7 +65,9 @@ fn behind(line: &[u8]) -> Option<&[u8]> {
             (is_name && head.get(end + 1) == Some(&b' ')).then(|| trimmed(&line[end + 2..]))
         }
         b'|' | b'{' | b' ' | b'\t' | b'#' => None,
-        _ => named(line, head).or_else(|| timed(line, head)),
+        _ => named(line, head)
+            .or_else(|| timed(line, head))
+            .or_else(|| worded(line, head)),
     }
 }
 
@@ -67,6 +87,83 @@ fn named<'a>(line: &'a [u8], head: &[u8]) -> Option<&'a [u8]> {
         .filter(|word| !word.is_empty());
     let is_name = name.iter().any(u8::is_ascii_digit) && words.count() <= 3;
     is_name.then(|| trimmed(&line[bar + width..]))
+}
+
+/// `{app="web", pod="web-1"} `: Loki's labels.
+fn labelled(line: &[u8]) -> Option<&[u8]> {
+    let name = line.strip_prefix(b"{")?;
+    let end = name
+        .iter()
+        .position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')?;
+    if end == 0 || !name[end..].starts_with(b"=\"") {
+        return None;
+    }
+    let head = line.get(..4 * REACH).unwrap_or(line);
+    let end = memchr::memmem::find(head, b"\"} ")?;
+    Some(trimmed(&line[end + 2..]))
+}
+
+/// What the first word tells: a task or a process by its colon, a pod by its dashes.
+#[inline]
+fn worded<'a>(line: &'a [u8], head: &[u8]) -> Option<&'a [u8]> {
+    let first = &head[..memchr::memchr(b' ', head)?];
+    if first.last() == Some(&b':') {
+        tagged(line, head)
+    } else if memchr::memchr(b'-', first).is_some() {
+        pod(line, head)
+    } else {
+        None
+    }
+}
+
+/// `web:dev: `, `app[web.1]: `: a task of a package, a process of an application.
+fn tagged<'a>(line: &'a [u8], head: &[u8]) -> Option<&'a [u8]> {
+    let (word, end) = words(head).next()?;
+    let name = word.strip_suffix(b":")?;
+    let is_name = name.ends_with(b"]") && name.contains(&b'[')
+        || name.iter().filter(|byte| **byte == b':').count() == 1
+            && !name.starts_with(b":")
+            && !name.ends_with(b":")
+            && name
+                .first()
+                .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'@')
+            && name
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"@/._-#:".contains(byte));
+    is_name.then(|| trimmed(&line[end..]))
+}
+
+/// `web-5d9c7b8f6d-x2x9z app `, `shop-0 shop `: a pod and its container, as stern has them.
+fn pod<'a>(line: &'a [u8], head: &[u8]) -> Option<&'a [u8]> {
+    let mut words = words(head);
+    let ((pod, _), (container, end)) = (words.next()?, words.next()?);
+    let plain = |name: &[u8]| {
+        name.iter().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.')
+        })
+    };
+    if !plain(pod) || !plain(container) {
+        return None;
+    }
+    let dash = pod.iter().rposition(|byte| *byte == b'-')?;
+    let (name, last) = (&pod[..dash], &pod[dash + 1..]);
+    // Names that are made have no vowels in them.
+    let made =
+        |part: &[u8]| part.len() == 5 && !part.iter().any(|byte| b"aeiouy013.".contains(byte));
+    let counted = !last.is_empty() && last.iter().all(u8::is_ascii_digit) && name == container;
+    let hashed = made(last) && name.iter().any(u8::is_ascii_digit);
+    (counted || hashed).then(|| trimmed(&line[end..]))
+}
+
+/// Android's brief form: `E/Shop( 123): no funds`.
+pub(super) fn logcat(head: &[u8]) -> Option<Level> {
+    let open = head.iter().take(64).position(|byte| *byte == b'(')?;
+    let rest = head.get(open + 1..)?;
+    let close = rest.iter().take(8).position(|byte| *byte == b')')?;
+    let number = rest[..close].trim_ascii();
+    let is_process = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    (open > 2 && is_process && rest[close + 1..].starts_with(b": "))
+        .then(|| super::of_word(&head[..1]))?
 }
 
 /// A time, and behind it nothing, the stream as container runtimes have it, or a host and a program as syslog has them.

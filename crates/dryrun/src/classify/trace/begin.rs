@@ -150,6 +150,15 @@ fn typed(line: &str) -> Option<Begun> {
     Some(Begun::new(name.start(), open))
 }
 
+/// Returns name and message of an exception that `text` begins with.
+pub(crate) fn exception(text: &str) -> Option<(&str, &str)> {
+    let line = text.lines().next()?;
+    let found = TYPED.captures(line)?;
+    let name = found.get(1).filter(|name| name.start() == 0)?;
+    let message = found.get(2).map_or("", |message| message.as_str());
+    Some((name.as_str(), message))
+}
+
 /// Frames that nobody announced: the line before says what was thrown.
 fn orphan(line: &str, before: Option<&str>) -> Option<Begun> {
     let (lang, name) = frame(line)?;

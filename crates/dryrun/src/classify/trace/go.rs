@@ -57,10 +57,40 @@ pub(super) fn begin(line: &str, before: Option<&str>) -> Option<Begun> {
         "http: panic serving " => "http panic",
         word => word.split(':').next().unwrap_or("signal"),
     };
-    Some(Begun::new(
-        word.start(),
-        Open::new(Lang::Go, HEAD, kind, rest).strong(),
-    ))
+    let open = Open::new(Lang::Go, HEAD, kind, rest);
+    let open = if setting(rest) { open } else { open.strong() };
+    Some(Begun::new(word.start(), open))
+}
+
+/// Whether what follows a start word is what settings have: `panic: false`, `SIGSEGV: default`.
+fn setting(value: &str) -> bool {
+    let bare = value.trim_matches(['"', '\'', ',', ' ']);
+    let number = bare
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    number
+        || matches!(
+            bare.to_ascii_lowercase().as_str(),
+            "true"
+                | "false"
+                | "yes"
+                | "no"
+                | "on"
+                | "off"
+                | "null"
+                | "nil"
+                | "none"
+                | "~"
+                | "{}"
+                | "[]"
+                | "abort"
+                | "unwind"
+                | "exit"
+                | "default"
+                | "ignore"
+                | "enabled"
+                | "disabled"
+        )
 }
 
 pub(super) fn step(open: &mut Open, line: &str) -> Step {

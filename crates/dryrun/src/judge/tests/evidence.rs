@@ -16,6 +16,11 @@ fn artifacts_must_be_at_the_end_what_they_were() {
     let artifact = |bytes: &[u8]| Artifact {
         path: "bin/a".to_owned(),
         sha256: Digest::of(bytes),
+        state: Some("1:2".to_owned()),
+    };
+    let put_back = Artifact {
+        state: Some("1:3".to_owned()),
+        ..artifact(b"before")
     };
     let mut run = well(RunSpec {
         artifacts: vec![artifact(b"before")],
@@ -29,6 +34,7 @@ fn artifacts_must_be_at_the_end_what_they_were() {
             Status::Fail,
             "artifact_changed",
         ),
+        (Some(vec![put_back]), Status::Fail, "artifact_changed"),
         (Some(Vec::new()), Status::Fail, "artifact_changed"),
     ] {
         run.more.remove(ARTIFACTS);
