@@ -136,7 +136,8 @@ pub fn change(base: Option<&Entry>, now: Option<&Entry>) -> Change {
         (None, Skipped) => Change::NewSkip,
         (Some(Passed | Skipped) | None, Flaky) => Change::NewlyFlaky,
         (None, _) => Change::NewFail,
-        (Some(Passed), Passed) => match (base.and_then(|e| e.seconds), now.and_then(|e| e.seconds)) {
+        (Some(Passed), Passed) => match (base.and_then(|e| e.seconds), now.and_then(|e| e.seconds))
+        {
             (Some(a), Some(b)) if b > a * SLOWER_TIMES && b - a >= SLOWER_BY => Change::Slower,
             _ => Change::Same,
         },

@@ -28,7 +28,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SkipKind {
-    /// Where it is declared: `#[ignore]`, `@Disabled`, `it.skip`, `@pytest.mark.skip`.
+    /// Where it is declared: an ignored one of Rust, `@Disabled`, `it.skip`, `@pytest.mark.skip`.
     Declared,
     /// Its body did, at run time.
     Body,
