@@ -196,6 +196,35 @@ catalogue! {
     RunUnfinished "RUN_UNFINISHED" Hold Unjudged "The packet holds no verdict of the run." "Give the verdict first: `gonogo dry-run finalize DIR`; then ask for the packet again.";
     VerdictDiffers "VERDICT_DIFFERS" Fail Fail "The verdict that follows from the packet's raw bytes is not the one that was signed." "Do not trust the sign-off.";
     VerdictUnderivable "VERDICT_UNDERIVABLE" Hold Unjudged "The signed verdict cannot be derived again here." "Verify with the version that the text names, or ask for a packet with the raw bytes.";
+    // Test reports and what is judged by them.
+    EvidenceMissing "EVIDENCE_MISSING" Hold Unjudged "What must be shown was not shown." "Run what the obligation names.";
+    EvidenceStale "EVIDENCE_STALE" Hold Unjudged "The evidence is older than the policy admits, or dated in the future." "Run again.";
+    EvidenceWrongTree "EVIDENCE_WRONG_TREE" Hold Unjudged "The evidence is about another tree than the one under judgement." "Run on this tree.";
+    EvidenceUnparsable "EVIDENCE_UNPARSABLE" Invalid Unjudged "A report cannot be read, or says something that no reader knows." "Read the place that the text names; write the report again.";
+    EvidenceTruncated "EVIDENCE_TRUNCATED" Invalid Unjudged "A report ends before its end." "Look for a crash or a full disk; run again.";
+    EvidenceCountMismatch "EVIDENCE_COUNT_MISMATCH" Invalid Unjudged "A report declares another number of tests than it holds." "Find the tests that are missing from the report; run again.";
+    EvidenceCachedOnly "EVIDENCE_CACHED_ONLY" Hold Unjudged "Every result was taken from a cache: nothing ran." "Run without the cache.";
+    SchemaUnknown "SCHEMA_UNKNOWN" Invalid Unjudged "A file has a schema that this version does not know." "Use the version that wrote it, or write it again.";
+    IdCollision "ID_COLLISION" Invalid Unjudged "One name stands for two tests, so nobody can say which of them passed." "Give the tests different names.";
+    ZeroTests "ZERO_TESTS" Invalid Unjudged "No test ran." "Check the filter and the command.";
+    ShardMissing "SHARD_MISSING" Hold Unjudged "A shard of the plan has no run." "Run it; the text names its index.";
+    ShardPlanMismatch "SHARD_PLAN_MISMATCH" Invalid Unjudged "Shards are of different plans, trees or totals, or two of them ran the same tests." "Run all shards by one plan.";
+    RunIncomplete "RUN_INCOMPLETE" Invalid Unjudged "The run ended before all was done." "Read why it ended; run again.";
+    RunTooFast "RUN_TOO_FAST" Hold Hold "The run was green in less time than it can take." "Check that it really ran what it should.";
+    ExitCodeConflict "EXIT_CODE_CONFLICT" Invalid Unjudged "The report and the runner's exit code contradict each other." "Read the log: what failed is not in the report.";
+    TestFailed "TEST_FAILED" Fail Fail "A test failed." "Run it alone, and read its first failure.";
+    TestErrored "TEST_ERRORED" Fail Fail "A test could not be carried out." "Read its log; it may not be the test's fault.";
+    TestPrecluded "TEST_PRECLUDED" Fail Fail "A test that was planned never ran." "Mend what stood before it: a build, a fixture, a bail-out.";
+    TestMissing "TEST_MISSING" Hold Unjudged "A test that must be there has no result." "Find out why it did not run.";
+    TestRemoved "TEST_REMOVED" Hold Hold "A test that the baseline has is gone." "If it was meant: a waiver says so.";
+    NewlySkipped "NEWLY_SKIPPED" Hold Hold "A test that ran before is skipped now." "Run it again, or say in a waiver why not.";
+    UnexpectedPass "UNEXPECTED_PASS" Fail Fail "A test passed that was expected to fail." "Take the expectation away.";
+    FlakyBlocking "FLAKY_BLOCKING" Hold Hold "A test failed and passed on one tree." "Mend it, or put it into quarantine with owner and expiry.";
+    Regression "REGRESSION" Fail Fail "A test that passed in the baseline fails." "Run it alone; the diff ranks what to look at first.";
+    BaselineMissing "BASELINE_MISSING" Hold Unjudged "There is nothing to compare with." "Name a baseline, or record one.";
+    BaselineIncomparable "BASELINE_INCOMPARABLE" Hold Unjudged "The baseline is of another variant or plan." "Compare with a run of the same.";
+    SignatureUnclassified "SIGNATURE_UNCLASSIFIED" Hold Hold "Nothing says what kind of failure it is." "Add a rule for it to the runbook.";
+    OwnerMissing "OWNER_MISSING" Hold Hold "Nobody owns what failed." "Add an owner to the table.";
     // Packets.
     PacketVerified "PACKET_VERIFIED" Pass Done "Every check of the packet passed." "Nothing.";
     PacketCorrupt "PACKET_CORRUPT" Fail Fail "The packet's bytes do not match its digests or signatures." "Ask for the packet again; do not trust this one.";

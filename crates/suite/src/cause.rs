@@ -1,0 +1,376 @@
+//! The class of a failure's cause, told from the failure itself: its kind, class, message and trace, never from a whole log, where any
+//! passing test may mention a timeout.
+//!
+//! First match by priority; a user's rules come before ours. What no rule knows is [`Cause::Unclassified`], and that counts.
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use crate::{Failure, FailureKind};
+
+/// Classes of causes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A rule of the user's own.
+    Own(String),
+    /// It was never built.
+    CompileError,
+    /// Memory ran out.
+    OutOfMemory,
+    /// The disk, or a quota, was full.
+    DiskFull,
+    /// A signal ended it.
+    Signal,
+    /// A recorded answer was not there or did not fit.
+    RecordingMismatch,
+    /// It took too long.
+    Timeout,
+    /// A connection failed in a way that may not last: reset, refused, a name not found, 429, 503.
+    NetworkIo,
+    /// It may not.
+    PermissionDenied,
+    /// A linter or formatter.
+    LintFailure,
+    /// A file is not there.
+    MissingFile,
+    /// An expectation did not hold.
+    AssertionFailure,
+    /// A panic or an uncaught exception.
+    Panic,
+    /// No rule knows it.
+    Unclassified,
+}
+
+impl Cause {
+    /// The word in reports.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Own(name) => name,
+            Self::CompileError => "compile_error",
+            Self::OutOfMemory => "out_of_memory",
+            Self::DiskFull => "disk_full",
+            Self::Signal => "signal",
+            Self::RecordingMismatch => "recording_mismatch",
+            Self::Timeout => "timeout",
+            Self::NetworkIo => "network_io",
+            Self::PermissionDenied => "permission_denied",
+            Self::LintFailure => "lint_failure",
+            Self::MissingFile => "missing_file",
+            Self::AssertionFailure => "assertion_failure",
+            Self::Panic => "panic",
+            Self::Unclassified => "unclassified",
+        }
+    }
+
+    /// What to do about it, one sentence.
+    pub const fn remediation(&self) -> &'static str {
+        match self {
+            Self::Own(_) => "Follow the rule's own entry in the runbook.",
+            Self::CompileError => "Build it; the first error is the one to mend.",
+            Self::OutOfMemory => {
+                "Run fewer tests at once, or find what grows; the resource samples say when."
+            }
+            Self::DiskFull => {
+                "Free space; the run says how much was left, and nothing that it wrote afterwards can be believed."
+            }
+            Self::Signal => "Run the one test under a debugger; a core or a sanitizer says where.",
+            Self::RecordingMismatch => {
+                "Compare the request with the recorded one; record again if it was meant to change."
+            }
+            Self::Timeout => "Look at what it waited for: the last lines before the end say so.",
+            Self::NetworkIo => {
+                "Replay it; if it passes, it depends on something outside that the test should not need."
+            }
+            Self::PermissionDenied => {
+                "Compare the user, the mode and the mount with those of a run that passed."
+            }
+            Self::LintFailure => "Run the linter; its first finding is printed.",
+            Self::MissingFile => "Make the file where the test looks for it, or say where it is.",
+            Self::AssertionFailure => "Replay the one test and compare expected with actual.",
+            Self::Panic => "Replay the one test; the first frame of its own code is where to look.",
+            Self::Unclassified => {
+                "Read the excerpt; add a rule to the runbook when the cause is known."
+            }
+        }
+    }
+}
+
+/// A rule of the user's own: a name for what a pattern finds.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The class.
+    pub name: String,
+    /// Looked for in class, message and trace.
+    pub pattern: Regex,
+}
+
+/// Tells the cause.
+pub fn cause(failure: &Failure, own: &[Rule]) -> Cause {
+    let parts = [&failure.class, &failure.message, &failure.trace];
+    for rule in own {
+        if parts.iter().any(|part| rule.pattern.is_match(part)) {
+            return Cause::Own(rule.name.clone());
+        }
+    }
+    // What the runner itself says needs no guess.
+    match failure.kind {
+        FailureKind::Compile => return Cause::CompileError,
+        FailureKind::OutOfMemory => return Cause::OutOfMemory,
+        FailureKind::Timeout => return Cause::Timeout,
+        FailureKind::Crash => return by_text(failure).unwrap_or(Cause::Signal),
+        _ => {}
+    }
+    by_text(failure).unwrap_or(match failure.kind {
+        FailureKind::Assertion => Cause::AssertionFailure,
+        FailureKind::Panic => Cause::Panic,
+        _ => Cause::Unclassified,
+    })
+}
+
+/// Words of causes, in the order in which they are looked for: the more a word explains, the earlier.
+const WORDS: [(Cause, &[&str]); 11] = [
+    (
+        Cause::CompileError,
+        &[
+            "could not compile",
+            "error[e0",
+            "syntaxerror:",
+            "cannot find symbol",
+            "build failed",
+            "importerror while importing",
+            "error ts",
+        ],
+    ),
+    (
+        Cause::OutOfMemory,
+        &[
+            "out of memory",
+            "outofmemoryerror",
+            "memory allocation of",
+            "cannot allocate memory",
+            "heap out of memory",
+            "std::bad_alloc",
+            "oom-kill",
+        ],
+    ),
+    (
+        Cause::DiskFull,
+        &[
+            "no space left on device",
+            "enospc",
+            "disk quota exceeded",
+            "database or disk is full",
+        ],
+    ),
+    (
+        Cause::Signal,
+        &[
+            "sigsegv",
+            "sigabrt",
+            "sigbus",
+            "sigill",
+            "sigkill",
+            "segmentation fault",
+            "core dumped",
+            "signal: ",
+            "killed by signal",
+        ],
+    ),
+    (
+        Cause::RecordingMismatch,
+        &[
+            "no matching interaction",
+            "no recorded interaction",
+            "cassette",
+        ],
+    ),
+    (
+        Cause::Timeout,
+        &[
+            "timed out",
+            "timeout exceeded",
+            "timeouterror",
+            "timeoutexception",
+            "deadline exceeded",
+            "exceeded timeout",
+            "etimedout",
+        ],
+    ),
+    (
+        Cause::NetworkIo,
+        &[
+            "connection refused",
+            "connection reset",
+            "econnrefused",
+            "econnreset",
+            "broken pipe",
+            "name or service not known",
+            "getaddrinfo",
+            "temporary failure in name resolution",
+            "network is unreachable",
+            "429 too many requests",
+            "503 service unavailable",
+        ],
+    ),
+    (
+        Cause::PermissionDenied,
+        &[
+            "permission denied",
+            "operation not permitted",
+            "eacces",
+            "permissionerror",
+        ],
+    ),
+    (
+        Cause::LintFailure,
+        &["clippy::", "eslint", "rustfmt", "diff in ", "ruff check"],
+    ),
+    (
+        Cause::MissingFile,
+        &[
+            "no such file or directory",
+            "enoent",
+            "filenotfounderror",
+            "file not found",
+            "cannot find module",
+            "modulenotfounderror",
+        ],
+    ),
+    (
+        Cause::AssertionFailure,
+        &[
+            "assertion",
+            "expected",
+            "to equal",
+            "assert_eq",
+            "comparisonfailure",
+        ],
+    ),
+];
+
+fn by_text(failure: &Failure) -> Option<Cause> {
+    // Message and class first: a trace names many things that were not the cause.
+    for text in [
+        format!("{}: {}", failure.class, failure.message),
+        failure.trace.clone(),
+    ] {
+        let text = text.to_lowercase();
+        let found = WORDS
+            .iter()
+            .find(|(_, words)| words.iter().any(|word| text.contains(word)));
+        if let Some((cause, _)) = found {
+            return Some(cause.clone());
+        }
+        if text.contains("panicked at") || text.contains("panic:") {
+            return Some(Cause::Panic);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(kind: FailureKind, message: &str, trace: &str) -> Cause {
+        let failure = Failure {
+            kind,
+            message: message.into(),
+            trace: trace.into(),
+            ..Failure::default()
+        };
+        cause(&failure, &[])
+    }
+
+    #[test]
+    fn causes_are_told_from_the_failure() {
+        use FailureKind::{Assertion, Compile, Crash, Other, Panic, Timeout};
+        for (kind, message, trace, expected) in [
+            (Compile, "x", "", Cause::CompileError),
+            (
+                Other,
+                "error[E0308]: mismatched types",
+                "",
+                Cause::CompileError,
+            ),
+            (
+                Other,
+                "java.lang.OutOfMemoryError: Java heap space",
+                "",
+                Cause::OutOfMemory,
+            ),
+            (
+                Panic,
+                "write: No space left on device (os error 28)",
+                "",
+                Cause::DiskFull,
+            ),
+            (Crash, "it ended", "", Cause::Signal),
+            (
+                Crash,
+                "memory allocation of 800 bytes failed",
+                "",
+                Cause::OutOfMemory,
+            ),
+            (Other, "process: signal: 11, SIGSEGV", "", Cause::Signal),
+            (
+                Timeout,
+                "assertion `left == right` failed",
+                "",
+                Cause::Timeout,
+            ),
+            (Other, "operation timed out after 5 s", "", Cause::Timeout),
+            (
+                Panic,
+                "connect: Connection refused (os error 111)",
+                "",
+                Cause::NetworkIo,
+            ),
+            (
+                Other,
+                "PermissionError: [Errno 13]",
+                "",
+                Cause::PermissionDenied,
+            ),
+            (Other, "FileNotFoundError: x.json", "", Cause::MissingFile),
+            (Assertion, "left: 1, right: 2", "", Cause::AssertionFailure),
+            (
+                Other,
+                "assertion `left == right` failed",
+                "in wait_for_timeout\ntimed out",
+                Cause::AssertionFailure,
+            ),
+            (
+                Other,
+                "",
+                "thread 'x' panicked at src/a.rs:1:2:\nboom",
+                Cause::Panic,
+            ),
+            (Panic, "boom", "", Cause::Panic),
+            (Other, "boom", "", Cause::Unclassified),
+            (
+                Other,
+                "the timeout of 5 s is not read from the file",
+                "",
+                Cause::Unclassified,
+            ),
+        ] {
+            assert_eq!(of(kind, message, trace), expected, "{message} {trace}");
+        }
+    }
+
+    #[test]
+    fn a_users_rule_comes_first() {
+        let rule = Rule {
+            name: "broker_down".into(),
+            pattern: Regex::new("broker .* refused").unwrap(),
+        };
+        let failure = Failure {
+            message: "broker b1: connection refused".into(),
+            ..Failure::default()
+        };
+        assert_eq!(cause(&failure, &[rule]).word(), "broker_down");
+        assert_eq!(cause(&failure, &[]), Cause::NetworkIo);
+    }
+}

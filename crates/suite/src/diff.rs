@@ -1,0 +1,397 @@
+//! A run beside a baseline: what changed for each test, ranked, and what that makes of the run.
+//!
+//! A test that is gone, or is skipped now, is no good news: both are as bad as a failure until somebody excuses them. A failing test that
+//! is skipped is not fixed. The vocabulary is finer than the seven categories of older reports, which are given as a view.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Signature, TestId, TestVerdict};
+
+/// Slower than this many times, and by at least [`SLOWER_BY`] seconds, is told.
+pub const SLOWER_TIMES: f64 = 2.0;
+
+/// Seconds.
+pub const SLOWER_BY: f64 = 1.0;
+
+/// What a run says of a test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The verdict.
+    pub verdict: TestVerdict,
+    /// Of the worst failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    /// How long it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+}
+
+/// What changed for a test. The order is that of ranking, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It was good and is bad.
+    Regressed,
+    /// It is new, or was skipped, and is bad.
+    NewFail,
+    /// The baseline has it, and the run does not.
+    Removed,
+    /// It ran, and is skipped now.
+    NewlySkipped,
+    /// It fails and passes, and did not before.
+    NewlyFlaky,
+    /// It failed, and fails in another way.
+    SignatureChanged,
+    /// It failed, and fails in the same way.
+    StillFailing,
+    /// It was flaky and is.
+    StillFlaky,
+    /// It takes much longer.
+    Slower,
+    /// It was bad, or flaky, and passes.
+    Fixed,
+    /// It was skipped and passes.
+    Enabled,
+    /// It is new and passes.
+    NewPass,
+    /// It is new and skipped.
+    NewSkip,
+    /// Nothing.
+    Same,
+}
+
+impl Change {
+    /// The word in reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Regressed => "regressed",
+            Self::NewFail => "new_fail",
+            Self::Removed => "removed",
+            Self::NewlySkipped => "newly_skipped",
+            Self::NewlyFlaky => "newly_flaky",
+            Self::SignatureChanged => "signature_changed",
+            Self::StillFailing => "still_failing",
+            Self::StillFlaky => "still_flaky",
+            Self::Slower => "slower",
+            Self::Fixed => "fixed",
+            Self::Enabled => "enabled",
+            Self::NewPass => "new_pass",
+            Self::NewSkip => "new_skip",
+            Self::Same => "same",
+        }
+    }
+
+    /// The category of older reports.
+    pub const fn category(self) -> &'static str {
+        match self {
+            Self::Regressed | Self::NewlyFlaky | Self::NewlySkipped => "regression",
+            Self::NewFail => "new_failure",
+            Self::Removed => "removed",
+            Self::SignatureChanged | Self::StillFailing | Self::StillFlaky => "unresolved_failure",
+            Self::Fixed => "fixed",
+            Self::NewPass | Self::NewSkip => "added_pass",
+            Self::Slower | Self::Enabled | Self::Same => "stable_pass",
+        }
+    }
+
+    /// The score of its category: what is to be looked at first has the highest.
+    pub fn score(self) -> u32 {
+        match self.category() {
+            "regression" => 100,
+            "new_failure" => 90,
+            "unresolved_failure" => 70,
+            "fixed" => 40,
+            "removed" => 30,
+            "added_pass" => 20,
+            _ => 10,
+        }
+    }
+
+    /// Whether it is bad news that the baseline did not have.
+    pub const fn is_regression(self) -> bool {
+        matches!(
+            self,
+            Self::Regressed | Self::NewFail | Self::Removed | Self::NewlySkipped | Self::NewlyFlaky
+        )
+    }
+}
+
+/// What changed between two verdicts; `None` where a run does not have the test.
+pub fn change(base: Option<&Entry>, now: Option<&Entry>) -> Change {
+    use TestVerdict::{Flaky, Missing, Passed, Skipped};
+    // What is planned and has no result is as good as not there.
+    let there = |entry: Option<&Entry>| entry.map(|e| e.verdict).filter(|v| *v != Missing);
+    let (Some(now_is), was) = (there(now), there(base)) else {
+        return match there(base) {
+            Some(_) => Change::Removed,
+            // Planned, never seen, and not in the baseline.
+            None if now.is_some() => Change::NewFail,
+            None => Change::Same,
+        };
+    };
+    match (was, now_is) {
+        (None, Passed) => Change::NewPass,
+        (None, Skipped) => Change::NewSkip,
+        (Some(Passed | Skipped) | None, Flaky) => Change::NewlyFlaky,
+        (None, _) => Change::NewFail,
+        (Some(Passed), Passed) => match (base.and_then(|e| e.seconds), now.and_then(|e| e.seconds))
+        {
+            (Some(a), Some(b)) if b > a * SLOWER_TIMES && b - a >= SLOWER_BY => Change::Slower,
+            _ => Change::Same,
+        },
+        (Some(Skipped), Skipped) => Change::Same,
+        (Some(Skipped), Passed) => Change::Enabled,
+        (Some(Skipped), _) => Change::NewFail,
+        (Some(_), Skipped) => Change::NewlySkipped,
+        (Some(_), Passed) => Change::Fixed,
+        (Some(Passed | Flaky), is) => match is {
+            Flaky => Change::StillFlaky,
+            _ => Change::Regressed,
+        },
+        (Some(_), Flaky) => Change::NewlyFlaky,
+        (Some(_), _) => {
+            let signature = |entry: Option<&Entry>| entry.and_then(|e| e.signature.clone());
+            match (signature(base), signature(now)) {
+                // Two algorithms cannot be compared.
+                (Some(a), Some(b)) if a.algorithm == b.algorithm && a != b => {
+                    Change::SignatureChanged
+                }
+                _ => Change::StillFailing,
+            }
+        }
+    }
+}
+
+/// What a diff makes of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Nothing is bad.
+    Stable,
+    /// What is bad was bad in the same way.
+    KnownFailuresOnly,
+    /// What is bad was bad, and some of it in another way.
+    SemanticMismatch,
+    /// Something is bad that was not.
+    Regression,
+    /// The two cannot be compared.
+    Incomparable,
+}
+
+/// A test that changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    /// From 1, the most urgent first.
+    pub rank: u64,
+    /// The test.
+    pub test: TestId,
+    /// How.
+    pub change: Change,
+    /// What the baseline says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Entry>,
+    /// What the run says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Entry>,
+}
+
+/// A run beside its baseline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Diff {
+    /// What it makes of the run.
+    pub status: Status,
+    /// How many tests of each kind.
+    pub counts: HashMap<Change, u64>,
+    /// All that changed, ranked; [`Change::Same`] is counted only.
+    pub changed: Vec<Changed>,
+}
+
+/// Compares. A baseline without any test is none: nothing can be told from it.
+pub fn diff(base: &[(TestId, Entry)], now: &[(TestId, Entry)]) -> Diff {
+    let mut known: HashMap<&TestId, &Entry> = base.iter().map(|(id, entry)| (id, entry)).collect();
+    let mut counts: HashMap<Change, u64> = HashMap::new();
+    let mut changed: Vec<Changed> = Vec::new();
+    let mut note = |test: &TestId, was: Option<&Entry>, is: Option<&Entry>| {
+        let change = change(was, is);
+        *counts.entry(change).or_default() += 1;
+        if change != Change::Same {
+            changed.push(Changed {
+                rank: 0,
+                test: test.clone(),
+                change,
+                base: was.cloned(),
+                now: is.cloned(),
+            });
+        }
+    };
+    for (id, entry) in now {
+        let was = known.remove(id);
+        note(id, was, Some(entry));
+    }
+    for (id, entry) in known {
+        note(id, Some(entry), None);
+    }
+    changed.sort_by(|a, b| {
+        let key = |c: &Changed| (std::cmp::Reverse(c.change.score()), c.change);
+        key(a).cmp(&key(b)).then_with(|| a.test.cmp(&b.test))
+    });
+    for (rank, changed) in (1..).zip(&mut changed) {
+        changed.rank = rank;
+    }
+    let has = |is: fn(Change) -> bool| counts.keys().any(|c| is(*c));
+    let status = if base.is_empty() {
+        Status::Incomparable
+    } else if has(Change::is_regression) {
+        Status::Regression
+    } else if has(|c| c == Change::SignatureChanged) {
+        Status::SemanticMismatch
+    } else if has(|c| matches!(c, Change::StillFailing | Change::StillFlaky)) {
+        Status::KnownFailuresOnly
+    } else {
+        Status::Stable
+    };
+    Diff {
+        status,
+        counts,
+        changed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use TestVerdict::{
+        Errored, Failed, Flaky, Missing, Passed, Precluded, Skipped, UnexpectedPass,
+    };
+
+    const ALL: [TestVerdict; 8] = [
+        Passed,
+        Skipped,
+        UnexpectedPass,
+        Flaky,
+        Precluded,
+        Errored,
+        Missing,
+        Failed,
+    ];
+
+    fn entry(verdict: TestVerdict) -> Entry {
+        Entry {
+            verdict,
+            signature: None,
+            seconds: None,
+        }
+    }
+
+    fn id(name: &str) -> TestId {
+        TestId::new("s", "", name)
+    }
+
+    /// Every pair of verdicts, against laws in other words than the rule.
+    #[test]
+    fn every_pair_has_its_change() {
+        let some: Vec<Option<TestVerdict>> = ALL.into_iter().map(Some).chain([None]).collect();
+        for was in &some {
+            for is in &some {
+                let (a, b) = (was.map(entry), is.map(entry));
+                let change = change(a.as_ref(), b.as_ref());
+                let what = format!("{was:?} -> {is:?}: {change:?}");
+                let bad = |v: &Option<TestVerdict>| {
+                    matches!(v, Some(Failed | Errored | Precluded | UnexpectedPass))
+                };
+                let gone = |v: &Option<TestVerdict>| matches!(v, None | Some(Missing));
+                // Bad and not bad before is always a regression of some kind.
+                if (bad(is) || *is == Some(Flaky)) && !bad(was) && *was != Some(Flaky) {
+                    assert!(change.is_regression(), "{what}");
+                }
+                if gone(is) && !gone(was) {
+                    assert_eq!(change, Change::Removed, "{what}");
+                }
+                if *is == Some(Skipped) && !gone(was) && *was != Some(Skipped) {
+                    assert_eq!(change, Change::NewlySkipped, "{what}");
+                }
+                if *is == Some(Passed) {
+                    assert!(!change.is_regression(), "{what}");
+                }
+                if bad(was) && bad(is) {
+                    assert_eq!(change, Change::StillFailing, "{what}");
+                }
+                // Nothing that is bad is called good.
+                if bad(is) {
+                    assert!(change.score() >= 70, "{what}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn failures_that_differ_and_tests_that_slow_down() {
+        let failing = |message: &str| Entry {
+            signature: Some(Signature::of(&crate::Failure {
+                message: message.into(),
+                ..crate::Failure::default()
+            })),
+            ..entry(Failed)
+        };
+        let of = |a: &Entry, b: &Entry| change(Some(a), Some(b));
+        assert_eq!(of(&failing("a"), &failing("a")), Change::StillFailing);
+        assert_eq!(of(&failing("a"), &failing("b")), Change::SignatureChanged);
+        assert_eq!(of(&failing("a"), &entry(Failed)), Change::StillFailing);
+        let took = |seconds| Entry {
+            seconds: Some(seconds),
+            ..entry(Passed)
+        };
+        assert_eq!(of(&took(1.0), &took(2.5)), Change::Slower);
+        assert_eq!(of(&took(0.1), &took(0.9)), Change::Same);
+        assert_eq!(of(&took(10.0), &took(12.0)), Change::Same);
+    }
+
+    #[test]
+    fn a_run_is_ranked_and_judged() {
+        let base = [
+            (id("a"), entry(Passed)),
+            (id("b"), entry(Failed)),
+            (id("c"), entry(Passed)),
+            (id("d"), entry(Failed)),
+        ];
+        let now = [
+            (id("a"), entry(Failed)),
+            (id("b"), entry(Passed)),
+            (id("d"), entry(Failed)),
+            (id("e"), entry(Failed)),
+        ];
+        let found = diff(&base, &now);
+        assert_eq!(found.status, Status::Regression);
+        let order: Vec<(&str, Change)> = found
+            .changed
+            .iter()
+            .map(|c| (c.test.name.as_str(), c.change))
+            .collect();
+        assert_eq!(
+            order,
+            [
+                ("a", Change::Regressed),
+                ("e", Change::NewFail),
+                ("d", Change::StillFailing),
+                ("b", Change::Fixed),
+                ("c", Change::Removed),
+            ]
+        );
+        assert_eq!(found.changed[4].rank, 5);
+        for (now, expected) in [
+            (vec![], Status::Regression),
+            (base.to_vec(), Status::KnownFailuresOnly),
+            (
+                base.iter()
+                    .map(|(id, _)| (id.clone(), entry(Passed)))
+                    .collect(),
+                Status::Stable,
+            ),
+        ] {
+            assert_eq!(diff(&base, &now).status, expected);
+        }
+        assert_eq!(diff(&[], &base).status, Status::Incomparable);
+    }
+}

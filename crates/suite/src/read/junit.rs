@@ -1,0 +1,635 @@
+//! JUnit XML, in whatever dialect.
+//!
+//! There is no one format: this reads test elements wherever they stand, at any depth, under any root. Invariants: the worst of all
+//! that is said of a test counts (attributes, children, its own end that is missing) and all is kept; a suite that failed itself is a
+//! failed test; what a suite declares is compared with what is in it; a test is given when its element ends, and nothing of it is
+//! kept but a hash of its id: of the first 229,376 for the whole report, of as many more for each suite.
+
+mod case;
+mod counts;
+mod suite;
+mod words;
+
+use std::io::BufRead;
+
+use self::case::{Case, Child, Role};
+use self::suite::Suite;
+use self::words::{Element, Says};
+use super::xml::ids::{self, Ids, Seen};
+use super::xml::times::Marks;
+use super::xml::{self, End, Flow, Handler, Notes, Tag};
+use super::{Format, Limits, Reading, Sink};
+use crate::{Attempt, Failure, FailureKind, IssueKind, Outcome, Place, TestId};
+
+pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sink) -> Reading {
+    let mut junit = Junit {
+        notes: Notes::new(Reading::of(Format::Junit), *limits),
+        limits: *limits,
+        sink,
+        frames: Vec::new(),
+        suites: Vec::new(),
+        cases: Vec::new(),
+        open: 0,
+        child: None,
+        spare: Child::default(),
+        target: Target::Nothing,
+        ids: Ids::default(),
+        marks: Marks::default(),
+        held: None,
+        value: String::new(),
+        root: None,
+        outside: None,
+        is_junit: false,
+        is_page: false,
+        unchecked: false,
+        declared: Sum::default(),
+        of_class: (0, String::new(), ids::joined(0, "")),
+    };
+    let bytes = xml::drive(source, limits, &mut junit);
+    junit.finish(bytes)
+}
+
+/// What an open element is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Suite,
+    Case,
+    /// The element of [`Junit::child`].
+    Child,
+    /// Anything else.
+    Other,
+    /// Around everything.
+    Wrapper,
+}
+
+/// Where text goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    Nothing,
+    Trace,
+    ChildOutput,
+    CaseOutput,
+}
+
+struct Frame {
+    kind: Kind,
+    /// Where text went before.
+    before: Target,
+    /// Where it begins.
+    from: u64,
+}
+
+/// A test that the next element may say more of.
+struct Held {
+    /// Of its id.
+    hash: u64,
+    attempt: Attempt,
+    /// pytest wrote it and says nothing of how it ended.
+    is_bare: bool,
+}
+
+/// Declared numbers of tests, added up.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    tests: u64,
+    any: bool,
+    missing: bool,
+}
+
+impl Sum {
+    const fn add(&mut self, tests: Option<u64>) {
+        match tests {
+            Some(tests) => {
+                self.tests = self.tests.saturating_add(tests);
+                self.any = true;
+            }
+            None => self.missing = true,
+        }
+    }
+
+    fn whole(&self) -> Option<u64> {
+        (self.any && !self.missing).then_some(self.tests)
+    }
+}
+
+struct Junit<'s> {
+    notes: Notes,
+    limits: Limits,
+    sink: &'s mut dyn Sink,
+    frames: Vec<Frame>,
+    suites: Vec<Suite>,
+    /// The first `open` of them are open, the others are kept for their memory.
+    cases: Vec<Case>,
+    open: usize,
+    /// The statement that is being read.
+    child: Option<Child>,
+    spare: Child,
+    target: Target,
+    ids: Ids,
+    marks: Marks,
+    held: Option<Held>,
+    value: String,
+    root: Option<String>,
+    outside: Option<String>,
+    is_junit: bool,
+    is_page: bool,
+    unchecked: bool,
+    declared: Sum,
+    /// A suite's hash, the class of the last test, and the hash of both.
+    of_class: (u64, String, u64),
+}
+
+impl Handler for Junit<'_> {
+    fn start(&mut self, tag: &Tag<'_>) -> Flow {
+        let element = words::element(tag.name());
+        if tag.depth == 0 && self.root.is_none() {
+            self.root = Some(tag.name().chars().take(60).collect());
+            if element == Element::Page {
+                self.is_page = true;
+                return Flow::Stop;
+            }
+        }
+        let inner = self.frames.last().map_or(Kind::Wrapper, |f| f.kind);
+        let before = self.target;
+        let kind = match element {
+            Element::Suites | Element::Suite => {
+                self.open_suite(tag, element == Element::Suites);
+                self.target = Target::Nothing;
+                Kind::Suite
+            }
+            Element::Case => {
+                self.open_case(tag);
+                self.target = Target::Nothing;
+                Kind::Case
+            }
+            Element::Says(says) if !self.suites.is_empty() || self.open > 0 => {
+                self.open_child(tag, Role::Says(says))
+            }
+            Element::Attempt { passed, outcome } if self.open > 0 => {
+                self.open_child(tag, Role::Attempt { passed, outcome })
+            }
+            Element::Output => {
+                self.target = match &self.child {
+                    Some(_) => Target::ChildOutput,
+                    None if self.open > 0 => Target::CaseOutput,
+                    None => Target::Nothing,
+                };
+                Kind::Other
+            }
+            Element::Unknown if inner == Kind::Case && tag.prefix().is_empty() => {
+                self.unknown_child(tag);
+                Kind::Other
+            }
+            _ if inner == Kind::Wrapper => Kind::Wrapper,
+            Element::Unknown if inner == Kind::Suite && tag.prefix().is_empty() => {
+                let text = format!("<{}> in a suite means nothing here", shown(tag.name()));
+                self.notes.tell(IssueKind::OddValue, tag.place.from, text);
+                Kind::Other
+            }
+            _ => Kind::Other,
+        };
+        self.frames.push(Frame {
+            kind,
+            before,
+            from: tag.place.from,
+        });
+        Flow::On
+    }
+
+    fn end(&mut self, place: Place, end: End) -> Flow {
+        let Some(frame) = self.frames.pop() else {
+            return Flow::On;
+        };
+        self.target = frame.before;
+        let place = Place {
+            from: frame.from,
+            to: place.to,
+        };
+        match frame.kind {
+            Kind::Case => self.close_case(place, end),
+            Kind::Child => self.close_child(place),
+            Kind::Suite => self.close_suite(place, end),
+            Kind::Other | Kind::Wrapper => {}
+        }
+        if self.notes.reading.seen.attempts >= self.limits.attempts {
+            let text = format!(
+                "there are {} attempts: the rest was not read",
+                self.limits.attempts
+            );
+            self.notes.tell(IssueKind::Limit, place.to, text);
+            return Flow::Stop;
+        }
+        Flow::On
+    }
+
+    fn text(&mut self, piece: &str, _: u64) {
+        let limits = &self.limits;
+        match self.target {
+            Target::Nothing => {
+                if self.frames.is_empty() && self.outside.is_none() {
+                    let text: String = piece.trim_start().chars().take(60).collect();
+                    self.outside = (!text.is_empty()).then_some(text);
+                }
+            }
+            Target::Trace => {
+                if let Some(child) = &mut self.child {
+                    child.trace.push(piece, limits.trace);
+                }
+            }
+            Target::ChildOutput => {
+                if let Some(child) = &mut self.child {
+                    child.output.push(piece, limits.output);
+                }
+            }
+            Target::CaseOutput => {
+                if let Some(case) = self.open.checked_sub(1).and_then(|i| self.cases.get_mut(i)) {
+                    case.output.push(piece, limits.output);
+                }
+            }
+        }
+    }
+
+    fn doctype(&mut self, text: &str, at: u64) -> Flow {
+        let name = text.trim_start().get(..4).unwrap_or("");
+        if name.eq_ignore_ascii_case("html") && self.root.is_none() {
+            self.is_page = true;
+            return Flow::Stop;
+        }
+        if text.contains('[') {
+            // It may say what attributes are if they are absent: what was read may not be what is meant.
+            self.notes.tell(
+                IssueKind::Unparsable,
+                at,
+                "a document type with declarations: they are not read, entities are not replaced",
+            );
+        } else {
+            self.notes
+                .tell(IssueKind::OddValue, at, "a document type: it is not read");
+        }
+        Flow::On
+    }
+
+    fn notes(&mut self) -> &mut Notes {
+        &mut self.notes
+    }
+}
+
+impl Junit<'_> {
+    fn open_suite(&mut self, tag: &Tag<'_>, is_all: bool) {
+        self.is_junit = true;
+        self.flush();
+        let suite = Suite::of(
+            tag,
+            is_all,
+            self.suites.last(),
+            &self.limits,
+            &mut self.notes,
+            &mut self.marks,
+            &mut self.value,
+        );
+        self.suites.push(suite);
+    }
+
+    fn open_case(&mut self, tag: &Tag<'_>) {
+        self.is_junit = true;
+        if self.open == self.cases.len() {
+            self.cases.push(Case::default());
+        }
+        let case = &mut self.cases[self.open];
+        self.open += 1;
+        case.read(
+            tag,
+            &self.limits,
+            &mut self.notes,
+            &mut self.marks,
+            &mut self.value,
+        );
+    }
+
+    /// Opens a statement; within another one it only counts.
+    fn open_child(&mut self, tag: &Tag<'_>, role: Role) -> Kind {
+        if self.child.is_some() {
+            if let Role::Says(says) = role {
+                if let Some(case) = self.open.checked_sub(1).and_then(|i| self.cases.get_mut(i)) {
+                    case.count(says.outcome);
+                    case.say(says, tag.name());
+                } else if let Some(child) = &mut self.child {
+                    child.worsen(says);
+                }
+            }
+            return Kind::Other;
+        }
+        let mut child = std::mem::take(&mut self.spare);
+        child.read(
+            tag,
+            role,
+            &self.limits,
+            &mut self.notes,
+            &mut self.marks,
+            &mut self.value,
+        );
+        self.child = Some(child);
+        self.target = Target::Trace;
+        Kind::Child
+    }
+
+    fn unknown_child(&mut self, tag: &Tag<'_>) {
+        let name = shown(tag.name());
+        if let Some(case) = self.open.checked_sub(1).and_then(|i| self.cases.get_mut(i)) {
+            case.say(
+                Says {
+                    outcome: Outcome::Unknown,
+                    kind: FailureKind::Other,
+                },
+                tag.name(),
+            );
+        }
+        if !self.notes.is_full(IssueKind::UnknownOutcome) {
+            let text = format!("<{name}> in a test may say what it came to: nobody knows it");
+            self.notes
+                .tell(IssueKind::UnknownOutcome, tag.place.from, text);
+        }
+    }
+
+    fn close_child(&mut self, place: Place) {
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        if self.open > 0 {
+            let case = &mut self.cases[self.open - 1];
+            match child.role {
+                Role::Says(says) => case.add(says, &mut child, &self.limits),
+                Role::Attempt { passed, outcome } => {
+                    let attempt = case.attempt(passed, outcome, &mut child, place, &self.limits);
+                    if let Some(mut attempt) = attempt {
+                        attempt.test = id(&self.suites, case.names());
+                        self.flush();
+                        self.give(attempt);
+                    }
+                }
+            }
+        } else if let (Role::Says(says), Some(suite)) = (child.role, self.suites.last_mut()) {
+            // The suite itself: set-up failed, the process died, nothing could be loaded.
+            let attempt = suite.itself(says, &mut child, place, &self.limits);
+            self.flush();
+            self.give(attempt);
+        }
+        self.spare = child;
+    }
+
+    fn close_case(&mut self, place: Place, end: End) {
+        let Some(index) = self.open.checked_sub(1) else {
+            return;
+        };
+        self.open = index;
+        let case = &mut self.cases[index];
+        let mut test = id(&self.suites, case.take_names());
+        if end == End::Cut {
+            case.cut();
+        }
+        if test.name.is_empty() {
+            "(unnamed)".clone_into(&mut test.name);
+            self.notes
+                .tell(IssueKind::OddValue, place.from, "a test without a name");
+        }
+        // Tests of one suite mostly are of one class too.
+        let suite = self.suites.last().map_or(0, |suite| suite.hash);
+        if self.of_class.0 != suite || self.of_class.1 != test.class {
+            self.of_class = (suite, test.class.clone(), ids::joined(suite, &test.class));
+        }
+        let hash = ids::joined(self.of_class.2, &test.name);
+        let suite_span = self.suites.last().and_then(|suite| suite.span);
+        let seen = self.ids.see(hash, case.span().or(suite_span));
+        let (mut is_double, mut is_rerun) = (false, false);
+        let mut number = 1;
+        let is_same = |held: &Option<Held>| {
+            held.as_ref()
+                .is_some_and(|held| held.hash == hash && held.attempt.test == test)
+        };
+        match seen {
+            Seen::First => {}
+            Seen::Again(n) => number = n,
+            // pytest: the test failed, and so did what cleans up behind it.
+            Seen::Before if case.is_only_teardown() => is_double = true,
+            // pytest again: it was run once more, which is only done after a failure, and only the last run says how it ended.
+            Seen::Before
+                if is_same(&self.held) && self.held.as_ref().is_some_and(|h| h.is_bare) =>
+            {
+                if let Some(held) = &mut self.held {
+                    number = held.attempt.number.saturating_add(1);
+                    held.attempt.outcome = Outcome::Fail;
+                    "rerun".clone_into(&mut held.attempt.raw);
+                    held.attempt.failures.push(Failure {
+                        message: "it was run again; the report does not say why".to_owned(),
+                        ..Failure::default()
+                    });
+                }
+                is_rerun = true;
+            }
+            Seen::Before if is_same(&self.held) && case.is_unloaded => is_double = true,
+            Seen::Before => {
+                if self.notes.is_full(IssueKind::Collision) {
+                    self.notes.tell(IssueKind::Collision, place.from, "");
+                } else {
+                    let text = format!("{test}: there are two tests of this name");
+                    self.notes.tell(IssueKind::Collision, place.from, text);
+                }
+            }
+            Seen::Unchecked => {
+                if !self.unchecked {
+                    self.unchecked = true;
+                    self.notes.tell(
+                        IssueKind::OddValue,
+                        place.from,
+                        "too many tests to compare the names of some from here on",
+                    );
+                }
+            }
+        }
+        let is_bare = case.is_bare() && self.suites.last().is_some_and(|s| s.is_pytest);
+        if let Some(suite) = self.suites.last_mut() {
+            case.tally(&mut suite.direct, is_double || is_rerun);
+        } else {
+            self.declared.missing = true;
+        }
+        let suite_file = self.suites.last().and_then(|suite| suite.file.as_ref());
+        let attempts = case.attempts(test, number, suite_file, place, &self.limits);
+        let (main, later) = attempts;
+        if is_double
+            && let Some(Held {
+                hash: held,
+                attempt: first,
+                ..
+            }) = &mut self.held
+            && *held == hash
+            && first.test == main.test
+        {
+            first.outcome = first.outcome.worse(main.outcome);
+            first.failures.extend(main.failures);
+            first.failures.truncate(self.limits.failures);
+            first.place.to = main.place.to;
+            if first.output.is_empty() {
+                first.output = main.output;
+            }
+            return;
+        }
+        self.flush();
+        let is_bare = is_bare && main.outcome == Outcome::Pass;
+        if later.is_empty() && (is_bare || main.outcome.is_bad()) {
+            self.held = Some(Held {
+                hash,
+                attempt: main,
+                is_bare,
+            });
+            return;
+        }
+        self.give(main);
+        for attempt in later {
+            self.give(attempt);
+        }
+    }
+
+    fn close_suite(&mut self, place: Place, end: End) {
+        if end == End::Cut
+            && let Some(held) = &mut self.held
+            && held.is_bare
+        {
+            // The next element, which is missing, may be that of another run of it.
+            held.attempt.outcome = Outcome::Unknown;
+            held.attempt.failures.push(Failure {
+                message: "the report ends where it may say more of this test".to_owned(),
+                ..Failure::default()
+            });
+        }
+        self.flush();
+        let Some(mut suite) = self.suites.pop() else {
+            return;
+        };
+        self.ids.end_suite();
+        let mut total = suite.inner;
+        total.add(&suite.direct);
+        if let Some(says) = suite.status
+            && says.outcome.is_bad()
+            && total.bad + total.own_failures == 0
+        {
+            let mut child = Child::default();
+            let attempt = suite.itself(says, &mut child, place, &self.limits);
+            total.own_failures += 1;
+            self.give(attempt);
+        }
+        if end == End::Whole
+            && let Some(wrong) = suite.declared.against(&suite.direct, &total)
+        {
+            let text = format!("{} declares {wrong}", suite.shown());
+            self.notes.tell(IssueKind::CountMismatch, place.from, text);
+        }
+        let declared = suite.declared.tests.or_else(|| {
+            (suite.direct.nodes == 0)
+                .then(|| suite.below.whole())
+                .flatten()
+        });
+        let is_empty = total.nodes == 0;
+        match self.suites.last_mut() {
+            Some(outer) => {
+                outer.inner.add(&total);
+                if declared.is_some() || !is_empty {
+                    outer.below.add(declared);
+                }
+            }
+            None if declared.is_some() || !is_empty => self.declared.add(declared),
+            None => {}
+        }
+    }
+
+    /// Gives the test that was held back.
+    fn flush(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.give(held.attempt);
+        }
+    }
+
+    fn give(&mut self, attempt: Attempt) {
+        self.notes.count(attempt.outcome);
+        self.sink.attempt(attempt);
+    }
+
+    fn finish(mut self, bytes: u64) -> Reading {
+        self.flush();
+        self.notes.reading.bytes = bytes;
+        self.notes.reading.declared = self.declared.whole();
+        if !self.is_junit {
+            let found = self.found(bytes);
+            self.notes.reject(format!("no JUnit report: {found}"));
+            return self.notes.reading;
+        }
+        if let Some(text) = &self.outside {
+            let text = format!("text outside of the document: {text}");
+            self.notes.tell(IssueKind::OddValue, 0, text);
+        }
+        if self.notes.reading.seen.attempts == 0 {
+            self.notes
+                .tell(IssueKind::NoTests, 0, "there is no test in the report");
+        }
+        self.notes.reading
+    }
+
+    /// What it is, if it is no JUnit report.
+    fn found(&self, bytes: u64) -> String {
+        if bytes == 0 {
+            return "it is empty".to_owned();
+        }
+        if self.is_page {
+            return "it is an HTML page".to_owned();
+        }
+        let root = self.root.as_deref().unwrap_or("");
+        let known = match root {
+            "" => None,
+            "TestRun" => Some("a TRX report"),
+            "assemblies" | "assembly" => Some("a report of xUnit.net"),
+            "test-run" | "test-results" => Some("a report of NUnit"),
+            "testng-results" => Some("a report of TestNG"),
+            "coverage" => Some("a coverage report"),
+            "robot" => Some("output of Robot Framework (its `--xunit` is JUnit)"),
+            "Site" => Some("a CTest dashboard (`--output-junit` is JUnit)"),
+            "checkstyle" => Some("a report of Checkstyle"),
+            _ => Some("something else"),
+        };
+        if let Some(known) = known {
+            return format!("its root is <{root}>, {known}");
+        }
+        match self.outside.as_deref() {
+            Some(text) if text.starts_with(['{', '[']) => "it is JSON".to_owned(),
+            Some(text) if text.starts_with("PK\u{3}") || text.starts_with('\u{1f}') => {
+                "it is compressed".to_owned()
+            }
+            Some(text) if text.contains('\0') => "it is no text".to_owned(),
+            Some(text) => format!("it begins with text: {text}"),
+            None if self.notes.has(IssueKind::Truncated) => {
+                "it ends before its first element does".to_owned()
+            }
+            None => "it has no element".to_owned(),
+        }
+    }
+}
+
+/// A test's id within the open suites.
+fn id(suites: &[Suite], (class, name): (String, String)) -> TestId {
+    TestId {
+        suite: suites.last().map_or_else(String::new, |s| s.path.clone()),
+        class,
+        name,
+    }
+}
+
+fn shown(name: &str) -> String {
+    name.chars().take(60).collect()
+}
+
+/// A failure that only an attribute tells of.
+fn bare(says: Says, raw: &str) -> Failure {
+    Failure {
+        kind: says.kind,
+        message: format!("the report says `{}`", shown(raw)),
+        ..Failure::default()
+    }
+}

@@ -1,0 +1,582 @@
+//! An open test, and the statement about it that is being read.
+
+use super::bare;
+use super::counts::{self, Tally};
+use super::suite::{file, odd};
+use super::words::{self, Says};
+use crate::read::xml::ids::Span;
+use crate::read::xml::times::{self, Marks, Moment};
+use crate::read::xml::{self, Head, Notes, Tag, Tail};
+use crate::read::{Limits, text};
+use crate::{Attempt, Failure, FailureKind, IssueKind, Location, Outcome, Place, SkipKind, TestId};
+
+/// What a child of a test is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Role {
+    Says(Says),
+    Attempt { passed: bool, outcome: Outcome },
+}
+
+impl Default for Role {
+    fn default() -> Self {
+        Self::Says(UNKNOWN)
+    }
+}
+
+const UNKNOWN: Says = Says {
+    outcome: Outcome::Unknown,
+    kind: FailureKind::Other,
+};
+
+/// A statement about a test or a suite.
+#[derive(Debug, Default)]
+pub(super) struct Child {
+    pub(super) role: Role,
+    /// The element's name.
+    pub(super) raw: String,
+    class: String,
+    message: String,
+    is_cut: bool,
+    location: Option<Location>,
+    seconds: Option<f64>,
+    started: Option<Moment>,
+    pub(super) trace: Head,
+    pub(super) output: Tail,
+    /// Something worse that stands within it.
+    worse: Option<Says>,
+}
+
+impl Child {
+    pub(super) fn read(
+        &mut self,
+        tag: &Tag<'_>,
+        role: Role,
+        limits: &Limits,
+        notes: &mut Notes,
+        marks: &mut Marks,
+        value: &mut String,
+    ) {
+        self.role = role;
+        self.raw.clear();
+        self.raw.extend(tag.name().chars().take(60));
+        self.class.clear();
+        self.message.clear();
+        self.is_cut = tag.is_cut;
+        (self.location, self.worse) = (None, None);
+        (self.seconds, self.started) = (None, None);
+        let (mut named, mut line, mut column) = (None, None, None);
+        let at = tag.place.from;
+        tag.attributes(limits, notes, |notes, key, raw| match key {
+            "message" | "Message" => {
+                xml::plain(raw, value);
+                let (message, cut) = text::head(value.trim().as_bytes(), limits.message);
+                self.message = message;
+                self.is_cut |= cut;
+            }
+            "type" | "Type" => {
+                xml::plain(raw, value);
+                self.class = TestId::new("", "", value).name;
+            }
+            "time" => match marks.seconds(raw) {
+                Some(seconds) => self.seconds = Some(seconds),
+                None => odd(notes, at, key, raw, "no duration"),
+            },
+            "timestamp" => match times::moment(raw) {
+                Some(moment) => self.started = Some(moment),
+                None => odd(notes, at, key, raw, "no time"),
+            },
+            "file" => {
+                xml::plain(raw, value);
+                named = file(value);
+            }
+            "line" => line = raw.trim().parse().ok(),
+            "column" => column = raw.trim().parse().ok(),
+            _ => {}
+        });
+        self.location = named.map(|file| Location { file, line, column });
+    }
+
+    /// Takes note of something that stands within it.
+    pub(super) fn worsen(&mut self, says: Says) {
+        let worst = self
+            .worse
+            .is_none_or(|w| says.outcome.rank() > w.outcome.rank());
+        if worst {
+            self.worse = Some(says);
+        }
+    }
+
+    pub(super) fn worst(&self, says: Says) -> Says {
+        match self.worse {
+            Some(worse) if worse.outcome.rank() > says.outcome.rank() => worse,
+            _ => says,
+        }
+    }
+
+    /// What it says, as a failure.
+    pub(super) fn failure(&mut self, kind: FailureKind, limits: &Limits) -> Failure {
+        let (trace, cut) = self.trace.take(limits.trace);
+        let kind = match kind {
+            FailureKind::Other if self.message.is_empty() => words::kind(&self.class, &trace),
+            // gotestsum says the same of all.
+            FailureKind::Other if self.message == "Failed" && trace.contains("\npanic: ") => {
+                FailureKind::Panic
+            }
+            FailureKind::Other => words::kind(&self.class, &self.message),
+            kind => kind,
+        };
+        Failure {
+            kind,
+            class: std::mem::take(&mut self.class),
+            message: std::mem::take(&mut self.message),
+            trace,
+            location: self.location.take(),
+            truncated: self.is_cut || cut,
+        }
+    }
+}
+
+/// A test whose element is open.
+#[derive(Debug, Default)]
+pub(super) struct Case {
+    name: String,
+    classname: String,
+    class: String,
+    file: Option<String>,
+    seconds: Option<f64>,
+    started: Option<Moment>,
+    cached: bool,
+    outcome: Option<Outcome>,
+    /// The word of the worst statement.
+    raw: String,
+    /// The attribute that is no pass and that no child may explain.
+    told: Option<Says>,
+    failures: Vec<(u8, Failure)>,
+    skipped: Option<String>,
+    pub(super) output: Tail,
+    /// Attempts before the last one.
+    flaky: u32,
+    /// Attempts after the first one.
+    reruns: Vec<Attempt>,
+    reran: u32,
+    n_failures: u64,
+    n_errors: u64,
+    n_skips: u64,
+    n_expected: u64,
+    /// How many statements say that cleaning up failed.
+    n_teardown: u64,
+    is_unnamed: bool,
+    /// Its writer makes it up for what could not be built or loaded, and does not count it: gotestsum, jest-junit.
+    is_uncounted: bool,
+    /// jest-junit: a file that could not be loaded. It is written twice.
+    pub(super) is_unloaded: bool,
+}
+
+impl Case {
+    pub(super) fn read(
+        &mut self,
+        tag: &Tag<'_>,
+        limits: &Limits,
+        notes: &mut Notes,
+        marks: &mut Marks,
+        value: &mut String,
+    ) {
+        self.reset();
+        let at = tag.place.from;
+        let mut duration = None;
+        tag.attributes(limits, notes, |notes, key, raw| {
+            let mut lower = [0; 16];
+            let key = match lowered(key, &mut lower) {
+                Some(key) => key,
+                None => return,
+            };
+            match key {
+                "name" => self.name = xml::owned(raw),
+                "classname" => self.classname = xml::owned(raw),
+                "class" => self.class = xml::owned(raw),
+                "time" => match marks.seconds(raw) {
+                    Some(seconds) => self.seconds = Some(seconds),
+                    None => odd(notes, at, key, raw, "no duration"),
+                },
+                "duration" => duration = marks.seconds(raw),
+                "timestamp" => match times::moment(raw) {
+                    Some(moment) => self.started = Some(moment),
+                    None => odd(notes, at, key, raw, "no time"),
+                },
+                "file" | "filepath" => {
+                    xml::plain(raw, value);
+                    self.file = file(value);
+                }
+                "status" | "result" | "outcome" => {
+                    xml::plain(raw, value);
+                    self.status(notes, at, key, value);
+                }
+                "success" | "executed" => match (key, xml::truth(raw)) {
+                    (_, Some(true)) => {}
+                    ("success", Some(false)) => self.tell(Outcome::Fail, "success=\"false\""),
+                    (_, Some(false)) => {
+                        self.tell(Outcome::Skip(SkipKind::Other), "executed=\"false\"");
+                    }
+                    (_, None) => self.status(notes, at, key, raw),
+                },
+                "skipped" | "ignored" if xml::truth(raw) == Some(true) => {
+                    self.tell(Outcome::Skip(SkipKind::Other), key);
+                }
+                "disabled" if xml::truth(raw) == Some(true) => {
+                    self.tell(Outcome::Skip(SkipKind::Declared), key);
+                }
+                "failures" if counts::count(raw).is_some_and(|n| n > 0) => {
+                    self.tell(Outcome::Fail, "failures");
+                }
+                "errors" if counts::count(raw).is_some_and(|n| n > 0) => {
+                    self.tell(Outcome::Error, "errors");
+                }
+                "cached" => self.cached = xml::truth(raw) == Some(true),
+                _ => {}
+            }
+        });
+        if self.seconds.is_none() {
+            self.seconds = duration;
+        }
+        if tag.is_cut {
+            // What it says of the test may be in the part that was not read.
+            self.say(UNKNOWN, "(cut)");
+        }
+    }
+
+    fn reset(&mut self) {
+        self.name.clear();
+        self.classname.clear();
+        self.class.clear();
+        self.raw.clear();
+        self.failures.clear();
+        self.reruns.clear();
+        self.output.take(0);
+        (self.file, self.skipped, self.outcome, self.told) = (None, None, None, None);
+        (self.seconds, self.started, self.cached) = (None, None, false);
+        (self.flaky, self.reran) = (0, 0);
+        (self.n_failures, self.n_errors, self.n_skips) = (0, 0, 0);
+        (self.n_expected, self.n_teardown) = (0, 0);
+    }
+
+    fn class(&self) -> &String {
+        if self.classname.is_empty() {
+            &self.class
+        } else {
+            &self.classname
+        }
+    }
+
+    /// Its class and its name.
+    pub(super) fn names(&self) -> (String, String) {
+        (self.class().clone(), self.name.clone())
+    }
+
+    /// Its class and its name, when its element ends: they are not kept.
+    pub(super) fn take_names(&mut self) -> (String, String) {
+        let class = if self.classname.is_empty() {
+            std::mem::take(&mut self.class)
+        } else {
+            std::mem::take(&mut self.classname)
+        };
+        let name = std::mem::take(&mut self.name);
+        self.is_unnamed = name.is_empty();
+        self.is_unloaded = class == "Test suite failed to run";
+        self.is_uncounted = self.is_unloaded || (class.is_empty() && name == "TestMain");
+        (class, name)
+    }
+
+    fn status(&mut self, notes: &mut Notes, at: u64, key: &str, word: &str) {
+        match words::status(word) {
+            Some(Some(says)) => {
+                self.say(says, word);
+                if says.outcome != Outcome::Pass {
+                    self.told = Some(match self.told {
+                        Some(told) if told.outcome.rank() > says.outcome.rank() => told,
+                        _ => says,
+                    });
+                }
+            }
+            Some(None) => {
+                if self.raw.is_empty() {
+                    self.raw.push_str(word);
+                }
+            }
+            None => {
+                self.say(UNKNOWN, word);
+                if !notes.is_full(IssueKind::UnknownOutcome) {
+                    let word: String = word.chars().take(60).collect();
+                    let text = format!("{key}=\"{word}\": nobody knows this outcome");
+                    notes.tell(IssueKind::UnknownOutcome, at, text);
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, outcome: Outcome, raw: &str) {
+        let says = Says {
+            outcome,
+            kind: FailureKind::Other,
+        };
+        self.say(says, raw);
+        self.told = Some(match self.told {
+            Some(told) if told.outcome.rank() > outcome.rank() => told,
+            _ => says,
+        });
+    }
+
+    /// Takes a statement; the worst one counts.
+    pub(super) fn say(&mut self, says: Says, raw: &str) {
+        let is_worse = self
+            .outcome
+            .is_none_or(|outcome| says.outcome.rank() > outcome.rank());
+        if is_worse {
+            self.outcome = Some(says.outcome);
+            self.raw.clear();
+            self.raw.extend(raw.chars().take(60));
+        }
+    }
+
+    pub(super) const fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Fail => self.n_failures += 1,
+            Outcome::Skip(_) | Outcome::ExpectedFailure => self.n_skips += 1,
+            _ => self.n_errors += 1,
+        }
+    }
+
+    /// Takes a child that says what the test came to.
+    pub(super) fn add(&mut self, mut says: Says, child: &mut Child, limits: &Limits) {
+        self.count(says.outcome);
+        if let Outcome::Skip(kind) = &mut says.outcome {
+            let mut failure = child.failure(says.kind, limits);
+            match failure.class.as_str() {
+                "pytest.xfail" | "XFAIL" => says.outcome = Outcome::ExpectedFailure,
+                "pytest.skip" if failure.message == "unconditional skip" => {
+                    *kind = SkipKind::Declared;
+                }
+                _ => {}
+            }
+            if self.raw == "notrun" && words::is_precluded(&failure.message) {
+                says.outcome = Outcome::Precluded;
+                self.say(says, &child.raw);
+                failure.kind = FailureKind::Setup;
+                self.put_back(child, limits);
+                self.keep(says.outcome, failure, limits);
+                return;
+            }
+            self.n_expected += u64::from(says.outcome == Outcome::ExpectedFailure);
+            self.say(says, &child.raw);
+            let text = if failure.message.is_empty() {
+                failure.trace
+            } else {
+                failure.message
+            };
+            if self.skipped.as_ref().is_none_or(String::is_empty) {
+                self.skipped = Some(text);
+            }
+            self.put_back(child, limits);
+            return;
+        }
+        let failure = child.failure(says.kind, limits);
+        if words::is_unexpected_pass(&failure) {
+            says.outcome = Outcome::UnexpectedPass;
+        }
+        self.say(says, &child.raw);
+        self.n_teardown += u64::from(words::is_teardown(&failure.message));
+        self.put_back(child, limits);
+        self.keep(says.outcome, failure, limits);
+    }
+
+    fn put_back(&mut self, child: &mut Child, limits: &Limits) {
+        let output = child.output.take(limits.output);
+        if !output.is_empty() {
+            self.output.push(&output, limits.output);
+        }
+    }
+
+    fn keep(&mut self, outcome: Outcome, failure: Failure, limits: &Limits) {
+        if self.failures.len() < limits.failures {
+            self.failures.push((outcome.rank(), failure));
+        } else if let Some((_, last)) = self.failures.last_mut() {
+            // There were more than are kept.
+            last.truncated = true;
+        }
+    }
+
+    /// Takes a child that is another attempt; gives it at once if it came before the last one.
+    pub(super) fn attempt(
+        &mut self,
+        passed: bool,
+        outcome: Outcome,
+        child: &mut Child,
+        place: Place,
+        limits: &Limits,
+    ) -> Option<Attempt> {
+        let attempt = Attempt {
+            test: TestId::default(),
+            file: self.file.clone(),
+            number: if passed {
+                self.flaky.saturating_add(1)
+            } else {
+                self.flaky.saturating_add(self.reran).saturating_add(2)
+            },
+            outcome,
+            raw: child.raw.clone(),
+            started_ms: absolute(child.started),
+            seconds: child.seconds,
+            cached: false,
+            failures: vec![child.failure(FailureKind::Other, limits)],
+            skipped: None,
+            output: child.output.take(limits.output),
+            place,
+        };
+        if passed {
+            self.flaky = self.flaky.saturating_add(1);
+            return Some(attempt);
+        }
+        self.reran = self.reran.saturating_add(1);
+        if self.reruns.len() < limits.failures {
+            self.reruns.push(attempt);
+            return None;
+        }
+        Some(attempt)
+    }
+
+    /// The element's end is missing: what else it said is not known.
+    pub(super) fn cut(&mut self) {
+        self.say(UNKNOWN, "(cut)");
+        if self.failures.is_empty() {
+            let failure = Failure {
+                message: "the report does not say how this test ended".to_owned(),
+                ..Failure::default()
+            };
+            self.failures.push((Outcome::Unknown.rank(), failure));
+        }
+    }
+
+    /// Whether all that it says is that cleaning up failed.
+    pub(super) const fn is_only_teardown(&self) -> bool {
+        self.n_teardown > 0
+            && self.n_errors + self.n_failures == self.n_teardown
+            && self.n_skips == 0
+    }
+
+    /// Whether nothing at all is said of it.
+    pub(super) fn is_bare(&self) -> bool {
+        self.outcome.is_none() && self.flaky == 0 && self.reran == 0
+    }
+
+    pub(super) fn span(&self) -> Option<Span> {
+        let from = self.started?.ms;
+        let ms = self.seconds.unwrap_or(0.0) * 1000.0;
+        Some((from, from.saturating_add(ms as i64)))
+    }
+
+    pub(super) fn tally(&self, tally: &mut Tally, is_double: bool) {
+        let outcome = self.settled();
+        tally.nodes += 1;
+        tally.doubles += u64::from(is_double);
+        tally.reran += u64::from(self.reran > 0);
+        tally.flaky += u64::from(self.flaky > 0);
+        tally.uncounted += u64::from(!is_double && self.is_uncounted);
+        tally.tails += u64::from(!is_double && self.is_only_teardown());
+        tally.bad += u64::from(outcome.is_bad());
+        tally.failures += self.n_failures;
+        tally.errors += self.n_errors;
+        tally.with_failures += u64::from(self.n_failures > 0);
+        tally.with_errors += u64::from(self.n_errors > 0);
+        tally.skipped += u64::from(matches!(
+            outcome,
+            Outcome::Skip(_) | Outcome::ExpectedFailure
+        ));
+        tally.skips += self.n_skips;
+        tally.expected += self.n_expected;
+    }
+
+    /// What it came to. Attempts that the format only writes of failed tests make it one.
+    fn settled(&self) -> Outcome {
+        let outcome = self.outcome.unwrap_or(Outcome::Pass);
+        if self.reran > 0 && !outcome.is_bad() {
+            Outcome::Fail
+        } else {
+            outcome
+        }
+    }
+
+    /// The attempt that the element itself tells of, and those that came after it.
+    pub(super) fn attempts(
+        &mut self,
+        test: TestId,
+        number: u32,
+        suite_file: Option<&String>,
+        place: Place,
+        limits: &Limits,
+    ) -> (Attempt, Vec<Attempt>) {
+        let outcome = self.settled();
+        if self.is_unnamed {
+            // Surefire: what all tests of the class need failed.
+            for (_, failure) in &mut self.failures {
+                if failure.kind == FailureKind::Other {
+                    failure.kind = FailureKind::Setup;
+                }
+            }
+        }
+        let own = self.file.take().or_else(|| suite_file.cloned());
+        if outcome.is_bad() && self.failures.is_empty() {
+            let says = self.told.unwrap_or(Says {
+                outcome,
+                kind: FailureKind::Other,
+            });
+            let raw = if self.raw.is_empty() {
+                "rerun"
+            } else {
+                &self.raw
+            };
+            self.failures.push((outcome.rank(), bare(says, raw)));
+        }
+        // The worst first, in the report's order otherwise.
+        if self.failures.len() > 1 {
+            self.failures.sort_by_key(|(rank, _)| u8::MAX - rank);
+        }
+        let mut later = std::mem::take(&mut self.reruns);
+        for attempt in &mut later {
+            attempt.test = test.clone();
+            attempt.file.clone_from(&own);
+        }
+        let skipped = match outcome {
+            Outcome::Skip(_) => Some(self.skipped.take().unwrap_or_default()),
+            _ => self.skipped.take(),
+        };
+        let main = Attempt {
+            test,
+            file: own,
+            number: number.max(self.flaky.saturating_add(1)),
+            outcome,
+            raw: self.raw.clone(),
+            started_ms: absolute(self.started),
+            seconds: self.seconds,
+            cached: self.cached,
+            failures: self.failures.drain(..).map(|(_, f)| f).collect(),
+            skipped,
+            output: self.output.take(limits.output),
+            place,
+        };
+        (main, later)
+    }
+}
+
+fn absolute(moment: Option<Moment>) -> Option<i64> {
+    moment.filter(|m| m.is_absolute).map(|m| m.ms)
+}
+
+/// An attribute's name in small letters; `None` if it is longer than any that means something.
+fn lowered<'k>(key: &'k str, buffer: &'k mut [u8; 16]) -> Option<&'k str> {
+    if !key.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Some(key);
+    }
+    let lower = buffer.get_mut(..key.len())?;
+    lower.copy_from_slice(key.as_bytes());
+    lower.make_ascii_lowercase();
+    std::str::from_utf8(lower).ok()
+}

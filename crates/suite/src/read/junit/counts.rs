@@ -1,0 +1,275 @@
+//! What a suite declares against what is in it.
+//!
+//! Writers count differently: tests or reports of tests, failures or failed tests, with those of inner suites or without. A
+//! declaration agrees if it is right in one of the ways that real writers count; a test that is missing agrees in none.
+
+/// What is in a suite.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    /// Test elements.
+    pub(super) nodes: u64,
+    /// Of those, the second ones of tests that are there twice: failed, and then failed to be torn down.
+    pub(super) doubles: u64,
+    /// Tests that are told to have passed and then failed to be torn down, in one element.
+    pub(super) tails: u64,
+    /// Elements that their writer does not count as tests: a package or a file that could not be built or loaded.
+    pub(super) uncounted: u64,
+    /// Tests that were run again and never passed, and those that passed in the end.
+    pub(super) reran: u64,
+    pub(super) flaky: u64,
+    /// Tests that did not do what they should.
+    pub(super) bad: u64,
+    /// Elements that say so, by their kind.
+    pub(super) failures: u64,
+    pub(super) errors: u64,
+    /// Tests with such elements.
+    pub(super) with_failures: u64,
+    pub(super) with_errors: u64,
+    /// Skipped tests, and elements that say so.
+    pub(super) skipped: u64,
+    pub(super) skips: u64,
+    /// Of the elements, those of expected failures.
+    pub(super) expected: u64,
+    /// Failures, errors and skips of the suite itself.
+    pub(super) own_failures: u64,
+    pub(super) own_skips: u64,
+}
+
+impl Tally {
+    pub(super) const fn add(&mut self, other: &Self) {
+        self.nodes += other.nodes;
+        self.doubles += other.doubles;
+        self.tails += other.tails;
+        self.uncounted += other.uncounted;
+        self.reran += other.reran;
+        self.flaky += other.flaky;
+        self.bad += other.bad;
+        self.failures += other.failures;
+        self.errors += other.errors;
+        self.with_failures += other.with_failures;
+        self.with_errors += other.with_errors;
+        self.skipped += other.skipped;
+        self.skips += other.skips;
+        self.expected += other.expected;
+        self.own_failures += other.own_failures;
+        self.own_skips += other.own_skips;
+    }
+
+    const fn tests(&self) -> [u64; 5] {
+        let once = self.nodes - self.doubles;
+        [
+            once,
+            self.nodes,
+            once + self.tails,
+            once.saturating_sub(self.uncounted),
+            self.nodes + self.own_failures + self.own_skips,
+        ]
+    }
+
+    const fn bad(&self) -> [u64; 9] {
+        let told = self.failures + self.errors;
+        let with = self.with_failures + self.with_errors;
+        [
+            self.bad,
+            self.bad.saturating_sub(self.doubles),
+            self.bad.saturating_sub(self.uncounted),
+            self.bad + self.uncounted,
+            told,
+            with,
+            self.bad + self.own_failures,
+            told + self.own_failures,
+            with + self.own_failures,
+        ]
+    }
+
+    const fn skipped(&self) -> [u64; 5] {
+        [
+            self.skipped,
+            self.skips,
+            self.skips - self.expected,
+            self.skipped + self.own_skips,
+            self.skips + self.own_skips,
+        ]
+    }
+}
+
+/// What a suite declares.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Declared {
+    pub(super) tests: Option<u64>,
+    pub(super) failures: Option<u64>,
+    pub(super) errors: Option<u64>,
+    pub(super) skipped: Option<u64>,
+    pub(super) disabled: Option<u64>,
+}
+
+impl Declared {
+    /// Whether it declares what the last round of reruns came to, as Surefire does, and all of those tests are there.
+    fn is_last_round(&self, total: &Tally) -> bool {
+        let again = total.reran + total.flaky;
+        let Some(tests) = self.tests else {
+            return false;
+        };
+        let bad = self
+            .failures
+            .unwrap_or(0)
+            .saturating_add(self.errors.unwrap_or(0));
+        again > 0
+            && again < total.nodes
+            && (tests == again || tests == total.reran)
+            && bad == total.reran
+            && self.skipped.unwrap_or(0) == 0
+    }
+
+    /// What does not agree, in words; `None` if all does. `direct` is what is in the suite itself, `total` with inner suites.
+    pub(super) fn against(&self, direct: &Tally, total: &Tally) -> Option<String> {
+        // A writer may leave inner suites to themselves, if there is something beside them.
+        if self.is_last_round(total) {
+            return None;
+        }
+        let ways = [Some(total), (direct.nodes > 0).then_some(direct)];
+        let agrees = |seen: &dyn Fn(&Tally) -> bool| ways.into_iter().flatten().any(seen);
+        let mut wrong = Vec::new();
+        if let Some(tests) = self.tests
+            && !agrees(&|t| t.tests().contains(&tests))
+        {
+            let seen = total.nodes - total.doubles;
+            wrong.push(format!("{tests} tests, there are {seen}"));
+        }
+        let bad = match (self.failures, self.errors) {
+            (Some(failures), Some(errors)) => {
+                let sum = failures.saturating_add(errors);
+                (!agrees(&|t| t.bad().contains(&sum))).then_some(sum)
+            }
+            (Some(failures), None) => (!agrees(&|t| {
+                t.bad().contains(&failures) || t.failures == failures || t.with_failures == failures
+            }))
+            .then_some(failures),
+            (None, Some(errors)) => (!agrees(&|t| {
+                t.bad().contains(&errors) || t.errors == errors || t.with_errors == errors
+            }))
+            .then_some(errors),
+            (None, None) => None,
+        };
+        if let Some(bad) = bad {
+            let seen = total.bad + total.own_failures;
+            wrong.push(format!("{bad} failures and errors, there are {seen}"));
+        }
+        let skipped = match (self.skipped, self.disabled) {
+            (Some(skipped), Some(disabled)) => {
+                let sum = skipped.saturating_add(disabled);
+                (!agrees(&|t| {
+                    let ways = t.skipped();
+                    ways.contains(&sum) || ways.contains(&skipped)
+                }))
+                .then_some(sum)
+            }
+            (Some(one), None) | (None, Some(one)) => {
+                // Alone, `disabled` does not count what is skipped otherwise.
+                let is_part = self.skipped.is_none();
+                (!agrees(&|t| t.skipped().contains(&one) || (is_part && one < t.skips)))
+                    .then_some(one)
+            }
+            (None, None) => None,
+        };
+        if let Some(skipped) = skipped {
+            let seen = total.skipped + total.own_skips;
+            wrong.push(format!("{skipped} skipped, there are {seen}"));
+        }
+        (!wrong.is_empty()).then(|| wrong.join("; "))
+    }
+}
+
+/// A number of tests: digits, maybe grouped, maybe with a fraction of zero.
+pub(super) fn count(text: &str) -> Option<u64> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > 32 {
+        return None;
+    }
+    let whole = text.strip_suffix(".0").unwrap_or(text);
+    let digits: String = whole
+        .chars()
+        .filter(|c| !matches!(c, ',' | ' ' | '\''))
+        .collect();
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_tests() {
+        for (text, expected) in [
+            ("3", Some(3)),
+            (" 12 ", Some(12)),
+            ("1,234", Some(1234)),
+            ("5.0", Some(5)),
+            ("-1", None),
+            ("", None),
+            ("many", None),
+            ("1e3", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(count(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_never_agrees() {
+        let seen = Tally {
+            nodes: 5,
+            bad: 2,
+            failures: 3,
+            with_failures: 2,
+            skipped: 1,
+            skips: 1,
+            ..Tally::default()
+        };
+        let declared = Declared {
+            tests: Some(5),
+            failures: Some(2),
+            errors: Some(0),
+            skipped: Some(1),
+            disabled: None,
+        };
+        assert_eq!(declared.against(&seen, &seen), None);
+        let elements = Declared {
+            failures: Some(3),
+            ..declared
+        };
+        assert_eq!(elements.against(&seen, &seen), None);
+        for wrong in [
+            Declared {
+                tests: Some(6),
+                ..declared
+            },
+            Declared {
+                tests: Some(4),
+                ..declared
+            },
+            Declared {
+                failures: Some(4),
+                ..declared
+            },
+            Declared {
+                errors: Some(2),
+                ..declared
+            },
+            Declared {
+                skipped: Some(2),
+                ..declared
+            },
+            Declared {
+                disabled: Some(4),
+                skipped: Some(3),
+                ..declared
+            },
+        ] {
+            assert!(wrong.against(&seen, &seen).is_some(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! An open suite.
+
+use super::case::Child;
+use super::counts::{self, Declared, Tally};
+use super::words::{self, Says};
+use super::{Sum, bare};
+use crate::read::Limits;
+use crate::read::xml::ids::{self, Span};
+use crate::read::xml::times::{self, Marks};
+use crate::read::xml::{self, Notes, Tag};
+use crate::{Attempt, FailureKind, IssueKind, Outcome, Place, TestId};
+
+/// A suite, or what holds all of them.
+#[derive(Debug, Default)]
+pub(super) struct Suite {
+    /// Names of the suites around it and its own, at most 512 bytes.
+    pub(super) path: String,
+    /// Of the path.
+    pub(super) hash: u64,
+    name: String,
+    pub(super) file: Option<String>,
+    /// When it ran.
+    pub(super) span: Option<Span>,
+    /// What its own attributes say that it came to.
+    pub(super) status: Option<Says>,
+    word: String,
+    pub(super) declared: Declared,
+    pub(super) direct: Tally,
+    /// What is in inner suites that ended.
+    pub(super) inner: Tally,
+    pub(super) below: Sum,
+    /// Whether pytest wrote it: it writes a test once more for each time that it ran it again.
+    pub(super) is_pytest: bool,
+}
+
+impl Suite {
+    pub(super) fn of(
+        tag: &Tag<'_>,
+        is_all: bool,
+        outer: Option<&Self>,
+        limits: &Limits,
+        notes: &mut Notes,
+        marks: &mut Marks,
+        value: &mut String,
+    ) -> Self {
+        let mut suite = Self::default();
+        let at = tag.place.from;
+        let (mut began, mut seconds) = (None, None);
+        let mut is_assertions = false;
+        tag.attributes(limits, notes, |notes, key, raw| {
+            let lower = key.to_ascii_lowercase();
+            let counted = match lower.as_str() {
+                "tests" | "test" | "total" => Some(&mut suite.declared.tests),
+                "failures" | "failed" | "failure" => Some(&mut suite.declared.failures),
+                "errors" | "error" => Some(&mut suite.declared.errors),
+                "skipped" | "skips" | "skip" | "ignored" | "skipped-tests" => {
+                    Some(&mut suite.declared.skipped)
+                }
+                "disabled" | "notrun" => Some(&mut suite.declared.disabled),
+                _ => None,
+            };
+            if let Some(slot) = counted {
+                match counts::count(raw) {
+                    Some(n) => *slot = Some(slot.map_or(n, |old| old.max(n))),
+                    None => odd(notes, at, key, raw, "no number"),
+                }
+                return;
+            }
+            xml::plain(raw, value);
+            match lower.as_str() {
+                "name" => suite.name = TestId::new("", "", undated(value)).name,
+                "file" | "filepath" => suite.file = file(value),
+                "time" | "duration" => match marks.seconds(value) {
+                    Some(s) => seconds = Some(s),
+                    None => odd(notes, at, key, raw, "no duration"),
+                },
+                "timestamp" => match times::moment(value) {
+                    Some(moment) => began = Some(moment.ms),
+                    None => odd(notes, at, key, raw, "no time"),
+                },
+                "status" | "result" => match words::status(value) {
+                    Some(Some(says)) => {
+                        suite.status = Some(says);
+                        suite.word.clone_from(value);
+                    }
+                    Some(None) => {}
+                    None => odd(notes, at, key, raw, "no outcome that is known"),
+                },
+                // Catch2 counts assertions in the place of tests; its writer knows no host.
+                "hostname" => is_assertions = value == "tbd",
+                _ => {}
+            }
+        });
+        if is_assertions {
+            suite.declared.tests = None;
+        }
+        suite.span = began.map(|from| {
+            let ms = seconds.unwrap_or(0.0) * 1000.0;
+            // Saturating, as floats are cast.
+            (from, from.saturating_add(ms as i64))
+        });
+        suite.is_pytest = suite.name == "pytest"
+            || suite.name == "pytest tests"
+            || outer.is_some_and(|outer| outer.is_pytest);
+        let around = outer.map_or("", |outer| outer.path.as_str());
+        let own = if is_all { "" } else { suite.name.as_str() };
+        suite.path = if own.is_empty() || own == around || around.ends_with(&format!(" > {own}")) {
+            around.to_owned()
+        } else if around.is_empty() {
+            own.to_owned()
+        } else {
+            TestId::new("", "", &format!("{around} > {own}")).name
+        };
+        suite.hash = ids::part(&suite.path);
+        if suite.file.is_none() {
+            suite.file = outer.and_then(|outer| outer.file.clone());
+        }
+        suite
+    }
+
+    pub(super) fn shown(&self) -> String {
+        if self.name.is_empty() {
+            "a suite without a name".to_owned()
+        } else {
+            let name: String = self.name.chars().take(120).collect();
+            format!("the suite {name}")
+        }
+    }
+
+    /// What the suite itself came to, as a test of its name.
+    pub(super) fn itself(
+        &mut self,
+        says: Says,
+        child: &mut Child,
+        place: Place,
+        limits: &Limits,
+    ) -> Attempt {
+        let says = child.worst(says);
+        let mut failure = child.failure(says.kind, limits);
+        let is_skip = matches!(says.outcome, Outcome::Skip(_) | Outcome::ExpectedFailure);
+        let mut attempt = Attempt {
+            test: TestId {
+                suite: self.path.clone(),
+                class: String::new(),
+                name: if self.name.is_empty() {
+                    "(suite)".to_owned()
+                } else {
+                    self.name.clone()
+                },
+            },
+            file: self.file.clone(),
+            number: 1,
+            outcome: says.outcome,
+            raw: child.raw.clone(),
+            started_ms: None,
+            seconds: None,
+            cached: false,
+            failures: Vec::new(),
+            skipped: None,
+            output: child.output.take(limits.output),
+            place,
+        };
+        if is_skip {
+            self.direct.own_skips += 1;
+            let text = if failure.message.is_empty() {
+                failure.trace
+            } else {
+                failure.message
+            };
+            attempt.skipped = Some(text);
+            return attempt;
+        }
+        self.direct.own_failures += 1;
+        if attempt.raw.is_empty() {
+            attempt.raw.clone_from(&self.word);
+            failure = bare(says, &self.word);
+        }
+        if failure.kind == FailureKind::Other {
+            failure.kind = FailureKind::Setup;
+        }
+        attempt.failures.push(failure);
+        attempt
+    }
+}
+
+/// A suite's name without the date that unittest-xml-reporting puts behind it: the test is the same tomorrow.
+fn undated(name: &str) -> &str {
+    match name.rsplit_once('-') {
+        Some((undated, date))
+            if date.len() == 14
+                && date.starts_with("20")
+                && date.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            undated
+        }
+        _ => name,
+    }
+}
+
+/// A file's name as it is kept.
+pub(super) fn file(value: &str) -> Option<String> {
+    let name = TestId::new("", "", value).name;
+    (!name.is_empty()).then_some(name)
+}
+
+/// Notes a value that cannot be read.
+pub(super) fn odd(notes: &mut Notes, at: u64, key: &str, raw: &str, what: &str) {
+    if notes.is_full(IssueKind::OddValue) {
+        return;
+    }
+    let (key, raw): (String, String) = (
+        key.chars().take(40).collect(),
+        raw.chars().take(60).collect(),
+    );
+    notes.tell(
+        IssueKind::OddValue,
+        at,
+        format!("{key}=\"{raw}\" is {what}"),
+    );
+}

@@ -1,0 +1,564 @@
+//! Test Anything Protocol 13 and 14, in the forms that perl, prove, node, tape, bats and Vitest write.
+//!
+//! Levels of subtests are told by indentation. Invariants: a level without a plan, or with fewer or more points than planned, is
+//! told; `not ok` with a TODO is an expected failure and `ok` with one an unexpected pass; a bail-out is an error and the run
+//! incomplete; what stands in a block of YAML is no test. Meets `point` (a line that is a test, and its directive).
+
+mod point;
+mod yaml;
+
+use std::collections::HashMap;
+use std::io::BufRead;
+
+use point::{Directive, Point};
+use yaml::Yaml;
+
+use super::gather::{self, Gather};
+use super::lines::Lines;
+use super::{Format, Limits, Parse, Reading, Sink, text};
+use crate::{Attempt, FailureKind, IssueKind, Outcome, Place, SkipKind, TestId};
+
+/// Descriptions of a document that are told apart when they come again.
+const NAMES: usize = 1 << 20;
+
+pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sink) -> Reading {
+    let mut stream = Stream {
+        gather: Gather::new(Format::Tap, limits, sink),
+        suite: String::new(),
+        levels: vec![Level::new(0, String::new())],
+        last: None,
+        names: HashMap::new(),
+        bad: 0,
+        all_bad: 0,
+        harness: false,
+        bailed: false,
+        result: false,
+        any: false,
+    };
+    let mut source = super::wide::Decoded::new(source);
+    let mut lines = Lines::new(&mut source, limits.token);
+    let (mut head, mut whole) = (Vec::new(), true);
+    loop {
+        let line = match lines.next() {
+            Ok(Some(line)) => {
+                if head.len() < 512 {
+                    head.extend_from_slice(&line[..line.len().min(512)]);
+                    head.push(b'\n');
+                }
+                text::plain(line)
+            }
+            Ok(None) => break,
+            Err(error) => {
+                let at = lines.to();
+                stream.gather.io(at, &error);
+                break;
+            }
+        };
+        whole = lines.has_end();
+        let place = Place {
+            from: lines.from(),
+            to: lines.to(),
+        };
+        for part in line.split('\n') {
+            stream.line(part.trim_end(), place);
+        }
+    }
+    let at = lines.to();
+    stream.end(at, whole, &head)
+}
+
+/// One level of subtests.
+struct Level {
+    indent: usize,
+    /// What the tests of it are inside of.
+    class: String,
+    plan: Option<u64>,
+    seen: u64,
+    last: u64,
+    /// The name that a comment gave to the subtests that come next.
+    named: Option<String>,
+    /// Whether the level is ended by a brace.
+    braced: bool,
+}
+
+impl Level {
+    fn new(indent: usize, class: String) -> Self {
+        Self {
+            indent,
+            class,
+            plan: None,
+            seen: 0,
+            last: 0,
+            named: None,
+            braced: false,
+        }
+    }
+}
+
+/// A point that is kept until it is known that no YAML belongs to it.
+struct Last {
+    attempt: Attempt,
+    indent: usize,
+    yaml: Option<Yaml>,
+    /// Comments behind it.
+    comments: String,
+}
+
+struct Stream<'a> {
+    gather: Gather<'a>,
+    suite: String,
+    levels: Vec<Level>,
+    last: Option<Last>,
+    names: HashMap<u64, u32>,
+    bad: u64,
+    all_bad: u64,
+    /// Whether prove's own lines stand between.
+    harness: bool,
+    bailed: bool,
+    /// Whether prove said what came of all.
+    result: bool,
+    any: bool,
+}
+
+impl Stream<'_> {
+    fn line(&mut self, line: &str, place: Place) {
+        let text = line.trim_start_matches([' ', '\t']);
+        let indent = width(&line[..line.len() - text.len()]);
+        if let Some(last) = &mut self.last {
+            if let Some(yaml) = &mut last.yaml {
+                last.attempt.place.to = place.to;
+                if yaml.take(self.gather.limits, indent, line, text) {
+                    return;
+                }
+                self.give();
+                return;
+            }
+            if text == "---" && indent > last.indent {
+                last.yaml = Some(Yaml::new(indent));
+                return;
+            }
+        }
+        if text.is_empty() {
+            return;
+        }
+        if let Some(rest) = text.strip_prefix("Bail out!") {
+            self.give();
+            self.bail(rest.trim(), place);
+        } else if let Some(comment) = text.strip_prefix('#') {
+            self.comment(comment.trim(), indent, place);
+        } else if let Some((count, reason)) = point::plan(text) {
+            self.plan(count, reason, indent, place);
+        } else if text.starts_with("TAP version ") {
+            self.give();
+            self.any = true;
+            if indent == 0
+                && (self.levels.len() > 1
+                    || self.levels[0].plan.is_some()
+                    || self.levels[0].seen > 0)
+            {
+                self.document(String::new(), place.from);
+            }
+        } else if text == "}" {
+            self.give();
+            // A brace ends its level, and those without one inside of it.
+            while self.levels.len() > 1
+                && self
+                    .levels
+                    .last()
+                    .is_some_and(|level| !level.braced && level.indent > indent)
+            {
+                self.close(place.from);
+            }
+            if let Some(level) = self.levels.last_mut().filter(|level| level.braced) {
+                level.braced = false;
+                self.close(place.from);
+            }
+        } else if self.harness && indent == 0 && text == "ok" {
+            // prove's word for the whole file.
+            self.give();
+        } else if let Some(point) = point::parse(text) {
+            self.give();
+            self.point(&point, indent, place);
+        } else if indent == 0 {
+            self.harness_line(text, place);
+        }
+    }
+
+    /// Goes to the level of this indentation, ending those that are deeper.
+    fn level(&mut self, indent: usize, place: Place) -> bool {
+        while self.levels.len() > 1
+            && self
+                .levels
+                .last()
+                .is_some_and(|level| level.indent > indent)
+        {
+            self.close(place.from);
+        }
+        let depth = self.levels.len();
+        let Some(top) = self.levels.last_mut() else {
+            return false;
+        };
+        if indent <= top.indent {
+            return true;
+        }
+        let is_fresh = top.seen == 0 && top.plan.is_none() && top.named.is_none();
+        if is_fresh && (depth == 1 || top.braced) {
+            // A document that is indented as a whole, or what stands in braces.
+            top.indent = indent;
+            return true;
+        }
+        if depth >= self.gather.limits.depth {
+            let text = format!(
+                "subtests are nested deeper than {}",
+                self.gather.limits.depth
+            );
+            self.gather.tell(IssueKind::Limit, place.from, text);
+            return false;
+        }
+        let name = top
+            .named
+            .take()
+            .unwrap_or_else(|| format!("subtest {}", top.last + 1));
+        let class = if top.class.is_empty() {
+            name
+        } else {
+            format!("{} > {name}", top.class)
+        };
+        self.levels
+            .push(Level::new(indent, text::head(class.as_bytes(), 4096).0));
+        true
+    }
+
+    fn plan(&mut self, count: u64, reason: Option<&str>, indent: usize, place: Place) {
+        self.give();
+        self.any = true;
+        let is_second = indent == 0
+            && self.levels[0]
+                .plan
+                .is_some_and(|plan| plan == self.levels[0].seen);
+        if is_second {
+            self.document(String::new(), place.from);
+        }
+        if !self.level(indent, place) {
+            return;
+        }
+        let Some(level) = self.levels.last_mut() else {
+            return;
+        };
+        if level.plan.is_some_and(|plan| plan != count) {
+            let text = format!("a second plan, of {count} tests");
+            self.gather.tell(IssueKind::CountMismatch, place.from, text);
+            return;
+        }
+        level.plan = Some(count);
+        if self.levels.len() == 1 {
+            let declared = self.gather.reading.declared.unwrap_or(0);
+            self.gather.reading.declared = Some(declared.saturating_add(count));
+        }
+        if count == 0
+            && let Some(reason) = reason
+        {
+            let class = self.levels.last().map_or("", |level| &level.class);
+            let test = TestId::new(&self.suite, class, "(all)");
+            let outcome = Outcome::Skip(SkipKind::Declared);
+            let mut attempt = gather::attempt(test, outcome, "1..0", place);
+            attempt.skipped = Some(reason.to_owned());
+            self.gather.add(attempt);
+        }
+    }
+
+    fn comment(&mut self, comment: &str, indent: usize, place: Place) {
+        if let Some(name) = comment.strip_prefix("Subtest: ") {
+            self.give();
+            self.any = true;
+            if !self.level(indent, place) {
+                return;
+            }
+            if let Some(level) = self.levels.last_mut() {
+                level.named = Some(point::unescape(gather::short(name, 4096)));
+            }
+            return;
+        }
+        if let Some(last) = self
+            .last
+            .as_mut()
+            .filter(|last| last.attempt.outcome.is_bad())
+        {
+            // What perl and bats say of a failure.
+            if last.comments.len() < self.gather.limits.trace {
+                last.comments.push_str(comment);
+                last.comments.push('\n');
+                last.attempt.place.to = place.to;
+            }
+        }
+        // What node and tape sum up at their end.
+        let Some(plan) = self.levels[0].plan else {
+            return;
+        };
+        if indent > 0 || self.levels[0].seen < plan {
+            return;
+        }
+        let mut words = comment.split_whitespace();
+        if let (Some(word @ ("fail" | "cancelled")), Some(count), None) =
+            (words.next(), words.next(), words.next())
+        {
+            let count: u64 = count.parse().unwrap_or(0);
+            if count > 0 && self.bad == 0 {
+                let text = format!("`# {word} {count}`, and no failure is there");
+                self.gather.tell(IssueKind::CountMismatch, place.from, text);
+            }
+        }
+    }
+
+    fn bail(&mut self, reason: &str, place: Place) {
+        self.any = true;
+        self.bailed = true;
+        let text = format!("it bailed out: {reason}");
+        self.gather.tell(IssueKind::Incomplete, place.from, text);
+        let test = TestId::new(&self.suite, "", "(bail out)");
+        let mut attempt = gather::attempt(test, Outcome::Error, "Bail out!", place);
+        attempt.number = self.gather.next_number(&attempt.test);
+        attempt.failures.push(gather::failure(
+            self.gather.limits,
+            FailureKind::Other,
+            reason,
+            "",
+        ));
+        self.bad += 1;
+        self.gather.add(attempt);
+    }
+
+    fn point(&mut self, point: &Point, indent: usize, place: Place) {
+        self.any = true;
+        if !self.level(indent, place) {
+            return;
+        }
+        let Some(level) = self.levels.last_mut() else {
+            return;
+        };
+        level.named = None;
+        level.seen += 1;
+        let expected = level.last + 1;
+        let number = point.number.unwrap_or(expected);
+        let wrong = if number == expected {
+            None
+        } else if number <= level.last {
+            Some((IssueKind::Collision, "a number that was before"))
+        } else {
+            Some((IssueKind::CountMismatch, "numbers are left out before it"))
+        };
+        level.last = level.last.max(number);
+        if level.plan.is_some_and(|plan| number > plan) {
+            let text = format!("test {number} is not in the plan");
+            self.gather.tell(IssueKind::CountMismatch, place.from, text);
+        }
+        if let Some((kind, text)) = wrong {
+            let text = format!("test {number} where {expected} should be: {text}");
+            self.gather.tell(kind, place.from, text);
+        }
+        let class = level.class.clone();
+        let name = if point.name.is_empty() {
+            format!("#{number}")
+        } else {
+            point.name.clone()
+        };
+        let test = self.named(TestId::new(&self.suite, &class, &name));
+        let in_braces = self.levels.iter().any(|level| level.braced);
+        let outcome = match (point.ok, &point.directive) {
+            (true, None) => Outcome::Pass,
+            (false, None) => Outcome::Fail,
+            // Also behind `not ok`: bats writes so of what it skips, and it is no pass either way.
+            (_, Some(Directive::Skip(_))) => Outcome::Skip(SkipKind::Other),
+            // Vitest, which alone writes braces, does not run what is to be done.
+            (true, Some(Directive::Todo(_))) if in_braces => Outcome::Skip(SkipKind::Todo),
+            (true, Some(Directive::Todo(_))) => Outcome::UnexpectedPass,
+            (false, Some(Directive::Todo(_))) => Outcome::ExpectedFailure,
+        };
+        let raw = if point.ok { "ok" } else { "not ok" };
+        let mut attempt = gather::attempt(test, outcome, raw, place);
+        attempt.seconds = point.seconds;
+        if let Some(Directive::Skip(reason) | Directive::Todo(reason)) = &point.directive {
+            attempt.skipped = Some(reason.clone());
+        }
+        if outcome.is_bad() {
+            self.bad += 1;
+        }
+        if point.opens {
+            // Its subtests follow in braces.
+            let limits = self.gather.limits;
+            self.gather.add_with_empty_failure(attempt);
+            if self.levels.len() < limits.depth {
+                let class = if class.is_empty() {
+                    name
+                } else {
+                    format!("{class} > {name}")
+                };
+                let mut level = Level::new(indent + 1, class);
+                level.braced = true;
+                self.levels.push(level);
+            }
+            return;
+        }
+        self.last = Some(Last {
+            attempt,
+            indent,
+            yaml: None,
+            comments: String::new(),
+        });
+    }
+
+    /// Descriptions are for people and come again; those of a document are told apart by how often they came.
+    fn named(&mut self, test: TestId) -> TestId {
+        if self.names.len() >= NAMES {
+            return test;
+        }
+        let count = self.names.entry(gather::hash(&test)).or_insert(0);
+        *count += 1;
+        if *count == 1 {
+            return test;
+        }
+        TestId::new(
+            &test.suite,
+            &test.class,
+            &format!("{} ({count})", test.name),
+        )
+    }
+
+    /// Hands the last point on.
+    fn give(&mut self) {
+        let Some(mut last) = self.last.take() else {
+            return;
+        };
+        if let Some(yaml) = last.yaml.take() {
+            yaml.give(self.gather.limits, &mut last.attempt);
+        } else if last.attempt.outcome == Outcome::Fail && !last.comments.is_empty() {
+            last.attempt
+                .failures
+                .push(yaml::comments(self.gather.limits, &last.comments));
+        }
+        self.gather.add_with_empty_failure(last.attempt);
+    }
+
+    /// Ends the deepest level.
+    fn close(&mut self, at: u64) {
+        self.give();
+        let Some(level) = self.levels.pop() else {
+            return;
+        };
+        let what = if level.class.is_empty() {
+            self.suite.as_str()
+        } else {
+            &level.class
+        };
+        if level.braced {
+            let text = format!("the subtests of `{what}` have no end");
+            self.gather.tell(IssueKind::Incomplete, at, text);
+        }
+        match level.plan {
+            None if level.seen > 0 => {
+                let text =
+                    format!("`{what}` has no plan: how many tests there should be is not known");
+                self.gather.tell(IssueKind::Incomplete, at, text);
+            }
+            Some(plan) if plan != level.seen => {
+                let text = format!(
+                    "`{what}` has a plan of {plan} tests, and {} are there",
+                    level.seen
+                );
+                self.gather.tell(IssueKind::CountMismatch, at, text);
+            }
+            _ => {}
+        }
+    }
+
+    /// A new document begins.
+    fn document(&mut self, suite: String, at: u64) {
+        self.give();
+        while !self.levels.is_empty() {
+            self.close(at);
+        }
+        self.levels.push(Level::new(0, String::new()));
+        self.names.clear();
+        self.suite = suite;
+        self.all_bad += std::mem::take(&mut self.bad);
+    }
+
+    /// What prove prints between and after the documents.
+    fn harness_line(&mut self, text: &str, place: Place) {
+        self.give();
+        if let Some(file) = point::file(text) {
+            self.harness = true;
+            self.document(file.to_owned(), place.from);
+        } else if let Some(reason) = text.strip_prefix("Bailout called.") {
+            if !self.bailed {
+                self.any = true;
+                self.bail(reason.trim(), place);
+            }
+        } else if text.starts_with("Dubious, test returned ") && self.harness {
+            if self.bad == 0 {
+                let test = TestId::new(&self.suite, "", "(process)");
+                let mut attempt = gather::attempt(test, Outcome::Error, "Dubious", place);
+                attempt.number = self.gather.next_number(&attempt.test);
+                attempt.failures.push(gather::failure(
+                    self.gather.limits,
+                    FailureKind::Other,
+                    text,
+                    "",
+                ));
+                self.bad += 1;
+                self.gather.add(attempt);
+            }
+        } else if text.starts_with("Result: ") && self.harness {
+            self.result = true;
+            let bad = self.all_bad + self.bad > 0;
+            let is_pass = text == "Result: PASS";
+            if (is_pass && self.gather.reading.seen.failed > 0) || (!is_pass && !bad) {
+                let text = format!("`{text}` and what was read do not agree");
+                self.gather.tell(IssueKind::CountMismatch, place.from, text);
+            }
+        }
+    }
+
+    fn end(mut self, at: u64, whole: bool, head: &[u8]) -> Reading {
+        let is_open = self
+            .last
+            .as_ref()
+            .is_some_and(|last| last.yaml.as_ref().is_some_and(|yaml| !yaml.is_done()));
+        if let Some(last) = self.last.as_mut().filter(|_| !whole) {
+            // A directive may have stood behind it.
+            if last.attempt.outcome == Outcome::Pass
+                && last.yaml.is_none()
+                && last.attempt.place.to == at
+            {
+                last.attempt.outcome = Outcome::Unknown;
+            }
+        }
+        self.document(String::new(), at);
+        if !self.any {
+            let found = gather::found(head);
+            let text = format!("no plan and no test of TAP is in it: it is {found}");
+            self.gather.tell(IssueKind::Unparsable, 0, text);
+            self.gather.reading.parse = Parse::Rejected;
+        } else if self.harness && !self.result {
+            self.gather
+                .tell(IssueKind::Incomplete, at, "prove's own result is not there");
+        } else if is_open {
+            self.gather
+                .tell(IssueKind::Truncated, at, "it ends inside a block of YAML");
+        } else if !whole {
+            self.gather
+                .tell(IssueKind::Truncated, at, "its last line has no end");
+        }
+        self.gather.finish(at)
+    }
+}
+
+fn width(white: &str) -> usize {
+    white.bytes().map(|b| if b == b'\t' { 4 } else { 1 }).sum()
+}
+
+/// Whether a line is a plan, and whether it is a test with its number: what tells TAP from other text.
+pub(super) fn shape(text: &str) -> (bool, bool) {
+    let is_point = point::parse(text).is_some_and(|point| point.number.is_some());
+    (point::plan(text).is_some(), is_point)
+}

@@ -1,0 +1,152 @@
+//! The block of YAML behind a point: what failed, and where. Only a few of its keys are of interest, and no more than that is read.
+
+use super::super::Limits;
+use super::super::gather;
+use crate::{Attempt, Failure, FailureKind, Location};
+
+pub(super) struct Yaml {
+    indent: usize,
+    text: String,
+    cut: bool,
+    done: bool,
+}
+
+/// A failure of which only comments speak: perl's `at FILE line N.`, bats' `(in test file FILE, line N)`.
+pub(super) fn comments(limits: &Limits, comments: &str) -> Failure {
+    let location = comments.lines().find_map(|line| {
+        let (file, line) = match line.split_once("in test file ") {
+            Some((_, rest)) => rest.split_once(", line ")?,
+            None => line.trim().strip_prefix("at ")?.split_once(" line ")?,
+        };
+        let digits = line.bytes().position(|b| !b.is_ascii_digit());
+        Some(Location {
+            file: file.to_owned(),
+            line: Some(line[..digits.unwrap_or(line.len())].parse().ok()?),
+            column: None,
+        })
+    });
+    let message = comments
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with("(in test file") && !line.starts_with("at "))
+        .collect::<Vec<_>>()
+        .join("\n");
+    Failure {
+        location,
+        ..gather::failure(limits, FailureKind::Assertion, message.trim(), comments)
+    }
+}
+
+impl Yaml {
+    pub(super) fn new(indent: usize) -> Self {
+        Self {
+            indent,
+            text: String::new(),
+            cut: false,
+            done: false,
+        }
+    }
+
+    pub(super) const fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Takes a line. Returns whether more may follow.
+    pub(super) fn take(&mut self, limits: &Limits, indent: usize, line: &str, text: &str) -> bool {
+        if text == "..." && indent == self.indent {
+            self.done = true;
+            return false;
+        }
+        if self.text.len() < limits.trace * 4 {
+            // The block's own indentation is not of the text.
+            let white = line.len() - text.len();
+            self.text.push_str(&line[white.min(self.indent)..]);
+            self.text.push('\n');
+        } else {
+            self.cut = true;
+        }
+        true
+    }
+
+    pub(super) fn give(self, limits: &Limits, attempt: &mut Attempt) {
+        if let Some(ms) = self
+            .value("duration_ms")
+            .and_then(|ms| ms.parse::<f64>().ok())
+            && ms.is_finite()
+            && ms >= 0.0
+        {
+            attempt.seconds = Some(ms / 1000.0);
+        }
+        if !attempt.outcome.is_bad() {
+            return;
+        }
+        let message = self
+            .value("message")
+            .or_else(|| self.value("error"))
+            .unwrap_or_default();
+        let kind = match self.value("failureType").as_deref() {
+            Some("testTimeoutFailure") => FailureKind::Timeout,
+            Some("hookFailed") => FailureKind::Setup,
+            Some("uncaughtException" | "unhandledRejection") => FailureKind::Panic,
+            _ if message.contains("timed out") => FailureKind::Timeout,
+            _ if self.value("operator").is_some()
+                || self.value("code").as_deref() == Some("ERR_ASSERTION")
+                || self.value("name").as_deref() == Some("AssertionError") =>
+            {
+                FailureKind::Assertion
+            }
+            _ => FailureKind::Other,
+        };
+        let location = self
+            .value("at")
+            .or_else(|| self.value("location"))
+            .and_then(|at| {
+                let at = at.rsplit_once('(').map_or(at.as_str(), |(_, at)| at);
+                gather::location(at)
+            })
+            .or_else(|| comments(limits, &message).location)
+            .or_else(|| {
+                // Perl: `at:` with `file:` and `line:` inside.
+                Some(Location {
+                    file: self.value("file")?,
+                    line: Some(self.value("line")?.parse().ok()?),
+                    column: None,
+                })
+            });
+        let mut failure = gather::failure(limits, kind, &message, &self.text);
+        failure.truncated |= self.cut;
+        attempt.failures.push(Failure {
+            class: self.value("name").unwrap_or_default(),
+            location,
+            ..failure
+        });
+    }
+
+    /// The value of a key, wherever it stands: the rest of its line, or the lines behind `|-` and `>`.
+    fn value(&self, key: &str) -> Option<String> {
+        let mut lines = self.text.lines();
+        let (white, value) = lines.by_ref().find_map(|line| {
+            let text = line.trim_start();
+            let value = text.strip_prefix(key)?.strip_prefix(':')?;
+            Some((line.len() - text.len(), value.trim()))
+        })?;
+        if matches!(value, "|" | "|-" | "|+" | ">" | ">-") {
+            let block: Vec<&str> = lines
+                .take_while(|line| {
+                    line.trim().is_empty() || line.len() - line.trim_start().len() > white
+                })
+                .map(str::trim)
+                .collect();
+            return Some(block.join("\n").trim().to_owned());
+        }
+        let quote = value.chars().next().filter(|c| matches!(c, '\'' | '"'));
+        let plain = match quote {
+            Some(quote) => {
+                let inner = &value[1..];
+                inner.strip_suffix(quote).unwrap_or(inner)
+            }
+            None => value,
+        };
+        (!plain.is_empty()).then(|| plain.to_owned())
+    }
+}

@@ -1,0 +1,70 @@
+//! Issues of one document, few of each kind, so that a thousand odd times do not hide a missing end.
+
+use crate::read::{Limits, Parse, Reading};
+use crate::{IssueKind, Outcome};
+
+/// Most issues of one kind.
+const MOST: u32 = 20;
+
+/// The reading under work.
+pub(in crate::read) struct Notes {
+    pub(in crate::read) reading: Reading,
+    limits: Limits,
+    told: [u32; 9],
+}
+
+impl Notes {
+    pub(in crate::read) const fn new(reading: Reading, limits: Limits) -> Self {
+        Self {
+            reading,
+            limits,
+            told: [0; 9],
+        }
+    }
+
+    /// Notes an issue. Of one kind at most 20 are kept; further ones are counted as omitted, but for odd values, which only say
+    /// that there are more.
+    pub(in crate::read) fn tell(&mut self, kind: IssueKind, at: u64, text: impl Into<String>) {
+        let told = &mut self.told[slot(kind)];
+        *told = told.saturating_add(1);
+        if *told <= MOST {
+            self.reading.tell(&self.limits, kind, at, text);
+        } else if kind != IssueKind::OddValue {
+            self.reading.issues_omitted += 1;
+        }
+    }
+
+    /// Whether another issue of the kind would be kept: its text need not be made otherwise.
+    pub(in crate::read) const fn is_full(&self, kind: IssueKind) -> bool {
+        self.told[slot(kind)] >= MOST
+    }
+
+    pub(in crate::read) const fn count(&mut self, outcome: Outcome) {
+        self.reading.seen.add(outcome);
+    }
+
+    /// Whether an issue of the kind was told.
+    pub(in crate::read) const fn has(&self, kind: IssueKind) -> bool {
+        self.told[slot(kind)] > 0
+    }
+
+    /// Says that nothing of the format was there.
+    pub(in crate::read) fn reject(&mut self, text: impl Into<String>) {
+        self.tell(IssueKind::Unparsable, 0, text);
+        self.reading.parse = Parse::Rejected;
+    }
+}
+
+const fn slot(kind: IssueKind) -> usize {
+    match kind {
+        IssueKind::Unparsable => 0,
+        IssueKind::Truncated => 1,
+        IssueKind::CountMismatch => 2,
+        IssueKind::Collision => 3,
+        IssueKind::NoTests => 4,
+        IssueKind::UnknownOutcome => 5,
+        IssueKind::OddValue => 6,
+        IssueKind::Limit => 7,
+        IssueKind::Incomplete => 8,
+    }
+}

@@ -1,0 +1,244 @@
+//! Values and texts: references resolved, lengths bounded.
+
+use crate::TestId;
+use crate::read::text;
+
+/// What a reference stands for: one of the five entities, or a character by number. Numbers that are no character are U+FFFD.
+pub(super) fn entity(name: &str) -> Option<char> {
+    match name {
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "amp" => Some('&'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16),
+                None => number.parse(),
+            };
+            if number.starts_with(['+', '-']) || number.len() > 10 {
+                return None;
+            }
+            let code = code.ok()?;
+            Some(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
+        }
+    }
+}
+
+/// An attribute's value with its references resolved, in the place of what `into` held. What is no reference stays as it is.
+pub(in crate::read) fn plain(raw: &str, into: &mut String) {
+    into.clear();
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'&', rest.as_bytes()) {
+        into.push_str(&rest[..at]);
+        let behind = &rest[at + 1..];
+        let end = behind.bytes().take(12).position(|b| b == b';');
+        match end.and_then(|end| Some((entity(&behind[..end])?, end))) {
+            Some((c, end)) => {
+                into.push(c);
+                rest = &behind[end + 1..];
+            }
+            None => {
+                into.push('&');
+                rest = behind;
+            }
+        }
+    }
+    into.push_str(rest);
+}
+
+/// Whether bytes are ASCII that is kept as it is: no control characters but line feeds and tabs. Written without a way out of the
+/// inner loop, for the compiler to take many bytes at once.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.chunks(32).all(|chunk| {
+        let odd = chunk.iter().fold(0_u8, |odd, &b| {
+            let control = u8::from(b < 0x20) & u8::from(b != b'\n') & u8::from(b != b'\t');
+            odd | control | u8::from(b >= 0x7f)
+        });
+        odd == 0
+    })
+}
+
+/// An attribute's value as a name in an id, as [`TestId::new`] makes it; sooner where nothing is to be done.
+pub(in crate::read) fn owned(raw: &str) -> String {
+    let bytes = raw.as_bytes();
+    let odd =
+        |odd: u8, b: &u8| odd | u8::from(*b < 0x20) | u8::from(*b >= 0x7f) | u8::from(*b == b'&');
+    if bytes.len() <= 512 && bytes.iter().fold(0, odd) == 0 {
+        let is_trim = bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ');
+        return if is_trim { raw } else { raw.trim_matches(' ') }.to_owned();
+    }
+    let mut value = String::new();
+    plain(raw, &mut value);
+    TestId::new("", "", &value).name
+}
+
+/// What a yes-or-no attribute says.
+pub(in crate::read) fn truth(value: &str) -> Option<bool> {
+    let value = value.trim();
+    if ["true", "1", "yes"]
+        .iter()
+        .any(|t| value.eq_ignore_ascii_case(t))
+    {
+        Some(true)
+    } else if ["false", "0", "no", ""]
+        .iter()
+        .any(|t| value.eq_ignore_ascii_case(t))
+    {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+fn floor(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+fn ceil(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at += 1;
+    }
+    at
+}
+
+/// The beginning of a text that comes in pieces.
+#[derive(Debug, Default)]
+pub(in crate::read) struct Head {
+    text: String,
+    more: bool,
+}
+
+impl Head {
+    pub(in crate::read) fn push(&mut self, piece: &str, limit: usize) {
+        // Terminal escapes are taken out later: room for them.
+        let most = limit.saturating_mul(2).saturating_add(64);
+        let room = most.saturating_sub(self.text.len());
+        if piece.len() <= room {
+            self.text.push_str(piece);
+            return;
+        }
+        self.text.push_str(&piece[..floor(piece, room)]);
+        self.more = true;
+    }
+
+    /// The text, and whether it was longer. Empty afterwards.
+    pub(in crate::read) fn take(&mut self, limit: usize) -> (String, bool) {
+        let more = std::mem::take(&mut self.more);
+        let whole = self.text.trim_ascii();
+        let (text, cut) = if is_plain(whole.as_bytes()) {
+            let kept = &whole[..whole.len().min(limit)];
+            (kept.to_owned(), kept.len() < whole.len())
+        } else {
+            text::head(whole.as_bytes(), limit)
+        };
+        self.text.clear();
+        (text, cut || more)
+    }
+}
+
+/// The end of a text that comes in pieces.
+#[derive(Debug, Default)]
+pub(in crate::read) struct Tail {
+    text: String,
+}
+
+impl Tail {
+    pub(in crate::read) fn push(&mut self, piece: &str, limit: usize) {
+        let most = limit.saturating_mul(2).saturating_add(64);
+        if piece.len() >= most {
+            self.text.clear();
+            let from = ceil(piece, piece.len() - most);
+            self.text.push_str(&piece[from..]);
+            return;
+        }
+        if self.text.len() + piece.len() > most.saturating_mul(2) {
+            let surplus = (self.text.len() + piece.len()).saturating_sub(most);
+            let to = ceil(&self.text, surplus.min(self.text.len()));
+            self.text.drain(..to);
+        }
+        self.text.push_str(piece);
+    }
+
+    /// The text. Empty afterwards.
+    pub(in crate::read) fn take(&mut self, limit: usize) -> String {
+        if self.text.is_empty() {
+            return String::new();
+        }
+        let whole = self.text.trim_ascii();
+        let text = if is_plain(whole.as_bytes()) {
+            whole[whole.len() - whole.len().min(limit)..].to_owned()
+        } else {
+            text::tail(whole.as_bytes(), limit)
+        };
+        self.text.clear();
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_resolved_once() {
+        let table = [
+            ("a", "a"),
+            ("&lt;&gt;&amp;&quot;&apos;", "<>&\"'"),
+            ("&amp;lt;", "&lt;"),
+            ("&#65;&#x42;&#X43;", "ABC"),
+            ("&#0;&#xD800;&#x110000;", "\0\u{fffd}\u{fffd}"),
+            ("&nope; & &;&#;&#x;&#+5;", "&nope; & &;&#;&#x;&#+5;"),
+            ("&", "&"),
+        ];
+        let mut into = String::new();
+        for (raw, expected) in table {
+            plain(raw, &mut into);
+            assert_eq!(into, expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_ids() {
+        let long = "x".repeat(600);
+        for text in [
+            "a",
+            " a b ",
+            "a\tb",
+            "a\nb",
+            "ü",
+            "",
+            "\u{1b}[1m",
+            "a\u{7f}",
+            &long,
+        ] {
+            assert_eq!(owned(text), TestId::new("", "", text).name, "{text:?}");
+        }
+        assert_eq!(owned(" a&amp;&#10;b "), "a& b");
+    }
+
+    #[test]
+    fn the_beginning_and_the_end_are_kept() {
+        let pieces = ["\n  one\n", "two \u{1b}[1mthree\u{1b}[0m ", "four\n\n"];
+        let (mut head, mut tail) = (Head::default(), Tail::default());
+        for limit in [4, 9, 100] {
+            for piece in pieces {
+                head.push(piece, limit);
+                tail.push(piece, limit);
+            }
+            let (text, cut) = head.take(limit);
+            assert!("one\ntwo three four".starts_with(&text) && text.len() <= limit);
+            assert_eq!(cut, limit < 18, "{limit}");
+            let text = tail.take(limit);
+            assert!("one\ntwo three four".ends_with(&text) && text.len() == limit.min(18));
+        }
+        for n in 0..300 {
+            tail.push(&format!("{n},"), 10);
+        }
+        assert_eq!(tail.take(10), "7,298,299,");
+    }
+}

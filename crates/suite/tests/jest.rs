@@ -1,0 +1,169 @@
+//! Reports that Jest and Vitest wrote.
+
+#[path = "reports/check.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod check;
+
+use gonogo_suite::Format;
+
+#[test]
+fn jest_all() {
+    let bytes = check::fixture("jest/all.json");
+    check::known(Format::Jest, &bytes);
+    insta::assert_snapshot!(check::table(Format::Jest, &bytes));
+    check::cuts(Format::Jest, &bytes, |_| false);
+    check::noise(Format::Jest, &bytes);
+}
+
+#[test]
+fn jest_green() {
+    let bytes = check::fixture("jest/green.json");
+    check::known(Format::Jest, &bytes);
+    insta::assert_snapshot!(check::table(Format::Jest, &bytes));
+    check::cuts(Format::Jest, &bytes, |_| false);
+    check::noise(Format::Jest, &bytes);
+}
+
+#[test]
+fn jest_filter() {
+    let bytes = check::fixture("jest/filter.json");
+    check::known(Format::Jest, &bytes);
+    insta::assert_snapshot!(check::table(Format::Jest, &bytes));
+    check::cuts(Format::Jest, &bytes, |_| false);
+    check::noise(Format::Jest, &bytes);
+}
+
+#[test]
+fn vitest_all() {
+    let bytes = check::fixture("vitest/all.json");
+    check::known(Format::Jest, &bytes);
+    insta::assert_snapshot!(check::table(Format::Jest, &bytes));
+    check::cuts(Format::Jest, &bytes, |_| false);
+    check::noise(Format::Jest, &bytes);
+}
+
+#[test]
+fn vitest_green() {
+    let bytes = check::fixture("vitest/green.json");
+    check::known(Format::Jest, &bytes);
+    insta::assert_snapshot!(check::table(Format::Jest, &bytes));
+    check::cuts(Format::Jest, &bytes, |_| false);
+    check::noise(Format::Jest, &bytes);
+}
+
+#[test]
+fn vitest_unhandled() {
+    let bytes = check::fixture("vitest/unhandled.json");
+    check::known(Format::Jest, &bytes);
+    insta::assert_snapshot!(check::table(Format::Jest, &bytes));
+    check::cuts(Format::Jest, &bytes, |_| false);
+    check::noise(Format::Jest, &bytes);
+}
+
+#[test]
+fn what_is_no_report_of_them_is_refused() {
+    check::refusals(Format::Jest);
+}
+
+#[test]
+fn reports_by_hand() {
+    let one = |status: &str, more: &str| {
+        format!("{{\"ancestorTitles\":[],\"title\":\"a\",\"status\":\"{status}\"{more}}}")
+    };
+    let of = |head: &str, file: &str, tests: &str| {
+        format!(
+            "{{{head},\"testResults\":[{{\"assertionResults\":[{tests}],\"name\":\"a.test.js\",\"status\":\"{file}\"}}]}}\n"
+        )
+    };
+    let total = "\"numTotalTests\":1";
+    check::cases(
+        Format::Jest,
+        &[
+            (&of(total, "passed", &one("passed", "")), &["pass a"], &[]),
+            (
+                &format!(
+                    "> a@1 test\n> jest\n\n{}Done in 1s.\n",
+                    of(total, "passed", &one("passed", ""))
+                ),
+                &["pass a"],
+                &[],
+            ),
+            (&of(total, "passed", ""), &[], &["CountMismatch", "NoTests"]),
+            (
+                &of(
+                    "\"numTotalTests\":1,\"success\":true",
+                    "failed",
+                    &one("failed", ""),
+                ),
+                &["fail a"],
+                &["CountMismatch"],
+            ),
+            (
+                &of("\"numTotalTests\":0", "failed", ""),
+                &["error (file)"],
+                &[],
+            ),
+            (
+                &of(total, "failed", &one("passed", "")),
+                &["pass a", "error (file)"],
+                &[],
+            ),
+            (
+                &of(total, "passed", &one("splendid", "")),
+                &["unknown a"],
+                &["UnknownOutcome"],
+            ),
+            (
+                &of(
+                    total,
+                    "passed",
+                    &one("passed", ",\"invocations\":3,\"retryReasons\":[\"x\"]"),
+                ),
+                &["fail a", "fail a #2", "pass a #3"],
+                &[],
+            ),
+            (
+                &of(
+                    "\"numTotalTests\":2",
+                    "passed",
+                    &format!("{},{}", one("passed", ""), one("passed", "")),
+                ),
+                &["pass a", "pass a"],
+                &["Collision"],
+            ),
+            (
+                &of(
+                    "\"numTotalTests\":1,\"wasInterrupted\":true",
+                    "passed",
+                    &one("todo", ""),
+                ),
+                &["skip a"],
+                &["Incomplete"],
+            ),
+            (
+                &format!("{0}{0}", of(total, "passed", &one("passed", ""))),
+                &["pass a"],
+                &["Unparsable"],
+            ),
+            (
+                &of(total, "passed", &one("passed", ",\"duration\":\"long\"")),
+                &["pass a"],
+                &["OddValue"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_text_of_any_length_is_bounded() {
+    let long = "x".repeat(3 << 20);
+    let report = format!(
+        "{{\"numTotalTests\":1,\"testResults\":[{{\"assertionResults\":[{{\"title\":\"a\",\"status\":\"failed\",\"failureMessages\":[\"{long}\"]}}],\"name\":\"n\",\"status\":\"failed\"}}]}}"
+    );
+    let (reading, attempts) = check::read(Format::Jest, report.as_bytes());
+    assert!(reading.is_whole());
+    let failure = &attempts[0].failures[0];
+    assert!(
+        failure.truncated && failure.message.len() <= 1 << 10 && failure.trace.len() <= 4 << 10
+    );
+}

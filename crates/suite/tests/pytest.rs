@@ -1,0 +1,154 @@
+//! Report logs that pytest wrote.
+
+#[path = "reports/check.rs"]
+#[allow(dead_code, reason = "each test file uses a part of it")]
+mod check;
+
+use gonogo_suite::Format;
+
+#[test]
+fn pytest_all() {
+    let bytes = check::fixture("pytest/all.jsonl");
+    check::known(Format::PytestLog, &bytes);
+    insta::assert_snapshot!(check::table(Format::PytestLog, &bytes));
+    check::cuts(Format::PytestLog, &bytes, |_| false);
+    check::noise(Format::PytestLog, &bytes);
+}
+
+#[test]
+fn pytest_green() {
+    let bytes = check::fixture("pytest/green.jsonl");
+    check::known(Format::PytestLog, &bytes);
+    insta::assert_snapshot!(check::table(Format::PytestLog, &bytes));
+    check::cuts(Format::PytestLog, &bytes, |_| false);
+    check::noise(Format::PytestLog, &bytes);
+}
+
+#[test]
+fn pytest_collect() {
+    let bytes = check::fixture("pytest/collect.jsonl");
+    check::known(Format::PytestLog, &bytes);
+    insta::assert_snapshot!(check::table(Format::PytestLog, &bytes));
+    check::cuts(Format::PytestLog, &bytes, |_| false);
+    check::noise(Format::PytestLog, &bytes);
+}
+
+#[test]
+fn pytest_crash() {
+    let bytes = check::fixture("pytest/crash.jsonl");
+    check::known(Format::PytestLog, &bytes);
+    insta::assert_snapshot!(check::table(Format::PytestLog, &bytes));
+    check::cuts(Format::PytestLog, &bytes, |_| false);
+    check::noise(Format::PytestLog, &bytes);
+}
+
+#[test]
+fn pytest_stop() {
+    let bytes = check::fixture("pytest/stop.jsonl");
+    check::known(Format::PytestLog, &bytes);
+    insta::assert_snapshot!(check::table(Format::PytestLog, &bytes));
+    check::cuts(Format::PytestLog, &bytes, |_| false);
+    check::noise(Format::PytestLog, &bytes);
+}
+
+#[test]
+fn pytest_none() {
+    let bytes = check::fixture("pytest/none.jsonl");
+    check::known(Format::PytestLog, &bytes);
+    insta::assert_snapshot!(check::table(Format::PytestLog, &bytes));
+    check::cuts(Format::PytestLog, &bytes, |_| false);
+    check::noise(Format::PytestLog, &bytes);
+}
+
+#[test]
+fn pytest_sub() {
+    let bytes = check::fixture("pytest/sub.jsonl");
+    check::known(Format::PytestLog, &bytes);
+    insta::assert_snapshot!(check::table(Format::PytestLog, &bytes));
+    check::cuts(Format::PytestLog, &bytes, |_| false);
+    check::noise(Format::PytestLog, &bytes);
+}
+
+#[test]
+fn what_is_no_report_log_is_refused() {
+    check::refusals(Format::PytestLog);
+}
+
+#[test]
+fn logs_by_hand() {
+    let of = |when: &str, outcome: &str, more: &str| {
+        format!(
+            "{{\"nodeid\":\"t.py::a\",\"when\":\"{when}\",\"outcome\":\"{outcome}\"{more},\"$report_type\":\"TestReport\"}}\n"
+        )
+    };
+    let end =
+        |status: &str| format!("{{\"exitstatus\":{status},\"$report_type\":\"SessionFinish\"}}\n");
+    let (up, call, down) = (
+        of("setup", "passed", ""),
+        of("call", "passed", ""),
+        of("teardown", "passed", ""),
+    );
+    check::cases(
+        Format::PytestLog,
+        &[
+            (&format!("{up}{call}{down}{}", end("0")), &["pass a"], &[]),
+            // Set up and torn down, and never called.
+            (
+                &format!("{up}{down}{}", end("0")),
+                &["unknown a"],
+                &["Incomplete"],
+            ),
+            (
+                &format!("{up}{call}{}", end("0")),
+                &["error a"],
+                &["CountMismatch"],
+            ),
+            (&format!("{up}{call}{down}"), &["pass a"], &["Incomplete"]),
+            (
+                &format!("{up}{call}{down}{}", end("1")),
+                &["pass a"],
+                &["CountMismatch"],
+            ),
+            (
+                &format!("{up}{call}{down}{}", end("3")),
+                &["pass a"],
+                &["Incomplete"],
+            ),
+            (
+                &format!("{up}{call}{down}{}", end("\"odd\"")),
+                &["pass a"],
+                &["Incomplete"],
+            ),
+            (
+                &format!("{up}{}{down}{}", of("call", "wonderful", ""), end("0")),
+                &["unknown a"],
+                &["UnknownOutcome"],
+            ),
+            // Twice, and nothing says that it was run again.
+            (
+                &format!("{up}{call}{down}{up}{call}{down}{}", end("0")),
+                &["pass a", "pass a"],
+                &["Collision"],
+            ),
+            // A rerun of a version that does not number it.
+            (
+                &format!(
+                    "{up}{}{down}{up}{call}{down}{}",
+                    of("call", "rerun", ""),
+                    end("0")
+                ),
+                &["fail a", "pass a #2"],
+                &[],
+            ),
+            (
+                &format!(
+                    "{up}{}{down}{}",
+                    of("call", "failed", ",\"duration\":NaN"),
+                    end("0")
+                ),
+                &["fail a"],
+                &["OddValue", "CountMismatch"],
+            ),
+        ],
+    );
+}

@@ -1,0 +1,7 @@
+*** Test Cases ***
+Passes
+    Log    hello
+Fails
+    Fail    because <&>
+Skipped
+    Skip    not now
