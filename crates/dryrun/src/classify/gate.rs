@@ -90,6 +90,13 @@ const WORDS: &[&str] = &[
     "hard LOCKUP",
     "recondition failed",
     "ut of memory",
+    "Killed",
+    " Aborted ",
+    "segfault at ",
+    "Failed with result",
+    "never retrieved",
+    "Task timed out",
+    " char:",
 ];
 
 static SEARCHER: LazyLock<Option<Searcher>> =
