@@ -97,6 +97,8 @@ const WORDS: &[&str] = &[
     "never retrieved",
     "Task timed out",
     " char:",
+    "Line |",
+    ".zig:",
 ];
 
 static SEARCHER: LazyLock<Option<Searcher>> =
