@@ -429,6 +429,18 @@ fn traces_in_boxes_and_of_rarer_languages_fail() {
             "Unhandled exception: boom (Exception)\n  from x.cr:1:1 in '__crystal_main'\n  from /usr/share/crystal/src/crystal/main.cr:129:5 in 'main'",
             Fail,
         ),
+        (
+            "Get-Item: /srv/x.ps1:3\nLine |\n   3 |      Get-Item C:\\nope\n     |      ~~~~~~~~~~~~~~~~\n     | Cannot find path 'C:\\nope' because it does not exist.",
+            Fail,
+        ),
+        (
+            "web-1  | Unhandled exception: boom (Exception)\nweb-1  |   from x.cr:1:1 in '__crystal_main'",
+            Fail,
+        ),
+        (
+            "[worker-1] thread 12 panic: boom\n[worker-1] /srv/main.zig:5:10: 0x1034f7a in pay (main)",
+            Fail,
+        ),
         ("thread 12 panic: boom", Warn),
         ("Unhandled exception: boom (Exception)", Warn),
         ("│ /srv/app.py:9 in main │", Pass),

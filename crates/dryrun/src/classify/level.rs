@@ -278,6 +278,10 @@ pub(crate) fn of_text(line: &[u8]) -> Option<(Level, &'static str)> {
             _ => Level::Info,
         }),
         b'{' => None,
+        // Its level is inside the brackets, and what follows is the message.
+        b'[' if head.get(1).is_some_and(u8::is_ascii_digit) => {
+            makes::of_head(head).or_else(|| tokens(head))
+        }
         _ => tokens(head).or_else(|| makes::of_head(head)),
     }?;
     Some((level, word_of(level)))
