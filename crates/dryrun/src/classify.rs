@@ -8,7 +8,8 @@
 //!
 //! A line that is a JSON object states its level in `level`, `severity` or one of their kin ([`Line::level_word`] is that text in
 //! lower case, or the number). Plain text states it where loggers put it (`level`). A line that states none has the
-//! stream's: `info` on stdout, on stderr what the policy says. Blank lines count by that too, but are no findings.
+//! stream's: `info` on stdout, on stderr what the policy says. A record that a container runtime,
+//! a shipper or the journal made of a line is opened (`wrapped`): the line's level counts, and the stream it names. Blank lines count by that too, but are no findings.
 //!
 //! A line that is neither one record nor one text may state more inside (`within`): the worst of it is its level. A record on several
 //! lines is one (`block`): its last line states its level.
@@ -63,11 +64,13 @@ mod prefix;
 mod record;
 mod saved;
 mod shape;
+mod stated;
 mod structured;
 mod told;
 mod trace;
 mod wide;
 mod within;
+mod wrapped;
 
 use allow::Rules;
 use behind::Behind;
@@ -434,6 +437,8 @@ impl Classifier {
         let mut scan = None;
         // What is said where the level is stated, if that is not the whole line.
         let mut inner = None;
+        // Whether a line that it wraps states one.
+        let mut wraps = false;
         let numeric = self.lines.numeric;
         let whole = if self.block.is_some() || block::begins(bytes) {
             self.block(bytes, start)
@@ -454,6 +459,19 @@ impl Classifier {
                 let mut stated = level::of_fields(&found, bytes, numeric);
                 if found.end == End::Object && beyond == 0 {
                     self.counts.structured += 1;
+                    if let Some(raw) = wrapped::text(&found, bytes) {
+                        let known = stated.as_ref().and_then(|(level, _)| *level);
+                        if let Some(more) = wrapped::read(raw, numeric) {
+                            wraps = true;
+                            if known.is_none_or(|known| more.level > known) {
+                                stated = Some((Some(more.level), Cow::Borrowed(more.word())));
+                                inner = Some(more.message);
+                            }
+                        } else if stated.is_none() && wrapped::on_stderr(&found, bytes, raw) {
+                            let (level, word) = self.usual_of(Stream::Stderr);
+                            stated = Some((Some(level), Cow::Borrowed(word)));
+                        }
+                    }
                     scan = Some(found);
                 } else {
                     let (more, all) = within::of_glued(bytes, numeric);
@@ -470,21 +488,10 @@ impl Classifier {
                 }
                 stated
             }
-            Some(_) => {
-                let mut stated =
-                    level::of_text(bytes).or_else(|| level::of_sourced(bytes, numeric));
-                if stated.is_none_or(|(level, _)| level < Level::Warning)
-                    && let Some(more) = within::of_line(bytes, stated.is_some(), numeric)
-                        .filter(|more| stated.is_none_or(|(level, _)| more.level > level))
-                {
-                    stated = Some((more.level, more.word()));
-                    inner = Some(more.message);
-                }
-                if suspect && stated.is_none() && level::exhausted(bytes) {
-                    stated = Some((Level::Critical, level::word_of(Level::Critical)));
-                }
-                stated.map(|(level, word)| (Some(level), Cow::Borrowed(word)))
-            }
+            Some(_) => stated::of_text(bytes, suspect, numeric).map(|found| {
+                inner = found.inner;
+                (Some(found.level), Cow::Borrowed(found.word))
+            }),
         };
         let stated = match &whole {
             Some(whole) => Some((Some(whole.level), Cow::Owned(whole.word.clone()))),
@@ -529,7 +536,7 @@ impl Classifier {
             return true;
         }
         if !suspect && !counts && beyond == 0 && self.pending.is_none() && self.traces.is_empty() {
-            if let Some(scan) = scan.filter(|_| ended) {
+            if let Some(scan) = scan.filter(|_| ended && !wraps) {
                 self.moulds.learn(bytes, &scan, level, &word);
             }
             return true;
@@ -764,7 +771,13 @@ impl Classifier {
     /// The level of a line that states none.
     #[inline]
     const fn usual(&self) -> (Level, &'static str) {
-        match (self.stream, self.lines.stderr) {
+        self.usual_of(self.stream)
+    }
+
+    /// The level of a line of `stream` that states none.
+    #[inline]
+    const fn usual_of(&self, stream: Stream) -> (Level, &'static str) {
+        match (stream, self.lines.stderr) {
             (Stream::Stdout, _) | (_, StderrPolicy::Info) => (Level::Info, "info"),
             (_, StderrPolicy::Warn) => (Level::Warning, "warn"),
             (_, StderrPolicy::Error) => (Level::Error, "error"),

@@ -8,7 +8,8 @@
 use super::json::{Scan, Slot};
 use super::shape::{self, Members};
 use super::told::{Fields, Level};
-use super::{LINE_LIMIT, gate, level, record, structured};
+use super::{LINE_LIMIT, gate, level, record, structured, wrapped};
+use crate::spec::NumericLevels;
 
 /// Most moulds: levels and kinds of records that are harmless and frequent.
 const MOULDS: usize = 6;
@@ -23,7 +24,7 @@ const EARNS: u32 = 256;
 const DOUBT: u32 = 64;
 
 /// Slots whose choice depends on what kind of value they have.
-const CHOSEN: [Slot; 8] = [
+const CHOSEN: [Slot; 9] = [
     Slot::Timestamp,
     Slot::Ts,
     Slot::AtTimestamp,
@@ -32,6 +33,7 @@ const CHOSEN: [Slot; 8] = [
     Slot::Msg,
     Slot::Event,
     Slot::Log,
+    Slot::Journal,
 ];
 
 /// What is known of a value.
@@ -98,6 +100,8 @@ struct Mould {
     innocent: usize,
     /// Whether what the record says is open.
     speaks: bool,
+    /// Whether that is a line that the record wraps.
+    wraps: bool,
     fits: u32,
 }
 
@@ -215,6 +219,10 @@ impl Mould {
         };
         let fields = record::fields(scan, line);
         let spoken = record::spoken(scan, line);
+        let wrapped = wrapped::text(scan, line);
+        if wrapped.is_some() && wrapped != spoken {
+            return None;
+        }
         let wanted = [fields.timestamp, fields.message, fields.event, spoken];
         let mut mould = Self {
             members: members
@@ -225,7 +233,9 @@ impl Mould {
                     (line[*literal..*start].into(), value)
                 })
                 .collect(),
-            levels: of_slots(&[&level::STATED[..], &structured::THREW[..]].concat())?,
+            levels: of_slots(
+                &[&level::STATED[..], &structured::THREW[..], &[Slot::Stream]].concat(),
+            )?,
             chosen: of_slots(&CHOSEN)?,
             wanted: wanted.map(member_of),
             tail: [&line[members.tail..], b"\n"].concat().into(),
@@ -236,6 +246,7 @@ impl Mould {
             places: [None; 4],
             innocent: 0,
             speaks: false,
+            wraps: wrapped.is_some(),
             fits: 0,
         };
         for (value, member) in wanted.iter().zip(mould.wanted) {
@@ -368,6 +379,9 @@ impl Mould {
         if self.speaks {
             let (from, to) = place(3)?;
             if gate::hits(rest.get(from + self.innocent..to)?) {
+                return None;
+            }
+            if self.wraps && wrapped::read(rest.get(from..to)?, NumericLevels::Auto).is_some() {
                 return None;
             }
         }

@@ -90,10 +90,25 @@ const WORDS: &[&str] = &[
     "hard LOCKUP",
     "recondition failed",
     "ut of memory",
+    "Killed",
+    " Aborted ",
+    "segfault at ",
+    "Failed with result",
+    "never retrieved",
+    "Task timed out",
+    " char:",
+    "Line |",
+    ".zig:",
 ];
 
-static SEARCHER: LazyLock<Option<Searcher>> =
-    LazyLock::new(|| Config::new().builder().extend(WORDS).build());
+/// With more than 64 words the searcher is only built if it is asked to be; without it every word is a search of its own.
+static SEARCHER: LazyLock<Option<Searcher>> = LazyLock::new(|| {
+    Config::new()
+        .heuristic_pattern_limits(false)
+        .builder()
+        .extend(WORDS)
+        .build()
+});
 
 /// Shorter texts are not worth the searcher's beginning.
 const SHORT: usize = 96;

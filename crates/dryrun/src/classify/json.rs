@@ -26,6 +26,10 @@ pub(crate) enum Slot {
     SeverityNumber,
     Priority,
     Log,
+    /// `MESSAGE`, where the journal has what is said.
+    Journal,
+    /// Which stream of a container.
+    Stream,
     NestedLevel,
     /// `s`, where MongoDB has its level.
     Letter,
@@ -387,7 +391,7 @@ impl Reader<'_> {
             let start = reader.at;
             if reader.peek()? == b'{' && holds_level(key) {
                 reader.at += 1;
-                reader.nested()?;
+                reader.nested(matches!(key, b"level" | b"severity"))?;
             } else {
                 reader.value(1)?;
             }
@@ -404,15 +408,21 @@ impl Reader<'_> {
     }
 
     /// An object one level down that may hold the level.
-    fn nested(&mut self) -> Option<()> {
+    ///
+    /// `named` is whether it is the level itself, so that its name is the level's.
+    fn nested(&mut self, named: bool) -> Option<()> {
         self.members(2, |reader, (from, to)| {
             let line = reader.line;
             let start = reader.at;
+            let key = &line[from..to];
+            if !named && key == b"level" && line[start] == b'{' {
+                // Loguru's `"record":{"level":{"name":"ERROR"}}`.
+                reader.at += 1;
+                return reader.nested(true);
+            }
             reader.value(2)?;
-            if matches!(
-                &line[from..to],
-                b"level" | b"severity" | b"name" | b"levelname"
-            ) && line[start] != b'{'
+            if matches!(key, b"level" | b"severity" | b"levelname") && line[start] != b'{'
+                || named && key == b"name"
             {
                 reader.spans[Slot::NestedLevel as usize] = (start as u32, reader.at as u32);
             }
@@ -489,10 +499,17 @@ fn slot(key: &[u8]) -> Option<Slot> {
                 (b"LEVEL", Slot::OtherLevel),
             ],
         ),
-        6 => of(key, &[(b"@level", Slot::OtherLevel)]),
+        6 => of(
+            key,
+            &[(b"@level", Slot::OtherLevel), (b"stream", Slot::Stream)],
+        ),
         7 => of(
             key,
-            &[(b"message", Slot::Message), (b"levelno", Slot::LevelNumber)],
+            &[
+                (b"message", Slot::Message),
+                (b"levelno", Slot::LevelNumber),
+                (b"MESSAGE", Slot::Journal),
+            ],
         ),
         8 => of(
             key,

@@ -9,6 +9,8 @@ use super::Level;
 use super::json::{self, Scan, Slot};
 use crate::spec::NumericLevels;
 
+mod ends;
+mod makes;
 mod memory;
 mod sources;
 
@@ -29,12 +31,25 @@ pub(crate) fn of_word(word: &[u8]) -> Option<Level> {
         | b"http" | b"i" | b"success" | b"ok" | b"audit" | b"stat" => Level::Info,
         b"notice" | b"n" | b"note" => Level::Notice,
         b"warn" | b"warning" | b"wrn" | b"w" => Level::Warning,
-        b"error" | b"err" | b"eror" | b"e" | b"severe" | b"fail" | b"failed" | b"failure" => {
-            Level::Error
+        b"error" | b"err" | b"eror" | b"erro" | b"e" | b"severe" | b"fail" | b"failed"
+        | b"failure" => Level::Error,
+        b"critical" | b"crit" | b"fatal" | b"fata" | b"ftl" | b"panic" | b"pani" | b"dpanic"
+        | b"alert" | b"emerg" | b"emergency" | b"f" | b"c" | b"exception" | b"off" => {
+            Level::Critical
         }
-        b"critical" | b"crit" | b"fatal" | b"ftl" | b"panic" | b"dpanic" | b"alert" | b"emerg"
-        | b"emergency" | b"f" | b"c" | b"exception" | b"off" => Level::Critical,
-        _ => return None,
+        // Go's `slog`: `ERROR+4`, `DEBUG-2`, so far from the level before.
+        lower => {
+            let sign = lower.iter().rposition(|byte| matches!(byte, b'+' | b'-'))?;
+            let (base, far) = lower.split_at(sign);
+            let by = &far[1..];
+            if by.is_empty() || by.len() > 2 || !by.iter().all(u8::is_ascii_digit) {
+                return None;
+            }
+            return match (base, far[0]) {
+                (b"error" | b"warn" | b"info" | b"debug", b'+') | (b"debug", b'-') => of_word(base),
+                _ => None,
+            };
+        }
     })
 }
 
@@ -251,10 +266,11 @@ pub(crate) fn of_text(line: &[u8]) -> Option<(Level, &'static str)> {
         }
         // zerolog without a time.
         b'<' if head.starts_with(b"<nil> ") => tokens(&head[6..]),
-        b'<' => priority(head),
+        b'<' => priority(head).or_else(|| makes::of_head(head)),
         b'n' if head.starts_with(b"npm ") => npm(&head[4..]),
-        b'(' => return node_warning(head).then_some((Level::Warning, "warning")),
-        b'=' => erlang(head),
+        b'(' if node_warning(head) => return Some((Level::Warning, "warning")),
+        b'(' | b'*' | b'#' => makes::of_head(head),
+        b'=' => erlang(head).or_else(|| makes::of_head(head)),
         b'E' | b'W' | b'F' | b'I' if klog(head) => Some(match head[0] {
             b'E' => Level::Error,
             b'W' => Level::Warning,
@@ -262,7 +278,11 @@ pub(crate) fn of_text(line: &[u8]) -> Option<(Level, &'static str)> {
             _ => Level::Info,
         }),
         b'{' => None,
-        _ => tokens(head),
+        // Its level is inside the brackets, and what follows is the message.
+        b'[' if head.get(1).is_some_and(u8::is_ascii_digit) => {
+            makes::of_head(head).or_else(|| tokens(head))
+        }
+        _ => tokens(head).or_else(|| makes::of_head(head)),
     }?;
     Some((level, word_of(level)))
 }
@@ -312,9 +332,52 @@ fn erlang(head: &[u8]) -> Option<Level> {
     }
 }
 
-/// `E1121 12:00:00.000000   123 file.go:1] …`.
+/// `E1121 12:00:00.000000   123 file.go:1] …`, also with the year in two digits or four.
 pub(crate) fn klog(head: &[u8]) -> bool {
-    matches!(head, [_, a, b, c, d, b' ', e, f, b':', ..] if [a, b, c, d, e, f].iter().all(|byte| byte.is_ascii_digit()))
+    let Some(date) = head.iter().take(10).position(|byte| *byte == b' ') else {
+        return false;
+    };
+    let digits = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
+    matches!(date, 5 | 7 | 9)
+        && digits(&head[1..date])
+        && matches!(&head[date..], [_, e, f, b':', ..] if digits(&[*e, *f]))
+}
+
+/// Whether a token is what requests, threads and objects are told by: a UUID, an address, Sidekiq's thread.
+fn identifies(token: &[u8]) -> bool {
+    let hex = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_hexdigit);
+    match token {
+        [b'0', b'x', digits @ ..] => !digits.is_empty() && hex(digits),
+        [b'T', b'I', b'D', b'-', ..] => true,
+        _ => {
+            token.len() == 36
+                && token
+                    .split(|byte| *byte == b'-')
+                    .map(<[u8]>::len)
+                    .eq([8, 4, 4, 4, 12])
+                && token.split(|byte| *byte == b'-').all(hex)
+        }
+    }
+}
+
+/// Whether what follows a lone letter makes it a level: MongoDB's part and thread, TensorFlow's place in the source.
+fn lettered(message: &[u8]) -> bool {
+    let Some(rest) = message.strip_prefix(b" ") else {
+        return false;
+    };
+    let end = rest.iter().position(|byte| *byte == b' ').unwrap_or(0);
+    let (word, rest) = rest.split_at(end);
+    match word.split_last() {
+        Some((b']', place)) => {
+            let colon = memchr::memrchr(b':', place).unwrap_or(0);
+            colon > 0 && place[colon + 1..].iter().all(u8::is_ascii_digit)
+        }
+        Some(_) => {
+            (word == b"-" || word.iter().all(u8::is_ascii_uppercase))
+                && rest.trim_ascii_start().first() == Some(&b'[')
+        }
+        None => false,
+    }
 }
 
 /// Whether a token is a time, a date, a process number or the like.
@@ -479,14 +542,23 @@ fn tokens(head: &[u8]) -> Option<Level> {
             continue;
         }
         if pairs {
-            return None;
+            // Sidekiq's, behind what it tells of the job.
+            let word = token.strip_suffix(b":").filter(|word| {
+                timed && word.len() > 2 && word.iter().all(u8::is_ascii_uppercase)
+            })?;
+            return of_word(word).filter(|_| plainly(word));
         }
         if temporal(token) || month(token) {
             timed |= temporal(token);
             numbers += 1;
             continue;
         }
+        if timed && identifies(token) {
+            continue;
+        }
         if numeric(token) {
+            // Seconds since 1970, as nothing else of ten digits stands there.
+            timed |= bracketed && count == 0 && token.len() == 10 && token[0] == b'1';
             numbers += 1;
             logcat = timed && numbers >= 3;
             continue;
@@ -505,7 +577,15 @@ fn tokens(head: &[u8]) -> Option<Level> {
             let short = bare.len() == 1;
             let said = if short {
                 // Rails: `E, [2026-…`; logcat: two numbers, then the letter.
-                capitals && ((count == 0 && rest == b",") || (logcat && close == Some(b' ')))
+                capitals
+                    && ((count == 0 && rest == b",")
+                        || (logcat && close == Some(b' '))
+                        || (timed
+                            && rest.is_empty()
+                            && lettered(head.get(at..).unwrap_or_default())))
+            } else if matches!(bare, b"FATA" | b"PANI") && !timed && !coloured {
+                // Of logrus only; there are mirages.
+                count == 0 && close == Some(b'[')
             } else if bracketed || coloured || column {
                 rest.is_empty() || colon
             } else if capitals && !doubtful {
@@ -526,6 +606,28 @@ fn tokens(head: &[u8]) -> Option<Level> {
                 }
                 return Some(level);
             }
+        }
+        // Monolog's `app.ERROR: …`.
+        if timed
+            && !doubtful
+            && rest == b":"
+            && let Some(dot) = memchr::memrchr(b'.', bare).filter(|dot| *dot > 0)
+            && let word = &bare[dot + 1..]
+            && word.len() > 3
+            && word.iter().all(u8::is_ascii_uppercase)
+            && let Some(level) = of_word(word)
+        {
+            return Some(level);
+        }
+        // Celery's `ERROR/MainProcess]`.
+        if timed
+            && close == Some(b']')
+            && let Some(slash) = memchr::memchr(b'/', token)
+            && token[..slash].iter().all(u8::is_ascii_uppercase)
+            && token.get(slash + 1).is_some_and(u8::is_ascii_uppercase)
+            && let Some(level) = of_word(&token[..slash]).filter(|_| slash > 2)
+        {
+            return Some(level);
         }
         // `[core:error]`, `[php:warn]`.
         if bracketed
@@ -565,7 +667,8 @@ fn tokens(head: &[u8]) -> Option<Level> {
             .any(|byte| matches!(byte, b'.' | b':' | b'/' | b'@'))
             && timed
             && !token.ends_with(b".");
-        doubtful = !(name || count == 0 && close == Some(b'['));
+        doubtful =
+            !(name || (count == 0 || timed) && close == Some(b'[') || timed && close == Some(b'|'));
         if doubtful && !timed {
             return None;
         }

@@ -16,12 +16,18 @@ pub(super) fn structured(line: &[u8]) -> bool {
 /// What a record says, as raw JSON.
 #[inline]
 pub(super) fn spoken<'a>(scan: &Scan, line: &'a [u8]) -> Option<&'a [u8]> {
-    [Slot::Message, Slot::Msg, Slot::Log, Slot::Event]
-        .into_iter()
-        .find_map(|slot| {
-            scan.value(line, slot)
-                .filter(|raw| raw.first() == Some(&b'"'))
-        })
+    [
+        Slot::Message,
+        Slot::Msg,
+        Slot::Log,
+        Slot::Journal,
+        Slot::Event,
+    ]
+    .into_iter()
+    .find_map(|slot| {
+        scan.value(line, slot)
+            .filter(|raw| raw.first() == Some(&b'"'))
+    })
 }
 
 /// Whether the text of a raw JSON string may belong to a trace.
@@ -55,5 +61,5 @@ pub(super) fn fields<'a>(scan: &Scan, line: &'a [u8]) -> Fields<'a> {
 
 /// The message of a record.
 pub(super) fn said(scan: &Scan, line: &[u8]) -> Option<String> {
-    json::text(fields(scan, line).message?)
+    json::text(fields(scan, line).message.or_else(|| spoken(scan, line))?)
 }

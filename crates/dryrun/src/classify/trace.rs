@@ -16,6 +16,7 @@ use crate::{Moment, Status, Stream};
 
 mod apple;
 mod begin;
+mod boxed;
 mod go;
 mod jvm;
 mod kernel;
@@ -23,6 +24,7 @@ mod lang;
 mod native;
 mod others;
 mod python;
+mod rarer;
 mod ruby;
 mod rust;
 mod script;
@@ -328,6 +330,7 @@ impl Open {
             Lang::Sanitizer => native::sanitizer(self, line),
             Lang::Swift | Lang::Objc => apple::step(self, line),
             Lang::Kernel => kernel::step(self, line),
+            Lang::Zig | Lang::Fortran | Lang::Powershell | Lang::Crystal => rarer::step(self, line),
             _ => others::step(self, line),
         }
     }

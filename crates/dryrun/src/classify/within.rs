@@ -270,7 +270,7 @@ fn trimmed(line: &[u8]) -> &[u8] {
 }
 
 /// The worse of two; the first of equals.
-fn worse(a: Option<Inside>, b: Option<Inside>) -> Option<Inside> {
+pub(super) fn worse(a: Option<Inside>, b: Option<Inside>) -> Option<Inside> {
     match (a, b) {
         (Some(a), Some(b)) if b.level > a.level => Some(b),
         (None, b) => b,

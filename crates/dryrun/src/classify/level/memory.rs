@@ -1,15 +1,16 @@
 //! What a process or a kernel says when there is no more memory: no trace follows as a rule, and no level is stated.
 
+use super::ends;
 use super::sources::behind;
 
 /// Most prefixes that are taken off.
 const PREFIXES: usize = 3;
 
-/// Whether a line says so, perhaps behind a source's prefix. Asked only of lines that the gate let through.
+/// Whether a line says so, or that a process ended as it should not, perhaps behind a source's prefix. Asked only of lines that the gate let through.
 pub(crate) fn exhausted(line: &[u8]) -> bool {
     let mut rest = line;
     for _ in 0..=PREFIXES {
-        if said(rest) {
+        if said(rest) || ends::said(rest.trim_ascii()) {
             return true;
         }
         let Some(inner) = behind(rest) else {

@@ -21,7 +21,12 @@ pub(crate) fn of_sourced(line: &[u8], by: NumericLevels) -> Option<(Level, &'sta
 #[cold]
 fn of_coloured(line: &[u8], by: NumericLevels) -> Option<(Level, &'static str)> {
     let text = lossy(line, line.len());
-    of_plain(prefix::uncoloured(&text).as_bytes(), by)
+    let plain = prefix::uncoloured(&text);
+    // A box in colour.
+    if plain.starts_with('│') {
+        return of_text(plain.as_bytes());
+    }
+    of_plain(plain.as_bytes(), by)
 }
 
 fn of_plain(line: &[u8], by: NumericLevels) -> Option<(Level, &'static str)> {

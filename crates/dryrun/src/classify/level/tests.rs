@@ -222,7 +222,12 @@ fn fields_state_the_level() {
         (r#"{"SeverityNumber":17}"#, Some(Level::Error), "17"),
         (r#"{"PRIORITY":"3"}"#, Some(Level::Error), "3"),
         (r#"{"level":"purple"}"#, None, "purple"),
-        (r#"{"record":{"level":{"name":"ERROR"}}}"#, None, ""),
+        (
+            r#"{"record":{"level":{"name":"ERROR"},"name":"x"}}"#,
+            Some(Level::Error),
+            "error",
+        ),
+        (r#"{"record":{"name":"ERROR"}}"#, None, ""),
         (
             r#"{"level":"\u001b[31merror\u001b[0m"}"#,
             Some(Level::Error),

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{
-    Lang, Open, Step, apple, go, jvm, kernel, native, others, prefix, python, ruby, rust, script,
+    Lang, Open, Step, apple, go, jvm, kernel, native, others, prefix, python, rarer, ruby, rust,
+    script,
 };
 
 /// The beginning of a trace.
@@ -123,6 +124,7 @@ fn judged(mut begun: Begun, before: &str) -> Option<Begun> {
 /// What begins with a word of a runtime.
 fn anchored(line: &str, before: Option<&str>) -> Option<Begun> {
     None.or_else(|| python::begin(line))
+        .or_else(|| rarer::begin(line, before))
         .or_else(|| go::begin(line, before))
         .or_else(|| rust::begin(line))
         .or_else(|| apple::begin(line))

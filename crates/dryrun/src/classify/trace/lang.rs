@@ -33,6 +33,10 @@ pub(crate) enum Lang {
     Swift,
     Objc,
     Kernel,
+    Zig,
+    Fortran,
+    Powershell,
+    Crystal,
 }
 
 impl Lang {
@@ -65,6 +69,10 @@ impl Lang {
             Self::Swift => "swift",
             Self::Objc => "objc",
             Self::Kernel => "kernel",
+            Self::Zig => "zig",
+            Self::Fortran => "fortran",
+            Self::Powershell => "powershell",
+            Self::Crystal => "crystal",
         }
     }
 }

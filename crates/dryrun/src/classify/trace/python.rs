@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::begin::{Begun, regex};
+use super::boxed;
 use super::{Lang, Open, Step};
 
 const BEFORE: u8 = 0;
@@ -15,6 +16,9 @@ const SYNTAX: u8 = 4;
 const FAULT: u8 = 5;
 /// Calls that nobody raised: `stack_info` of the standard logger.
 const CALLS: u8 = 6;
+/// In a box, and below it.
+const BOX: u8 = 7;
+const UNBOXED: u8 = 8;
 
 const START: &str = "Traceback (most recent call last):";
 
@@ -44,6 +48,10 @@ pub(super) fn begin(line: &str) -> Option<Begun> {
             at,
             Open::new(Lang::Python, BODY, "", "").strong(),
         ));
+    }
+    if let Some(at) = boxed::begin(line) {
+        let open = Open::new(Lang::Python, BOX, "", "").strong();
+        return Some(Begun::new(at, open));
     }
     if line.starts_with("Stack (most recent call last):") {
         return Some(Begun::new(
@@ -141,8 +149,21 @@ pub(super) fn step(open: &mut Open, line: &str) -> Step {
                 open.note.clear();
                 return Step::Take;
             }
+            if boxed::begin(line).is_some() {
+                open.state = BOX;
+                open.note.clear();
+                return Step::Take;
+            }
             Step::Refuse
         }
+        BOX => {
+            let (step, over) = boxed::step(open, line);
+            if over {
+                open.state = UNBOXED;
+            }
+            step
+        }
+        UNBOXED if !line.starts_with(' ') => body(open, line, trimmed),
         CALLS => {
             if line.starts_with("  ") && !trimmed.is_empty() {
                 if FRAME.is_match(line) {

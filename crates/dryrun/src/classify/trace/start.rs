@@ -90,6 +90,13 @@ const WORDS: &[&str] = &[
     "INFO: ",
     "LOCKUP",
     ".swift",
+    " panic: ",
+    ".zig:",
+    "Fortran runtime",
+    "Error termination",
+    "Program received",
+    " char:",
+    "Line |",
 ];
 
 static SEARCHER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(WORDS).ok());

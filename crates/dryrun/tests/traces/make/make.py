@@ -229,6 +229,7 @@ def declare():
     case("php", "chained-log", "php -d display_errors=0 -d log_errors=1 -d error_log= chained.php", "LengthException", php + ", log_errors")
     own = version("python3 --version")
     case("python", "stack", "python3 stack.py", "stack", own + ", logging with stack_info", first="^Stack")
+    case("python", "rich-box", "python3 rich_box.py", "KeyError", own + ", Rich 15", frames=3)
     case("python", "waiting", "python3 waiting.py", "stack", own + ", faulthandler", first="^Thread")
     for tool in ("lua5.4", "luajit"):
         for name in ("error", "call"):
