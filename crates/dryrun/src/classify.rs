@@ -86,7 +86,7 @@ pub use told::{Fields, Finding, Level, Line, Sink, What};
 use trace::{Entry, Told, Traces};
 
 /// Version of the rules. Any change that can change a finding changes it.
-pub const VERSION: &str = "gonogo.classify.v2";
+pub const VERSION: &str = "gonogo.classify.v3";
 
 /// How many bytes of a line the classifier looks at; the rest is counted.
 pub const LINE_LIMIT: usize = 1 << 20;

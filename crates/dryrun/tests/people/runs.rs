@@ -135,7 +135,7 @@ pub(crate) fn clean() -> (Report, Vec<Allow>) {
                     history: history(72, 0.1),
                     ..Resources::default()
                 }),
-                classifier: Some("gonogo.classify.v2".to_owned()),
+                classifier: Some("gonogo.classify.v3".to_owned()),
                 ..RunFacts::default()
             },
             logs: Some(Logs {
