@@ -4,7 +4,6 @@
 //! closes members ([`Store`]). Whatever moment is the last one, [`Store::open`] finds the same bytes again: a file's length says how
 //! many arrived, the index says what of them is known, and a member's record is the moment at which its place is final.
 
-mod closing;
 mod pieces;
 mod sink;
 
@@ -23,8 +22,6 @@ use gonogo_dryrun::spec::{Capture, Compression};
 use gonogo_dryrun::{Moment, Stream};
 
 pub(crate) use sink::{Sink, Sinks, Syncing, number};
-
-use closing::Closing;
 
 use crate::CaptureError;
 use crate::clock::nanos;
@@ -46,8 +43,6 @@ pub(crate) struct Store {
     sinks: Arc<Sinks>,
     syncing: Arc<Syncing>,
     streams: [Open; 2],
-    /// The member that is compressed beside the indexing.
-    closing: Option<Closing>,
     /// Whether a member could not be closed because the disk stays full: its bytes stay where they are until the end.
     stuck: bool,
     /// How often the index may still take from the verdict's reserve.
@@ -156,7 +151,6 @@ impl Store {
             chain,
             sinks: Arc::new(Sinks(sinks)),
             streams,
-            closing: None,
             stuck: false,
             crumbs: CRUMBS,
             events: Vec::new(),
@@ -212,7 +206,7 @@ impl Store {
             raw: Arc::clone(&raw),
             base,
             out,
-            sum: segment.sum(),
+            sum: segment.sum.clone(),
             bytes: Vec::new(),
             length: chain.indexed(stream) - closed,
             closed_in_segment: segment.closed,
@@ -342,8 +336,6 @@ impl Store {
 
     /// Ends segments whose time is over, where a line has just ended.
     pub(crate) fn tick(&mut self, now: u64) -> io::Result<()> {
-        let settled = self.settle_if_done();
-        self.unless_full(settled)?;
         for stream in Stream::ALL {
             let open = &self.streams[number(stream)];
             if !self.stuck && open.length > 0 && !open.open_end && self.is_due(stream, now) {
@@ -440,17 +432,7 @@ impl Store {
     /// Closes the open member where a border is. If there is no space for that, and no more is waited for, its bytes stay where they
     /// are: they are indexed on, and [`Store::finish`] tries once more.
     fn try_close(&mut self, stream: Stream, close: Close) -> io::Result<()> {
-        let settled = self.settle();
-        self.unless_full(settled)?;
-        if self.stuck || (close == Close::Member && self.begin_close(stream)) {
-            return Ok(());
-        }
-        let done = self.close(stream, close);
-        self.unless_full(done)
-    }
-
-    fn unless_full(&mut self, done: io::Result<()>) -> io::Result<()> {
-        match done {
+        match self.close(stream, close) {
             Err(e) if is_full(&e) => {
                 self.stuck = true;
                 Ok(())
@@ -480,7 +462,7 @@ impl Store {
             length
         } else {
             let bytes = std::mem::take(&mut open.bytes);
-            let stored = compress(compression, &bytes).and_then(|stored| self.put(stream, &stored));
+            let stored = self.put(stream, &bytes);
             // What was not put is still here.
             self.streams[number(stream)].bytes = bytes;
             stored?
@@ -535,10 +517,11 @@ impl Store {
         self.publish();
     }
 
-    /// Writes compressed bytes to where the stream's next member begins. Returns how many they are.
+    /// Writes bytes compressed to where the stream's next member begins. Returns how many they are there.
     fn put(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<u64> {
         let compression = self.capture.compression;
         let (segment, file_offset) = self.chain.place(stream);
+        let bytes = compress(compression, bytes)?;
         let open = &mut self.streams[number(stream)];
         let out = match &open.out {
             Some(out) => Arc::clone(out),
@@ -551,7 +534,7 @@ impl Store {
         };
         let put = self
             .space
-            .persist("segment", || out.write_all_at(bytes, file_offset));
+            .persist("segment", || out.write_all_at(&bytes, file_offset));
         if put.is_err() {
             // Half of a member takes space and serves nobody.
             let _ = out.set_len(file_offset);
@@ -644,7 +627,7 @@ impl Store {
     /// Closes all that is open: nothing more will arrive. Can be called again. On a disk that stays full what cannot be closed stays
     /// in its tail, and that is the error.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        let mut result = self.settle();
+        let mut result = Ok(());
         for stream in Stream::ALL {
             if self.streams[number(stream)].length > 0 {
                 result = result.and(self.close(stream, Close::Stream));
@@ -675,28 +658,20 @@ struct Segment {
     closed: u64,
     began: Option<u64>,
     open_end: bool,
-    /// Of the batches that are in no member: where each ends, and its digest. A member's record may follow later batches.
-    batches: Vec<(u64, Digest)>,
+    /// Of the open member's batches.
+    sum: Sum,
 }
 
 impl Segment {
-    fn sum(&self) -> Sum {
-        let mut sum = Sum::default();
-        self.batches.iter().for_each(|(_, digest)| sum.push(digest));
-        sum
-    }
-
     fn push(&mut self, record: &Record) {
         match record {
             Record::Batch(batch) => {
                 self.began.get_or_insert(batch.at.boot);
                 self.open_end = batch.open_end;
-                self.batches
-                    .push((batch.offset + u64::from(batch.length), batch.digest));
+                self.sum.push(&batch.digest);
             }
             Record::Member(member) => {
-                let border = member.offset + member.length;
-                self.batches.retain(|(end, _)| *end > border);
+                self.sum.take();
                 self.closed += member.length;
                 if member.ends_segment {
                     self.closed = 0;

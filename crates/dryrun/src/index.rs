@@ -23,7 +23,6 @@
 //! A batch is what one read found; a member is what was closed: its place does not change any more. Uncompressed segments have
 //! members too, so that an audit can go over them in parallel. A border of a member is always a border of two batches, and a member's
 //! digest is taken over its batches' digests: each byte is hashed once, by the writer and by whoever checks both.
-//! A member is compressed while later bytes arrive, so its record may follow batches that are not its own: offsets say whose they are.
 //!
 //! Invariants: the batches of a stream follow each other without a hole, and so do its members; a member lies within batches that
 //! are before it. [`Reader`] refuses what breaks this. A damaged end with nothing valid behind it was torn by a crash: it is cut.

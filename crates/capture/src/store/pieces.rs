@@ -10,7 +10,6 @@ use gonogo_dryrun::Stream;
 use gonogo_dryrun::index::{Member, Reader, Record, Sum};
 
 use super::{Close, Store, number};
-use crate::codec::compress;
 
 /// On a disk that stays full a member is closed in pieces of about so many bytes: the space that the last one gives back is what the
 /// next one needs.
@@ -18,18 +17,12 @@ const PIECE: u64 = 64 << 10;
 
 /// A part of the open member.
 #[derive(Default)]
-pub(super) struct Piece {
+struct Piece {
     length: u64,
     recovered: bool,
     open_end: bool,
     /// Of its batches.
     digests: Vec<Digest>,
-}
-
-impl Piece {
-    pub(super) fn digests(&self) -> &[Digest] {
-        &self.digests
-    }
 }
 
 impl Store {
@@ -64,27 +57,24 @@ impl Store {
         let rest = open.bytes.split_off(piece.length as usize);
         let bytes = std::mem::replace(&mut open.bytes, rest);
         let (segment, file_offset) = self.chain.place(stream);
-        let stored = compress(self.capture.compression, &bytes);
-        let closed = stored
-            .and_then(|stored| self.put(stream, &stored))
-            .and_then(|stored| {
-                let mut sum = Sum::default();
-                piece.digests.iter().for_each(|digest| sum.push(digest));
-                self.record(Record::Member(Member {
-                    seq: self.chain.next_seq(),
-                    stream,
-                    offset: self.chain.closed(stream),
-                    length: piece.length,
-                    segment,
-                    file_offset,
-                    stored,
-                    compression: self.capture.compression,
-                    recovered: piece.recovered,
-                    open_end: piece.open_end,
-                    ends_segment: close != Close::Member,
-                    digest: sum.take(),
-                }))
-            });
+        let closed = self.put(stream, &bytes).and_then(|stored| {
+            let mut sum = Sum::default();
+            piece.digests.iter().for_each(|digest| sum.push(digest));
+            self.record(Record::Member(Member {
+                seq: self.chain.next_seq(),
+                stream,
+                offset: self.chain.closed(stream),
+                length: piece.length,
+                segment,
+                file_offset,
+                stored,
+                compression: self.capture.compression,
+                recovered: piece.recovered,
+                open_end: piece.open_end,
+                ends_segment: close != Close::Member,
+                digest: sum.take(),
+            }))
+        });
         let open = &mut self.streams[number(stream)];
         if let Err(e) = closed {
             let rest = std::mem::replace(&mut open.bytes, bytes);
@@ -100,7 +90,7 @@ impl Store {
     }
 
     /// The batches of the open member, a few together.
-    pub(super) fn pieces(&self, stream: Stream) -> io::Result<Vec<Piece>> {
+    fn pieces(&self, stream: Stream) -> io::Result<Vec<Piece>> {
         let source = BufReader::with_capacity(1 << 16, File::open(self.files.index())?);
         let mut reader = Reader::new(source).map_err(io::Error::other)?;
         let closed = self.chain.closed(stream);
