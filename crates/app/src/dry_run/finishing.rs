@@ -74,9 +74,15 @@ pub(crate) fn capture_fault(e: CaptureError) -> AppError {
 /// There is no run; it still goes on after `within`.
 pub fn finalize(home: &Home, place: &Path, within: Duration) -> Result<Finished, AppError> {
     let dir = keeping::find(&home.here.join(place))?;
-    foreign::set_aside(&dir)?;
+    // What was judged is left as it is: a note among its files would be one that nobody signed.
+    let is_judged = [VERDICT, LIST].iter().all(|name| dir.join(name).is_file());
+    if is_judged {
+        keeping::plain(&dir)?;
+    } else {
+        foreign::set_aside(&dir)?;
+    }
     let mut wanted = Wanted::read(&dir)?;
-    if let Some(beside) = foreign::restore(home, &dir)? {
+    if let Some(beside) = foreign::restore(home, &dir, is_judged)? {
         wanted.beside = beside;
     }
     settle(&dir, within)?;

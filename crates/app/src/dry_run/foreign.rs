@@ -75,11 +75,15 @@ pub(super) fn put_back(dir: &Path, recorded: &[u8]) -> Result<(), AppError> {
 }
 
 /// Puts the specification of a run back that nobody follows any more, from the ledger. A run that no ledger knows stays as it is.
-/// Returns where the ledger lies that knows it, if that is beside a run and not a project's.
+/// So does one that was judged already. Returns where the ledger lies that knows it, if that is beside a run and not a project's.
 ///
 /// # Errors
 /// As [`put_back`]; the ledger's faults.
-pub(super) fn restore(home: &Home, dir: &Path) -> Result<Option<PathBuf>, AppError> {
+pub(super) fn restore(
+    home: &Home,
+    dir: &Path,
+    is_judged: bool,
+) -> Result<Option<PathBuf>, AppError> {
     let path = dir.join(SPEC);
     let bytes = match read(&path) {
         Ok(bytes) => Some(bytes),
@@ -103,7 +107,7 @@ pub(super) fn restore(home: &Home, dir: &Path) -> Result<Option<PathBuf>, AppErr
         let Some(begun) = recording::known(&book, &id)?.begun else {
             continue;
         };
-        if bytes.as_deref().map(Digest::of) == Some(begun) {
+        if is_judged || bytes.as_deref().map(Digest::of) == Some(begun) {
             break;
         }
         let recorded = book.ledger.read_blob(&begun, LARGEST)?;

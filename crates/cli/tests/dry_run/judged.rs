@@ -611,6 +611,18 @@ fn files_that_were_edited_after_the_verdict_are_told_by_an_audit() {
     .unwrap();
     let report = audit(&lab, &["--run-dir", &place], 3);
     assert!(codes(&report).contains(&"file_added".to_owned()));
+    // What comes into a judged directory later is refused, and changes nothing of what was signed.
+    let (odd, spec) = (passed.captured("odd"), passed.captured("run.json"));
+    std::fs::create_dir(lab.path(&odd)).unwrap();
+    lab.run(&["finalize", &place, "--json"])
+        .refusal(65, &["INPUT_MALFORMED"]);
+    std::fs::remove_dir(lab.path(&odd)).unwrap();
+    let whole = lab.text(&spec);
+    lab.write(&spec, whole.replace("\"good\"", "\"best\""));
+    lab.run(&["finalize", &place, "--json"])
+        .refusal(65, &["INPUT_MALFORMED"]);
+    lab.write(&spec, whole);
+    assert!(!lab.path(&passed.captured("foreign.txt")).exists());
     std::fs::remove_file(lab.path(&passed.captured("evidence/later"))).unwrap();
     audit(&lab, &["--run-dir", &place], 0);
     // A copy says where it came from; where no ledger knows the run, nothing can be compared, which is told.
