@@ -439,7 +439,7 @@ impl Junit<'_> {
                 if !self.unchecked {
                     self.unchecked = true;
                     self.notes.tell(
-                        IssueKind::OddValue,
+                        IssueKind::Limit,
                         place.from,
                         "too many tests to compare the names of some from here on",
                     );
