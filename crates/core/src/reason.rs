@@ -212,6 +212,8 @@ catalogue! {
     RunIncomplete "RUN_INCOMPLETE" Invalid Unjudged "The run ended before all was done." "Read why it ended; run again.";
     RunTooFast "RUN_TOO_FAST" Hold Hold "The run was green in less time than it can take." "Check that it really ran what it should.";
     ExitCodeConflict "EXIT_CODE_CONFLICT" Invalid Unjudged "The report and the runner's exit code contradict each other." "Read the log: what failed is not in the report.";
+    ExitCodeMissing "EXIT_CODE_MISSING" Hold Unjudged "A report was read, and nobody says how its runner ended." "Give the runner's exit code with the report.";
+    TreeChanged "TREE_CHANGED" Invalid Unjudged "The tree was changed while it was tested, so nobody can say what was tested." "Keep the tree still, or let the tests write elsewhere; run again.";
     TestFailed "TEST_FAILED" Fail Fail "A test failed." "Run it alone, and read its first failure.";
     TestErrored "TEST_ERRORED" Fail Fail "A test could not be carried out." "Read its log; it may not be the test's fault.";
     TestPrecluded "TEST_PRECLUDED" Fail Fail "A test that was planned never ran." "Mend what stood before it: a build, a fixture, a bail-out.";

@@ -11,6 +11,7 @@ mod id;
 mod issue;
 mod outcome;
 pub mod read;
+pub mod run;
 pub mod signature;
 pub mod verdict;
 
@@ -19,5 +20,6 @@ pub use id::TestId;
 pub use issue::{Issue, IssueKind};
 pub use outcome::{Outcome, SkipKind};
 pub use read::{Format, Limits, Parse, Reading, Sink};
+pub use run::{Row, Summary, Tally, TargetResult};
 pub use signature::Signature;
 pub use verdict::{Outcomes, TestVerdict};

@@ -1,0 +1,245 @@
+//! Attempts, as readers find them, gathered by test.
+//!
+//! Invariants: the worst attempt's failure is kept whatever the order; an id that two reports of one target have is told, because
+//! nobody can say whether they mean one test.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use super::Row;
+use crate::cause::{self, Rule};
+use crate::verdict::Outcomes;
+use crate::{Attempt, Failure, Issue, IssueKind, Outcome, Sink, SkipKind, TestId};
+
+/// Takes the attempts of all reports of one target.
+#[derive(Debug, Default)]
+pub struct Tally {
+    tests: HashMap<TestId, Test>,
+    /// Which report is being read.
+    input: u32,
+    /// Ids that two reports have, the first few.
+    collisions: Vec<Issue>,
+    collided: u64,
+}
+
+#[derive(Debug)]
+struct Test {
+    outcomes: Outcomes,
+    worst: Outcome,
+    attempts: u32,
+    input: u32,
+    cached: bool,
+    seconds: Option<f64>,
+    skip: Option<SkipKind>,
+    told: Option<Box<Told>>,
+}
+
+/// What only few tests have.
+#[derive(Debug, Default)]
+struct Told {
+    skipped: Option<String>,
+    file: Option<String>,
+    failure: Option<Failure>,
+    output: String,
+}
+
+/// Most collisions that are kept as text.
+const COLLISIONS: usize = 20;
+
+impl Tally {
+    /// The next report begins.
+    pub fn next_input(&mut self) {
+        self.input += 1;
+    }
+
+    /// How many tests there are.
+    pub fn len(&self) -> usize {
+        self.tests.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.tests.is_empty()
+    }
+
+    /// Ids that two reports have, the first few of them, and how many there are.
+    pub fn collisions(&self) -> (&[Issue], u64) {
+        (&self.collisions, self.collided)
+    }
+
+    /// The tests, by id. `rules` are the user's own causes.
+    pub fn into_rows(self, target: &str, rules: &[Rule]) -> Vec<Row> {
+        let mut rows: Vec<Row> = self
+            .tests
+            .into_iter()
+            .map(|(id, test)| test.into_row(target, id, rules))
+            .collect();
+        rows.sort_unstable_by(|a, b| a.test.cmp(&b.test));
+        rows
+    }
+}
+
+impl Sink for Tally {
+    fn attempt(&mut self, attempt: Attempt) {
+        let Attempt {
+            test,
+            file,
+            number: _,
+            outcome,
+            seconds,
+            cached,
+            failures,
+            skipped,
+            output,
+            place,
+            ..
+        } = attempt;
+        let entry = match self.tests.entry(test) {
+            Entry::Occupied(known) => {
+                if known.get().input != self.input {
+                    self.collided += 1;
+                    if self.collisions.len() < COLLISIONS {
+                        let text = format!("`{}` is in two reports of this target", known.key());
+                        self.collisions.push(Issue {
+                            kind: IssueKind::Collision,
+                            at: place.from,
+                            text,
+                        });
+                    }
+                }
+                known.into_mut()
+            }
+            Entry::Vacant(new) => new.insert(Test {
+                outcomes: Outcomes::default(),
+                worst: outcome,
+                attempts: 0,
+                input: self.input,
+                cached: true,
+                seconds: None,
+                skip: None,
+                told: None,
+            }),
+        };
+        let first = entry.attempts == 0;
+        entry.attempts = entry.attempts.saturating_add(1);
+        entry.outcomes.add(outcome);
+        entry.cached &= cached;
+        if let Some(more) = seconds.filter(|s| s.is_finite() && *s >= 0.0) {
+            *entry.seconds.get_or_insert(0.0) += more;
+        }
+        if let Outcome::Skip(kind) = outcome {
+            entry.skip.get_or_insert(kind);
+        }
+        let worse = first || outcome.rank() > entry.worst.rank();
+        entry.worst = entry.worst.worse(outcome);
+        // What passes says nothing that anybody asks for later, but where it stands.
+        if !outcome.is_bad() && skipped.is_none() && file.is_none() {
+            return;
+        }
+        let told = entry.told.get_or_insert_with(Box::default);
+        told.file = told.file.take().or(file);
+        told.skipped = told.skipped.take().or(skipped);
+        if outcome.is_bad() && (worse || told.failure.is_none()) {
+            told.failure = Some(failures.into_iter().next().unwrap_or_default());
+            told.output = output;
+        }
+    }
+}
+
+impl Test {
+    fn into_row(self, target: &str, test: TestId, rules: &[Rule]) -> Row {
+        let told = self.told.map(|t| *t).unwrap_or_default();
+        let signature = told.failure.as_ref().map(crate::Signature::of);
+        let cause = told.failure.as_ref().map(|f| cause::cause(f, rules));
+        Row {
+            target: target.to_owned(),
+            test,
+            verdict: self.outcomes.verdict(),
+            attempts: self.attempts,
+            seconds: self.seconds,
+            cached: self.cached,
+            skip: self.skip,
+            skipped: told.skipped,
+            file: told.file,
+            signature,
+            cause,
+            failure: told.failure,
+            output: told.output,
+            owner: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Place, TestVerdict};
+
+    fn attempt(name: &str, number: u32, outcome: Outcome, message: &str) -> Attempt {
+        let failure = Failure {
+            message: message.into(),
+            ..Failure::default()
+        };
+        Attempt {
+            test: TestId::new("s", "", name),
+            file: None,
+            number,
+            outcome,
+            raw: String::new(),
+            started_ms: None,
+            seconds: Some(0.5),
+            cached: false,
+            failures: outcome.is_bad().then_some(failure).into_iter().collect(),
+            skipped: None,
+            output: String::new(),
+            place: Place::default(),
+        }
+    }
+
+    #[test]
+    fn the_worst_failure_is_kept_whatever_the_order() {
+        let all = [
+            attempt("a", 1, Outcome::Error, "set-up"),
+            attempt("a", 2, Outcome::Fail, "real"),
+            attempt("a", 3, Outcome::Pass, ""),
+        ];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 2, 0]] {
+            let mut tally = Tally::default();
+            for n in order {
+                tally.attempt(all[n].clone());
+            }
+            let rows = tally.into_rows("t", &[]);
+            assert_eq!(rows.len(), 1);
+            let row = &rows[0];
+            assert_eq!(
+                (row.verdict, row.attempts, row.seconds),
+                (TestVerdict::Flaky, 3, Some(1.5))
+            );
+            assert_eq!(row.failure.as_ref().unwrap().message, "real", "{order:?}");
+        }
+    }
+
+    #[test]
+    fn one_id_in_two_reports_is_told() {
+        let mut tally = Tally::default();
+        tally.attempt(attempt("a", 1, Outcome::Pass, ""));
+        tally.attempt(attempt("b", 1, Outcome::Pass, ""));
+        tally.next_input();
+        tally.attempt(attempt("a", 1, Outcome::Pass, ""));
+        let (kept, count) = tally.collisions();
+        assert_eq!((kept.len(), count), (1, 1));
+        assert!(kept[0].text.contains("s > a"));
+    }
+
+    #[test]
+    fn times_that_are_none_do_not_count() {
+        let mut tally = Tally::default();
+        for seconds in [f64::NAN, f64::INFINITY, -1.0, 2.0] {
+            tally.attempt(Attempt {
+                seconds: Some(seconds),
+                ..attempt("a", 1, Outcome::Pass, "")
+            });
+        }
+        assert_eq!(tally.into_rows("t", &[])[0].seconds, Some(2.0));
+    }
+}
