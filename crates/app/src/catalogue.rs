@@ -70,6 +70,9 @@ pub const ALL: &[UseCase] = &[
     case("reason_explain", "explain", Class::Read),
     case("release", "release", Class::Apply),
     case("rollback", "rollback", Class::Apply),
+    case("suite_list", "suite list", Class::Read),
+    case("suite_run", "suite run", Class::Apply),
+    case("suite_show", "suite show", Class::Read),
     case("witness_init", "witness init", Class::Plan),
     case("witness_serve", "witness serve", Class::Apply),
 ];

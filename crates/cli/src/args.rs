@@ -2,6 +2,7 @@
 
 pub mod dry_run;
 mod ledger;
+pub mod suite;
 
 use std::path::PathBuf;
 
@@ -84,6 +85,8 @@ pub enum Command {
     History(History),
     /// Supervise a runtime for seconds or days, keep every byte, and sign it off
     DryRun(dry_run::DryRunArgs),
+    /// Run suites of tests, or read their reports; explain, compare and replay what failed
+    Suite(suite::SuiteArgs),
     /// List and show records of the ledger
     Evidence(Evidence),
     /// Write an operation's records and proofs into one file

@@ -213,6 +213,13 @@ catalogue! {
     RunTooFast "RUN_TOO_FAST" Hold Hold "The run was green in less time than it can take." "Check that it really ran what it should.";
     ExitCodeConflict "EXIT_CODE_CONFLICT" Invalid Unjudged "The report and the runner's exit code contradict each other." "Read the log: what failed is not in the report.";
     ExitCodeMissing "EXIT_CODE_MISSING" Hold Unjudged "A report was read, and nobody says how its runner ended." "Give the runner's exit code with the report.";
+    GitFailed "GIT_FAILED" Hold Unavailable "git could not say which tree this is." "Read what git says; mend the repository.";
+    RedactionFailed "REDACTION_FAILED" Invalid Unjudged "Secrets could not be taken out of an artifact, so it was not kept." "Read the text: space, permissions; run again.";
+    PreflightFailed "PREFLIGHT_FAILED" Fail Fail "What a run needs is not there: space, inodes, a program." "Mend what the text names; nothing was run.";
+    SuiteUnknown "SUITE_UNKNOWN" Invalid Config "No suite or profile has this name." "Use a name of the configuration.";
+    RunUnknown "RUN_UNKNOWN" Invalid NotFound "No run has this id." "`gonogo suite list` shows them.";
+    NothingToRerun "NOTHING_TO_RERUN" Excused Done "The run has nothing that was not good, so nothing was run." "Nothing.";
+    ArtifactsChanged "ARTIFACTS_CHANGED" Invalid Unjudged "The files of a run are not those that were recorded." "Do not trust the run; run again.";
     TreeChanged "TREE_CHANGED" Invalid Unjudged "The tree was changed while it was tested, so nobody can say what was tested." "Keep the tree still, or let the tests write elsewhere; run again.";
     TestFailed "TEST_FAILED" Fail Fail "A test failed." "Run it alone, and read its first failure.";
     TestErrored "TEST_ERRORED" Fail Fail "A test could not be carried out." "Read its log; it may not be the test's fault.";
