@@ -17,7 +17,7 @@ pub mod signature;
 pub mod verdict;
 
 pub use attempt::{Attempt, Failure, FailureKind, Location, Place};
-pub use id::TestId;
+pub use id::{Name, TestId};
 pub use issue::{Issue, IssueKind};
 pub use outcome::{Outcome, SkipKind};
 pub use read::{Format, Limits, Parse, Reading, Sink};

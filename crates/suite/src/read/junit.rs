@@ -12,14 +12,14 @@ mod words;
 
 use std::io::BufRead;
 
-use self::case::{Case, Child, Role};
+use self::case::{Case, Child, Classes, Role};
 use self::suite::Suite;
 use self::words::{Element, Says};
 use super::xml::ids::{self, Ids, Seen};
 use super::xml::times::Marks;
 use super::xml::{self, End, Flow, Handler, Notes, Tag};
 use super::{Format, Limits, Reading, Sink};
-use crate::{Attempt, Failure, FailureKind, IssueKind, Outcome, Place, TestId};
+use crate::{Attempt, Failure, FailureKind, IssueKind, Name, Outcome, Place, TestId};
 
 pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sink) -> Reading {
     let mut junit = Junit {
@@ -43,7 +43,8 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         is_page: false,
         unchecked: false,
         declared: Sum::default(),
-        of_class: (0, String::new(), ids::joined(0, "")),
+        of_class: (0, Name::default(), ids::joined(0, "")),
+        classes: Classes::default(),
     };
     let bytes = xml::drive(source, limits, &mut junit);
     junit.finish(bytes)
@@ -136,7 +137,8 @@ struct Junit<'s> {
     unchecked: bool,
     declared: Sum,
     /// A suite's hash, the class of the last test, and the hash of both.
-    of_class: (u64, String, u64),
+    of_class: (u64, Name, u64),
+    classes: Classes,
 }
 
 impl Handler for Junit<'_> {
@@ -302,6 +304,7 @@ impl Junit<'_> {
             &self.limits,
             &mut self.notes,
             &mut self.marks,
+            &mut self.classes,
             &mut self.value,
         );
     }
@@ -613,9 +616,9 @@ impl Junit<'_> {
 }
 
 /// A test's id within the open suites.
-fn id(suites: &[Suite], (class, name): (String, String)) -> TestId {
+fn id(suites: &[Suite], (class, name): (Name, String)) -> TestId {
     TestId {
-        suite: suites.last().map_or_else(String::new, |s| s.path.clone()),
+        suite: suites.last().map_or_else(Name::default, |s| s.path.clone()),
         class,
         name,
     }

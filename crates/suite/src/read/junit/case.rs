@@ -8,7 +8,9 @@ use crate::read::xml::ids::Span;
 use crate::read::xml::times::{self, Marks, Moment};
 use crate::read::xml::{self, Head, Notes, Tag, Tail};
 use crate::read::{Limits, text};
-use crate::{Attempt, Failure, FailureKind, IssueKind, Location, Outcome, Place, SkipKind, TestId};
+use crate::{
+    Attempt, Failure, FailureKind, IssueKind, Location, Name, Outcome, Place, SkipKind, TestId,
+};
 
 /// What a child of a test is.
 #[derive(Debug, Clone, Copy)]
@@ -136,12 +138,34 @@ impl Child {
     }
 }
 
+/// The class that was read last: most tests have that of the test before them.
+#[derive(Debug, Default)]
+pub(super) struct Classes {
+    raw: String,
+    name: Name,
+}
+
+impl Classes {
+    fn name(&mut self, raw: &str) -> Name {
+        if self.raw != raw {
+            self.name = xml::owned(raw).into();
+            self.raw.clear();
+            // Only of what is kept whole it is worth while.
+            if raw.len() > 512 {
+                return std::mem::take(&mut self.name);
+            }
+            self.raw.push_str(raw);
+        }
+        self.name.clone()
+    }
+}
+
 /// A test whose element is open.
 #[derive(Debug, Default)]
 pub(super) struct Case {
     name: String,
-    classname: String,
-    class: String,
+    classname: Name,
+    class: Name,
     file: Option<String>,
     seconds: Option<f64>,
     started: Option<Moment>,
@@ -179,6 +203,7 @@ impl Case {
         limits: &Limits,
         notes: &mut Notes,
         marks: &mut Marks,
+        classes: &mut Classes,
         value: &mut String,
     ) {
         self.reset();
@@ -192,8 +217,8 @@ impl Case {
             };
             match key {
                 "name" => self.name = xml::owned(raw),
-                "classname" => self.classname = xml::owned(raw),
-                "class" => self.class = xml::owned(raw),
+                "classname" => self.classname = classes.name(raw),
+                "class" => self.class = classes.name(raw),
                 "time" => match marks.seconds(raw) {
                     Some(seconds) => self.seconds = Some(seconds),
                     None => odd(notes, at, key, raw, "no duration"),
@@ -246,8 +271,7 @@ impl Case {
 
     fn reset(&mut self) {
         self.name.clear();
-        self.classname.clear();
-        self.class.clear();
+        (self.classname, self.class) = (Name::default(), Name::default());
         self.raw.clear();
         self.failures.clear();
         self.reruns.clear();
@@ -259,7 +283,7 @@ impl Case {
         (self.n_expected, self.n_teardown) = (0, 0);
     }
 
-    fn class(&self) -> &String {
+    fn class(&self) -> &Name {
         if self.classname.is_empty() {
             &self.class
         } else {
@@ -268,12 +292,12 @@ impl Case {
     }
 
     /// Its class and its name.
-    pub(super) fn names(&self) -> (String, String) {
+    pub(super) fn names(&self) -> (Name, String) {
         (self.class().clone(), self.name.clone())
     }
 
     /// Its class and its name, when its element ends: they are not kept.
-    pub(super) fn take_names(&mut self) -> (String, String) {
+    pub(super) fn take_names(&mut self) -> (Name, String) {
         let class = if self.classname.is_empty() {
             std::mem::take(&mut self.class)
         } else {
@@ -281,7 +305,7 @@ impl Case {
         };
         let name = std::mem::take(&mut self.name);
         self.is_unnamed = name.is_empty();
-        self.is_unloaded = class == "Test suite failed to run";
+        self.is_unloaded = class == *"Test suite failed to run";
         self.is_uncounted = self.is_unloaded || (class.is_empty() && name == "TestMain");
         (class, name)
     }
