@@ -10,6 +10,7 @@ mod failure;
 mod file;
 mod found;
 mod grams;
+pub mod lint;
 mod matcher;
 mod places;
 mod required;
@@ -18,6 +19,10 @@ mod search;
 pub use entry::{Entry, Pattern, Runbook, Severity};
 pub use file::{Fault, Faults, MAX_BYTES, SCHEMA};
 pub use found::{By, FailureMatch, FailureMatches, MATCH_SCHEMA, Match, Matches, Spot};
+pub use lint::{Existing, Finding, LINT_SCHEMA, Level, Lint, lint};
 pub use matcher::{Matcher, MatcherError};
 pub use places::{PLACEHOLDERS, fill};
 pub use search::{Limits, Search, read};
+
+/// The file of the entries that come with gonogo.
+pub const BUILT_IN: &str = include_str!("runbook/built_in.toml");

@@ -9,8 +9,6 @@
 //! Texts that are too short for that are left to Aho–Corasick. Invariant: what is told is there (every hit is compared), and every text
 //! that is there is told.
 
-use std::collections::HashMap;
-
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 /// Distance between two probes.
@@ -292,24 +290,29 @@ const WORDS: usize = 1 << (LOG_BITS - 6);
 impl<const W: usize> Grams<W> {
     fn new(texts: &[Text], numbers: impl Iterator<Item = u32>) -> Self {
         let numbers: Vec<u32> = numbers.collect();
-        let mut shared: HashMap<u64, u32> = HashMap::new();
+        // How many texts have a gram, about: grams of one hash are counted together.
+        let mut shared = vec![0_u32; 1 << 16];
+        let counted = |gram: u64| (hash(gram) >> 48) as usize;
         for &n in &numbers {
             let bytes = &texts[n as usize].bytes;
             for at in 0..=bytes.len() - W {
-                *shared.entry(gram::<W>(bytes, at)).or_default() += 1;
+                shared[counted(gram::<W>(bytes, at))] += 1;
             }
         }
         let mut found: Vec<(u64, Home)> = Vec::with_capacity(numbers.len() * STRIDE);
         for &n in &numbers {
             let bytes = &texts[n as usize].bytes;
-            let price = |at: usize| {
-                let gram = gram::<W>(bytes, at);
-                u64::from(shared[&gram]) * 64 + u64::from(commonness(gram, W))
-            };
-            let last = bytes.len() - W - (STRIDE - 1);
-            let first = (0..=last)
-                .min_by_key(|&at| (at..at + STRIDE).map(price).max())
-                .unwrap_or(0);
+            let prices: Vec<u64> = (0..=bytes.len() - W)
+                .map(|at| {
+                    let gram = gram::<W>(bytes, at);
+                    u64::from(shared[counted(gram)]) * 64 + u64::from(commonness(gram, W))
+                })
+                .collect();
+            let first = prices
+                .windows(STRIDE)
+                .enumerate()
+                .min_by_key(|(_, prices)| prices.iter().max())
+                .map_or(0, |(at, _)| at);
             for at in first..first + STRIDE {
                 let home = Home {
                     text: n,

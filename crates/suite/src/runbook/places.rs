@@ -4,7 +4,11 @@
 pub const PLACEHOLDERS: &[(&str, &str)] = &[
     ("run", "the run's id"),
     ("run_dir", "the run's directory"),
-    ("target", "the target of the suite that failed"),
+    (
+        "class",
+        "the class of the target that failed: unit, recorded, e2e",
+    ),
+    ("target", "the target that failed"),
     ("suite", "the suite"),
     ("test", "the test's id"),
     ("shard", "the shard's number"),

@@ -44,10 +44,11 @@ impl Expression {
                 .nest_limit(NEST)
                 .build()
                 .parse(text)
+                .map_err(|e| reason(&e))
         };
         let (unicode, hir) = match parse(false) {
             Ok(hir) => (false, hir),
-            Err(_) => (true, parse(true).map_err(|e| reason(&e))?),
+            Err(_) => (true, parse(true)?),
         };
         let size = size(&hir);
         if size > SIZE {
@@ -128,7 +129,10 @@ fn required(hir: &Hir) -> Option<Vec<Vec<u8>>> {
             Some(vec![run])
         }
         HirKind::Capture(capture) => required(&capture.sub),
-        HirKind::Repetition(repetition) if repetition.min > 0 => required(&repetition.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => match exact(hir) {
+            Some(text) => Some(vec![text]),
+            None => required(&repetition.sub),
+        },
         HirKind::Concat(parts) => sequence(parts),
         HirKind::Alternation(parts) => {
             let mut all = Vec::new();
@@ -248,7 +252,7 @@ mod tests {
     #[test]
     fn what_must_be_there_is_found() {
         for (pattern, expected) in [
-            (r"thread '.*' panicked at", &[" panicked at"][..]),
+            (r"thread '.*' panicked at", &["' panicked at"][..]),
             (r"\d+ tests? failed", &[" failed"]),
             (r"^error\[E\d{4}\]: ", &["error[E"]),
             (r"(?i)Out of Memory", &["out of memory"]),
