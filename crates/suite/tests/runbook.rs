@@ -468,7 +468,7 @@ fn lint_tells_patterns_that_find_too_much_or_twice() {
         let lint = lint(&runbook, &existing());
         let found = lint.findings.iter().find(|f| f.text.contains(part));
         assert_eq!(found.map(|f| f.level), Some(level), "{body}: {lint:?}");
-        assert_eq!(found.map(|f| f.line), Some(8), "{body}");
+        assert_eq!(found.map(|f| f.line), Some(9), "{body}");
     }
     let hash = "0".repeat(32);
     let body = format!("{where_to}signatures = [\"reason.v1:{hash}\"]");

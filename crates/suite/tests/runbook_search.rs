@@ -147,7 +147,7 @@ fn coloured(log: &str, every: usize) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn it_tells_what_a_naive_search_tells(

@@ -138,8 +138,8 @@ impl Texts {
         let (wide_shift, narrow_shift) = (self.wide.shift, self.narrow.shift);
         let maybe = |word: u64| {
             let word = word | SMALL;
-            (W && has(wide, place::<WIDE>(word, wide_shift)))
-                || (N && has(narrow, place::<NARROW>(word, narrow_shift)))
+            (W && has(wide, place(word, wide_shift)))
+                || (N && has(narrow, place(cut::<NARROW>(word), narrow_shift)))
         };
         let mut at = from;
         // Four probes at once: one branch for all of them.
@@ -162,7 +162,7 @@ impl Texts {
             let mut word = [0; WIDE];
             word[..window.len()].copy_from_slice(window);
             let word = u64::from_le_bytes(word) | SMALL;
-            if has(narrow, place::<NARROW>(word, narrow_shift)) {
+            if has(narrow, place(cut::<NARROW>(word), narrow_shift)) {
                 return Some(at);
             }
             at += STRIDE;
@@ -335,7 +335,7 @@ impl<const W: usize> Grams<W> {
         let mut from = 0;
         for run in found.chunk_by(|a, b| a.0 == b.0) {
             let gram = run[0].0;
-            let bit = place::<W>(gram, this.shift);
+            let bit = place(gram, this.shift);
             this.bits[bit / 64] |= 1 << (bit % 64);
             let mut slot = this.slot(gram);
             while this.slots[slot].0 != 0 {
@@ -353,7 +353,7 @@ impl<const W: usize> Grams<W> {
     }
 
     const fn slot(&self, gram: u64) -> usize {
-        (hash(gram) >> 20) as usize & (self.slots.len() - 1)
+        (hash(gram) >> 32) as usize & (self.slots.len() - 1)
     }
 
     /// Where the gram of the word is at home. `word` has bit 5 of every byte set.
@@ -400,9 +400,10 @@ const fn hash(gram: u64) -> u64 {
     gram.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// The bit of a gram.
 #[inline]
-const fn place<const W: usize>(word: u64, shift: u32) -> usize {
-    (hash(cut::<W>(word)) >> shift) as usize & ((1 << LOG_BITS) - 1)
+const fn place(gram: u64, shift: u32) -> usize {
+    (hash(gram) >> shift) as usize & ((1 << LOG_BITS) - 1)
 }
 
 #[inline]
