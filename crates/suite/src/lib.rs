@@ -13,6 +13,7 @@ mod outcome;
 pub mod read;
 pub mod redact;
 pub mod run;
+pub mod runbook;
 pub mod signature;
 pub mod verdict;
 
