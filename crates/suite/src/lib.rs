@@ -10,6 +10,7 @@ pub mod diff;
 mod id;
 mod issue;
 mod outcome;
+pub mod owner;
 pub mod read;
 pub mod shard;
 pub mod signature;
