@@ -7,6 +7,7 @@
 mod attempt;
 pub mod cause;
 pub mod diff;
+pub mod flake;
 mod id;
 mod issue;
 mod outcome;
