@@ -6,6 +6,7 @@
 
 mod attempt;
 pub mod cause;
+pub mod cluster;
 pub mod diff;
 pub mod flake;
 mod id;
