@@ -6,14 +6,18 @@
 
 mod attempt;
 pub mod cause;
+pub mod cluster;
 pub mod diff;
+pub mod flake;
 mod id;
 mod issue;
 mod outcome;
+pub mod owner;
 pub mod read;
 pub mod redact;
 pub mod run;
 pub mod runbook;
+pub mod shard;
 pub mod signature;
 pub mod verdict;
 

@@ -55,14 +55,41 @@ impl Signature {
         Self::of_key("test+reason.v1", &key)
     }
 
+    /// The signature of a failure by an algorithm of any version.
+    pub fn by(algorithm: &Algorithm, failure: &Failure) -> Self {
+        Self::of_key(algorithm.name, &(algorithm.key)(failure))
+    }
+
     fn of_key(algorithm: &str, key: &str) -> Self {
-        let text = [algorithm.as_bytes(), b"\0", key.as_bytes()].concat();
-        let hex = Digest::of(&text).hex();
+        let bytes = hash16(algorithm, key);
         Self {
             algorithm: algorithm.to_owned(),
-            hash: hex[..32].to_owned(),
+            hash: format!("{:032x}", u128::from_be_bytes(bytes)),
         }
     }
+}
+
+/// How signatures are made: a name with a version, and the normalised text of a failure.
+#[derive(Debug, Clone, Copy)]
+pub struct Algorithm {
+    /// Its name and version.
+    pub name: &'static str,
+    /// The text whose equality counts.
+    pub key: fn(&Failure) -> String,
+}
+
+/// The algorithm of this version.
+pub const REASON: Algorithm = Algorithm {
+    name: ALGORITHM,
+    key,
+};
+
+/// The first 16 bytes of SHA-256 over algorithm, NUL and key.
+pub(crate) fn hash16(algorithm: &str, key: &str) -> [u8; 16] {
+    let text = [algorithm.as_bytes(), b"\0", key.as_bytes()].concat();
+    let mut head = [0; 16];
+    head.copy_from_slice(&Digest::of(&text).as_bytes()[..16]);
+    head
 }
 
 /// The normalised text of a failure: its class and message; the first lines of its trace only where it has no message.
