@@ -1,5 +1,4 @@
 //! What real commands cost: CPU time, memory, order; and what is no figure.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

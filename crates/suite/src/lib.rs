@@ -10,6 +10,7 @@ pub mod diff;
 mod id;
 mod issue;
 mod outcome;
+pub mod perf;
 pub mod read;
 pub mod signature;
 pub mod verdict;
