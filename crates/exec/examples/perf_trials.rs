@@ -18,7 +18,7 @@ use gonogo_suite::perf::{
 use serde_json::{Value, json};
 
 /// Rounds of work: about ten milliseconds.
-const WORK: u64 = 2_000_000;
+const WORK: u64 = 4_500_000;
 /// Five per cent more.
 const SLOW: u64 = WORK + WORK / 20;
 

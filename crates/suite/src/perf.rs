@@ -6,13 +6,19 @@
 //!
 //! - [`judge`]: base against head, interleaved on one host, with the noise of the same measurement beside it.
 //! - [`budget`]: absolute limits, with direction, freshness, host class and tolerance.
-//! - [`comparison`]: two sets of figures, beside each other. - [`stress`]: what a load left. - [`study`]: sweeps and opportunities.
+//! - [`comparison`]: two sets of figures, beside each other.
+//! - [`stress`]: what a load left; [`study`]: sweeps and opportunities.
 //! - [`history`]: where a series over commits changed its level.
 
+pub mod budget;
+pub mod comparison;
+pub mod history;
 mod judgement;
 mod measurement;
 mod metric;
 mod protocol;
+pub mod stress;
+pub mod study;
 
 pub use judgement::{Calibration, Effect, Look, Outcome, PerfVerdict, judge, rederive};
 pub use measurement::{Demand, MOST_SAMPLES, Measurement, Sample};

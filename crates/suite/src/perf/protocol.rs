@@ -60,7 +60,7 @@ impl Default for Protocol {
             budget: 0.05,
             practical: 0.02,
             alpha: 0.03,
-            looks: vec![10, 20, 40],
+            looks: vec![10, 20, 40, 80],
         }
     }
 }
