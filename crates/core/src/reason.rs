@@ -234,6 +234,23 @@ catalogue! {
     BaselineIncomparable "BASELINE_INCOMPARABLE" Hold Unjudged "The baseline is of another variant or plan." "Compare with a run of the same.";
     SignatureUnclassified "SIGNATURE_UNCLASSIFIED" Hold Hold "Nothing says what kind of failure it is." "Add a rule for it to the runbook.";
     OwnerMissing "OWNER_MISSING" Hold Hold "Nobody owns what failed." "Add an owner to the table.";
+    // What a change costs.
+    PerfWithinBudget "PERF_WITHIN_BUDGET" Pass Done "What was measured is shown to be within its budget." "Nothing.";
+    PerfImproved "PERF_IMPROVED" Pass Done "What was measured is shown to be better than before." "Nothing; a tighter budget would keep it.";
+    PerfBudgetExceeded "PERF_BUDGET_EXCEEDED" Fail Fail "A measured figure is beyond its budget." "Profile what the budget's methodology names.";
+    PerfRegressed "PERF_REGRESSED" Fail Fail "The change is shown to cost more than before, by more than is of no matter." "Profile both sides with the command that was measured.";
+    PerfInsufficient "PERF_INSUFFICIENT" Hold Unjudged "Too few samples to judge." "Measure to the end of the protocol.";
+    PerfUnproven "PERF_UNPROVEN" Hold Unjudged "All samples were taken, and they show neither a regression nor that there is none." "Measure more work in one run, or on a quieter host.";
+    PerfUnconfirmed "PERF_UNCONFIRMED" Hold Hold "A regression was seen, and fresh samples did not show it again." "Find out what differed between both measurements; measuring again does not make it a pass.";
+    PerfNoiseFloor "PERF_NOISE_FLOOR" Hold Unjudged "The same program beside itself differs by more than half of the budget, so nothing can be told here." "Measure on a quieter host, more work in one run, or by instruction count.";
+    PerfHostMismatch "PERF_HOST_MISMATCH" Hold Unjudged "It was measured on another class of host than the budget is for." "Measure on a host of that class.";
+    PerfSampleInvalid "PERF_SAMPLE_INVALID" Invalid Unjudged "A sample is no finite number, is negative, or has another unit." "Look at what wrote it.";
+    PerfProtocolBroken "PERF_PROTOCOL_BROKEN" Invalid Unjudged "The samples were not taken as the protocol says: other order, other rules, or more after the end." "Measure again by the protocol; do not add to what is there.";
+    PerfMemoryGrowth "PERF_MEMORY_GROWTH" Fail Fail "Memory grew under load by more than is allowed." "Look for what is kept; take a heap profile at both ends.";
+    PerfLatencyDrift "PERF_LATENCY_DRIFT" Fail Fail "Latency at the end of the load is far above that of its begin." "Look for queues and caches that grow.";
+    PerfErrors "PERF_ERRORS" Fail Fail "There were errors under load." "Read the first of them in the log.";
+    PerfNotReady "PERF_NOT_READY" Hold Hold "What was explored says itself that it is blocked." "Resolve the blocking reasons that it lists.";
+    PerfIncoherent "PERF_INCOHERENT" Invalid Unjudged "An artifact contradicts itself." "Write it again from its source; the text names the place.";
     // Packets.
     PacketVerified "PACKET_VERIFIED" Pass Done "Every check of the packet passed." "Nothing.";
     PacketCorrupt "PACKET_CORRUPT" Fail Fail "The packet's bytes do not match its digests or signatures." "Ask for the packet again; do not trust this one.";

@@ -64,7 +64,7 @@ impl Launch {
             .stdout(out)
             .stderr(err)
             .process_group(0);
-        let child = spawn(&mut command).map_err(|source| self.failed(program, source))?;
+        let child = spawn(&mut command).map_err(|source| refused(program, &self.dir, source))?;
         // Not waited for: the child stays a zombie until `reap`, so that its number and start time hold still.
         let pid = child.id();
         let started = Stat::of(pid)
@@ -80,14 +80,15 @@ impl Launch {
             mark: self.mark.clone(),
         })
     }
+}
 
-    fn failed(&self, program: &str, source: io::Error) -> ExecError {
-        let program = program.to_owned();
-        match source.kind() {
-            io::ErrorKind::NotFound if self.dir.is_dir() => ExecError::NotFound { program },
-            io::ErrorKind::PermissionDenied => ExecError::Denied { program },
-            _ => ExecError::Start { program, source },
-        }
+/// Why `program` did not start in `dir`.
+pub(crate) fn refused(program: &str, dir: &Path, source: io::Error) -> ExecError {
+    let program = program.to_owned();
+    match source.kind() {
+        io::ErrorKind::NotFound if dir.is_dir() => ExecError::NotFound { program },
+        io::ErrorKind::PermissionDenied => ExecError::Denied { program },
+        _ => ExecError::Start { program, source },
     }
 }
 
@@ -101,7 +102,7 @@ fn append(path: &Path) -> io::Result<File> {
 
 /// Starts, and tries again while the program is open for writing: a child that another thread forked holds our own freshly written
 /// files open until it runs its program.
-fn spawn(command: &mut Command) -> io::Result<Child> {
+pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     let mut tries = 0;
     loop {
         match command.spawn() {

@@ -13,6 +13,7 @@ mod id;
 mod issue;
 mod outcome;
 pub mod owner;
+pub mod perf;
 pub mod read;
 pub mod redact;
 pub mod run;
