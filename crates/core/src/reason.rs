@@ -251,6 +251,16 @@ catalogue! {
     PerfErrors "PERF_ERRORS" Fail Fail "There were errors under load." "Read the first of them in the log.";
     PerfNotReady "PERF_NOT_READY" Hold Hold "What was explored says itself that it is blocked." "Resolve the blocking reasons that it lists.";
     PerfIncoherent "PERF_INCOHERENT" Invalid Unjudged "An artifact contradicts itself." "Write it again from its source; the text names the place.";
+    // Recorded HTTP.
+    RecordingMismatch "RECORDING_MISMATCH" Fail Fail "A request came that the recording does not hold." "Read the nearest recorded request and what differs; mend the code, or record again.";
+    RecordingUnused "RECORDING_UNUSED" Hold Hold "Recorded exchanges were not asked for." "Find out why the requests did not come, or record again.";
+    RecordingStale "RECORDING_STALE" Hold Hold "The recording is older than allowed, or dated in the future." "Record again.";
+    RecordingLeak "RECORDING_LEAK" Fail Fail "A recording holds what looks like a secret." "Add a redaction for it and record again; change the secret if others could read it.";
+    RecordingMissing "RECORDING_MISSING" Hold Unjudged "There is no recording to play." "Record one where the real service can be reached.";
+    RecordingExists "RECORDING_EXISTS" Hold Permission "There is a recording already, and a new one would replace it." "Confirm that it may be replaced.";
+    RecordingInvalid "RECORDING_INVALID" Invalid Unjudged "A recording cannot be read, or does not hold what it says." "Read the place that the text names; record again.";
+    RecordingPartial "RECORDING_PARTIAL" Invalid Unjudged "Not everything that passed could be recorded, so nothing was saved." "Read what was left out; record again.";
+    RecordingEmpty "RECORDING_EMPTY" Invalid Unjudged "No request came through the proxy." "Check that the tests use the addresses in their environment.";
     // Packets.
     PacketVerified "PACKET_VERIFIED" Pass Done "Every check of the packet passed." "Nothing.";
     PacketCorrupt "PACKET_CORRUPT" Fail Fail "The packet's bytes do not match its digests or signatures." "Ask for the packet again; do not trust this one.";
