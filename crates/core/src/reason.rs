@@ -261,6 +261,34 @@ catalogue! {
     RecordingInvalid "RECORDING_INVALID" Invalid Unjudged "A recording cannot be read, or does not hold what it says." "Read the place that the text names; record again.";
     RecordingPartial "RECORDING_PARTIAL" Invalid Unjudged "Not everything that passed could be recorded, so nothing was saved." "Read what was left out; record again.";
     RecordingEmpty "RECORDING_EMPTY" Invalid Unjudged "No request came through the proxy." "Check that the tests use the addresses in their environment.";
+    // Gates: policies, excuses, and what is compared.
+    CheckFailed "CHECK_FAILED" Fail Fail "A value breaks the rule of its gate." "Read the value and the rule in the text; mend what the value is about.";
+    CheckUndecidable "CHECK_UNDECIDABLE" Invalid Unjudged "A rule cannot be applied: the value is not there, is of another type, or would be divided by zero." "Write the document again, or correct the rule.";
+    FlakeBudgetExceeded "FLAKE_BUDGET_EXCEEDED" Hold Hold "More of a target's tests are flaky than its budget admits." "Mend some of them before anything else is excused.";
+    QuarantineApplied "QUARANTINE_APPLIED" Excused Done "A test's failure is the one that it is quarantined for." "Mend it before its quarantine ends.";
+    QuarantineExpired "QUARANTINE_EXPIRED" Fail Fail "A quarantine's time is over, and it excuses nothing." "Mend the test and remove the entry, or renew it once.";
+    QuarantineInvalid "QUARANTINE_INVALID" Invalid Unjudged "A quarantine breaks a rule, or its file cannot be read." "Correct the entry as the text says.";
+    QuarantineSignatureMismatch "QUARANTINE_SIGNATURE_MISMATCH" Fail Fail "A quarantined test fails in another way than the one that it is quarantined for." "Look at it as a new failure.";
+    QuarantineBudget "QUARANTINE_BUDGET" Hold Hold "More of a target's tests are in quarantine than its budget admits." "Mend some of them and remove their entries.";
+    WaiverApplied "WAIVER_APPLIED" Excused Done "A gate that is not good is excused by a waiver." "Do what the waiver's remove_when says before it expires.";
+    WaiverExpiring "WAIVER_EXPIRING" Excused Done "An excuse ends within days." "Do what its remove_when says, or the gate blocks again.";
+    WaiverExpired "WAIVER_EXPIRED" Fail Fail "A waiver's time is over, and it excuses nothing." "Remove it, or ask for a new one.";
+    WaiverInvalid "WAIVER_INVALID" Invalid Unjudged "A waiver breaks a rule, or its file cannot be read." "Correct the entry as the text says.";
+    WaiverSelfApproved "WAIVER_SELF_APPROVED" Fail Fail "An excuse is approved by its owner or by the change's author." "Ask somebody else to approve it.";
+    ExcuseUnapproved "EXCUSE_UNAPPROVED" Hold Hold "The change under judgement brings its own excuse, and nobody else has signed for it." "Ask its approver to sign it, or let it in by a change of its own.";
+    PolicyError "POLICY_ERROR" Invalid Unjudged "The policy cannot be read." "Correct the place that the text names.";
+    PolicyUndefined "POLICY_UNDEFINED" Invalid Unjudged "The policy asks for something that is not declared, or for nothing." "Declare it, or correct the policy.";
+    PolicyChangedBySubject "POLICY_CHANGED_BY_SUBJECT" Hold Hold "The change under judgement changes what it is judged by." "Ask somebody else to approve the new policy, or let it in by a change of its own.";
+    PolicyChangeApproved "POLICY_CHANGE_APPROVED" Excused Done "The change changes what it is judged by, and somebody else approved that." "Nothing.";
+    TreeDriftAfterLand "TREE_DRIFT_AFTER_LAND" Fail Fail "The tree that landed is not the one that was judged." "Judge the landed tree, or take it back.";
+    ClockSkew "CLOCK_SKEW" Invalid Unjudged "A time lies in the future, or times contradict each other." "Set the clocks right; run again.";
+    RollbackModeActive "ROLLBACK_MODE_ACTIVE" Excused Done "The rollback mode of promotion is on: what is not good is excused until it expires." "Mend the cause and take the mode out of the policy.";
+    RollbackModeExpired "ROLLBACK_MODE_EXPIRED" Pass Done "The rollback mode of promotion has expired; the strict rules hold again." "Take the mode out of the policy.";
+    LaneStopped "LANE_STOPPED" Hold Unjudged "The lane stopped at an earlier gate, so this one was not looked at." "Mend the earlier gate.";
+    PerfRegressed "PERF_REGRESSED" Fail Fail "It became slower or larger than its budget, or than before by more than chance." "Compare the two trees; mend what costs.";
+    PerfInsufficient "PERF_INSUFFICIENT" Hold Unjudged "Too few measurements to judge." "Measure more often.";
+    PerfNoiseFloor "PERF_NOISE_FLOOR" Hold Unjudged "The machine is too noisy for a difference of this size." "Measure on a quieter machine, or more often.";
+    PerfHostMismatch "PERF_HOST_MISMATCH" Hold Unjudged "The two sides were measured on different machines or by different protocols." "Measure both on one machine.";
     // Packets.
     PacketVerified "PACKET_VERIFIED" Pass Done "Every check of the packet passed." "Nothing.";
     PacketCorrupt "PACKET_CORRUPT" Fail Fail "The packet's bytes do not match its digests or signatures." "Ask for the packet again; do not trust this one.";

@@ -1,0 +1,16 @@
+//! From recorded evidence to a verdict: obligations, excuses, lanes, and a test of the gate by poisoned evidence.
+//!
+//! Floor 1: pure. [`Inputs`] is all that a judgement sees, [`judge()`] makes a [`Verdict`] of it, and the same inputs give the same bytes at
+//! any time and on any machine. Whoever gathers the inputs is above; whoever shows the verdict too. Invariants: a gate passes because
+//! something was shown, never because nothing was found; an excuse is read strictly, ends, and never covers evidence that cannot be used;
+//! the gates of the policy and of the excuses themselves cannot be excused.
+
+pub mod inputs;
+pub mod policy;
+mod strict;
+pub mod verdict;
+
+pub use inputs::Inputs;
+pub use policy::Policy;
+pub use strict::Fault;
+pub use verdict::Verdict;
