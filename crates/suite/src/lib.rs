@@ -11,6 +11,7 @@ mod id;
 mod issue;
 mod outcome;
 pub mod read;
+pub mod report;
 pub mod run;
 pub mod signature;
 pub mod verdict;
