@@ -16,6 +16,7 @@ pub mod owner;
 pub mod perf;
 pub mod read;
 pub mod redact;
+pub mod report;
 pub mod run;
 pub mod runbook;
 pub mod shard;
