@@ -285,10 +285,6 @@ catalogue! {
     RollbackModeActive "ROLLBACK_MODE_ACTIVE" Excused Done "The rollback mode of promotion is on: what is not good is excused until it expires." "Mend the cause and take the mode out of the policy.";
     RollbackModeExpired "ROLLBACK_MODE_EXPIRED" Pass Done "The rollback mode of promotion has expired; the strict rules hold again." "Take the mode out of the policy.";
     LaneStopped "LANE_STOPPED" Hold Unjudged "The lane stopped at an earlier gate, so this one was not looked at." "Mend the earlier gate.";
-    PerfRegressed "PERF_REGRESSED" Fail Fail "It became slower or larger than its budget, or than before by more than chance." "Compare the two trees; mend what costs.";
-    PerfInsufficient "PERF_INSUFFICIENT" Hold Unjudged "Too few measurements to judge." "Measure more often.";
-    PerfNoiseFloor "PERF_NOISE_FLOOR" Hold Unjudged "The machine is too noisy for a difference of this size." "Measure on a quieter machine, or more often.";
-    PerfHostMismatch "PERF_HOST_MISMATCH" Hold Unjudged "The two sides were measured on different machines or by different protocols." "Measure both on one machine.";
     // Packets.
     PacketVerified "PACKET_VERIFIED" Pass Done "Every check of the packet passed." "Nothing.";
     PacketCorrupt "PACKET_CORRUPT" Fail Fail "The packet's bytes do not match its digests or signatures." "Ask for the packet again; do not trust this one.";
