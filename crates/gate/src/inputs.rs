@@ -34,6 +34,9 @@ pub struct Inputs {
     /// Runs of targets, shards among them, in any order.
     #[serde(default)]
     pub runs: Vec<Run>,
+    /// Runs whose summary is there and cannot be read: each is why and what.
+    #[serde(default)]
+    pub unreadable_runs: Vec<String>,
     /// Green runs so far, by target.
     #[serde(default)]
     pub history: BTreeMap<String, History>,

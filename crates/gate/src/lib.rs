@@ -5,12 +5,18 @@
 //! something was shown, never because nothing was found; an excuse is read strictly, ends, and never covers evidence that cannot be used;
 //! the gates of the policy and of the excuses themselves cannot be excused.
 
+mod excuse;
 pub mod inputs;
+mod judge;
+mod person;
 pub mod policy;
+pub mod quarantine;
 mod strict;
 pub mod verdict;
+pub mod waiver;
 
 pub use inputs::Inputs;
+pub use judge::judge;
 pub use policy::Policy;
 pub use strict::Fault;
 pub use verdict::Verdict;

@@ -1,0 +1,209 @@
+//! What waivers and quarantines have in common: where an entry comes from, who signed for it, how long it holds.
+
+use std::collections::BTreeMap;
+
+use gonogo_core::{Digest, Reason, Span, Timestamp, canonical};
+
+use crate::inputs::{Approval, BaseFile, FileState, Inputs};
+use crate::person::People;
+use crate::policy::Defaults;
+use crate::strict::{self, Fault, Item, Node};
+use crate::verdict::{ExcuseStatus, Told};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// What an excuse is judged with.
+pub(crate) struct Law<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) defaults: &'a Defaults,
+    pub(crate) people: People<'a>,
+    pub(crate) authors: &'a [String],
+    pub(crate) approvals: &'a [Approval],
+}
+
+impl<'a> Law<'a> {
+    pub(crate) fn new(
+        inputs: &'a Inputs,
+        defaults: &'a Defaults,
+        aliases: &'a BTreeMap<String, Vec<String>>,
+    ) -> Self {
+        Self {
+            now: inputs.now,
+            defaults,
+            people: People::new(aliases),
+            authors: &inputs.subject.authors,
+            approvals: &inputs.approvals,
+        }
+    }
+
+    /// Whether somebody is an author of the change.
+    pub(crate) fn is_author(&self, name: &str) -> bool {
+        self.authors.iter().any(|a| self.people.are_one(a, name))
+    }
+
+    /// The approval of something by somebody other than the change's authors and than `owner`. `approver` is who must have signed.
+    ///
+    /// Nobody can be told to be another than an unknown author, so without authors there is none.
+    pub(crate) fn approval(
+        &self,
+        over: Digest,
+        owner: Option<&str>,
+        approver: Option<&str>,
+    ) -> Option<&'a Approval> {
+        if self.authors.is_empty() {
+            return None;
+        }
+        let latest = self.now.after(self.defaults.clock_skew);
+        self.approvals.iter().find(|a| {
+            a.over == over
+                && a.at <= latest
+                && !strict::is_blank(&a.signer)
+                && !self.is_author(&a.signer)
+                && owner.is_none_or(|owner| !self.people.are_one(owner, &a.signer))
+                && approver.is_none_or(|name| self.people.are_one(name, &a.signer))
+        })
+    }
+
+    /// How a span of days stands: problems of its form, or whether it holds.
+    pub(crate) fn term(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        longest: Span,
+    ) -> Result<Term, String> {
+        if to < from {
+            return Err(format!("it expires ({to}) before it begins ({from})"));
+        }
+        if from > self.now.after(self.defaults.clock_skew) {
+            return Err(format!("it begins in the future ({from})"));
+        }
+        if to.since(from) > longest {
+            return Err(format!("it lasts longer than {longest}"));
+        }
+        let left = to.as_millis().saturating_sub(self.now.as_millis());
+        Ok(Term {
+            days: left.div_euclid(DAY_MS),
+            is_over: left <= 0,
+            left: to.since(self.now),
+        })
+    }
+}
+
+/// How much of an excuse's time is left.
+pub(crate) struct Term {
+    pub(crate) days: i64,
+    pub(crate) is_over: bool,
+    pub(crate) left: Span,
+}
+
+/// A file of excuses, parsed as far as that goes.
+pub(crate) struct Parsed {
+    pub(crate) root: Option<Node>,
+    /// Entries of the base, by digest. `None` if nobody knows the base.
+    pub(crate) base: Option<Vec<Digest>>,
+    /// Why it cannot be read.
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// Reads a file and says which entries its base has. `entries` finds them in the parsed file.
+pub(crate) fn read(
+    state: &FileState,
+    base: &BaseFile,
+    entries: fn(&Node) -> Vec<(String, &Node)>,
+) -> Parsed {
+    let fault = |text: &str| Fault {
+        line: 0,
+        key: String::new(),
+        text: text.to_owned(),
+    };
+    let digests = |node: &Node| {
+        entries(node)
+            .into_iter()
+            .map(|(id, n)| digest(&id, n))
+            .collect()
+    };
+    let (root, faults) = match state {
+        FileState::Absent => (None, Vec::new()),
+        FileState::Unreadable { why } => (None, vec![fault(why)]),
+        FileState::Text { text } => match strict::parse(text) {
+            Ok(root) => (Some(root), Vec::new()),
+            Err(fault) => (None, vec![fault]),
+        },
+    };
+    let base = match base {
+        BaseFile::Same => Some(root.as_ref().map(digests).unwrap_or_default()),
+        BaseFile::Absent => Some(Vec::new()),
+        BaseFile::Unknown { .. } => None,
+        // A base that cannot be read has nothing that went through review in this form.
+        BaseFile::Other { text } => {
+            Some(strict::parse(text).map(|n| digests(&n)).unwrap_or_default())
+        }
+    };
+    Parsed { root, base, faults }
+}
+
+/// Digest of an entry: its id and every key and value in it, whatever their order and layout.
+pub(crate) fn digest(id: &str, node: &Node) -> Digest {
+    let value = serde_json::json!({ "id": id, "entry": json(&node.item) });
+    let bytes = canonical::to_vec(&value).unwrap_or_else(|_| format!("{value}").into_bytes());
+    Digest::of(&bytes)
+}
+
+fn json(item: &Item) -> serde_json::Value {
+    use serde_json::Value;
+    match item {
+        Item::Text(text) | Item::Time(text) => Value::String(text.clone()),
+        // As text: every whole number has one there.
+        Item::Integer(n) => serde_json::json!({ "integer": n.to_string() }),
+        Item::Float(n) => serde_json::json!({ "number": n.to_string() }),
+        Item::Flag(flag) => Value::Bool(*flag),
+        Item::List(items) => items.iter().map(|n| json(&n.item)).collect(),
+        Item::Table(entries) => Value::Object(
+            entries
+                .iter()
+                .map(|(key, node)| (key.clone(), json(&node.item)))
+                .collect(),
+        ),
+        Item::Odd => Value::Null,
+    }
+}
+
+/// The fields of an entry as texts, for reports.
+pub(crate) fn fields(node: &Node) -> BTreeMap<String, String> {
+    let Item::Table(entries) = &node.item else {
+        return BTreeMap::new();
+    };
+    let text = |item: &Item| {
+        let text = match item {
+            Item::Text(text) | Item::Time(text) => text.clone(),
+            other => json(other).to_string(),
+        };
+        text.chars().take(500).collect::<String>()
+    };
+    let all = entries.iter().take(50);
+    all.map(|(key, node)| (key.clone(), text(&node.item)))
+        .collect()
+}
+
+/// A reason without target or test.
+pub(crate) fn told(code: Reason, text: impl Into<String>) -> Told {
+    Told {
+        code,
+        text: text.into(),
+        target: None,
+        test: None,
+    }
+}
+
+/// The status of an excuse that is well formed.
+pub(crate) fn status(term: &Term, soon: Span, is_approved: bool) -> ExcuseStatus {
+    if term.is_over {
+        ExcuseStatus::Expired
+    } else if !is_approved {
+        ExcuseStatus::Unapproved
+    } else if term.left <= soon {
+        ExcuseStatus::ExpiringSoon
+    } else {
+        ExcuseStatus::Active
+    }
+}

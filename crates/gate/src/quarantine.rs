@@ -1,0 +1,485 @@
+//! Quarantines: `quarantine.toml`, each for one test in one variant failing in one way, with owner, issue, evidence and an end.
+//!
+//! A quarantined test runs and is judged; only a failure that is the one it is quarantined for is excused. What did not run, what could
+//! not be carried out and what is missing is never excused. The test is named exactly: a renamed or parametrised sibling is another test.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gonogo_core::{Digest, Reason, Span, Timestamp};
+use gonogo_suite::run::Row;
+use gonogo_suite::{Signature, TestId, TestVerdict};
+
+use crate::excuse::{self, Law, told};
+use crate::inputs::{ExcuseFile, Inputs};
+use crate::strict::{Faults, Item, Node, Table};
+use crate::verdict::{ExcuseStatus, QuarantineState, Told};
+
+/// The schema.
+pub const SCHEMA: &str = "gonogo.gate.quarantine.v1";
+
+/// Most entries.
+const MOST: usize = 10_000;
+
+/// Algorithms of signatures that this version can compare.
+const ALGORITHMS: [&str; 2] = [gonogo_suite::signature::ALGORITHM, "test+reason.v1"];
+
+/// A quarantine that could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantine {
+    /// The target.
+    pub target: String,
+    /// The test.
+    pub test: TestSelector,
+    /// The variants: each of these must be the run's.
+    pub variant: BTreeMap<String, String>,
+    /// The signatures, each with its algorithm.
+    pub signatures: Vec<String>,
+    /// Until when.
+    pub expires: Timestamp,
+    /// Of its entry.
+    pub digest: Digest,
+    /// How it stands.
+    pub status: ExcuseStatus,
+    /// Which entry of the file, from 0.
+    pub index: usize,
+}
+
+/// A test by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TestSelector {
+    /// By its parts.
+    Parts(TestId),
+    /// As it is shown. A test whose parts contain what stands between parts is never meant.
+    Shown(String),
+}
+
+impl TestSelector {
+    fn is(&self, test: &TestId) -> bool {
+        match self {
+            Self::Parts(id) => id == test,
+            Self::Shown(text) => {
+                let plain = |part: &str| !part.contains(" > ");
+                let parts = [&test.suite, &test.class, &test.name];
+                parts.into_iter().all(|p| plain(p)) && test.to_string() == *text
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Parts(id) => id.to_string(),
+            Self::Shown(text) => text.clone(),
+        }
+    }
+}
+
+/// What the quarantines say of a bad test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cover<'a> {
+    /// Nothing.
+    None,
+    /// It is excused.
+    By(&'a Quarantine),
+    /// It is quarantined for another failure.
+    OtherSignature(&'a Quarantine),
+    /// The entry that would cover it does not hold.
+    Lapsed(&'a Quarantine),
+}
+
+/// The quarantines of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Quarantines {
+    /// Those that could be read, whether they hold or not.
+    pub read: Vec<Quarantine>,
+    /// All entries, as they stand.
+    pub states: Vec<QuarantineState>,
+    /// What the lifecycle gate says.
+    pub reasons: Vec<Told>,
+    /// What is said beside.
+    pub notes: Vec<String>,
+}
+
+impl Quarantines {
+    /// What they say of a test of a run.
+    pub(crate) fn cover(&self, row: &Row, variant: &BTreeMap<String, String>) -> Cover<'_> {
+        if !matches!(row.verdict, TestVerdict::Failed | TestVerdict::Flaky) {
+            return Cover::None;
+        }
+        let mut found = Cover::None;
+        for entry in &self.read {
+            let is_meant = entry.target == row.target
+                && entry.test.is(&row.test)
+                && entry.variant.iter().all(|(k, v)| variant.get(k) == Some(v));
+            if !is_meant {
+                continue;
+            }
+            match (has_signature(entry, row), entry.status.holds()) {
+                (true, true) => return Cover::By(entry),
+                (true, false) => found = Cover::Lapsed(entry),
+                (false, true) if found == Cover::None => found = Cover::OtherSignature(entry),
+                (false, _) => {}
+            }
+        }
+        found
+    }
+
+    /// The entries of a target that hold.
+    pub(crate) fn of_target(&self, target: &str) -> usize {
+        let holds = |q: &&Quarantine| q.target == target && q.status.holds();
+        self.read.iter().filter(holds).count()
+    }
+}
+
+fn has_signature(entry: &Quarantine, row: &Row) -> bool {
+    let of_reason = row.signature.as_ref().map(ToString::to_string);
+    let of_test = row
+        .failure
+        .as_ref()
+        .map(|failure| Signature::of_test(&row.test, failure).to_string());
+    entry
+        .signatures
+        .iter()
+        .any(|s| Some(s) == of_reason.as_ref() || Some(s) == of_test.as_ref())
+}
+
+fn list(root: &Node) -> Vec<&Node> {
+    let Item::Table(top) = &root.item else {
+        return Vec::new();
+    };
+    match top.iter().find(|(key, _)| key == "quarantine") {
+        Some((_, node)) => match &node.item {
+            Item::List(all) => all.iter().collect(),
+            _ => Vec::new(),
+        },
+        None => Vec::new(),
+    }
+}
+
+fn entries(root: &Node) -> Vec<(String, &Node)> {
+    let all = list(root);
+    all.into_iter().map(|node| (String::new(), node)).collect()
+}
+
+/// Categories, and how long each may last; the policy's limit holds beside.
+const CATEGORIES: [(&str, u64); 6] = [
+    ("FLAKE-TIMING", 7),
+    ("FLAKE-ENV", 7),
+    ("FLAKE-LOGIC", 7),
+    ("FLAKE-NET", 14),
+    ("FLAKE-RES", 14),
+    ("FLAKE-EXT", 14),
+];
+
+/// Reads and judges a file of quarantines.
+pub(crate) fn read(
+    file: &ExcuseFile,
+    inputs: &Inputs,
+    law: &Law<'_>,
+    targets: &BTreeSet<&str>,
+) -> Quarantines {
+    let parsed = excuse::read(&file.state, &file.base, entries);
+    let mut found = Quarantines::default();
+    let invalid = |text: String| told(Reason::QuarantineInvalid, format!("quarantine: {text}"));
+    for fault in &parsed.faults {
+        found.reasons.push(invalid(fault.to_string()));
+    }
+    let Some(root) = &parsed.root else {
+        return found;
+    };
+    let faults = Faults::default();
+    if let Some(table) = Table::open(&faults, "", root) {
+        if let Some(schema) = table.need("schema", table.text("schema"))
+            && schema != SCHEMA
+        {
+            table.refuse("schema", format!("expected `{SCHEMA}`, found `{schema}`"));
+        }
+        match table.node("quarantine").map(|node| &node.item) {
+            Some(Item::List(all)) if all.len() > MOST => {
+                table.refuse("quarantine", format!("there are more than {MOST}"));
+            }
+            Some(Item::List(_)) | None => {}
+            Some(other) => table.refuse(
+                "quarantine",
+                format!("expected `[[quarantine]]`, found {}", other.kind()),
+            ),
+        }
+        table.finish();
+    }
+    for fault in faults.into_vec() {
+        found.reasons.push(invalid(fault.to_string()));
+    }
+    for (index, node) in list(root).into_iter().take(MOST).enumerate() {
+        entry(
+            index,
+            node,
+            law,
+            targets,
+            parsed.base.as_deref(),
+            &mut found,
+        );
+    }
+    doubles(&mut found);
+    budgets(&mut found, law);
+    idle(&mut found, inputs, law);
+    found
+}
+
+struct Entry {
+    target: String,
+    test: TestSelector,
+    variant: BTreeMap<String, String>,
+    signatures: Vec<String>,
+    owner: String,
+    days: u64,
+    quarantined: Timestamp,
+    expires: Timestamp,
+}
+
+fn entry(
+    index: usize,
+    node: &Node,
+    law: &Law<'_>,
+    targets: &BTreeSet<&str>,
+    base: Option<&[Digest]>,
+    found: &mut Quarantines,
+) {
+    let digest = excuse::digest("", node);
+    let faults = Faults::default();
+    let path = format!("quarantine[{index}]");
+    let read = Table::open(&faults, &path, node).and_then(|table| fields(&faults, table));
+    let mut problems: Vec<String> = faults
+        .into_vec()
+        .into_iter()
+        .map(|fault| fault.to_string())
+        .collect();
+    let mut state = QuarantineState {
+        id: path,
+        status: ExcuseStatus::Invalid,
+        detail: String::new(),
+        days_remaining: None,
+        digest,
+        matched: 0,
+        fields: excuse::fields(node),
+    };
+    let mut quarantine = None;
+    if let Some(entry) = read {
+        state.id = format!("{}: {}", entry.target, entry.test.text());
+        if !entry.owner.chars().any(char::is_alphanumeric) {
+            problems.push(format!("`{}` names nobody", entry.owner));
+        }
+        if !targets.contains(entry.target.as_str()) {
+            let near = gonogo_core::near::nearest(&entry.target, targets.iter().copied());
+            let hint = near.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+            problems.push(format!("there is no target `{}`{hint}", entry.target));
+        }
+        let window = Span::from_secs(entry.days * 86_400);
+        let longest = window.min(law.defaults.quarantine_max);
+        match law.term(entry.quarantined, entry.expires, longest) {
+            Err(text) => problems.push(text),
+            Ok(term) => {
+                state.days_remaining = Some(term.days);
+                let is_known = base.is_some_and(|known| known.contains(&digest));
+                let signed = law.approval(digest, Some(&entry.owner), None).is_some();
+                let soon = law.defaults.quarantine_soon;
+                let status = excuse::status(&term, soon, is_known || signed);
+                if problems.is_empty() {
+                    state.status = status;
+                    quarantine = Some(Quarantine {
+                        target: entry.target,
+                        test: entry.test,
+                        variant: entry.variant,
+                        signatures: entry.signatures,
+                        expires: entry.expires,
+                        digest,
+                        status,
+                        index,
+                    });
+                }
+            }
+        }
+    }
+    if let Some(q) = &quarantine {
+        let (reason, detail) = match q.status {
+            ExcuseStatus::Active | ExcuseStatus::Invalid => (None, format!("until {}", q.expires)),
+            ExcuseStatus::ExpiringSoon => (
+                Some(Reason::WaiverExpiring),
+                format!("it ends soon, at {}", q.expires),
+            ),
+            ExcuseStatus::Unapproved => (
+                Some(Reason::ExcuseUnapproved),
+                "the change brings it, and nobody else has signed it".to_owned(),
+            ),
+            ExcuseStatus::Expired => (
+                Some(Reason::QuarantineExpired),
+                format!("it ended at {}", q.expires),
+            ),
+        };
+        if let Some(reason) = reason {
+            found
+                .reasons
+                .push(told(reason, format!("{}: {detail}", state.id)));
+        }
+        state.detail = detail;
+    } else {
+        if problems.is_empty() {
+            problems.push("it cannot be read".to_owned());
+        }
+        state.detail = problems.join("; ");
+        found.reasons.push(told(
+            Reason::QuarantineInvalid,
+            format!("{}: {}", state.id, state.detail),
+        ));
+    }
+    found.states.push(state);
+    found.read.extend(quarantine);
+}
+
+fn fields(faults: &Faults, table: Table<'_>) -> Option<Entry> {
+    let target = table.need("target", table.text("target"));
+    let test = table.need("test", test(faults, &table));
+    let variant = table.need("variant", table.text_map("variant"));
+    let signatures = table.need("signature", signatures(&table));
+    let owner = table.need("owner", table.text("owner"));
+    let category = table.need("category", table.word("category", &CATEGORIES));
+    let quarantined = table.need("quarantined", table.time("quarantined"));
+    let expires = table.need("expires", table.time("expires"));
+    let others = [
+        table.need("issue", table.text("issue")),
+        table.need("repro", table.text("repro")),
+        table.need("reason", table.text("reason")),
+        table.need("remove_when", table.text("remove_when")),
+    ];
+    let evidence = table.need("evidence", table.texts("evidence"));
+    if let Some(runs) = &evidence
+        && runs.iter().collect::<BTreeSet<_>>().len() < 2
+    {
+        table.refuse("evidence", "two different runs are needed at least");
+    }
+    if table.count("renewals").is_some_and(|n| n > 1) {
+        table.refuse("renewals", "it can be renewed once");
+    }
+    table.finish();
+    if others.iter().any(Option::is_none) {
+        return None;
+    }
+    evidence?;
+    Some(Entry {
+        target: target?,
+        test: test?,
+        variant: variant?,
+        signatures: signatures?,
+        owner: owner?,
+        days: category?,
+        quarantined: quarantined?,
+        expires: expires?,
+    })
+}
+
+fn test(faults: &Faults, table: &Table<'_>) -> Option<TestSelector> {
+    let node = table.node("test")?;
+    if matches!(node.item, Item::Text(_)) {
+        return table.text("test").map(TestSelector::Shown);
+    }
+    let parts = Table::open(faults, &table.path("test"), node)?;
+    let id = TestId {
+        suite: parts.text("suite").unwrap_or_default(),
+        class: parts.text("class").unwrap_or_default(),
+        name: parts.need("name", parts.text("name")).unwrap_or_default(),
+    };
+    parts.finish();
+    (!id.name.is_empty()).then_some(TestSelector::Parts(id))
+}
+
+fn signatures(table: &Table<'_>) -> Option<Vec<String>> {
+    let all = match &table.node("signature")?.item {
+        Item::Text(_) => vec![table.text("signature")?],
+        _ => table.texts("signature")?,
+    };
+    if all.is_empty() {
+        table.refuse("signature", "it is empty, and any failure would be excused");
+        return None;
+    }
+    for text in &all {
+        let is_known = text.rsplit_once(':').is_some_and(|(algorithm, hash)| {
+            ALGORITHMS.contains(&algorithm)
+                && hash.len() == 32
+                && hash
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        });
+        if !is_known {
+            table.refuse(
+                "signature",
+                format!(
+                    "`{text}` is no signature of this version: expected `{}:` and 32 hexadecimal digits",
+                    ALGORITHMS[0]
+                ),
+            );
+            return None;
+        }
+    }
+    Some(all)
+}
+
+/// Two entries for one test, variant and signature: nobody knows which of them holds.
+fn doubles(found: &mut Quarantines) {
+    let mut seen = BTreeSet::new();
+    let mut twice = Vec::new();
+    for q in &found.read {
+        for signature in &q.signatures {
+            let key = (
+                q.target.clone(),
+                q.test.text(),
+                format!("{:?}", q.variant),
+                signature.clone(),
+            );
+            if !seen.insert(key) {
+                twice.push(format!("{}: {} stands twice", q.target, q.test.text()));
+            }
+        }
+    }
+    twice.dedup();
+    let reasons = twice
+        .into_iter()
+        .map(|text| told(Reason::QuarantineInvalid, text));
+    found.reasons.extend(reasons);
+}
+
+fn budgets(found: &mut Quarantines, law: &Law<'_>) {
+    let mut held: BTreeMap<&str, u64> = BTreeMap::new();
+    for q in found.read.iter().filter(|q| q.status.holds()) {
+        *held.entry(q.target.as_str()).or_default() += 1;
+    }
+    let most = law.defaults.quarantine_per_target;
+    let over: Vec<Told> = held
+        .into_iter()
+        .filter(|(_, count)| *count > most)
+        .map(|(target, count)| Told {
+            target: Some(target.to_owned()),
+            ..told(
+                Reason::QuarantineBudget,
+                format!("`{target}` has {count} quarantined tests, and {most} are admitted"),
+            )
+        })
+        .collect();
+    found.reasons.extend(over);
+}
+
+fn idle(found: &mut Quarantines, inputs: &Inputs, law: &Law<'_>) {
+    let after = law.defaults.quarantine_idle;
+    for state in &found.states {
+        if !state.status.holds() {
+            continue;
+        }
+        let matched = inputs.quarantine_matched.get(&state.digest.to_string());
+        let since = matched.copied().or_else(|| {
+            let text = state.fields.get("quarantined")?;
+            format!("{}T00:00:00Z", text.get(..10)?).parse().ok()
+        });
+        if since.is_some_and(|t: Timestamp| law.now.since(t) > after) {
+            found
+                .notes
+                .push(format!("{} matched no failure for {after}", state.id));
+        }
+    }
+}
