@@ -178,9 +178,30 @@ impl Book {
         subject: Vec<(String, Digest)>,
         body: Value,
     ) -> Result<Receipt, AppError> {
+        self.append_keyed(stream, kind, kind, time, actor, subject, body)
+    }
+
+    /// Appends one record of a stream under a key of its own.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a record has this many parts and they come from different places"
+    )]
+    pub fn append_keyed(
+        &self,
+        stream: &str,
+        key: &str,
+        kind: &str,
+        time: Timestamp,
+        actor: &str,
+        subject: Vec<(String, Digest)>,
+        body: Value,
+    ) -> Result<Receipt, AppError> {
         let draft = Draft {
             stream: stream.to_owned(),
-            key: kind.to_owned(),
+            key: key.to_owned(),
             kind: kind.to_owned(),
             subject: subject
                 .into_iter()

@@ -13,6 +13,7 @@ pub mod dry_run;
 pub mod error;
 pub mod evidence;
 pub mod following;
+pub mod gates;
 pub mod gating;
 pub mod home;
 pub mod hosting;

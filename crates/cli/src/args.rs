@@ -1,6 +1,7 @@
 //! The clap tree. Help texts are part of the product: first line imperative, no period.
 
 pub mod dry_run;
+pub mod gate;
 mod ledger;
 pub mod suite;
 
@@ -87,6 +88,8 @@ pub enum Command {
     DryRun(dry_run::DryRunArgs),
     /// Run suites of tests, or read their reports; explain, compare and replay what failed
     Suite(suite::SuiteArgs),
+    /// Judge recorded evidence by the policy: go, hold or no-go, with reasons
+    Gate(gate::GateArgs),
     /// List and show records of the ledger
     Evidence(Evidence),
     /// Write an operation's records and proofs into one file

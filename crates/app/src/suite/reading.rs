@@ -203,23 +203,30 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>, AppError> {
 /// A list that is not there, or a line that is none.
 pub fn rows(dir: &Path, summary: &Summary, mut take: impl FnMut(Row)) -> Result<(), AppError> {
     for target in summary.targets() {
-        let path = dir.join(&target.tests_file);
-        let fault = |e: std::io::Error| AppError::io("read", &path, &e);
-        let file = std::fs::File::open(&path).map_err(fault)?;
-        let mut source = BufReader::with_capacity(1 << 18, file);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let read = (&mut source).take(LINE).read_until(b'\n', &mut line);
-            if read.map_err(fault)? == 0 {
-                break;
-            }
-            let row = serde_json::from_slice(&line).map_err(|e| {
-                let text = format!("`{}` has a line that is no test: {e}", path.display());
-                AppError::new(Reason::InputMalformed, text)
-            })?;
-            take(row);
-        }
+        rows_of(&dir.join(&target.tests_file), &mut take)?;
     }
     Ok(())
+}
+
+/// Hands over every test of one list.
+///
+/// # Errors
+/// A list that is not there, or a line that is none.
+pub fn rows_of(path: &Path, mut take: impl FnMut(Row)) -> Result<(), AppError> {
+    let fault = |e: std::io::Error| AppError::io("read", path, &e);
+    let file = std::fs::File::open(path).map_err(fault)?;
+    let mut source = BufReader::with_capacity(1 << 18, file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = (&mut source).take(LINE).read_until(b'\n', &mut line);
+        if read.map_err(fault)? == 0 {
+            return Ok(());
+        }
+        let row = serde_json::from_slice(&line).map_err(|e| {
+            let text = format!("`{}` has a line that is no test: {e}", path.display());
+            AppError::new(Reason::InputMalformed, text)
+        })?;
+        take(row);
+    }
 }

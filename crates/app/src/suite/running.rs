@@ -179,7 +179,7 @@ pub fn stream(run_id: &str) -> String {
 }
 
 /// The configuration; a project without one has no suites.
-pub(super) fn configured(home: &Home) -> Result<&Config, AppError> {
+pub(crate) fn configured(home: &Home) -> Result<&Config, AppError> {
     let Some(config) = &home.config else {
         let text = "there is no gonogo.toml here or above, so no suite is declared";
         return Err(AppError::new(Reason::ConfigNotFound, text)
@@ -343,7 +343,7 @@ pub(super) fn redactor(file: &SuitesFile) -> Result<Redactor, AppError> {
 }
 
 /// Paths of the project that a run may change: its own artifacts, and what the file names.
-pub(super) fn apart(file: &SuitesFile, root: &Path, dir: &Path) -> Vec<String> {
+pub(crate) fn apart(file: &SuitesFile, root: &Path, dir: &Path) -> Vec<String> {
     let mut apart = file.ignore_changes.clone();
     apart.push(file.artifacts.clone());
     if let Ok(own) = dir.strip_prefix(root) {

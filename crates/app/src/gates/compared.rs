@@ -1,0 +1,150 @@
+//! Runs beside their baselines: of each target the newest earlier run in which it was good.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use gonogo_core::{Digest, Timestamp, Verdict};
+use gonogo_gate::inputs::{Compared, History};
+use gonogo_store::ledger::RecordView;
+use gonogo_suite::diff::{self, Entry};
+use gonogo_suite::{Summary, TestId};
+use serde_json::Value;
+
+use crate::AppError;
+use crate::home::{Book, Home};
+use crate::suite::reading;
+
+/// Most bytes of a recorded summary.
+const LARGEST: u64 = 256 << 20;
+
+/// How many earlier runs are looked at.
+const LOOKED: usize = 50;
+
+/// A run as it was recorded.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Its summary, from the ledger's own copy.
+    pub summary: Summary,
+    /// Of that copy's bytes.
+    pub digest: Digest,
+    /// The record.
+    pub index: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Where its files should be.
+    pub dir: PathBuf,
+    /// Of its list of files.
+    pub files: Option<Digest>,
+}
+
+/// Runs that the ledger has, the newest first.
+///
+/// # Errors
+/// The ledger's.
+pub fn recorded(
+    home: &Home,
+    book: &Book,
+    records: &[RecordView],
+) -> Result<Vec<Recorded>, AppError> {
+    let mut all = Vec::new();
+    for record in records.iter().take(LOOKED) {
+        let word = |key: &str| record.body.get(key).and_then(Value::as_str);
+        let Some(digest) = word("summary").and_then(|d| d.parse::<Digest>().ok()) else {
+            continue;
+        };
+        let bytes = book.ledger.read_blob(&digest, LARGEST)?;
+        // A run of another version is none that can be compared; the gate says that there is none.
+        let Ok(summary) = serde_json::from_slice::<Summary>(&bytes) else {
+            continue;
+        };
+        all.push(Recorded {
+            dir: home.root().join(word("directory").unwrap_or_default()),
+            files: word("files").and_then(|d| d.parse().ok()),
+            summary,
+            digest,
+            index: record.index,
+            at: record.time,
+        });
+    }
+    Ok(all)
+}
+
+/// Each target of a run beside the newest earlier good one. `all` are all runs, the newest first.
+pub fn baselines(run: &Recorded, all: &[Recorded]) -> BTreeMap<String, Compared> {
+    let mut found = BTreeMap::new();
+    for target in run.summary.targets() {
+        let name = target.target.clone();
+        let earlier = all.iter().filter(|r| r.index < run.index);
+        let good = earlier
+            .filter(|r| {
+                r.summary.variant == run.summary.variant && r.summary.shard == run.summary.shard
+            })
+            .find(|r| {
+                let mut own = r.summary.targets();
+                own.any(|t| t.target == name && t.status == Verdict::Pass)
+            });
+        let compared = match good {
+            None => Compared::Nothing,
+            Some(base) => match (entries(base, &name), entries(run, &name)) {
+                (Ok(before), Ok(now)) => Compared::With {
+                    run_id: base.summary.run_id.clone(),
+                    digest: base.digest,
+                    diff: diff::diff(&before, &now),
+                },
+                (Err(e), _) => Compared::Missing {
+                    why: format!("the tests of `{}` cannot be read: {e}", base.summary.run_id),
+                },
+                (_, Err(e)) => Compared::Missing {
+                    why: format!("its own tests cannot be read: {e}"),
+                },
+            },
+        };
+        found.insert(name, compared);
+    }
+    found
+}
+
+/// The tests of one target, from the run's files, if these are what the summary names.
+fn entries(run: &Recorded, target: &str) -> Result<Vec<(TestId, Entry)>, String> {
+    let result = run
+        .summary
+        .targets()
+        .find(|t| t.target == target)
+        .ok_or("it has no result")?;
+    let path = run.dir.join(&result.tests_file);
+    let (_, digest) = crate::dry_run::keeping::digest(&path).map_err(|e| e.to_string())?;
+    if Some(digest) != result.tests_sha256 {
+        return Err(format!("`{}` was changed", result.tests_file));
+    }
+    let mut entries = Vec::new();
+    reading::rows_of(&path, |row| {
+        entries.push((row.test.clone(), row.entry()));
+    })
+    .map_err(|e| e.to_string())?;
+    Ok(entries)
+}
+
+/// Green runs of each target so far: how many, and their median.
+pub fn history(all: &[Recorded], before: u64) -> BTreeMap<String, History> {
+    let mut spent: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for run in all.iter().filter(|r| r.index < before) {
+        for target in run.summary.targets() {
+            if target.status == Verdict::Pass {
+                spent
+                    .entry(target.target.clone())
+                    .or_default()
+                    .push(target.duration_ms);
+            }
+        }
+    }
+    let mut history = BTreeMap::new();
+    for (name, mut all) in spent {
+        all.sort_unstable();
+        let own = History {
+            green_runs: all.len() as u64,
+            median_ms: all[all.len() / 2],
+        };
+        history.insert(name, own);
+    }
+    history
+}
