@@ -10,7 +10,7 @@ mod failure;
 mod file;
 mod found;
 mod grams;
-pub mod lint;
+mod lint;
 mod matcher;
 mod places;
 mod required;

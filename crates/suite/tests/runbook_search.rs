@@ -24,7 +24,7 @@ fn entry(n: usize, patterns: Vec<Pattern>) -> Entry {
 fn matcher(patterns: &[Pattern]) -> Matcher {
     let entries = patterns.iter().enumerate();
     let entries = entries.map(|(n, p)| entry(n, vec![p.clone()])).collect();
-    Matcher::new(Runbook { entries }).unwrap()
+    Matcher::new(Runbook { entries }).expect("patterns of a test are good")
 }
 
 /// Entry, number of lines, first line, last line; by entry.
@@ -54,7 +54,7 @@ fn naively(patterns: &[Pattern], log: &str) -> Told {
             regex::RegexBuilder::new(text)
                 .case_insensitive(pattern.ignore_case)
                 .build()
-                .unwrap()
+                .expect("expressions of a test are good")
         });
         let is = |piece: &str| {
             pattern
@@ -272,4 +272,55 @@ fn a_line_without_an_end_takes_no_more_memory_than_its_windows_and_hides_nothing
     assert_eq!((found.entries[0].hits, found.lines), (1, 1));
     assert!(found.entries[0].first.text.len() < 400);
     assert!(found.entries[0].first.text.contains("deadlock detected"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a file has, it is a runbook that can be used, or its faults are told.
+    #[test]
+    fn no_file_and_no_log_is_too_odd(
+        at in 0_usize..gonogo_suite::runbook::BUILT_IN.len(),
+        length in 0_usize..60,
+        instead in prop_oneof!["[\\PC]{0,12}", "[\"'\\[\\]{}=\\\\().*+?|^$\n]{0,6}", "(match|any|regex) = \\[?.{0,9}"],
+        log in prop::collection::vec(any::<u8>(), 0..400),
+    ) {
+        let text = gonogo_suite::runbook::BUILT_IN;
+        let cut = |at: usize| (0..=at.min(text.len())).rev().find(|n| text.is_char_boundary(*n)).unwrap_or(0);
+        let text = format!("{}{instead}{}", &text[..cut(at)], &text[cut(at + length)..]);
+        match Runbook::parse(&text) {
+            Ok(runbook) => {
+                let _ = gonogo_suite::runbook::lint(&runbook, &gonogo_suite::runbook::Existing::default());
+                if let Ok(matcher) = Matcher::new(runbook) {
+                    prop_assert_eq!(matcher.matches(&log).bytes, log.len() as u64);
+                }
+            }
+            Err(faults) => {
+                prop_assert!(!faults.0.is_empty());
+                prop_assert!(faults.0.iter().all(|f| f.line >= 1 && !f.text.is_empty()));
+            }
+        }
+    }
+}
+
+/// Thousands of texts that only their last bytes tell apart, and a log that is full of what they share: no quadratic work.
+#[test]
+fn texts_that_share_all_their_grams_are_found_too() {
+    let texts: Vec<String> = (0..2_000).map(|n| format!("aaaaaaaa{n:03x}")).collect();
+    let patterns: Vec<Pattern> = texts.iter().map(|text| any_text(text)).collect();
+    let matcher = matcher(&patterns);
+    let line = format!("{}\n", "a".repeat(120));
+    let log = format!(
+        "{}xaaaaaaaaaaa1f\n{}aaaaaaaa7cf\n",
+        line.repeat(20_000),
+        line.repeat(3)
+    );
+    let found = matcher.matches(log.as_bytes());
+    assert_eq!(
+        told(&found),
+        naively(&patterns[..100], &log)
+            .into_iter()
+            .chain([("e1999".into(), 1, 20_005, 20_005)])
+            .collect::<Told>()
+    );
 }

@@ -102,6 +102,9 @@ impl Runbook {
     pub fn parse(text: &str) -> Result<Self, Faults> {
         let mut reader = Reader {
             text,
+            lines: std::iter::once(0)
+                .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
+                .collect(),
             faults: Vec::new(),
             entry: None,
         };
@@ -121,6 +124,8 @@ type Value<'i> = Spanned<DeValue<'i>>;
 
 struct Reader<'t> {
     text: &'t str,
+    /// Where each line begins.
+    lines: Vec<usize>,
     faults: Vec<Fault>,
     /// The entry that is read.
     entry: Option<String>,
@@ -143,7 +148,7 @@ impl<'t> Reader<'t> {
         }
         let table = document.get_ref();
         self.known(table, ROOT);
-        match self.string(table, "schema", 0..0, MAX_TEXT) {
+        match self.string(table, "schema", MAX_TEXT) {
             Some((schema, span)) if schema != SCHEMA => {
                 let text = format!("the schema is `{schema}`");
                 self.fault(span, text, Some(format!("this reads `{SCHEMA}`")));
@@ -194,7 +199,7 @@ impl<'t> Reader<'t> {
             }
             found
         });
-        let cause = self.string(table, "cause", span.clone(), 200);
+        let cause = self.string(table, "cause", 200);
         let cause = cause.and_then(|(word, at)| {
             let found = cause_of(&word);
             if found.is_none() {
@@ -254,7 +259,7 @@ impl<'t> Reader<'t> {
                 .into_iter()
                 .map(|(s, _)| s)
                 .collect(),
-            owner: plain(self.string(table, "owner", span.clone(), 200)),
+            owner: plain(self.string(table, "owner", 200)),
             line: self.place(span.start).0,
         }
     }
@@ -286,7 +291,7 @@ impl<'t> Reader<'t> {
                 false
             }
         };
-        let regex = self.string(table, "regex", span.clone(), MAX_TEXT);
+        let regex = self.string(table, "regex", MAX_TEXT);
         if let Some((text, at)) = &regex
             && let Err(why) = Expression::read(text, ignore_case)
         {
@@ -411,7 +416,6 @@ impl<'t> Reader<'t> {
         &mut self,
         table: &DeTable<'_>,
         key: &str,
-        _span: Range<usize>,
         most: usize,
     ) -> Option<(String, Range<usize>)> {
         self.text(key, table.get(key)?, most)
@@ -427,7 +431,7 @@ impl<'t> Reader<'t> {
         if table.get(key).is_none() {
             self.fault(span.clone(), format!("`{key}` is missing"), None);
         }
-        self.string(table, key, span.clone(), most)
+        self.string(table, key, most)
     }
 
     fn text(
@@ -469,11 +473,11 @@ impl<'t> Reader<'t> {
     }
 
     fn place(&self, at: usize) -> (u32, u32) {
-        let before = self.text.as_bytes().get(..at).unwrap_or_default();
-        let line = memchr::memchr_iter(b'\n', before).count() as u32 + 1;
-        let begin = memchr::memrchr(b'\n', before).map_or(0, |n| n + 1);
-        let characters = before[begin..].iter().filter(|b| **b & 0xc0 != 0x80);
-        (line, characters.count() as u32 + 1)
+        let line = self.lines.partition_point(|begin| *begin <= at).max(1);
+        let begin = self.lines[line - 1];
+        let before = self.text.as_bytes().get(begin..at).unwrap_or_default();
+        let characters = before.iter().filter(|b| **b & 0xc0 != 0x80);
+        (line as u32, characters.count() as u32 + 1)
     }
 }
 

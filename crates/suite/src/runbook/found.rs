@@ -90,7 +90,7 @@ pub struct FailureMatches {
     pub schema: String,
     /// The failure's signature.
     pub signature: String,
-    /// The class of its cause, in [`crate::Cause::word`]s.
+    /// The class of its cause, in [`crate::cause::Cause::word`]s.
     pub cause: String,
     /// Those that apply.
     pub entries: Vec<FailureMatch>,

@@ -6,7 +6,7 @@
 //! the texts that have it are compared byte by byte. Which four places stand for a text is chosen so that few other texts share them.
 //! Grams are taken of bytes with bit 5 set, which makes letters small, so that texts that ignore case cost nothing more.
 //!
-//! Texts that are too short for that are left to Aho–Corasick. Invariant: what is told is there (every hit is compared), and every text
+//! Texts that are too short for that, and crowds that share their grams, are left to Aho–Corasick. Invariant: what is told is there (every hit is compared), and every text
 //! that is there is told.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
@@ -20,8 +20,11 @@ const NARROW: usize = 4;
 const LONG: usize = WIDE + STRIDE - 1;
 const MIDDLING: usize = NARROW + STRIDE - 1;
 
-/// Most short texts that get a DFA.
-const DFA: usize = 500;
+/// Most bytes of texts for Aho–Corasick that get a DFA.
+const DFA: usize = 32 << 10;
+
+/// Most texts that one gram stands for.
+const CROWD: usize = 32;
 
 /// Bit 5 of every byte.
 const SMALL: u64 = 0x2020_2020_2020_2020;
@@ -70,18 +73,18 @@ impl Texts {
     /// # Errors
     /// The short ones are too many for an automaton.
     pub(super) fn new(texts: Vec<Text>) -> Result<Self, aho_corasick::BuildError> {
-        let of = |from: usize, to: usize| {
-            let fits = move |text: &Text| (from..to).contains(&text.bytes.len());
+        let of = |from: usize, to: usize| -> Vec<u32> {
+            let fits = |text: &Text| (from..to).contains(&text.bytes.len());
             let numbered = texts.iter().enumerate();
-            numbered
-                .filter(move |(_, text)| fits(text))
-                .map(|(n, _)| n as u32)
+            let fitting = numbered.filter(|(_, text)| fits(text));
+            fitting.map(|(n, _)| n as u32).collect()
         };
-        let wide = Grams::new(&texts, of(LONG, usize::MAX));
-        let narrow = Grams::new(&texts, of(MIDDLING, LONG));
+        let mut rest = of(1, MIDDLING);
+        let wide = Grams::new(&texts, &of(LONG, usize::MAX), &mut rest);
+        let narrow = Grams::new(&texts, &of(MIDDLING, LONG), &mut rest);
         let short = [
-            Short::new(&texts, of(1, MIDDLING), false)?,
-            Short::new(&texts, of(1, MIDDLING), true)?,
+            Short::new(&texts, &rest, false)?,
+            Short::new(&texts, &rest, true)?,
         ];
         Ok(Self {
             texts,
@@ -230,7 +233,7 @@ impl Scan<'_> {
     }
 }
 
-/// Texts of less than seven bytes: those whose case counts, or those whose case does not.
+/// Texts without grams: those whose case counts, or those whose case does not.
 #[derive(Debug)]
 struct Short {
     automaton: AhoCorasick,
@@ -240,9 +243,10 @@ struct Short {
 impl Short {
     fn new(
         texts: &[Text],
-        numbers: impl Iterator<Item = u32>,
+        numbers: &[u32],
         ignore_case: bool,
     ) -> Result<Option<Self>, aho_corasick::BuildError> {
+        let numbers = numbers.iter().copied();
         let numbers: Vec<u32> = numbers
             .filter(|&n| texts[n as usize].ignore_case == ignore_case)
             .collect();
@@ -250,7 +254,8 @@ impl Short {
             return Ok(None);
         }
         // A DFA of more texts has more states than a cache has room for.
-        let kind = (numbers.len() <= DFA).then_some(AhoCorasickKind::DFA);
+        let bytes: usize = numbers.iter().map(|&n| texts[n as usize].bytes.len()).sum();
+        let kind = (bytes <= DFA).then_some(AhoCorasickKind::DFA);
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .ascii_case_insensitive(ignore_case)
@@ -288,19 +293,20 @@ const LOG_BITS: u32 = 20;
 const WORDS: usize = 1 << (LOG_BITS - 6);
 
 impl<const W: usize> Grams<W> {
-    fn new(texts: &[Text], numbers: impl Iterator<Item = u32>) -> Self {
-        let numbers: Vec<u32> = numbers.collect();
+    /// Grams for the texts of `numbers`. Those whose grams are a crowd's, who would all be compared wherever a log has what they
+    /// share, go to `rest`.
+    fn new(texts: &[Text], numbers: &[u32], rest: &mut Vec<u32>) -> Self {
         // How many texts have a gram, about: grams of one hash are counted together.
         let mut shared = vec![0_u32; 1 << 16];
         let counted = |gram: u64| (hash(gram) >> 48) as usize;
-        for &n in &numbers {
+        for &n in numbers {
             let bytes = &texts[n as usize].bytes;
             for at in 0..=bytes.len() - W {
                 shared[counted(gram::<W>(bytes, at))] += 1;
             }
         }
         let mut found: Vec<(u64, Home)> = Vec::with_capacity(numbers.len() * STRIDE);
-        for &n in &numbers {
+        for &n in numbers {
             let bytes = &texts[n as usize].bytes;
             let prices: Vec<u64> = (0..=bytes.len() - W)
                 .map(|at| {
@@ -322,6 +328,16 @@ impl<const W: usize> Grams<W> {
             }
         }
         found.sort_unstable_by_key(|(gram, home)| (*gram, home.text, home.offset));
+        let runs = found.chunk_by(|a, b| a.0 == b.0);
+        let mut crowd: Vec<u32> = runs
+            .filter(|run| run.len() > CROWD)
+            .flatten()
+            .map(|(_, home)| home.text)
+            .collect();
+        crowd.sort_unstable();
+        crowd.dedup();
+        found.retain(|(_, home)| crowd.binary_search(&home.text).is_err());
+        rest.extend(crowd);
         let room = (found.len() * 2).next_power_of_two().max(2);
         let log = (found.len() as u64 * 64).next_power_of_two().ilog2();
         let mut this = Self {

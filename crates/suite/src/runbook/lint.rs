@@ -9,6 +9,7 @@ use gonogo_core::near;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, Pattern, Runbook};
+use super::matcher::{Matcher, MatcherError};
 use super::places::{self, PLACEHOLDERS};
 use super::required::{Expression, LEAST};
 
@@ -69,7 +70,7 @@ pub enum Level {
 pub struct Finding {
     /// How bad.
     pub level: Level,
-    /// The entry's id.
+    /// The entry's id; empty if it is about the runbook as a whole.
     pub entry: String,
     /// Where in the file, from 1.
     pub line: u32,
@@ -87,7 +88,11 @@ impl fmt::Display for Finding {
             Level::Warning => "warning",
         };
         let (line, entry, text) = (self.line, &self.entry, &self.text);
-        write!(f, "line {line}: {level}: entry `{entry}`: {text}")?;
+        write!(f, "line {line}: {level}: ")?;
+        if !entry.is_empty() {
+            write!(f, "entry `{entry}`: ")?;
+        }
+        f.write_str(text)?;
         match &self.hint {
             Some(hint) => write!(f, "; {hint}"),
             None => Ok(()),
@@ -141,6 +146,13 @@ pub fn lint(runbook: &Runbook, existing: &Existing) -> Lint {
         }
     }
     linter.twins(runbook);
+    // A broken pattern was told above, with its line.
+    if let Err(e @ (MatcherError::Unanchored(_) | MatcherError::Texts(_))) =
+        Matcher::new(runbook.clone())
+    {
+        linter.entry = None;
+        linter.error(1, e.to_string(), None);
+    }
     let mut findings = linter.findings;
     findings.sort_by(|a, b| (a.line, a.level, &a.text).cmp(&(b.line, b.level, &b.text)));
     Lint {

@@ -68,7 +68,7 @@ pub(super) struct Hit {
     pub(super) specific: u32,
 }
 
-/// What could not be looked at.
+/// The number of an entry of which an expression could not be compiled.
 pub(super) struct Uncompiled(pub(super) u32);
 
 impl Matcher {
@@ -134,8 +134,8 @@ impl Matcher {
         search.finish()
     }
 
-    /// Which patterns say that `piece`, a line or a part of one, is theirs; each entry at most once. `stamps` has room for as many
-    /// numbers as there are patterns and is dirty afterwards.
+    /// Adds to `hits` what the patterns find in `piece`, a line or a part of one, by the order of the patterns; an entry that has several
+    /// may be there several times. `asked` is of this matcher ([`Self::asked`]) and may have been used before.
     pub(super) fn hits(
         &self,
         piece: &[u8],

@@ -17,6 +17,9 @@ use super::matcher::{Asked, Hit, Matcher, Uncompiled};
 /// Bytes that are looked at together. They and the tables fit the second cache.
 const REGION: usize = 128 << 10;
 
+/// Bytes from which the encoding is guessed.
+const HEAD: usize = 512;
+
 /// How much is looked at together, and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -57,8 +60,8 @@ struct State {
     line: u64,
     counted: usize,
     fed: u64,
-    /// The first two bytes.
-    mark: [u8; 2],
+    /// The first bytes.
+    head: Vec<u8>,
     /// Whether the last byte that was looked at ended a line.
     ended: bool,
 }
@@ -95,7 +98,7 @@ impl<'m> Search<'m> {
                 line: 1,
                 counted: 0,
                 fed: 0,
-                mark: [0; 2],
+                head: Vec::new(),
                 ended: true,
             },
             text: Vec::new(),
@@ -105,11 +108,8 @@ impl<'m> Search<'m> {
 
     /// Looks at more of the log.
     pub fn feed(&mut self, bytes: &[u8]) {
-        for (at, byte) in bytes.iter().take(2).enumerate() {
-            if let Some(mark) = self.state.mark.get_mut(self.state.fed as usize + at) {
-                *mark = *byte;
-            }
-        }
+        let head = &mut self.state.head;
+        head.extend(bytes.iter().take(HEAD - head.len()));
         self.state.fed += bytes.len() as u64;
         for part in bytes.chunks(REGION) {
             self.state.cleaner.feed(part, &mut self.text);
@@ -137,9 +137,12 @@ impl<'m> Search<'m> {
         if state.fed == 0 {
             issues.push("the log is empty: there was nothing to look at".into());
         }
-        if matches!(state.mark, [0xff, 0xfe] | [0xfe, 0xff]) {
+        let zeros = memchr_iter(0, &state.head).count();
+        if matches!(state.head.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
+            || zeros * 4 > state.head.len()
+        {
             issues.push(
-                "the log is UTF-16, which was not looked at: convert it to UTF-8 (`iconv -f UTF-16 -t UTF-8`)"
+                "the log is UTF-16 or binary, and texts in it were not found: convert it to UTF-8 (`iconv -f UTF-16 -t UTF-8`)"
                     .into(),
             );
         }
