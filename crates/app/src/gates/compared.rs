@@ -37,25 +37,38 @@ pub struct Recorded {
     pub files: Option<Digest>,
 }
 
-/// Runs that the ledger has, the newest first.
+/// Runs, and why others cannot be read, with the tree that each is of.
+pub type Found = (Vec<Recorded>, Vec<(String, String)>);
+
+/// Runs that the ledger has, the newest first, and why others of them cannot be read, with the tree that each is of.
 ///
 /// # Errors
 /// The ledger's.
-pub fn recorded(
-    home: &Home,
-    book: &Book,
-    records: &[RecordView],
-) -> Result<Vec<Recorded>, AppError> {
-    let mut all = Vec::new();
+pub fn recorded(home: &Home, book: &Book, records: &[RecordView]) -> Result<Found, AppError> {
+    let (mut all, mut unreadable) = (Vec::new(), Vec::new());
     for record in records.iter().take(LOOKED) {
         let word = |key: &str| record.body.get(key).and_then(Value::as_str);
+        let tree = word("tree").unwrap_or_default().to_owned();
+        let mut refuse = |why: String| {
+            unreadable.push((tree.clone(), format!("record {}: {why}", record.index)));
+        };
         let Some(digest) = word("summary").and_then(|d| d.parse::<Digest>().ok()) else {
+            refuse("it names no summary".into());
             continue;
         };
-        let bytes = book.ledger.read_blob(&digest, LARGEST)?;
-        // A run of another version is none that can be compared; the gate says that there is none.
-        let Ok(summary) = serde_json::from_slice::<Summary>(&bytes) else {
-            continue;
+        let bytes = match book.ledger.read_blob(&digest, LARGEST) {
+            Ok(bytes) => bytes,
+            Err(e) => {
+                refuse(e.to_string());
+                continue;
+            }
+        };
+        let summary = match serde_json::from_slice::<Summary>(&bytes) {
+            Ok(summary) => summary,
+            Err(e) => {
+                refuse(format!("its summary cannot be read: {e}"));
+                continue;
+            }
         };
         all.push(Recorded {
             dir: home.root().join(word("directory").unwrap_or_default()),
@@ -66,7 +79,7 @@ pub fn recorded(
             at: record.time,
         });
     }
-    Ok(all)
+    Ok((all, unreadable))
 }
 
 /// Each target of a run beside the newest earlier good one. `all` are all runs, the newest first.

@@ -109,7 +109,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
     let book = home.open(&home.here)?;
     let mut records = every_kind(&book, RESULT)?;
     records.reverse();
-    let all = compared::recorded(home, &book, &records)?;
+    let (all, unreadable) = compared::recorded(home, &book, &records)?;
     let own: Vec<&Recorded> = all
         .iter()
         .filter(|r| r.summary.source.tree == source.tree)
@@ -143,6 +143,11 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         policy,
         manifest: declared::manifest(place.config, &place.tree, &base),
         runs,
+        unreadable_runs: unreadable
+            .into_iter()
+            .filter(|(tree, _)| *tree == source.tree)
+            .map(|(_, why)| why)
+            .collect(),
         history: compared::history(&all, first),
         documents: BTreeMap::new(),
         commands: BTreeMap::new(),
