@@ -131,13 +131,37 @@ impl Tree {
             // What is tracked and ignored belongs to the tree too.
             git(top, &env, &["read-tree", "HEAD"])?;
         }
-        let mut args = vec!["-c".to_owned(), "core.fsmonitor=false".to_owned()];
-        args.extend(["add", "--all", "--", ":/"].map(str::to_owned));
-        for path in self.apart() {
-            args.push(format!(":(top,exclude,literal){path}"));
+        // What is left out is taken out of what is tracked, and ignored where it is not: a pathspec that leaves out what is ignored
+        // anyway is an error to git.
+        let apart = self.apart();
+        let mut ignored = ignored_by_user(top)?;
+        for path in &apart {
+            ignored.push_str(&format!("\n/{}", escaped(path)));
+            let spec = format!(":(top,literal){path}");
+            git(
+                top,
+                &env,
+                &[
+                    "rm",
+                    "-r",
+                    "-q",
+                    "--cached",
+                    "--ignore-unmatch",
+                    "--",
+                    &spec,
+                ],
+            )?;
         }
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        git(top, &env, &args)?;
+        ignored.push('\n');
+        let file = dir.path().join("excludes");
+        std::fs::write(&file, ignored).map_err(|e| AppError::io("write", &file, &e))?;
+        let excludes = format!("core.excludesFile={}", file.display());
+        let quick = "core.fsmonitor=false";
+        git(
+            top,
+            &env,
+            &["-c", &excludes, "-c", quick, "add", "--all", "--", ":/"],
+        )?;
         git(top, &env, &["write-tree"])
     }
 
@@ -185,6 +209,38 @@ impl Tree {
         let text = serde_json::to_vec(&files).unwrap_or_default();
         Ok(Digest::of(&text))
     }
+}
+
+/// What the user has git ignore everywhere.
+fn ignored_by_user(top: &Path) -> Result<String, AppError> {
+    let named = git(top, &[], &["config", "--type=path", "core.excludesFile"]).ok();
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+    let config = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or(home);
+    let path = named
+        .map(|named| top.join(named))
+        .or(config.map(|config| config.join("git/ignore")));
+    let Some(path) = path else {
+        return Ok(String::new());
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(text),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(e) => Err(AppError::io("read", &path, &e)),
+    }
+}
+
+/// A path as a pattern that means it alone.
+fn escaped(path: &str) -> String {
+    let mut out = String::new();
+    for c in path.chars() {
+        if matches!(c, '\\' | '*' | '?' | '[' | ' ' | '!' | '#') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 /// Runs git and gives what it says, without the line's end.

@@ -6,7 +6,7 @@ use gonogo_app::gates::gathering::Asked;
 use gonogo_core::{Exit, Reason, Verdict as Status};
 use gonogo_gate::Verdict;
 use gonogo_gate::policy::Lane as Asking;
-use gonogo_gate::verdict::{Asked as WasAsked, GateResult, Standing};
+use gonogo_gate::verdict::{Asked as WasAsked, GateResult, Standing, Told};
 use serde_json::json;
 
 use super::Answer;
@@ -96,7 +96,7 @@ fn explain(select: &Select, a: &GateExplain, screen: &Screen) -> Answer {
             plain(&obligation.required)
         ));
         for told in obligation.reasons.iter().take(TOLD) {
-            screen.say(&format!("      {} {}", told.code, plain(&told.text)));
+            screen.say(&reason(told));
         }
         for evidence in obligation.evidence.iter().take(TOLD) {
             let record = evidence
@@ -148,7 +148,7 @@ fn simulate(select: &Select, a: &GateSimulate, screen: &Screen) -> Answer {
             let was = before.map_or_else(|| "absent".into(), |s| s.to_string());
             screen.say(&format!("{} → {}", was, row(gate, screen)));
             for told in gate.reasons.iter().take(TOLD) {
-                screen.say(&format!("      {} {}", told.code, plain(&told.text)));
+                screen.say(&reason(told));
             }
         }
     }
@@ -206,7 +206,7 @@ fn tell(verdict: &Verdict, screen: &Screen) {
         screen.say(&row(gate, screen));
         if gate.status > Status::Pass {
             for told in gate.reasons.iter().take(TOLD) {
-                screen.say(&format!("      {} {}", told.code, plain(&told.text)));
+                screen.say(&reason(told));
             }
             let more = gate.reasons.len().saturating_sub(TOLD) as u64 + gate.reasons_omitted;
             if more > 0 {
@@ -230,6 +230,15 @@ fn tell(verdict: &Verdict, screen: &Screen) {
             screen.say(&screen.paint(Tone::Wait, &text));
         }
     }
+}
+
+fn reason(told: &Told) -> String {
+    let about = match (&told.target, &told.test) {
+        (Some(target), Some(test)) => format!("{target}: {test}: "),
+        (Some(one), None) | (None, Some(one)) => format!("{one}: "),
+        (None, None) => String::new(),
+    };
+    format!("      {} {}{}", told.code, plain(&about), plain(&told.text))
 }
 
 fn row(gate: &GateResult, screen: &Screen) -> String {
