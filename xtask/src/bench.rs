@@ -13,6 +13,7 @@ mod programs;
 mod proxy;
 mod report;
 mod startup;
+mod suite;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -94,7 +95,7 @@ impl Settings {
     }
 }
 
-static BENCHES: [Bench; 10] = [
+static BENCHES: [Bench; 11] = [
     programs::FAULT,
     programs::STATS,
     proxy::PROXY,
@@ -104,6 +105,7 @@ static BENCHES: [Bench; 10] = [
     ledger::LEDGER,
     ledger::VERIFY,
     dry_run::DRY_RUN,
+    suite::SUITE,
     startup::STARTUP,
 ];
 

@@ -402,7 +402,12 @@ impl Junit<'_> {
         }
         let hash = ids::joined(self.of_class.2, &test.name);
         let suite_span = self.suites.last().and_then(|suite| suite.span);
-        let seen = self.ids.see(hash, case.span().or(suite_span));
+        let seen = self
+            .ids
+            .see(self.of_class.2, hash, case.span().or(suite_span));
+        if seen == Seen::First && case.is_bare() {
+            return self.close_bare(index, test, hash, place);
+        }
         let (mut is_double, mut is_rerun) = (false, false);
         let mut number = 1;
         let is_same = |held: &Option<Held>| {
@@ -489,6 +494,33 @@ impl Junit<'_> {
         self.give(main);
         for attempt in later {
             self.give(attempt);
+        }
+    }
+
+    /// Closes a test of which nothing is said, as of most: it passed.
+    fn close_bare(&mut self, index: usize, test: TestId, hash: u64, place: Place) {
+        self.flush();
+        let case = &mut self.cases[index];
+        let mut is_bare = false;
+        let mut file = None;
+        if let Some(suite) = self.suites.last_mut() {
+            case.tally(&mut suite.direct, false);
+            is_bare = suite.is_pytest;
+            file = suite.file.as_ref();
+        } else {
+            self.declared.missing = true;
+        }
+        if is_bare {
+            self.held = Some(Held {
+                hash,
+                attempt: case.bare(test, file, place, &self.limits),
+                is_bare,
+            });
+        } else {
+            self.notes.count(Outcome::Pass);
+            // Made where the sink takes it: moving it first waits for all of it to be written.
+            self.sink
+                .attempt(case.bare(test, file, place, &self.limits));
         }
     }
 

@@ -448,7 +448,8 @@ impl Trx<'_> {
                 "a result without a name",
             );
         }
-        match self.ids.see(ids::hash(&attempt.test), held.span) {
+        let hash = ids::hash(&attempt.test);
+        match self.ids.see(hash, hash, held.span) {
             Seen::First | Seen::Unchecked => {}
             Seen::Again(n) => attempt.number = n,
             Seen::Before => {

@@ -15,13 +15,14 @@ mod value;
 
 use std::io::BufRead;
 
+use memchr::memmem::Finder;
 use quick_xml::events::attributes::Attributes;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 use quick_xml::{Error, errors::SyntaxError};
 
 use self::source::{Offsets, Source};
-use self::token::{Token, Tokens};
+use self::token::{Attribute, Token, Tokens};
 use self::tree::Tree;
 use super::Limits;
 use crate::{IssueKind, Place};
@@ -76,8 +77,8 @@ pub(super) struct Tag<'t> {
 /// A tag's attributes.
 #[derive(Clone, Copy)]
 enum Written<'t> {
-    /// The tag from its `<` on, and where they stand in it.
-    Read(&'t str, &'t token::Attributes),
+    /// Each of them.
+    Read(&'t [Attribute<'t>]),
     /// What is behind the name.
     Raw(&'t str),
 }
@@ -102,15 +103,15 @@ impl Tag<'_> {
     ) {
         let raw = match self.written {
             Written::Raw(raw) => raw,
-            Written::Read(tag, attributes) => {
-                for (n, (prefix, key, value)) in attributes.of(tag).enumerate() {
-                    if n >= limits.attributes {
-                        self.tell_more(limits, notes);
-                        return;
+            Written::Read(attributes) => {
+                let kept = attributes.len().min(limits.attributes);
+                for attribute in &attributes[..kept] {
+                    if is_meant(attribute.prefix, attribute.key) {
+                        each(notes, attribute.key, attribute.value);
                     }
-                    if is_meant(prefix, key) {
-                        each(notes, key, value);
-                    }
+                }
+                if kept < attributes.len() {
+                    self.tell_more(limits, notes);
                 }
                 return;
             }
@@ -237,7 +238,7 @@ enum Left {
 pub(super) fn drive<H: Handler>(source: &mut dyn BufRead, limits: &Limits, handler: &mut H) -> u64 {
     let mut source = Source::new(source, limits.token);
     let mut tree = Tree::new(limits.depth);
-    let mut tokens = Tokens::new();
+    let section_end = token::section_end();
     source.begin(handler.notes());
     loop {
         source.skip_mark();
@@ -250,7 +251,7 @@ pub(super) fn drive<H: Handler>(source: &mut dyn BufRead, limits: &Limits, handl
             from,
             last,
             (&mut source.offsets, &source.window),
-            &mut tokens,
+            &section_end,
             &mut tree,
             handler,
         );
@@ -298,21 +299,21 @@ fn window<H: Handler>(
     base: usize,
     last: bool,
     (offsets, whole): (&mut Offsets, &[u8]),
-    tokens: &mut Tokens,
+    section_end: &Finder<'static>,
     tree: &mut Tree,
     handler: &mut H,
 ) -> (usize, Left) {
     let Ok(text) = std::str::from_utf8(slice) else {
         return (0, Left::NotUtf8);
     };
+    let mut tokens = Tokens::new(text, section_end);
     let mut from = 0;
     while from < text.len() {
-        let (to, flow) = match tokens.take(text, from) {
+        let (to, flow) = match tokens.take(from) {
             Token::Start { name, is_empty, to } => {
-                let tag = &text[from..to];
-                let written = Written::Read(tag, tokens.attributes());
+                let written = Written::Read(tokens.attributes());
                 let place = offsets.place(whole, base + from, base + to);
-                let name = &tag[1..name - from];
+                let name = &text[from + 1..name];
                 (
                     to,
                     tree.start(handler, (name, written), place, is_empty, false),

@@ -210,6 +210,9 @@ impl Case {
         let at = tag.place.from;
         let mut duration = None;
         tag.attributes(limits, notes, |notes, key, raw| {
+            if self.is_common(key, raw, marks, classes) {
+                return;
+            }
             let mut lower = [0; 16];
             let key = match lowered(key, &mut lower) {
                 Some(key) => key,
@@ -267,6 +270,26 @@ impl Case {
             // What it says of the test may be in the part that was not read.
             self.say(UNKNOWN, "(cut)");
         }
+    }
+
+    /// Takes an attribute that nearly all writers write, in the way that they do; whether it was one.
+    fn is_common(
+        &mut self,
+        key: &str,
+        raw: &str,
+        marks: &mut Marks,
+        classes: &mut Classes,
+    ) -> bool {
+        match key {
+            "name" => self.name = xml::owned(raw),
+            "classname" => self.classname = classes.name(raw),
+            "time" => match marks.seconds(raw) {
+                Some(seconds) => self.seconds = Some(seconds),
+                None => return false,
+            },
+            _ => return false,
+        }
+        true
     }
 
     fn reset(&mut self) {
@@ -526,6 +549,44 @@ impl Case {
         } else {
             outcome
         }
+    }
+
+    /// The attempt of a test of which nothing is said.
+    pub(super) fn bare(
+        &mut self,
+        test: TestId,
+        suite_file: Option<&String>,
+        place: Place,
+        limits: &Limits,
+    ) -> Attempt {
+        // What is mostly absent is put in afterwards: an option that is absent is written in part, and moving it on at once waits for
+        // all that was written before it.
+        let mut attempt = Attempt {
+            test,
+            file: None,
+            number: 1,
+            outcome: Outcome::Pass,
+            raw: String::new(),
+            started_ms: absolute(self.started),
+            seconds: self.seconds,
+            cached: self.cached,
+            failures: Vec::new(),
+            skipped: None,
+            output: String::new(),
+            place,
+        };
+        if self.file.is_some() {
+            attempt.file = self.file.take();
+        } else if let Some(file) = suite_file {
+            attempt.file = Some(file.clone());
+        }
+        if !self.raw.is_empty() {
+            attempt.raw.clone_from(&self.raw);
+        }
+        if !self.output.is_empty() {
+            attempt.output = self.output.take(limits.output);
+        }
+        attempt
     }
 
     /// The attempt that the element itself tells of, and those that came after it.

@@ -9,46 +9,22 @@ use memchr::{memchr, memchr2, memchr3, memmem};
 /// Attributes of a tag that are read here; a tag with more is odd.
 const MOST: usize = 16;
 
-/// Where an attribute stands in its tag.
+/// An attribute as it is written.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Attribute {
-    /// Where its key begins, and the part of it behind a prefix.
-    key: usize,
-    local: usize,
-    equals: usize,
-    /// Where its value ends.
-    end: usize,
+pub(super) struct Attribute<'t> {
+    /// Empty if there is none.
+    pub(super) prefix: &'t str,
+    pub(super) key: &'t str,
+    pub(super) value: &'t str,
 }
 
-/// Takes tokens, one after the other.
+/// Takes tokens of a text, one after the other.
 #[derive(Debug)]
-pub(super) struct Tokens {
-    attributes: Attributes,
-    section_end: memmem::Finder<'static>,
-}
-
-/// The attributes of the tag that was taken last.
-#[derive(Debug, Default)]
-pub(super) struct Attributes {
-    places: [Attribute; MOST],
+pub(super) struct Tokens<'t, 'f> {
+    text: &'t str,
+    attributes: [Attribute<'t>; MOST],
     count: usize,
-}
-
-impl Attributes {
-    /// Prefix, key and raw value of each.
-    pub(super) fn of<'a>(
-        &'a self,
-        tag: &'a str,
-    ) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
-        self.places[..self.count].iter().map(move |a| {
-            let prefix = match a.local - a.key {
-                0 => "",
-                _ => &tag[a.key..a.local - 1],
-            };
-            let value = &tag[a.equals + 2..a.end];
-            (prefix, &tag[a.local..a.equals], value)
-        })
-    }
+    section_end: &'f memmem::Finder<'static>,
 }
 
 /// A token, and where it ends.
@@ -76,22 +52,29 @@ pub(super) enum Token {
     Odd,
 }
 
-impl Tokens {
-    pub(super) fn new() -> Self {
+/// Finds where a section of text ends.
+pub(super) fn section_end() -> memmem::Finder<'static> {
+    memmem::Finder::new("]]>")
+}
+
+impl<'t, 'f> Tokens<'t, 'f> {
+    pub(super) fn new(text: &'t str, section_end: &'f memmem::Finder<'static>) -> Self {
         Self {
-            attributes: Attributes::default(),
-            section_end: memmem::Finder::new("]]>"),
+            text,
+            attributes: [Attribute::default(); MOST],
+            count: 0,
+            section_end,
         }
     }
 
-    /// Those of the start tag that was taken last.
-    pub(super) const fn attributes(&self) -> &Attributes {
-        &self.attributes
+    /// The attributes of the start tag that was taken last.
+    pub(super) fn attributes(&self) -> &[Attribute<'t>] {
+        &self.attributes[..self.count]
     }
 
     /// What begins at `from`, which is not the text's end.
-    pub(super) fn take(&mut self, text: &str, from: usize) -> Token {
-        let bytes = text.as_bytes();
+    pub(super) fn take(&mut self, from: usize) -> Token {
+        let bytes = self.text.as_bytes();
         match bytes[from] {
             b'<' => self.markup(bytes, from),
             b'&' => reference(bytes, from),
@@ -101,7 +84,7 @@ impl Tokens {
         }
     }
 
-    fn markup(&mut self, bytes: &[u8], from: usize) -> Token {
+    fn markup(&mut self, bytes: &'t [u8], from: usize) -> Token {
         match bytes.get(from + 1) {
             Some(b'/') => end(bytes, from),
             Some(b'!') if bytes[from..].starts_with(b"<![CDATA[") => {
@@ -113,12 +96,77 @@ impl Tokens {
                     None => Token::Short,
                 }
             }
-            Some(&b) if b.is_ascii_alphabetic() || b == b'_' => {
-                start(bytes, from, &mut self.attributes)
-            }
+            Some(&b) if b.is_ascii_alphabetic() || b == b'_' => self.start(bytes, from),
             _ => Token::Odd,
         }
     }
+
+    fn start(&mut self, bytes: &'t [u8], from: usize) -> Token {
+        let mut at = past_name(bytes, from + 1);
+        let name = at;
+        self.count = 0;
+        loop {
+            let behind = at;
+            while let Some(&b) = bytes.get(at)
+                && is_space(b)
+            {
+                at += 1;
+            }
+            match bytes.get(at) {
+                Some(b'>') => {
+                    return Token::Start {
+                        name,
+                        is_empty: false,
+                        to: at + 1,
+                    };
+                }
+                Some(b'/') if bytes.get(at + 1) == Some(&b'>') => {
+                    return Token::Start {
+                        name,
+                        is_empty: true,
+                        to: at + 2,
+                    };
+                }
+                _ => {}
+            }
+            let equals = past_name(bytes, at);
+            let (Some(b'='), Some(&quote @ (b'"' | b'\''))) =
+                (bytes.get(equals), bytes.get(equals + 1))
+            else {
+                return Token::Odd;
+            };
+            let value = equals + 2;
+            let Some(length) = memchr(quote, &bytes[value..]) else {
+                return Token::Odd;
+            };
+            let Some(place) = self.attributes.get_mut(self.count) else {
+                return Token::Odd;
+            };
+            if at == behind || at == equals {
+                return Token::Odd;
+            }
+            let (mut prefix, mut key) = ("", &self.text[at..equals]);
+            if let Some(colon) = bytes[at..equals].iter().rposition(|&b| b == b':') {
+                (prefix, key) = (&key[..colon], &key[colon + 1..]);
+            }
+            at = value + length;
+            let value = &self.text[value..at];
+            *place = Attribute { prefix, key, value };
+            self.count += 1;
+            at += 1;
+        }
+    }
+}
+
+/// Where the name that begins at `from` ends.
+fn past_name(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(&b) = bytes.get(at)
+        && is_name(b)
+    {
+        at += 1;
+    }
+    at
 }
 
 fn reference(bytes: &[u8], from: usize) -> Token {
@@ -158,68 +206,6 @@ fn end(bytes: &[u8], from: usize) -> Token {
     Token::End {
         name: end,
         to: name + length + 1,
-    }
-}
-
-fn start(bytes: &[u8], from: usize, attributes: &mut Attributes) -> Token {
-    let mut at = from + 1;
-    while bytes.get(at).is_some_and(|&b| is_name(b)) {
-        at += 1;
-    }
-    let name = at;
-    attributes.count = 0;
-    loop {
-        let is_apart = bytes.get(at).is_some_and(|&b| is_space(b));
-        while bytes.get(at).is_some_and(|&b| is_space(b)) {
-            at += 1;
-        }
-        match bytes.get(at) {
-            Some(b'>') => {
-                return Token::Start {
-                    name,
-                    is_empty: false,
-                    to: at + 1,
-                };
-            }
-            Some(b'/') if bytes.get(at + 1) == Some(&b'>') => {
-                return Token::Start {
-                    name,
-                    is_empty: true,
-                    to: at + 2,
-                };
-            }
-            Some(&b) if is_apart && is_name(b) => {}
-            _ => return Token::Odd,
-        }
-        let key = at;
-        let mut local = at;
-        while let Some(&b) = bytes.get(at)
-            && is_name(b)
-        {
-            at += 1;
-            if b == b':' {
-                local = at;
-            }
-        }
-        let (Some(b'='), Some(&quote @ (b'"' | b'\''))) = (bytes.get(at), bytes.get(at + 1)) else {
-            return Token::Odd;
-        };
-        let value = at + 2;
-        let Some(length) = memchr(quote, &bytes[value..]) else {
-            return Token::Odd;
-        };
-        let Some(place) = attributes.places.get_mut(attributes.count) else {
-            return Token::Odd;
-        };
-        let end = value + length;
-        *place = Attribute {
-            key: key - from,
-            local: local - from,
-            equals: at - from,
-            end: end - from,
-        };
-        attributes.count += 1;
-        at = end + 1;
     }
 }
 
