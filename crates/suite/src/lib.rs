@@ -8,6 +8,7 @@ mod attempt;
 pub mod cause;
 pub mod cluster;
 pub mod diff;
+pub mod first_failure;
 pub mod flake;
 mod id;
 mod issue;
