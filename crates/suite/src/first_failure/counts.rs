@@ -52,7 +52,7 @@ pub(super) fn summary(line: &str) -> Option<(Runner, Tally)> {
     if let Some(rest) = line.strip_prefix("test result: ") {
         return Some((Runner::Rust, listed(rest)));
     }
-    if trimmed.starts_with("Summary [") && trimmed.contains("tests run:") {
+    if trimmed.starts_with("Summary [") && trimmed.contains(" run:") {
         return Some((Runner::Rust, listed(trimmed.split("run:").nth(1)?)));
     }
     if trimmed == "OK" || (trimmed.starts_with("OK (") && trimmed.contains('=')) {

@@ -12,6 +12,8 @@ const BEFORE: usize = 30;
 pub(super) struct Go {
     before: VecDeque<(String, String)>,
     running: String,
+    /// Every test that was said to run, with `-v`.
+    ran: std::collections::BTreeSet<String>,
     package: bool,
     open: Option<Candidate>,
     found: Vec<Candidate>,
@@ -31,9 +33,15 @@ impl Tracker for Go {
             let mut words = rest.split_whitespace();
             if matches!(words.next(), Some("RUN" | "CONT" | "NAME")) {
                 self.running = words.next().unwrap_or_default().to_owned();
+                if self.ran.len() < 100_000 {
+                    self.ran.insert(self.running.clone());
+                }
             }
         } else if let Some(rest) = text.strip_prefix("--- FAIL: ") {
             let name = rest.split(" (").next().unwrap_or(rest);
+            if !self.ran.is_empty() && !self.ran.contains(name) {
+                return;
+            }
             let mut found =
                 Candidate::new(Runner::Go, "go.fail", line, FailureKind::Other).test(name);
             // What it printed before, if it did.
@@ -99,7 +107,15 @@ impl Tracker for Go {
         }
         // Without the package's own verdict a test that printed such a line decides nothing.
         out.retain(|c| c.rule != "go.fail" || self.has_failed || !verdicts.is_green(Runner::Go));
-        if let Some((found, true)) = self.panic.take() {
+        if let Some((mut found, true)) = self.panic.take() {
+            // A test that panics is said to fail in the line before, and no more.
+            out.retain(|c| {
+                let same = c.line + 1 == found.line && c.message.is_empty();
+                if same {
+                    found.test.clone_from(&c.test);
+                }
+                !same
+            });
             let proof = if self.has_failed {
                 Proof::Sure
             } else {
@@ -151,7 +167,13 @@ impl Go {
     /// `panic: …` and the goroutine below it.
     fn panic(&mut self, line: &Line<'_>) {
         let text = line.text;
+        let begins = text.starts_with("panic: ") || text.starts_with("fatal error: ");
         match &mut self.panic {
+            // What was only printed does not hide the next one.
+            Some((_, confirmed)) if begins && !*confirmed => {
+                self.panic = None;
+                self.panic(line);
+            }
             None => {
                 let message = text
                     .strip_prefix("panic: ")
@@ -207,9 +229,8 @@ fn tell(found: &mut Candidate, text: &str) {
             found.message.clear();
             found.say(&parts[2]);
         }
-        // The next place is another message.
-        Some(_) => {}
-        None if !trimmed.is_empty() && found.message.lines().count() < 12 => found.say(trimmed),
-        None => {}
+        // A log line looks like an error's: all are told, the place is the first one's.
+        _ if !trimmed.is_empty() && found.message.lines().count() < 12 => found.say(trimmed),
+        _ => {}
     }
 }

@@ -6,6 +6,8 @@ use crate::{FailureKind, Location};
 #[derive(Default)]
 pub(super) struct Js {
     jest_file: bool,
+    /// Vitest tells its failures below a head.
+    vitest_head: bool,
     open: Option<Candidate>,
     found: Vec<Candidate>,
     in_failing: bool,
@@ -20,7 +22,14 @@ impl Tracker for Js {
         let trimmed = text.trim_start();
         if text.starts_with("FAIL ") && !text.starts_with("FAIL  ") {
             self.jest_file = true;
-        } else if trimmed.starts_with("FAIL  ") && text.len() - trimmed.len() <= 1 {
+        } else if trimmed.starts_with("⎯⎯")
+            && (trimmed.contains(" Failed Tests ") || trimmed.contains(" Failed Suites "))
+        {
+            self.vitest_head = true;
+        } else if self.vitest_head
+            && trimmed.starts_with("FAIL  ")
+            && text.len() - trimmed.len() <= 1
+        {
             let title = trimmed["FAIL  ".len()..].trim();
             // `file > suite > test`, or `file [ file ]` for one that could not be loaded.
             if title.contains(" > ") || title.ends_with(']') {
@@ -50,7 +59,7 @@ impl Tracker for Js {
         } else if self.in_failing && text.starts_with("  1) ") {
             let found = Candidate::new(Runner::Mocha, "mocha.section", line, FailureKind::Other);
             self.begin(found.test(trimmed["1) ".len()..].trim_end_matches(':')));
-        } else if let Some(rest) = text.strip_prefix("not ok ") {
+        } else if let Some(rest) = trimmed.strip_prefix("not ok ") {
             let lower = rest.to_ascii_lowercase();
             let number = rest.split(' ').next().unwrap_or_default();
             if number.parse::<u64>().is_ok()
@@ -114,12 +123,9 @@ impl Js {
             }
             Runner::Vitest => trimmed.starts_with("⎯⎯⎯") || trimmed.starts_with("FAIL  "),
             Runner::Mocha => pattern!(r"^\s+\d+\) ").is_match(text),
-            Runner::Tap => {
-                text.starts_with("ok ")
-                    || text.starts_with("not ok ")
-                    || text.starts_with("# ")
-                    || text.trim() == "..."
-            }
+            Runner::Tap => ["ok ", "not ok ", "# ", "..."]
+                .iter()
+                .any(|w| trimmed.starts_with(w)),
             _ => true,
         } || line.number > found.line + 200;
         if ends {
@@ -130,12 +136,24 @@ impl Js {
             if found.location.is_none() {
                 found.location = Some(at);
             }
-        } else if found.location.is_none() && !is_frame(trimmed) {
+        } else if (found.location.is_none() || found.runner == Runner::Tap) && !is_frame(trimmed) {
             let told = found.message.lines().count();
             let is_yaml = found.runner == Runner::Tap
-                && (trimmed == "---" || trimmed.starts_with("duration_ms"));
+                && ["---", "duration_ms", "failureType", "type:", "code:"]
+                    .iter()
+                    .any(|w| trimmed.starts_with(w));
             if !trimmed.is_empty() && told < 12 && !is_yaml {
-                found.say(trimmed);
+                let value = if found.runner == Runner::Tap {
+                    trimmed
+                        .strip_prefix("error: ")
+                        .unwrap_or(trimmed)
+                        .trim_matches('\'')
+                } else {
+                    trimmed
+                };
+                if value != "|-" {
+                    found.say(value);
+                }
             }
         }
         true

@@ -124,7 +124,7 @@ impl Rust {
         }
         if self.first_failed.is_none() {
             let found = Candidate::new(Runner::Rust, rule, line, FailureKind::Other).test(name);
-            self.first_failed = Some(found.message(line.text));
+            self.first_failed = Some(found.message(&format!("the test {name} failed")));
         }
     }
 
@@ -154,10 +154,12 @@ impl Rust {
             return;
         };
         let kind = match head.rsplit(' ').next() {
-            Some("FAIL") => FailureKind::Other,
-            Some("TIMEOUT") => FailureKind::Timeout,
+            Some("FAIL") => Some(FailureKind::Other),
+            Some("TIMEOUT") => Some(FailureKind::Timeout),
+            // It passed when it was tried again.
+            Some("PASS") => None,
             Some("SIGSEGV" | "SIGABRT" | "SIGKILL" | "SIGBUS" | "SIGILL" | "SIGTERM" | "ABORT") => {
-                FailureKind::Crash
+                Some(FailureKind::Crash)
             }
             _ => return,
         };
@@ -172,11 +174,20 @@ impl Rust {
         }
         self.has_tests = true;
         let name = rest.split_whitespace().last().unwrap_or_default();
+        let Some(kind) = kind else {
+            self.failed.remove(name);
+            self.first_failed
+                .take_if(|f| f.test.as_deref() == Some(name));
+            self.others.retain(|f| f.test.as_deref() != Some(name));
+            return;
+        };
         if kind == FailureKind::Other {
             self.fail(name, "nextest.fail", line);
             return;
         }
-        self.failed.insert(name.to_owned());
+        if self.failed.len() < MOST {
+            self.failed.insert(name.to_owned());
+        }
         let found = Candidate::new(Runner::Rust, "nextest.signal", line, kind).test(name);
         self.keep(found.message(text));
     }
