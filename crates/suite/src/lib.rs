@@ -17,6 +17,7 @@ pub mod owner;
 pub mod read;
 pub mod shard;
 pub mod signature;
+pub mod timeline;
 pub mod verdict;
 
 pub use attempt::{Attempt, Failure, FailureKind, Location, Place};
