@@ -14,6 +14,7 @@ mod proxy;
 mod report;
 mod startup;
 mod suite;
+mod suite_cluster;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -107,6 +108,7 @@ static BENCHES: [Bench; 11] = [
     dry_run::DRY_RUN,
     suite::SUITE,
     startup::STARTUP,
+    suite_cluster::SUITE_CLUSTER,
 ];
 
 /// Runs the benches named in `args`, or all; see the module's text for the options.

@@ -8,6 +8,7 @@ mod attempt;
 pub mod cause;
 pub mod cluster;
 pub mod diff;
+pub mod first_failure;
 pub mod flake;
 mod id;
 mod issue;
@@ -21,6 +22,7 @@ pub mod run;
 pub mod runbook;
 pub mod shard;
 pub mod signature;
+pub mod timeline;
 pub mod verdict;
 
 pub use attempt::{Attempt, Failure, FailureKind, Location, Place};

@@ -199,12 +199,12 @@ impl Owners {
         let parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
         let mut broken = false;
         for section in 0..self.sections.len() {
-            let matching = self
+            let mut matching = self
                 .rules
                 .iter()
                 .filter(|r| r.section == section && r.pattern.matches(&parts));
             let rule = match self.decides {
-                Decides::Last => matching.last(),
+                Decides::Last => matching.next_back(),
                 // Of equals the later; `max_by_key` gives the last of them.
                 Decides::Longest => matching.max_by_key(|r| r.text.len()),
             };

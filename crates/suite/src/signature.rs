@@ -138,13 +138,37 @@ pub fn normalise(text: &str) -> String {
     out
 }
 
+/// What changes from run to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Volatile {
+    /// A time, a date.
+    Time,
+    /// A uuid, a hash, an address, a random name.
+    Id,
+    /// Any other number.
+    Number,
+}
+
+/// Writes something else for what changes: a name, a placeholder.
+pub(crate) trait Writer {
+    /// For a value.
+    fn put(&mut self, what: Volatile, value: &str, out: &mut String);
+
+    /// For the first parts of an absolute path.
+    fn root(&mut self, out: &mut String);
+}
+
 #[derive(Default)]
 struct Names {
     known: HashMap<String, usize>,
 }
 
-impl Names {
-    fn put(&mut self, value: &str, out: &mut String) {
+impl Writer for Names {
+    fn root(&mut self, out: &mut String) {
+        out.push_str("…/");
+    }
+
+    fn put(&mut self, _what: Volatile, value: &str, out: &mut String) {
         let next = self.known.len() + 1;
         let n = match self.known.get(value) {
             Some(n) => *n,
@@ -176,7 +200,8 @@ const fn is_joint(b: u8) -> bool {
     matches!(b, b'/' | b'\\' | b'.' | b'-' | b':' | b'+' | b'~')
 }
 
-fn mask(line: &str, names: &mut Names, out: &mut String) {
+/// Copies a line and lets `names` write what changes in it.
+pub(crate) fn mask(line: &str, names: &mut impl Writer, out: &mut String) {
     let bytes = line.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -201,13 +226,17 @@ fn mask(line: &str, names: &mut Names, out: &mut String) {
 }
 
 /// A run of words and joints: a time, a path, an address, a number, or words that are masked one by one.
-fn token(token: &str, names: &mut Names, out: &mut String) {
-    if is_time(token) || is_uuid(token) {
-        names.put(token, out);
+fn token(token: &str, names: &mut impl Writer, out: &mut String) {
+    if is_time(token) {
+        names.put(Volatile::Time, token, out);
+        return;
+    }
+    if is_uuid(token) {
+        names.put(Volatile::Id, token, out);
         return;
     }
     if let Some(rest) = path(token) {
-        out.push_str("…/");
+        names.root(out);
         words(rest, names, out);
         return;
     }
@@ -238,7 +267,7 @@ fn path(token: &str) -> Option<&str> {
 }
 
 /// Splits at joints; each word is kept or renamed. A number with a point, a sign or an exponent is one word.
-fn words(token: &str, names: &mut Names, out: &mut String) {
+fn words(token: &str, names: &mut impl Writer, out: &mut String) {
     let bytes = token.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -285,11 +314,11 @@ const KEPT: [&str; 31] = [
     "utf16", "sha1", "sha256", "sha512", "md5", "x86_64", "base64", "http2",
 ];
 
-fn word(word: &str, names: &mut Names, out: &mut String) {
+fn word(word: &str, names: &mut impl Writer, out: &mut String) {
     let bytes = word.as_bytes();
     let Some(first) = bytes.iter().position(u8::is_ascii_digit) else {
         if is_hex(word) {
-            names.put(word, out);
+            names.put(Volatile::Id, word, out);
         } else {
             out.push_str(word);
         }
@@ -300,8 +329,14 @@ fn word(word: &str, names: &mut Names, out: &mut String) {
         out.push_str(word);
         return;
     }
-    if first == 0 || is_hex(word) || is_opaque(word) {
-        names.put(word, out);
+    // Digits alone are a number, however many.
+    let is_number = bytes.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+    if !is_number && (is_hex(word) || is_opaque(word)) {
+        names.put(Volatile::Id, word, out);
+        return;
+    }
+    if first == 0 {
+        names.put(Volatile::Number, word, out);
         return;
     }
     // `worker12`, `tmp_a1b2`: the words stay, the numbers go.
@@ -313,7 +348,7 @@ fn word(word: &str, names: &mut Names, out: &mut String) {
             end += 1;
         }
         if digits {
-            names.put(&word[at..end], out);
+            names.put(Volatile::Number, &word[at..end], out);
         } else {
             out.push_str(&word[at..end]);
         }
