@@ -13,6 +13,7 @@ mod programs;
 mod proxy;
 mod report;
 mod startup;
+mod suite_perf;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -94,7 +95,7 @@ impl Settings {
     }
 }
 
-static BENCHES: [Bench; 10] = [
+static BENCHES: [Bench; 11] = [
     programs::FAULT,
     programs::STATS,
     proxy::PROXY,
@@ -105,6 +106,7 @@ static BENCHES: [Bench; 10] = [
     ledger::VERIFY,
     dry_run::DRY_RUN,
     startup::STARTUP,
+    suite_perf::SUITE_PERF,
 ];
 
 /// Runs the benches named in `args`, or all; see the module's text for the options.

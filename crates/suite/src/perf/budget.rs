@@ -12,6 +12,7 @@ use gonogo_core::reason::Verdict;
 use gonogo_core::{Reason, Share, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::metric::ROUNDING;
 use super::{Direction, PerfError, Statistic};
 
 /// Most budgets of a list, and most series of a file.
@@ -629,7 +630,7 @@ fn compare(b: &Budget, tolerance: Share, baseline: &[Series], found: &mut Judged
         found.detail,
         100.0 * (actual / before - 1.0)
     );
-    if worse > tolerance.fraction() {
+    if worse > tolerance.fraction() + ROUNDING {
         if found.status == Status::Pass {
             found.reasons.clear();
         }
