@@ -1,4 +1,5 @@
 //! Base against head: error rates under noise like that of a shared host, and everything that must not pass.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use gonogo_core::reason::Verdict;
 use gonogo_core::{Reason, Span, Timestamp};
@@ -402,7 +403,7 @@ fn stored_measurements_are_read_strictly() {
         b"[]",
         b"null",
         b"\xff\xfe",
-        text[..200].as_bytes(),
+        &text.as_bytes()[..200],
     ] {
         assert!(Measurement::parse(bad).is_err());
     }

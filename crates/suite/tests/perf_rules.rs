@@ -1,4 +1,5 @@
 //! Budgets, comparison reports, stress triage, studies and histories: what passes, and above all what must not.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use gonogo_core::reason::Verdict;
 use gonogo_core::{Digest, Reason, Span, Timestamp};
@@ -413,6 +414,9 @@ fn a_comparison_knows_which_way_is_better() {
     assert!(compare(&pairs, f64::NAN).is_err());
 }
 
+/// Takes something from a run that is well.
+type Spoil = Box<dyn Fn(&mut StressRun)>;
+
 fn stress() -> StressRun {
     StressRun {
         schema: StressRun::SCHEMA.into(),
@@ -444,7 +448,7 @@ fn a_load_is_well_only_if_everything_was_measured() {
     assert!(of(&|r| r.rss_kib = vec![1000.0, 1100.0]).pass);
     // Up to 25 ms is well whatever the first was.
     assert!(of(&|r| (r.p99_first_us, r.p99_last_us) = (Some(10.0), Some(25_000.0))).pass);
-    let cases: Vec<(&str, Box<dyn Fn(&mut StressRun)>, Reason)> = vec![
+    let cases: Vec<(&str, Spoil, Reason)> = vec![
         (
             "latency",
             Box::new(|r| r.p99_last_us = Some(40_001.0)),
