@@ -500,3 +500,27 @@ fn both_orders_occur_and_the_seed_fixes_them() {
     let sound = |b: &[Side]| b[0] == b[3] && b[1] == b[2] && b[0] != b[1];
     assert!((0..50).all(|seed| order(seed).chunks(4).all(sound)));
 }
+
+#[test]
+fn a_large_change_that_chance_explains_is_not_judged() {
+    // Six blocks of ten are dearer, four a little cheaper: more than two per cent in the middle, and one time in twenty by chance.
+    let mut m = empty(Direction::AtMost, 13);
+    m.protocol.looks = vec![10];
+    let mut runs = 0;
+    let m = follow(m, |_, side| {
+        runs += 1;
+        match (side, (runs - 1) / 4 < 6) {
+            (Side::Base, _) => 1000.0,
+            (Side::Head, true) => 1060.0,
+            (Side::Head, false) => 995.0,
+        }
+    });
+    let mut d = demand(Direction::AtMost);
+    d.protocol = m.protocol.clone();
+    let verdict = judge(&m, &d).unwrap();
+    let effect = verdict.stages[0].effect.unwrap();
+    assert!(effect.change > 0.02 && effect.lower <= 0.0, "{effect:?}");
+    assert!(effect.p_worse > 0.01 && effect.p_worse < 0.1, "{effect:?}");
+    assert_eq!(verdict.reasons, [Reason::PerfUnproven]);
+    assert_eq!(verdict.verdict, Verdict::Hold);
+}
