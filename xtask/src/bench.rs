@@ -15,6 +15,7 @@ mod report;
 mod startup;
 mod suite;
 mod suite_cluster;
+mod suite_perf;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -109,6 +110,7 @@ static BENCHES: [Bench; 11] = [
     suite::SUITE,
     startup::STARTUP,
     suite_cluster::SUITE_CLUSTER,
+    suite_perf::SUITE_PERF,
 ];
 
 /// Runs the benches named in `args`, or all; see the module's text for the options.

@@ -13,7 +13,8 @@ use gonogo_core::{Clock, Span};
 use gonogo_exec::measure::{Callgrind, Subject, Terms, host_class, in_turn, measure};
 use gonogo_stats::percentile;
 use gonogo_suite::perf::{
-    Demand, Direction, Measurement, Next, Outcome, PerfVerdict, Protocol, Sample, Side, judge, next,
+    Demand, Direction, Measurement, Next, Outcome, PerfVerdict, Protocol, RUNS_OF_A_BLOCK, Sample,
+    Side, judge, next,
 };
 use serde_json::{Value, json};
 
@@ -76,6 +77,8 @@ struct Tally {
     blocks: Vec<f64>,
     changes: Vec<f64>,
     calibrations: Vec<f64>,
+    /// What the least of all runs of each side would have said of the same samples.
+    by_least: Vec<f64>,
 }
 
 impl Tally {
@@ -88,6 +91,14 @@ impl Tally {
         if let Some(first) = verdict.stages.first() {
             self.changes.extend(first.effect.map(|e| e.change));
             self.calibrations.extend(first.calibration.map(|c| c.p95));
+            let taken = first.blocks as usize * RUNS_OF_A_BLOCK;
+            let samples = verdict.measurement.samples.iter().take(taken);
+            let least = |side| {
+                let of = samples.clone().filter(|s| s.side == side);
+                of.map(|s| s.value).fold(f64::INFINITY, f64::min)
+            };
+            self.by_least
+                .push(least(Side::Head) / least(Side::Base) - 1.0);
         }
     }
 
@@ -101,6 +112,7 @@ impl Tally {
             "seconds_of_a_trial": spread(&self.seconds),
             "blocks_of_a_trial": spread(&self.blocks),
             "change": spread(&self.changes),
+            "change_by_the_least_runs": spread(&self.by_least),
             "beside_itself_p95": spread(&self.calibrations),
         })
     }

@@ -63,18 +63,20 @@ pub fn signed_rank(differences: &[f64], alpha: f64) -> Result<Option<Shift>, Err
     } else {
         f64::midpoint(walsh[middle - 1], walsh[middle])
     };
+    // The bound is the first average that chance does not explain away.
     let bound = |from_the_end: bool| {
-        let rank = cut.checked_sub(1)? + 1;
-        walsh.get(if from_the_end {
-            walsh.len().checked_sub(rank + 1)?
+        let skipped = cut.checked_sub(1)?;
+        let at = if from_the_end {
+            walsh.len().checked_sub(skipped + 1)?
         } else {
-            rank
-        })
+            skipped
+        };
+        walsh.get(at).copied()
     };
     Ok(Some(Shift {
         estimate,
-        lower: bound(false).copied(),
-        upper: bound(true).copied(),
+        lower: bound(false),
+        upper: bound(true),
         p_greater: at_least(positive),
         p_less: at_least(negative),
     }))
@@ -179,23 +181,66 @@ mod tests {
         }
     }
 
+    /// Every sign of eight differences, at every alpha that separates two probabilities.
     #[test]
     fn bounds_and_probability_say_the_same() {
+        let sizes = [0.3, 1.1, 0.7, 2.9, 0.2, 1.9, 0.55, 3.3];
+        for signs in 0..256_u32 {
+            let values: Vec<f64> = (0..8)
+                .map(|i| {
+                    if signs >> i & 1 == 1 {
+                        sizes[i]
+                    } else {
+                        -sizes[i]
+                    }
+                })
+                .collect();
+            for step in 1..128 {
+                let alpha = (f64::from(step) + 0.5) / 256.0;
+                let found = signed_rank(&values, alpha).unwrap().unwrap();
+                let worse = found.p_greater <= alpha;
+                let better = found.p_less <= alpha;
+                assert_eq!(
+                    found.lower.is_some_and(|l| l > 0.0),
+                    worse,
+                    "{values:?} {alpha}"
+                );
+                assert_eq!(
+                    found.upper.is_some_and(|u| u < 0.0),
+                    better,
+                    "{values:?} {alpha}"
+                );
+            }
+        }
+    }
+
+    /// Over many draws the shift is outside of each bound as rarely as is promised, and not much more rarely.
+    #[test]
+    fn bounds_hold_as_often_as_they_say() {
         let mut rng = Rng::new(7);
+        let (mut below, mut above) = (0, 0);
+        for _ in 0..20_000 {
+            let values: Vec<f64> = (0..12)
+                .map(|_| 0.3 + (rng.unit() + rng.unit() - 1.0))
+                .collect();
+            let found = signed_rank(&values, 0.05).unwrap().unwrap();
+            below += u32::from(found.lower.unwrap() > 0.3);
+            above += u32::from(found.upper.unwrap() < 0.3);
+        }
+        // 0.0461 is the greatest possible probability up to 0.05 with twelve.
+        for outside in [below, above] {
+            let share = f64::from(outside) / 20_000.0;
+            assert!((0.040..=0.050).contains(&share), "{share}");
+        }
+    }
+
+    #[test]
+    fn the_mirror_image_has_mirrored_bounds() {
+        let mut rng = Rng::new(8);
         for n in 1..40 {
             let values: Vec<f64> = (0..n).map(|_| rng.unit() - 0.35).collect();
-            let found = signed_rank(&values, 0.01).unwrap().unwrap();
-            assert_eq!(
-                found.lower.is_some_and(|l| l > 0.0),
-                found.p_greater <= 0.01,
-                "{values:?}"
-            );
-            assert_eq!(
-                found.upper.is_some_and(|u| u < 0.0),
-                found.p_less <= 0.01,
-                "{values:?}"
-            );
             let turned: Vec<f64> = values.iter().map(|v| -v).collect();
+            let found = signed_rank(&values, 0.01).unwrap().unwrap();
             let other = signed_rank(&turned, 0.01).unwrap().unwrap();
             assert_eq!(other.lower.map(|l| -l), found.upper);
             assert_eq!(found.lower.is_some(), n >= fewest_pairs(0.01).unwrap());
@@ -228,5 +273,20 @@ mod tests {
         assert!(signed_rank(&[0.1; MOST_PAIRS + 1], 0.05).is_err());
         assert!(signed_rank(&[0.1], 0.0).is_err() && signed_rank(&[0.1], f64::NAN).is_err());
         assert_eq!(signed_rank(&[], 0.05), Ok(None));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_differences_give_an_answer(
+            values in proptest::collection::vec(proptest::num::f64::ANY, 0..40),
+            finite in proptest::collection::vec(-1e308_f64..1e308, 1..40),
+            alpha in 1e-6_f64..0.5,
+        ) {
+            let _ = signed_rank(&values, alpha);
+            let found = signed_rank(&finite, alpha).unwrap().unwrap();
+            proptest::prop_assert!(found.estimate.is_finite());
+            proptest::prop_assert!(found.lower.is_none_or(|l| l <= found.estimate));
+            proptest::prop_assert!(found.upper.is_none_or(|u| u >= found.estimate));
+        }
     }
 }

@@ -305,4 +305,38 @@ mod tests {
         };
         assert!(steps(&[], &rules).is_err());
     }
+
+    /// A host that has good and bad days: the level wanders by itself, and no commit is to blame.
+    #[test]
+    fn days_that_differ_are_rarely_taken_for_a_step() {
+        let mut rng = Rng::new(13);
+        let mut alarms = 0;
+        for _ in 0..500 {
+            let mut day = 0.0;
+            let mut series = noisy(&mut rng, 120, 0.005);
+            for value in &mut series {
+                day = 0.7 * day + 0.01 * (rng.unit() - 0.5);
+                *value *= 1.0 + day;
+            }
+            alarms += usize::from(!steps(&series, &StepRules::default()).unwrap().is_empty());
+        }
+        assert!(alarms <= 5, "{alarms} of 500");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_series_gives_an_answer(
+            values in proptest::collection::vec(proptest::num::f64::ANY, 0..80),
+            positive in proptest::collection::vec(1e-300_f64..1e300, 0..80),
+            fewest in 0_usize..9, back in 0_usize..40, fore in 0_usize..40,
+        ) {
+            let rules = StepRules { fewest, back, fore, ..StepRules::default() };
+            let _ = steps(&values, &rules);
+            for step in steps(&positive, &rules).unwrap_or_default() {
+                proptest::prop_assert!(step.earliest <= step.at && step.at <= step.latest);
+                proptest::prop_assert!(step.at >= fewest.min(3) && step.latest < positive.len());
+                proptest::prop_assert!(!step.t.is_nan());
+            }
+        }
+    }
 }

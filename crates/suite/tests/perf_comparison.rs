@@ -1,4 +1,5 @@
 //! Base against head: error rates under noise like that of a shared host, and everything that must not pass.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use gonogo_core::reason::Verdict;
 use gonogo_core::{Reason, Span, Timestamp};
@@ -113,30 +114,30 @@ fn trials(trials: u64, ratio: f64, direction: Direction, jitter: f64) -> (u32, u
 #[test]
 fn error_rates_hold_on_a_noisy_host() {
     use Direction::{AtLeast, AtMost};
-    let alike = trials(1_000, 1.0, AtMost, 0.02);
+    let alike = trials(500, 1.0, AtMost, 0.02);
     assert!(
-        alike.0 <= 1 && alike.1 >= 950,
+        alike.0 <= 1 && alike.1 >= 475,
         "(failed, passed, held) {alike:?}"
     );
-    let slower = trials(500, 1.05, AtMost, 0.02);
+    let slower = trials(300, 1.05, AtMost, 0.02);
     assert!(
-        slower.0 >= 475 && slower.1 == 0,
+        slower.0 >= 285 && slower.1 == 0,
         "(failed, passed, held) {slower:?}"
     );
-    let faster = trials(300, 0.95, AtMost, 0.02);
+    let faster = trials(100, 0.95, AtMost, 0.02);
     assert!(
-        faster.0 == 0 && faster.1 >= 285,
+        faster.0 == 0 && faster.1 >= 95,
         "(failed, passed, held) {faster:?}"
     );
     // Where more is better, the same figures mean the opposite.
-    let less = trials(300, 0.95, AtLeast, 0.02);
+    let less = trials(100, 0.95, AtLeast, 0.02);
     assert!(
-        less.0 >= 285 && less.1 == 0,
+        less.0 >= 95 && less.1 == 0,
         "(failed, passed, held) {less:?}"
     );
-    let more = trials(300, 1.05, AtLeast, 0.02);
+    let more = trials(100, 1.05, AtLeast, 0.02);
     assert!(
-        more.0 == 0 && more.1 >= 285,
+        more.0 == 0 && more.1 >= 95,
         "(failed, passed, held) {more:?}"
     );
 }
@@ -144,8 +145,8 @@ fn error_rates_hold_on_a_noisy_host() {
 #[test]
 fn on_a_host_that_is_too_noisy_nothing_is_judged() {
     for ratio in [1.0, 1.05, 0.8] {
-        let found = trials(100, ratio, Direction::AtMost, 0.25);
-        assert!(found.2 >= 99, "{ratio}: (failed, passed, held) {found:?}");
+        let found = trials(30, ratio, Direction::AtMost, 0.25);
+        assert!(found.2 >= 30, "{ratio}: (failed, passed, held) {found:?}");
     }
     let mut host = Host::new(1, 0.25);
     let verdict = settled(&follow(empty(Direction::AtMost, 1), |_, _| host.run(1e4)));
@@ -348,6 +349,22 @@ fn what_is_stale_foreign_or_of_another_host_is_held() {
 }
 
 #[test]
+fn a_tree_beside_itself_is_no_comparison() {
+    let mut m = follow(empty(Direction::AtMost, 14), |_, _| 1000.0);
+    m.head_tree = "base".into();
+    let mut d = demand(Direction::AtMost);
+    d.head_tree = "base".into();
+    let verdict = judge(&m, &d).unwrap();
+    assert_eq!(verdict.reasons, [Reason::BaselineIncomparable]);
+    assert_eq!(verdict.verdict, Verdict::Hold);
+    let unnamed = Measurement {
+        job: String::new(),
+        ..follow(empty(Direction::AtMost, 14), |_, _| 1000.0)
+    };
+    assert_eq!(settled(&unnamed).reasons, [Reason::PerfProtocolBroken]);
+}
+
+#[test]
 fn the_same_samples_give_the_same_bytes_and_others_are_noticed() {
     let mut host = Host::new(77, 0.02);
     let m = follow(empty(Direction::AtMost, 11), |_, side| {
@@ -402,7 +419,7 @@ fn stored_measurements_are_read_strictly() {
         b"[]",
         b"null",
         b"\xff\xfe",
-        text[..200].as_bytes(),
+        &text.as_bytes()[..200],
     ] {
         assert!(Measurement::parse(bad).is_err());
     }
@@ -498,4 +515,28 @@ fn both_orders_occur_and_the_seed_fixes_them() {
     );
     let sound = |b: &[Side]| b[0] == b[3] && b[1] == b[2] && b[0] != b[1];
     assert!((0..50).all(|seed| order(seed).chunks(4).all(sound)));
+}
+
+#[test]
+fn a_large_change_that_chance_explains_is_not_judged() {
+    // Six blocks of ten are dearer, four a little cheaper: more than two per cent in the middle, and one time in twenty by chance.
+    let mut m = empty(Direction::AtMost, 13);
+    m.protocol.looks = vec![10];
+    let mut runs = 0;
+    let m = follow(m, |_, side| {
+        runs += 1;
+        match (side, (runs - 1) / 4 < 6) {
+            (Side::Base, _) => 1000.0,
+            (Side::Head, true) => 1060.0,
+            (Side::Head, false) => 995.0,
+        }
+    });
+    let mut d = demand(Direction::AtMost);
+    d.protocol = m.protocol.clone();
+    let verdict = judge(&m, &d).unwrap();
+    let effect = verdict.stages[0].effect.unwrap();
+    assert!(effect.change > 0.02 && effect.lower <= 0.0, "{effect:?}");
+    assert!(effect.p_worse > 0.01 && effect.p_worse < 0.1, "{effect:?}");
+    assert_eq!(verdict.reasons, [Reason::PerfUnproven]);
+    assert_eq!(verdict.verdict, Verdict::Hold);
 }

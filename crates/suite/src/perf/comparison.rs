@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::metric::ROUNDING;
 use super::{Direction, PerfError};
 
 /// Most rows.
@@ -167,7 +168,7 @@ fn row(pair: &Pair, band: f64) -> Row {
         (Some(_), Some((b, h)), None) if b < 0.0 || h < 0.0 => Word::Missing,
         (Some(Direction::AtMost), Some(_), None) => Word::Slower,
         (Some(Direction::AtLeast), Some(_), None) => Word::Faster,
-        (Some(_), Some(_), Some(s)) if s.abs() <= band => Word::Comparable,
+        (Some(_), Some(_), Some(s)) if s.abs() <= band + ROUNDING => Word::Comparable,
         (Some(direction), Some(_), Some(s)) => match (direction, s > 0.0) {
             (Direction::AtMost, true) | (Direction::AtLeast, false) => Word::Slower,
             (Direction::AtMost, false) | (Direction::AtLeast, true) => Word::Faster,

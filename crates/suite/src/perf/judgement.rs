@@ -224,6 +224,15 @@ fn foreign(m: &Measurement, demand: &Demand) -> Option<(Reason, String)> {
             return Some((Reason::EvidenceWrongTree, text));
         }
     }
+    // A tree beside itself is no change, and would always pass.
+    if m.base_tree == m.head_tree {
+        let text = format!("base and head are both `{}`", shown(&m.head_tree));
+        return Some((Reason::BaselineIncomparable, text));
+    }
+    if m.job.is_empty() || m.unit.is_empty() {
+        let text = "its job or its unit is not named".to_owned();
+        return Some((Reason::PerfProtocolBroken, text));
+    }
     if m.protocol != demand.protocol || m.seed > MAX_SAFE_INTEGER {
         let text = "it was measured by other rules than it is judged by".to_owned();
         return Some((Reason::PerfProtocolBroken, text));

@@ -39,6 +39,9 @@ impl Direction {
     }
 }
 
+/// What rounding may add to a share that is exactly at its limit.
+pub(super) const ROUNDING: f64 = 1e-9;
+
 /// Which figure of several samples counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -54,7 +54,7 @@ pub struct Protocol {
 }
 
 impl Default for Protocol {
-    /// Found on a noisy two-core virtual machine; see `docs/benchmarks.md`.
+    /// What kept both error rates on a busy virtual machine of two cores (`cargo xtask bench suite-perf`).
     fn default() -> Self {
         Self {
             budget: 0.05,

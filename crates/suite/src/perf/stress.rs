@@ -7,6 +7,7 @@ use gonogo_core::{Reason, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::PerfError;
+use super::metric::ROUNDING;
 
 /// What is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -234,7 +235,7 @@ fn memory(run: &StressRun, limits: &StressLimits, reasons: &mut Vec<Reason>) -> 
         (Some(a), Some(b)) if a > 0.0 && run.rss_kib.len() >= 2 => Some(100.0 * (b / a - 1.0)),
         _ => None,
     };
-    let ok = growth.is_some_and(|g| g <= limits.rss_growth_pct);
+    let ok = growth.is_some_and(|g| g <= limits.rss_growth_pct + 100.0 * ROUNDING);
     match growth {
         None => reasons.push(Reason::PerfInsufficient),
         Some(_) if !ok => reasons.push(Reason::PerfMemoryGrowth),
