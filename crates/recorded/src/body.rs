@@ -162,7 +162,8 @@ impl Body for Tee {
             Poll::Ready(Some(Ok(frame))) => {
                 self.patience.over(true, cx);
                 self.keep(&frame);
-                if self.inner.is_end_stream() {
+                // Nothing comes behind trailers, and whoever got them does not ask again.
+                if self.inner.is_end_stream() || frame.is_trailers() {
                     self.end(Ended::Whole);
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -216,6 +217,9 @@ pub(crate) enum Source {
 
 /// Bytes of a blob that are read at a time, where a piece is longer.
 const STEP: u64 = 64 << 10;
+
+/// How long what was played may take to leave before the connection is broken off.
+const FLUSH: Duration = Duration::from_millis(20);
 
 /// A body that is played with its borders.
 pub(crate) struct Played {
@@ -277,6 +281,10 @@ impl Body for Played {
                     self.pause = Some((pause, piece));
                     return Poll::Pending;
                 }
+                if self.done && self.cut {
+                    let why = "the recording ends here: the client had left";
+                    return Poll::Ready(Some(Err(why.into())));
+                }
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
             if self.done {
@@ -290,10 +298,12 @@ impl Body for Played {
                 Ok(None) => {
                     self.done = true;
                     if self.cut {
-                        let why = "the recording ends here: the client had left";
-                        return Poll::Ready(Some(Err(why.into())));
+                        // What was given so far is sent before the connection is broken off.
+                        self.pause = Some((Box::pin(sleep(FLUSH)), Bytes::new()));
                     }
-                    if let Some(trailers) = self.trailers.take() {
+                    if !self.cut
+                        && let Some(trailers) = self.trailers.take()
+                    {
                         return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
                     }
                 }
