@@ -169,7 +169,8 @@ pub(crate) async fn answer(
 ) -> Response<Sent> {
     let (mut head, body) = request.into_parts();
     let address = url.to_string();
-    let secrets = shared.learn(&address, &head.headers);
+    shared.learn(&address, &head.headers);
+    let secrets = shared.known();
     let limit = shared.settings.limits.body;
     let body = match collect(body, limit, player, shared).await {
         Ok(body) => body,

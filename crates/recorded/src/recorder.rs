@@ -61,14 +61,18 @@ pub(crate) struct Noted {
 }
 
 impl Shared {
-    /// Learns the secrets of a request, counts it, and returns all secrets so far.
-    pub(crate) fn learn(&self, url: &str, headers: &HeaderMap) -> Secrets {
+    /// Counts a request and learns its secrets.
+    pub(crate) fn learn(&self, url: &str, headers: &HeaderMap) {
         self.requests.fetch_add(1, Ordering::SeqCst);
         let mut secrets = locked(&self.secrets);
         self.redactor.learn(url, headers, &mut secrets);
-        let all = std::mem::take(&mut *secrets).prepared();
-        *secrets = all.clone();
-        all
+    }
+
+    /// All secrets so far.
+    pub(crate) fn known(&self) -> Secrets {
+        let mut secrets = locked(&self.secrets);
+        *secrets = std::mem::take(&mut *secrets).prepared();
+        secrets.clone()
     }
 
     pub(crate) fn count(&self, tally: &Tally) {

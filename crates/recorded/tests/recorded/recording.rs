@@ -20,28 +20,26 @@ fn no_secret_reaches_the_disk_and_another_key_plays() {
     let real = upstream();
     let stage = Stage::new(real.address);
     let calls = |recorder: &gonogo_recorded::Recorder, key: &str, password: &str| {
-        {
-            let auth = format!("authorization: Bearer {key}\r\ncookie: sid=cookie-{key}\r\n");
-            let body = format!("{{\"password\":\"{password}\",\"note\":\"my key is {key}\"}}");
-            let kind = "content-type: application/json\r\n";
-            let one = ask(
-                api(recorder),
-                "POST",
-                &format!("/bot{key}/send?api_key={key}"),
-                &format!("{auth}{kind}"),
-                body.as_bytes(),
-            );
-            let form = "content-type: application/x-www-form-urlencoded\r\n";
-            let two = ask(
-                api(recorder),
-                "POST",
-                "/form",
-                form,
-                b"client_secret=form-secret&a=1",
-            );
-            let three = ask(api(recorder), "GET", "/login", "", b"");
-            [one, two, three].map(|a| (a.status, a.text()))
-        }
+        let auth = format!("authorization: Bearer {key}\r\ncookie: sid=cookie-{key}\r\n");
+        let body = format!("{{\"password\":\"{password}\",\"note\":\"my key is {key}\"}}");
+        let kind = "content-type: application/json\r\n";
+        let one = ask(
+            api(recorder),
+            "POST",
+            &format!("/bot{key}/send?api_key={key}"),
+            &format!("{auth}{kind}"),
+            body.as_bytes(),
+        );
+        let form = "content-type: application/x-www-form-urlencoded\r\n";
+        let two = ask(
+            api(recorder),
+            "POST",
+            "/form",
+            form,
+            b"client_secret=form-secret&a=1",
+        );
+        let three = ask(api(recorder), "GET", "/login", "", b"");
+        [one, two, three].map(|a| (a.status, a.text()))
     };
     let (answers, report) = stage.run(Mode::Record, |r| calls(r, KEY, "hunter2"));
     assert_eq!(report.verdict, Verdict::Pass, "{report:?}");
