@@ -78,6 +78,27 @@ fn silence_has_an_end() {
 }
 
 #[test]
+fn interim_answers_are_not_the_answer() {
+    let to = hostile(|s| {
+        let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n";
+        let answer = "HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\nok";
+        s.write_all(format!("{interim}{answer}").as_bytes())
+            .unwrap();
+    });
+    let stage = Stage::new(to);
+    let (answer, report) = stage.run(Mode::Record, |r| get(api(r), "/"));
+    assert!(report.saved && answer.status == 201, "{report:?}");
+    let (answer, _) = stage.run(Mode::Playback, |r| get(api(r), "/"));
+    assert_eq!((answer.status, answer.text().as_str()), (201, "ok"));
+    // A change of protocol that nobody asked for is no answer either.
+    let to = hostile(|s| {
+        let text = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
+        s.write_all(text.as_bytes()).unwrap();
+    });
+    refused(&Stage::new(to), Some(502), "GET http://");
+}
+
+#[test]
 fn heads_have_limits() {
     let to = hostile(|s| {
         let _ = s.write_all(b"HTTP/1.1 200 OK\r\n");
