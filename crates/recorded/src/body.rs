@@ -226,7 +226,8 @@ pub(crate) struct Played {
     source: Source,
     /// What is left of the file's piece.
     left: u64,
-    timing: bool,
+    /// The longest pause that is kept, milliseconds.
+    timing: Option<u64>,
     pause: Option<(Pin<Box<Sleep>>, Bytes)>,
     trailers: Option<HeaderMap>,
     cut: bool,
@@ -234,7 +235,7 @@ pub(crate) struct Played {
 }
 
 impl Played {
-    pub(crate) fn new(source: Source, timing: bool, trailers: HeaderMap, cut: bool) -> Self {
+    pub(crate) fn new(source: Source, timing: Option<u64>, trailers: HeaderMap, cut: bool) -> Self {
         Self {
             source,
             left: 0,
@@ -250,13 +251,13 @@ impl Played {
         match &mut self.source {
             Source::Pieces(pieces) => Ok(pieces.next().map(|(piece, ms)| (piece.into(), ms))),
             Source::File(file, pieces) => {
-                let mut pause = 0;
+                let mut pause = 0_u64;
                 while self.left == 0 {
                     let Some((length, ms)) = pieces.next() else {
                         return Ok(None);
                     };
                     self.left = length;
-                    pause += ms;
+                    pause = pause.saturating_add(ms);
                 }
                 let mut piece = vec![0; usize::try_from(self.left.min(STEP)).unwrap_or(0)];
                 file.read_exact(&mut piece)?;
@@ -291,10 +292,13 @@ impl Body for Played {
                 return Poll::Ready(None);
             }
             match self.next() {
-                Ok(Some((piece, ms))) if self.timing && ms > 0 => {
-                    self.pause = Some((Box::pin(sleep(Duration::from_millis(ms))), piece));
-                }
-                Ok(Some((piece, _))) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+                Ok(Some((piece, ms))) => match self.timing {
+                    Some(most) if ms > 0 => {
+                        let pause = sleep(Duration::from_millis(ms.min(most)));
+                        self.pause = Some((Box::pin(pause), piece));
+                    }
+                    _ => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+                },
                 Ok(None) => {
                     self.done = true;
                     if self.cut {

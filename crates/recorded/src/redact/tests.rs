@@ -1,3 +1,5 @@
+//! Redaction by names, shapes and what was seen; borders; any text.
+
 use http::header::{HeaderName, HeaderValue};
 
 use super::*;

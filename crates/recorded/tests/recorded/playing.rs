@@ -1,7 +1,7 @@
 //! Matching in playback, and what a run comes to.
 
 use gonogo_core::Verdict;
-use gonogo_recorded::{End, Mode};
+use gonogo_recorded::{End, Error, Mode, Settings, start};
 
 use crate::support::{Stage, api, ask, codes, get, upstream};
 
@@ -72,6 +72,7 @@ fn what_was_not_recorded_is_refused_with_the_nearest_and_why() {
         (3, 3, 1)
     );
     assert_eq!(codes(&report), ["RECORDING_MISMATCH", "RECORDING_UNUSED"]);
+    assert_eq!(report.worst(), Some(gonogo_core::Reason::RecordingMismatch));
     assert_eq!(report.verdict, Verdict::Fail);
     assert_eq!(real.hits(), hits);
 }
@@ -159,4 +160,38 @@ fn rules_of_matching_hold_on_the_wire() {
         ]
     });
     assert_eq!(played, [200, 599, 200]);
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_before_anything_is_opened() {
+    let real = upstream();
+    let stage = Stage::new(real.address);
+    let refused = |change: &dyn Fn(&mut Settings)| {
+        let mut settings = stage.settings.clone();
+        change(&mut settings);
+        let refused = start(settings, stage.clock.clone());
+        matches!(refused, Err(Error::Setting { .. }))
+    };
+    let name = |name: &'static str| {
+        move |s: &mut Settings| {
+            s.upstreams.insert(name.into(), "http://h".into());
+        }
+    };
+    assert!(refused(&|s| s.upstreams.clear()));
+    assert!(refused(&|s| s
+        .cassette
+        .set_extension("blobs")
+        .then_some(())
+        .unwrap()));
+    assert!(refused(&|s| (s.forward, s.loopback) = (true, true)));
+    assert!(refused(&|s| s.limits.connections = 0));
+    assert!(refused(&name("Api")) && refused(&name("")) && refused(&name("a=b")));
+    assert!(refused(&|s| {
+        name("a-b")(s);
+        name("a_b")(s);
+    }));
+    assert!(refused(&|s| s.matching.volatile = vec!["id".into()]));
+    assert!(refused(&|s| s.matching.repeat = vec!["/x".into()]));
+    assert!(refused(&|s| s.redaction.literals = vec!["short".into()]));
+    assert!(stage.files().is_empty());
 }
