@@ -162,7 +162,8 @@ impl Body for Tee {
             Poll::Ready(Some(Ok(frame))) => {
                 self.patience.over(true, cx);
                 self.keep(&frame);
-                if self.inner.is_end_stream() {
+                // Nothing comes behind trailers, and whoever got them does not ask again.
+                if self.inner.is_end_stream() || frame.is_trailers() {
                     self.end(Ended::Whole);
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -217,12 +218,16 @@ pub(crate) enum Source {
 /// Bytes of a blob that are read at a time, where a piece is longer.
 const STEP: u64 = 64 << 10;
 
+/// How long what was played may take to leave before the connection is broken off.
+const FLUSH: Duration = Duration::from_millis(20);
+
 /// A body that is played with its borders.
 pub(crate) struct Played {
     source: Source,
     /// What is left of the file's piece.
     left: u64,
-    timing: bool,
+    /// The longest pause that is kept, milliseconds.
+    timing: Option<u64>,
     pause: Option<(Pin<Box<Sleep>>, Bytes)>,
     trailers: Option<HeaderMap>,
     cut: bool,
@@ -230,7 +235,7 @@ pub(crate) struct Played {
 }
 
 impl Played {
-    pub(crate) fn new(source: Source, timing: bool, trailers: HeaderMap, cut: bool) -> Self {
+    pub(crate) fn new(source: Source, timing: Option<u64>, trailers: HeaderMap, cut: bool) -> Self {
         Self {
             source,
             left: 0,
@@ -246,13 +251,13 @@ impl Played {
         match &mut self.source {
             Source::Pieces(pieces) => Ok(pieces.next().map(|(piece, ms)| (piece.into(), ms))),
             Source::File(file, pieces) => {
-                let mut pause = 0;
+                let mut pause = 0_u64;
                 while self.left == 0 {
                     let Some((length, ms)) = pieces.next() else {
                         return Ok(None);
                     };
                     self.left = length;
-                    pause += ms;
+                    pause = pause.saturating_add(ms);
                 }
                 let mut piece = vec![0; usize::try_from(self.left.min(STEP)).unwrap_or(0)];
                 file.read_exact(&mut piece)?;
@@ -277,23 +282,32 @@ impl Body for Played {
                     self.pause = Some((pause, piece));
                     return Poll::Pending;
                 }
+                if self.done && self.cut {
+                    let why = "the recording ends here: the client had left";
+                    return Poll::Ready(Some(Err(why.into())));
+                }
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
             if self.done {
                 return Poll::Ready(None);
             }
             match self.next() {
-                Ok(Some((piece, ms))) if self.timing && ms > 0 => {
-                    self.pause = Some((Box::pin(sleep(Duration::from_millis(ms))), piece));
-                }
-                Ok(Some((piece, _))) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+                Ok(Some((piece, ms))) => match self.timing {
+                    Some(most) if ms > 0 => {
+                        let pause = sleep(Duration::from_millis(ms.min(most)));
+                        self.pause = Some((Box::pin(pause), piece));
+                    }
+                    _ => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+                },
                 Ok(None) => {
                     self.done = true;
                     if self.cut {
-                        let why = "the recording ends here: the client had left";
-                        return Poll::Ready(Some(Err(why.into())));
+                        // What was given so far is sent before the connection is broken off.
+                        self.pause = Some((Box::pin(sleep(FLUSH)), Bytes::new()));
                     }
-                    if let Some(trailers) = self.trailers.take() {
+                    if !self.cut
+                        && let Some(trailers) = self.trailers.take()
+                    {
                         return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
                     }
                 }

@@ -9,6 +9,8 @@ use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::HeaderMap;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
 
+use crate::spool::Pieces;
+
 /// A coding of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Coding {
@@ -82,9 +84,6 @@ pub(crate) fn narrow(headers: &mut HeaderMap) {
         headers.insert(ACCEPT_ENCODING, value);
     }
 }
-
-/// Pieces of a decoded body and, for each, how many milliseconds it came after the one before.
-pub(crate) type Pieces = (Vec<u8>, Vec<(usize, u64)>);
 
 /// Decodes a body that came in pieces: `ends` are the ends of the pieces with their pauses. Refuses more than `limit` bytes.
 pub(crate) fn decode(

@@ -10,7 +10,7 @@ use crate::draft::{Draft, Ended, Side, locked};
 use crate::error::Error;
 use crate::playback::Player;
 use crate::recorder::Shared;
-use crate::redact::{Secrets, Tally, apply, border};
+use crate::redact::{Secrets, Tally, apply, borders};
 use crate::report::{self, End, LISTED, Report};
 use crate::settings::Action;
 
@@ -131,6 +131,10 @@ fn save(shared: &Shared, end: End, report: &mut Report) -> Result<(), Error> {
             format!("{refused} requests were refused, the first: {first}; nothing was saved");
         report.because(Reason::RecordingPartial, text);
     }
+    if locked(&shared.secrets).overflowed() {
+        let text = "more secrets were seen than can be searched for; nothing was saved";
+        report.because(Reason::RecordingPartial, text);
+    }
     if drafts.is_empty() {
         report.because(Reason::RecordingEmpty, "no request came; nothing was saved");
     }
@@ -142,7 +146,7 @@ fn save(shared: &Shared, end: End, report: &mut Report) -> Result<(), Error> {
 
 fn write(shared: &Shared, drafts: &[Draft], report: &mut Report) -> Result<(), Error> {
     let settings = &shared.settings;
-    let secrets = locked(&shared.secrets).clone().prepared();
+    let secrets = shared.known();
     let mut writer = Writer::new(&settings.cassette, shared.started.wall, &settings.limits)?;
     let mut tally = Tally::new();
     for draft in drafts {
@@ -172,7 +176,7 @@ fn write(shared: &Shared, drafts: &[Draft], report: &mut Report) -> Result<(), E
 
 /// An URL for a message.
 fn quiet(shared: &Shared, url: &str) -> String {
-    let secrets = locked(&shared.secrets).clone();
+    let secrets = shared.known();
     let url = shared.redactor.url(url, &secrets, &mut Tally::new());
     url.chars().take(300).collect()
 }
@@ -281,10 +285,9 @@ fn side(
     }
     let edits = shared.redactor.edits(&bytes, content_type, secrets);
     let plain = apply(&bytes, &edits, tally);
-    let ends: Vec<(usize, u64)> = ends
-        .into_iter()
-        .map(|(end, ms)| (border(end, &edits), ms))
-        .collect();
+    let moved = borders(ends.iter().map(|(end, _)| *end), &edits);
+    let pauses = ends.iter().map(|(_, after_ms)| *after_ms);
+    let ends: Vec<(usize, u64)> = moved.into_iter().zip(pauses).collect();
     drop(bytes);
     Ok(Ok(Kept {
         headers: shared.redactor.fields(&headers, secrets, tally),

@@ -207,6 +207,31 @@ mod tests {
     }
 
     #[test]
+    fn a_tunnel_leads_to_one_host_and_a_port_to_one_service() {
+        let ask = |origin: &Origin, target: &str, host: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("host", http::HeaderValue::from_static(host));
+            origin.url(&target.parse().unwrap(), &headers)
+        };
+        let end = "h.test:443".parse().unwrap();
+        let tunnel = Origin::tunnel(Scheme::HTTPS, &end).unwrap();
+        let url = ask(&tunnel, "/x", "H.test").unwrap();
+        assert_eq!(url.to_string(), "https://h.test/x");
+        assert_eq!(ask(&tunnel, "/x", "other"), Err(Refusal::Misdirected));
+        let absolute = ask(&tunnel, "https://other/x", "h.test");
+        assert_eq!(absolute, Err(Refusal::Misdirected));
+        let port = Origin::parse("api", "https://h.test/v1").unwrap();
+        for target in ["/x", "http://127.0.0.1:99/x", "http://[::1]:99/x"] {
+            let url = ask(&port, target, "anything").unwrap();
+            assert_eq!(url.to_string(), "https://h.test/v1/x");
+        }
+        assert!(matches!(
+            ask(&port, "http://other/x", "x"),
+            Err(Refusal::Target(_))
+        ));
+    }
+
+    #[test]
     fn a_forward_proxy_wants_absolute_targets() {
         let ok = absolute(&"http://Host:80/p?q".parse().unwrap()).unwrap();
         assert_eq!(ok.to_string(), "http://host/p?q");

@@ -169,7 +169,8 @@ pub(crate) async fn answer(
 ) -> Response<Sent> {
     let (mut head, body) = request.into_parts();
     let address = url.to_string();
-    let secrets = shared.learn(&address, &head.headers);
+    shared.learn(&address, &head.headers);
+    let secrets = shared.known();
     let limit = shared.settings.limits.body;
     let body = match collect(body, limit, player, shared).await {
         Ok(body) => body,
@@ -250,7 +251,10 @@ fn play(player: &Player, n: usize, method: &Method, shared: &Shared) -> Response
     let recorded = &player.tape.cassette.interactions[n].response;
     let status = StatusCode::from_u16(recorded.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let mut headers = map(&recorded.headers);
-    let body = match body_of(player, recorded, shared.settings.timing) {
+    // A pause in a hand-written cassette is no longer than the silence of a real service may be.
+    let most = shared.settings.limits.idle.as_millis();
+    let timing = shared.settings.timing.then_some(most);
+    let body = match body_of(player, recorded, timing) {
         Ok(body) => body,
         Err(e) => {
             let text = format!("the cassette's blob cannot be read any more: {e}");
@@ -281,7 +285,7 @@ enum Whole {
     Stream(Played),
 }
 
-fn body_of(player: &Player, recorded: &Recorded, timing: bool) -> std::io::Result<Whole> {
+fn body_of(player: &Player, recorded: &Recorded, timing: Option<u64>) -> std::io::Result<Whole> {
     let trailers = map(&recorded.trailers);
     let stream = recorded.cut || !trailers.is_empty();
     let played = |source| Played::new(source, timing, trailers.clone(), recorded.cut);

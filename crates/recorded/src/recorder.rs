@@ -61,14 +61,18 @@ pub(crate) struct Noted {
 }
 
 impl Shared {
-    /// Learns the secrets of a request, counts it, and returns all secrets so far.
-    pub(crate) fn learn(&self, url: &str, headers: &HeaderMap) -> Secrets {
+    /// Counts a request and learns its secrets.
+    pub(crate) fn learn(&self, url: &str, headers: &HeaderMap) {
         self.requests.fetch_add(1, Ordering::SeqCst);
         let mut secrets = locked(&self.secrets);
         self.redactor.learn(url, headers, &mut secrets);
-        let all = std::mem::take(&mut *secrets).prepared();
-        *secrets = all.clone();
-        all
+    }
+
+    /// All secrets so far.
+    pub(crate) fn known(&self) -> Secrets {
+        let mut secrets = locked(&self.secrets);
+        *secrets = std::mem::take(&mut *secrets).prepared();
+        secrets.clone()
     }
 
     pub(crate) fn count(&self, tally: &Tally) {
@@ -144,6 +148,7 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Recorder, Erro
         let why = "neither a named service nor the forward proxy is asked for, so nothing could be recorded";
         return Err(Error::setting("upstreams", why));
     }
+    check(&settings)?;
     let services = services(&settings)?;
     let redactor = Redactor::new(&settings.redaction)?;
     let rules = Rules::new(&settings.matching)?;
@@ -232,6 +237,25 @@ pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Recorder, Erro
         thread: Some(thread),
         _certificates: certificates,
     })
+}
+
+fn check(settings: &Settings) -> Result<(), Error> {
+    // The folder of large bodies has the same name with another ending.
+    if settings.cassette.extension().is_none_or(|e| e != "json") {
+        let name = settings.cassette.display();
+        return Err(Error::setting(
+            format!("cassette `{name}`"),
+            "expected a name that ends in `.json`",
+        ));
+    }
+    if settings.loopback && !settings.upstreams.is_empty() {
+        let why = "requests to a named service would go through both doors and be recorded twice";
+        return Err(Error::setting("loopback together with named services", why));
+    }
+    if settings.limits.connections == 0 || settings.limits.interactions == 0 {
+        return Err(Error::setting("limits", "none of them may be 0"));
+    }
+    Ok(())
 }
 
 async fn run(

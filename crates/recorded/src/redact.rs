@@ -18,7 +18,7 @@ use http::HeaderMap;
 use regex::bytes::Regex;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use edit::{Edit, apply, border};
+pub(crate) use edit::{Edit, apply, borders};
 pub(crate) use find::{boundary as boundary_of, is_json, percent_decoded};
 pub(crate) use secrets::Secrets;
 

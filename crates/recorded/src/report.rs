@@ -120,6 +120,13 @@ impl Report {
         });
     }
 
+    /// The first of the worst reasons: its [`Reason::exit`] is what a command ends with. None if the verdict is pass.
+    #[must_use]
+    pub fn worst(&self) -> Option<Reason> {
+        let mut known = self.reasons.iter().filter_map(|b| b.code.parse().ok());
+        known.find(|reason: &Reason| reason.verdict() == self.verdict)
+    }
+
     /// Judges the age of the cassette.
     pub(crate) fn judge_age(&mut self, now: Timestamp, most: Span) {
         let Some(recorded) = self.recorded_at else {

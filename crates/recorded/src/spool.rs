@@ -85,6 +85,9 @@ impl Vault {
     }
 }
 
+/// Bytes of a body, and the ends of its pieces with their pauses in milliseconds.
+pub(crate) type Pieces = (Vec<u8>, Vec<(usize, u64)>);
+
 /// One body.
 #[derive(Debug, Default)]
 pub(crate) struct Spool {
@@ -150,7 +153,7 @@ impl Spool {
     }
 
     /// Reads the body back: its bytes, ends of pieces and their pauses.
-    pub(crate) fn read(&self, vault: &Vault) -> io::Result<(Vec<u8>, Vec<(usize, u64)>)> {
+    pub(crate) fn read(&self, vault: &Vault) -> io::Result<Pieces> {
         if let Some(why) = &self.lost {
             return Err(io::Error::other(why.clone()));
         }

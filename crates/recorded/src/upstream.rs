@@ -11,6 +11,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -26,6 +27,9 @@ use crate::error::Error;
 use crate::settings::Settings;
 
 pub(crate) type Upstream = Client<HttpsConnector<HttpConnector<Resolver>>, Sent>;
+
+/// How long an unused connection is kept.
+const POOLED: Duration = Duration::from_secs(4);
 
 /// Makes the client.
 pub(crate) fn client(
@@ -53,6 +57,8 @@ pub(crate) fn client(
         .wrap_connector(http);
     Ok(Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
+        // Shorter than what servers usually grant, so that they seldom close what is just being used again.
+        .pool_idle_timeout(POOLED)
         .timer(TokioTimer::new())
         .build(connector))
 }

@@ -1,3 +1,5 @@
+//! When two requests are one, and what is said when they are not.
+
 use super::*;
 
 fn rules(template: bool, volatile: &[&str]) -> Rules {

@@ -59,15 +59,19 @@ pub(crate) fn apply(bytes: &[u8], edits: &[Edit], tally: &mut Tally) -> Vec<u8> 
     out
 }
 
-/// Where a border of the old text lies in the new one. One inside a replaced range comes behind what replaced it.
-pub(crate) fn border(old: usize, edits: &[Edit]) -> usize {
-    let mut new = old;
-    for edit in edits {
-        if edit.start >= old {
-            break;
+/// Where borders of the old text, in order, lie in the new one. One inside a replaced range comes behind what replaced it.
+pub(crate) fn borders(old: impl IntoIterator<Item = usize>, edits: &[Edit]) -> Vec<usize> {
+    let (mut next, mut removed, mut added) = (0, 0, 0);
+    let place = |at: usize| {
+        while let Some(edit) = edits.get(next).filter(|edit| edit.end <= at) {
+            removed += edit.end - edit.start;
+            added += edit.with.len();
+            next += 1;
         }
-        let swallowed = old.min(edit.end) - edit.start;
-        new = new - swallowed + edit.with.len();
-    }
-    new
+        match edits.get(next).filter(|edit| edit.start < at) {
+            Some(edit) => edit.start - removed + added + edit.with.len(),
+            None => at - removed + added,
+        }
+    };
+    old.into_iter().map(place).collect()
 }

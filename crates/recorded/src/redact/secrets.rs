@@ -11,8 +11,10 @@ use super::{Edit, Kind, MARK};
 
 /// Shorter ones would be found in words that are no secrets.
 pub(super) const SHORTEST: usize = 8;
-/// More are not kept; what comes later is still redacted where its name says so.
-const MOST: usize = 50_000;
+/// More are not kept, and the set says so.
+const MOST: usize = 200_000;
+/// Forms that are searched for apart, until they are worth building the large search anew.
+const FRESH: usize = 512;
 /// Longer ones are searched for by their beginning.
 const LONGEST: usize = 4096;
 
@@ -20,7 +22,11 @@ const LONGEST: usize = 4096;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Secrets {
     forms: Arc<BTreeSet<Vec<u8>>>,
+    /// Those that `search` does not know.
+    fresh: Vec<Vec<u8>>,
     search: Option<Arc<AhoCorasick>>,
+    fresh_search: Option<Arc<AhoCorasick>>,
+    overflowed: bool,
 }
 
 impl Secrets {
@@ -32,6 +38,7 @@ impl Secrets {
             return;
         }
         if self.forms.len() >= MOST {
+            self.overflowed = true;
             return;
         }
         let mut forms = vec![
@@ -48,8 +55,12 @@ impl Secrets {
             forms.push(quoted.as_bytes()[1..quoted.len() - 1].to_vec());
         }
         let all = Arc::make_mut(&mut self.forms);
-        all.extend(forms);
-        self.search = None;
+        for form in forms {
+            if all.insert(form.clone()) {
+                self.fresh.push(form);
+            }
+        }
+        self.fresh_search = None;
     }
 
     /// Adds what an authorization header holds: the value, what follows the scheme, and the parts of a `Basic` one.
@@ -70,19 +81,21 @@ impl Secrets {
         }
     }
 
-    /// Builds what [`Self::find`] searches with; without it each search would build it anew.
-    pub(crate) fn prepared(mut self) -> Self {
-        if self.search.is_none() && !self.forms.is_empty() {
-            self.search = self.build().map(Arc::new);
-        }
-        self
+    /// Whether some are not searched for.
+    pub(crate) fn overflowed(&self) -> bool {
+        self.overflowed
     }
 
-    fn build(&self) -> Option<AhoCorasick> {
-        AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(self.forms.iter())
-            .ok()
+    /// Builds what [`Self::find`] searches with; without it each search would build it anew.
+    pub(crate) fn prepared(mut self) -> Self {
+        if self.fresh.len() > FRESH {
+            self.search = build(self.forms.iter()).map(Arc::new);
+            self.fresh.clear();
+        }
+        if self.fresh_search.is_none() && !self.fresh.is_empty() {
+            self.fresh_search = build(self.fresh.iter()).map(Arc::new);
+        }
+        self
     }
 
     /// Finds all secrets in `bytes`.
@@ -94,21 +107,33 @@ impl Secrets {
 
     /// Where secrets stand in `bytes`.
     pub(crate) fn places(&self, bytes: &[u8]) -> Vec<(usize, usize)> {
-        if self.forms.is_empty() {
-            return Vec::new();
-        }
-        let ranges = |search: &AhoCorasick| {
-            let found = search.find_iter(bytes);
-            found.map(|m| (m.start(), m.end())).collect()
+        let mut all = Vec::new();
+        let mut look = |search: &AhoCorasick| {
+            all.extend(search.find_iter(bytes).map(|m| (m.start(), m.end())));
         };
-        match &self.search {
-            Some(search) => ranges(search),
-            // Too many for one automaton cannot be: their number and length are bounded. If it were, all is secret.
-            None => self
-                .build()
-                .map_or_else(|| vec![(0, bytes.len())], |search| ranges(&search)),
+        if let Some(search) = &self.search {
+            look(search);
         }
+        if self.fresh.is_empty() {
+            return all;
+        }
+        match &self.fresh_search {
+            Some(search) => look(search),
+            None => match build(self.fresh.iter()) {
+                Some(search) => look(&search),
+                // Their number and length are bounded, so this cannot be. If it were, all is secret.
+                None => all.push((0, bytes.len())),
+            },
+        }
+        all
     }
+}
+
+fn build<'a>(forms: impl Iterator<Item = &'a Vec<u8>>) -> Option<AhoCorasick> {
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostLongest)
+        .build(forms)
+        .ok()
 }
 
 fn percent(bytes: &[u8], upper: bool) -> Vec<u8> {

@@ -1,3 +1,5 @@
+//! Redaction by names, shapes and what was seen; borders; any text.
+
 use http::header::{HeaderName, HeaderValue};
 
 use super::*;
@@ -236,15 +238,12 @@ fn borders_follow_what_was_replaced() {
     let edits = redactor.edits(text, None, &Secrets::default());
     let out = apply(text, &edits, &mut Tally::new());
     // Before, at the beginning of, inside, at the end of, and behind the secret.
-    let places: Vec<usize> = [5, 10, 15, 26, 28, text.len()]
-        .iter()
-        .map(|at| border(*at, &edits))
-        .collect();
+    let places = borders([5, 10, 15, 26, 28, text.len()], &edits);
     assert_eq!(places, [5, 10, 20, 20, 22, out.len()]);
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(512))]
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
 
     /// Whatever comes: no panic, and redacting twice is redacting once.
     #[test]
@@ -252,12 +251,12 @@ proptest::proptest! {
         let redactor = redactor(RedactionRules::default());
         let mut secrets = Secrets::default();
         secrets.add(b"0a0a0a0a");
+        let secrets = secrets.prepared();
         let once = apply(text.as_bytes(), &redactor.edits(text.as_bytes(), Some("multipart/x; boundary=a"), &secrets), &mut Tally::new());
-        for at in 0..=text.len() {
-            let edits = redactor.edits(text.as_bytes(), None, &secrets);
-            let out = apply(text.as_bytes(), &edits, &mut Tally::new());
-            proptest::prop_assert!(border(at, &edits) <= out.len());
-        }
+        let edits = redactor.edits(text.as_bytes(), None, &secrets);
+        let out = apply(text.as_bytes(), &edits, &mut Tally::new());
+        let all = borders(0..=text.len(), &edits);
+        proptest::prop_assert!(all.is_sorted() && all.last() == Some(&out.len()));
         let edits = redactor.edits(&once, Some("multipart/x; boundary=a"), &secrets);
         let twice = apply(&once, &edits, &mut Tally::new());
         proptest::prop_assert_eq!(String::from_utf8_lossy(&once), String::from_utf8_lossy(&twice));
