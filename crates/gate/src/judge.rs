@@ -166,7 +166,7 @@ fn row(court: &Court<'_>, gate: &Gate) -> GateResult {
         budgets: Budgets::Declared,
         ..
     } = &gate.check
-        && court.inputs.manifest.declared.budgets.is_empty()
+        && !court.inputs.manifest.declared.budgets.values().any(|b| *b)
     {
         return empty_row(gate, Asked::NotDeclared);
     }
@@ -232,7 +232,9 @@ fn empty_row(gate: &Gate, asked: Asked) -> GateResult {
         Asked::NotDeclared => (
             Status::Pass,
             Vec::new(),
-            vec!["the project declares no budget, so there is nothing to ask".to_owned()],
+            vec![
+                "the project declares no budget that blocks, so there is nothing to ask".to_owned(),
+            ],
         ),
     };
     GateResult {
@@ -382,4 +384,9 @@ pub(crate) fn mode_holds(mode: &Mode, now: Timestamp) -> Option<Timestamp> {
 /// Whether a comparison is asked for.
 pub(crate) const fn compares(baseline: Baseline) -> bool {
     !matches!(baseline, Baseline::Ignored)
+}
+
+/// Whether a rule holds for a document.
+pub(crate) fn rule_holds(document: &serde_json::Value, rule: &crate::policy::Rule) -> bool {
+    document::rule(document, rule).is_ok()
 }

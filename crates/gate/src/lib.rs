@@ -6,17 +6,24 @@
 //! the gates of the policy and of the excuses themselves cannot be excused.
 
 mod excuse;
+pub mod explain;
 pub mod inputs;
 mod judge;
 mod person;
 pub mod policy;
 pub mod quarantine;
+pub mod selftest;
+pub mod simulate;
 mod strict;
 pub mod verdict;
+pub mod view;
 pub mod waiver;
 
+pub use explain::explain;
 pub use inputs::Inputs;
 pub use judge::judge;
 pub use policy::Policy;
+pub use selftest::{Selftest, selftest};
+pub use simulate::{Suppose, simulate};
 pub use strict::Fault;
 pub use verdict::Verdict;

@@ -64,7 +64,7 @@ pub(super) fn notes(court: &Court<'_>) -> Vec<String> {
 fn lane(court: &Court<'_>, digest: Digest) -> Obligation {
     let mut open = Open::new(POLICY, "lane", "a lane in which something blocks");
     open.cite("policy", digest, None);
-    let has_budgets = !court.inputs.manifest.declared.budgets.is_empty();
+    let has_budgets = court.inputs.manifest.declared.budgets.values().any(|b| *b);
     let blocks = court.policy.gates.iter().any(|gate| {
         let is_declared = has_budgets
             || !matches!(
