@@ -436,6 +436,7 @@ fn more_groups_than_are_shown_are_counted() {
         groups: 20,
         items: 30,
         of_group: 3,
+        text: 100,
         slowest: 2,
     };
     let outline = Outline::of(Report::of(&summary), rows, &bounds);
@@ -679,6 +680,6 @@ fn findings_of_lint_keep_their_fingerprints() {
 /// Writes a page where somebody wants to look at it: `REPORT_PAGES` names a directory.
 fn show(name: &str, page: &str) {
     if let Ok(dir) = std::env::var("REPORT_PAGES") {
-        std::fs::write(format!("{dir}/{name}.html"), page).unwrap();
+        std::fs::write(format!("{dir}/{name}.html"), page).expect("the directory is there");
     }
 }

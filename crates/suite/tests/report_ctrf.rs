@@ -28,8 +28,8 @@ fn target(name: &str, code: i32) -> Target<'_> {
 fn written(summary: &Summary, rows: &[Row], flaky: Flaky) -> String {
     let mut out = Vec::new();
     let report = Report::of(summary);
-    ctrf::write(&mut out, &report, rows.iter().cloned(), flaky).unwrap();
-    String::from_utf8(out).unwrap()
+    ctrf::write(&mut out, &report, rows.iter().cloned(), flaky).expect("into memory");
+    String::from_utf8(out).expect("text")
 }
 
 fn check(summary: &Summary, rows: &[Row], flaky: Flaky) {

@@ -27,8 +27,9 @@ fn target(name: &str, code: i32) -> Target<'_> {
 fn written(summary: &Summary, rows: &[Row], flaky: Flaky) -> (String, junit::Written) {
     let mut out = Vec::new();
     let report = Report::of(summary);
-    let written = junit::write(&mut out, &report, rows.iter().cloned(), flaky).unwrap();
-    (String::from_utf8(out).unwrap(), written)
+    let written =
+        junit::write(&mut out, &report, rows.iter().cloned(), flaky).expect("into memory");
+    (String::from_utf8(out).expect("text"), written)
 }
 
 /// The tests of a file, by id, with their verdicts.
@@ -176,7 +177,10 @@ fn rows_that_are_not_those_of_the_summary_are_red() {
 #[test]
 fn a_contradiction_between_exit_code_and_report_is_red() {
     let good = row("unit", TestId::new("s", "", "a"), TestVerdict::Passed, "");
-    let summary = summary(vec![from_rows(&target("unit", 1), &[good.clone()])]);
+    let summary = summary(vec![from_rows(
+        &target("unit", 1),
+        std::slice::from_ref(&good),
+    )]);
     let (xml, counted) = written(&summary, &[good], Flaky::Pass);
     assert_eq!(counted.errors, 1);
     assert!(xml.contains("EXIT_CODE_CONFLICT"), "{xml}");

@@ -16,6 +16,7 @@ use super::terminal::{change_word, changes, parts, status_words, tests_line};
 use super::text::{self, counted, html, plural, took, took_ms, visible};
 use super::{Outline, Replay, mark};
 use crate::TestVerdict;
+use crate::diff::{Change, Entry};
 use crate::run::Tests;
 
 /// Most bytes of a page.
@@ -342,11 +343,7 @@ fn diff(out: &mut String, outline: &Outline<'_>) {
     };
     let from = outline.report.summary.diff_from.as_deref();
     let from = from.map_or("the baseline".to_owned(), |from| foreign(from, 160));
-    let _ = writeln!(
-        out,
-        "<h2>Since {from}</h2>\n<p>{}.</p>",
-        status_words(diff.status)
-    );
+    let _ = writeln!(out, "<h2>Since {from}: {}</h2>", status_words(diff.status));
     let counts = changes(diff);
     if counts.is_empty() {
         return;
@@ -356,14 +353,23 @@ fn diff(out: &mut String, outline: &Outline<'_>) {
         .map(|(change, n)| format!("{} {}", counted(*n), change_word(*change)))
         .collect();
     let _ = writeln!(out, "<p class=\"note\">{}</p>", text.join(", "));
-    let word = |entry: &Option<crate::diff::Entry>| {
-        entry.as_ref().map_or("—", |e| super::word(e.verdict))
-    };
+    let word = |entry: &Option<Entry>| entry.as_ref().map_or("—", |e| super::word(e.verdict));
+    // What still fails stands above.
+    let is_still = |change| matches!(change, Change::StillFailing | Change::StillFlaky);
+    let rest: Vec<_> = diff
+        .changed
+        .iter()
+        .filter(|changed| !is_still(changed.change))
+        .collect();
+    if rest.is_empty() {
+        return;
+    }
     table(out, "Changes", &["Test", "Change", "Before", "Now"]);
-    for changed in diff.changed.iter().take(ROWS) {
+    for changed in rest.iter().take(ROWS) {
         let tone = match changed.change {
             change if change.is_regression() => "t-fail",
-            crate::diff::Change::Fixed => "t-pass",
+            Change::SignatureChanged => "t-warn",
+            Change::Fixed => "t-pass",
             _ => "t-quiet",
         };
         let _ = writeln!(
@@ -375,7 +381,7 @@ fn diff(out: &mut String, outline: &Outline<'_>) {
             word(&changed.now)
         );
     }
-    table_end(out, diff.changed.len());
+    table_end(out, rest.len());
 }
 
 fn slowest(out: &mut String, outline: &Outline<'_>) {

@@ -134,7 +134,9 @@ pub(crate) fn summary(results: Vec<TargetResult>) -> Summary {
         },
         variant: BTreeMap::new(),
         state: State::Complete,
-        started_at: Timestamp::from_millis(1_760_000_000_000 - i64::try_from(duration_ms).unwrap()),
+        started_at: Timestamp::from_millis(
+            1_760_000_000_000 - i64::try_from(duration_ms).expect("a duration"),
+        ),
         duration_ms,
         selected: results.iter().map(|r| r.target.clone()).collect(),
         problems: Vec::new(),
