@@ -552,6 +552,69 @@ fn a_large_run_stays_small() {
     }
 }
 
+/// Every text at its longest, and of characters that escaping makes longest.
+#[test]
+fn no_run_makes_a_page_too_large() {
+    let wide = |n: usize, length: usize| format!("{n:04}{}", "\u{e0041}\"".repeat(length));
+    let rows: Vec<Row> = (0..150)
+        .map(|n| {
+            let letters: String = n.to_string().bytes().map(|b| char::from(b + 49)).collect();
+            let test = TestId {
+                suite: wide(n, 100),
+                class: wide(n, 100),
+                name: wide(n, 2_000),
+            };
+            let message = format!("{letters} {}", wide(n, 2_000));
+            let mut one = row("unit", test, TestVerdict::Failed, &message);
+            one.owner = Some(wide(n, 100));
+            one.file = Some(wide(n, 400));
+            one.output = wide(n, 5_000);
+            one
+        })
+        .collect();
+    let mut summary = summary(vec![from_rows(
+        &target("unit", Class::Unit, 1, None),
+        &rows,
+    )]);
+    let problems = (0..600).map(|n| Problem::new(Reason::RunIncomplete, wide(n, 1_000)));
+    summary.problems = problems.collect();
+    summary.count();
+    let entries: Vec<_> = rows.iter().map(|r| (r.test.clone(), r.entry())).collect();
+    let diff = diff(
+        &[(TestId::new("a", "", "b"), entries[0].1.clone())],
+        &entries,
+    );
+    let obligation = |n| GateRow {
+        id: wide(n, 200),
+        verdict: Verdict::Fail,
+        detail: wide(n, 900),
+        command: Some(wide(n, 9_000)),
+    };
+    let gate = Gate {
+        verdict: Verdict::Fail,
+        reasons: (0..200).map(|n| wide(n, 90)).collect(),
+        rows: (0..700).map(obligation).collect(),
+    };
+    let report = Report {
+        diff: Some(&diff),
+        gate: Some(&gate),
+        replay: &replay,
+        ..Report::of(&summary)
+    };
+    let outline = Outline::of(report, rows, &Bounds::default());
+    let page = html::render(&outline);
+    assert!(page.len() <= html::MOST, "{}", page.len());
+    assert!(
+        page.contains("did not fit into this page"),
+        "and it says so"
+    );
+    assert!(page.matches("<article").count() > 5);
+    let text = markdown::render(&outline, Room::Comment);
+    assert!(text.chars().count() <= 65_535);
+    let commands = github::commands(&outline);
+    assert!(commands.len() < 200_000, "{}", commands.len());
+}
+
 #[test]
 fn three_failures_on_a_page() {
     let mut rows = vec![

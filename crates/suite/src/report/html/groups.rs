@@ -19,6 +19,9 @@ const MESSAGE: usize = 2_000;
 /// Most bytes of an excerpt.
 const EXCERPT: usize = 8_000;
 
+/// Most choices of a filter; what has none can still be typed.
+const OPTIONS: usize = 100;
+
 /// Groups of more tests are folded.
 const OPEN: u64 = 5;
 
@@ -95,7 +98,7 @@ fn filter<'o>(out: &mut String, outline: &'o Outline<'_>, class: &impl Fn(&Item)
             out,
             "<label>{label} <select name=\"{name}\"><option value=\"\">all</option>"
         );
-        for (value, text) in options.iter().take(300) {
+        for (value, text) in options.iter().take(OPTIONS) {
             let _ = write!(
                 out,
                 "<option value=\"{}\">{}</option>",
