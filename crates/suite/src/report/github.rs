@@ -134,12 +134,12 @@ fn shown(mut all: Vec<Annotation>, is_error: bool) -> Vec<Annotation> {
     }
     let left = all.len() - (SHOWN - 1);
     all.truncate(SHOWN - 1);
-    let what = if is_error { "error" } else { "warning" };
+    let what = if is_error { "errors" } else { "warnings" };
     all.push(Annotation {
         is_error,
         file: None,
         line: None,
-        title: format!("{} more", plural(left as u64, what)),
+        title: format!("{left} more {what}"),
         message: format!(
             "GitHub shows {SHOWN} of a kind; the step's summary and the report have all."
         ),

@@ -16,6 +16,7 @@ use super::terminal::{change_word, changes, parts, status_words, tests_line};
 use super::text::{self, counted, html, plural, took, took_ms, visible};
 use super::{Outline, Replay, mark};
 use crate::TestVerdict;
+use crate::diff::{Change, Entry};
 use crate::run::Tests;
 
 /// Most bytes of a page.
@@ -23,6 +24,9 @@ pub const MOST: usize = 2_900_000;
 
 /// Most rows of a table.
 const ROWS: usize = 500;
+
+/// Bytes of a part beside the failures: behind them, no further row begins. A row has at most some 60 KB.
+const PART: usize = 250_000;
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
@@ -236,15 +240,34 @@ fn table(out: &mut String, caption: &str, heads: &[&str]) {
     out.push_str("</tr></thead><tbody>\n");
 }
 
-fn table_end(out: &mut String, total: usize) {
+fn table_end(out: &mut String, left: usize) {
     out.push_str("</tbody></table></div>\n");
-    if total > ROWS {
+    more(out, left);
+}
+
+/// Says how many rows were left out.
+fn more(out: &mut String, left: usize) {
+    if left > 0 {
         let _ = writeln!(
             out,
             "<p class=\"note\">… and {} more</p>",
-            counted((total - ROWS) as u64)
+            counted(left as u64)
         );
     }
+}
+
+/// Writes rows until there are [`ROWS`] or [`PART`] bytes; gives how many are left.
+fn rows<T>(out: &mut String, all: &[T], write: impl Fn(&mut String, &T)) -> usize {
+    let from = out.len();
+    let mut written = 0;
+    for row in all.iter().take(ROWS) {
+        if out.len() - from > PART {
+            break;
+        }
+        write(out, row);
+        written += 1;
+    }
+    all.len() - written
 }
 
 fn gate(out: &mut String, outline: &Outline<'_>) {
@@ -253,14 +276,19 @@ fn gate(out: &mut String, outline: &Outline<'_>) {
     };
     let _ = writeln!(out, "<h2>Gate: {}</h2>", badge(gate.verdict));
     if !gate.reasons.is_empty() {
-        let reasons: Vec<String> = gate.reasons.iter().map(|r| foreign(r, 80)).collect();
+        let reasons: Vec<String> = gate
+            .reasons
+            .iter()
+            .take(50)
+            .map(|r| foreign(r, 80))
+            .collect();
         let _ = writeln!(out, "<p class=\"note\">{}</p>", reasons.join(", "));
     }
     if gate.rows.is_empty() {
         return;
     }
     table(out, "Gate", &["Obligation", "Verdict", "Found"]);
-    for row in gate.rows.iter().take(ROWS) {
+    let left = rows(out, &gate.rows, |out, row| {
         let _ = write!(
             out,
             "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"what\">{}",
@@ -272,18 +300,17 @@ fn gate(out: &mut String, outline: &Outline<'_>) {
             command(out, text);
         }
         out.push_str("</td></tr>\n");
-    }
-    table_end(out, gate.rows.len());
+    });
+    table_end(out, left);
 }
 
 fn problems(out: &mut String, outline: &Outline<'_>) {
     if outline.problems.is_empty() {
         return;
     }
-    let total = outline.problems.len();
     heading(out, "The run as evidence", None);
     out.push_str("<ul class=\"list\">\n");
-    for told in outline.problems.iter().take(ROWS) {
+    let left = rows(out, &outline.problems, |out, told| {
         let reason = told.problem.reason;
         let target = told.target.as_deref();
         let target = target.map_or(String::new(), |t| {
@@ -297,11 +324,9 @@ fn problems(out: &mut String, outline: &Outline<'_>) {
             foreign(&told.problem.text, 600),
             html(reason.next_action())
         );
-    }
+    });
     out.push_str("</ul>\n");
-    if total > ROWS {
-        let _ = writeln!(out, "<p class=\"note\">… and {} more</p>", total - ROWS);
-    }
+    more(out, left);
 }
 
 fn targets(out: &mut String, outline: &Outline<'_>) {
@@ -317,7 +342,7 @@ fn targets(out: &mut String, outline: &Outline<'_>) {
             "Target", "Phase", "Status", "#Passed", "#Bad", "#Skipped", "#Total", "#Time",
         ],
     );
-    for target in targets.iter().take(ROWS) {
+    let left = rows(out, &targets, |out, target| {
         let tests = &target.tests;
         let _ = writeln!(
             out,
@@ -332,8 +357,8 @@ fn targets(out: &mut String, outline: &Outline<'_>) {
             counted(tests.total),
             took_ms(target.duration_ms)
         );
-    }
-    table_end(out, targets.len());
+    });
+    table_end(out, left);
 }
 
 fn diff(out: &mut String, outline: &Outline<'_>) {
@@ -342,11 +367,7 @@ fn diff(out: &mut String, outline: &Outline<'_>) {
     };
     let from = outline.report.summary.diff_from.as_deref();
     let from = from.map_or("the baseline".to_owned(), |from| foreign(from, 160));
-    let _ = writeln!(
-        out,
-        "<h2>Since {from}</h2>\n<p>{}.</p>",
-        status_words(diff.status)
-    );
+    let _ = writeln!(out, "<h2>Since {from}: {}</h2>", status_words(diff.status));
     let counts = changes(diff);
     if counts.is_empty() {
         return;
@@ -356,14 +377,23 @@ fn diff(out: &mut String, outline: &Outline<'_>) {
         .map(|(change, n)| format!("{} {}", counted(*n), change_word(*change)))
         .collect();
     let _ = writeln!(out, "<p class=\"note\">{}</p>", text.join(", "));
-    let word = |entry: &Option<crate::diff::Entry>| {
-        entry.as_ref().map_or("—", |e| super::word(e.verdict))
-    };
+    let word = |entry: &Option<Entry>| entry.as_ref().map_or("—", |e| super::word(e.verdict));
+    // What still fails stands above.
+    let is_still = |change| matches!(change, Change::StillFailing | Change::StillFlaky);
+    let rest: Vec<_> = diff
+        .changed
+        .iter()
+        .filter(|changed| !is_still(changed.change))
+        .collect();
+    if rest.is_empty() {
+        return;
+    }
     table(out, "Changes", &["Test", "Change", "Before", "Now"]);
-    for changed in diff.changed.iter().take(ROWS) {
+    let left = rows(out, &rest, |out, changed| {
         let tone = match changed.change {
             change if change.is_regression() => "t-fail",
-            crate::diff::Change::Fixed => "t-pass",
+            Change::SignatureChanged => "t-warn",
+            Change::Fixed => "t-pass",
             _ => "t-quiet",
         };
         let _ = writeln!(
@@ -374,8 +404,8 @@ fn diff(out: &mut String, outline: &Outline<'_>) {
             word(&changed.base),
             word(&changed.now)
         );
-    }
-    table_end(out, diff.changed.len());
+    });
+    table_end(out, left);
 }
 
 fn slowest(out: &mut String, outline: &Outline<'_>) {
@@ -384,7 +414,7 @@ fn slowest(out: &mut String, outline: &Outline<'_>) {
     }
     heading(out, "Slowest tests", None);
     table(out, "Slowest tests", &["Test", "Target", "#Time"]);
-    for slow in &outline.slowest {
+    let left = rows(out, &outline.slowest, |out, slow| {
         let _ = writeln!(
             out,
             "<tr><th scope=\"row\" class=\"name\">{}</th><td>{}</td><td class=\"n\">{}</td></tr>",
@@ -392,6 +422,6 @@ fn slowest(out: &mut String, outline: &Outline<'_>) {
             foreign(&slow.target, 120),
             took(slow.seconds)
         );
-    }
-    table_end(out, outline.slowest.len());
+    });
+    table_end(out, left);
 }

@@ -380,7 +380,7 @@ fn says_of(out: &mut String, row: &Row, flaky: Flaky) {
 fn failure(out: &mut String, element: &str, row: &Row) {
     let told = row.failure.as_ref();
     let is_xpass = row.verdict == TestVerdict::UnexpectedPass;
-    let mut class = match told.map_or("", |f| f.class.as_str()) {
+    let mut class = match told.map_or("", |f| f.class.trim()) {
         // What readers know an unexpected pass by is not left to a test's own words.
         _ if is_xpass => "UnexpectedSuccess",
         "UnexpectedSuccess" => "(UnexpectedSuccess)",

@@ -59,6 +59,9 @@ pub fn render(outline: &Outline<'_>, room: Room) -> String {
     page.put(&gate(outline));
     page.put(&problems(outline));
     page.put(&targets(outline));
+    // What comes last is short, and is not to be pushed out by the failures.
+    let tail = [diff(outline), next(outline)];
+    let kept = page.keep(&tail.concat());
     let groups = &outline.groups;
     if outline.bad() > 0 {
         let mut title = format!("### Did not pass: {}", plural(outline.bad(), "test"));
@@ -78,9 +81,11 @@ pub fn render(outline: &Outline<'_>, room: Room) -> String {
             plural(more, "test")
         ));
     }
-    page.put(&diff(outline));
+    page.left += kept;
+    for block in &tail {
+        page.put(block);
+    }
     page.put(&slowest(outline));
-    page.put(&next(outline));
     page.done()
 }
 
@@ -105,6 +110,14 @@ impl Page {
         }
         self.left -= size;
         self.out.push_str(block);
+    }
+
+    /// Keeps room for a text, if that leaves most of it free; gives how much.
+    fn keep(&mut self, text: &str) -> usize {
+        let size = self.room.size(text);
+        let kept = if size < self.left / 2 { size } else { 0 };
+        self.left -= kept;
+        kept
     }
 
     fn done(mut self) -> String {
@@ -204,9 +217,10 @@ fn problems(outline: &Outline<'_>) -> String {
         let target = target.map_or(String::new(), |t| format!("{}: ", code(t, 100, false)));
         let _ = writeln!(
             out,
-            "- **{}** {target}{}",
+            "- **{}** {target}{} — {}",
             reason.code(),
-            code(&told.problem.text, 400, false)
+            code(&told.problem.text, 400, false),
+            reason.next_action()
         );
     }
     more(&mut out, outline.problems.len(), "problem");
@@ -220,7 +234,7 @@ fn targets(outline: &Outline<'_>) -> String {
         return String::new();
     }
     let mut out = String::from(
-        "| Phase | Target | Status | Passed | Bad | Skipped | Total | Time |\n|---|---|---|---:|---:|---:|---:|---:|\n",
+        "### Targets\n\n| Phase | Target | Status | Passed | Bad | Skipped | Total | Time |\n|---|---|---|---:|---:|---:|---:|---:|\n",
     );
     for target in targets.iter().take(ROWS) {
         let _ = writeln!(
@@ -341,6 +355,12 @@ fn line(item: &Item) -> String {
 pub(super) fn excerpt(item: &Item) -> Option<String> {
     let trace = item.failure.as_ref().map_or("", |f| f.trace.trim_end());
     let output = item.output.trim_end();
+    // What the one says already is not said again.
+    let (trace, output) = match (trace.contains(output), output.contains(trace)) {
+        (true, _) => (trace, ""),
+        (false, true) => ("", output),
+        (false, false) => (trace, output),
+    };
     match (trace.is_empty(), output.is_empty()) {
         (true, true) => None,
         (false, true) => Some(trace.to_owned()),

@@ -20,6 +20,8 @@ pub struct Bounds {
     pub items: usize,
     /// Tests of one group.
     pub of_group: usize,
+    /// Bytes of traces and outputs of all groups together; the first test of a group keeps its own.
+    pub text: usize,
     /// Slowest tests.
     pub slowest: usize,
 }
@@ -30,6 +32,7 @@ impl Default for Bounds {
             groups: 1_000,
             items: 10_000,
             of_group: 2_000,
+            text: 16 << 20,
             slowest: 10,
         }
     }
@@ -75,9 +78,9 @@ impl<'a> Outline<'a> {
             .map(|changed| (&changed.test, changed.change))
             .collect();
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-        let (mut kept, mut bad, mut ungrouped) = (0, 0, 0);
+        let (mut kept, mut text, mut bad, mut ungrouped) = (0, 0, 0, 0);
         let mut slowest = Slowest::new(bounds.slowest);
-        for row in rows {
+        for mut row in rows {
             slowest.add(&row);
             if row.verdict.is_good() {
                 continue;
@@ -96,6 +99,14 @@ impl<'a> Outline<'a> {
             let is_kept = group.items.is_empty()
                 || (kept < bounds.items && group.items.len() < bounds.of_group);
             kept += usize::from(is_kept);
+            text += row.output.len() + row.failure.as_ref().map_or(0, |f| f.trace.len());
+            if text > bounds.text && !group.items.is_empty() {
+                row.output.clear();
+                if let Some(failure) = &mut row.failure {
+                    failure.trace.clear();
+                    failure.truncated = true;
+                }
+            }
             group.add(row, &report, change, is_kept);
         }
         let mut groups: Vec<Group> = groups.into_values().collect();
@@ -135,6 +146,8 @@ impl<'a> Outline<'a> {
 /// The slowest tests so far.
 struct Slowest {
     most: usize,
+    /// What is faster is none of them.
+    least: f64,
     found: Vec<Slow>,
 }
 
@@ -142,6 +155,7 @@ impl Slowest {
     const fn new(most: usize) -> Self {
         Self {
             most,
+            least: 0.0,
             found: Vec::new(),
         }
     }
@@ -150,7 +164,7 @@ impl Slowest {
         let Some(seconds) = row.seconds.filter(|s| s.is_finite() && *s > 0.0) else {
             return;
         };
-        if row.cached || self.most == 0 {
+        if row.cached || self.most == 0 || seconds < self.least {
             return;
         }
         self.found.push(Slow {
@@ -171,6 +185,9 @@ impl Slowest {
                 .then_with(|| a.target.cmp(&b.target))
         });
         self.found.truncate(self.most);
+        if let (true, Some(last)) = (self.found.len() == self.most, self.found.last()) {
+            self.least = last.seconds;
+        }
     }
 
     fn done(mut self) -> Vec<Slow> {

@@ -152,6 +152,33 @@ pub(super) fn change_word(change: Change) -> String {
     change.word().replace('_', " ")
 }
 
+/// Most lines that a text takes.
+const LINES: usize = 4;
+
+/// Lines of at most `room` columns, broken at spaces where there are any; the last one says if there was more.
+fn wrap(text: &str, room: usize, most: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest = text.trim_end();
+    while width(rest) > room && lines.len() + 1 < most {
+        let mut end = rest.len();
+        let mut used = 0;
+        for (at, c) in rest.char_indices() {
+            used += width(c.encode_utf8(&mut [0; 4]));
+            if used > room {
+                end = at.max(c.len_utf8());
+                break;
+            }
+        }
+        // At least half a line is filled.
+        let space = rest[..end].rfind(' ').filter(|at| *at > end / 2);
+        let end = space.unwrap_or(end);
+        lines.push(rest[..end].trim_end().to_owned());
+        rest = rest[end..].trim_start();
+    }
+    lines.push(fit(rest, room));
+    lines
+}
+
 struct Page<'s> {
     out: String,
     width: usize,
@@ -170,15 +197,35 @@ impl Page<'_> {
         let _ = writeln!(self.out, "{:indent$}{text}", "");
     }
 
-    /// A line that begins with a coloured word.
-    fn led(&mut self, indent: usize, lead: (Tone, &str), rest: &str) {
-        let room = self.width.saturating_sub(indent + width(lead.1) + 2);
-        let lead = self.paint(lead.0, lead.1);
-        let rest = fit(rest, room);
-        let _ = writeln!(self.out, "{:indent$}{lead}  {rest}", "");
+    /// A text in as many lines as it needs, `most` at the most; each begins with `lead`.
+    fn flow(&mut self, lead: &str, tone: Option<Tone>, text: &str, most: usize) {
+        let room = self.width.saturating_sub(width(lead));
+        for line in wrap(text, room, most) {
+            let line = tone.map_or(line.clone(), |tone| self.paint(tone, &line));
+            let _ = writeln!(self.out, "{lead}{line}");
+        }
     }
 
-    /// Words in as many lines as they need; a command is never cut.
+    /// A line that begins with a coloured word; what does not fit stands in the lines below it.
+    fn led(&mut self, indent: usize, lead: (Tone, &str), rest: &str) {
+        let used = indent + width(lead.1) + 2;
+        let room = self.width.saturating_sub(used);
+        let lead = self.paint(lead.0, lead.1);
+        if room >= 24 || width(rest) <= room {
+            let mut lines = wrap(rest, room, LINES).into_iter();
+            let first = lines.next().unwrap_or_default();
+            let line = format!("{:indent$}{lead}  {first}", "");
+            let _ = writeln!(self.out, "{}", line.trim_end());
+            for line in lines {
+                let _ = writeln!(self.out, "{:used$}{line}", "");
+            }
+            return;
+        }
+        let _ = writeln!(self.out, "{:indent$}{lead}", "");
+        self.flow(&" ".repeat(indent + 2), None, rest, LINES);
+    }
+
+    /// A command, which is never cut.
     fn command(&mut self, lead: &str, command: &str) {
         let text = self.paint(Tone::Command, &visible(command, 4_000));
         let _ = writeln!(self.out, "{lead}{text}");
@@ -211,7 +258,7 @@ impl Page<'_> {
         if targets > 0 {
             let _ = write!(text, ", {}", plural(targets, "target"));
         }
-        self.line(2, None, &text);
+        self.flow("  ", None, &text, LINES);
         let commit = summary.source.commit.as_deref().unwrap_or("no commit");
         let branch = summary.source.branch.as_deref().unwrap_or("");
         let dirty = match summary.source.dirty {
@@ -265,6 +312,7 @@ impl Page<'_> {
                 visible(&told.problem.text, 400)
             );
             self.led(2, (tone(reason.verdict()), reason.code()), &text);
+            self.flow("    ", Some(Tone::Quiet), reason.next_action(), LINES);
         }
         let more = outline.problems.len().saturating_sub(self.style.groups);
         self.more(2, more as u64, "");
@@ -282,17 +330,17 @@ impl Page<'_> {
             .iter()
             .take(most)
             .map(|t| width(&visible(&t.target, 200)));
-        // Phase 8, status 11, four numbers of 9, time 11.
-        let fixed = 8 + 11 + 4 * 9 + 11 + 2;
+        // Phase 10, status 11, four numbers of 9, time 11.
+        let fixed = 10 + 11 + 4 * 9 + 11 + 2;
         let is_wide = self.width >= fixed + 12;
         let room = if is_wide { self.width - fixed } else { 24 };
         let name_room = names.max().unwrap_or(0).clamp(6, room);
         let header = match is_wide {
             true => format!(
-                "{:<8}{:<name_room$}  {:<10}{:>9}{:>9}{:>9}{:>9}{:>11}",
+                "{:<10}{:<name_room$}  {:<10}{:>9}{:>9}{:>9}{:>9}{:>11}",
                 "phase", "target", "status", "passed", "bad", "skipped", "total", "time"
             ),
-            false => format!("{:<8}{:<name_room$}  {:<10}", "phase", "target", "status"),
+            false => format!("{:<10}{:<name_room$}  {:<10}", "phase", "target", "status"),
         };
         self.line(0, Some(Tone::Quiet), &header);
         for target in targets.iter().take(most) {
@@ -301,7 +349,7 @@ impl Page<'_> {
             let status = format!("{:<10}", mark(target.status));
             let status = self.paint(tone(target.status), &status);
             let tests = &target.tests;
-            let mut line = format!("{:<8}{name}{pad}  {status}", target.class.word());
+            let mut line = format!("{:<10}{name}{pad}  {status}", target.class.word());
             let time = took_ms(target.duration_ms);
             if is_wide {
                 let bad = format!("{:>9}", counted(tests.bad()));
@@ -320,7 +368,7 @@ impl Page<'_> {
             let _ = writeln!(self.out, "{}", line.trim_end());
             if !is_wide {
                 let text = format!("{}, {time}", tests_line(tests));
-                self.line(8, None, &text);
+                self.flow(&" ".repeat(10), None, &text, LINES);
             }
         }
         self.more(0, targets.len().saturating_sub(most) as u64, " targets");
@@ -394,8 +442,7 @@ impl Page<'_> {
         self.led(0, (tone_of(worst), &lead), &rest.join(" · "));
         let (shown, more) = lines(&group.message(), 4, 400);
         for line in &shown {
-            let line = format!("│ {line}");
-            self.line(3, None, &line);
+            self.flow("   │ ", None, line, LINES);
         }
         if more {
             self.line(3, Some(Tone::Quiet), "│ …");
@@ -410,7 +457,11 @@ impl Page<'_> {
                 let _ = write!(text, ", {} attempts", item.attempts);
             }
             text.push(')');
-            self.line(3, None, &text);
+            if let Some((file, line)) = &item.place {
+                let line = line.map_or(String::new(), |n| format!(":{n}"));
+                let _ = write!(text, " at {}{line}", visible(file, 200));
+            }
+            self.flow("   ", None, &text, LINES);
         }
         let shown = group.items.len().min(self.style.tests) as u64;
         self.more(3, group.count - shown, "");
@@ -444,7 +495,7 @@ impl Page<'_> {
             .iter()
             .map(|(change, n)| format!("{} {}", counted(*n), change_word(*change)))
             .collect();
-        self.line(2, None, &text.join(", "));
+        self.flow("  ", None, &text.join(", "), LINES);
         let most = self.style.groups;
         for changed in diff.changed.iter().take(most) {
             let tone = match changed.change {
@@ -490,6 +541,31 @@ impl Page<'_> {
         self.title("Next");
         for command in commands.into_iter().take(3) {
             self.command("  ", command);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_at_spaces_and_never_too_long() {
+        assert_eq!(
+            wrap("one two three four", 9, 9),
+            ["one two", "three", "four"]
+        );
+        assert_eq!(wrap("one two three four", 9, 2), ["one two", "three fo…"]);
+        assert_eq!(wrap("abcdefgh", 3, 9), ["abc", "def", "gh"]);
+        assert_eq!(wrap("漢字漢字", 3, 9), ["漢", "字", "漢", "字"]);
+        assert_eq!(wrap("", 3, 9), [""]);
+        let text = "word ".repeat(200) + &"x".repeat(500);
+        for room in 1..120 {
+            assert!(
+                wrap(&text, room, 99)
+                    .iter()
+                    .all(|line| width(line) <= room.max(1))
+            );
         }
     }
 }

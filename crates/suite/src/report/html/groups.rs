@@ -13,8 +13,14 @@ use crate::diff::Change;
 /// Bytes of a group without its tests that are always kept free for it.
 const SHARE: usize = 2_000;
 
+/// Most bytes of a message.
+const MESSAGE: usize = 2_000;
+
 /// Most bytes of an excerpt.
 const EXCERPT: usize = 8_000;
+
+/// Most choices of a filter; what has none can still be typed.
+const OPTIONS: usize = 100;
 
 /// Groups of more tests are folded.
 const OPEN: u64 = 5;
@@ -92,7 +98,7 @@ fn filter<'o>(out: &mut String, outline: &'o Outline<'_>, class: &impl Fn(&Item)
             out,
             "<label>{label} <select name=\"{name}\"><option value=\"\">all</option>"
         );
-        for (value, text) in options.iter().take(300) {
+        for (value, text) in options.iter().take(OPTIONS) {
             let _ = write!(
                 out,
                 "<option value=\"{}\">{}</option>",
@@ -157,7 +163,15 @@ fn one<'o>(
         );
     }
     out.push_str("</h3>\n<pre class=\"message\">");
-    out.push_str(&html(&block(&group.message(), 2_000)));
+    let message = group.message();
+    let mut limit = MESSAGE;
+    let mut shown = html(&block(&message, limit));
+    // Escaping makes it longer, at worst eight times.
+    while shown.len() > share / 2 && limit > 100 {
+        limit /= 2;
+        shown = html(&block(&message, limit));
+    }
+    out.push_str(&shown);
     out.push_str("</pre>\n");
     for advice in group.advice.iter().take(3) {
         let _ = writeln!(
@@ -172,7 +186,6 @@ fn one<'o>(
     }
     let room = share.saturating_sub(out.len());
     if let Some(text) = group.items.first().and_then(excerpt) {
-        // Escaping makes it longer, at worst six times.
         let text = html(&block(&text, EXCERPT));
         if text.len() <= room / 2 {
             let _ = writeln!(
@@ -183,13 +196,17 @@ fn one<'o>(
             out.push_str("<p class=\"note\">The excerpt did not fit into this page; the run's files have it.</p>\n");
         }
     }
-    let is_open = match group.count <= OPEN {
-        true => " open",
-        false => "",
-    };
+    let is_folded = group.count > OPEN;
+    if is_folded {
+        meta(out, group);
+        if let Some(first) = group.replay() {
+            replay(out, first);
+        }
+    }
+    let open = if is_folded { "" } else { " open" };
     let _ = writeln!(
         out,
-        "<details class=\"all\"{is_open}><summary>{} · signature <code>{}</code></summary>\n<ul class=\"tests\">",
+        "<details class=\"all\"{open}><summary>{} · signature <code>{}</code></summary>\n<ul class=\"tests\">",
         plural(group.count, "test"),
         html(&visible(&group.key, 120))
     );
@@ -209,6 +226,29 @@ fn one<'o>(
         let _ = writeln!(out, "<p class=\"note\">… and {} more</p>", counted(left));
     }
     out.push_str("</details>\n</article>\n");
+}
+
+/// The first test of a group whose tests are folded, and its owners.
+fn meta(out: &mut String, group: &Group) {
+    let Some(first) = group.items.first() else {
+        return;
+    };
+    let _ = write!(
+        out,
+        "<p class=\"where\"><span class=\"name\">{}</span><span>and {} more</span>",
+        foreign(&first.test.to_string(), 600),
+        counted(group.count - 1)
+    );
+    let owners = group.owners();
+    let shown: Vec<String> = owners.iter().take(5).map(|o| foreign(o, 80)).collect();
+    if !shown.is_empty() {
+        let more = match owners.len() - shown.len() {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        let _ = write!(out, "<span>owner {}{more}</span>", shown.join(", "));
+    }
+    out.push_str("</p>\n");
 }
 
 fn test(out: &mut String, item: &Item, group: &Group, class: &str) {
