@@ -1,0 +1,1 @@
+//! Cases that need no runner.
