@@ -206,6 +206,18 @@ pub(crate) fn is_exact(text: &str) -> bool {
 pub(crate) fn is_ours(name: &str) -> bool {
     matches!(
         name,
-        "(process)" | "(build)" | "(package)" | "(file)" | "(suite)" | "(bail out)" | "(all)"
+        "(process)"
+            | "(build)"
+            | "(package)"
+            | "(file)"
+            | "(suite)"
+            | "(bail out)"
+            | "(all)"
+            | "(collection)"
+            | "(run)"
+            | "(cut)"
+            | "(unnamed)"
+            | "(failures without names)"
+            | "(tests without names)"
     ) || name.starts_with("(build of ")
 }

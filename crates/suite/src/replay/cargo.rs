@@ -70,9 +70,21 @@ pub(super) fn test(context: &Context<'_>, known: &Known, row: &Row) -> Found {
         return Found::none("the command builds and runs nothing");
     }
     let own = words::split(split.rest.as_deref().unwrap_or_default(), &LIBTEST, &|_| true);
+    let places = match places(context, &split, &row.test.suite) {
+        Ok(places) => places,
+        Err(why) => return Found::none(&why),
+    };
+    let (kept, without) = match places.as_slice() {
+        [(member, _)] => features(&split.kept, member),
+        _ => (split.kept.clone(), Vec::new()),
+    };
+    let without = match without.as_slice() {
+        [] => String::new(),
+        names => format!("; without features of other packages: {}", names.join(", ")),
+    };
     let argv = |place: &[String], name: Option<&str>| {
         let mut argv = known.prefix.clone();
-        argv.extend(split.kept.iter().cloned());
+        argv.extend(kept.iter().cloned());
         argv.extend(place.iter().cloned());
         argv.push("--".to_owned());
         argv.extend(own.kept.iter().cloned());
@@ -91,11 +103,6 @@ pub(super) fn test(context: &Context<'_>, known: &Known, row: &Row) -> Found {
         argv
     };
     let signs = vec![Sign::Says("running 0 tests".to_owned())];
-    // A block of no tests is no sign where others have some; with one binary selected it is.
-    let places = match places(context, &split, &row.test.suite) {
-        Ok(places) => places,
-        Err(why) => return Found::none(&why),
-    };
     let name = row.test.name.as_str();
     if name.starts_with("(build of ") || row.failure.as_ref().is_some_and(|f| f.kind == crate::FailureKind::Compile) {
         let [(member, _)] = places.as_slice() else {
@@ -120,22 +127,70 @@ pub(super) fn test(context: &Context<'_>, known: &Known, row: &Row) -> Found {
     };
     let place: Vec<String> = [vec!["-p".to_owned(), member.name.clone()], target.flags()].concat();
     let shown = place.join(" ");
+    if target.kind == Kind::Doc {
+        return documentation(name, &shown, &|filter| match filter {
+            Some(filter) => [argv(&place, None), if own.kept.is_empty() { vec!["--".to_owned()] } else { Vec::new() }, vec![filter]].concat(),
+            None => argv(&place, None),
+        });
+    }
     let test = if is_ours(name) {
         Err(format!("`{name}` is no test that can be selected"))
     } else {
         Ok(Choice {
             argv: argv(&place, Some(name)),
-            why: format!("the whole name is compared, in the one binary of `{shown}`"),
+            why: format!("the whole name is compared, in the one binary of `{shown}`{without}"),
         })
     };
     Found {
         test,
         suite: Ok(Choice {
             argv: argv(&place, None),
-            why: format!("the binary of `{shown}`"),
+            why: format!("the binary of `{shown}`{without}"),
         }),
-        signs: if target.kind == Kind::Doc { Vec::new() } else { signs },
+        signs,
     }
+}
+
+/// rustdoc parts what it is given at spaces, and every name of a documentation test has some: a word of it selects all that contain it.
+fn documentation(name: &str, shown: &str, argv: &dyn Fn(Option<String>) -> Vec<String>) -> Found {
+    let head = name.rsplit_once(" (line ").map_or(name, |(head, _)| head);
+    let (path, item) = head.rsplit_once(" - ").unwrap_or((head.trim_end_matches(" -"), ""));
+    let is_word = |text: &&str| !text.is_empty() && !text.contains(char::is_whitespace) && !text.starts_with('-');
+    let filter = [item.trim(), path.trim()].into_iter().find(is_word).filter(|_| !is_ours(name));
+    Found {
+        test: Err("rustdoc cannot select one documentation test: it parts names at spaces".to_owned()),
+        suite: Ok(Choice {
+            why: match filter {
+                Some(word) => format!("those of `{shown}` whose name contains `{word}`"),
+                None => format!("all of `{shown}`"),
+            },
+            argv: argv(filter.map(str::to_owned)),
+        }),
+        signs: Vec::new(),
+    }
+}
+
+/// Flags without features that the one package does not have: cargo would refuse them. Also what was left out.
+fn features(kept: &[String], member: &Member) -> (Vec<String>, Vec<String>) {
+    let (mut out, mut without) = (Vec::new(), Vec::new());
+    let mut words = kept.iter();
+    while let Some(word) = words.next() {
+        let value = match word.as_str() {
+            "-F" | "--features" => words.next().cloned(),
+            word => word.strip_prefix("--features=").or_else(|| word.strip_prefix("-F")).map(|v| v.trim_start_matches('=').to_owned()),
+        };
+        let Some(value) = value else {
+            out.push(word.clone());
+            continue;
+        };
+        let names = value.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned);
+        let (own, others): (Vec<String>, Vec<String>) = names.partition(|name| member.has_feature(name));
+        if !own.is_empty() {
+            out.extend(["--features".to_owned(), own.join(",")]);
+        }
+        without.extend(others);
+    }
+    (out, without)
 }
 
 /// The packages and targets that a suite's name can mean.

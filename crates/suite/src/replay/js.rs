@@ -109,6 +109,7 @@ pub(super) fn javascript(context: &Context<'_>, known: &Known, row: &Row) -> Fou
     let pattern = pattern(row, context.origin.format.as_str());
     let test = match pattern {
         _ if is_ours(&tests.name) => Err(format!("`{}` is no test that can be selected", tests.name)),
+        _ if tests.name == tests.suite && tests.name == tests.class => Err("the file itself failed, and no test of it".to_owned()),
         Err(why) => Err(why),
         Ok(pattern) => {
             let why = match &file {

@@ -76,6 +76,7 @@ pub(super) fn pytest(context: &Context<'_>, known: &Known, row: &Row) -> Found {
     // pytest parts an argument at the first bracket, and before it at `::`.
     let odd_file = here.contains(['[', ']']) || here.contains("::");
     let test = match group {
+        Some(_) if name == "(collection)" => Err(format!("`{file}` could not be collected, and no test of it is known")),
         None => Err(format!("`{file}` could not be collected, and no test of it is known")),
         Some(_) if odd_file => Err(format!("pytest reads the brackets of `{file}` as parameters")),
         Some(_) if is_ours(name) => Err(format!("`{name}` is no test that can be selected")),

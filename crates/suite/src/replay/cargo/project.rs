@@ -13,6 +13,10 @@ pub(super) struct Member {
     /// Whether a command without a selection means it.
     pub is_default: bool,
     targets: Vec<Target>,
+    /// Its features, its optional dependencies among them.
+    features: Vec<String>,
+    /// What it depends on, by the names that it uses.
+    dependencies: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +54,17 @@ impl Target {
 }
 
 impl Member {
+    /// Whether a command that selects this package alone may name the feature: `feature`, `package/feature`.
+    pub(super) fn has_feature(&self, feature: &str) -> bool {
+        match feature.split_once('/') {
+            Some((package, _)) => {
+                let package = package.trim_end_matches('?');
+                package == self.name || self.dependencies.iter().any(|known| known == package)
+            }
+            None => feature == "default" || self.features.iter().any(|known| known == feature),
+        }
+    }
+
     /// The target that a report means: `crate (src/lib.rs)`, `crate (doc-tests)`, or the crate alone if one target has that name.
     pub(super) fn target(&self, suite: &str) -> Option<Target> {
         let (name, source) = match suite.strip_suffix(')').and_then(|suite| suite.rsplit_once(" (")) {
@@ -270,7 +285,19 @@ fn package(context: &Context<'_>, dir: &str, table: &toml::Table) -> Option<Memb
         }
         targets.extend(known);
     }
+    let (mut features, mut dependencies) = (Vec::new(), Vec::new());
+    features.extend(table.get("features").and_then(toml::Value::as_table).into_iter().flatten().map(|(name, _)| name.clone()));
+    for key in ["dependencies", "dev-dependencies", "build-dependencies"] {
+        for (name, value) in table.get(key).and_then(toml::Value::as_table).into_iter().flatten() {
+            dependencies.push(name.clone());
+            if value.get("optional").and_then(toml::Value::as_bool) == Some(true) {
+                features.push(name.clone());
+            }
+        }
+    }
     Some(Member {
+        features,
+        dependencies,
         name,
         is_default: false,
         targets,
