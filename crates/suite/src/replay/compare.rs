@@ -70,9 +70,8 @@ impl Verdict {
     }
 }
 
-/// A replay's result, to be recorded.
+/// A replay's result, to be recorded. Unknown fields are told by the verdict within, which has the rest of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ReplayResult {
     /// [`RESULT`].
     pub schema: String,

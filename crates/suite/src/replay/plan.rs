@@ -218,7 +218,11 @@ impl Context<'_> {
             };
             let path = &word[from..];
             // Relative to the project, wherever it was written from.
-            let inner = match root.and_then(|root| path.strip_prefix(root)?.strip_prefix('/')) {
+            let below = |root| match path.strip_prefix(root)? {
+                "" => Some(""),
+                rest => rest.strip_prefix('/'),
+            };
+            let inner = match root.and_then(below) {
                 Some(inner) => join("", inner).map(|inner| (inner, true)),
                 None if path.starts_with('/') => None,
                 None => join(&self.dir, path).map(|inner| (inner, false)),

@@ -25,7 +25,7 @@ fn cargo() {
     project.env.insert("CARGO_TARGET_DIR".into(), target.to_str().unwrap().into());
     // `-q` leaves the names of passing tests out of the report; what is replayed is read from a full one.
     project.origin.command.retain(|word| word != "-q");
-    assert_eq!(project.prove(none), 10);
+    assert_eq!(project.prove(none), 11);
     project.prove_that_nothing_is_no_pass();
 }
 
@@ -42,7 +42,7 @@ fn nextest() {
     let mut project = Project::new(&root, &command, "junit", &["target/nextest/ci/junit.xml"]);
     project.env.insert("CARGO_TARGET_DIR".into(), root.join("target").to_str().unwrap().into());
     // No documentation tests.
-    assert_eq!(project.prove(none), 9);
+    assert_eq!(project.prove(none), 10);
     project.prove_that_nothing_is_no_pass();
 }
 
