@@ -30,8 +30,22 @@ const TARGETS: usize = 200;
 
 /// Directories that hold no sources of the project.
 const FOREIGN: [&str; 16] = [
-    "node_modules", "target", "vendor", "third_party", "dist", "build", "out", "venv", "env", "testdata", "fixtures", "__pycache__", "coverage",
-    "site-packages", "bower_components", "Pods",
+    "node_modules",
+    "target",
+    "vendor",
+    "third_party",
+    "dist",
+    "build",
+    "out",
+    "venv",
+    "env",
+    "testdata",
+    "fixtures",
+    "__pycache__",
+    "coverage",
+    "site-packages",
+    "bower_components",
+    "Pods",
 ];
 
 /// A target that is proposed.
@@ -109,7 +123,11 @@ impl Found<'_> {
     /// Whether a directory above is of this language.
     fn is_within(&self, language: &'static str) -> bool {
         self.above.iter().any(|(known, dir)| {
-            let is_above = dir.is_empty() || self.dir.strip_prefix(dir.as_str()).is_some_and(|rest| rest.starts_with('/'));
+            let is_above = dir.is_empty()
+                || self
+                    .dir
+                    .strip_prefix(dir.as_str())
+                    .is_some_and(|rest| rest.starts_with('/'));
             *known == language && is_above && dir != self.dir
         })
     }
@@ -118,10 +136,23 @@ impl Found<'_> {
         self.targets.iter().any(|target| target.class == class)
     }
 
-    fn add(&mut self, name: &str, class: Class, command: &[&str], format: &str, why: &str) -> &mut Target {
+    fn add(
+        &mut self,
+        name: &str,
+        class: Class,
+        command: &[&str],
+        format: &str,
+        why: &str,
+    ) -> &mut Target {
         let slug: String = format!("{} {name}", self.dir)
             .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() {
+                    c.to_ascii_lowercase()
+                } else {
+                    ' '
+                }
+            })
             .collect();
         let name = slug.split_whitespace().collect::<Vec<_>>().join("-");
         let at = self.targets.len();
@@ -129,10 +160,18 @@ impl Found<'_> {
             name,
             class,
             command: command.iter().map(|word| (*word).to_owned()).collect(),
-            dir: if self.dir.is_empty() { ".".to_owned() } else { self.dir.to_owned() },
+            dir: if self.dir.is_empty() {
+                ".".to_owned()
+            } else {
+                self.dir.to_owned()
+            },
             format: format.to_owned(),
             reports: Vec::new(),
-            tools: command.first().map(|word| (*word).to_owned()).into_iter().collect(),
+            tools: command
+                .first()
+                .map(|word| (*word).to_owned())
+                .into_iter()
+                .collect(),
             timeout: if class == Class::E2e { "60m" } else { "30m" }.to_owned(),
             why: why.to_owned(),
         });
@@ -140,13 +179,21 @@ impl Found<'_> {
     }
 
     fn note(&mut self, text: impl Into<String>) {
-        let place = if self.dir.is_empty() { String::new() } else { format!("{}: ", self.dir) };
+        let place = if self.dir.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", self.dir)
+        };
         self.notes.push(format!("{place}{}", text.into()));
     }
 
     /// A report's path as a command in this directory writes it, and as the project knows it.
     fn report(&self, name: &str) -> (String, String) {
-        let slug: String = self.dir.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let slug: String = self
+            .dir
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
         let path = match slug.as_str() {
             "" => format!(".gonogo/reports/{name}"),
             slug => format!(".gonogo/reports/{slug}-{name}"),
@@ -161,7 +208,9 @@ pub fn propose(files: &dyn Files) -> Proposal {
     let mut proposal = Proposal::default();
     let whole = walk(files, "", 0, &mut dirs);
     if !whole {
-        proposal.notes.push(format!("more than {DIRS} directories: the rest was not looked at"));
+        proposal.notes.push(format!(
+            "more than {DIRS} directories: the rest was not looked at"
+        ));
     }
     let mut above = BTreeSet::new();
     for dir in &dirs {
@@ -179,9 +228,16 @@ pub fn propose(files: &dyn Files) -> Proposal {
         node::look(&mut found);
         make::look(&mut found);
         let Found {
-            languages, targets, notes, ..
+            languages,
+            targets,
+            notes,
+            ..
         } = found;
-        above.extend(languages.into_iter().map(|language| (language, dir.clone())));
+        above.extend(
+            languages
+                .into_iter()
+                .map(|language| (language, dir.clone())),
+        );
         proposal.targets.extend(targets);
         proposal.notes.extend(notes);
     }
@@ -219,7 +275,9 @@ fn finish(proposal: &mut Proposal) {
     if proposal.targets.len() > TARGETS {
         let more = proposal.targets.len() - TARGETS;
         proposal.targets.truncate(TARGETS);
-        proposal.notes.push(format!("{more} more targets were found and are not proposed: name them by hand"));
+        proposal.notes.push(format!(
+            "{more} more targets were found and are not proposed: name them by hand"
+        ));
     }
     proposal.targets.sort_by_key(|target| target.class);
     let mut names = BTreeSet::new();
@@ -232,14 +290,24 @@ fn finish(proposal: &mut Proposal) {
         }
         target.name = name;
     }
-    let tools: BTreeSet<String> = proposal.targets.iter().flat_map(|t| t.tools.iter().cloned()).collect();
+    let tools: BTreeSet<String> = proposal
+        .targets
+        .iter()
+        .flat_map(|t| t.tools.iter().cloned())
+        .collect();
     proposal.tools = tools.into_iter().collect();
     if proposal.targets.is_empty() {
         proposal.notes.push("nothing is recognised: no manifest of Cargo, Go, Python or npm, no Makefile and no justfile with a target that tests".to_owned());
         return;
     }
-    if !proposal.targets.iter().any(|t| matches!(t.class, Class::Unit | Class::Recorded | Class::E2e)) {
-        proposal.notes.push("no target runs tests: a gate that asks for some will not pass".to_owned());
+    if !proposal
+        .targets
+        .iter()
+        .any(|t| matches!(t.class, Class::Unit | Class::Recorded | Class::E2e))
+    {
+        proposal
+            .notes
+            .push("no target runs tests: a gate that asks for some will not pass".to_owned());
     }
     use Class::{Build, E2e, Lint, Recorded, Unit};
     for (name, classes) in [

@@ -28,7 +28,8 @@ use gonogo_core::Reason;
 use serde::{Deserialize, Serialize};
 
 pub use bundle::{
-    BUNDLE, Bundle, Environment, FailedGate, FailedSuite, FailedUnit, Reference, Source, Totals, bundle,
+    BUNDLE, Bundle, Environment, FailedGate, FailedSuite, FailedUnit, Reference, Source, Totals,
+    bundle,
 };
 pub use compare::{Observed, RESULT, ReplayResult, Verdict, compare};
 pub use plan::{Replays, replay, replay_target};

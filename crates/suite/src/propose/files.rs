@@ -76,7 +76,9 @@ pub(crate) fn relative(dir: &str, path: &str) -> String {
     let (dir, path) = (parts(dir), parts(path));
     let shared = dir.iter().zip(&path).take_while(|(a, b)| a == b).count();
     let up = std::iter::repeat_n("..", dir.len() - shared);
-    let all: Vec<&str> = up.chain(path[shared..].iter().map(String::as_str)).collect();
+    let all: Vec<&str> = up
+        .chain(path[shared..].iter().map(String::as_str))
+        .collect();
     match all.is_empty() {
         true => ".".to_owned(),
         false => all.join("/"),

@@ -28,18 +28,32 @@ pub(super) fn look(found: &mut Found<'_>) {
         ("make", &["GNUmakefile", "makefile", "Makefile"][..]),
         ("just", &["justfile", "Justfile", ".justfile"]),
     ] {
-        let Some((file, said)) = names.iter().find_map(|name| Some((*name, found.text(name)?))) else {
+        let Some((file, said)) = names
+            .iter()
+            .find_map(|name| Some((*name, found.text(name)?)))
+        else {
             continue;
         };
         let targets = targets(&said);
-        let known = NAMES.iter().filter(|(name, _)| targets.iter().any(|t| t == name));
+        let known = NAMES
+            .iter()
+            .filter(|(name, _)| targets.iter().any(|t| t == name));
         for (name, class) in known.collect::<Vec<_>>() {
             if found.has_class(*class) {
-                found.note(format!("`{tool} {name}` is not proposed: something of the class `{}` is already", class.word()));
+                found.note(format!(
+                    "`{tool} {name}` is not proposed: something of the class `{}` is already",
+                    class.word()
+                ));
                 continue;
             }
             let why = format!("the target `{name}` of `{file}`, by its exit code");
-            found.add(&format!("{tool}-{name}"), *class, &[tool, name], "command", &why);
+            found.add(
+                &format!("{tool}-{name}"),
+                *class,
+                &[tool, name],
+                "command",
+                &why,
+            );
         }
     }
 }

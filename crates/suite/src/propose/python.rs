@@ -10,11 +10,21 @@ pub(super) fn look(found: &mut Found<'_>) {
     let names = found.files.list(found.dir);
     let requirements: String = names
         .iter()
-        .filter(|name| name.starts_with("requirements") && name.ends_with(".txt") || name.as_str() == "Pipfile")
+        .filter(|name| {
+            name.starts_with("requirements") && name.ends_with(".txt") || name.as_str() == "Pipfile"
+        })
         .filter_map(|name| found.text(name))
         .collect::<Vec<_>>()
         .join("\n");
-    let is_python = ["pyproject.toml", "setup.py", "setup.cfg", "pytest.ini", "tox.ini"].iter().any(|name| found.has(name))
+    let is_python = [
+        "pyproject.toml",
+        "setup.py",
+        "setup.cfg",
+        "pytest.ini",
+        "tox.ini",
+    ]
+    .iter()
+    .any(|name| found.has(name))
         || !requirements.is_empty();
     if !is_python || found.is_within("python") {
         return;
@@ -29,16 +39,26 @@ pub(super) fn look(found: &mut Found<'_>) {
     let tool = |name: &str| table.get("tool").and_then(|t| t.get(name)).is_some();
     let in_requirements = |name: &str| {
         let all = [&project, &setup, &tox, &requirements];
-        all.iter().any(|said| said.lines().any(|line| mentions(line, name)))
+        all.iter()
+            .any(|said| said.lines().any(|line| mentions(line, name)))
     };
     let tests: Vec<String> = ["", "tests", "test"]
         .iter()
         .flat_map(|dir| {
-            let dir = if dir.is_empty() { found.dir.to_owned() } else { found.path(dir) };
-            found.files.list(&dir).into_iter().filter(is_test).map(move |name| match dir.as_str() {
-                "" => name,
-                dir => format!("{dir}/{name}"),
-            })
+            let dir = if dir.is_empty() {
+                found.dir.to_owned()
+            } else {
+                found.path(dir)
+            };
+            found
+                .files
+                .list(&dir)
+                .into_iter()
+                .filter(|name| is_test(name))
+                .map(move |name| match dir.as_str() {
+                    "" => name,
+                    dir => format!("{dir}/{name}"),
+                })
         })
         .take(50)
         .collect();
@@ -66,21 +86,52 @@ pub(super) fn look(found: &mut Found<'_>) {
     let mut is_ours = true;
     if let Some(reason) = reason {
         let log = in_requirements("pytest-reportlog");
-        let (name, format) = if log { ("pytest.jsonl", "pytest-log") } else { ("pytest.xml", "junit") };
+        let (name, format) = if log {
+            ("pytest.jsonl", "pytest-log")
+        } else {
+            ("pytest.xml", "junit")
+        };
         let (here, path) = found.report(name);
-        let flag = if log { format!("--report-log={here}") } else { format!("--junitxml={here}") };
+        let flag = if log {
+            format!("--report-log={here}")
+        } else {
+            format!("--junitxml={here}")
+        };
         let command = [&ours("pytest")[..], &[flag.as_str()]].concat();
-        found.add("pytest", Class::Unit, &command, format, reason).reports = vec![path];
+        found
+            .add("pytest", Class::Unit, &command, format, reason)
+            .reports = vec![path];
         if tox.contains("[testenv") {
-            found.note("`tox.ini` has environments: what they set up beside the tests is not proposed");
+            found.note(
+                "`tox.ini` has environments: what they set up beside the tests is not proposed",
+            );
         }
     } else if tox.contains("[testenv") {
-        found.add("tox", Class::Unit, &["tox", "run"], "command", "`tox.ini`: its environments, by their exit code");
+        found.add(
+            "tox",
+            Class::Unit,
+            &["tox", "run"],
+            "command",
+            "`tox.ini`: its environments, by their exit code",
+        );
         found.note("tox leaves no report here: hand `{posargs}` on to pytest and give it `--junitxml`, and failures can be told apart");
-    } else if tests.iter().any(|path| super::text(found.files, path).is_some_and(|said| said.contains("unittest"))) {
+    } else if tests
+        .iter()
+        .any(|path| super::text(found.files, path).is_some_and(|said| said.contains("unittest")))
+    {
         let command = [&ours("python")[..], &["-m", "unittest", "discover"]].concat();
-        let command: Vec<&str> = if runner[0] == "python3" { vec!["python3", "-m", "unittest", "discover"] } else { command };
-        found.add("unittest", Class::Unit, &command, "command", "tests of unittest, by their exit code");
+        let command: Vec<&str> = if runner[0] == "python3" {
+            vec!["python3", "-m", "unittest", "discover"]
+        } else {
+            command
+        };
+        found.add(
+            "unittest",
+            Class::Unit,
+            &command,
+            "command",
+            "tests of unittest, by their exit code",
+        );
         found.note("unittest leaves no report: with unittest-xml-reporting (`python -m xmlrunner`) failures can be told apart");
     } else {
         is_ours = !tests.is_empty();
@@ -90,13 +141,24 @@ pub(super) fn look(found: &mut Found<'_>) {
     }
     if tool("ruff") || found.has("ruff.toml") || found.has(".ruff.toml") {
         is_ours = true;
-        let command = if runner[0] == "python3" { vec!["ruff", "check", "."] } else { [&ours("ruff")[..], &["check", "."]].concat() };
+        let command = if runner[0] == "python3" {
+            vec!["ruff", "check", "."]
+        } else {
+            [&ours("ruff")[..], &["check", "."]].concat()
+        };
         found.add("ruff", Class::Lint, &command, "command", "ruff is set up");
     }
     if tool("mypy") || found.has("mypy.ini") || setup.contains("[mypy]") {
         is_ours = true;
-        let has_files = table.get("tool").and_then(|t| t.get("mypy")?.get("files")).is_some();
-        let mut command = if runner[0] == "python3" { vec!["mypy"] } else { ours("mypy") };
+        let has_files = table
+            .get("tool")
+            .and_then(|t| t.get("mypy")?.get("files"))
+            .is_some();
+        let mut command = if runner[0] == "python3" {
+            vec!["mypy"]
+        } else {
+            ours("mypy")
+        };
         if !has_files {
             command.push(".");
         }
@@ -109,7 +171,7 @@ pub(super) fn look(found: &mut Found<'_>) {
     }
 }
 
-fn is_test(name: &String) -> bool {
+fn is_test(name: &str) -> bool {
     name.ends_with(".py") && (name.starts_with("test_") || name.ends_with("_test.py"))
 }
 

@@ -17,7 +17,11 @@ impl Proposal {
         }
         // In the order in which people name them.
         let order = ["quick", "focused", "ci", "full"];
-        let own = self.profiles.keys().map(String::as_str).filter(|name| !order.contains(name));
+        let own = self
+            .profiles
+            .keys()
+            .map(String::as_str)
+            .filter(|name| !order.contains(name));
         for name in order.into_iter().chain(own) {
             if let Some(profile) = self.profiles.get(name) {
                 self::profile(&mut out, name, profile);
@@ -31,7 +35,10 @@ impl Proposal {
 
 /// What a file says may hold a line's end; a comment may not.
 fn comment(out: &mut String, text: &str) {
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let plain: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     out.push_str("# ");
     out.push_str(&plain);
     out.push('\n');
@@ -68,7 +75,11 @@ fn profile(out: &mut String, name: &str, profile: &Profile) {
         out.push_str(&format!("suites = {}\n", list(&profile.suites)));
     }
     if !profile.classes.is_empty() {
-        let words: Vec<String> = profile.classes.iter().map(|c| c.word().to_owned()).collect();
+        let words: Vec<String> = profile
+            .classes
+            .iter()
+            .map(|c| c.word().to_owned())
+            .collect();
         out.push_str(&format!("classes = {}\n", list(&words)));
     }
     out.push('\n');

@@ -181,8 +181,15 @@ pub struct Source<'a> {
 }
 
 /// Makes it. `exists` says of everything that a command names whether it does.
-pub fn bundle(summary: &Summary, source: Source<'_>, exists: &dyn Fn(Reference<'_>) -> bool) -> Bundle {
-    let failed: Vec<&TargetResult> = summary.targets().filter(|t| t.status != Verdict::Pass).collect();
+pub fn bundle(
+    summary: &Summary,
+    source: Source<'_>,
+    exists: &dyn Fn(Reference<'_>) -> bool,
+) -> Bundle {
+    let failed: Vec<&TargetResult> = summary
+        .targets()
+        .filter(|t| t.status != Verdict::Pass)
+        .collect();
     let mut invalid = BTreeSet::new();
     let mut check = |reference: Reference<'_>| {
         if !exists(reference) {
@@ -212,12 +219,27 @@ pub fn bundle(summary: &Summary, source: Source<'_>, exists: &dyn Fn(Reference<'
             program(&replay.argv, &mut check);
             check(Reference::Dir(&replay.dir));
         }
-        let own = whole.map_or_else(|| quote::shell(&target.command), |whole| whole.shell.clone());
-        let targeted = replays.iter().min_by_key(|r| r.level).filter(|r| r.level < Level::Target);
+        let own = whole.map_or_else(
+            || quote::shell(&target.command),
+            |whole| whole.shell.clone(),
+        );
+        let targeted = replays
+            .iter()
+            .min_by_key(|r| r.level)
+            .filter(|r| r.level < Level::Target);
         let targeted = targeted.map_or_else(|| own.clone(), |replay| replay.shell.clone());
-        let by_runner: Vec<String> = source.one_target.iter().cloned().chain([name.to_owned()]).collect();
+        let by_runner: Vec<String> = source
+            .one_target
+            .iter()
+            .cloned()
+            .chain([name.to_owned()])
+            .collect();
         program(&by_runner, &mut check);
-        let class = target.bad.iter().find_map(|row| row.cause.as_ref()).map(|cause| cause.word().to_owned());
+        let class = target
+            .bad
+            .iter()
+            .find_map(|row| row.cause.as_ref())
+            .map(|cause| cause.word().to_owned());
         let runner_replay = quote::shell(&by_runner);
         if target.result_kind == Kind::Suite {
             suites.push(FailedSuite {

@@ -14,52 +14,245 @@ use project::{Kind, Member};
 
 const CARGO: Grammar = Grammar {
     valued: &[
-        "-p", "--package", "--exclude", "-F", "--features", "--profile", "--target", "--target-dir", "--manifest-path", "-j", "--jobs",
-        "--color", "--message-format", "--config", "-Z", "--test", "--bin", "--example", "--bench", "--lockfile-path", "-C",
+        "-p",
+        "--package",
+        "--exclude",
+        "-F",
+        "--features",
+        "--profile",
+        "--target",
+        "--target-dir",
+        "--manifest-path",
+        "-j",
+        "--jobs",
+        "--color",
+        "--message-format",
+        "--config",
+        "-Z",
+        "--test",
+        "--bin",
+        "--example",
+        "--bench",
+        "--lockfile-path",
+        "-C",
     ],
     bare: &[
-        "--lib", "--bins", "--tests", "--examples", "--benches", "--doc", "--all-targets", "--workspace", "--all", "-r", "--release",
-        "--all-features", "--no-default-features", "--no-run", "--no-fail-fast", "-q", "--quiet", "-v", "--verbose", "--frozen", "--locked",
-        "--offline", "--ignore-rust-version", "--keep-going", "--timings", "--unit-graph", "--future-incompat-report",
+        "--lib",
+        "--bins",
+        "--tests",
+        "--examples",
+        "--benches",
+        "--doc",
+        "--all-targets",
+        "--workspace",
+        "--all",
+        "-r",
+        "--release",
+        "--all-features",
+        "--no-default-features",
+        "--no-run",
+        "--no-fail-fast",
+        "-q",
+        "--quiet",
+        "-v",
+        "--verbose",
+        "--frozen",
+        "--locked",
+        "--offline",
+        "--ignore-rust-version",
+        "--keep-going",
+        "--timings",
+        "--unit-graph",
+        "--future-incompat-report",
     ],
     dropped: &[
-        "-p", "--package", "--exclude", "--message-format", "--test", "--bin", "--example", "--bench", "--lib", "--bins", "--tests",
-        "--examples", "--benches", "--doc", "--all-targets", "--workspace", "--all", "--no-run", "--no-fail-fast", "-q", "--quiet", "-v",
-        "--verbose", "--keep-going", "--timings", "--unit-graph", "--future-incompat-report",
+        "-p",
+        "--package",
+        "--exclude",
+        "--message-format",
+        "--test",
+        "--bin",
+        "--example",
+        "--bench",
+        "--lib",
+        "--bins",
+        "--tests",
+        "--examples",
+        "--benches",
+        "--doc",
+        "--all-targets",
+        "--workspace",
+        "--all",
+        "--no-run",
+        "--no-fail-fast",
+        "-q",
+        "--quiet",
+        "-v",
+        "--verbose",
+        "--keep-going",
+        "--timings",
+        "--unit-graph",
+        "--future-incompat-report",
     ],
     single_dash: false,
 };
 
 /// Behind `--`: the binary's own.
 const LIBTEST: Grammar = Grammar {
-    valued: &["--skip", "--test-threads", "--color", "--format", "-Z", "--logfile", "--shuffle-seed"],
-    bare: &[
-        "--exact", "-q", "--quiet", "--list", "--nocapture", "--no-capture", "--include-ignored", "--ignored", "--show-output", "--shuffle",
-        "--report-time", "--ensure-time", "--force-run-in-process", "--test", "--bench", "--fail-fast",
+    valued: &[
+        "--skip",
+        "--test-threads",
+        "--color",
+        "--format",
+        "-Z",
+        "--logfile",
+        "--shuffle-seed",
     ],
-    dropped: &["--skip", "--exact", "-q", "--quiet", "--list", "--logfile", "--fail-fast", "--shuffle-seed", "--shuffle"],
+    bare: &[
+        "--exact",
+        "-q",
+        "--quiet",
+        "--list",
+        "--nocapture",
+        "--no-capture",
+        "--include-ignored",
+        "--ignored",
+        "--show-output",
+        "--shuffle",
+        "--report-time",
+        "--ensure-time",
+        "--force-run-in-process",
+        "--test",
+        "--bench",
+        "--fail-fast",
+    ],
+    dropped: &[
+        "--skip",
+        "--exact",
+        "-q",
+        "--quiet",
+        "--list",
+        "--logfile",
+        "--fail-fast",
+        "--shuffle-seed",
+        "--shuffle",
+    ],
     single_dash: false,
 };
 
 const NEXTEST: Grammar = Grammar {
     valued: &[
-        "-p", "--package", "--exclude", "-F", "--features", "-P", "--profile", "--cargo-profile", "--target", "--target-dir", "--manifest-path",
-        "--build-jobs", "-j", "--test-threads", "--jobs", "--color", "--message-format", "--message-format-version", "--config", "-Z", "--test",
-        "--bin", "--example", "--bench", "-E", "--filterset", "--filter-expr", "--partition", "--retries", "--max-fail", "--flaky-result",
-        "-R", "--rerun", "--run-ignored", "--no-tests", "--failure-output", "--success-output", "--status-level", "--final-status-level",
-        "--stress-count", "--stress-duration", "--config-file", "--tool-config-file", "--binaries-metadata", "--cargo-metadata", "--archive-file",
-        "--workspace-remap", "--target-dir-remap", "--show-progress", "--user-config-file",
+        "-p",
+        "--package",
+        "--exclude",
+        "-F",
+        "--features",
+        "-P",
+        "--profile",
+        "--cargo-profile",
+        "--target",
+        "--target-dir",
+        "--manifest-path",
+        "--build-jobs",
+        "-j",
+        "--test-threads",
+        "--jobs",
+        "--color",
+        "--message-format",
+        "--message-format-version",
+        "--config",
+        "-Z",
+        "--test",
+        "--bin",
+        "--example",
+        "--bench",
+        "-E",
+        "--filterset",
+        "--filter-expr",
+        "--partition",
+        "--retries",
+        "--max-fail",
+        "--flaky-result",
+        "-R",
+        "--rerun",
+        "--run-ignored",
+        "--no-tests",
+        "--failure-output",
+        "--success-output",
+        "--status-level",
+        "--final-status-level",
+        "--stress-count",
+        "--stress-duration",
+        "--config-file",
+        "--tool-config-file",
+        "--binaries-metadata",
+        "--cargo-metadata",
+        "--archive-file",
+        "--workspace-remap",
+        "--target-dir-remap",
+        "--show-progress",
+        "--user-config-file",
     ],
     bare: &[
-        "--lib", "--bins", "--tests", "--examples", "--benches", "--all-targets", "--workspace", "--all", "-r", "--release", "--all-features",
-        "--no-default-features", "--no-run", "--no-fail-fast", "--nff", "--fail-fast", "--ff", "-v", "--verbose", "--frozen", "--locked",
-        "--offline", "--no-capture", "--nocapture", "--ignore-default-filter", "--hide-progress-bar", "--cargo-quiet", "--cargo-verbose",
-        "--ignore-rust-version", "--unit-graph", "--timings",
+        "--lib",
+        "--bins",
+        "--tests",
+        "--examples",
+        "--benches",
+        "--all-targets",
+        "--workspace",
+        "--all",
+        "-r",
+        "--release",
+        "--all-features",
+        "--no-default-features",
+        "--no-run",
+        "--no-fail-fast",
+        "--nff",
+        "--fail-fast",
+        "--ff",
+        "-v",
+        "--verbose",
+        "--frozen",
+        "--locked",
+        "--offline",
+        "--no-capture",
+        "--nocapture",
+        "--ignore-default-filter",
+        "--hide-progress-bar",
+        "--cargo-quiet",
+        "--cargo-verbose",
+        "--ignore-rust-version",
+        "--unit-graph",
+        "--timings",
     ],
     dropped: &[
-        "-E", "--filterset", "--filter-expr", "--partition", "--retries", "--max-fail", "--flaky-result", "-R", "--rerun", "--no-tests",
-        "--no-fail-fast", "--nff", "--fail-fast", "--ff", "--stress-count", "--stress-duration", "--no-run", "-v", "--verbose",
-        "--status-level", "--final-status-level", "--unit-graph", "--timings", "--hide-progress-bar", "--show-progress", "--cargo-quiet",
+        "-E",
+        "--filterset",
+        "--filter-expr",
+        "--partition",
+        "--retries",
+        "--max-fail",
+        "--flaky-result",
+        "-R",
+        "--rerun",
+        "--no-tests",
+        "--no-fail-fast",
+        "--nff",
+        "--fail-fast",
+        "--ff",
+        "--stress-count",
+        "--stress-duration",
+        "--no-run",
+        "-v",
+        "--verbose",
+        "--status-level",
+        "--final-status-level",
+        "--unit-graph",
+        "--timings",
+        "--hide-progress-bar",
+        "--show-progress",
+        "--cargo-quiet",
     ],
     single_dash: false,
 };
@@ -69,7 +262,9 @@ pub(super) fn test(context: &Context<'_>, known: &Known, row: &Row) -> Found {
     if split.had(&["--no-run"]) {
         return Found::none("the command builds and runs nothing");
     }
-    let own = words::split(split.rest.as_deref().unwrap_or_default(), &LIBTEST, &|_| true);
+    let own = words::split(split.rest.as_deref().unwrap_or_default(), &LIBTEST, &|_| {
+        true
+    });
     let places = match places(context, &split, &row.test.suite) {
         Ok(places) => places,
         Err(why) => return Found::none(&why),
@@ -88,7 +283,11 @@ pub(super) fn test(context: &Context<'_>, known: &Known, row: &Row) -> Found {
         argv.extend(place.iter().cloned());
         argv.push("--".to_owned());
         argv.extend(own.kept.iter().cloned());
-        if let Some(seed) = context.origin.seed.filter(|_| own.had(&["--shuffle", "--shuffle-seed"])) {
+        if let Some(seed) = context
+            .origin
+            .seed
+            .filter(|_| own.had(&["--shuffle", "--shuffle-seed"]))
+        {
             argv.push(format!("--shuffle-seed={seed}"));
         }
         if let Some(name) = name {
@@ -104,14 +303,25 @@ pub(super) fn test(context: &Context<'_>, known: &Known, row: &Row) -> Found {
     };
     let signs = vec![Sign::Says("running 0 tests".to_owned())];
     let name = row.test.name.as_str();
-    if name.starts_with("(build of ") || row.failure.as_ref().is_some_and(|f| f.kind == crate::FailureKind::Compile) {
+    if name.starts_with("(build of ")
+        || row
+            .failure
+            .as_ref()
+            .is_some_and(|f| f.kind == crate::FailureKind::Compile)
+    {
         let [(member, _)] = places.as_slice() else {
-            return Found::none(&format!("`{}` is the crate of no single package", row.test.suite));
+            return Found::none(&format!(
+                "`{}` is the crate of no single package",
+                row.test.suite
+            ));
         };
         return Found {
             test: Err("what does not compile has no tests".to_owned()),
             suite: Ok(Choice {
-                argv: argv(&["-p".to_owned(), member.name.clone(), "--no-run".to_owned()], None),
+                argv: argv(
+                    &["-p".to_owned(), member.name.clone(), "--no-run".to_owned()],
+                    None,
+                ),
                 why: format!("the package `{}` is built", member.name),
             }),
             signs: Vec::new(),
@@ -119,9 +329,18 @@ pub(super) fn test(context: &Context<'_>, known: &Known, row: &Row) -> Found {
     }
     let (member, target) = match places.as_slice() {
         [(member, Some(target))] => (member, target),
-        [] => return Found::none(&format!("no package of the workspace has `{}`", row.test.suite)),
+        [] => {
+            return Found::none(&format!(
+                "no package of the workspace has `{}`",
+                row.test.suite
+            ));
+        }
         _ => {
-            let why = format!("`{}` is a target of {} packages or more", row.test.suite, places.len());
+            let why = format!(
+                "`{}` is a target of {} packages or more",
+                row.test.suite,
+                places.len()
+            );
             return Found::none(&why);
         }
     };
@@ -129,7 +348,16 @@ pub(super) fn test(context: &Context<'_>, known: &Known, row: &Row) -> Found {
     let shown = place.join(" ");
     if target.kind == Kind::Doc {
         return documentation(name, &shown, &|filter| match filter {
-            Some(filter) => [argv(&place, None), if own.kept.is_empty() { vec!["--".to_owned()] } else { Vec::new() }, vec![filter]].concat(),
+            Some(filter) => [
+                argv(&place, None),
+                if own.kept.is_empty() {
+                    vec!["--".to_owned()]
+                } else {
+                    Vec::new()
+                },
+                vec![filter],
+            ]
+            .concat(),
             None => argv(&place, None),
         });
     }
@@ -154,11 +382,20 @@ pub(super) fn test(context: &Context<'_>, known: &Known, row: &Row) -> Found {
 /// rustdoc parts what it is given at spaces, and every name of a documentation test has some: a word of it selects all that contain it.
 fn documentation(name: &str, shown: &str, argv: &dyn Fn(Option<String>) -> Vec<String>) -> Found {
     let head = name.rsplit_once(" (line ").map_or(name, |(head, _)| head);
-    let (path, item) = head.rsplit_once(" - ").unwrap_or((head.trim_end_matches(" -"), ""));
-    let is_word = |text: &&str| !text.is_empty() && !text.contains(char::is_whitespace) && !text.starts_with('-');
-    let filter = [item.trim(), path.trim()].into_iter().find(is_word).filter(|_| !is_ours(name));
+    let (path, item) = head
+        .rsplit_once(" - ")
+        .unwrap_or((head.trim_end_matches(" -"), ""));
+    let is_word = |text: &&str| {
+        !text.is_empty() && !text.contains(char::is_whitespace) && !text.starts_with('-')
+    };
+    let filter = [item.trim(), path.trim()]
+        .into_iter()
+        .find(is_word)
+        .filter(|_| !is_ours(name));
     Found {
-        test: Err("rustdoc cannot select one documentation test: it parts names at spaces".to_owned()),
+        test: Err(
+            "rustdoc cannot select one documentation test: it parts names at spaces".to_owned(),
+        ),
         suite: Ok(Choice {
             why: match filter {
                 Some(word) => format!("those of `{shown}` whose name contains `{word}`"),
@@ -177,14 +414,21 @@ fn features(kept: &[String], member: &Member) -> (Vec<String>, Vec<String>) {
     while let Some(word) = words.next() {
         let value = match word.as_str() {
             "-F" | "--features" => words.next().cloned(),
-            word => word.strip_prefix("--features=").or_else(|| word.strip_prefix("-F")).map(|v| v.trim_start_matches('=').to_owned()),
+            word => word
+                .strip_prefix("--features=")
+                .or_else(|| word.strip_prefix("-F"))
+                .map(|v| v.trim_start_matches('=').to_owned()),
         };
         let Some(value) = value else {
             out.push(word.clone());
             continue;
         };
-        let names = value.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned);
-        let (own, others): (Vec<String>, Vec<String>) = names.partition(|name| member.has_feature(name));
+        let names = value
+            .split([',', ' '])
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned);
+        let (own, others): (Vec<String>, Vec<String>) =
+            names.partition(|name| member.has_feature(name));
         if !own.is_empty() {
             out.extend(["--features".to_owned(), own.join(",")]);
         }
@@ -194,7 +438,11 @@ fn features(kept: &[String], member: &Member) -> (Vec<String>, Vec<String>) {
 }
 
 /// The packages and targets that a suite's name can mean.
-fn places(context: &Context<'_>, split: &Split, suite: &str) -> Result<Vec<(Member, Option<project::Target>)>, String> {
+fn places(
+    context: &Context<'_>,
+    split: &Split,
+    suite: &str,
+) -> Result<Vec<(Member, Option<project::Target>)>, String> {
     let at = |names: &[&str]| {
         let mut kept = split.kept.iter();
         let mut found = None;
@@ -218,7 +466,9 @@ fn places(context: &Context<'_>, split: &Split, suite: &str) -> Result<Vec<(Memb
     let all = split.had(&["--workspace", "--all"]);
     let selected = members.into_iter().filter(|member| {
         let is = |spec: &&str| project::is_of(spec, &member.name);
-        (named.is_empty() || named.iter().any(is)) && !without.iter().any(is) && (all || !named.is_empty() || member.is_default)
+        (named.is_empty() || named.iter().any(is))
+            && !without.iter().any(is)
+            && (all || !named.is_empty() || member.is_default)
     });
     let mut found = Vec::new();
     for member in selected {
@@ -243,11 +493,17 @@ pub(super) fn nextest(context: &Context<'_>, known: &Known, row: &Row) -> Found 
     if suite.is_empty() || suite.contains(char::is_whitespace) {
         return Found::none("the report names no binary of nextest");
     }
-    let rest = words::split(split.rest.as_deref().unwrap_or_default(), &LIBTEST, &|_| true);
+    let rest = words::split(split.rest.as_deref().unwrap_or_default(), &LIBTEST, &|_| {
+        true
+    });
     // Its JSON writes `package::binary`, its JUnit the binary's id.
     let place = match (context.origin.format.as_str(), suite.split_once("::")) {
         ("libtest-json", Some((package, binary))) => {
-            format!("package(={}) & binary(={})", quote::filterset(package), quote::filterset(binary))
+            format!(
+                "package(={}) & binary(={})",
+                quote::filterset(package),
+                quote::filterset(binary)
+            )
         }
         _ => format!("binary_id(={})", quote::filterset(suite)),
     };

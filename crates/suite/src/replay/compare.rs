@@ -92,11 +92,23 @@ pub struct ReplayResult {
 /// Compares. Nothing that ran is never a pass, and neither is a process that contradicts its report.
 pub fn compare(replay: &Replay, observed: Observed<'_>) -> ReplayResult {
     let ran: Vec<&Row> = observed.rows.iter().filter(|row| has_run(row)).collect();
-    let is_it = |row: &&Row| replay.test.as_ref().is_some_and(|test| same(test, &row.test, observed.roots));
-    let beside = ran.iter().filter(|row| !is_it(row)).map(|row| row.test.clone());
+    let is_it = |row: &&Row| {
+        replay
+            .test
+            .as_ref()
+            .is_some_and(|test| same(test, &row.test, observed.roots))
+    };
+    let beside = ran
+        .iter()
+        .filter(|row| !is_it(row))
+        .map(|row| row.test.clone());
     ReplayResult {
         schema: RESULT.to_owned(),
-        beside: if replay.test.is_some() { beside.take(BESIDE).collect() } else { Vec::new() },
+        beside: if replay.test.is_some() {
+            beside.take(BESIDE).collect()
+        } else {
+            Vec::new()
+        },
         verdict: verdict(replay, &observed, &ran, observed.rows.iter().find(is_it)),
         replay: replay.clone(),
         end: observed.end.clone(),
@@ -108,7 +120,11 @@ fn has_run(row: &Row) -> bool {
     let body = row.verdict == TestVerdict::Skipped && row.skip == Some(SkipKind::Body);
     let is = matches!(
         row.verdict,
-        TestVerdict::Passed | TestVerdict::Failed | TestVerdict::Errored | TestVerdict::Flaky | TestVerdict::UnexpectedPass
+        TestVerdict::Passed
+            | TestVerdict::Failed
+            | TestVerdict::Errored
+            | TestVerdict::Flaky
+            | TestVerdict::UnexpectedPass
     );
     is && !body && !row.cached
 }
@@ -117,8 +133,13 @@ fn has_run(row: &Row) -> bool {
 fn same(expected: &TestId, found: &TestId, (root, before): (&str, &str)) -> bool {
     let below = |text: &str, root: &str| -> String {
         let root = root.trim_end_matches('/');
-        let inner = (!root.is_empty()).then(|| text.strip_prefix(root)).flatten();
-        inner.and_then(|inner| inner.strip_prefix('/')).unwrap_or(text).to_owned()
+        let inner = (!root.is_empty())
+            .then(|| text.strip_prefix(root))
+            .flatten();
+        inner
+            .and_then(|inner| inner.strip_prefix('/'))
+            .unwrap_or(text)
+            .to_owned()
     };
     expected.name == found.name
         && below(&expected.suite, before) == below(&found.suite, root)
@@ -147,25 +168,46 @@ fn verdict(replay: &Replay, observed: &Observed<'_>, ran: &[&Row], row: Option<&
         return of_row(replay, observed, row);
     }
     if let Some(text) = ended(observed.end) {
-        if expects.end.as_ref().is_some_and(|end| same_end(end, observed.end)) {
+        if expects
+            .end
+            .as_ref()
+            .is_some_and(|end| same_end(end, observed.end))
+        {
             return Verdict::Reproduced { signature: None };
         }
         return cannot(format!("{text} before the test had a result"));
     }
     if let Some(row) = row {
-        let why = if row.cached { "its result comes from a cache".to_owned() } else { format!("it is {}", row.verdict.word()) };
+        let why = if row.cached {
+            "its result comes from a cache".to_owned()
+        } else {
+            format!("it is {}", row.verdict.word())
+        };
         return cannot(format!("the test did not run: {why}"));
     }
-    let said = replay.proves_selection.nothing_ran.iter().find_map(|sign| match sign {
-        Sign::Exit(code) if observed.end.code() == Some(*code) => Some(format!("it ended with {code}")),
-        Sign::Says(text) => observed.log.contains(text).then(|| format!("it says `{text}`")),
-        Sign::Exit(_) => None,
-    });
+    let said = replay
+        .proves_selection
+        .nothing_ran
+        .iter()
+        .find_map(|sign| match sign {
+            Sign::Exit(code) if observed.end.code() == Some(*code) => {
+                Some(format!("it ended with {code}"))
+            }
+            Sign::Says(text) => observed
+                .log
+                .contains(text)
+                .then(|| format!("it says `{text}`")),
+            Sign::Exit(_) => None,
+        });
     let said = said.map_or_else(String::new, |said| format!(": {said}"));
     if let Some(problem) = observed.problems.first()
         && ran.is_empty()
     {
-        return cannot(format!("no test ran ({}: {}){said}", problem.reason.code(), problem.text));
+        return cannot(format!(
+            "no test ran ({}: {}){said}",
+            problem.reason.code(),
+            problem.text
+        ));
     }
     match ran.len() {
         0 => cannot(format!("no test ran{said}")),
@@ -191,7 +233,10 @@ fn lost(observed: &Observed<'_>, expected: Option<FailureKind>, row: &Row) -> Op
     let is_green = row.verdict == TestVerdict::Passed;
     if let Some(text) = ended(observed.end) {
         let kind = row.failure.as_ref().map(|f| f.kind);
-        let by_it = matches!(kind, Some(FailureKind::Crash | FailureKind::Timeout | FailureKind::OutOfMemory)) && kind == expected;
+        let by_it = matches!(
+            kind,
+            Some(FailureKind::Crash | FailureKind::Timeout | FailureKind::OutOfMemory)
+        ) && kind == expected;
         if is_green || !by_it {
             return Some(text);
         }
@@ -208,21 +253,37 @@ fn lost(observed: &Observed<'_>, expected: Option<FailureKind>, row: &Row) -> Op
                 | Reason::TreeChanged
         ) || (is_green && p.reason == Reason::RunIncomplete)
     });
-    untrue.map(|p| format!("its report cannot be believed ({}: {})", p.reason.code(), p.text))
+    untrue.map(|p| {
+        format!(
+            "its report cannot be believed ({}: {})",
+            p.reason.code(),
+            p.text
+        )
+    })
 }
 
 fn of_row(replay: &Replay, observed: &Observed<'_>, row: &Row) -> Verdict {
     let expects = &replay.expects;
     let code = observed.end.code();
     let contradicts = |text: String| {
-        if expects.reasons.contains(&Reason::ExitCodeConflict) { None } else { Some(cannot(text)) }
+        if expects.reasons.contains(&Reason::ExitCodeConflict) {
+            None
+        } else {
+            Some(cannot(text))
+        }
     };
-    let others = observed.rows.iter().any(|r| !r.verdict.is_good() && r.test != row.test);
+    let others = observed
+        .rows
+        .iter()
+        .any(|r| !r.verdict.is_good() && r.test != row.test);
     match row.verdict {
         TestVerdict::Passed => {
             if code != Some(0) && !others {
-                let shown = code.map_or_else(|| "no exit code".to_owned(), |code| format!("{code}"));
-                return cannot(format!("the report says that it passed, and the process ended with {shown}"));
+                let shown =
+                    code.map_or_else(|| "no exit code".to_owned(), |code| format!("{code}"));
+                return cannot(format!(
+                    "the report says that it passed, and the process ended with {shown}"
+                ));
             }
             return Verdict::Passed;
         }
@@ -232,7 +293,8 @@ fn of_row(replay: &Replay, observed: &Observed<'_>, row: &Row) -> Verdict {
         _ => {}
     }
     if code == Some(0)
-        && let Some(verdict) = contradicts("the report says that it failed, and the process ended with 0".to_owned())
+        && let Some(verdict) =
+            contradicts("the report says that it failed, and the process ended with 0".to_owned())
     {
         return verdict;
     }
@@ -240,7 +302,10 @@ fn of_row(replay: &Replay, observed: &Observed<'_>, row: &Row) -> Verdict {
     if let (Some(expected), Some(found)) = (&expects.signature, &found)
         && expected.algorithm != found.algorithm
     {
-        return cannot(format!("the failure is known by `{}`, and was compared by `{}`", expected.algorithm, found.algorithm));
+        return cannot(format!(
+            "the failure is known by `{}`, and was compared by `{}`",
+            expected.algorithm, found.algorithm
+        ));
     }
     let is_same = match (&expects.signature, &found) {
         (Some(expected), Some(found)) => expected == found,
@@ -250,12 +315,22 @@ fn of_row(replay: &Replay, observed: &Observed<'_>, row: &Row) -> Verdict {
     if is_same {
         return Verdict::Reproduced { signature: found };
     }
-    let text = row.failure.as_ref().map_or("", |f| if f.message.is_empty() { &f.trace } else { &f.message });
+    let text = row.failure.as_ref().map_or("", |f| {
+        if f.message.is_empty() {
+            &f.trace
+        } else {
+            &f.message
+        }
+    });
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     Verdict::DifferentSignature {
         expected: expects.signature.clone(),
         found,
-        text: line.unwrap_or(row.verdict.word()).chars().take(300).collect(),
+        text: line
+            .unwrap_or(row.verdict.word())
+            .chars()
+            .take(300)
+            .collect(),
     }
 }
 
@@ -266,7 +341,9 @@ fn whole(replay: &Replay, observed: &Observed<'_>, ran: &[&Row]) -> Verdict {
     if let Some(expected) = &expects.end {
         if same_end(expected, observed.end) && observed.end.code() != Some(0) {
             return match (&expects.signature, observed.rows) {
-                (Some(expected), [row]) if row.signature.as_ref() != Some(expected) => of_row(replay, observed, row),
+                (Some(expected), [row]) if row.signature.as_ref() != Some(expected) => {
+                    of_row(replay, observed, row)
+                }
                 (signature, _) => Verdict::Reproduced {
                     signature: signature.clone(),
                 },
@@ -299,7 +376,10 @@ fn whole(replay: &Replay, observed: &Observed<'_>, ran: &[&Row]) -> Verdict {
     }
     // 126 and 127 are a shell's: there was nothing to run.
     if is_plain && matches!(code, Some(126 | 127)) {
-        return cannot(format!("the command cannot be run here: it ended with {}", code.unwrap_or_default()));
+        return cannot(format!(
+            "the command cannot be run here: it ended with {}",
+            code.unwrap_or_default()
+        ));
     }
     let text = match (bad, observed.problems.first()) {
         (_, Some(problem)) => format!("{}: {}", problem.reason.code(), problem.text),
@@ -317,7 +397,9 @@ fn whole(replay: &Replay, observed: &Observed<'_>, ran: &[&Row]) -> Verdict {
 fn same_end(a: &End, b: &End) -> bool {
     match (a, b) {
         (End::TimedOut { .. }, End::TimedOut { .. }) => true,
-        (End::Exited { .. } | End::Read { .. }, End::Exited { .. }) => a.code().is_some() && a.code() == b.code(),
+        (End::Exited { .. } | End::Read { .. }, End::Exited { .. }) => {
+            a.code().is_some() && a.code() == b.code()
+        }
         (a, b) => a == b,
     }
 }

@@ -8,11 +8,47 @@ use crate::run::Row;
 
 const GRAMMAR: Grammar = Grammar {
     valued: &[
-        "-a", "--arch", "--artifacts-path", "-c", "--configuration", "--collect", "-d", "--diag", "-e", "--environment", "-f",
-        "--framework", "--filter", "-l", "--logger", "-o", "--output", "--os", "--results-directory", "-r", "--runtime", "-s", "--settings",
-        "--test-adapter-path", "-v", "--verbosity", "--blame-hang-timeout", "--project", "--solution",
+        "-a",
+        "--arch",
+        "--artifacts-path",
+        "-c",
+        "--configuration",
+        "--collect",
+        "-d",
+        "--diag",
+        "-e",
+        "--environment",
+        "-f",
+        "--framework",
+        "--filter",
+        "-l",
+        "--logger",
+        "-o",
+        "--output",
+        "--os",
+        "--results-directory",
+        "-r",
+        "--runtime",
+        "-s",
+        "--settings",
+        "--test-adapter-path",
+        "-v",
+        "--verbosity",
+        "--blame-hang-timeout",
+        "--project",
+        "--solution",
     ],
-    bare: &["--blame", "--blame-crash", "--blame-hang", "--no-build", "--no-restore", "--nologo", "-t", "--list-tests", "--interactive"],
+    bare: &[
+        "--blame",
+        "--blame-crash",
+        "--blame-hang",
+        "--no-build",
+        "--no-restore",
+        "--nologo",
+        "-t",
+        "--list-tests",
+        "--interactive",
+    ],
     dropped: &["--filter", "--collect", "-t", "--list-tests", "--blame*"],
     single_dash: false,
 };
@@ -33,9 +69,19 @@ pub(super) fn dotnet(context: &Context<'_>, known: &Known, row: &Row) -> Found {
         }
         argv
     };
-    let method = name.strip_prefix(class).and_then(|name| name.strip_prefix('.')).unwrap_or(name);
-    let is_plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_.+`".contains(c));
-    let signs = vec![Sign::Says("No test matches the given testcase filter".to_owned())];
+    let method = name
+        .strip_prefix(class)
+        .and_then(|name| name.strip_prefix('.'))
+        .unwrap_or(name);
+    let is_plain = |text: &str| {
+        !text.is_empty()
+            && text
+                .chars()
+                .all(|c| c.is_alphanumeric() || "_.+`".contains(c))
+    };
+    let signs = vec![Sign::Says(
+        "No test matches the given testcase filter".to_owned(),
+    )];
     if !is_plain(class) {
         return Found {
             signs,

@@ -4,13 +4,34 @@ use std::collections::BTreeMap;
 
 /// Parts of names whose values are secrets.
 const NAMES: [&str; 12] = [
-    "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "PRIVATE", "APIKEY", "COOKIE", "AUTH", "BEARER",
+    "TOKEN",
+    "SECRET",
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "CREDENTIAL",
+    "PRIVATE",
+    "APIKEY",
+    "COOKIE",
+    "AUTH",
+    "BEARER",
     "SIGNATURE",
 ];
 
 /// Beginnings of values that are secrets whatever their name is.
 const VALUES: [&str; 12] = [
-    "sk-", "key-", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xox", "AKIA", "eyJ", "-----BEGIN", "npm_",
+    "sk-",
+    "key-",
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "github_pat_",
+    "glpat-",
+    "xox",
+    "AKIA",
+    "eyJ",
+    "-----BEGIN",
+    "npm_",
 ];
 
 /// Names and values that may be written down, and the names of those that may not.
@@ -32,7 +53,8 @@ pub(super) fn part(env: &BTreeMap<String, String>) -> (BTreeMap<String, String>,
 
 fn is_secret(name: &str, value: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    let in_name = NAMES.iter().any(|part| name.contains(part)) || name.split('_').any(|part| part == "KEY" || part == "PAT");
+    let in_name = NAMES.iter().any(|part| name.contains(part))
+        || name.split('_').any(|part| part == "KEY" || part == "PAT");
     let lower = value.to_ascii_lowercase();
     // `https://user:word@host`.
     let in_address = value.split_once("://").is_some_and(|(_, rest)| {
@@ -42,7 +64,9 @@ fn is_secret(name: &str, value: &str) -> bool {
     in_name
         || in_address
         || value.contains('\0')
-        || VALUES.iter().any(|start| value.trim_start().starts_with(start))
+        || VALUES
+            .iter()
+            .any(|start| value.trim_start().starts_with(start))
         || lower.contains("bearer ")
         || lower.contains("password=")
 }
@@ -70,10 +94,21 @@ mod tests {
         .map(|(n, v)| (n.to_owned(), v.to_owned()))
         .collect();
         let (shown, withheld) = part(&env);
-        assert_eq!(shown.keys().collect::<Vec<_>>(), ["HOME_URL", "MONKEY", "RUST_LOG", "TZ"]);
+        assert_eq!(
+            shown.keys().collect::<Vec<_>>(),
+            ["HOME_URL", "MONKEY", "RUST_LOG", "TZ"]
+        );
         assert_eq!(
             withheld,
-            ["A B", "API_KEY", "DATABASE_URL", "GITHUB_TOKEN", "PLAIN", "X;rm", "db_password"]
+            [
+                "A B",
+                "API_KEY",
+                "DATABASE_URL",
+                "GITHUB_TOKEN",
+                "PLAIN",
+                "X;rm",
+                "db_password"
+            ]
         );
     }
 }

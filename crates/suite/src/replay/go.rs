@@ -11,20 +11,104 @@ use crate::run::Row;
 
 const GRAMMAR: Grammar = Grammar {
     valued: &[
-        "-asmflags", "-bench", "-benchtime", "-blockprofile", "-blockprofilerate", "-buildmode", "-C", "-compiler", "-count",
-        "-coverpkg", "-covermode", "-coverprofile", "-cpu", "-cpuprofile", "-exec", "-fuzz", "-fuzzminimizetime", "-fuzztime",
-        "-gccgoflags", "-gcflags", "-installsuffix", "-ldflags", "-list", "-memprofile", "-memprofilerate", "-mod", "-modfile",
-        "-mutexprofile", "-mutexprofilefraction", "-o", "-outputdir", "-overlay", "-p", "-parallel", "-pgo", "-pkgdir", "-run",
-        "-shuffle", "-skip", "-tags", "-test.*", "-timeout", "-toolexec", "-trace", "-vet",
+        "-asmflags",
+        "-bench",
+        "-benchtime",
+        "-blockprofile",
+        "-blockprofilerate",
+        "-buildmode",
+        "-C",
+        "-compiler",
+        "-count",
+        "-coverpkg",
+        "-covermode",
+        "-coverprofile",
+        "-cpu",
+        "-cpuprofile",
+        "-exec",
+        "-fuzz",
+        "-fuzzminimizetime",
+        "-fuzztime",
+        "-gccgoflags",
+        "-gcflags",
+        "-installsuffix",
+        "-ldflags",
+        "-list",
+        "-memprofile",
+        "-memprofilerate",
+        "-mod",
+        "-modfile",
+        "-mutexprofile",
+        "-mutexprofilefraction",
+        "-o",
+        "-outputdir",
+        "-overlay",
+        "-p",
+        "-parallel",
+        "-pgo",
+        "-pkgdir",
+        "-run",
+        "-shuffle",
+        "-skip",
+        "-tags",
+        "-test.*",
+        "-timeout",
+        "-toolexec",
+        "-trace",
+        "-vet",
     ],
     bare: &[
-        "-a", "-asan", "-benchmem", "-c", "-cover", "-failfast", "-fullpath", "-json", "-linkshared", "-modcacherw", "-msan", "-n",
-        "-race", "-short", "-trimpath", "-v", "-work", "-x", "-i",
+        "-a",
+        "-asan",
+        "-benchmem",
+        "-c",
+        "-cover",
+        "-failfast",
+        "-fullpath",
+        "-json",
+        "-linkshared",
+        "-modcacherw",
+        "-msan",
+        "-n",
+        "-race",
+        "-short",
+        "-trimpath",
+        "-v",
+        "-work",
+        "-x",
+        "-i",
     ],
     dropped: &[
-        "-bench", "-benchtime", "-benchmem", "-blockprofile", "-count", "-cover", "-covermode", "-coverpkg", "-coverprofile",
-        "-cpuprofile", "-failfast", "-fuzz", "-fuzzminimizetime", "-fuzztime", "-list", "-memprofile", "-mutexprofile", "-n", "-o",
-        "-outputdir", "-run", "-skip", "-shuffle", "-trace", "-v", "-x", "-c", "-test.run", "-test.skip", "-test.count",
+        "-bench",
+        "-benchtime",
+        "-benchmem",
+        "-blockprofile",
+        "-count",
+        "-cover",
+        "-covermode",
+        "-coverpkg",
+        "-coverprofile",
+        "-cpuprofile",
+        "-failfast",
+        "-fuzz",
+        "-fuzzminimizetime",
+        "-fuzztime",
+        "-list",
+        "-memprofile",
+        "-mutexprofile",
+        "-n",
+        "-o",
+        "-outputdir",
+        "-run",
+        "-skip",
+        "-shuffle",
+        "-trace",
+        "-v",
+        "-x",
+        "-c",
+        "-test.run",
+        "-test.skip",
+        "-test.count",
     ],
     single_dash: true,
 };
@@ -32,12 +116,41 @@ const GRAMMAR: Grammar = Grammar {
 /// gotestsum's own flags; its words behind `--` are those of `go test`.
 const GOTESTSUM: Grammar = Grammar {
     valued: &[
-        "--format", "-f", "--format-hide-empty-pkg", "--jsonfile", "--jsonfile-timing-events", "--junitfile",
-        "--junitfile-project-name", "--junitfile-testcase-classname", "--junitfile-testsuite-name", "--max-fails", "--packages",
-        "--post-run-command", "--rerun-fails-max-failures", "--rerun-fails-report", "--hide-summary", "--format-icons",
+        "--format",
+        "-f",
+        "--format-hide-empty-pkg",
+        "--jsonfile",
+        "--jsonfile-timing-events",
+        "--junitfile",
+        "--junitfile-project-name",
+        "--junitfile-testcase-classname",
+        "--junitfile-testsuite-name",
+        "--max-fails",
+        "--packages",
+        "--post-run-command",
+        "--rerun-fails-max-failures",
+        "--rerun-fails-report",
+        "--hide-summary",
+        "--format-icons",
     ],
-    bare: &["--debug", "--ignore-non-json-output-lines", "--no-color", "--raw-command", "--rerun-fails", "--watch", "--watch-chdir"],
-    dropped: &["--max-fails", "--packages", "--post-run-command", "--rerun-fails*", "--watch", "--watch-chdir", "--jsonfile*"],
+    bare: &[
+        "--debug",
+        "--ignore-non-json-output-lines",
+        "--no-color",
+        "--raw-command",
+        "--rerun-fails",
+        "--watch",
+        "--watch-chdir",
+    ],
+    dropped: &[
+        "--max-fails",
+        "--packages",
+        "--post-run-command",
+        "--rerun-fails*",
+        "--watch",
+        "--watch-chdir",
+        "--jsonfile*",
+    ],
     single_dash: false,
 };
 
@@ -58,7 +171,10 @@ pub(super) fn gotestsum(context: &Context<'_>, known: &Known, row: &Row) -> Foun
 
 fn select(context: &Context<'_>, prefix: &[String], args: &[String], row: &Row) -> Found {
     // What stands behind `-args` is the test binary's.
-    let own = args.iter().position(|w| w == "-args" || w == "--args").unwrap_or(args.len());
+    let own = args
+        .iter()
+        .position(|w| w == "-args" || w == "--args")
+        .unwrap_or(args.len());
     let split = words::split(&args[..own], &GRAMMAR, &|_| true);
     let seeded = split.values(&["-shuffle"]).any(|order| order != "off");
     let package = package(&row.test.suite).or_else(|| package(&row.test.class));
@@ -81,16 +197,28 @@ fn select(context: &Context<'_>, prefix: &[String], args: &[String], row: &Row) 
     let name = &row.test.name;
     let pattern = pattern(name);
     let selected = if name.starts_with("Benchmark") {
-        let tail = if split.had(&["-benchmem"]) { vec!["-benchmem".to_owned()] } else { Vec::new() };
-        [vec!["-run=^$".to_owned(), format!("-bench={pattern}")], tail].concat()
+        let tail = if split.had(&["-benchmem"]) {
+            vec!["-benchmem".to_owned()]
+        } else {
+            Vec::new()
+        };
+        [
+            vec!["-run=^$".to_owned(), format!("-bench={pattern}")],
+            tail,
+        ]
+        .concat()
     } else {
         vec![format!("-run={pattern}")]
     };
-    let is_go = ["Test", "Benchmark", "Example", "Fuzz"].iter().any(|start| name.starts_with(start));
+    let is_go = ["Test", "Benchmark", "Example", "Fuzz"]
+        .iter()
+        .any(|start| name.starts_with(start));
     let test = if is_go && !is_ours(name) && name != "TestMain" {
         Ok(Choice {
             argv: argv(&selected),
-            why: format!("each part of the name is matched whole, in the package `{package}` alone"),
+            why: format!(
+                "each part of the name is matched whole, in the package `{package}` alone"
+            ),
         })
     } else {
         Err(format!("`{name}` is no test that `-run` can select"))
@@ -111,13 +239,17 @@ fn select(context: &Context<'_>, prefix: &[String], args: &[String], row: &Row) 
 
 /// One expression a part.
 fn pattern(name: &str) -> String {
-    let parts: Vec<String> = name.split('/').map(|part| format!("^{}$", quote::regex(part))).collect();
+    let parts: Vec<String> = name
+        .split('/')
+        .map(|part| format!("^{}$", quote::regex(part)))
+        .collect();
     parts.join("/")
 }
 
 /// An import path: no space, and nothing that `go` takes for a flag, a pattern or a file.
 fn package(suite: &str) -> Option<&str> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "\"'`*?[]{}|<>@=:,;!$&()\\".contains(c);
+    let odd =
+        |c: char| c.is_whitespace() || c.is_control() || "\"'`*?[]{}|<>@=:,;!$&()\\".contains(c);
     let is = !suite.is_empty()
         && !suite.starts_with(['-', '/', '.'])
         && !suite.contains(odd)
@@ -136,7 +268,14 @@ mod tests {
         assert_eq!(pattern("TestX"), "^TestX$");
         assert_eq!(pattern("TestX/a_b/c.d#01"), r"^TestX$/^a_b$/^c\.d#01$");
         assert_eq!(pattern("TestX//[a]|b"), r"^TestX$/^$/^\[a\]\|b$");
-        for (suite, is) in [("example.com/m", true), ("m", true), ("./m", false), ("-m", false), ("a b", false), ("m/...", false)] {
+        for (suite, is) in [
+            ("example.com/m", true),
+            ("m", true),
+            ("./m", false),
+            ("-m", false),
+            ("a b", false),
+            ("m/...", false),
+        ] {
             assert_eq!(package(suite).is_some(), is, "{suite}");
         }
     }

@@ -8,17 +8,27 @@ use crate::run::Row;
 
 /// A class as it may stand in a selection: letters, digits, points, `$`.
 fn class(row: &Row) -> Option<&str> {
-    let class = if row.test.class.is_empty() { &row.test.suite } else { &row.test.class };
+    let class = if row.test.class.is_empty() {
+        &row.test.suite
+    } else {
+        &row.test.class
+    };
     let is = !class.is_empty()
         && !class.starts_with('.')
-        && class.chars().all(|c| c.is_alphanumeric() || "._$".contains(c));
+        && class
+            .chars()
+            .all(|c| c.is_alphanumeric() || "._$".contains(c));
     is.then_some(class.as_str())
 }
 
 /// The method of a name; `None` where it is a case of several, or no method's name.
 fn method(name: &str) -> (Option<&str>, bool) {
     let bare = name.strip_suffix("()").unwrap_or(name);
-    let is_word = |t: &str| !t.is_empty() && t.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$');
+    let is_word = |t: &str| {
+        !t.is_empty()
+            && t.chars()
+                .all(|c| c.is_alphanumeric() || c == '_' || c == '$')
+    };
     if is_word(bare) {
         return (Some(bare), true);
     }
@@ -29,10 +39,35 @@ fn method(name: &str) -> (Option<&str>, bool) {
 
 pub(super) fn maven(context: &Context<'_>, known: &Known, row: &Row) -> Found {
     let dropped = |word: &String| {
-        let selects = ["-Dtest=", "-Dit.test=", "-Dgroups=", "-DexcludedGroups=", "-DfailIfNoTests", "-Dsurefire.failIfNo"];
-        let fails = ["-Dmaven.test.failure.ignore", "-DtestFailureIgnore", "-Dsurefire.rerunFailingTestsCount", "-DskipTests", "-Dmaven.test.skip"];
-        matches!(word.as_str(), "-fae" | "-fn" | "-ff" | "--fail-at-end" | "--fail-never" | "--fail-fast" | "-q" | "--quiet")
-            || selects.iter().chain(&fails).any(|start| word.starts_with(start))
+        let selects = [
+            "-Dtest=",
+            "-Dit.test=",
+            "-Dgroups=",
+            "-DexcludedGroups=",
+            "-DfailIfNoTests",
+            "-Dsurefire.failIfNo",
+        ];
+        let fails = [
+            "-Dmaven.test.failure.ignore",
+            "-DtestFailureIgnore",
+            "-Dsurefire.rerunFailingTestsCount",
+            "-DskipTests",
+            "-Dmaven.test.skip",
+        ];
+        matches!(
+            word.as_str(),
+            "-fae"
+                | "-fn"
+                | "-ff"
+                | "--fail-at-end"
+                | "--fail-never"
+                | "--fail-fast"
+                | "-q"
+                | "--quiet"
+        ) || selects
+            .iter()
+            .chain(&fails)
+            .any(|start| word.starts_with(start))
     };
     let mut kept: Vec<String> = known.args.iter().filter(|w| !dropped(w)).cloned().collect();
     let Some(class) = class(row) else {
@@ -46,9 +81,11 @@ pub(super) fn maven(context: &Context<'_>, known: &Known, row: &Row) -> Found {
         [] => return Found::none("no module has a source of this class"),
         [one] if *one == context.dir => {}
         [one] => {
-            let has = kept.iter().any(|w| w == "-pl" || w.starts_with("--projects") || w.starts_with("-pl="));
+            let has = kept
+                .iter()
+                .any(|w| w == "-pl" || w.starts_with("--projects") || w.starts_with("-pl="));
             if !has {
-                kept.extend(["-pl".to_owned(), context.from_here(one), "-am".to_owned()]);
+                kept.extend(["-pl".to_owned(), context.here(one), "-am".to_owned()]);
             }
             // Other modules have no such test; that one ran is seen in the report.
             kept.push("-Dsurefire.failIfNoSpecifiedTests=false".to_owned());
@@ -92,20 +129,25 @@ pub(super) fn maven(context: &Context<'_>, known: &Known, row: &Row) -> Found {
 
 /// Directories of modules that have a source of this class.
 fn find_modules(context: &Context<'_>, dir: &str, class: &str, depth: u8, found: &mut Vec<String>) {
-    let has = ["java", "kotlin", "groovy", "scala"].iter().any(|language| {
-        let end = match *language {
-            "kotlin" => "kt",
-            language => language,
-        };
-        join(dir, &format!("src/test/{language}/{class}.{end}")).is_some_and(|path| context.files.exists(&path))
-    });
+    let has = ["java", "kotlin", "groovy", "scala"]
+        .iter()
+        .any(|language| {
+            let end = match *language {
+                "kotlin" => "kt",
+                language => language,
+            };
+            join(dir, &format!("src/test/{language}/{class}.{end}"))
+                .is_some_and(|path| context.files.exists(&path))
+        });
     if has {
         found.push(dir.to_owned());
     }
     if depth > 8 || found.len() > 8 {
         return;
     }
-    let pom = join(dir, "pom.xml").and_then(|path| text(context.files, &path)).unwrap_or_default();
+    let pom = join(dir, "pom.xml")
+        .and_then(|path| text(context.files, &path))
+        .unwrap_or_default();
     for part in pom.split("<module>").skip(1).take(500) {
         let Some((module, _)) = part.split_once("</module>") else {
             continue;
@@ -129,7 +171,8 @@ pub(super) fn gradle(context: &Context<'_>, known: &Known, row: &Row) -> Found {
             }
             "--continue" | "-q" | "--quiet" | "--fail-fast" => {}
             word if word.starts_with("--tests=") => {}
-            "-b" | "-c" | "-p" | "-I" | "-x" | "-g" | "-D" | "-P" | "--project-dir" | "--exclude-task" | "--init-script" | "--max-workers" => {
+            "-b" | "-c" | "-p" | "-I" | "-x" | "-g" | "-D" | "-P" | "--project-dir"
+            | "--exclude-task" | "--init-script" | "--max-workers" => {
                 kept.push(word.clone());
                 kept.extend(words.next().cloned());
             }
@@ -137,14 +180,22 @@ pub(super) fn gradle(context: &Context<'_>, known: &Known, row: &Row) -> Found {
             _ => tasks.push(word.clone()),
         }
     }
-    let task: Vec<String> = tasks.iter().filter(|t| t.to_ascii_lowercase().ends_with("test")).cloned().collect();
+    let task: Vec<String> = tasks
+        .iter()
+        .filter(|t| t.to_ascii_lowercase().ends_with("test"))
+        .cloned()
+        .collect();
     let [task] = task.as_slice() else {
         return Found::none("no single task of the command is one of tests");
     };
     let settings = ["settings.gradle", "settings.gradle.kts"].iter();
-    let has_more = settings.filter_map(|name| text(context.files, &join(&context.dir, name)?)).any(|said| said.contains("include"));
+    let has_more = settings
+        .filter_map(|name| text(context.files, &join(&context.dir, name)?))
+        .any(|said| said.contains("include"));
     if has_more && !task.contains(':') {
-        return Found::none("the task runs in several projects, and those without the test would fail");
+        return Found::none(
+            "the task runs in several projects, and those without the test would fail",
+        );
     }
     let program = stem(known.prefix.last().map_or("", String::as_str)).to_owned();
     let argv = |selected: &str| {
@@ -162,7 +213,9 @@ pub(super) fn gradle(context: &Context<'_>, known: &Known, row: &Row) -> Found {
             argv: argv(&format!("{class}.{name}")),
             why: "class and method are compared whole".to_owned(),
         }),
-        _ => Err(format!("a case of a test, or a shown name, cannot be selected by {program}")),
+        _ => Err(format!(
+            "a case of a test, or a shown name, cannot be selected by {program}"
+        )),
     };
     Found {
         test,

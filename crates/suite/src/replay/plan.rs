@@ -58,7 +58,10 @@ pub struct Replays {
 impl Replays {
     /// The narrowest.
     pub fn best(&self) -> &Replay {
-        self.test.as_ref().or(self.suite.as_ref()).unwrap_or(&self.target)
+        self.test
+            .as_ref()
+            .or(self.suite.as_ref())
+            .unwrap_or(&self.target)
     }
 
     /// All, the narrowest first.
@@ -76,7 +79,14 @@ pub fn replay(origin: &Origin, row: &Row, files: &dyn Files) -> Replays {
         ..Expects::default()
     };
     let make = |context: &Context<'_>, level, argv, why: &str, found: Option<&Found>, runner| {
-        let mut replay = make(context, level, argv, why, runner, found.map_or(&[][..], |f| &f.signs));
+        let mut replay = make(
+            context,
+            level,
+            argv,
+            why,
+            runner,
+            found.map_or(&[][..], |f| &f.signs),
+        );
         replay.test = Some(row.test.clone());
         replay.expects = expects.clone();
         replay
@@ -85,7 +95,14 @@ pub fn replay(origin: &Origin, row: &Row, files: &dyn Files) -> Replays {
         Ok(context) => context,
         Err(refused) => {
             let (context, why) = *refused;
-            let target = make(&context, Level::Target, context.command.clone(), &why, None, Runner::Command);
+            let target = make(
+                &context,
+                Level::Target,
+                context.command.clone(),
+                &why,
+                None,
+                Runner::Command,
+            );
             return Replays {
                 test: None,
                 suite: None,
@@ -96,8 +113,18 @@ pub fn replay(origin: &Origin, row: &Row, files: &dyn Files) -> Replays {
     let (found, runner) = found(&context, row);
     let of = |level, choice: &Result<Choice, String>, above: Option<&String>| {
         let choice = choice.as_ref().ok()?;
-        let why = above.map_or_else(|| choice.why.clone(), |above| format!("{above}; {}", choice.why));
-        Some(make(&context, level, choice.argv.clone(), &why, Some(&found), runner))
+        let why = above.map_or_else(
+            || choice.why.clone(),
+            |above| format!("{above}; {}", choice.why),
+        );
+        Some(make(
+            &context,
+            level,
+            choice.argv.clone(),
+            &why,
+            Some(&found),
+            runner,
+        ))
     };
     let test = of(Level::Test, &found.test, None);
     let suite = of(Level::Suite, &found.suite, found.test.as_ref().err());
@@ -123,7 +150,14 @@ pub fn replay_target(origin: &Origin, result: &TargetResult, files: &dyn Files) 
     };
     let known = runner::recognise(&context);
     let runner = known.map_or(Runner::Command, |known| known.runner);
-    let mut replay = make(&context, Level::Target, context.command.clone(), &why, runner, &[]);
+    let mut replay = make(
+        &context,
+        Level::Target,
+        context.command.clone(),
+        &why,
+        runner,
+        &[],
+    );
     let is_end = match &result.end {
         End::Exited { .. } | End::Read { .. } => origin.format == COMMAND,
         _ => true,
@@ -151,17 +185,27 @@ fn found(context: &Context<'_>, row: &Row) -> (Found, Runner) {
     };
     let runner = known.runner;
     if context.origin.format == COMMAND {
-        return (Found::none("the target has no report that names tests"), runner);
+        return (
+            Found::none("the target has no report that names tests"),
+            runner,
+        );
     }
     let test = &row.test;
     let mut found = of_runner(context, known, row);
-    if !is_exact(&test.name) || [&test.suite, &test.class].iter().any(|t| !t.is_empty() && !is_exact(t)) {
+    if !is_exact(&test.name)
+        || [&test.suite, &test.class]
+            .iter()
+            .any(|t| !t.is_empty() && !is_exact(t))
+    {
         found.test = Err("the report has cut the test's name".to_owned());
-        found.suite = Err("what contains the test cannot be told from a name that was cut".to_owned());
+        found.suite =
+            Err("what contains the test cannot be told from a name that was cut".to_owned());
     } else if is_ours(&test.name) {
         found.test = Err(format!("`{}` is no test that can be selected", test.name));
     } else if row.verdict == TestVerdict::Missing && found.test.is_ok() {
-        found.test = Err("the test has no result: nobody knows whether its name still selects it".to_owned());
+        found.test = Err(
+            "the test has no result: nobody knows whether its name still selects it".to_owned(),
+        );
     }
     (found, runner)
 }
@@ -208,7 +252,12 @@ fn context<'a>(origin: &'a Origin, files: &'a dyn Files) -> Result<Context<'a>, 
 impl Context<'_> {
     /// Takes the run's own directories out of the command: they are not where it will run.
     fn settle(&mut self) {
-        let root = self.origin.root.as_deref().map(|root| root.trim_end_matches('/')).filter(|root| !root.is_empty());
+        let root = self
+            .origin
+            .root
+            .as_deref()
+            .map(|root| root.trim_end_matches('/'))
+            .filter(|root| !root.is_empty());
         let home = join("", &self.origin.artifact_dir).filter(|home| !home.is_empty());
         let words = std::mem::take(&mut self.command);
         for (n, word) in words.into_iter().enumerate() {
@@ -229,7 +278,10 @@ impl Context<'_> {
             };
             let settled = match inner {
                 Some((inner, _)) if home.as_ref().is_some_and(|home| is_below(&inner, home)) => {
-                    let end = inner.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
+                    let end = inner
+                        .rsplit('/')
+                        .next()
+                        .and_then(|name| name.rsplit_once('.'));
                     let end = end.map_or(String::new(), |(_, end)| format!(".{end}"));
                     let name = format!("gonogo-replay-{n}{end}");
                     self.moved.extend(join(&self.dir, &name));
@@ -282,16 +334,26 @@ impl Context<'_> {
     }
 
     /// A path of the project as it is written where the command runs.
-    pub(super) fn from_here(&self, path: &str) -> String {
+    pub(super) fn here(&self, path: &str) -> String {
         crate::propose::relative(&self.dir, path)
     }
 }
 
 fn is_below(path: &str, dir: &str) -> bool {
-    path == dir || path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
+    path == dir
+        || path
+            .strip_prefix(dir)
+            .is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn make(context: &Context<'_>, level: Level, argv: Vec<String>, why: &str, runner: Runner, signs: &[Sign]) -> Replay {
+fn make(
+    context: &Context<'_>,
+    level: Level,
+    argv: Vec<String>,
+    why: &str,
+    runner: Runner,
+    signs: &[Sign],
+) -> Replay {
     let origin = context.origin;
     let (env, withheld) = env::part(&origin.env);
     let dir = match context.dir.as_str() {
@@ -300,7 +362,11 @@ fn make(context: &Context<'_>, level: Level, argv: Vec<String>, why: &str, runne
     };
     let mut shell = String::new();
     if dir != "." {
-        let to = if dir.starts_with('-') { format!("./{dir}") } else { dir.clone() };
+        let to = if dir.starts_with('-') {
+            format!("./{dir}")
+        } else {
+            dir.clone()
+        };
         shell = format!("cd {} && ", quote::shell(&[to]));
     }
     // A first word with `=` in it would be an assignment.
@@ -330,7 +396,11 @@ fn make(context: &Context<'_>, level: Level, argv: Vec<String>, why: &str, runne
         expects: Expects::default(),
         proves_selection: Proof {
             format: origin.format.clone(),
-            reports: if context.moved.is_empty() { origin.reports.clone() } else { context.moved.clone() },
+            reports: if context.moved.is_empty() {
+                origin.reports.clone()
+            } else {
+                context.moved.clone()
+            },
             min_tests: match level {
                 _ if is_plain => 0,
                 Level::Target => origin.min_tests.max(1),

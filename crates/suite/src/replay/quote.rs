@@ -56,14 +56,22 @@ mod tests {
     #[test]
     fn words_come_back_from_a_shell_as_they_were() {
         let all = [
-            "plain", "", "a b", "it's", "$HOME", "`x`", "a\"b", "*", "~", "#", "ü", "a\nb", "-x=1", "=ls", "a;b", "\\",
+            "plain", "", "a b", "it's", "$HOME", "`x`", "a\"b", "*", "~", "#", "ü", "a\nb", "-x=1",
+            "=ls", "a;b", "\\",
         ];
         for word in all {
             let line = format!("printf %s {}", shell(&[word.to_owned()]));
-            let out = std::process::Command::new("sh").arg("-c").arg(&line).output().unwrap();
+            let out = std::process::Command::new("sh")
+                .arg("-c")
+                .arg(&line)
+                .output()
+                .unwrap();
             assert_eq!(String::from_utf8_lossy(&out.stdout), word, "{line}");
         }
-        assert_eq!(shell(&["go".into(), "test".into(), "^a$".into()]), "go test '^a$'");
+        assert_eq!(
+            shell(&["go".into(), "test".into(), "^a$".into()]),
+            "go test '^a$'"
+        );
     }
 
     #[test]

@@ -67,8 +67,14 @@ pub fn rerun(summary: &Summary, gates: &[FailedGate]) -> Result<Selection, Refus
     let mut targets = Vec::new();
     for target in summary.targets() {
         if is_whole {
-            targets.push(again(target, Some("the run as a whole cannot be believed".to_owned())));
-        } else if target.status != Verdict::Pass || target.tests.bad() > 0 || !target.problems.is_empty() {
+            targets.push(again(
+                target,
+                Some("the run as a whole cannot be believed".to_owned()),
+            ));
+        } else if target.status != Verdict::Pass
+            || target.tests.bad() > 0
+            || !target.problems.is_empty()
+        {
             targets.push(again(target, None));
         }
     }
@@ -76,12 +82,23 @@ pub fn rerun(summary: &Summary, gates: &[FailedGate]) -> Result<Selection, Refus
     let unfinished = summary.state != State::Complete || summary.status != Verdict::Pass;
     if targets.is_empty() && unfinished {
         // It says that it is not good and not why: everything, rather than nothing.
-        targets = summary.targets().map(|t| again(t, Some("the run is not good, and no target says why".to_owned()))).collect();
+        targets = summary
+            .targets()
+            .map(|t| {
+                again(
+                    t,
+                    Some("the run is not good, and no target says why".to_owned()),
+                )
+            })
+            .collect();
     }
     if targets.is_empty() && summary.selected.is_empty() {
         return Err(Refused {
             run_id: summary.run_id.clone(),
-            problems: vec![Problem::new(Reason::EvidenceMissing, "no target was selected in it")],
+            problems: vec![Problem::new(
+                Reason::EvidenceMissing,
+                "no target was selected in it",
+            )],
         });
     }
     if targets.is_empty() && gates.is_empty() {
@@ -117,7 +134,9 @@ fn again(target: &TargetResult, whole: Option<String>) -> Again {
     Again {
         target: target.target.clone(),
         class: target.class,
-        why: whole.unwrap_or_else(|| format!("{} of its tests, and nothing else, went wrong", tests.len())),
+        why: whole.unwrap_or_else(|| {
+            format!("{} of its tests, and nothing else, went wrong", tests.len())
+        }),
         tests,
         reasons,
     }
@@ -135,11 +154,24 @@ fn why_whole(target: &TargetResult) -> Option<String> {
         return Some("it did not end by itself".to_owned());
     }
     if target.bad_omitted > 0 {
-        return Some(format!("{} more tests than are told went wrong", target.bad_omitted));
+        return Some(format!(
+            "{} more tests than are told went wrong",
+            target.bad_omitted
+        ));
     }
-    let lost = |row: &crate::Row| matches!(row.verdict, TestVerdict::Missing | TestVerdict::Precluded) || super::is_ours(&row.test.name);
+    let lost = |row: &crate::Row| {
+        matches!(row.verdict, TestVerdict::Missing | TestVerdict::Precluded)
+            || super::is_ours(&row.test.name)
+    };
     if let Some(row) = target.bad.iter().find(|row| lost(row)) {
-        return Some(format!("`{}` is {} and cannot be run alone", row.test, row.verdict.word()));
+        return Some(format!(
+            "`{}` is {} and cannot be run alone",
+            row.test,
+            row.verdict.word()
+        ));
     }
-    target.bad.is_empty().then(|| "it is not good, and no test of it says why".to_owned())
+    target
+        .bad
+        .is_empty()
+        .then(|| "it is not good, and no test of it says why".to_owned())
 }

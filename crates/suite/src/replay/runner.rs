@@ -54,7 +54,10 @@ pub(super) struct Known {
 /// A program's name without directory and ending.
 pub(super) fn stem(program: &str) -> &str {
     let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
-    [".exe", ".cmd", ".bat", ".ps1"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)
+    [".exe", ".cmd", ".bat", ".ps1"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end))
+        .unwrap_or(name)
 }
 
 /// Finds the runner, or says why it is not known.
@@ -86,26 +89,46 @@ fn find(words: &[String], context: &Context<'_>, depth: u8) -> Result<Known, Str
         inner.prefix.splice(0..0, words[..count].iter().cloned());
         Ok(inner)
     };
-    let flags = |from: usize| words[from.min(words.len())..].iter().take_while(|w| w.starts_with('-')).count();
+    let flags = |from: usize| {
+        words[from.min(words.len())..]
+            .iter()
+            .take_while(|w| w.starts_with('-'))
+            .count()
+    };
     match stem(program) {
         "env" | "cross-env" => {
-            let set = words[1..].iter().take_while(|w| w.contains('=') && !w.starts_with('-')).count();
+            let set = words[1..]
+                .iter()
+                .take_while(|w| w.contains('=') && !w.starts_with('-'))
+                .count();
             under(1 + set)
         }
         "nice" if at(1) == "-n" => under(3),
         "timeout" if !at(1).starts_with('-') => under(2),
         "nice" | "ionice" | "time" | "xvfb-run" | "stdbuf" | "nohup" => under(1 + flags(1)),
         "npx" | "bunx" | "pnpx" => under(1 + flags(1)),
-        "uv" | "poetry" | "pipenv" | "pdm" | "hatch" | "rye" if at(1) == "run" => under(2 + flags(2)),
+        "uv" | "poetry" | "pipenv" | "pdm" | "hatch" | "rye" if at(1) == "run" => {
+            under(2 + flags(2))
+        }
         "pnpm" | "yarn" | "bun" if matches!(at(1), "exec" | "x" | "dlx") => under(2 + flags(2)),
         "npm" if at(1) == "exec" => under(2 + flags(2)),
         "node" => {
-            let script = words[1..].iter().position(|w| !w.starts_with('-')).map(|n| n + 1);
+            let script = words[1..]
+                .iter()
+                .position(|w| !w.starts_with('-'))
+                .map(|n| n + 1);
             match script {
-                Some(n) if stem(&words[n]).trim_end_matches(".js").trim_end_matches(".mjs") == "jest" => {
+                Some(n)
+                    if stem(&words[n])
+                        .trim_end_matches(".js")
+                        .trim_end_matches(".mjs")
+                        == "jest" =>
+                {
                     known(Runner::Jest, n + 1)
                 }
-                Some(n) if stem(&words[n]).trim_end_matches(".mjs") == "vitest" => known(Runner::Vitest, n + 1),
+                Some(n) if stem(&words[n]).trim_end_matches(".mjs") == "vitest" => {
+                    known(Runner::Vitest, n + 1)
+                }
                 _ => Err("`node` with another script than a runner's".to_owned()),
             }
         }
@@ -116,7 +139,9 @@ fn find(words: &[String], context: &Context<'_>, depth: u8) -> Result<Known, Str
         ),
         "cargo-nextest" if at(1) == "nextest" && at(2) == "run" => known(Runner::Nextest, 3),
         "pytest" | "py.test" => known(Runner::Pytest, 1),
-        name if name == "py" || name.starts_with("python") || name == "pypy3" => python(words, context, depth, &known),
+        name if name == "py" || name.starts_with("python") || name == "pypy3" => {
+            python(words, context, depth, &known)
+        }
         "coverage" if at(1) == "run" => match words.iter().position(|w| w == "-m") {
             Some(n) if at(n + 1) == "pytest" => known(Runner::Pytest, n + 2),
             Some(n) if at(n + 1) == "unittest" => known(Runner::Unittest, n + 2),
@@ -124,7 +149,14 @@ fn find(words: &[String], context: &Context<'_>, depth: u8) -> Result<Known, Str
         },
         "tox" | "nox" => environments(words, context),
         "jest" => known(Runner::Jest, 1),
-        "vitest" => known(Runner::Vitest, if matches!(at(1), "run" | "watch" | "dev") { 2 } else { 1 }),
+        "vitest" => known(
+            Runner::Vitest,
+            if matches!(at(1), "run" | "watch" | "dev") {
+                2
+            } else {
+                1
+            },
+        ),
         "go" if at(1) == "test" => known(Runner::Go, 2),
         "gotestsum" => known(Runner::Gotestsum, 1),
         "mvn" | "mvnw" => known(Runner::Maven, 1),
@@ -132,7 +164,9 @@ fn find(words: &[String], context: &Context<'_>, depth: u8) -> Result<Known, Str
         "dotnet" if at(1) == "test" => known(Runner::Dotnet, 2),
         "bats" => known(Runner::Bats, 1),
         "prove" => known(Runner::Prove, 1),
-        "sh" | "bash" | "zsh" | "dash" => Err("a line of a shell is run: what it selects is not known".to_owned()),
+        "sh" | "bash" | "zsh" | "dash" => {
+            Err("a line of a shell is run: what it selects is not known".to_owned())
+        }
         name => Err(format!("`{name}` is no runner whose selection is known")),
     }
 }
@@ -144,7 +178,11 @@ fn cargo(words: &[String]) -> Option<(Runner, usize)> {
             "--config" | "-C" | "-Z" | "--color" => at += 2,
             word if word.starts_with('-') || word.starts_with('+') => at += 1,
             "test" | "t" => return Some((Runner::Cargo, at + 1)),
-            "nextest" if words.get(at + 1).is_some_and(|w| matches!(w.as_str(), "run" | "r")) => {
+            "nextest"
+                if words
+                    .get(at + 1)
+                    .is_some_and(|w| matches!(w.as_str(), "run" | "r")) =>
+            {
                 return Some((Runner::Nextest, at + 2));
             }
             _ => return None,
@@ -173,7 +211,9 @@ fn python(
                         inner.prefix.splice(0..0, words[..=at].iter().cloned());
                         Ok(inner)
                     }
-                    module => Err(format!("`python -m {module}` is no runner whose selection is known")),
+                    module => Err(format!(
+                        "`python -m {module}` is no runner whose selection is known"
+                    )),
                 };
             }
             word if word.starts_with('-') => at += 1,
@@ -192,11 +232,15 @@ fn environments(words: &[String], context: &Context<'_>) -> Result<Known, String
     };
     let hands_on = names.iter().any(|name| {
         let path = join(&context.dir, name);
-        let said = path.and_then(|path| text(context.files, &path)).unwrap_or_default();
+        let said = path
+            .and_then(|path| text(context.files, &path))
+            .unwrap_or_default();
         said.contains("posargs") && said.contains("pytest")
     });
     if !hands_on {
-        return Err(format!("`{tool}` does not hand selections on to pytest: no `posargs` is in its file"));
+        return Err(format!(
+            "`{tool}` does not hand selections on to pytest: no `posargs` is in its file"
+        ));
     }
     let split = words.iter().position(|w| w == "--").unwrap_or(words.len());
     let mut prefix = words[..split].to_vec();
@@ -214,7 +258,10 @@ fn environments(words: &[String], context: &Context<'_>) -> Result<Known, String
 fn script(words: &[String], context: &Context<'_>, depth: u8) -> Result<Known, String> {
     let tool = stem(&words[0]);
     let mut at = 1;
-    while words.get(at).is_some_and(|w| matches!(w.as_str(), "--silent" | "-s" | "--no-color")) {
+    while words
+        .get(at)
+        .is_some_and(|w| matches!(w.as_str(), "--silent" | "-s" | "--no-color"))
+    {
         at += 1;
     }
     let name = match words.get(at).map(String::as_str) {
@@ -224,7 +271,10 @@ fn script(words: &[String], context: &Context<'_>, depth: u8) -> Result<Known, S
         }
         Some("run" | "run-script") => {
             at += 1;
-            while words.get(at).is_some_and(|w| matches!(w.as_str(), "--silent" | "-s")) {
+            while words
+                .get(at)
+                .is_some_and(|w| matches!(w.as_str(), "--silent" | "-s"))
+            {
                 at += 1;
             }
             let name = words.get(at).filter(|w| !w.starts_with('-'));
@@ -244,15 +294,24 @@ fn script(words: &[String], context: &Context<'_>, depth: u8) -> Result<Known, S
         }
         _ => return Err(format!("`{tool}` runs no script that is known")),
     };
-    let line = of_package(context, name)
-        .ok_or_else(|| format!("`package.json` in `{}` has no script `{name}`", shown(&context.dir)))?;
+    let line = of_package(context, name).ok_or_else(|| {
+        format!(
+            "`package.json` in `{}` has no script `{name}`",
+            shown(&context.dir)
+        )
+    })?;
     if line.contains(['|', '&', ';', '<', '>', '$', '`', '(', '\n']) {
-        return Err(format!("the script `{name}` is a line of a shell: `{line}`"));
+        return Err(format!(
+            "the script `{name}` is a line of a shell: `{line}`"
+        ));
     }
-    let inner = unquoted(&line).ok_or_else(|| format!("the script `{name}` cannot be read: `{line}`"))?;
+    let inner =
+        unquoted(&line).ok_or_else(|| format!("the script `{name}` cannot be read: `{line}`"))?;
     let found = find(&inner, context, depth + 1)?;
     if !matches!(found.runner, Runner::Jest | Runner::Vitest) {
-        return Err(format!("the script `{name}` runs no runner of JavaScript that is known"));
+        return Err(format!(
+            "the script `{name}` runs no runner of JavaScript that is known"
+        ));
     }
     let mut prefix = words[..at.min(words.len())].to_vec();
     let mut args = words.get(at..).unwrap_or_default().to_vec();

@@ -40,7 +40,9 @@ impl Split {
 
     /// Whether one of these flags was left out.
     pub(super) fn had(&self, names: &[&str]) -> bool {
-        self.dropped.iter().any(|(name, _)| names.contains(&name.as_str()))
+        self.dropped
+            .iter()
+            .any(|(name, _)| names.contains(&name.as_str()))
     }
 }
 
@@ -53,7 +55,11 @@ fn has(list: &[&str], name: &str) -> bool {
 }
 
 /// Tells words apart. `is_operand` says of a word behind a flag that nobody knows whether it stands for itself.
-pub(super) fn split(args: &[String], grammar: &Grammar, is_operand: &dyn Fn(&str) -> bool) -> Split {
+pub(super) fn split(
+    args: &[String],
+    grammar: &Grammar,
+    is_operand: &dyn Fn(&str) -> bool,
+) -> Split {
     let mut out = Split::default();
     let mut at = 0;
     while at < args.len() {
@@ -76,11 +82,13 @@ pub(super) fn split(args: &[String], grammar: &Grammar, is_operand: &dyn Fn(&str
             _ => written,
         };
         let is_short = !grammar.single_dash && !name.starts_with("--");
-        let known = |n: &str| {
-            has(grammar.valued, n) || has(grammar.bare, n) || has(grammar.dropped, n)
-        };
+        let known =
+            |n: &str| has(grammar.valued, n) || has(grammar.bare, n) || has(grammar.dropped, n);
         let second = name.char_indices().nth(2).map(|(index, _)| index);
-        if is_short && let Some(index) = second && !known(&name) {
+        if is_short
+            && let Some(index) = second
+            && !known(&name)
+        {
             let (first, value) = (&name[..index], &word[index..]);
             if has(grammar.valued, first) {
                 // `-n4`, `-kfoo`.
@@ -146,22 +154,67 @@ mod tests {
     #[test]
     fn words_are_told_apart() {
         let found = of(&[
-            "a", "--out", "b", "-xvs", "-kfoo", "-n4", "--xml=r.xml", "--xml", "q.xml", "--sel", "z", "--cov-report", "file",
-            "--who", "knows", "--who", "file", "--", "rest", "-x",
+            "a",
+            "--out",
+            "b",
+            "-xvs",
+            "-kfoo",
+            "-n4",
+            "--xml=r.xml",
+            "--xml",
+            "q.xml",
+            "--sel",
+            "z",
+            "--cov-report",
+            "file",
+            "--who",
+            "knows",
+            "--who",
+            "file",
+            "--",
+            "rest",
+            "-x",
         ]);
         assert_eq!(
             found.kept,
-            ["--out", "b", "-v", "-s", "-n4", "--xml=r.xml", "--xml", "q.xml", "--who", "knows", "--who"]
+            [
+                "--out",
+                "b",
+                "-v",
+                "-s",
+                "-n4",
+                "--xml=r.xml",
+                "--xml",
+                "q.xml",
+                "--who",
+                "knows",
+                "--who"
+            ]
         );
         assert_eq!(found.operands, ["a", "file", "file"]);
-        assert_eq!(found.rest.as_deref(), Some(&["rest".to_owned(), "-x".to_owned()][..]));
-        assert_eq!(found.values(&["-k", "--sel"]).collect::<Vec<_>>(), ["foo", "z"]);
+        assert_eq!(
+            found.rest.as_deref(),
+            Some(&["rest".to_owned(), "-x".to_owned()][..])
+        );
+        assert_eq!(
+            found.values(&["-k", "--sel"]).collect::<Vec<_>>(),
+            ["foo", "z"]
+        );
         assert!(found.had(&["-x"]));
     }
 
     #[test]
     fn odd_words_do_not_end_it() {
-        for words in [&["-"][..], &["--out"], &["--xml"], &["-ü"], &["-üx"], &["--="], &["-k"], &[""]] {
+        for words in [
+            &["-"][..],
+            &["--out"],
+            &["--xml"],
+            &["-ü"],
+            &["-üx"],
+            &["--="],
+            &["-k"],
+            &[""],
+        ] {
             let found = of(words);
             assert!(found.rest.is_none(), "{words:?}");
         }

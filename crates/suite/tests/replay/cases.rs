@@ -5,16 +5,21 @@ use std::collections::BTreeMap;
 use gonogo_core::{Reason, Timestamp, Verdict as Judged};
 use gonogo_suite::propose::propose;
 use gonogo_suite::replay::{
-    Environment, FailedGate, Level, Observed, Origin, Reference, Replay, Replays, Runner, Selection, Sign, Source, Verdict, bundle, compare, replay,
-    replay_target, rerun,
+    Environment, FailedGate, Level, Observed, Origin, Reference, Replay, Replays, Runner,
+    Selection, Sign, Source, Verdict, bundle, compare, replay, replay_target, rerun,
 };
-use gonogo_suite::run::{Attempted, Class, End, Input, Problem, Row, SUMMARY, State, Summary, TargetResult, judge};
+use gonogo_suite::run::{
+    Attempted, Class, End, Input, Problem, Row, SUMMARY, State, Summary, TargetResult, judge,
+};
 use gonogo_suite::{Failure, FailureKind, Parse, Signature, Tally, TestId, TestVerdict};
 
 type Tree = BTreeMap<String, Vec<u8>>;
 
 fn tree(files: &[(&str, &str)]) -> Tree {
-    files.iter().map(|(path, said)| ((*path).to_owned(), said.as_bytes().to_vec())).collect()
+    files
+        .iter()
+        .map(|(path, said)| ((*path).to_owned(), said.as_bytes().to_vec()))
+        .collect()
 }
 
 fn row(suite: &str, class: &str, name: &str) -> Row {
@@ -62,22 +67,34 @@ fn of(command: &str, format: &str, row: &Row, files: &Tree) -> Replays {
 fn line(replays: &Replays) -> (Level, String) {
     let best = replays.best();
     assert!(!best.why_this_level.is_empty());
-    assert_eq!(best.proves_selection.min_tests, u64::from(best.proves_selection.format != "command"));
+    assert_eq!(
+        best.proves_selection.min_tests,
+        u64::from(best.proves_selection.format != "command")
+    );
     (best.level, best.shell.clone())
 }
 
 #[test]
 fn cargo_selects_by_package_and_binary() {
     let files = tree(&[
-        ("Cargo.toml", "[workspace]\nmembers = [\"crates/*\"]\nexclude = [\"crates/old\"]"),
-        ("crates/a/Cargo.toml", "[package]\nname = \"a\"\n[features]\nx = []\n[lib]\nname = \"a_lib\"\n"),
+        (
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"crates/*\"]\nexclude = [\"crates/old\"]",
+        ),
+        (
+            "crates/a/Cargo.toml",
+            "[package]\nname = \"a\"\n[features]\nx = []\n[lib]\nname = \"a_lib\"\n",
+        ),
         ("crates/a/src/lib.rs", ""),
         ("crates/a/src/main.rs", ""),
         ("crates/a/src/bin/my-tool.rs", ""),
         ("crates/a/tests/it.rs", ""),
         ("crates/a/tests/both.rs", ""),
         ("crates/a/benches/speed/main.rs", ""),
-        ("crates/b/Cargo.toml", "[package]\nname = \"b\"\n[[test]]\nname = \"named\"\npath = \"checks/x.rs\"\n"),
+        (
+            "crates/b/Cargo.toml",
+            "[package]\nname = \"b\"\n[[test]]\nname = \"named\"\npath = \"checks/x.rs\"\n",
+        ),
         ("crates/b/checks/x.rs", ""),
         ("crates/b/tests/both.rs", ""),
         ("crates/old/Cargo.toml", "[package]\nname = \"old\""),
@@ -86,83 +103,373 @@ fn cargo_selects_by_package_and_binary() {
     let command = "cargo +nightly --locked test --workspace --release --features x,b/y --no-fail-fast -q some_filter -- --nocapture --skip slow --test-threads 3";
     let tail = "-- --nocapture --test-threads 3";
     for (suite, name, level, expected) in [
-        ("a_lib (src/lib.rs)", "m::t", Level::Test, format!("-p a --lib {tail} --exact m::t")),
-        ("a (src/main.rs)", "t", Level::Test, format!("-p a --bin a {tail} --exact t")),
-        ("my_tool (src/bin/my-tool.rs)", "t", Level::Test, format!("-p a --bin my-tool {tail} --exact t")),
-        ("it (tests/it.rs)", "größe::t", Level::Test, format!("-p a --test it {tail} --exact 'größe::t'")),
-        ("speed (benches/speed/main.rs)", "t", Level::Test, format!("-p a --bench speed {tail} --exact t")),
-        ("it", "-odd name", Level::Test, format!("-p a --test it {tail} --exact -- '-odd name'")),
-        ("it (tests/it.rs)", "(process)", Level::Suite, format!("-p a --test it {tail}")),
-        ("a_lib (doc-tests)", "crates/a/src/lib.rs - f (line 3)", Level::Suite, format!("-p a --doc {tail} f")),
+        (
+            "a_lib (src/lib.rs)",
+            "m::t",
+            Level::Test,
+            format!("-p a --lib {tail} --exact m::t"),
+        ),
+        (
+            "a (src/main.rs)",
+            "t",
+            Level::Test,
+            format!("-p a --bin a {tail} --exact t"),
+        ),
+        (
+            "my_tool (src/bin/my-tool.rs)",
+            "t",
+            Level::Test,
+            format!("-p a --bin my-tool {tail} --exact t"),
+        ),
+        (
+            "it (tests/it.rs)",
+            "größe::t",
+            Level::Test,
+            format!("-p a --test it {tail} --exact 'größe::t'"),
+        ),
+        (
+            "speed (benches/speed/main.rs)",
+            "t",
+            Level::Test,
+            format!("-p a --bench speed {tail} --exact t"),
+        ),
+        (
+            "it",
+            "-odd name",
+            Level::Test,
+            format!("-p a --test it {tail} --exact -- '-odd name'"),
+        ),
+        (
+            "it (tests/it.rs)",
+            "(process)",
+            Level::Suite,
+            format!("-p a --test it {tail}"),
+        ),
+        (
+            "a_lib (doc-tests)",
+            "crates/a/src/lib.rs - f (line 3)",
+            Level::Suite,
+            format!("-p a --doc {tail} f"),
+        ),
     ] {
         let (is, shell) = line(&of(command, "libtest", &row(suite, "", name), &files));
         let start = "cargo +nightly --locked test --release --features x ";
-        assert_eq!((is, shell), (level, format!("{start}{expected}")), "{suite}");
+        assert_eq!(
+            (is, shell),
+            (level, format!("{start}{expected}")),
+            "{suite}"
+        );
     }
-    let named = line(&of("cargo test --workspace", "libtest", &row("named (checks/x.rs)", "", "t"), &files));
-    assert_eq!(named, (Level::Test, "cargo test -p b --test named -- --exact t".into()));
+    let named = line(&of(
+        "cargo test --workspace",
+        "libtest",
+        &row("named (checks/x.rs)", "", "t"),
+        &files,
+    ));
+    assert_eq!(
+        named,
+        (
+            Level::Test,
+            "cargo test -p b --test named -- --exact t".into()
+        )
+    );
     // Two packages have it, unless the command says which.
     let both = row("both (tests/both.rs)", "", "t");
     let up = of("cargo test --workspace", "libtest", &both, &files);
     assert_eq!(line(&up), (Level::Target, "cargo test --workspace".into()));
-    assert!(up.target.why_this_level.contains("2 packages"), "{}", up.target.why_this_level);
-    assert_eq!(line(&of("cargo test -p b", "libtest", &both, &files)).1, "cargo test -p b --test both -- --exact t");
-    assert_eq!(line(&of("cargo test --workspace --exclude b", "libtest", &both, &files)).1, "cargo test -p a --test both -- --exact t");
+    assert!(
+        up.target.why_this_level.contains("2 packages"),
+        "{}",
+        up.target.why_this_level
+    );
+    assert_eq!(
+        line(&of("cargo test -p b", "libtest", &both, &files)).1,
+        "cargo test -p b --test both -- --exact t"
+    );
+    assert_eq!(
+        line(&of(
+            "cargo test --workspace --exclude b",
+            "libtest",
+            &both,
+            &files
+        ))
+        .1,
+        "cargo test -p a --test both -- --exact t"
+    );
     // No manifest, another crate, another wrapper.
-    for (command, suite) in [("cargo test", "gone (src/lib.rs)"), ("cargo xtask test", "a_lib (src/lib.rs)"), ("cargo test --no-run", "it (tests/it.rs)")] {
+    for (command, suite) in [
+        ("cargo test", "gone (src/lib.rs)"),
+        ("cargo xtask test", "a_lib (src/lib.rs)"),
+        ("cargo test --no-run", "it (tests/it.rs)"),
+    ] {
         let replays = of(command, "libtest", &row(suite, "", "t"), &files);
-        assert_eq!(line(&replays), (Level::Target, command.to_owned()), "{}", replays.target.why_this_level);
+        assert_eq!(
+            line(&replays),
+            (Level::Target, command.to_owned()),
+            "{}",
+            replays.target.why_this_level
+        );
     }
-    assert_eq!(line(&of("cargo test", "libtest", &both, &Tree::new())).0, Level::Target);
+    assert_eq!(
+        line(&of("cargo test", "libtest", &both, &Tree::new())).0,
+        Level::Target
+    );
 }
 
 #[test]
 fn nextest_selects_by_expression() {
     let command = "cargo nextest run --workspace --profile ci -E not(slow) --partition hash:1/3 --no-fail-fast --retries 2 f -- --skip x";
-    let (level, shell) = line(&of(command, "junit", &row("a::it", "a::it", r"m::t(1,2)\x"), &Tree::new()));
+    let (level, shell) = line(&of(
+        command,
+        "junit",
+        &row("a::it", "a::it", r"m::t(1,2)\x"),
+        &Tree::new(),
+    ));
     assert_eq!(level, Level::Test);
-    assert_eq!(shell, r"cargo nextest run --workspace --profile ci -E 'binary_id(=a::it) & test(=m::t(1\,2\)\\x)'");
-    let (_, shell) = line(&of("cargo nextest run", "libtest-json", &row("a::it", "", "t"), &Tree::new()));
-    assert_eq!(shell, "cargo nextest run -E 'package(=a) & binary(=it) & test(=t)'");
-    let replays = of("cargo nextest run", "junit", &row("a::it", "", "t"), &Tree::new());
-    assert!(replays.best().proves_selection.nothing_ran.contains(&Sign::Exit(4)));
+    assert_eq!(
+        shell,
+        r"cargo nextest run --workspace --profile ci -E 'binary_id(=a::it) & test(=m::t(1\,2\)\\x)'"
+    );
+    let (_, shell) = line(&of(
+        "cargo nextest run",
+        "libtest-json",
+        &row("a::it", "", "t"),
+        &Tree::new(),
+    ));
+    assert_eq!(
+        shell,
+        "cargo nextest run -E 'package(=a) & binary(=it) & test(=t)'"
+    );
+    let replays = of(
+        "cargo nextest run",
+        "junit",
+        &row("a::it", "", "t"),
+        &Tree::new(),
+    );
+    assert!(
+        replays
+            .best()
+            .proves_selection
+            .nothing_ran
+            .contains(&Sign::Exit(4))
+    );
 }
 
 #[test]
 fn other_runners_select_by_their_own_ways() {
-    let python = tree(&[("tests/test_a.py", ""), ("tests/a.b/test_c.py", ""), ("tox.ini", "[testenv]\ncommands = pytest {posargs}"), ("package.json", "{\"scripts\":{\"test\":\"jest\",\"sub\":\"jest src/x\",\"line\":\"jest && true\",\"v\":\"vitest\"}}"), ("src/a.test.js", ""), ("pom.xml", "<modules><module>core</module></modules>"), ("core/src/test/java/p/AT.java", ""), ("t/x.t", ""), ("test/a.bats", "")]);
+    let python = tree(&[
+        ("tests/test_a.py", ""),
+        ("tests/a.b/test_c.py", ""),
+        ("tox.ini", "[testenv]\ncommands = pytest {posargs}"),
+        (
+            "package.json",
+            "{\"scripts\":{\"test\":\"jest\",\"sub\":\"jest src/x\",\"line\":\"jest && true\",\"v\":\"vitest\"}}",
+        ),
+        ("src/a.test.js", ""),
+        ("pom.xml", "<modules><module>core</module></modules>"),
+        ("core/src/test/java/p/AT.java", ""),
+        ("t/x.t", ""),
+        ("test/a.bats", ""),
+    ]);
     for (command, format, row, level, expected) in [
-        ("python3.11 -u -m pytest -q -x tests", "junit", row("pytest", "tests.test_a.TestA.TestB", "test_b[x::y.z]"), Level::Test, "python3.11 -u -m pytest 'tests/test_a.py::TestA::TestB::test_b[x::y.z]'"),
-        ("uv run pytest -n auto --cov=src --splits 3 --group 1", "junit", row("pytest", "tests.a.b.test_c", "t"), Level::Test, "uv run pytest tests/a.b/test_c.py::t"),
-        ("pytest --pyargs pkg", "junit", row("pytest", "tests.test_a", "t"), Level::Target, "pytest --pyargs pkg"),
-        ("tox run -e py -- -k x", "pytest-log", row("tests/test_a.py", "", "t"), Level::Test, "tox run -e py -- tests/test_a.py::t"),
-        ("pytest", "pytest-log", row("tests/gone.py", "", "t"), Level::Target, "pytest"),
-        ("python -m unittest discover", "junit", row("m.T", "pkg.m.T", "test_a"), Level::Test, "python -m unittest pkg.m.T.test_a"),
-        ("python -m unittest -v discover -s tests", "junit", row("m.T", "m.T", "test_a"), Level::Target, "python -m unittest -v discover -s tests"),
-        ("npm test -- --ci --shard=1/2", "jest", row("/work/p/src/a.test.js", "a > b", "c (1)"), Level::Test, r"npm test -- --ci '--testNamePattern=^ ?a(?: >)? b c \(1\)$' --runTestsByPath src/a.test.js"),
-        ("yarn test", "jest", row("/elsewhere/src/a.test.js", "", "c"), Level::Test, "yarn test '--testNamePattern=^ ?c$' --runTestsByPath src/a.test.js"),
-        ("npm run sub", "jest", row("src/a.test.js", "", "c"), Level::Target, "npm run sub"),
-        ("npm run line", "jest", row("src/a.test.js", "", "c"), Level::Target, "npm run line"),
-        ("npm run v -- --reporter=json", "jest", row("src/a.test.js", "", "c"), Level::Test, "npm run v -- --run --reporter=json '--testNamePattern=^ ?c$' src/a.test.js"),
-        ("npx jest -t x", "junit", row("d", "d it", "d it"), Level::Test, "npx jest '--testNamePattern=^ ?d it$'"),
-        ("pnpm exec vitest watch", "junit", row("src/a.test.js", "src/a.test.js", "d > it"), Level::Test, "pnpm exec vitest run '--testNamePattern=^ ?d(?: >)? it$' src/a.test.js"),
-        ("go test -json -race -tags=x -run Foo -count=3 -coverprofile c.out ./... -args -v", "go", row("example.com/m/a", "", "TestX/a_b/c|d"), Level::Test, r"go test -json -race -tags=x -count=1 '-run=^TestX$/^a_b$/^c\|d$' example.com/m/a -args -v"),
-        ("gotestsum --junitfile out.xml --rerun-fails --packages=./... -- -race", "junit", row("example.com/m/a", "example.com/m/a", "TestX"), Level::Test, "gotestsum --junitfile out.xml -- -race -count=1 '-run=^TestX$' example.com/m/a"),
-        ("go test -json ./...", "go", row("example.com/m", "", "(build)"), Level::Suite, "go test -json -count=1 example.com/m"),
-        ("go test -json ./...", "go", row("example.com/m", "", "BenchmarkX"), Level::Test, "go test -json -count=1 '-run=^$' '-bench=^BenchmarkX$' example.com/m"),
-        ("mvn -q verify", "junit", row("p.AT", "p.AT", "adds()"), Level::Test, "mvn verify -pl core -am -Dsurefire.failIfNoSpecifiedTests=false '-Dtest=p.AT#adds'"),
-        ("./mvnw test", "junit", row("p.AT", "p.AT", "adds(int)[1]"), Level::Suite, "./mvnw test -pl core -am -Dsurefire.failIfNoSpecifiedTests=false '-Dtest=p.AT#adds'"),
-        ("./gradlew clean test --continue", "junit", row("p.AT", "p.AT", "adds()"), Level::Test, "./gradlew test --tests p.AT.adds --rerun-tasks"),
-        ("dotnet test -c Release --logger trx", "trx", row("", "N.C", "Adds"), Level::Test, "dotnet test -c Release --logger trx --filter FullyQualifiedName=N.C.Adds"),
-        ("dotnet test", "trx", row("", "N.C", "Adds(a: 1)"), Level::Suite, "dotnet test --filter FullyQualifiedName=N.C.Adds"),
-        ("bats --tap test/a.bats", "tap", row("", "", "adds [1]"), Level::Test, r"bats --tap --filter '^adds \[1\]$' test/a.bats"),
-        ("prove -v t", "tap", row("t/x.t", "", "adds"), Level::Suite, "prove -v t/x.t"),
-        ("make test", "junit", row("s", "c", "t"), Level::Target, "make test"),
-        ("bash -c pytest", "junit", row("s", "c", "t"), Level::Target, "bash -c pytest"),
+        (
+            "python3.11 -u -m pytest -q -x tests",
+            "junit",
+            row("pytest", "tests.test_a.TestA.TestB", "test_b[x::y.z]"),
+            Level::Test,
+            "python3.11 -u -m pytest 'tests/test_a.py::TestA::TestB::test_b[x::y.z]'",
+        ),
+        (
+            "uv run pytest -n auto --cov=src --splits 3 --group 1",
+            "junit",
+            row("pytest", "tests.a.b.test_c", "t"),
+            Level::Test,
+            "uv run pytest tests/a.b/test_c.py::t",
+        ),
+        (
+            "pytest --pyargs pkg",
+            "junit",
+            row("pytest", "tests.test_a", "t"),
+            Level::Target,
+            "pytest --pyargs pkg",
+        ),
+        (
+            "tox run -e py -- -k x",
+            "pytest-log",
+            row("tests/test_a.py", "", "t"),
+            Level::Test,
+            "tox run -e py -- tests/test_a.py::t",
+        ),
+        (
+            "pytest",
+            "pytest-log",
+            row("tests/gone.py", "", "t"),
+            Level::Target,
+            "pytest",
+        ),
+        (
+            "python -m unittest discover",
+            "junit",
+            row("m.T", "pkg.m.T", "test_a"),
+            Level::Test,
+            "python -m unittest pkg.m.T.test_a",
+        ),
+        (
+            "python -m unittest -v discover -s tests",
+            "junit",
+            row("m.T", "m.T", "test_a"),
+            Level::Target,
+            "python -m unittest -v discover -s tests",
+        ),
+        (
+            "npm test -- --ci --shard=1/2",
+            "jest",
+            row("/work/p/src/a.test.js", "a > b", "c (1)"),
+            Level::Test,
+            r"npm test -- --ci '--testNamePattern=^ ?a(?: >)? b c \(1\)$' --runTestsByPath src/a.test.js",
+        ),
+        (
+            "yarn test",
+            "jest",
+            row("/elsewhere/src/a.test.js", "", "c"),
+            Level::Test,
+            "yarn test '--testNamePattern=^ ?c$' --runTestsByPath src/a.test.js",
+        ),
+        (
+            "npm run sub",
+            "jest",
+            row("src/a.test.js", "", "c"),
+            Level::Target,
+            "npm run sub",
+        ),
+        (
+            "npm run line",
+            "jest",
+            row("src/a.test.js", "", "c"),
+            Level::Target,
+            "npm run line",
+        ),
+        (
+            "npm run v -- --reporter=json",
+            "jest",
+            row("src/a.test.js", "", "c"),
+            Level::Test,
+            "npm run v -- --run --reporter=json '--testNamePattern=^ ?c$' src/a.test.js",
+        ),
+        (
+            "npx jest -t x",
+            "junit",
+            row("d", "d it", "d it"),
+            Level::Test,
+            "npx jest '--testNamePattern=^ ?d it$'",
+        ),
+        (
+            "pnpm exec vitest watch",
+            "junit",
+            row("src/a.test.js", "src/a.test.js", "d > it"),
+            Level::Test,
+            "pnpm exec vitest run '--testNamePattern=^ ?d(?: >)? it$' src/a.test.js",
+        ),
+        (
+            "go test -json -race -tags=x -run Foo -count=3 -coverprofile c.out ./... -args -v",
+            "go",
+            row("example.com/m/a", "", "TestX/a_b/c|d"),
+            Level::Test,
+            r"go test -json -race -tags=x -count=1 '-run=^TestX$/^a_b$/^c\|d$' example.com/m/a -args -v",
+        ),
+        (
+            "gotestsum --junitfile out.xml --rerun-fails --packages=./... -- -race",
+            "junit",
+            row("example.com/m/a", "example.com/m/a", "TestX"),
+            Level::Test,
+            "gotestsum --junitfile out.xml -- -race -count=1 '-run=^TestX$' example.com/m/a",
+        ),
+        (
+            "go test -json ./...",
+            "go",
+            row("example.com/m", "", "(build)"),
+            Level::Suite,
+            "go test -json -count=1 example.com/m",
+        ),
+        (
+            "go test -json ./...",
+            "go",
+            row("example.com/m", "", "BenchmarkX"),
+            Level::Test,
+            "go test -json -count=1 '-run=^$' '-bench=^BenchmarkX$' example.com/m",
+        ),
+        (
+            "mvn -q verify",
+            "junit",
+            row("p.AT", "p.AT", "adds()"),
+            Level::Test,
+            "mvn verify -pl core -am -Dsurefire.failIfNoSpecifiedTests=false '-Dtest=p.AT#adds'",
+        ),
+        (
+            "./mvnw test",
+            "junit",
+            row("p.AT", "p.AT", "adds(int)[1]"),
+            Level::Suite,
+            "./mvnw test -pl core -am -Dsurefire.failIfNoSpecifiedTests=false '-Dtest=p.AT#adds'",
+        ),
+        (
+            "./gradlew clean test --continue",
+            "junit",
+            row("p.AT", "p.AT", "adds()"),
+            Level::Test,
+            "./gradlew test --tests p.AT.adds --rerun-tasks",
+        ),
+        (
+            "dotnet test -c Release --logger trx",
+            "trx",
+            row("", "N.C", "Adds"),
+            Level::Test,
+            "dotnet test -c Release --logger trx --filter FullyQualifiedName=N.C.Adds",
+        ),
+        (
+            "dotnet test",
+            "trx",
+            row("", "N.C", "Adds(a: 1)"),
+            Level::Suite,
+            "dotnet test --filter FullyQualifiedName=N.C.Adds",
+        ),
+        (
+            "bats --tap test/a.bats",
+            "tap",
+            row("", "", "adds [1]"),
+            Level::Test,
+            r"bats --tap --filter '^adds \[1\]$' test/a.bats",
+        ),
+        (
+            "prove -v t",
+            "tap",
+            row("t/x.t", "", "adds"),
+            Level::Suite,
+            "prove -v t/x.t",
+        ),
+        (
+            "make test",
+            "junit",
+            row("s", "c", "t"),
+            Level::Target,
+            "make test",
+        ),
+        (
+            "bash -c pytest",
+            "junit",
+            row("s", "c", "t"),
+            Level::Target,
+            "bash -c pytest",
+        ),
     ] {
         let replays = of(command, format, &row, &python);
         let found = line(&replays);
-        assert_eq!(found, (level, expected.to_owned()), "{command}: {}", replays.best().why_this_level);
+        assert_eq!(
+            found,
+            (level, expected.to_owned()),
+            "{command}: {}",
+            replays.best().why_this_level
+        );
         // Whatever it is, the target is there as well, and as it was declared.
         assert_eq!(replays.target.argv.join(" "), command);
     }
@@ -171,7 +478,12 @@ fn other_runners_select_by_their_own_ways() {
 #[test]
 fn names_that_reports_cut_are_never_guessed() {
     let long = "x".repeat(600);
-    let replays = of("go test -json ./...", "go", &row("m", "", &format!("Test{long}")), &Tree::new());
+    let replays = of(
+        "go test -json ./...",
+        "go",
+        &row("m", "", &format!("Test{long}")),
+        &Tree::new(),
+    );
     assert!(replays.test.is_none());
     assert!(replays.best().why_this_level.contains("cut"));
     let none = of("", "junit", &row("s", "", "t"), &Tree::new());
@@ -187,16 +499,27 @@ fn directories_environment_and_reports_are_settled() {
     origin.dir = "py".into();
     origin.command[1] = "--junitxml=../.gonogo/runs/suite/7/unit/out.xml".into();
     origin.reports = vec!["py/out.xml".into()];
-    origin.env = [("TZ", "UTC +1"), ("API_TOKEN", "s3cret"), ("URL", "https://u:p@h")].map(|(n, v)| (n.to_owned(), v.to_owned())).into();
+    origin.env = [
+        ("TZ", "UTC +1"),
+        ("API_TOKEN", "s3cret"),
+        ("URL", "https://u:p@h"),
+    ]
+    .map(|(n, v)| (n.to_owned(), v.to_owned()))
+    .into();
     origin.seed = Some(7);
     let files = tree(&[("py/tests/test_a.py", "")]);
-    let replay = replay(&origin, &row("tests/test_a.py", "", "test a"), &files).test.unwrap();
+    let replay = replay(&origin, &row("tests/test_a.py", "", "test a"), &files)
+        .test
+        .unwrap();
     assert_eq!(
         replay.shell,
         "cd py && env TZ='UTC +1' pytest --junitxml=gonogo-replay-1.xml --rootdir=.. --report-log gonogo-replay-4.jsonl 'tests/test_a.py::test a'"
     );
     assert_eq!(replay.withheld, ["API_TOKEN", "URL"]);
-    assert_eq!(replay.proves_selection.reports, ["py/gonogo-replay-1.xml", "py/gonogo-replay-4.jsonl"]);
+    assert_eq!(
+        replay.proves_selection.reports,
+        ["py/gonogo-replay-1.xml", "py/gonogo-replay-4.jsonl"]
+    );
     let json = serde_json::to_string(&replay).unwrap();
     assert!(!json.contains("s3cret") && !json.contains("u:p@h"));
     let back: Replay = serde_json::from_str(&json).unwrap();
@@ -219,7 +542,9 @@ fn observed<'a>(end: &'a End, rows: &'a [Row], problems: &'a [Problem]) -> Obser
 #[test]
 fn what_did_not_run_is_never_a_pass() {
     let failed = row("m", "", "TestX");
-    let replay = of("go test -json ./...", "go", &failed, &Tree::new()).test.unwrap();
+    let replay = of("go test -json ./...", "go", &failed, &Tree::new())
+        .test
+        .unwrap();
     let with = |change: fn(&mut Row)| {
         let mut row = failed.clone();
         change(&mut row);
@@ -231,32 +556,105 @@ fn what_did_not_run_is_never_a_pass() {
     let other = with(|r| r.test.name = "TestY".into());
     let code = |code| End::Exited { code };
     let cut = [Problem::new(Reason::EvidenceTruncated, "cut")];
-    let word = |end: End, rows: &[Row], problems: &[Problem]| compare(&replay, observed(&end, rows, problems)).verdict.word().to_owned();
+    let word = |end: End, rows: &[Row], problems: &[Problem]| {
+        compare(&replay, observed(&end, rows, problems))
+            .verdict
+            .word()
+            .to_owned()
+    };
     let same = std::slice::from_ref(&failed);
     let green = std::slice::from_ref(&pass);
     for (what, expected, end, rows, problems) in [
         ("the same", "reproduced", code(1), same, &[][..]),
         ("passes", "passed", code(0), green, &[]),
         ("no row", "cannot_run", code(0), &[], &[]),
-        ("another test", "cannot_run", code(1), std::slice::from_ref(&other), &[]),
+        (
+            "another test",
+            "cannot_run",
+            code(1),
+            std::slice::from_ref(&other),
+            &[],
+        ),
         ("green and red", "cannot_run", code(1), green, &[]),
         ("red and green", "cannot_run", code(0), same, &[]),
         ("cut", "cannot_run", code(0), green, &cut),
-        ("killed", "cannot_run", End::Signalled { signal: 9 }, green, &[]),
-        ("timed out", "cannot_run", End::TimedOut { after_ms: 1 }, same, &[]),
+        (
+            "killed",
+            "cannot_run",
+            End::Signalled { signal: 9 },
+            green,
+            &[],
+        ),
+        (
+            "timed out",
+            "cannot_run",
+            End::TimedOut { after_ms: 1 },
+            same,
+            &[],
+        ),
         ("cancelled", "cannot_run", End::Cancelled, green, &[]),
-        ("never started", "cannot_run", End::NotStarted { why: "no".into() }, &[], &[]),
-        ("of a cache", "cannot_run", code(0), &[with(|r| (r.verdict, r.cached) = (TestVerdict::Passed, true))], &[]),
-        ("skipped", "cannot_run", code(0), &[with(|r| r.verdict = TestVerdict::Skipped)], &[]),
-        ("missing", "cannot_run", code(1), &[with(|r| r.verdict = TestVerdict::Missing)], &[]),
-        ("of no signature", "different_signature", code(1), &[with(|r| r.signature = None)], &[]),
-        ("of another algorithm", "cannot_run", code(1), &[with(|r| r.signature.as_mut().unwrap().algorithm = "reason.v0".into())], &[]),
-        ("another failure", "different_signature", code(1), &[with(|r| r.signature.as_mut().unwrap().hash = "x".into())], &[]),
+        (
+            "never started",
+            "cannot_run",
+            End::NotStarted { why: "no".into() },
+            &[],
+            &[],
+        ),
+        (
+            "of a cache",
+            "cannot_run",
+            code(0),
+            &[with(|r| {
+                (r.verdict, r.cached) = (TestVerdict::Passed, true)
+            })],
+            &[],
+        ),
+        (
+            "skipped",
+            "cannot_run",
+            code(0),
+            &[with(|r| r.verdict = TestVerdict::Skipped)],
+            &[],
+        ),
+        (
+            "missing",
+            "cannot_run",
+            code(1),
+            &[with(|r| r.verdict = TestVerdict::Missing)],
+            &[],
+        ),
+        (
+            "of no signature",
+            "different_signature",
+            code(1),
+            &[with(|r| r.signature = None)],
+            &[],
+        ),
+        (
+            "of another algorithm",
+            "cannot_run",
+            code(1),
+            &[with(|r| {
+                r.signature.as_mut().unwrap().algorithm = "reason.v0".into()
+            })],
+            &[],
+        ),
+        (
+            "another failure",
+            "different_signature",
+            code(1),
+            &[with(|r| r.signature.as_mut().unwrap().hash = "x".into())],
+            &[],
+        ),
     ] {
         assert_eq!(word(end, rows, problems), expected, "{what}");
     }
     let nothing = compare(&replay, observed(&code(0), &[], &[]));
-    assert!(matches!(&nothing.verdict, Verdict::CannotRun { why } if why.contains("no tests to run")), "{:?}", nothing.verdict);
+    assert!(
+        matches!(&nothing.verdict, Verdict::CannotRun { why } if why.contains("no tests to run")),
+        "{:?}",
+        nothing.verdict
+    );
     let both = compare(&replay, observed(&code(1), &[failed.clone(), other], &[]));
     assert_eq!((both.ran, both.beside.len()), (2, 1));
     let json = serde_json::to_string(&both).unwrap();
@@ -264,18 +662,32 @@ fn what_did_not_run_is_never_a_pass() {
     assert_eq!(back, both);
     // Files are compared below the directory in which each was run.
     let js = row("/work/p/src/a.test.js", "", "c");
-    let replay = of("npx jest --json", "jest", &js, &tree(&[("src/a.test.js", "")])).test.unwrap();
+    let replay = of(
+        "npx jest --json",
+        "jest",
+        &js,
+        &tree(&[("src/a.test.js", "")]),
+    )
+    .test
+    .unwrap();
     let mut there = js.clone();
     there.test.suite = "/clean/q/src/a.test.js".into();
     let end = code(1);
-    assert_eq!(compare(&replay, observed(&end, &[there], &[])).verdict.word(), "reproduced");
+    assert_eq!(
+        compare(&replay, observed(&end, &[there], &[]))
+            .verdict
+            .word(),
+        "reproduced"
+    );
 }
 
 #[test]
 fn a_crash_that_was_the_failure_is_reproduced() {
     let mut crashed = row("m", "", "TestX");
     crashed.failure.as_mut().unwrap().kind = FailureKind::Crash;
-    let replay = of("go test -json ./...", "go", &crashed, &Tree::new()).test.unwrap();
+    let replay = of("go test -json ./...", "go", &crashed, &Tree::new())
+        .test
+        .unwrap();
     let end = End::Signalled { signal: 11 };
     let result = compare(&replay, observed(&end, std::slice::from_ref(&crashed), &[]));
     assert_eq!(result.verdict.word(), "reproduced");
@@ -367,12 +779,42 @@ fn mixed() -> Summary {
     missing.verdict = TestVerdict::Missing;
     summary(vec![
         result("good", Class::Unit, "junit", code(0), &[passing("a")]),
-        result("lint", Class::Lint, "command", code(1), &[row("", "", "lint")]),
-        result("build", Class::Build, "command", code(2), &[row("", "", "build")]),
-        result("unit", Class::Unit, "junit", code(1), &[passing("a"), row("s", "", "b")]),
+        result(
+            "lint",
+            Class::Lint,
+            "command",
+            code(1),
+            &[row("", "", "lint")],
+        ),
+        result(
+            "build",
+            Class::Build,
+            "command",
+            code(2),
+            &[row("", "", "build")],
+        ),
+        result(
+            "unit",
+            Class::Unit,
+            "junit",
+            code(1),
+            &[passing("a"), row("s", "", "b")],
+        ),
         result("odd", Class::Unit, "junit", code(1), &[passing("a")]),
-        result("gone", Class::Recorded, "junit", code(1), &[row("s", "", "b"), missing]),
-        result("dead", Class::E2e, "junit", End::Signalled { signal: 9 }, &[passing("a")]),
+        result(
+            "gone",
+            Class::Recorded,
+            "junit",
+            code(1),
+            &[row("s", "", "b"), missing],
+        ),
+        result(
+            "dead",
+            Class::E2e,
+            "junit",
+            End::Signalled { signal: 9 },
+            &[passing("a")],
+        ),
         result("end", Class::E2e, "junit", code(1), &[row("s", "", "e")]),
     ])
 }
@@ -382,31 +824,74 @@ fn every_kind_of_failure_is_selected_again() {
     let Selection::Rerun { targets, .. } = rerun(&mixed(), &[]).unwrap() else {
         panic!("there are failures");
     };
-    let told: Vec<(&str, usize)> = targets.iter().map(|t| (t.target.as_str(), t.tests.len())).collect();
-    assert_eq!(told, [("build", 0), ("lint", 0), ("unit", 1), ("odd", 0), ("gone", 0), ("dead", 0), ("end", 1)]);
-    assert!(targets.iter().all(|t| !t.reasons.is_empty() && !t.why.is_empty()));
-    let good = || result("good", Class::Unit, "junit", End::Exited { code: 0 }, &[passing("a")]);
-    assert_eq!(rerun(&summary(vec![good()]), &[]).unwrap(), Selection::NothingToRerun);
-    assert_eq!(serde_json::to_string(&Selection::NothingToRerun).unwrap(), r#"{"result":"nothing_to_rerun"}"#);
+    let told: Vec<(&str, usize)> = targets
+        .iter()
+        .map(|t| (t.target.as_str(), t.tests.len()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("build", 0),
+            ("lint", 0),
+            ("unit", 1),
+            ("odd", 0),
+            ("gone", 0),
+            ("dead", 0),
+            ("end", 1)
+        ]
+    );
+    assert!(
+        targets
+            .iter()
+            .all(|t| !t.reasons.is_empty() && !t.why.is_empty())
+    );
+    let good = || {
+        result(
+            "good",
+            Class::Unit,
+            "junit",
+            End::Exited { code: 0 },
+            &[passing("a")],
+        )
+    };
+    assert_eq!(
+        rerun(&summary(vec![good()]), &[]).unwrap(),
+        Selection::NothingToRerun
+    );
+    assert_eq!(
+        serde_json::to_string(&Selection::NothingToRerun).unwrap(),
+        r#"{"result":"nothing_to_rerun"}"#
+    );
     let gate = FailedGate {
         gate_id: "g".into(),
         gate_name: "G".into(),
         reproduce_command: vec!["gonogo".into()],
     };
-    assert!(matches!(rerun(&summary(vec![good()]), &[gate]).unwrap(), Selection::Rerun { targets, gates, .. } if targets.is_empty() && gates.len() == 1));
+    assert!(
+        matches!(rerun(&summary(vec![good()]), &[gate]).unwrap(), Selection::Rerun { targets, gates, .. } if targets.is_empty() && gates.len() == 1)
+    );
     // A run that is wrong as a whole, one that was ended, one without targets, one that contradicts itself.
     let mut changed = summary(vec![good()]);
-    changed.problems.push(Problem::new(Reason::TreeChanged, "changed"));
+    changed
+        .problems
+        .push(Problem::new(Reason::TreeChanged, "changed"));
     changed.count();
-    assert!(matches!(rerun(&changed, &[]).unwrap(), Selection::Rerun { targets, .. } if targets.len() == 1));
+    assert!(
+        matches!(rerun(&changed, &[]).unwrap(), Selection::Rerun { targets, .. } if targets.len() == 1)
+    );
     let mut cancelled = summary(vec![good()]);
     cancelled.state = State::Cancelled;
-    assert!(matches!(rerun(&cancelled, &[]).unwrap(), Selection::Rerun { targets, .. } if targets.len() == 1));
+    assert!(
+        matches!(rerun(&cancelled, &[]).unwrap(), Selection::Rerun { targets, .. } if targets.len() == 1)
+    );
     assert!(rerun(&summary(vec![]), &[]).is_err());
     let mut lies = mixed();
     lies.failed_unit_names.clear();
     let refused = rerun(&lies, &[]).unwrap_err();
-    assert!(refused.to_string().contains("contradicts itself"), "{refused}");
+    assert!(
+        refused.to_string().contains("contradicts itself"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -415,20 +900,32 @@ fn a_bundle_computes_whether_its_commands_are_about_something() {
     let whole: BTreeMap<String, Replay> = summary
         .targets()
         .filter(|t| t.status != Judged::Pass)
-        .map(|t| (t.target.clone(), replay_target(&Origin::of(t), t, &Tree::new())))
+        .map(|t| {
+            (
+                t.target.clone(),
+                replay_target(&Origin::of(t), t, &Tree::new()),
+            )
+        })
         .collect();
-    assert_eq!(whole["dead"].expects.end, Some(End::Signalled { signal: 9 }));
+    assert_eq!(
+        whole["dead"].expects.end,
+        Some(End::Signalled { signal: 9 })
+    );
     assert_eq!(whole["lint"].expects.end, Some(End::Exited { code: 1 }));
     assert_eq!(whole["odd"].expects.reasons, [Reason::ExitCodeConflict]);
     assert_eq!(whole["lint"].runner, Runner::Command);
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let (all, one) = (words("gonogo suite rerun --from d/summary.json"), words("gonogo suite run --target"));
+    let (all, one) = (
+        words("gonogo suite rerun --from d/summary.json"),
+        words("gonogo suite run --target"),
+    );
     let gates = [FailedGate {
         gate_id: "g".into(),
         gate_name: "G".into(),
         reproduce_command: words("gonogo gate check"),
     }];
-    let (replays, digests, environment) = (BTreeMap::new(), BTreeMap::new(), Environment::default());
+    let (replays, digests, environment) =
+        (BTreeMap::new(), BTreeMap::new(), Environment::default());
     let source = Source {
         at: Timestamp::from_millis(0),
         summary_path: "d/summary.json",
@@ -442,25 +939,59 @@ fn a_bundle_computes_whether_its_commands_are_about_something() {
     };
     let good = bundle(&summary, source, &|_| true);
     assert!(good.summary.all_commands_reference_valid_targets);
-    let totals = (good.summary.total_failed_suites, good.summary.total_failed_units, good.summary.total_failed_gates);
+    let totals = (
+        good.summary.total_failed_suites,
+        good.summary.total_failed_units,
+        good.summary.total_failed_gates,
+    );
     assert_eq!(totals, (2, 5, 1));
-    let unit = good.failed_unit_targets.iter().find(|u| u.target == "unit").unwrap();
-    assert_eq!((unit.cargo_replay.as_str(), unit.runner_replay.as_str()), ("make unit", "gonogo suite run --target unit"));
-    let without = bundle(&summary, source, &|r| r != Reference::Target("unit") && r != Reference::Gate("g"));
+    let unit = good
+        .failed_unit_targets
+        .iter()
+        .find(|u| u.target == "unit")
+        .unwrap();
+    assert_eq!(
+        (unit.cargo_replay.as_str(), unit.runner_replay.as_str()),
+        ("make unit", "gonogo suite run --target unit")
+    );
+    let without = bundle(&summary, source, &|r| {
+        r != Reference::Target("unit") && r != Reference::Gate("g")
+    });
     assert!(!without.summary.all_commands_reference_valid_targets);
-    assert_eq!(without.summary.invalid_references, ["gate g", "target unit"]);
+    assert_eq!(
+        without.summary.invalid_references,
+        ["gate g", "target unit"]
+    );
     let json = serde_json::to_string(&good).unwrap();
-    assert_eq!(serde_json::from_str::<gonogo_suite::replay::Bundle>(&json).unwrap(), good);
+    assert_eq!(
+        serde_json::from_str::<gonogo_suite::replay::Bundle>(&json).unwrap(),
+        good
+    );
 }
 
 #[test]
 fn a_plain_command_is_compared_by_its_end() {
-    let lint = result("lint", Class::Lint, "command", End::Exited { code: 1 }, &[row("", "", "lint")]);
+    let lint = result(
+        "lint",
+        Class::Lint,
+        "command",
+        End::Exited { code: 1 },
+        &[row("", "", "lint")],
+    );
     let replay = replay_target(&Origin::of(&lint), &lint, &Tree::new());
     let rows = lint.bad.clone();
-    for (code, rows, expected) in [(1, &rows[..], "reproduced"), (0, &[], "passed"), (127, &[], "cannot_run"), (2, &[], "different_signature")] {
+    for (code, rows, expected) in [
+        (1, &rows[..], "reproduced"),
+        (0, &[], "passed"),
+        (127, &[], "cannot_run"),
+        (2, &[], "different_signature"),
+    ] {
         let end = End::Exited { code };
-        assert_eq!(compare(&replay, observed(&end, rows, &[])).verdict.word(), expected, "{code}");
+        assert_eq!(
+            compare(&replay, observed(&end, rows, &[])).verdict.word(),
+            expected,
+            "{code}"
+        );
     }
 }
 
@@ -469,29 +1000,73 @@ fn proposals_follow_what_is_there() {
     let mixed = tree(&[
         ("Cargo.toml", "[package]\nname = \"a\""),
         ("Cargo.lock", ""),
-        (".config/nextest.toml", "[profile.ci.junit]\npath = \"junit.xml\""),
-        ("Makefile", "build: x\n\tcc\nVAR := 1\ntest:\n\tmake all\ne2e: ; ./e2e.sh\n"),
-        ("web/package.json", "{\"scripts\":{\"test\":\"vitest\",\"lint\":\"eslint .\"},\"devDependencies\":{\"vitest\":\"3\"}}"),
+        (
+            ".config/nextest.toml",
+            "[profile.ci.junit]\npath = \"junit.xml\"",
+        ),
+        (
+            "Makefile",
+            "build: x\n\tcc\nVAR := 1\ntest:\n\tmake all\ne2e: ; ./e2e.sh\n",
+        ),
+        (
+            "web/package.json",
+            "{\"scripts\":{\"test\":\"vitest\",\"lint\":\"eslint .\"},\"devDependencies\":{\"vitest\":\"3\"}}",
+        ),
         ("web/pnpm-lock.yaml", ""),
-        ("web/node_modules/x/package.json", "{\"scripts\":{\"test\":\"jest\"}}"),
-        ("py/pyproject.toml", "[tool.pytest.ini_options]\n[tool.ruff]\n[dependency-groups]\ndev = [\"pytest-reportlog\"]"),
+        (
+            "web/node_modules/x/package.json",
+            "{\"scripts\":{\"test\":\"jest\"}}",
+        ),
+        (
+            "py/pyproject.toml",
+            "[tool.pytest.ini_options]\n[tool.ruff]\n[dependency-groups]\ndev = [\"pytest-reportlog\"]",
+        ),
         ("services/api/go.mod", "module m"),
         ("crates/b/Cargo.toml", "[package]\nname = \"b\""),
     ]);
     let proposal = propose(&mixed);
-    let told: Vec<String> = proposal.targets.iter().map(|t| format!("{} {} {} {}", t.class.word(), t.name, t.dir, t.command.join(" "))).collect();
+    let told: Vec<String> = proposal
+        .targets
+        .iter()
+        .map(|t| {
+            format!(
+                "{} {} {} {}",
+                t.class.word(),
+                t.name,
+                t.dir,
+                t.command.join(" ")
+            )
+        })
+        .collect();
     insta::assert_snapshot!(format!("{}\n\n{}", told.join("\n"), proposal.to_toml()));
     let table: toml::Table = proposal.to_toml().parse().unwrap();
-    assert_eq!(table["suites"].as_table().unwrap().len(), proposal.targets.len());
+    assert_eq!(
+        table["suites"].as_table().unwrap().len(),
+        proposal.targets.len()
+    );
     assert_eq!(table["profiles"].as_table().unwrap().len(), 4);
     let empty = propose(&tree(&[("README.md", "make test")]));
     assert!(empty.targets.is_empty() && empty.profiles.is_empty());
     assert!(empty.notes[0].contains("nothing is recognised"));
     assert!(empty.to_toml().parse::<toml::Table>().unwrap().is_empty());
     // What cannot be read is said, and nothing is made of it.
-    let broken = propose(&tree(&[("Cargo.toml", "[package"), ("package.json", "{"), ("pyproject.toml", "x = ["), ("Makefile", "test\n:")]));
+    let broken = propose(&tree(&[
+        ("Cargo.toml", "[package"),
+        ("package.json", "{"),
+        ("pyproject.toml", "x = ["),
+        ("Makefile", "test\n:"),
+    ]));
     assert!(broken.targets.is_empty());
     assert_eq!(broken.notes.len(), 4, "{:?}", broken.notes);
-    let odd = propose(&tree(&[("a b\"/package.json", "{\"scripts\":{\"test\":\"x\\ny ''' \\u0000\"}}")]));
-    assert_eq!(odd.to_toml().parse::<toml::Table>().unwrap()["suites"].as_table().unwrap().len(), 1);
+    let odd = propose(&tree(&[(
+        "a b\"/package.json",
+        "{\"scripts\":{\"test\":\"x\\ny ''' \\u0000\"}}",
+    )]));
+    assert_eq!(
+        odd.to_toml().parse::<toml::Table>().unwrap()["suites"]
+            .as_table()
+            .unwrap()
+            .len(),
+        1
+    );
 }

@@ -67,20 +67,30 @@ impl Member {
 
     /// The target that a report means: `crate (src/lib.rs)`, `crate (doc-tests)`, or the crate alone if one target has that name.
     pub(super) fn target(&self, suite: &str) -> Option<Target> {
-        let (name, source) = match suite.strip_suffix(')').and_then(|suite| suite.rsplit_once(" (")) {
+        let (name, source) = match suite
+            .strip_suffix(')')
+            .and_then(|suite| suite.rsplit_once(" ("))
+        {
             Some((name, source)) => (name, Some(source)),
             None => (suite, None),
         };
         let same = |t: &&Target| underscored(&t.name) == underscored(name);
         let mut found = match source {
             Some("doc-tests") => {
-                let lib = self.targets.iter().find(|t| t.kind == Kind::Lib && same(t))?;
+                let lib = self
+                    .targets
+                    .iter()
+                    .find(|t| t.kind == Kind::Lib && same(t))?;
                 return Some(Target {
                     kind: Kind::Doc,
                     ..lib.clone()
                 });
             }
-            Some(source) => self.targets.iter().filter(|t| t.path == source && same(t)).collect::<Vec<_>>(),
+            Some(source) => self
+                .targets
+                .iter()
+                .filter(|t| t.path == source && same(t))
+                .collect::<Vec<_>>(),
             None => self.targets.iter().filter(same).collect(),
         };
         let first = found.pop()?;
@@ -120,33 +130,54 @@ fn is_like(pattern: &str, text: &str) -> bool {
 }
 
 /// The packages of the workspace that a command in the target's directory is in.
-pub(super) fn members(context: &Context<'_>, manifest: Option<&str>) -> Result<Vec<Member>, String> {
+pub(super) fn members(
+    context: &Context<'_>,
+    manifest: Option<&str>,
+) -> Result<Vec<Member>, String> {
     let own = match manifest {
         Some(path) => join(&context.dir, path).filter(|path| context.files.exists(path)),
         None => above(context, &context.dir).find(|path| context.files.exists(path)),
     };
     let own = own.ok_or("no `Cargo.toml` is there")?;
     let table = table(context, &own)?;
-    let dir = own.strip_suffix("Cargo.toml").unwrap_or_default().trim_end_matches('/').to_owned();
+    let dir = own
+        .strip_suffix("Cargo.toml")
+        .unwrap_or_default()
+        .trim_end_matches('/')
+        .to_owned();
     let is_root = table.contains_key("workspace");
     let mut root = (dir.clone(), table.clone());
     if !is_root {
-        let outer = above(context, dir.rsplit_once('/').map_or("", |(up, _)| up)).filter(|_| !dir.is_empty());
+        let outer = above(context, dir.rsplit_once('/').map_or("", |(up, _)| up))
+            .filter(|_| !dir.is_empty());
         for path in outer {
             if let Ok(table) = self::table(context, &path)
                 && table.contains_key("workspace")
             {
-                root = (path.strip_suffix("Cargo.toml").unwrap_or_default().trim_end_matches('/').to_owned(), table);
+                root = (
+                    path.strip_suffix("Cargo.toml")
+                        .unwrap_or_default()
+                        .trim_end_matches('/')
+                        .to_owned(),
+                    table,
+                );
                 break;
             }
         }
     }
     let (root_dir, root_table) = root;
-    let workspace = root_table.get("workspace").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+    let workspace = root_table
+        .get("workspace")
+        .and_then(toml::Value::as_table)
+        .cloned()
+        .unwrap_or_default();
     let mut dirs = vec![root_dir.clone()];
     let listed = |key: &str| -> Vec<String> {
         let list = workspace.get(key).and_then(toml::Value::as_array);
-        list.into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+        list.into_iter()
+            .flatten()
+            .filter_map(|v| v.as_str().map(str::to_owned))
+            .collect()
     };
     for pattern in listed("members") {
         expand(context, &root_dir, &pattern, &mut dirs);
@@ -210,11 +241,18 @@ fn table(context: &Context<'_>, path: &str) -> Result<toml::Table, String> {
 
 fn expand(context: &Context<'_>, root: &str, pattern: &str, found: &mut Vec<String>) {
     let mut dirs = vec![root.to_owned()];
-    for part in pattern.split('/').filter(|part| !part.is_empty() && *part != ".") {
+    for part in pattern
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+    {
         let mut below = Vec::new();
         for dir in &dirs {
             if part.contains(['*', '?']) {
-                let names = context.files.list(dir).into_iter().filter(|name| is_like(part, name) && !name.starts_with('.'));
+                let names = context
+                    .files
+                    .list(dir)
+                    .into_iter()
+                    .filter(|name| is_like(part, name) && !name.starts_with('.'));
                 below.extend(names.filter_map(|name| join(dir, &name)));
             } else {
                 below.extend(join(dir, part));
@@ -230,7 +268,12 @@ fn package(context: &Context<'_>, dir: &str, table: &toml::Table) -> Option<Memb
     let package = table.get("package")?.as_table()?;
     let name = package.get("name")?.as_str()?.to_owned();
     let exists = |path: &str| join(dir, path).is_some_and(|path| context.files.exists(&path));
-    let found = |key: &str| package.get(key).and_then(toml::Value::as_bool).unwrap_or(true);
+    let found = |key: &str| {
+        package
+            .get(key)
+            .and_then(toml::Value::as_bool)
+            .unwrap_or(true)
+    };
     let mut targets = Vec::new();
     let lib = table.get("lib").and_then(toml::Value::as_table);
     let of = |table: Option<&toml::Table>, key: &str| Some(table?.get(key)?.as_str()?.to_owned());
@@ -250,7 +293,12 @@ fn package(context: &Context<'_>, dir: &str, table: &toml::Table) -> Option<Memb
     ];
     for (kind, key, home, auto) in kinds {
         let mut known: Vec<Target> = Vec::new();
-        for entry in table.get(key).and_then(toml::Value::as_array).into_iter().flatten() {
+        for entry in table
+            .get(key)
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             let Some(entry) = entry.as_table() else {
                 continue;
             };
@@ -261,15 +309,23 @@ fn package(context: &Context<'_>, dir: &str, table: &toml::Table) -> Option<Memb
             if kind == Kind::Bin {
                 usual.push("src/main.rs".to_owned());
             }
-            let path = of(Some(entry), "path").or_else(|| usual.into_iter().find(|path| exists(path)));
-            known.extend(path.map(|path| Target { kind, name: own, path }));
+            let path =
+                of(Some(entry), "path").or_else(|| usual.into_iter().find(|path| exists(path)));
+            known.extend(path.map(|path| Target {
+                kind,
+                name: own,
+                path,
+            }));
         }
         if found(auto) {
             let mut auto = Vec::new();
             if kind == Kind::Bin && exists("src/main.rs") {
                 auto.push((name.clone(), "src/main.rs".to_owned()));
             }
-            for entry in join(dir, home).map(|home| context.files.list(&home)).unwrap_or_default() {
+            for entry in join(dir, home)
+                .map(|home| context.files.list(&home))
+                .unwrap_or_default()
+            {
                 let main = format!("{home}/{entry}/main.rs");
                 if let Some(stem) = entry.strip_suffix(".rs") {
                     auto.push((stem.to_owned(), format!("{home}/{entry}")));
@@ -286,9 +342,21 @@ fn package(context: &Context<'_>, dir: &str, table: &toml::Table) -> Option<Memb
         targets.extend(known);
     }
     let (mut features, mut dependencies) = (Vec::new(), Vec::new());
-    features.extend(table.get("features").and_then(toml::Value::as_table).into_iter().flatten().map(|(name, _)| name.clone()));
+    features.extend(
+        table
+            .get("features")
+            .and_then(toml::Value::as_table)
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.clone()),
+    );
     for key in ["dependencies", "dev-dependencies", "build-dependencies"] {
-        for (name, value) in table.get(key).and_then(toml::Value::as_table).into_iter().flatten() {
+        for (name, value) in table
+            .get(key)
+            .and_then(toml::Value::as_table)
+            .into_iter()
+            .flatten()
+        {
             dependencies.push(name.clone());
             if value.get("optional").and_then(toml::Value::as_bool) == Some(true) {
                 features.push(name.clone());
