@@ -1,5 +1,7 @@
 //! A project on disk: it is run, its reports are read, its failures are shown again.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

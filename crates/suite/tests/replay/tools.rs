@@ -1,5 +1,7 @@
 //! One real project for each runner.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
