@@ -4,6 +4,7 @@
 //! one directory under one correlation id, with secrets taken out before it is read; the tree is the same behind a run as before it, or the
 //! run proves nothing; what a run came to is a record that names every file by digest.
 
+pub mod analysing;
 pub mod artifacts;
 pub mod events;
 pub mod globs;

@@ -84,19 +84,11 @@ pub fn recorded(home: &Home, book: &Book, records: &[RecordView]) -> Result<Foun
 
 /// Each target of a run beside the newest earlier good one. `all` are all runs, the newest first.
 pub fn baselines(run: &Recorded, all: &[Recorded]) -> BTreeMap<String, Compared> {
+    let earlier: Vec<&Recorded> = all.iter().filter(|r| r.index < run.index).collect();
     let mut found = BTreeMap::new();
     for target in run.summary.targets() {
         let name = target.target.clone();
-        let earlier = all.iter().filter(|r| r.index < run.index);
-        let good = earlier
-            .filter(|r| {
-                r.summary.variant == run.summary.variant && r.summary.shard == run.summary.shard
-            })
-            .find(|r| {
-                let mut own = r.summary.targets();
-                own.any(|t| t.target == name && t.status == Verdict::Pass)
-            });
-        let compared = match good {
+        let compared = match good(&earlier, &run.summary, &name) {
             None => Compared::Nothing,
             Some(base) => match (entries(base, &name), entries(run, &name)) {
                 (Ok(before), Ok(now)) => Compared::With {
@@ -117,8 +109,33 @@ pub fn baselines(run: &Recorded, all: &[Recorded]) -> BTreeMap<String, Compared>
     found
 }
 
+/// The newest run of the same variant and part in which a target was good.
+fn good<'a>(earlier: &[&'a Recorded], summary: &Summary, target: &str) -> Option<&'a Recorded> {
+    let alike = |r: &&&Recorded| {
+        r.summary.variant == summary.variant
+            && r.summary.shard == summary.shard
+            && r.summary.run_id != summary.run_id
+    };
+    let is_good = |r: &&&Recorded| {
+        let mut own = r.summary.targets();
+        own.any(|t| t.target == target && t.status == Verdict::Pass)
+    };
+    earlier.iter().filter(alike).find(is_good).copied()
+}
+
+/// The newest earlier run in which a target was good, with its tests; none if there is none that can be read.
+pub fn last_good<'a>(
+    earlier: &'a [Recorded],
+    summary: &Summary,
+    target: &str,
+) -> Option<(&'a Recorded, Vec<(TestId, Entry)>)> {
+    let all: Vec<&Recorded> = earlier.iter().collect();
+    let base = good(&all, summary, target)?;
+    entries(base, target).ok().map(|tests| (base, tests))
+}
+
 /// The tests of one target, from the run's files, if these are what the summary names.
-fn entries(run: &Recorded, target: &str) -> Result<Vec<(TestId, Entry)>, String> {
+pub fn entries(run: &Recorded, target: &str) -> Result<Vec<(TestId, Entry)>, String> {
     let result = run
         .summary
         .targets()

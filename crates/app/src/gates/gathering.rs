@@ -211,7 +211,7 @@ fn run_commands(place: &Place<'_>, rules: &Policy, lane: Lane, tree: &str) -> Re
     Ok(())
 }
 
-pub(super) fn every_kind(
+pub(crate) fn every_kind(
     book: &Book,
     kind: &str,
 ) -> Result<Vec<gonogo_store::ledger::RecordView>, AppError> {

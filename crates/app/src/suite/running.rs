@@ -14,12 +14,14 @@ use gonogo_suite::run::{
 use gonogo_suite::{Row, TargetResult};
 use serde_json::{Value, json};
 
+use super::analysing::{self, Beside, Triage};
 use super::artifacts::{FILES, RunDir};
 use super::one::{self, Frame, Watcher};
 use super::preflight::{self, Check};
 use super::source::Tree;
 use crate::AppError;
 use crate::config::{Config, SuiteFile, SuitesFile};
+use crate::gates::compared::{self, Recorded};
 use crate::home::Home;
 use crate::identity;
 use crate::workspace::STATE_DIR;
@@ -69,6 +71,8 @@ pub struct Finished {
     pub files: Digest,
     /// What was looked at before.
     pub checks: Vec<Check>,
+    /// What changed since the last good run.
+    pub triage: Triage,
 }
 
 /// What a run is of: everything that is known before it begins.
@@ -145,6 +149,17 @@ pub fn run(
     summary.duration_ms = home.clock.now().mono_ms.saturating_sub(clock);
     summary.timestamp = home.clock.now().wall;
     summary.fill(results);
+    let earlier = earlier(home)?;
+    let beside = Beside {
+        root: &plan.root,
+        file,
+        seed: Some(plan.seed),
+        env: replay_env(&plan),
+        os: system(),
+        earlier: &earlier,
+        program: program(home),
+    };
+    let triage = analysing::analyse(&dir, &summary, &rows, &beside)?;
     let outcome = outcome(&summary);
     summary.runner_outcome = Some(outcome.clone());
     dir.write(
@@ -170,7 +185,48 @@ pub fn run(
         rows,
         files: Digest::of(&bytes),
         checks,
+        triage,
     })
+}
+
+/// Runs that the ledger has.
+fn earlier(home: &Home) -> Result<Vec<Recorded>, AppError> {
+    let book = home.open(&home.here)?;
+    let mut records = crate::gates::gathering::every_kind(&book, RESULT)?;
+    records.reverse();
+    Ok(compared::recorded(home, &book, &records)?.0)
+}
+
+/// This program, as it has to be called from the project's directory.
+pub(super) fn program(home: &Home) -> Vec<String> {
+    let mut argv = vec!["gonogo".to_owned()];
+    if let Some(file) = &home.overrides.config {
+        argv.extend([
+            "--config".to_owned(),
+            home.here.join(file).display().to_string(),
+        ]);
+    }
+    argv
+}
+
+/// Values of the allow-list.
+fn replay_env(plan: &Plan<'_>) -> BTreeMap<String, String> {
+    let names = plan.chosen.iter().flat_map(|(_, s)| &s.replay_env);
+    names
+        .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
+        .collect()
+}
+
+/// The system, for people.
+pub(super) fn system() -> String {
+    let uname = rustix::system::uname();
+    let word = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
+    format!(
+        "{} {} {}",
+        word(uname.sysname()),
+        word(uname.release()),
+        word(uname.machine())
+    )
 }
 
 /// The stream of a run.
@@ -433,32 +489,35 @@ fn write_heads(
         .collect();
     let uname = rustix::system::uname();
     let word = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
-    dir.write("environment.json", &json!({
-        "schema": "gonogo.suite.environment.v1",
-        "timestamp": plan.started,
-        "profile": plan.profile,
-        "rerun_from": request.rerun_from,
-        "gonogo": env!("CARGO_PKG_VERSION"),
-        "os": format!("{} {} {}", word(uname.sysname()), word(uname.release()), word(uname.machine())),
-        "host": word(uname.nodename()),
-        "cores": std::thread::available_parallelism().map_or(1, usize::from),
-        "source": summary.source,
-        "git_sha": summary.source.commit,
-        "git_branch": summary.source.branch,
-        "artifact_dir": summary.artifact_dir,
-        "correlation_id": plan.correlation_id,
-        "run_id": plan.run_id,
-        "config": plan.config.digest,
-        "shard": plan.shard,
-        "seed": plan.seed,
-        "variant": summary.variant,
-        "replay_env": replay,
-        "tools": tools(plan),
-        "build": of(&[Class::Build]),
-        "lint": of(&[Class::Lint]),
-        "unit_targets": units,
-        "e2e_suites": suites,
-    }))?;
+    dir.write(
+        "environment.json",
+        &json!({
+            "schema": "gonogo.suite.environment.v1",
+            "timestamp": plan.started,
+            "profile": plan.profile,
+            "rerun_from": request.rerun_from,
+            "gonogo": env!("CARGO_PKG_VERSION"),
+        "os": system(),
+            "host": word(uname.nodename()),
+            "cores": std::thread::available_parallelism().map_or(1, usize::from),
+            "source": summary.source,
+            "git_sha": summary.source.commit,
+            "git_branch": summary.source.branch,
+            "artifact_dir": summary.artifact_dir,
+            "correlation_id": plan.correlation_id,
+            "run_id": plan.run_id,
+            "config": plan.config.digest,
+            "shard": plan.shard,
+            "seed": plan.seed,
+            "variant": summary.variant,
+            "replay_env": replay,
+            "tools": tools(plan),
+            "build": of(&[Class::Build]),
+            "lint": of(&[Class::Lint]),
+            "unit_targets": units,
+            "e2e_suites": suites,
+        }),
+    )?;
     dir.write(
         "ci_shard_manifest.json",
         &json!({

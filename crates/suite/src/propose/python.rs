@@ -54,7 +54,7 @@ pub(super) fn look(found: &mut Found<'_>) {
                 .files
                 .list(&dir)
                 .into_iter()
-                .filter(is_test)
+                .filter(|name| is_test(name))
                 .map(move |name| match dir.as_str() {
                     "" => name,
                     dir => format!("{dir}/{name}"),
@@ -171,7 +171,7 @@ pub(super) fn look(found: &mut Found<'_>) {
     }
 }
 
-fn is_test(name: &String) -> bool {
+fn is_test(name: &str) -> bool {
     name.ends_with(".py") && (name.starts_with("test_") || name.ends_with("_test.py"))
 }
 

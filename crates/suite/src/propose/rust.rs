@@ -57,15 +57,8 @@ pub(super) fn look(found: &mut Found<'_>) {
                 &why("all tests are built"),
             );
             let run = [
-                with(&[
-                    "cargo",
-                    "nextest",
-                    "run",
-                    "--workspace",
-                    "--no-fail-fast",
-                    "--profile",
-                ]),
-                vec![profile.as_str()],
+                with(&["cargo", "nextest", "run", "--workspace", "--no-fail-fast"]),
+                vec!["--profile", profile.as_str()],
             ]
             .concat();
             let why_run = format!("`.config/nextest.toml`: the profile `{profile}` writes JUnit");

@@ -308,7 +308,7 @@ pub(super) fn javascript(context: &Context<'_>, known: &Known, row: &Row) -> Fou
             argv.push(format!("--testNamePattern={pattern}"));
         }
         if let Some(file) = &file {
-            let here = context.from_here(file);
+            let here = context.here(file);
             if is_jest {
                 argv.push("--runTestsByPath".to_owned());
             }

@@ -85,7 +85,7 @@ pub(super) fn maven(context: &Context<'_>, known: &Known, row: &Row) -> Found {
                 .iter()
                 .any(|w| w == "-pl" || w.starts_with("--projects") || w.starts_with("-pl="));
             if !has {
-                kept.extend(["-pl".to_owned(), context.from_here(one), "-am".to_owned()]);
+                kept.extend(["-pl".to_owned(), context.here(one), "-am".to_owned()]);
             }
             // Other modules have no such test; that one ran is seen in the report.
             kept.push("-Dsurefire.failIfNoSpecifiedTests=false".to_owned());

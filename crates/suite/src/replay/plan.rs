@@ -334,7 +334,7 @@ impl Context<'_> {
     }
 
     /// A path of the project as it is written where the command runs.
-    pub(super) fn from_here(&self, path: &str) -> String {
+    pub(super) fn here(&self, path: &str) -> String {
         crate::propose::relative(&self.dir, path)
     }
 }

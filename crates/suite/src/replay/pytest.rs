@@ -234,7 +234,7 @@ pub(super) fn pytest(context: &Context<'_>, known: &Known, row: &Row) -> Found {
             };
         }
     };
-    let here = context.from_here(&file);
+    let here = context.here(&file);
     let whole_file = Ok(Choice {
         argv: argv(here.clone()),
         why: format!("the file `{file}`"),

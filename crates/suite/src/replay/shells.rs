@@ -75,7 +75,7 @@ pub(super) fn bats(context: &Context<'_>, known: &Known, row: &Row) -> Found {
         argv.extend(split.kept.iter().cloned());
         argv.extend(selected.iter().cloned());
         match &file {
-            Some(file) => argv.push(context.from_here(file)),
+            Some(file) => argv.push(context.here(file)),
             None => argv.extend(split.operands.iter().cloned()),
         }
         argv
@@ -192,7 +192,7 @@ pub(super) fn prove(context: &Context<'_>, known: &Known, row: &Row) -> Found {
     };
     let mut argv = known.prefix.clone();
     argv.extend(split.kept);
-    argv.push(context.from_here(&file));
+    argv.push(context.here(&file));
     if let Some(rest) = split.rest {
         argv.push("--".to_owned());
         argv.extend(rest);

@@ -1,13 +1,16 @@
 //! One real project for each runner.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use gonogo_suite::propose::propose;
 use gonogo_suite::replay::{Level, Verdict};
 use gonogo_suite::run::Row;
 use gonogo_testkit::{lacks, skip};
 
-use crate::project::{Project, copy, temporary};
+use crate::project::{Disk, Project, copy, temporary};
 
 fn none(_: &Row, _: &Row) -> bool {
     false
@@ -170,7 +173,7 @@ fn pytest_by_its_log() {
     for word in &mut project.origin.command {
         *word = word.replace("=.gonogo", "=../.gonogo");
     }
-    assert_eq!(project.prove(none), 21);
+    project.prove_some();
 }
 
 #[test]
@@ -252,7 +255,7 @@ fn jest() {
     project.origin.command = ["npm", "test", "--", "--json", "--outputFile=out.json"]
         .map(str::to_owned)
         .to_vec();
-    assert_eq!(project.prove(none), 12);
+    project.prove_some();
     // A line of a shell selects what nobody knows: the target as a whole.
     project.origin.command = ["npm", "run", "all", "--", "--json"]
         .map(str::to_owned)
@@ -296,7 +299,7 @@ fn vitest_by_json() {
     ]
     .map(str::to_owned)
     .to_vec();
-    assert_eq!(project.prove(none), 12);
+    project.prove_some();
 }
 
 #[test]
@@ -381,4 +384,69 @@ fn go() {
         "{:?}",
         result.verdict
     );
+}
+
+/// What is proposed for a project is run, and its report read: its failures are there.
+fn prove_the_proposal(root: &Path, target: &str, failures: usize, path: Option<&Path>) {
+    let proposal = propose(&Disk(root.to_owned()));
+    let names: Vec<&str> = proposal.targets.iter().map(|t| t.name.as_str()).collect();
+    let target = proposal
+        .targets
+        .iter()
+        .find(|t| t.name == target)
+        .unwrap_or_else(|| panic!("{names:?}"));
+    let command: Vec<&str> = target.command.iter().map(String::as_str).collect();
+    let reports: Vec<&str> = target.reports.iter().map(String::as_str).collect();
+    let mut project = Project::new(root, &command, &target.format, &reports);
+    project.origin.dir.clone_from(&target.dir);
+    if let Some(path) = path {
+        let old = std::env::var("PATH").unwrap_or_default();
+        project
+            .env
+            .insert("PATH".into(), format!("{}:{old}", path.display()));
+    }
+    project.env.insert(
+        "CARGO_TARGET_DIR".into(),
+        temporary("cargo-target").to_str().unwrap().into(),
+    );
+    let ran = project.run();
+    let bad = ran.rows.iter().filter(|row| !row.verdict.is_good()).count();
+    assert_eq!(
+        bad, failures,
+        "{command:?}: {:?}: {}",
+        ran.problems, ran.log
+    );
+    assert!(
+        ran.end.code().is_some_and(|code| code != 0),
+        "{command:?}: {:?}",
+        ran.end
+    );
+}
+
+#[test]
+fn what_is_proposed_runs() {
+    let root = temporary("proposed");
+    let _ = std::fs::remove_dir_all(&root);
+    std::fs::create_dir_all(&root).unwrap();
+    // Without the feature, one failure less than when it is asked for.
+    copy("cargo", &root.join("cargo"));
+    prove_the_proposal(&root, "cargo-test", 10, None);
+    match lacks("go", &["version"]) {
+        Some(why) => skip("what is proposed for Go", &why),
+        None => {
+            copy("go", &root.join("go"));
+            prove_the_proposal(&root.join("go"), "go-test", 28, None);
+        }
+    }
+    if let Some(bin) = python("what is proposed for Python") {
+        copy("pytest", &root.join("py"));
+        prove_the_proposal(&root, "py-pytest", 1, Some(&bin));
+    }
+    if let Some(home) = node("what is proposed for JavaScript") {
+        for name in ["jest", "vitest"] {
+            let root = home.join(format!("proposed-{name}"));
+            copy(name, &root);
+            prove_the_proposal(&root, name, 12, None);
+        }
+    }
 }

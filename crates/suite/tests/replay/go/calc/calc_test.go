@@ -26,7 +26,7 @@ func TestOf(t *testing.T) {
 
 func TestPanics(t *testing.T) { t.Run("in sub", func(t *testing.T) { t.Error("no panic, it only says so") }) }
 
-func ExampleFails() {
+func Example_fails() {
 	fmt.Println("a")
 	// Output: b
 }
