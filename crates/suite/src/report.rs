@@ -16,6 +16,7 @@ mod outline;
 pub mod terminal;
 mod text;
 
+use std::collections::HashSet;
 use std::fmt;
 
 use gonogo_core::{Reason, Verdict};
@@ -137,14 +138,13 @@ impl<'a> Report<'a> {
     pub fn problems(&self) -> Vec<Told> {
         let summary = self.summary;
         let mut all: Vec<Told> = Vec::new();
+        let mut seen = HashSet::new();
         let mut tell = |target: Option<&str>, problem: Problem| {
+            let target = target.map(str::to_owned);
+            let is_new = seen.insert((target.clone(), problem.reason, problem.text.clone()));
             // What carries no harm is no problem of the evidence.
-            let told = Told {
-                target: target.map(str::to_owned),
-                problem,
-            };
-            if told.problem.reason.verdict() != Verdict::Pass && !all.contains(&told) {
-                all.push(told);
+            if is_new && problem.reason.verdict() != Verdict::Pass {
+                all.push(Told { target, problem });
             }
         };
         for problem in summary.problems.iter().cloned().chain(summary.check()) {
