@@ -64,13 +64,13 @@ fn plain<'a>(base: &'a [(TestId, Entry)], now: &'a [(TestId, Entry)]) -> Vec<(Ch
 
 fn run(tests: u64, salt: u64) -> Vec<(TestId, Entry)> {
     let mut order: Vec<u64> = (0..tests + tests / 100)
-        .filter(|n| hash(*n, salt) % 100 != 0)
+        .filter(|n| !hash(*n, salt).is_multiple_of(100))
         .collect();
     order.sort_by_key(|n| hash(*n, salt + 10));
     order
         .into_iter()
         .map(|n| {
-            let failed = hash(n, salt + 20) % 20 == 0;
+            let failed = hash(n, salt + 20).is_multiple_of(20);
             let message = format!("assertion failed: state {} of {n}", hash(n, salt) % 3);
             let failure = Failure {
                 message,

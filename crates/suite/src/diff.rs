@@ -3,8 +3,7 @@
 //! A test that is gone, or is skipped now, is no good news: both are as bad as a failure until somebody excuses them. A failing test that
 //! is skipped is not fixed. The vocabulary is finer than the seven categories of older reports, which are given as a view.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -238,28 +237,27 @@ pub fn diff(base: &[(TestId, Entry)], now: &[(TestId, Entry)]) -> Diff {
 pub fn compare(base: &Side<'_>, now: &Side<'_>) -> Diff {
     let mut counts: BTreeMap<Change, u64> = BTreeMap::new();
     let mut found: Vec<(Change, &TestId, Option<&Entry>, Option<&Entry>)> = Vec::new();
-    let (was, is) = (sorted(base.tests), sorted(now.tests));
-    let (mut was, mut is) = (was.iter().peekable(), is.iter().peekable());
-    loop {
-        // Both are in order, so one walk over both meets every test once.
-        let next = match (was.peek(), is.peek()) {
-            (None, None) => break,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(a), Some(b)) => a.0.cmp(&b.0),
-        };
-        let a = if next.is_le() { was.next() } else { None };
-        let b = if next.is_ge() { is.next() } else { None };
-        let (a_entry, b_entry) = (a.map(|a| &a.1), b.map(|b| &b.1));
-        let Some((test, _)) = b.or(a) else { break };
-        let change = change(a_entry, b_entry);
+    // Only what changed is sorted: of a million tests that is the smaller part.
+    let mut tests: HashMap<&TestId, Pair<'_>> = HashMap::with_capacity(base.tests.len());
+    for (test, entry) in base.tests {
+        let pair = tests.entry(test).or_default();
+        pair.0 = Some(worse(pair.0, entry));
+    }
+    for (test, entry) in now.tests {
+        let pair = tests.entry(test).or_default();
+        pair.1 = Some(worse(pair.1, entry));
+    }
+    for (test, (was, is)) in tests {
+        let change = change(was, is);
         *counts.entry(change).or_default() += 1;
         if change != Change::Same {
-            found.push((change, test, a_entry, b_entry));
+            found.push((change, test, was, is));
         }
     }
-    // They are in the order of tests already, and the sort keeps it among equals.
-    found.sort_by_key(|(change, ..)| (std::cmp::Reverse(change.score()), *change));
+    found.sort_unstable_by(|a, b| {
+        let key = |c: Change| (std::cmp::Reverse(c.score()), c);
+        key(a.0).cmp(&key(b.0)).then_with(|| a.1.cmp(b.1))
+    });
     let changed = (1..)
         .zip(found)
         .map(|(rank, (change, test, base, now))| Changed {
@@ -315,24 +313,19 @@ fn incomparable(base: &Side<'_>, now: &Side<'_>) -> Option<String> {
     })
 }
 
-/// References in the order of tests, each test once: the worst verdict counts.
-fn sorted(tests: &[(TestId, Entry)]) -> Vec<&(TestId, Entry)> {
-    let mut order: Vec<&(TestId, Entry)> = tests.iter().collect();
-    let is_sorted = order.windows(2).all(|w| w[0].0 < w[1].0);
-    if !is_sorted {
-        order.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| worse(&b.1, &a.1)));
-        order.dedup_by(|later, kept| later.0 == kept.0);
-    }
-    order
-}
+/// What the baseline says of a test, and what the run does.
+type Pair<'a> = (Option<&'a Entry>, Option<&'a Entry>);
 
-/// By verdict; of equals by signature, so that the order of a list decides nothing.
-fn worse(a: &Entry, b: &Entry) -> Ordering {
+/// The worse of two entries of one test by verdict; of equals by signature and time, so that the order of a list decides nothing.
+fn worse<'a>(known: Option<&'a Entry>, other: &'a Entry) -> &'a Entry {
+    let Some(known) = known else { return other };
     let seconds = |e: &Entry| e.seconds.unwrap_or(f64::NEG_INFINITY);
-    a.verdict
-        .cmp(&b.verdict)
-        .then_with(|| a.signature.cmp(&b.signature))
-        .then_with(|| seconds(a).total_cmp(&seconds(b)))
+    let order = known
+        .verdict
+        .cmp(&other.verdict)
+        .then_with(|| known.signature.cmp(&other.signature))
+        .then_with(|| seconds(known).total_cmp(&seconds(other)));
+    if order.is_lt() { other } else { known }
 }
 
 /// A diff in the words of older reports: seven categories, scores, ranks and four statuses.

@@ -61,14 +61,15 @@ impl Told {
 
 fn bytes(clusters: &Clusters) -> Vec<u8> {
     let mut out = Vec::new();
-    clusters.save(&mut out).unwrap();
+    clusters.save(&mut out).expect("a vector takes all");
     out
 }
 
 fn all(runs: &[Told]) -> Clusters {
     let mut clusters = Clusters::default();
     for run in runs {
-        run.add(&mut clusters).unwrap();
+        run.add(&mut clusters)
+            .expect("runs of a test have ids of their own");
     }
     clusters
 }

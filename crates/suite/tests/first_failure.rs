@@ -8,7 +8,7 @@ use gonogo_suite::first_failure::{Found, Limits, Runner, Scan, Tally, scan};
 use proptest::prelude::*;
 
 fn of(text: &str) -> Scan {
-    scan(&mut text.as_bytes(), &Limits::default()).unwrap()
+    scan(&mut text.as_bytes(), &Limits::default()).expect("bytes can be read")
 }
 
 fn log(name: &str) -> Scan {
@@ -16,7 +16,9 @@ fn log(name: &str) -> Scan {
         "{}/tests/first_failure/{name}.log",
         env!("CARGO_MANIFEST_DIR")
     );
-    of(&String::from_utf8_lossy(&std::fs::read(path).unwrap()))
+    of(&String::from_utf8_lossy(
+        &std::fs::read(path).expect("the log is there"),
+    ))
 }
 
 /// `rule | test | message's first line | place`.
