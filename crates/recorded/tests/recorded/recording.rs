@@ -218,7 +218,11 @@ fn a_cassette_is_read_strictly() {
     let tape = cassette::read(&stage.cassette(), 1 << 20).unwrap();
     let body = tape.cassette.interactions[0].response.body.clone().unwrap();
     let blob = body.blob.unwrap().digest.hex();
-    std::fs::write(cassette::blobs_of(&stage.cassette()).join(blob), "tampered").unwrap();
+    std::fs::write(
+        cassette::blobs_of(&stage.cassette()).join(blob),
+        vec![b'y'; 3 << 20],
+    )
+    .unwrap();
     assert!(matches!(refused(&good), Error::Invalid { .. }));
 }
 
