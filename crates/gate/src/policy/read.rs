@@ -316,7 +316,7 @@ fn reproduce_of(id: &str, check: &Check) -> Vec<String> {
             }
         },
         Check::Command { argv, .. } => argv.iter().map(String::as_str).collect(),
-        _ => vec!["gonogo", "gate", "check", "--only", id],
+        _ => vec!["gonogo", "gate", "explain", id],
     };
     words.into_iter().map(str::to_owned).collect()
 }
