@@ -12,6 +12,12 @@ use serde_json::{Value, json};
 
 use crate::common::{gate, good_of, of, present, verdict};
 
+/// A status and the codes beside it.
+type Expected = (Status, &'static [&'static str]);
+
+/// What spoils a piece of evidence, and what is said of that.
+type Wrong<T> = (fn(&mut T), Status, &'static str);
+
 fn document(inputs: &mut Inputs, name: &str, value: Value) {
     let found = present(value, &inputs.subject.tree);
     inputs.documents.insert(name.into(), found);
@@ -48,7 +54,7 @@ fn values_are_compared_in_their_own_type() {
             "json = {{ document = \"d.json\", rules = [ {{ pointer = \"/v\", op = \"{op}\", value = {value} }} ] }}"
         )
     };
-    let cases: Vec<(String, Value, (Status, &[&str]))> = vec![
+    let cases: Vec<(String, Value, Expected)> = vec![
         (rule("==", "\"pass\""), json!("pass"), PASS),
         (rule("==", "\"pass\""), json!("Pass"), BROKEN),
         (rule("==", "\"pass\""), json!(["pass"]), ODD),
@@ -230,7 +236,7 @@ fn expect<T: Clone>(
     check: &str,
     good: &Found<T>,
     put: impl Fn(&mut Inputs, Found<T>),
-    wrong: &[(fn(&mut T), Status, &str)],
+    wrong: &[Wrong<T>],
     is_bound: bool,
 ) {
     let of_it = |found: Found<T>| {

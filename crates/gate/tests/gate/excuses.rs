@@ -428,3 +428,52 @@ fn a_quarantine_that_breaks_a_rule_is_told_and_excuses_nothing() {
             .is_empty()
     );
 }
+
+#[test]
+fn a_test_may_be_named_as_it_is_shown_where_that_is_one_test() {
+    let shown = |name: &str| {
+        let name = name.to_owned();
+        move |t: &str| {
+            let parts = "{ suite = \"selftest\", class = \"c\", name = \"broken\" }";
+            t.replace(parts, &name)
+        }
+    };
+    let (inputs, _) = quarantined(shown("\"selftest > c > broken\""));
+    assert_eq!(verdict(&inputs).verdict, Status::Excused);
+    for other in [
+        "\"c > broken\"",
+        "\"selftest > c > broken \"",
+        "\"selftest > c > \"",
+    ] {
+        let (inputs, _) = quarantined(shown(other));
+        assert!(verdict(&inputs).verdict >= Status::Fail, "{other}");
+    }
+    // Parts that hold what stands between parts could be another test.
+    let (mut inputs, _) = quarantined(shown("\"selftest > c > broken > more\""));
+    unit(&mut inputs, &failing("broken &gt; more", "it broke"), 1);
+    assert_eq!(verdict(&inputs).verdict, Status::Fail);
+}
+
+#[test]
+fn a_policy_sets_how_long_a_quarantine_lasts_up_to_30_days() {
+    let long = |t: &str| {
+        t.replace("FLAKE-TIMING", "FLAKE-NET")
+            .replace("2026-06-12", "2026-06-01")
+            .replace("2026-06-19", "2026-06-30")
+    };
+    let (mut inputs, _) = quarantined(long);
+    assert_eq!(
+        of(&verdict(&inputs), "quarantine_lifecycle").0,
+        Status::Invalid
+    );
+    let text = gonogo_gate::policy::DEFAULT
+        .replace("quarantine_max = \"14d\"", "quarantine_max = \"30d\"");
+    inputs.policy.state = FileState::Text { text };
+    assert_eq!(verdict(&inputs).verdict, Status::Excused);
+    // And whether excuses are enough for a command to end with 0.
+    if let FileState::Text { text } = &mut inputs.policy.state {
+        *text = text.replace("excused = \"pass\"", "excused = \"hold\"");
+    }
+    let found = verdict(&inputs);
+    assert_eq!((found.verdict, found.exit_code), (Status::Excused, 1));
+}

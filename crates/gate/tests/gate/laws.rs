@@ -94,22 +94,21 @@ proptest! {
 
     /// One thing more that is wrong never makes it better.
     #[test]
-    fn worse_evidence_never_makes_a_better_verdict(steps in prop::collection::vec((0u8..16, any::<u64>()), 0..5)) {
+    fn worse_evidence_never_makes_a_better_verdict(steps in prop::collection::vec((0u8..16, 0u64..1 << 40), 0..5)) {
         let mut before = Status::Pass;
-        for end in 0..=steps.len() {
-            // A failing report replaces the target's result, so only what is added beside it is compared.
-            if end > 0 && matches!(steps[end - 1].0, 0 | 4) && end > 1 {
-                before = Status::Pass;
-            }
-            let found = judge(&worse(&steps[..end]));
-            prop_assert!(found.verdict >= before, "{:?}: {} after {before}", &steps[..end], found.verdict);
-            before = found.verdict;
+        for end in 1..=steps.len() {
+            let found = judge(&worse(&steps[..end])).verdict;
+            // What replaces a result or makes it one of another tree takes what was wrong with it away, and is wrong itself.
+            let replaces = matches!(steps[end - 1].0, 0 | 4 | 8 | 9);
+            let least = if replaces { before.min(Status::Hold) } else { before };
+            prop_assert!(found >= least, "{:?}: {found} after {before}", &steps[..end]);
+            before = found;
         }
     }
 
     /// The same inputs give the same bytes, also after they were stored.
     #[test]
-    fn a_verdict_is_derived_again_byte_by_byte(steps in prop::collection::vec((0u8..16, any::<u64>()), 0..4)) {
+    fn a_verdict_is_derived_again_byte_by_byte(steps in prop::collection::vec((0u8..16, 0u64..1 << 40), 0..4)) {
         let inputs = worse(&steps);
         let bytes = judge(&inputs).to_bytes().unwrap();
         let stored = serde_json::to_vec(&inputs).unwrap();
@@ -122,7 +121,7 @@ proptest! {
 
     /// A pass rests on evidence for every obligation of every blocking gate.
     #[test]
-    fn a_pass_is_shown(steps in prop::collection::vec((0u8..16, any::<u64>()), 0..3)) {
+    fn a_pass_is_shown(steps in prop::collection::vec((0u8..16, 0u64..1 << 40), 0..3)) {
         let found = judge(&worse(&steps));
         let blocking = found.gates.iter().filter(|g| g.blocking && g.asked == Asked::Judged);
         let obligations: Vec<_> = blocking.flat_map(|g| &g.obligations).collect();

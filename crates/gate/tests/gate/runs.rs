@@ -79,7 +79,7 @@ fn what_is_wrong_with_a_run_is_wrong_with_its_targets() {
         ),
         (
             |i| i.runs[0].summary.selected.push("more".into()),
-            Status::Invalid,
+            Status::Hold,
             "EVIDENCE_MISSING",
         ),
         (

@@ -19,7 +19,11 @@ fn the_default_policy_catches_all_35() {
             assert_eq!(uncaught(&result), [25, 26]);
             continue;
         }
-        assert!(missed.is_empty(), "{missed:#?}");
+        assert!(
+            missed.is_empty(),
+            "not caught: {:?}\n{missed:#?}",
+            uncaught(&result)
+        );
         assert_eq!((result.caught, result.total, result.exit_code), (35, 35, 0));
         let numbers: Vec<u8> = result.cases.iter().map(|c| c.number).collect();
         assert_eq!(numbers, (1..=35).collect::<Vec<u8>>());
