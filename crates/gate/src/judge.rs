@@ -288,7 +288,7 @@ fn built_in_row(id: &str, obligations: Vec<Obligation>, notes: Vec<String>) -> G
         notes,
         obligations,
         excuses: Vec::new(),
-        reproduce: ["gonogo", "gate", "check", "--only", id]
+        reproduce: ["gonogo", "gate", "explain", id]
             .map(str::to_owned)
             .to_vec(),
         remediation: remediation.to_owned(),

@@ -6,6 +6,7 @@
 
 mod check;
 mod read;
+mod read_check;
 
 use std::collections::BTreeMap;
 

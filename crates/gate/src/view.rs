@@ -317,7 +317,7 @@ pub fn certification_verdict(verdict: &Verdict) -> Value {
             "preflight_command": "gonogo gate check --lane preflight",
             "full_command": "gonogo gate check --lane full",
             "certification_command": "gonogo gate check --lane certification",
-            "single_gate_template": "gonogo gate check --lane full --only GATE",
+            "single_gate_template": "gonogo gate explain GATE",
         },
     });
     with(head(verdict, CERTIFICATION), rest)

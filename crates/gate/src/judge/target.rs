@@ -9,7 +9,6 @@ use gonogo_suite::run::{COMMAND, End, Row, TargetResult, Tests};
 use gonogo_suite::{Parse, TestId};
 
 use super::obligation::Open;
-use super::runs;
 use super::suite::Seen;
 use super::{Court, compares, short};
 use crate::inputs::{Compared, Target};
@@ -43,9 +42,6 @@ pub(super) fn judge(
         run.digest,
         run.record,
     );
-    for (code, text) in runs::problems(run) {
-        open.tell_of(code, text, Some(name), None);
-    }
     let what = format!("run `{}`", run.summary.run_id);
     open.age(court, &what, run.summary.timestamp, check.max_age);
     for problem in &result.problems {
