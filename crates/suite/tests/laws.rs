@@ -133,3 +133,11 @@ impl Draw {
         (self.0 >> 16) as usize % (most + 1)
     }
 }
+
+#[test]
+fn a_tap_point_of_the_highest_number_is_no_panic() {
+    check(
+        Format::Tap,
+        format!("ok {0} - a\nok - b\n1..{0}\n", u64::MAX).as_bytes(),
+    );
+}
