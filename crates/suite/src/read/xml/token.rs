@@ -192,21 +192,17 @@ fn text_end(bytes: &[u8], from: usize) -> usize {
 }
 
 fn end(bytes: &[u8], from: usize) -> Token {
-    let name = from + 2;
-    let Some(length) = memchr(b'>', &bytes[name..]) else {
+    let name = past_name(bytes, from + 2);
+    let mut at = name;
+    while let Some(&b) = bytes.get(at)
+        && is_space(b)
+    {
+        at += 1;
+    }
+    if name == from + 2 || bytes.get(at) != Some(&b'>') {
         return Token::Odd;
-    };
-    let mut end = name + length;
-    while end > name && is_space(bytes[end - 1]) {
-        end -= 1;
     }
-    if end == name {
-        return Token::Odd;
-    }
-    Token::End {
-        name: end,
-        to: name + length + 1,
-    }
+    Token::End { name, to: at + 1 }
 }
 
 const fn is_space(b: u8) -> bool {
@@ -227,4 +223,155 @@ const fn is_name(b: u8) -> bool {
         names
     };
     NAMES[b as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use quick_xml::events::Event;
+    use quick_xml::reader::Reader;
+
+    use super::*;
+
+    /// Pieces that make up tokens, whole and broken ones.
+    const PIECES: [&str; 36] = [
+        "<",
+        ">",
+        "/",
+        "</",
+        "/>",
+        "a",
+        "b:c",
+        "é",
+        " ",
+        "\n",
+        "\t",
+        "=",
+        "\"",
+        "'",
+        "a=\"",
+        "b='",
+        "=\"x\"",
+        " c=\"<>'&\"",
+        "&",
+        ";",
+        "&lt;",
+        "&#65;",
+        "<![CDATA[",
+        "]]>",
+        "]]",
+        "<!--",
+        "-->",
+        "<?",
+        "?>",
+        "!",
+        "1",
+        "-",
+        ".",
+        "<a",
+        " x:y=\"1\"",
+        "text",
+    ];
+
+    /// What quick-xml says of the token that a text begins with, in the words of this module.
+    fn judged(text: &str) -> Option<(String, usize)> {
+        let mut reader = Reader::from_str(text);
+        let config = reader.config_mut();
+        config.check_end_names = false;
+        config.allow_unmatched_ends = true;
+        config.allow_dangling_amp = true;
+        let event = reader.read_event().ok()?;
+        let told = match event {
+            Event::Start(tag) => format!("start {:?} {}", tag.name(), listed(&tag)?),
+            Event::Empty(tag) => format!("empty {:?} {}", tag.name(), listed(&tag)?),
+            Event::End(tag) => format!("end {:?}", tag.name()),
+            Event::Text(text) => format!("text {:?}", &*text.into_inner()),
+            Event::GeneralRef(name) => format!("reference {:?}", &*name.into_inner()),
+            Event::CData(text) => format!("section {:?}", &*text.into_inner()),
+            _ => return None,
+        };
+        Some((told, usize::try_from(reader.buffer_position()).ok()?))
+    }
+
+    fn listed(tag: &quick_xml::events::BytesStart<'_>) -> Option<String> {
+        let mut all = Vec::new();
+        for attribute in tag.attributes().with_checks(false) {
+            let attribute = attribute.ok()?;
+            let key = attribute.key.into_inner().to_owned();
+            all.push((key, attribute.value.to_string()));
+        }
+        Some(format!("{all:?}"))
+    }
+
+    fn taken(text: &str) -> Option<(String, usize)> {
+        let end = section_end();
+        let mut tokens = Tokens::new(text, &end);
+        let token = tokens.take(0);
+        let list: Vec<(String, String)> = tokens
+            .attributes()
+            .iter()
+            .map(|a| {
+                let colon = if a.prefix.is_empty() { "" } else { ":" };
+                (format!("{}{colon}{}", a.prefix, a.key), a.value.to_owned())
+            })
+            .collect();
+        let name = |to: usize, from: usize| quick_xml::name::QName(&text[from..to]);
+        Some(match token {
+            Token::Start {
+                name: n,
+                is_empty,
+                to,
+            } => {
+                let word = if is_empty { "empty" } else { "start" };
+                (format!("{word} {:?} {list:?}", name(n, 1)), to)
+            }
+            Token::End { name: n, to } => (format!("end {:?}", name(n, 2)), to),
+            Token::Text { to } | Token::Ampersand { to } => (format!("text {:?}", &text[..to]), to),
+            Token::Reference { to } => (format!("reference {:?}", &text[1..to - 1]), to),
+            Token::Section { to } => (format!("section {:?}", &text[9..to - 3]), to),
+            Token::Short | Token::Odd => return None,
+        })
+    }
+
+    #[test]
+    fn what_is_mostly_written_is_taken_here() {
+        for text in [
+            "<testcase name=\"a\" time='1'/>",
+            "<a>",
+            "</a >",
+            "<a b=\"1\"\n c=\"2\" >",
+            "x",
+            "&lt;",
+            "<![CDATA[]]]]>",
+        ] {
+            assert!(taken(text).is_some(), "{text}");
+            assert_eq!(taken(text), judged(text), "{text}");
+        }
+        for odd in [
+            "<a b=1>",
+            "<a b>",
+            "<a b=\"1\"c=\"2\">",
+            "<1>",
+            "</ >",
+            "<!--x-->",
+            "<?x?>",
+            "<a",
+            "< a>",
+        ] {
+            assert_eq!(taken(odd), None, "{odd}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn a_token_that_is_taken_is_that_of_quick_xml(pieces in prop::collection::vec(0..PIECES.len(), 1..12), begin in 0..4_usize) {
+            let begin = ["", "<", "<a", "<a b=\"1\""][begin];
+            let text: String = std::iter::once(begin).chain(pieces.iter().map(|n| PIECES[*n])).collect();
+            if let Some(token) = taken(&text) {
+                prop_assert_eq!(Some(token), judged(&text));
+            }
+        }
+    }
 }
