@@ -35,6 +35,7 @@ pub use dry_run::{
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors};
 pub use file::{FILE, MAX_BYTES, find};
+pub use keys::FORMATS;
 pub use name::{is_person_name, is_plain_name};
 pub use overrides::Overrides;
 pub use policy::{default_checks, default_strategy};

@@ -6,10 +6,15 @@
 
 pub mod analysing;
 pub mod artifacts;
+pub mod checkout;
+pub mod comparing;
 pub mod events;
 pub mod globs;
 pub mod one;
 pub mod preflight;
 pub mod reading;
+pub mod replaying;
+pub mod reporting;
+pub mod rerunning;
 pub mod running;
 pub mod source;

@@ -6,7 +6,8 @@ mod dry_run;
 mod suites;
 
 pub(super) use dry_run::DRY_RUN;
-pub(super) use suites::{CLASSES, FORMATS, PROFILE, SUITE, TARGET};
+pub use suites::FORMATS;
+pub(super) use suites::{CLASSES, PROFILE, SUITE, TARGET};
 
 /// What a key holds.
 #[derive(Debug, Clone, Copy)]

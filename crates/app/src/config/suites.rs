@@ -38,6 +38,26 @@ pub struct SuitesFile {
     pub profiles: BTreeMap<String, Vec<String>>,
 }
 
+impl Default for SuitesFile {
+    fn default() -> Self {
+        Self {
+            artifacts: ".gonogo/runs/suite".into(),
+            profile: "full".into(),
+            tools: Vec::new(),
+            min_free: 2048 << 20,
+            min_free_temp: 1024 << 20,
+            min_free_inodes: Share::from_percent(5),
+            owners: None,
+            runbook: None,
+            redact: Vec::new(),
+            variant: BTreeMap::new(),
+            ignore_changes: Vec::new(),
+            suites: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+        }
+    }
+}
+
 /// `[suites.NAME]`.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "as above")]
@@ -83,19 +103,9 @@ pub(super) fn read(root: &Table<'_, '_>) -> SuitesFile {
     }
     let profiles = profiles(root, &suites);
     let mut file = SuitesFile {
-        artifacts: ".gonogo/runs/suite".into(),
-        profile: "full".into(),
-        tools: Vec::new(),
-        min_free: 2048 << 20,
-        min_free_temp: 1024 << 20,
-        min_free_inodes: Share::from_percent(5),
-        owners: None,
-        runbook: None,
-        redact: Vec::new(),
-        variant: BTreeMap::new(),
-        ignore_changes: Vec::new(),
         suites,
         profiles,
+        ..SuitesFile::default()
     };
     if let Some(table) = root.table("suite", &SUITE) {
         read_common(&table, &mut file);

@@ -190,7 +190,7 @@ pub fn run(
 }
 
 /// Runs that the ledger has.
-fn earlier(home: &Home) -> Result<Vec<Recorded>, AppError> {
+pub(super) fn earlier(home: &Home) -> Result<Vec<Recorded>, AppError> {
     let book = home.open(&home.here)?;
     let mut records = crate::gates::gathering::every_kind(&book, RESULT)?;
     records.reverse();
@@ -207,6 +207,12 @@ pub(super) fn program(home: &Home) -> Vec<String> {
         ]);
     }
     argv
+}
+
+/// The format's word as the file writes it.
+pub(super) fn word(format: &str) -> &'static str {
+    let known = crate::config::FORMATS.iter().find(|f| **f == format);
+    known.copied().unwrap_or(gonogo_suite::run::COMMAND)
 }
 
 /// Values of the allow-list.

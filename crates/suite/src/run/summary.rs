@@ -202,6 +202,10 @@ impl Summary {
             reasons.extend(target.problems.iter().map(|p| p.reason));
             reasons.extend(judge::reasons(&target.tests));
         }
+        // A run of nothing proves nothing.
+        if self.targets().next().is_none() {
+            reasons.push(Reason::ZeroTests);
+        }
         reasons.sort_unstable();
         reasons.dedup();
         self.tests = tests;

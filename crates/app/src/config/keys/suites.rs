@@ -8,7 +8,7 @@ use super::{Section, key};
 pub(in crate::config) const CLASSES: &[&str] = &["build", "lint", "unit", "recorded", "e2e"];
 
 /// Words of `format`.
-pub(in crate::config) const FORMATS: &[&str] = &[
+pub const FORMATS: &[&str] = &[
     "command",
     "junit",
     "libtest",
