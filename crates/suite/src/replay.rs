@@ -131,7 +131,7 @@ pub struct Proof {
     pub reports: Vec<String>,
     /// The fewest tests that must have run by the report. 0 for a plain command alone.
     pub min_tests: u64,
-    /// Signs of the runner that nothing ran. Any of them is enough against it; none of them is a proof for it.
+    /// Signs of the runner that nothing ran: they say why there is no result. That a test ran is shown by the report alone.
     pub nothing_ran: Vec<Sign>,
 }
 
