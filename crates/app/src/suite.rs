@@ -10,6 +10,7 @@ pub mod checkout;
 pub mod comparing;
 pub mod events;
 pub mod globs;
+pub mod ingesting;
 pub mod one;
 pub mod preflight;
 pub mod reading;

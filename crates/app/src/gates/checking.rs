@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use gonogo_core::id::RunId;
-use gonogo_core::{Digest, Reason, Timestamp};
-use gonogo_gate::{Inputs, Verdict};
+use gonogo_core::{Digest, Reason};
+use gonogo_gate::policy::Lane;
+use gonogo_gate::simulate::Simulation;
+use gonogo_gate::{Inputs, Selftest, Suppose, Verdict, view};
 use serde_json::json;
 
 use super::gathering::{self, Asked, Place};
@@ -50,16 +52,27 @@ pub fn check(home: &Home, asked: &Asked) -> Result<Checked, AppError> {
     keep(home, &place, inputs, verdict)
 }
 
-/// Judges as it would be at another time; nothing is kept.
+/// Judges as it would be if something else were so; nothing is kept.
 ///
 /// # Errors
-/// As [`check`].
-pub fn simulate(home: &Home, asked: &Asked, at: Timestamp) -> Result<(Verdict, Verdict), AppError> {
+/// As [`check`]; a supposition that names what is not there.
+pub fn simulate(home: &Home, asked: &Asked, suppose: &Suppose) -> Result<Simulation, AppError> {
     let place = Place::find(home)?;
-    let mut inputs = gathering::gather(&place, asked)?;
-    let now = gonogo_gate::judge(&inputs);
-    inputs.now = at;
-    Ok((now, gonogo_gate::judge(&inputs)))
+    let inputs = gathering::gather(&place, asked)?;
+    gonogo_gate::simulate(&inputs, suppose)
+        .map_err(|e| AppError::new(Reason::ArgumentInvalid, e.to_string()))
+}
+
+/// Tries the project's policy on poisoned evidence.
+///
+/// # Errors
+/// No configuration.
+pub fn selftest(home: &Home, lane: Lane) -> Result<Selftest, AppError> {
+    let config = crate::suite::running::configured(home)?;
+    let policy = gathering::file(&home.root().join(gathering::POLICY));
+    let declared = super::declared::of(&config.suites);
+    let now = home.clock.now().wall;
+    Ok(gonogo_gate::selftest(&policy, &declared, lane, now))
 }
 
 fn keep(
@@ -81,6 +94,7 @@ fn keep(
     write_atomic(&dir.join("inputs.json"), &bytes)?;
     let said = verdict.to_bytes().map_err(canonical)?;
     write_atomic(&dir.join("verdict.json"), &said)?;
+    views(&dir, &verdict)?;
     let record = {
         let book = home.open(&home.here)?;
         let kept = book.ledger.put_blob(&bytes)?;
@@ -109,6 +123,41 @@ fn keep(
         dir,
         record: Some(record),
     })
+}
+
+/// The verdict in the shapes of older tools, and as a page.
+fn views(dir: &Path, verdict: &Verdict) -> Result<(), AppError> {
+    let write = |name: &str, value: &serde_json::Value| {
+        let text = serde_json::to_string_pretty(value).unwrap_or_default() + "\n";
+        write_atomic(&dir.join(name), text.as_bytes())
+    };
+    write(
+        "full_suite_verdict.json",
+        &view::full_suite_verdict(verdict),
+    )?;
+    write("waiver_audit.json", &view::waiver_audit(verdict))?;
+    write("quarantine_report.json", &view::quarantine_report(verdict))?;
+    write("promotion.json", &view::promotion(verdict))?;
+    match Lane::parse(&verdict.gate_id) {
+        Some(Lane::Preflight) => {
+            write("preflight_verdict.json", &view::preflight_verdict(verdict))?
+        }
+        Some(Lane::Certification) => {
+            write(
+                "certification_verdict.json",
+                &view::certification_verdict(verdict),
+            )?;
+        }
+        _ => {}
+    }
+    write_atomic(
+        &dir.join("full_suite_events.jsonl"),
+        view::events(verdict).as_bytes(),
+    )?;
+    write_atomic(
+        &dir.join("full_suite_report.md"),
+        view::markdown(verdict).as_bytes(),
+    )
 }
 
 /// A kept verdict: the newest, or that of an id.

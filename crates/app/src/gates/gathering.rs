@@ -244,7 +244,7 @@ fn landed(place: &Place<'_>, asked: &Asked) -> Result<Option<String>, AppError> 
     Ok(Some(format!("git:{tree}")))
 }
 
-fn file(path: &Path) -> FileState {
+pub(super) fn file(path: &Path) -> FileState {
     use std::io::Read;
     let unreadable = |why: String| FileState::Unreadable { why };
     let file = match std::fs::File::open(path) {

@@ -98,12 +98,7 @@ pub fn replay(home: &Home, ask: &Ask, watcher: &mut dyn Watcher) -> Result<Repla
     };
     let mut wanted = wanted(&loaded, ask, &beside);
     if wanted.is_empty() {
-        let text = format!(
-            "nothing of `{}` that was asked for failed, so nothing was run",
-            summary.run_id
-        );
-        return Err(AppError::new(Reason::ArgumentInvalid, text)
-            .hint("`gonogo suite show` lists what failed"));
+        return Err(nothing(&loaded));
     }
     let left = wanted.len().saturating_sub(ask.most);
     wanted.truncate(ask.most);
@@ -160,6 +155,42 @@ pub fn replay(home: &Home, ask: &Ask, watcher: &mut dyn Watcher) -> Result<Repla
         dir: dir.path.clone(),
         tree: kept,
     })
+}
+
+/// The commands that would show failures again; nothing is run.
+///
+/// # Errors
+/// As [`replay`].
+pub fn print(home: &Home, ask: &Ask) -> Result<(String, Vec<Replay>), AppError> {
+    let loaded = reading::find(home, &ask.run)?;
+    believed(&loaded)?;
+    let root = home.root();
+    let empty = SuitesFile::default();
+    let file = home.config.as_ref().map_or(&empty, |c| &c.suites);
+    let environment = environment(&loaded.dir)?;
+    let beside = Beside {
+        root: &root,
+        file,
+        seed: environment.get("seed").and_then(Value::as_u64),
+        env: texts(environment.get("replay_env")),
+        os: String::new(),
+        earlier: &[],
+        program: running::program(home),
+    };
+    let wanted = wanted(&loaded, ask, &beside);
+    if wanted.is_empty() {
+        return Err(nothing(&loaded));
+    }
+    let replays = wanted.into_iter().take(ask.most).map(|(r, _)| r).collect();
+    Ok((loaded.summary.run_id, replays))
+}
+
+fn nothing(loaded: &Loaded) -> AppError {
+    let text = format!(
+        "nothing of `{}` that was asked for failed, so nothing was run",
+        loaded.summary.run_id
+    );
+    AppError::new(Reason::ArgumentInvalid, text).hint("`gonogo suite show` lists what failed")
 }
 
 /// A run whose files are not those that were recorded proves nothing about what failed.

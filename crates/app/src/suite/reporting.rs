@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use gonogo_core::Reason;
 use gonogo_suite::Row;
 use gonogo_suite::report::{
-    Bounds, Flaky, Outline, Replay, Report, Style, ctrf, github, gitlab, html, junit, markdown,
-    terminal,
+    Bounds, Flaky, Outline, Replay, Report, ctrf, github, gitlab, html, junit, markdown,
+    terminal::{self, Style},
 };
 
 use super::analysing::{Beside, replays};
@@ -101,7 +101,7 @@ pub fn report(
         }
         Form::Ctrf => {
             let mut out = Vec::new();
-            ctrf::write(&mut out, &report, rows).map_err(io)?;
+            ctrf::write(&mut out, &report, rows, Flaky::Fail).map_err(io)?;
             return Ok(out);
         }
     };

@@ -22,7 +22,7 @@ use super::source::Tree;
 use crate::AppError;
 use crate::config::{Config, SuiteFile, SuitesFile};
 use crate::gates::compared::{self, Recorded};
-use crate::home::Home;
+use crate::home::{Book, Home};
 use crate::identity;
 use crate::workspace::STATE_DIR;
 
@@ -177,7 +177,7 @@ pub fn run(
     let files = dir.list(&plan.run_id, &plan.correlation_id)?;
     let bytes = files.to_bytes();
     crate::workspace::write_atomic(&dir.at(FILES), &bytes)?;
-    record(home, &plan, &summary, &bytes, &actor)?;
+    conclude(&home.open(&plan.dir)?, &summary, &bytes, &actor)?;
     std::fs::remove_file(dir.at(MARK)).map_err(|e| AppError::io("remove", &dir.at(MARK), &e))?;
     Ok(Finished {
         summary,
@@ -436,14 +436,39 @@ fn env(plan: &Plan<'_>) -> BTreeMap<String, String> {
 fn empty(plan: &Plan<'_>, request: &Request, source: Source) -> Summary {
     let dir = plan.dir.strip_prefix(&plan.root).unwrap_or(&plan.dir);
     Summary {
-        schema: SUMMARY.into(),
-        timestamp: plan.started,
         profile: plan.profile.clone(),
         rerun_from: request.rerun_from.clone(),
-        diff_from: None,
         artifact_dir: dir.to_string_lossy().into_owned(),
-        correlation_id: plan.correlation_id.clone(),
         shard: plan.shard.clone(),
+        variant: plan.config.suites.variant.clone(),
+        selected: plan.chosen.iter().map(|(n, _)| (*n).to_owned()).collect(),
+        ..blank(
+            &plan.config.service,
+            &plan.run_id,
+            &plan.correlation_id,
+            source,
+            plan.started,
+        )
+    }
+}
+
+/// A run of nothing yet.
+pub(super) fn blank(
+    project: &str,
+    run_id: &str,
+    correlation_id: &str,
+    source: Source,
+    started: Timestamp,
+) -> Summary {
+    Summary {
+        schema: SUMMARY.into(),
+        timestamp: started,
+        profile: String::new(),
+        rerun_from: None,
+        diff_from: None,
+        artifact_dir: String::new(),
+        correlation_id: correlation_id.to_owned(),
+        shard: None,
         total_units: 0,
         passed_units: 0,
         failed_units: 0,
@@ -456,14 +481,14 @@ fn empty(plan: &Plan<'_>, request: &Request, source: Source) -> Summary {
         lint: Vec::new(),
         unit_targets: Vec::new(),
         suites: Vec::new(),
-        run_id: plan.run_id.clone(),
-        project: plan.config.service.clone(),
+        run_id: run_id.to_owned(),
+        project: project.to_owned(),
         source,
-        variant: plan.config.suites.variant.clone(),
+        variant: BTreeMap::new(),
         state: State::Complete,
-        started_at: plan.started,
+        started_at: started,
         duration_ms: 0,
-        selected: plan.chosen.iter().map(|(n, _)| (*n).to_owned()).collect(),
+        selected: Vec::new(),
         problems: Vec::new(),
         tests: Tests::default(),
         status: Verdict::Pass,
@@ -663,20 +688,19 @@ fn begin(home: &Home, plan: &Plan<'_>, summary: &Summary, actor: &str) -> Result
     Ok(())
 }
 
-fn record(
-    home: &Home,
-    plan: &Plan<'_>,
+/// Records what a run came to. `files` are the bytes of its list of files.
+pub(super) fn conclude(
+    book: &Book,
     summary: &Summary,
     files: &[u8],
     actor: &str,
 ) -> Result<(), AppError> {
-    let book = home.open(&plan.dir)?;
     let blob = book.ledger.put_blob(files)?;
     let text = serde_json::to_vec(summary).unwrap_or_default();
     let body = json!({
-        "run": plan.run_id,
-        "correlationId": plan.correlation_id,
-        "profile": plan.profile,
+        "run": summary.run_id,
+        "correlationId": summary.correlation_id,
+        "profile": summary.profile,
         "tree": summary.source.tree,
         "commit": summary.source.commit,
         "state": summary.state,
@@ -684,20 +708,14 @@ fn record(
         "reasons": summary.reasons,
         "tests": summary.tests,
         "durationMs": summary.duration_ms,
-        "shard": plan.shard,
+        "shard": summary.shard,
         "variant": summary.variant,
         "files": blob,
         "summary": book.ledger.put_blob(&text)?,
         "directory": summary.artifact_dir,
     });
     let subject = vec![(FILES.to_owned(), blob)];
-    book.append(
-        &stream(&plan.run_id),
-        RESULT,
-        summary.timestamp,
-        actor,
-        subject,
-        body,
-    )?;
+    let stream = stream(&summary.run_id);
+    book.append(&stream, RESULT, summary.timestamp, actor, subject, body)?;
     Ok(())
 }

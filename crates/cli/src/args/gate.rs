@@ -23,6 +23,8 @@ pub enum GateWhat {
     Simulate(GateSimulate),
     /// Judge kept inputs again, and compare with the kept verdict byte by byte
     Rejudge(GateRejudge),
+    /// Try the policy on 35 kinds of poisoned evidence that must not pass
+    Selftest(GateSelftest),
     /// Print the policy that holds where a project has none
     Policy,
 }
@@ -90,11 +92,34 @@ pub struct GateExplain {
 /// `gate simulate`.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct GateSimulate {
-    /// The time, as 2026-01-31T12:00:00Z
-    #[arg(long, value_name = "TIME", required = true)]
+    /// Another time, as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
     pub at: Option<Timestamp>,
+    /// Suppose that this gate has no waiver (can be repeated)
+    #[arg(long, value_name = "GATE")]
+    pub without_waiver: Vec<String>,
+    /// Suppose that nothing is in quarantine
+    #[arg(long)]
+    pub without_quarantine: bool,
+    /// Suppose that this were the policy
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
     #[command(flatten)]
     pub compared: Compared,
+}
+
+/// `gate selftest`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct GateSelftest {
+    /// Which question
+    #[arg(
+        long,
+        value_name = "LANE",
+        value_enum,
+        default_value_t,
+        help_heading = "Selection"
+    )]
+    pub lane: Lane,
 }
 
 /// `gate rejudge`.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Subcommand};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
 /// `suite`.
 #[derive(Debug, ClapArgs)]
@@ -16,6 +16,16 @@ pub struct SuiteArgs {
 pub enum SuiteWhat {
     /// Run the suites of a profile, keep what they say, and judge it
     Run(SuiteRun),
+    /// Read reports that another runner wrote, and judge them like a run
+    Read(SuiteRead),
+    /// Run again what was not good in a run
+    Rerun(SuiteRerun),
+    /// Show failures again, each in a clean tree of the run
+    Replay(SuiteReplay),
+    /// Compare a run with another, or with the last good one
+    Diff(SuiteDiff),
+    /// Write a report of a run for people or for another tool
+    Report(SuiteReport),
     /// List profiles, or runs that have ended
     List(SuiteList),
     /// Show a run: what it came to, and what failed
@@ -97,4 +107,155 @@ pub struct SuiteShow {
     /// Run: `last`, a unique prefix of its id, or its directory
     #[arg(default_value = "last")]
     pub run: String,
+}
+
+/// Formats of reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// JUnit XML, any dialect
+    Junit,
+    /// What cargo test prints
+    Libtest,
+    /// libtest's JSON lines
+    LibtestJson,
+    /// go test -json
+    Go,
+    /// pytest's report log
+    PytestLog,
+    /// Jest's and Vitest's JSON
+    Jest,
+    /// Common Test Report Format
+    Ctrf,
+    /// Test Anything Protocol
+    Tap,
+    /// Visual Studio's TRX
+    Trx,
+}
+
+/// `suite read`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct SuiteRead {
+    /// Reports
+    #[arg(required = true)]
+    pub reports: Vec<PathBuf>,
+    /// What they are; told from their beginnings if absent
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<ReportFormat>,
+    /// Exit code of the runner that wrote them; without it nobody knows whether it came to its end
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub exit_code: Option<i32>,
+    /// Name of the target that they are of
+    #[arg(long, value_name = "NAME", default_value = "reports")]
+    pub target: String,
+    /// Keep and record it as a run of the tree that is here
+    #[arg(long, help_heading = "Output")]
+    pub keep: bool,
+    /// Stamp everything with this instead of the time
+    #[arg(long, value_name = "ID", help_heading = "Output")]
+    pub correlation_id: Option<String>,
+}
+
+/// `suite rerun`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct SuiteRerun {
+    /// Run: `last`, a unique prefix of its id, or its directory
+    #[arg(long, value_name = "RUN", default_value = "last")]
+    pub from: String,
+}
+
+/// How much a replay runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReplayLevel {
+    /// The test alone
+    Test,
+    /// What contains it
+    Suite,
+    /// The whole target
+    Target,
+}
+
+/// `suite replay`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct SuiteReplay {
+    /// Run: `last`, a unique prefix of its id, or its directory
+    #[arg(default_value = "last")]
+    pub run: String,
+    /// Only failures of this target
+    #[arg(long, value_name = "NAME", help_heading = "Selection")]
+    pub target: Option<String>,
+    /// Only tests whose name contains this
+    #[arg(long, value_name = "TEXT", help_heading = "Selection")]
+    pub test: Option<String>,
+    /// How much is run; as little as can be if absent
+    #[arg(long, value_name = "LEVEL", value_enum, help_heading = "Selection")]
+    pub level: Option<ReplayLevel>,
+    /// At most so many failures
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 20,
+        help_heading = "Selection"
+    )]
+    pub limit: usize,
+    /// Let the tree stay where it was replayed
+    #[arg(long, help_heading = "Output")]
+    pub keep_tree: bool,
+    /// Print the commands and run nothing
+    #[arg(long, help_heading = "Output")]
+    pub print: bool,
+}
+
+/// `suite diff`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct SuiteDiff {
+    /// Run: `last`, a unique prefix of its id, or its directory
+    #[arg(default_value = "last")]
+    pub run: String,
+    /// The other run; the last good one of each target if absent
+    #[arg(long, value_name = "RUN", help_heading = "Selection")]
+    pub against: Option<String>,
+}
+
+/// Forms of a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportForm {
+    /// For this terminal
+    #[default]
+    Terminal,
+    /// Markdown, as long as a step summary may be
+    Markdown,
+    /// Markdown, as long as a comment may be
+    Comment,
+    /// One HTML file that needs nothing else
+    Html,
+    /// Annotations of GitHub, as workflow commands
+    Github,
+    /// Code quality of GitLab
+    GitlabQuality,
+    /// Metrics of GitLab
+    GitlabMetrics,
+    /// JUnit XML
+    Junit,
+    /// Common Test Report Format
+    Ctrf,
+}
+
+/// `suite report`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct SuiteReport {
+    /// Run: `last`, a unique prefix of its id, or its directory
+    #[arg(default_value = "last")]
+    pub run: String,
+    /// Which form
+    #[arg(
+        long,
+        value_name = "FORM",
+        value_enum,
+        default_value_t,
+        help_heading = "Output"
+    )]
+    pub form: ReportForm,
+    /// Write it to this file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub out: Option<PathBuf>,
 }

@@ -4,16 +4,17 @@ use gonogo_app::AppError;
 use gonogo_app::gates::checking::{self, Checked};
 use gonogo_app::gates::gathering::Asked;
 use gonogo_core::{Exit, Reason, Verdict as Status};
-use gonogo_gate::Verdict;
 use gonogo_gate::policy::Lane as Asking;
 use gonogo_gate::verdict::{Asked as WasAsked, GateResult, Standing, Told};
+use gonogo_gate::{Suppose, Verdict, view};
 use serde_json::json;
 
 use super::Answer;
 use super::suite::{home, plain, tone};
 use crate::args::Select;
 use crate::args::gate::{
-    Compared, GateArgs, GateCheck, GateExplain, GateRejudge, GateSimulate, GateWhat, Lane,
+    Compared, GateArgs, GateCheck, GateExplain, GateRejudge, GateSelftest, GateSimulate, GateWhat,
+    Lane,
 };
 use crate::screen::{Screen, Tone};
 
@@ -26,17 +27,14 @@ pub(super) fn gate(select: &Select, args: &GateArgs, screen: &Screen) -> (&'stat
         GateWhat::Explain(a) => ("gate_explain", explain(select, a, screen)),
         GateWhat::Simulate(a) => ("gate_simulate", simulate(select, a, screen)),
         GateWhat::Rejudge(a) => ("gate_rejudge", rejudge(select, a, screen)),
+        GateWhat::Selftest(a) => ("gate_selftest", selftest(select, a, screen)),
         GateWhat::Policy => ("gate_policy", policy(screen)),
     }
 }
 
 fn asked(compared: &Compared) -> Asked {
     Asked {
-        lane: match compared.lane {
-            Lane::Preflight => Asking::Preflight,
-            Lane::Full => Asking::Full,
-            Lane::Certification => Asking::Certification,
-        },
+        lane: lane(compared.lane),
         base: compared.base.clone(),
         landed: compared.landed.clone(),
         run_commands: !compared.recorded_only,
@@ -58,6 +56,11 @@ fn check(select: &Select, a: &GateCheck, screen: &Screen) -> Answer {
         .find(|g| g.blocking && g.status > Status::Excused);
     if let Some(gate) = closed {
         screen.frame(&format!("next: gonogo gate explain {}", gate.id));
+    }
+    if let Some(path) = &a.report {
+        let path = super::here()?.join(path);
+        gonogo_app::workspace::write_report(&path, view::markdown(verdict).as_bytes())?;
+        screen.talk(&format!("written: {}", path.display()));
     }
     screen.answer(
         "gate_check",
@@ -132,35 +135,84 @@ fn explain(select: &Select, a: &GateExplain, screen: &Screen) -> Answer {
 }
 
 fn simulate(select: &Select, a: &GateSimulate, screen: &Screen) -> Answer {
-    let Some(at) = a.at else {
-        return Err(AppError::new(Reason::ArgumentInvalid, "--at is needed"));
-    };
     let home = home(select)?;
+    let policy = match &a.policy {
+        None => None,
+        Some(path) => {
+            let path = super::here()?.join(path);
+            let text = std::fs::read_to_string(&path);
+            Some(text.map_err(|e| AppError::io("read", &path, &e))?)
+        }
+    };
+    let suppose = Suppose {
+        at: a.at,
+        lane: None,
+        without_waivers: a.without_waiver.clone(),
+        without_quarantines: a.without_quarantine,
+        policy,
+    };
+    if suppose == Suppose::default() {
+        let text =
+            "nothing is supposed: give --at, --without-waiver, --without-quarantine or --policy";
+        return Err(AppError::new(Reason::ArgumentInvalid, text));
+    }
     let mut asked = asked(&a.compared);
-    // Nothing is run for a question about another day.
+    // Nothing is run for a question about what would be.
     asked.run_commands = false;
-    let (now, then) = checking::simulate(&home, &asked, at)?;
-    let mut changed = Vec::new();
-    for gate in &then.gates {
-        let before = now.gate(&gate.id).map(|g| g.status);
-        if before != Some(gate.status) {
-            changed.push(json!({"gate": gate.id, "now": before, "then": gate.status, "reasons": gate.reasons}));
-            let was = before.map_or_else(|| "absent".into(), |s| s.to_string());
-            screen.say(&format!("{} → {}", was, row(gate, screen)));
-            for told in gate.reasons.iter().take(TOLD) {
-                screen.say(&reason(told));
-            }
+    let found = checking::simulate(&home, &asked, &suppose)?;
+    let word = |status: Option<Status>| status.map_or_else(|| "absent".into(), |s| s.to_string());
+    for change in &found.changes {
+        screen.say(&format!(
+            "  {} {} → {}",
+            change.gate_id,
+            word(change.from),
+            screen.paint(tone(change.to), &word(change.to))
+        ));
+        for told in change.reasons.iter().take(TOLD) {
+            screen.say(&reason(told));
         }
     }
-    if changed.is_empty() {
+    if found.changes.is_empty() {
         screen.say("no gate would change");
     }
-    screen.say(&format!("{} now, {} at {at}", now.verdict, then.verdict));
+    screen.say(&format!("{} now, {} then", found.from, found.to));
     screen.answer(
         "gate_simulate",
-        json!({"now": now.verdict, "then": then.verdict, "changed": changed}),
+        json!({"from": found.from, "to": found.to, "changes": found.changes}),
     );
-    Ok(then.exit())
+    Ok(found.verdict.exit())
+}
+
+fn selftest(select: &Select, a: &GateSelftest, screen: &Screen) -> Answer {
+    let home = home(select)?;
+    let found = checking::selftest(&home, lane(a.lane))?;
+    if let Some(why) = &found.void {
+        screen.say(&screen.paint(Tone::Bad, &format!("void: {}", plain(why))));
+    }
+    for case in &found.cases {
+        let word = match case.caught {
+            true => screen.paint(Tone::Good, "caught    "),
+            false => screen.paint(Tone::Bad, "NOT CAUGHT"),
+        };
+        screen.say(&format!("  {:>2} {word} {}", case.number, case.title));
+        if !case.caught
+            && let Some(advice) = &case.advice
+        {
+            screen.say(&format!("                {}", plain(advice)));
+        }
+    }
+    screen.say(&format!("{} of {} caught", found.caught, found.total));
+    screen.answer("gate_selftest", json!(found));
+    let exit = Exit::ALL.into_iter().find(|e| e.code() == found.exit_code);
+    Ok(exit.unwrap_or(Exit::Unjudged))
+}
+
+const fn lane(lane: Lane) -> Asking {
+    match lane {
+        Lane::Preflight => Asking::Preflight,
+        Lane::Full => Asking::Full,
+        Lane::Certification => Asking::Certification,
+    }
 }
 
 fn rejudge(select: &Select, a: &GateRejudge, screen: &Screen) -> Answer {

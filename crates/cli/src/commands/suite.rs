@@ -1,4 +1,6 @@
-//! `suite …`: run, list, show.
+//! `suite …`: run, list, show; what needs more is in the module beside.
+
+mod failed;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -9,7 +11,7 @@ use gonogo_app::AppError;
 use gonogo_app::home::Home;
 use gonogo_app::suite::one::Watcher;
 use gonogo_app::suite::reading::{self, Loaded};
-use gonogo_app::suite::running::{self, Request};
+use gonogo_app::suite::running::{self, Finished, Request};
 use gonogo_app::workspace::Caller;
 use gonogo_core::clock::SystemClock;
 use gonogo_core::{Exit, Verdict};
@@ -28,6 +30,11 @@ const TOLD: usize = 20;
 pub(super) fn suite(select: &Select, args: &SuiteArgs, screen: &Screen) -> (&'static str, Answer) {
     match &args.what {
         SuiteWhat::Run(a) => ("suite_run", run(select, a, screen)),
+        SuiteWhat::Read(a) => ("suite_read", failed::read(select, a, screen)),
+        SuiteWhat::Rerun(a) => ("suite_rerun", failed::rerun(select, a, screen)),
+        SuiteWhat::Replay(a) => ("suite_replay", failed::replay(select, a, screen)),
+        SuiteWhat::Diff(a) => ("suite_diff", failed::diff(select, a, screen)),
+        SuiteWhat::Report(a) => ("suite_report", failed::report(select, a, screen)),
         SuiteWhat::List(a) => ("suite_list", list(select, a, screen)),
         SuiteWhat::Show(a) => ("suite_show", show(select, a, screen)),
     }
@@ -73,20 +80,34 @@ fn run(select: &Select, a: &SuiteRun, screen: &Screen) -> Answer {
     let mut follower = Follower::new(screen);
     let finished = running::run(&home, &request, &mut follower)?;
     follower.clear();
+    Ok(told("suite_run", &finished, screen))
+}
+
+/// Says what a run came to.
+fn told(use_case: &str, finished: &Finished, screen: &Screen) -> Exit {
     let exit = finished.summary.exit();
-    tell(&finished.summary, &finished.dir, screen);
+    tell(&finished.summary, Some(&finished.dir), screen);
+    if finished.summary.status > Verdict::Excused {
+        screen.frame(&format!(
+            "next: gonogo suite replay {}",
+            finished.summary.run_id
+        ));
+    } else {
+        screen.frame("next: gonogo gate check");
+    }
     screen.answer(
-        "suite_run",
+        use_case,
         json!({
             "run": finished.summary.run_id,
             "status": finished.summary.status,
             "reasons": finished.summary.reasons,
             "directory": finished.dir,
             "files": finished.files,
+            "triage": finished.triage.status,
             "summary": brief(&finished.summary),
         }),
     );
-    Ok(exit)
+    exit
 }
 
 fn list(select: &Select, a: &SuiteList, screen: &Screen) -> Answer {
@@ -152,7 +173,7 @@ fn show(select: &Select, a: &SuiteShow, screen: &Screen) -> Answer {
         differences,
         record,
     } = reading::find(&home, &a.run)?;
-    tell(&summary, &dir, screen);
+    tell(&summary, Some(&dir), screen);
     for difference in &differences {
         screen.say(&screen.paint(Tone::Bad, &format!("  not as recorded: {difference}")));
     }
@@ -205,7 +226,7 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// Says how a run stands, what failed, and what comes next.
-fn tell(summary: &Summary, dir: &Path, screen: &Screen) {
+fn tell(summary: &Summary, dir: Option<&Path>, screen: &Screen) {
     let word = summary.status.to_string().to_uppercase();
     let tests = &summary.tests;
     screen.say(&format!(
@@ -239,7 +260,9 @@ fn tell(summary: &Summary, dir: &Path, screen: &Screen) {
     if more > 0 {
         screen.say(&format!("  … and {more} more in the run's directory"));
     }
-    screen.frame(&format!("evidence  {}", dir.display()));
+    if let Some(dir) = dir {
+        screen.frame(&format!("evidence  {}", dir.display()));
+    }
 }
 
 fn line(target: &TargetResult, screen: &Screen) -> String {
