@@ -75,6 +75,9 @@ pub(crate) struct Case {
     pub(crate) poison: fn(&mut bench::Bench) -> Result<(), String>,
 }
 
+/// Cases about excuses: the gate that is poisoned must itself be bad, and not only that of the excuses.
+const UNEXCUSED: [u8; 4] = [13, 27, 28, 29];
+
 /// Inputs that must pass under a policy, and what a case needs to poison them.
 ///
 /// # Errors
@@ -169,8 +172,10 @@ fn run(case: &Case, good: &bench::Bench) -> CaseResult {
         .iter()
         .take(needed)
         .all(|any| any.iter().any(|code| verdict.reasons.contains(code)));
-    // What is excused elsewhere must not be counted as caught.
-    result.caught = verdict.verdict > Status::Excused && is_seen;
+    let gate = bench.victim.as_ref().and_then(|v| verdict.gate(&v.gate));
+    let is_excused = UNEXCUSED.contains(&case.number)
+        && gate.is_some_and(|g| g.asked == Asked::Judged && g.status <= Status::Excused);
+    result.caught = verdict.verdict > Status::Excused && is_seen && !is_excused;
     result.verdict = Some(verdict.verdict);
     result.found = verdict.reasons;
     if !result.caught {
