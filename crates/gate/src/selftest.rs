@@ -147,7 +147,30 @@ fn why(verdict: &Verdict) -> String {
     texts.join("; ")
 }
 
+/// A case against every gate that could be blind to it: one of each blocking gate over runs.
 fn run(case: &Case, good: &bench::Bench) -> CaseResult {
+    let mut bench = good.clone();
+    if good.victims.is_empty() {
+        return run_one(case, bench);
+    }
+    let mut last = None;
+    for victim in &good.victims {
+        bench.victim = Some(victim.clone());
+        let mut result = run_one(case, bench.clone());
+        if !result.caught {
+            let advice = result.advice.unwrap_or_default();
+            result.advice = Some(format!(
+                "poisoned was `{}` of the gate `{}`; {advice}",
+                victim.target, victim.gate
+            ));
+            return result;
+        }
+        last = Some(result);
+    }
+    last.unwrap_or_else(|| run_one(case, bench))
+}
+
+fn run_one(case: &Case, mut bench: bench::Bench) -> CaseResult {
     let expected = case.expected.iter().map(|any| any.to_vec()).collect();
     let mut result = CaseResult {
         number: case.number,
@@ -158,7 +181,6 @@ fn run(case: &Case, good: &bench::Bench) -> CaseResult {
         found: Vec::new(),
         advice: None,
     };
-    let mut bench = good.clone();
     if let Err(why) = (case.poison)(&mut bench) {
         result.advice = Some(format!("{why}; {}", case.advice));
         return result;
