@@ -59,7 +59,7 @@ impl TestSelector {
             Self::Parts(id) => id == test,
             Self::Shown(text) => {
                 let plain = |part: &str| !part.contains(" > ");
-                let parts = [&test.suite, &test.class, &test.name];
+                let parts = [&*test.suite, &*test.class, &*test.name];
                 parts.into_iter().all(|p| plain(p)) && test.to_string() == *text
             }
         }
@@ -383,8 +383,8 @@ fn test(faults: &Faults, table: &Table<'_>) -> Option<TestSelector> {
     }
     let parts = Table::open(faults, &table.path("test"), node)?;
     let id = TestId {
-        suite: parts.text("suite").unwrap_or_default(),
-        class: parts.text("class").unwrap_or_default(),
+        suite: parts.text("suite").unwrap_or_default().into(),
+        class: parts.text("class").unwrap_or_default().into(),
         name: parts.need("name", parts.text("name")).unwrap_or_default(),
     };
     parts.finish();

@@ -80,17 +80,14 @@ pub(crate) fn judged(
     ran: &Ran<'_>,
     ended_at: Timestamp,
 ) -> (TargetResult, Vec<Row>) {
-    // Twice: one tally becomes the tests, the other is asked for names that two reports share.
-    let (mut tally, mut tests) = (Tally::default(), Tally::default());
+    let mut tests = Tally::default();
     let mut inputs = Vec::new();
     for (n, (format, bytes)) in ran.reports.iter().enumerate() {
         if n > 0 {
-            tally.next_input();
             tests.next_input();
         }
         let limits = Limits::default();
-        read::read(*format, &mut &bytes[..], &limits, &mut tests);
-        let reading = read::read(*format, &mut &bytes[..], &limits, &mut tally);
+        let reading = read::read(*format, &mut &bytes[..], &limits, &mut tests);
         inputs.push(Input {
             path: format!("{name}/reports/{n}"),
             from: None,
@@ -107,6 +104,7 @@ pub(crate) fn judged(
             issues_omitted: reading.issues_omitted,
         });
     }
+    let collisions = tests.collisions();
     let is_plain = target.format == COMMAND;
     let rows = if is_plain {
         let verdict = run::command_verdict(&ran.end);
@@ -144,7 +142,7 @@ pub(crate) fn judged(
         problems: Vec::new(),
         home: name.to_owned(),
     };
-    (run::judge(attempted, tally, &rows), rows)
+    (run::judge(attempted, &collisions, &rows), rows)
 }
 
 fn plain_row(name: &str, verdict: TestVerdict) -> Row {
