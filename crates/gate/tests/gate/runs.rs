@@ -1,6 +1,6 @@
 //! Evidence of runs: which run counts, what of it counts, and what excuses nothing.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use gonogo_core::{Digest, Reason, Span, Timestamp, Verdict as Status};
 use gonogo_gate::inputs::{Compared, History, Inputs};
@@ -332,7 +332,8 @@ fn changes_since_the_baseline_block() {
         let diff = Diff {
             // Nobody believes the diff's own opinion.
             status: DiffStatus::Stable,
-            counts: HashMap::from([(change, 1), (Change::Same, 3)]),
+            incomparable: None,
+            counts: BTreeMap::from([(change, 1), (Change::Same, 3)]),
             changed: vec![changed(change)],
         };
         let with = |diff: &Diff| Compared::With {
