@@ -102,7 +102,12 @@ pub(crate) fn ran(
 ) -> (TargetResult, Vec<Row>) {
     let mut tally = Tally::default();
     let bytes = report.as_bytes();
-    let reading = read::read(Format::Junit, &mut &bytes[..], &Limits::default(), &mut tally);
+    let reading = read::read(
+        Format::Junit,
+        &mut &bytes[..],
+        &Limits::default(),
+        &mut tally,
+    );
     let collisions = tally.collisions();
     let rows = tally.into_rows(name, &[]);
     let attempted = Attempted {
@@ -134,7 +139,10 @@ pub(crate) fn ran(
         problems: Vec::new(),
         home: name.into(),
     };
-    (gonogo_suite::run::judge(attempted, &collisions, &rows), rows)
+    (
+        gonogo_suite::run::judge(attempted, &collisions, &rows),
+        rows,
+    )
 }
 
 /// Puts a result in place of the target's in a run.
