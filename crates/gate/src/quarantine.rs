@@ -60,7 +60,7 @@ impl TestSelector {
             Self::Shown(text) => {
                 let plain = |part: &str| !part.contains(" > ");
                 let parts = [&*test.suite, &*test.class, &*test.name];
-                parts.into_iter().all(|p| plain(p)) && test.to_string() == *text
+                parts.into_iter().all(plain) && test.to_string() == *text
             }
         }
     }

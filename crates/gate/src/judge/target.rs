@@ -327,9 +327,10 @@ fn baseline(
         let text = format!("the comparison counts {counted} changes and lists {listed}");
         tell(Reason::EvidenceCountMismatch, text, None);
     }
-    if diff.status == DiffStatus::Incomparable {
-        let text = "the baseline has no test to compare with";
-        tell(Reason::BaselineIncomparable, text.into(), None);
+    if diff.status == DiffStatus::Incomparable || diff.incomparable.is_some() {
+        let why = diff.incomparable.clone();
+        let text = why.unwrap_or_else(|| "the two cannot be compared".into());
+        tell(Reason::BaselineIncomparable, text, None);
     }
     for changed in &diff.changed {
         if covered.contains(&changed.test) {

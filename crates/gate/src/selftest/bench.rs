@@ -24,6 +24,8 @@ pub(crate) struct Bench {
     pub(crate) inputs: Inputs,
     /// The target that is poisoned, where one has reports.
     pub(crate) victim: Option<Victim>,
+    /// One target of each blocking gate over runs that has one with reports.
+    pub(crate) victims: Vec<Victim>,
     /// The tests of each target's good report.
     pub(crate) tests: BTreeMap<String, u64>,
     /// What baselines hold, by target.

@@ -100,11 +100,16 @@ pub(crate) fn ran(
     report: &str,
     code: i32,
 ) -> (TargetResult, Vec<Row>) {
-    let (mut one, mut two) = (Tally::default(), Tally::default());
+    let mut tally = Tally::default();
     let bytes = report.as_bytes();
-    read::read(Format::Junit, &mut &bytes[..], &Limits::default(), &mut one);
-    let reading = read::read(Format::Junit, &mut &bytes[..], &Limits::default(), &mut two);
-    let rows = one.into_rows(name, &[]);
+    let reading = read::read(
+        Format::Junit,
+        &mut &bytes[..],
+        &Limits::default(),
+        &mut tally,
+    );
+    let collisions = tally.collisions();
+    let rows = tally.into_rows(name, &[]);
     let attempted = Attempted {
         target: name.into(),
         class: target.class,
@@ -134,7 +139,10 @@ pub(crate) fn ran(
         problems: Vec::new(),
         home: name.into(),
     };
-    (gonogo_suite::run::judge(attempted, two, &rows), rows)
+    (
+        gonogo_suite::run::judge(attempted, &collisions, &rows),
+        rows,
+    )
 }
 
 /// Puts a result in place of the target's in a run.

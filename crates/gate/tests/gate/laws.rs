@@ -3,8 +3,9 @@
 use gonogo_core::Reason;
 use gonogo_core::{Span, Timestamp, Verdict as Status};
 use gonogo_gate::inputs::{Found, Inputs, PerfResult};
+use gonogo_gate::rederive::RederiveError;
 use gonogo_gate::verdict::{Asked, Standing};
-use gonogo_gate::{Inputs as All, judge};
+use gonogo_gate::{Inputs as All, judge, rederive};
 use gonogo_suite::run::{End, Problem, State};
 use proptest::prelude::*;
 
@@ -114,9 +115,9 @@ proptest! {
         let stored = serde_json::to_vec(&inputs).unwrap();
         let again: All = serde_json::from_slice(&stored).unwrap();
         prop_assert_eq!(&judge(&again).to_bytes().unwrap(), &bytes);
-        let canonical = gonogo_core::canonical::to_vec(&inputs).unwrap();
-        let again: All = serde_json::from_slice(&canonical).unwrap();
-        prop_assert_eq!(judge(&again).to_bytes().unwrap(), bytes);
+        let canonical = inputs.to_bytes().unwrap();
+        prop_assert_eq!(&All::from_bytes(&canonical).unwrap().to_bytes().unwrap(), &canonical);
+        prop_assert!(rederive(&canonical, &bytes).is_ok());
     }
 
     /// A pass rests on evidence for every obligation of every blocking gate.
@@ -152,4 +153,44 @@ fn numbers_that_cannot_be_stored_are_invalid() {
         (found.verdict, found.inputs_digest),
         (Status::Invalid, None)
     );
+}
+
+#[test]
+fn a_verdict_that_was_changed_is_not_derived_again() {
+    let inputs = good();
+    let (stored, verdict) = (inputs.to_bytes().unwrap(), judge(&inputs));
+    let bytes = verdict.to_bytes().unwrap();
+    assert_eq!(rederive(&stored, &bytes), Ok(verdict));
+    let edit = |bytes: &[u8], from: &str, to: &str| {
+        String::from_utf8(bytes.to_vec())
+            .unwrap()
+            .replacen(from, to, 1)
+            .into_bytes()
+    };
+    let red = edit(&stored, "\"state\":\"complete\"", "\"state\":\"crashed\"");
+    let error = rederive(&red, &bytes).unwrap_err();
+    assert!(
+        error.to_string().contains("first at the gate `suites`"),
+        "{error}"
+    );
+    let forged = edit(&bytes, "\"verdict\":\"pass\"", "\"verdict\":\"excused\"");
+    assert!(matches!(
+        rederive(&stored, &forged),
+        Err(RederiveError::Differs { .. })
+    ));
+    let other = edit(&bytes, "\"rules\":1", "\"rules\":2");
+    assert_eq!(
+        rederive(&stored, &other),
+        Err(RederiveError::OtherRules { found: 2 })
+    );
+    for bad in [&b""[..], b"{}", b"[1]", b"{\"schema\":1,\"schema\":2}"] {
+        assert!(matches!(
+            rederive(bad, &bytes),
+            Err(RederiveError::Inputs(_))
+        ));
+        assert!(matches!(
+            rederive(&stored, bad),
+            Err(RederiveError::Verdict(_))
+        ));
+    }
 }

@@ -251,3 +251,20 @@ fn several_faults_are_told_at_once() {
     assert!(faults.len() >= 3, "{faults:#?}");
     assert_eq!(faults[0].to_string().split(':').next(), Some("line 2"));
 }
+
+#[test]
+fn deep_nesting_is_refused_and_ends_nothing() {
+    let deep = [
+        format!("a{} = 1\n", ".a".repeat(100_000)),
+        format!("[a{}]\n", ".a".repeat(100_000)),
+        format!("a = {}\n", "[".repeat(100_000)),
+        format!("a = {}\n", "{ a = ".repeat(100_000)),
+        format!("{}\n", "[[a]]\n".repeat(100_000)),
+    ];
+    for text in deep {
+        assert!(Policy::read(&format!("{CODE}{text}")).is_err());
+        let mut inputs = good();
+        inputs.waivers.state = FileState::Text { text };
+        assert_eq!(verdict(&inputs).verdict, Status::Invalid);
+    }
+}

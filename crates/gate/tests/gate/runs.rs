@@ -1,6 +1,6 @@
 //! Evidence of runs: which run counts, what of it counts, and what excuses nothing.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use gonogo_core::{Digest, Reason, Span, Timestamp, Verdict as Status};
 use gonogo_gate::inputs::{Compared, History, Inputs};
@@ -332,7 +332,8 @@ fn changes_since_the_baseline_block() {
         let diff = Diff {
             // Nobody believes the diff's own opinion.
             status: DiffStatus::Stable,
-            counts: HashMap::from([(change, 1), (Change::Same, 3)]),
+            incomparable: None,
+            counts: BTreeMap::from([(change, 1), (Change::Same, 3)]),
             changed: vec![changed(change)],
         };
         let with = |diff: &Diff| Compared::With {
@@ -392,4 +393,49 @@ fn shards_are_complete_or_nothing() {
         assert_eq!(status, Status::Invalid, "{bad:?}");
         assert!(codes.contains(&"SHARD_PLAN_MISMATCH"), "{bad:?} {codes:?}");
     }
+}
+
+#[test]
+fn a_flaky_test_holds_and_many_are_not_excused() {
+    let flaky = |names: &[&str]| {
+        let tests: String = names
+            .iter()
+            .map(|n| format!("<testcase classname=\"c\" name=\"{n}\"><flakyFailure message=\"once\"/></testcase>"))
+            .collect();
+        failing("x", "y").replace(
+            "<testcase classname=\"c\" name=\"x\"><failure message=\"y\"/></testcase>",
+            &tests,
+        )
+    };
+    let mut inputs = good();
+    unit(&mut inputs, &flaky(&["a"]), 0);
+    assert_eq!(
+        of(&verdict(&inputs), "suites"),
+        (Status::Hold, vec!["FLAKY_BLOCKING"])
+    );
+    unit(&mut inputs, &flaky(&["a", "b", "c", "d"]), 0);
+    let codes = of(&verdict(&inputs), "suites").1;
+    assert_eq!(codes, ["FLAKE_BUDGET_EXCEEDED", "FLAKY_BLOCKING"]);
+}
+
+#[test]
+fn many_failures_are_counted_and_a_few_are_told() {
+    let tests: String = (0..20_000)
+        .map(|n| {
+            format!(
+                "<testcase classname=\"c\" name=\"t{n}\"><failure message=\"broke\"/></testcase>"
+            )
+        })
+        .collect();
+    let mut inputs = good();
+    unit(
+        &mut inputs,
+        &format!("<testsuite name=\"s\">{tests}</testsuite>"),
+        1,
+    );
+    let found = verdict(&inputs);
+    let gate = found.gate("suites").unwrap();
+    assert_eq!(gate.status, Status::Fail);
+    assert!(gate.reasons.len() <= 50 && gate.reasons_omitted > 9_000);
+    assert!(found.to_bytes().unwrap().len() < 200_000);
 }

@@ -52,6 +52,21 @@ fn what_a_weaker_policy_does_not_see_is_not_caught_and_said() {
     let ignored = gate("s", "suite = { profile = \"ci\", baseline = \"ignored\" }");
     let result = of(&format!("{CODE}{ignored}{perf}"), &declared());
     assert_eq!(uncaught(&result), [30, 31]);
+    // A second gate that is blind is found beside one that is not.
+    let strong = gate("a", "suite = { targets = [\"unit\"] }");
+    let blind = gate(
+        "b",
+        "suite = { targets = [\"e2e\"], baseline = \"ignored\" }",
+    );
+    let result = of(&format!("{CODE}{strong}{blind}{perf}"), &declared());
+    assert_eq!(uncaught(&result), [30, 31]);
+    assert!(
+        result.cases[29]
+            .advice
+            .as_ref()
+            .unwrap()
+            .contains("`e2e` of the gate `b`")
+    );
     let slow = format!("{CODE}[defaults]\ntoo_fast_percent = 0\n{suite}{perf}");
     assert_eq!(uncaught(&of(&slow, &declared())), [33]);
     // Targets that write no report show nothing of their tests.
