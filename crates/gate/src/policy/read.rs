@@ -306,7 +306,7 @@ fn reproduce_of(id: &str, check: &Check) -> Vec<String> {
             None => {
                 let mut words = vec!["gonogo", "suite", "run"];
                 for target in &suite.targets {
-                    words.extend(["--target", target]);
+                    words.extend(["--suite", target]);
                 }
                 words
             }
