@@ -16,6 +16,7 @@ mod startup;
 mod suite;
 mod suite_cluster;
 mod suite_perf;
+mod suite_runbook;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -109,8 +110,6 @@ static BENCHES: [Bench; 11] = [
     dry_run::DRY_RUN,
     suite::SUITE,
     startup::STARTUP,
-    suite_cluster::SUITE_CLUSTER,
-    suite_perf::SUITE_PERF,
 ];
 
 /// Runs the benches named in `args`, or all; see the module's text for the options.

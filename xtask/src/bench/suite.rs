@@ -16,19 +16,17 @@ pub(super) const SUITE: Bench = Bench {
     run: suite,
 };
 
-/// A part that is measured by itself.
-struct Section {
-    name: &'static str,
-    /// What it measures and the bar, for the line that says that it could not.
-    bars: &'static [(&'static str, &'static str)],
-    run: fn(&Settings) -> Result<Measured>,
-}
-
-static SECTIONS: &[Section] = &[readers::READERS];
+/// The parts, each measured by itself.
+static SECTIONS: [Bench; 4] = [
+    readers::READERS,
+    super::suite_runbook::RUNBOOK,
+    super::suite_cluster::SUITE_CLUSTER,
+    super::suite_perf::SUITE_PERF,
+];
 
 fn suite(settings: &Settings) -> Result<Measured> {
     let (mut all, mut raw) = (Vec::new(), Map::new());
-    for section in SECTIONS {
+    for section in &SECTIONS {
         println!("   {}", section.name);
         match (section.run)(settings) {
             Ok(measured) => {

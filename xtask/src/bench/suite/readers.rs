@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::Section;
+use super::Bench;
 use crate::bench::figures::{last_json, median, number};
 use crate::bench::{Measured, Row, Settings, target, workshop};
 use crate::run::{cargo, has, loud, output};
@@ -27,7 +27,7 @@ const BARS: &[(&str, &str)] = &[
     ("the other readers", "all whole"),
 ];
 
-pub(super) const READERS: Section = Section {
+pub(super) const READERS: Bench = Bench {
     name: "readers",
     bars: BARS,
     run: readers,
