@@ -1,4 +1,6 @@
-//! Gates before an operation: the evidence is looked up in the ledger, the rule is `gonogo_release::gate`.
+//! Gates before an operation: the evidence is looked up in the ledger, the rules are `gonogo_release::gate`.
+
+mod verdicts;
 
 use gonogo_core::{Digest, Share, Span, Timestamp};
 use gonogo_ledger::key_event::CONTROLLER;
@@ -25,13 +27,23 @@ const RUNS: &str = "run/dry-run/";
 /// # Errors
 /// The gate's reason; nothing was changed.
 pub(crate) fn judge(ws: &Workspace, plan: &Plan, now: Timestamp) -> Result<Value, AppError> {
-    let Gates::DryRun(demanded) = plan.body.gates else {
-        return Ok(Value::Null);
-    };
     let wanted = wanted(&plan.body);
+    let closed = |closed: gate::Closed| AppError::new(closed.reason, closed.text);
+    let demanded = match plan.body.gates {
+        Gates::None => return Ok(Value::Null),
+        Gates::DryRun(demanded) => demanded,
+        Gates::Verdict(demanded) => {
+            let seen = verdicts::seen(ws, &wanted)?;
+            let (judged, built) = seen.judge(&wanted, &demanded, now).map_err(|e| {
+                closed(e)
+                    .hint("judge the tree that is released: `gonogo suite run`, then `gonogo gate check`")
+                    .hint("what is released must be among the `outputs` of a suite of that run")
+            })?;
+            return Ok(verdicts::named(judged, built));
+        }
+    };
     let seen = seen(ws, &wanted)?;
-    let found = gate::dry_run(&wanted, &demanded, &seen, now)
-        .map_err(|closed| AppError::new(closed.reason, closed.text))?;
+    let found = gate::dry_run(&wanted, &demanded, &seen, now).map_err(closed)?;
     Ok(json!({"signOff": found.index, "stream": found.stream, "at": found.at}))
 }
 
@@ -42,13 +54,25 @@ fn wanted(plan: &PlanBody) -> Vec<Digest> {
 
 /// The stream of the dry run that a plan's gate would rest on now, so that packets hold it.
 pub(crate) fn streams(ws: &Workspace, plan: &PlanBody) -> Result<Vec<String>, AppError> {
-    if plan.gates == Gates::None {
-        return Ok(Vec::new());
-    }
-    let mut streams: Vec<String> = seen(ws, &wanted(plan))?
-        .into_iter()
-        .map(|s| s.stream)
-        .collect();
+    let wanted = wanted(plan);
+    let mut streams: Vec<String> = match plan.gates {
+        Gates::None => return Ok(Vec::new()),
+        Gates::DryRun(_) => seen(ws, &wanted)?.into_iter().map(|s| s.stream).collect(),
+        Gates::Verdict(_) => {
+            let seen = verdicts::seen(ws, &wanted)?;
+            let runs = seen
+                .built
+                .iter()
+                .filter(|b| wanted.iter().all(|w| b.outputs.contains(w)));
+            let trees: Vec<&str> = runs.clone().map(|b| b.tree.as_str()).collect();
+            let judged = seen
+                .judged
+                .iter()
+                .filter(|j| trees.contains(&j.tree.as_str()));
+            let of_verdicts = judged.map(|j| j.stream.clone());
+            runs.map(|b| b.stream.clone()).chain(of_verdicts).collect()
+        }
+    };
     streams.sort_unstable();
     streams.dedup();
     Ok(streams)
@@ -169,8 +193,25 @@ pub(crate) fn check(
     begin: &VerifiedRecord,
     plan: &Plan,
 ) -> Result<(), String> {
-    let Gates::DryRun(demanded) = plan.body.gates else {
-        return Ok(());
+    let demanded = match plan.body.gates {
+        Gates::None => return Ok(()),
+        Gates::DryRun(demanded) => demanded,
+        Gates::Verdict(demanded) => {
+            let seen = verdicts::of_packet(records, begin.index);
+            let (judged, built) = seen
+                .judge(&wanted(&plan.body), &demanded, begin.time)
+                .map_err(|closed| closed.text)?;
+            let said = |key: &str| begin.body.pointer(key).and_then(Value::as_u64);
+            let same = said("/gate/verdict") == Some(judged.index)
+                && said("/gate/built") == Some(built.index);
+            return match same {
+                true => Ok(()),
+                false => Err(format!(
+                    "record {} does not rest on the verdict of record {} and the run of record {}",
+                    begin.index, judged.index, built.index
+                )),
+            };
+        }
     };
     let seen: Vec<SignedOff> = records
         .iter()

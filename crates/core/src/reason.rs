@@ -106,6 +106,7 @@ catalogue! {
     StageDeadline "STAGE_DEADLINE" Fail Fail "The stage's deadline passed without positive evidence." "See the decision's other reason codes: no traffic and no proof need different answers.";
     // The release machine.
     GatesNone "GATES_NONE" Pass Done "The environment demands no gate, and says so." "Nothing; the plan shows it.";
+    GateVerdictPassed "GATE_VERDICT_PASSED" Pass Done "The gates of the tree that what is released was built from were judged, and the verdict was fresh when the operation began." "Nothing; the operation's first record names it.";
     GateDryRunPassed "GATE_DRY_RUN_PASSED" Pass Done "A dry run of exactly what is released was signed off, and was fresh when the operation began." "Nothing; the operation's first record names it.";
     GateEvidenceMissing "GATE_EVIDENCE_MISSING" Hold Unjudged "A gate's evidence is not there: no dry run of exactly what is released was signed off." "Run one: `gonogo dry-run orchestrate --artifact FILE -- FILE`.";
     GateEvidenceFailed "GATE_EVIDENCE_FAILED" Fail Fail "The newest dry run of what is released was not signed off with a pass." "Read its review, fix the cause and run again.";

@@ -1,12 +1,13 @@
 //! Gates: evidence that must be there before an operation begins.
 //!
-//! Today there is one: a signed-off dry run of exactly what is released. Silence, another subject, age and a later run that went
+//! Today there are two: a signed-off dry run of exactly what is released, and a recorded verdict of the gates over the tree that it was
+//! built from. Silence, another subject, age and a later run that went
 //! worse each refuse with a reason of their own; so do a run that was too short or too often down, accepted warnings, and a run of
 //! something else that only named what is released. Invariant: what a record does not say is not fulfilled.
 
 use gonogo_core::{Digest, Reason, Share, Span, Timestamp};
 
-use crate::plan::DryRunGate;
+use crate::plan::{DryRunGate, VerdictGate};
 
 /// A dry run's verdict, as the ledger has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +105,110 @@ pub fn dry_run<'a>(
             closed(Reason::GateEvidenceFailed, text)
         }
     }
+}
+
+/// A run of suites that kept what it built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// Its record.
+    pub index: u64,
+    /// Its stream.
+    pub stream: String,
+    /// The tree that it was of.
+    pub tree: String,
+    /// Whether it was good.
+    pub good: bool,
+    /// Digests of the files that it kept.
+    pub outputs: Vec<Digest>,
+}
+
+/// A verdict of the gates, as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// Its record.
+    pub index: u64,
+    /// Its stream.
+    pub stream: String,
+    /// The question.
+    pub lane: String,
+    /// `pass`, `excused`, `hold`, `fail`, `invalid`.
+    pub verdict: String,
+    /// The tree.
+    pub tree: String,
+    /// When.
+    pub at: Timestamp,
+    /// When the first of what it rests on ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Judges `verdict = { … }`: the newest good run that kept all of `wanted` says which tree they were built from, and the newest verdict of
+/// the lane over that tree must be a pass that is not too old and has not ended. A newer verdict that is none outweighs an older pass.
+///
+/// # Errors
+/// [`Closed`] with [`Reason::GateEvidenceMissing`], [`Reason::GateEvidenceFailed`] or [`Reason::GateEvidenceStale`].
+pub fn verdict<'a>(
+    wanted: &[Digest],
+    gate: &VerdictGate,
+    built: &'a [Built],
+    judged: &'a [Judged],
+    now: Timestamp,
+) -> Result<(&'a Judged, &'a Built), Closed> {
+    if wanted.is_empty() {
+        let text = "the version names no artifact, so nothing says what it was built from";
+        return closed(Reason::GateEvidenceMissing, text);
+    }
+    let made_all = |b: &&Built| wanted.iter().all(|w| b.outputs.contains(w));
+    let Some(origin) = built.iter().filter(made_all).max_by_key(|b| b.index) else {
+        let text = format!(
+            "none of {} recorded runs of suites kept everything that is released among its `outputs`",
+            built.len()
+        );
+        return closed(Reason::GateEvidenceMissing, text);
+    };
+    if !origin.good {
+        let text = format!(
+            "the newest run that kept what is released, {} (record {}), was not good",
+            origin.stream, origin.index
+        );
+        return closed(Reason::GateEvidenceFailed, text);
+    }
+    let lane = gate.lane.word();
+    let of_tree = |j: &&Judged| j.tree == origin.tree && j.lane == lane;
+    let Some(newest) = judged.iter().filter(of_tree).max_by_key(|j| j.index) else {
+        let text = format!(
+            "no verdict of the lane `{lane}` over `{}` is recorded, which {} built",
+            origin.tree, origin.stream
+        );
+        return closed(Reason::GateEvidenceMissing, text);
+    };
+    let Judged { index, stream, .. } = newest;
+    let is_good = newest.verdict == "pass" || (newest.verdict == "excused" && gate.allow_excused);
+    if !is_good {
+        let text = format!(
+            "the newest verdict, {stream} (record {index}), is `{}`",
+            newest.verdict
+        );
+        return closed(Reason::GateEvidenceFailed, text);
+    }
+    if newest.at > now.after(SKEW) {
+        let text = format!(
+            "{stream} (record {index}) is dated {}, in the future",
+            newest.at
+        );
+        return closed(Reason::GateEvidenceStale, text);
+    }
+    if newest.at.after(gate.max_age) < now {
+        let text = format!(
+            "{stream} (record {index}) was judged at {}, more than {} ago",
+            newest.at, gate.max_age
+        );
+        return closed(Reason::GateEvidenceStale, text);
+    }
+    if let Some(end) = newest.expires_at.filter(|end| *end <= now) {
+        let text = format!("{stream} (record {index}) held until {end}");
+        return closed(Reason::GateEvidenceStale, text);
+    }
+    Ok((newest, origin))
 }
 
 /// What a pass lacks.
@@ -333,5 +438,80 @@ mod tests {
     fn a_gate_that_demands_no_more_is_written_as_before() {
         let text = serde_json::to_string(&crate::plan::Gates::DryRun(gate())).unwrap();
         assert_eq!(text, "{\"dry-run\":{\"max_age\":\"1m\"}}");
+    }
+
+    #[test]
+    fn only_a_fresh_verdict_over_the_tree_that_was_built_opens() {
+        use crate::plan::Lane;
+        let digest = |text: &str| Digest::of(text.as_bytes());
+        let built = |index, tree: &str, good, outputs: &[&str]| Built {
+            index,
+            stream: format!("run/suite/run_{index}"),
+            tree: tree.into(),
+            good,
+            outputs: outputs.iter().map(|o| digest(o)).collect(),
+        };
+        let judged = |index, tree: &str, verdict: &str, at, ends: Option<i64>| Judged {
+            index,
+            stream: format!("run/gate/run_{index}"),
+            lane: "full".into(),
+            verdict: verdict.into(),
+            tree: tree.into(),
+            at: Timestamp::from_millis(at),
+            expires_at: ends.map(Timestamp::from_millis),
+        };
+        let gate = |allow_excused| VerdictGate {
+            lane: Lane::Full,
+            max_age: Span::from_secs(60),
+            allow_excused,
+        };
+        let judge = |wanted: &[&str], excused, runs: &[Built], all: &[Judged], now| {
+            let wanted: Vec<Digest> = wanted.iter().map(|w| digest(w)).collect();
+            let found = verdict(
+                &wanted,
+                &gate(excused),
+                runs,
+                all,
+                Timestamp::from_millis(now),
+            );
+            found.map(|(j, b)| (j.index, b.index)).map_err(|c| c.reason)
+        };
+        let runs = [built(1, "t1", true, &["a", "b"])];
+        let pass = judged(2, "t1", "pass", 1000, None);
+        let (missing, failed, stale) = (
+            Err(Reason::GateEvidenceMissing),
+            Err(Reason::GateEvidenceFailed),
+            Err(Reason::GateEvidenceStale),
+        );
+        let one = std::slice::from_ref(&pass);
+        assert_eq!(judge(&["a", "b"], false, &runs, one, 2000), Ok((2, 1)));
+        assert_eq!(judge(&[], false, &runs, one, 2000), missing);
+        assert_eq!(judge(&["a", "c"], false, &runs, one, 2000), missing);
+        assert_eq!(judge(&["a"], false, &[], one, 2000), missing);
+        assert_eq!(judge(&["a"], false, &runs, &[], 2000), missing);
+        assert_eq!(judge(&["a"], false, &runs, one, 61_000), Ok((2, 1)));
+        assert_eq!(judge(&["a"], false, &runs, one, 61_001), stale);
+        // A verdict over another tree, or to another question, is none.
+        let other = [judged(2, "t2", "pass", 1000, None)];
+        assert_eq!(judge(&["a"], false, &runs, &other, 2000), missing);
+        let lane = [Judged {
+            lane: "preflight".into(),
+            ..pass.clone()
+        }];
+        assert_eq!(judge(&["a"], false, &runs, &lane, 2000), missing);
+        // The newest counts, and what is excused only where that was said.
+        let worse = [pass.clone(), judged(3, "t1", "hold", 1500, None)];
+        assert_eq!(judge(&["a"], false, &runs, &worse, 2000), failed);
+        let excused = [judged(3, "t1", "excused", 1500, None)];
+        assert_eq!(judge(&["a"], false, &runs, &excused, 2000), failed);
+        assert_eq!(judge(&["a"], true, &runs, &excused, 2000), Ok((3, 1)));
+        // It ends with what it rests on; it cannot come from the future.
+        let ended = [judged(2, "t1", "pass", 1000, Some(1500))];
+        assert_eq!(judge(&["a"], false, &runs, &ended, 1500), stale);
+        let ahead = [judged(2, "t1", "pass", 9000, None)];
+        assert_eq!(judge(&["a"], false, &runs, &ahead, 2000), stale);
+        // A newer run that built the same and was not good says that something is wrong.
+        let red = [built(1, "t1", true, &["a"]), built(5, "t1", false, &["a"])];
+        assert_eq!(judge(&["a"], false, &red, one, 2000), failed);
     }
 }

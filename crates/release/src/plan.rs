@@ -338,6 +338,40 @@ pub enum Gates {
     None,
     /// A dry run of exactly the plan's artifacts, signed off with a pass.
     DryRun(DryRunGate),
+    /// A recorded verdict of the gates over the tree that the plan's artifacts were built from.
+    Verdict(VerdictGate),
+}
+
+/// What a verdict must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictGate {
+    /// Which question it must answer.
+    pub lane: Lane,
+    /// How old it may be when the plan is applied.
+    pub max_age: Span,
+    /// Whether one counts that stands on waivers, quarantines or the rollback mode.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_excused: bool,
+}
+
+/// A question that gates answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lane {
+    /// Every gate.
+    Full,
+    /// Every gate, the audit of excuses, and whether it can be promoted.
+    Certification,
+}
+
+impl Lane {
+    /// The word in records.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Certification => "certification",
+        }
+    }
 }
 
 /// What a dry run must have been. What is absent demands nothing; what a record does not say is not fulfilled.

@@ -7,9 +7,11 @@ use std::net::SocketAddr;
 
 use gonogo_core::{Digest, Reason, Share, Span, near};
 use gonogo_release::approval::{ApprovalPolicy, Approver, Requester};
-use gonogo_release::plan::{Binding, Checks, DryRunGate, Gates, Strategy, TargetSpec};
+use gonogo_release::plan::{
+    Binding, Checks, DryRunGate, Gates, Lane, Strategy, TargetSpec, VerdictGate,
+};
 
-use super::keys::{APPROVAL, APPROVER, DRY_RUN_GATE, GATES, REQUESTER};
+use super::keys::{APPROVAL, APPROVER, DRY_RUN_GATE, GATES, REQUESTER, VERDICT_GATE};
 use super::name;
 use super::policy::defaulted;
 use super::reader::{Found, Table};
@@ -152,6 +154,9 @@ fn read_gates(table: &Table<'_, '_>) -> Option<Gates> {
         return None;
     }
     if let Some(table) = table.table_if("gates", &GATES) {
+        if table.has("verdict") {
+            return read_verdict(&table);
+        }
         table.require("dry_run");
         let gate = table.table("dry_run", &DRY_RUN_GATE)?;
         gate.require("max_age");
@@ -192,6 +197,35 @@ fn read_gates(table: &Table<'_, '_>) -> Option<Gates> {
         vec!["write `gates = \"none\"` to demand none, or `gates = { dry_run = { max_age = \"7d\" } }`".into()],
     );
     None
+}
+
+fn read_verdict(table: &Table<'_, '_>) -> Option<Gates> {
+    if table.has("dry_run") {
+        table.faults.add(
+            Reason::ConfigValue,
+            &table.place("dry_run"),
+            &table.path("dry_run"),
+            "`verdict` and `dry_run` cannot both be demanded here",
+            vec![
+                "let a gate of gates.toml check the dry run: `check = { dry_run = { … } }`".into(),
+            ],
+        );
+    }
+    let gate = table.table("verdict", &VERDICT_GATE)?;
+    gate.require("max_age");
+    let max_age: Found<Span> = gate.parsed("max_age", "a duration")?;
+    if max_age.value == Span::ZERO {
+        max_age.refuse(gate.faults, "must be longer than nothing");
+    }
+    let lane = gate.choice("lane", &["full", "certification"]);
+    Some(Gates::Verdict(VerdictGate {
+        lane: match lane.map(|f| f.value) {
+            Some("certification") => Lane::Certification,
+            _ => Lane::Full,
+        },
+        max_age: max_age.value,
+        allow_excused: gate.flag("allow_excused").is_some_and(|f| f.value),
+    }))
 }
 
 fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {

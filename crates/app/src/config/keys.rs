@@ -451,12 +451,44 @@ pub(super) static STAGE: Section = Section {
 
 /// `gates = { … }`.
 pub(super) static GATES: Section = Section {
-    keys: &[key(
-        "dry_run",
-        Table(&DRY_RUN_GATE),
-        Required,
-        "A dry run of exactly the version's artifacts must be signed off. Rollbacks do not wait for it.",
-    )],
+    keys: &[
+        key(
+            "dry_run",
+            Table(&DRY_RUN_GATE),
+            Optional,
+            "A dry run of exactly the version's artifacts must be signed off. Rollbacks do not wait for it.",
+        ),
+        key(
+            "verdict",
+            Table(&VERDICT_GATE),
+            Optional,
+            "The gates over the tree that the version's artifacts were built from must have been judged. Either this or `dry_run`; the policy can demand a dry run too. Rollbacks do not wait for it.",
+        ),
+    ],
+};
+
+/// `verdict = { … }`.
+pub(super) static VERDICT_GATE: Section = Section {
+    keys: &[
+        key(
+            "lane",
+            Choice(&["full", "certification"]),
+            Default("\"full\""),
+            "Which question the verdict must answer.",
+        ),
+        key(
+            "max_age",
+            Span,
+            Required,
+            "How old the verdict may be when the plan is applied.",
+        ),
+        key(
+            "allow_excused",
+            Flag,
+            Default("false"),
+            "Whether a verdict counts that stands on waivers, quarantines or the rollback mode.",
+        ),
+    ],
 };
 
 /// `dry_run = { … }`.

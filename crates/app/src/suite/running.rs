@@ -15,7 +15,7 @@ use gonogo_suite::{Row, TargetResult};
 use serde_json::{Value, json};
 
 use super::analysing::{self, Beside, Triage};
-use super::artifacts::{FILES, RunDir};
+use super::artifacts::{FILES, Files, RunDir};
 use super::one::{self, Frame, Watcher};
 use super::preflight::{self, Check};
 use super::source::Tree;
@@ -31,6 +31,9 @@ pub const MARK: &str = "running.json";
 
 /// The record that begins a run's stream.
 pub const BEGUN: &str = "run";
+
+/// Most outputs of a run that its record names.
+const OUTPUTS: usize = 256;
 
 /// The record of what a run came to.
 pub const RESULT: &str = "result";
@@ -418,7 +421,7 @@ pub(crate) fn apart(file: &SuitesFile, root: &Path, dir: &Path) -> Vec<String> {
 fn env(plan: &Plan<'_>) -> BTreeMap<String, String> {
     let mut env = BTreeMap::from([
         ("GONOGO_RUN_ID".to_owned(), plan.run_id.clone()),
-        ("GONOGO_PROFILE".to_owned(), plan.profile.clone()),
+        ("GONOGO_RUN_PROFILE".to_owned(), plan.profile.clone()),
         (
             "GONOGO_CORRELATION_ID".to_owned(),
             plan.correlation_id.clone(),
@@ -714,7 +717,12 @@ pub(super) fn conclude(
         "summary": book.ledger.put_blob(&text)?,
         "directory": summary.artifact_dir,
     });
-    let subject = vec![(FILES.to_owned(), blob)];
+    let mut subject = vec![(FILES.to_owned(), blob)];
+    // What a suite kept can be released; by its digest a release finds the run that made it.
+    let listed: Option<Files> = serde_json::from_slice(files).ok();
+    let outputs = listed.into_iter().flat_map(|l| l.files);
+    let outputs = outputs.filter(|f| f.path.contains("/outputs/"));
+    subject.extend(outputs.take(OUTPUTS).map(|f| (f.path, f.sha256)));
     let stream = stream(&summary.run_id);
     book.append(&stream, RESULT, summary.timestamp, actor, subject, body)?;
     Ok(())

@@ -61,6 +61,7 @@ pub fn say_plan(screen: &Screen, plan: &Plan) {
         match body.gates {
             Gates::None => "none",
             Gates::DryRun { .. } => "dry-run",
+            Gates::Verdict { .. } => "verdict",
         },
         body.budget.total.seconds_text(),
     ));

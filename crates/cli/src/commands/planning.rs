@@ -104,6 +104,16 @@ fn what(step: &Step, plan: &Plan) -> String {
         StepKind::Gates => match plan.body.gates {
             Gates::None => "none, as stated".into(),
             Gates::DryRun(gate) => demanded(&gate),
+            Gates::Verdict(gate) => format!(
+                "a passing verdict of the lane `{}` over the tree that these artifacts were built from, within {}{}",
+                gate.lane.word(),
+                gate.max_age,
+                if gate.allow_excused {
+                    ", also an excused one"
+                } else {
+                    ""
+                }
+            ),
         },
         StepKind::Preflight => "the target is as it was planned".into(),
         StepKind::Promote => "all new requests".into(),

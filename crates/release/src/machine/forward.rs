@@ -75,6 +75,7 @@ impl Machine {
                 let reason = match plan.gates {
                     Gates::None => Reason::GatesNone,
                     Gates::DryRun { .. } => Reason::GateDryRunPassed,
+                    Gates::Verdict { .. } => Reason::GateVerdictPassed,
                 };
                 self.decide(Verdict::Pass, &[reason], Value::Null, out);
                 self.enter(step + 1, out);
