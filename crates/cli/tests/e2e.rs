@@ -39,3 +39,5 @@ mod screen;
 mod stamps;
 #[path = "e2e/surroundings.rs"]
 mod surroundings;
+#[path = "e2e/verdicts.rs"]
+mod verdicts;

@@ -29,6 +29,7 @@ use serde_json::Value;
 use super::outside::{self, Claim, Stands};
 use super::unpacked;
 use crate::dry_run::deriving::{self, Derived};
+use crate::gates::checking::VERDICT;
 use crate::dry_run::recording;
 use crate::memory::{Memory, Seen};
 use crate::{AppError, approving, gating, planning, timestamping};
@@ -112,7 +113,7 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
     let artifact = look.artifact.as_deref().map(digest_of).transpose()?;
     let keep = |_: &str, kind: &str| {
         matches!(kind, "operation" | "plan" | "result")
-            || matches!(kind, recording::BEGUN | recording::SIGN_OFF)
+            || matches!(kind, recording::BEGUN | recording::SIGN_OFF | VERDICT)
             || kind == approving::KIND
             || kind == approving::USE_KIND
             || kind == RECORD_KIND

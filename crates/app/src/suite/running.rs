@@ -140,8 +140,13 @@ pub fn run(
     let (results, rows) = phases(&frame, &plan, &mut summary, watcher)?;
     let after = tree.now()?;
     if after.tree != summary.source.tree || after.commit != summary.source.commit {
+        let paths = tree.changed(&summary.source.tree, &after.tree);
+        let what = match paths.is_empty() {
+            true => "another commit is checked out".to_owned(),
+            false => paths.join(", "),
+        };
         let text = format!(
-            "it was `{}` before and is `{}` behind the run",
+            "it was `{}` before and is `{}` behind the run: {what}",
             summary.source.tree, after.tree
         );
         summary

@@ -120,6 +120,24 @@ impl Tree {
         ])
     }
 
+    /// Which paths differ between two trees of ours, the first few; empty where that cannot be told.
+    pub fn changed(&self, before: &str, after: &str) -> Vec<String> {
+        const TOLD: usize = 8;
+        let (Some(top), Some(a), Some(b)) = (
+            &self.top,
+            before.strip_prefix("git:"),
+            after.strip_prefix("git:"),
+        ) else {
+            return Vec::new();
+        };
+        let Ok(env) = self.objects_env() else {
+            return Vec::new();
+        };
+        let listed = git(top, &env, &["diff-tree", "-r", "--name-only", a, b]);
+        let listed = listed.unwrap_or_default();
+        listed.lines().take(TOLD).map(str::to_owned).collect()
+    }
+
     fn write_tree(&self, top: &Path, has_head: bool) -> Result<String, AppError> {
         let dir = tempfile::Builder::new()
             .prefix(".index-")
