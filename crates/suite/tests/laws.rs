@@ -111,8 +111,8 @@ fn garbled(bytes: &[u8], draw: &mut Draw) -> Vec<u8> {
 }
 
 fn list(dir: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(dir).expect("a directory of fixtures") {
+        let path = entry.expect("a fixture").path();
         if path.is_dir() {
             list(&path, files);
         } else {
