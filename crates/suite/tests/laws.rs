@@ -5,13 +5,16 @@ mod laws;
 
 use std::path::{Path, PathBuf};
 
-use gonogo_suite::Format;
-use gonogo_suite::read::detect;
+use gonogo_suite::read::{self, detect};
+use gonogo_suite::{Attempt, Format, Limits, Reading};
 
-use self::laws::check;
+use self::laws::{check, check_cuts};
 
 /// Ways to garble each report.
 const WAYS: u64 = 40;
+
+/// Bytes of a report that is cut at every place; a longer one is cut at some.
+const SHORT: usize = 3 << 10;
 
 /// Pieces that mean something in one format or another.
 const PIECES: [&str; 24] = [
@@ -58,6 +61,9 @@ fn reports_whole_cut_and_garbled_obey_the_laws() {
         };
         formats.push(format);
         check(format, &bytes);
+        if bytes.len() <= SHORT {
+            check_cuts(format, &bytes);
+        }
         let bytes = &bytes[..bytes.len().min(16 << 10)];
         let mut draw = Draw(bytes.len() as u64 + 1);
         for _ in 0..WAYS {
@@ -111,8 +117,8 @@ fn garbled(bytes: &[u8], draw: &mut Draw) -> Vec<u8> {
 }
 
 fn list(dir: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(dir).expect("a directory of fixtures") {
+        let path = entry.expect("a fixture").path();
         if path.is_dir() {
             list(&path, files);
         } else {
@@ -140,4 +146,43 @@ fn a_tap_point_of_the_highest_number_is_no_panic() {
         Format::Tap,
         format!("ok {0} - a\nok - b\n1..{0}\n", u64::MAX).as_bytes(),
     );
+}
+
+fn read(format: Format, text: &str) -> Reading {
+    let mut found: Vec<Attempt> = Vec::new();
+    let mut source = text.as_bytes();
+    read::read(format, &mut source, &Limits::default(), &mut found)
+}
+
+/// pytest-rerunfailures: only the last run says how it ended.
+#[test]
+fn a_pass_that_the_report_takes_back_later_is_not_believed_before() {
+    let before = r#"<testsuites><testsuite name="pytest" tests="1" failures="1" errors="0" skipped="0">
+<testcase classname="t" name="a" time="0.1"/>
+"#;
+    let after = r#"<testcase classname="t" name="a" time="0.1"><failure message="no">x</failure></testcase>
+</testsuite></testsuites>"#;
+    let both = format!("{before}{after}");
+    let whole = read(Format::Junit, &both);
+    assert!(whole.is_whole(), "{:?}", whole.issues);
+    assert_eq!((whole.seen.passed, whole.seen.failed), (0, 2));
+    for text in [before, &both[..before.len() + 20]] {
+        let cut = read(Format::Junit, text);
+        assert!(!cut.is_whole());
+        assert_eq!(cut.seen.passed, 0, "{:?}", cut.issues);
+    }
+    check_cuts(Format::Junit, both.as_bytes());
+}
+
+/// What a binary's end says against its lines is a contradiction, and before that end nothing is believed.
+#[test]
+fn a_pass_that_is_listed_as_a_failure_is_not_believed() {
+    let before = "running 1 test\ntest a ... ok\n";
+    let after = "\nfailures:\n\nfailures:\n    a\n\n\
+        test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
+    let both = format!("{before}{after}");
+    for text in [before, &both] {
+        assert!(!read(Format::Libtest, text).is_whole(), "{text}");
+    }
+    check_cuts(Format::Libtest, both.as_bytes());
 }

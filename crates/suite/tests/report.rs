@@ -564,8 +564,8 @@ fn no_run_makes_a_page_too_large() {
         .map(|n| {
             let letters: String = n.to_string().bytes().map(|b| char::from(b + 49)).collect();
             let test = TestId {
-                suite: wide(n, 100),
-                class: wide(n, 100),
+                suite: wide(n, 100).into(),
+                class: wide(n, 100).into(),
                 name: wide(n, 2_000),
             };
             let message = format!("{letters} {}", wide(n, 2_000));

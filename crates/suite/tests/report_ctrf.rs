@@ -119,7 +119,8 @@ prop_compose! {
         message in ".{0,12}", output in ".{0,12}", attempts in 0_u32..20, seconds in prop::option::of(prop::num::f64::ANY),
         file in prop::option::of("[a-c/]{1,4}"),
     ) -> Row {
-        let mut row = row("unit", TestId { suite, class, name }, verdict, &message);
+        let test = TestId { suite: suite.into(), class: class.into(), name };
+        let mut row = row("unit", test, verdict, &message);
         row.attempts = attempts;
         row.seconds = seconds;
         row.output = output;

@@ -233,7 +233,8 @@ prop_compose! {
         message in text(), trace in text(), kind in text(), output in text(), attempts in 0_u32..20,
         seconds in prop::option::of(prop::num::f64::ANY), is_told in any::<bool>(),
     ) -> Row {
-        let mut row = row(target, TestId { suite, class, name }, verdict, "x");
+        let test = TestId { suite: suite.into(), class: class.into(), name };
+        let mut row = row(target, test, verdict, "x");
         row.attempts = attempts;
         row.seconds = seconds;
         row.skipped = Some(message.clone());

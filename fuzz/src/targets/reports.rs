@@ -1,7 +1,7 @@
 //! What a test run reads: reports of every format.
 //!
 //! Beside "no panic, no hang": what is counted is what was given; a report that is believed has a test; texts stay within their
-//! limits; how the bytes arrive changes nothing; a report that is cut has no more passes than it has when it is whole.
+//! limits; how the bytes arrive changes nothing; a report that is cut and still whole has no pass that all of it has not.
 
 #[path = "../../../crates/suite/tests/reports/laws.rs"]
 mod laws;

@@ -3,8 +3,8 @@
 //! A wrong guess is worse than none: a page, a log of another program, a JSON of something else have no format here. JSON is walked
 //! by its own keys, so a text that quotes a report is none; lines count only if they are whole and stand where they should.
 
-use super::Format;
 use super::json::{Broken, Json, Kind};
+use super::{Format, wide};
 
 /// Most of a report that is looked at.
 const LOOKED: usize = 64 << 10;
@@ -12,17 +12,10 @@ const LOOKED: usize = 64 << 10;
 /// Tells a report's format from its first 64 KiB, and from its name where that alone leaves two.
 pub fn detect(name: Option<&str>, head: &[u8]) -> Option<Format> {
     let head = &head[..head.len().min(LOOKED)];
-    let decoded;
-    let head = match head {
-        [0xff, 0xfe, rest @ ..] => {
-            decoded = utf16(rest, u16::from_le_bytes);
-            decoded.as_bytes()
-        }
-        [0xfe, 0xff, rest @ ..] => {
-            decoded = utf16(rest, u16::from_be_bytes);
-            decoded.as_bytes()
-        }
-        _ => head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head),
+    let decoded = wide::head(head);
+    let head = match &decoded {
+        Some(text) => text.as_bytes(),
+        None => head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head),
     };
     if head.contains(&0) {
         return None;
@@ -35,14 +28,6 @@ pub fn detect(name: Option<&str>, head: &[u8]) -> Option<Format> {
         b'[' => None,
         _ => lines(name, head),
     }
-}
-
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
-    let units: Vec<u16> = bytes
-        .chunks_exact(2)
-        .map(|pair| unit([pair[0], pair[1]]))
-        .collect();
-    String::from_utf16_lossy(&units)
 }
 
 /// The root element, past declarations and comments.

@@ -14,7 +14,7 @@ use event::Event;
 use package::Package;
 
 use super::gather::{self, Gather};
-use super::lines::Lines;
+use super::lines::{self, Line, Log};
 use super::{Format, Limits, Parse, Reading, Sink, text};
 use crate::{FailureKind, IssueKind, Outcome, Place, TestId};
 
@@ -32,31 +32,8 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         kept: 0,
         any: false,
     };
-    let mut source = super::wide::Decoded::new(source);
-    let mut lines = Lines::new(&mut source, limits.token);
-    let mut head = Vec::new();
-    loop {
-        let line = match lines.next() {
-            Ok(Some(line)) => line.to_vec(),
-            Ok(None) => break,
-            Err(error) => {
-                let at = lines.to();
-                stream.gather.io(at, &error);
-                break;
-            }
-        };
-        let place = Place {
-            from: lines.from(),
-            to: lines.to(),
-        };
-        if head.len() < 512 {
-            head.extend_from_slice(&line[..line.len().min(512)]);
-            head.push(b'\n');
-        }
-        stream.line(&line, place, lines.is_cut(), lines.has_end());
-    }
-    let at = lines.to();
-    stream.end(at, &head)
+    let ended = lines::each(source, limits, &mut stream);
+    stream.end(ended.at, &ended.head)
 }
 
 struct Stream<'a> {
@@ -70,19 +47,24 @@ struct Stream<'a> {
     any: bool,
 }
 
-impl Stream<'_> {
-    fn line(&mut self, line: &[u8], place: Place, is_cut: bool, has_end: bool) {
+impl<'a> Log<'a> for Stream<'a> {
+    fn gather(&mut self) -> &mut Gather<'a> {
+        &mut self.gather
+    }
+
+    fn line(&mut self, line: &Line<'_>) {
+        let (bytes, place) = (line.bytes, line.place);
         // An event may stand behind a time, or behind what a test printed without ending its line.
         let from = [b"{\"Time\"".as_slice(), b"{\"Action\"", b"{\"ImportPath\""]
             .iter()
-            .filter_map(|start| memchr::memmem::find(line, start))
+            .filter_map(|start| memchr::memmem::find(bytes, start))
             .min()
-            .or_else(|| memchr::memchr(b'{', line));
+            .or_else(|| memchr::memchr(b'{', bytes));
         let Some(from) = from else {
-            self.other(line, place);
+            self.other(bytes, place);
             return;
         };
-        match event::parse(&line[from..], self.gather.limits) {
+        match event::parse(&bytes[from..], self.gather.limits) {
             Ok(Some(event)) => {
                 self.any = true;
                 if event.is_odd {
@@ -94,29 +76,17 @@ impl Stream<'_> {
                 }
                 self.event(event, place);
             }
-            Ok(None) => self.other(line, place),
-            Err(_) if memchr::memmem::find(line, b"\"Action\"").is_none() && has_end => {
-                self.other(line, place);
-            }
+            Ok(None) => self.other(bytes, place),
             Err(broken) => {
-                let (kind, text) = if is_cut {
-                    (
-                        IssueKind::Limit,
-                        "an event is longer than a line may be".to_owned(),
-                    )
-                } else if has_end {
-                    (
-                        IssueKind::Unparsable,
-                        format!("an event cannot be read: {broken:?}"),
-                    )
-                } else {
-                    (IssueKind::Truncated, "it ends inside an event".to_owned())
-                };
-                self.gather.tell(kind, place.from, text);
+                if !line.broken(&mut self.gather, &["\"Action\""], &broken) {
+                    self.other(bytes, place);
+                }
             }
         }
     }
+}
 
+impl Stream<'_> {
     /// A line that is no event: other programs, and go itself where it could not build.
     fn other(&mut self, line: &[u8], place: Place) {
         let plain = text::plain(line);

@@ -14,7 +14,7 @@ use block::Block;
 use line::{Header, Line};
 
 use super::gather::{self, Gather};
-use super::lines::Lines;
+use super::lines;
 use super::{Format, Limits, Parse, Reading, Sink, text};
 use crate::{Failure, FailureKind, IssueKind, Location, Outcome, Place, TestId};
 
@@ -27,43 +27,25 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         build: Build::default(),
         any: false,
     };
-    let mut source = super::wide::Decoded::new(source);
-    let mut lines = Lines::new(&mut source, limits.token);
-    let (mut head, mut whole) = (Vec::new(), true);
-    let ended = loop {
-        let line = match lines.next() {
-            Ok(Some(line)) => {
-                if head.len() < 512 {
-                    head.extend_from_slice(&line[..line.len().min(512)]);
-                    head.push(b'\n');
-                }
-                text::plain(line)
-            }
-            Ok(None) => break None,
-            Err(error) => break Some(error),
-        };
-        whole = lines.has_end();
-        let place = Place {
-            from: lines.from(),
-            to: lines.to(),
-        };
-        if lines.is_cut() && log.block.is_some() {
-            log.gather.tell(
-                IssueKind::Limit,
-                place.from,
-                format!("a line is longer than {} bytes", limits.token),
-            );
+    let ended = lines::each(source, limits, &mut log);
+    log.end(ended.at, ended.is_whole, &ended.head)
+}
+
+impl<'a> lines::Log<'a> for Log<'a> {
+    fn gather(&mut self) -> &mut Gather<'a> {
+        &mut self.gather
+    }
+
+    fn line(&mut self, line: &lines::Line<'_>) {
+        if line.is_cut && self.block.is_some() {
+            let text = format!("a line is longer than {} bytes", self.gather.limits.token);
+            self.gather.tell(IssueKind::Limit, line.place.from, text);
         }
         // A lone carriage return became a line feed: progress of some tool, or of the terminal.
-        for part in line.split('\n') {
-            log.line(part, place);
+        for part in text::plain(line.bytes).split('\n') {
+            self.part(part, line.place);
         }
-    };
-    let at = lines.to();
-    if let Some(error) = ended {
-        log.gather.io(at, &error);
     }
-    log.end(at, whole, &head)
 }
 
 /// The binary whose tests come next.
@@ -99,7 +81,7 @@ struct Log<'a> {
 }
 
 impl Log<'_> {
-    fn line(&mut self, raw: &str, place: Place) {
+    fn part(&mut self, raw: &str, place: Place) {
         let stripped = line::strip(raw);
         let line = Line::of(stripped);
         if let Some(block) = &mut self.block

@@ -9,12 +9,15 @@ use std::io::BufRead;
 
 use super::gather::{self, Gather};
 use super::json::{Broken, Json, Kind, Value};
-use super::lines::Lines;
+use super::lines::{self, Line, Log};
 use super::{Format, Limits, Parse, Reading, Sink, text};
 use crate::{FailureKind, IssueKind, Outcome, Place, SkipKind, TestId};
 
 /// Tests that run at one time, at most.
 const RUNNING: usize = 16_384;
+
+/// What every event has.
+const MARK: &str = "\"type\"";
 
 /// One event.
 #[derive(Default)]
@@ -65,33 +68,11 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         running: BTreeMap::new(),
         any: false,
     };
-    let mut source = super::wide::Decoded::new(source);
-    let mut lines = Lines::new(&mut source, limits.token);
-    let mut head = Vec::new();
-    loop {
-        let line = match lines.next() {
-            Ok(Some(line)) => line.to_vec(),
-            Ok(None) => break,
-            Err(error) => {
-                let at = lines.to();
-                stream.gather.io(at, &error);
-                break;
-            }
-        };
-        let place = Place {
-            from: lines.from(),
-            to: lines.to(),
-        };
-        if head.len() < 512 {
-            head.extend_from_slice(&line[..line.len().min(512)]);
-            head.push(b'\n');
-        }
-        stream.line(&line, place, lines.is_cut(), lines.has_end());
-    }
-    let at = lines.to();
+    let ended = lines::each(source, limits, &mut stream);
+    let at = ended.at;
     stream.close(at);
     if !stream.any {
-        let found = gather::found(&head);
+        let found = gather::found(&ended.head);
         let text = format!("no event of libtest is in it: it is {found}");
         stream.gather.tell(IssueKind::Unparsable, 0, text);
         stream.gather.reading.parse = Parse::Rejected;
@@ -99,67 +80,62 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
     stream.gather.finish(at)
 }
 
-impl Stream<'_> {
-    fn line(&mut self, line: &[u8], place: Place, is_cut: bool, has_end: bool) {
-        let Some(from) = memchr::memchr(b'{', line) else {
-            let plain = text::plain(line);
-            let rest = plain.trim_start();
-            if let Some(rest) = rest.strip_prefix("Running ") {
-                // Its name without the hash and the directory.
-                let file = rest.rsplit_once(" (").map_or(rest, |(_, file)| file);
-                let file = file.trim_end_matches(')');
-                let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
-                name.rsplit_once('-')
-                    .map_or(name, |(stem, _)| stem)
-                    .clone_into(&mut self.next);
-            } else if rest.contains("process didn't exit successfully: ")
-                || rest.starts_with("error: could not compile")
-            {
-                let test = TestId::new(&self.suite.name, "", "(process)");
-                let mut attempt = gather::attempt(test, Outcome::Error, "", place);
-                attempt.number = self.gather.next_number(&attempt.test);
-                let kind = if rest.contains("(signal: ") {
-                    FailureKind::Crash
-                } else if rest.starts_with("error: could not compile") {
-                    FailureKind::Compile
-                } else {
-                    FailureKind::Other
-                };
-                attempt
-                    .failures
-                    .push(gather::failure(self.gather.limits, kind, rest, ""));
-                self.gather.add(attempt);
-            }
+impl<'a> Log<'a> for Stream<'a> {
+    fn gather(&mut self) -> &mut Gather<'a> {
+        &mut self.gather
+    }
+
+    fn line(&mut self, line: &Line<'_>) {
+        let Some(from) = memchr::memchr(b'{', line.bytes) else {
+            self.other(line.bytes, line.place);
             return;
         };
-        let mut rest = &line[from..];
+        let mut rest = &line.bytes[from..];
         match event(&mut rest, self.gather.limits) {
             Ok(event) if matches!(event.kind.as_str(), "suite" | "test" | "bench" | "report") => {
                 self.any = true;
-                self.event(event, place);
+                self.event(event, line.place);
             }
             // Something else's JSON.
             Ok(_) => {}
             Err(broken) => {
-                let is_ours = memchr::memmem::find(&line[from..], b"\"type\"").is_some();
-                if is_cut {
-                    self.gather.tell(
-                        IssueKind::Limit,
-                        place.from,
-                        "an event is longer than a line may be",
-                    );
-                } else if !has_end {
-                    self.any |= is_ours;
-                    self.gather
-                        .tell(IssueKind::Truncated, place.from, "it ends inside an event");
-                } else if is_ours {
-                    self.gather.tell(
-                        IssueKind::Unparsable,
-                        place.from,
-                        format!("an event cannot be read: {broken:?}"),
-                    );
-                }
+                self.any |= memchr::memmem::find(line.bytes, MARK.as_bytes()).is_some();
+                line.broken(&mut self.gather, &[MARK], &broken);
             }
+        }
+    }
+}
+
+impl Stream<'_> {
+    /// A line of cargo, or of a test.
+    fn other(&mut self, line: &[u8], place: Place) {
+        let plain = text::plain(line);
+        let rest = plain.trim_start();
+        if let Some(rest) = rest.strip_prefix("Running ") {
+            // Its name without the hash and the directory.
+            let file = rest.rsplit_once(" (").map_or(rest, |(_, file)| file);
+            let file = file.trim_end_matches(')');
+            let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
+            name.rsplit_once('-')
+                .map_or(name, |(stem, _)| stem)
+                .clone_into(&mut self.next);
+        } else if rest.contains("process didn't exit successfully: ")
+            || rest.starts_with("error: could not compile")
+        {
+            let test = TestId::new(&self.suite.name, "", "(process)");
+            let mut attempt = gather::attempt(test, Outcome::Error, "", place);
+            attempt.number = self.gather.next_number(&attempt.test);
+            let kind = if rest.contains("(signal: ") {
+                FailureKind::Crash
+            } else if rest.starts_with("error: could not compile") {
+                FailureKind::Compile
+            } else {
+                FailureKind::Other
+            };
+            attempt
+                .failures
+                .push(gather::failure(self.gather.limits, kind, rest, ""));
+            self.gather.add(attempt);
         }
     }
 

@@ -1,22 +1,113 @@
 //! Lines of a report, bounded: a line longer than the limit is given cut, and said to be.
+//!
+//! [`each`] is the loop of all readers of lines, [`Line::broken`] what those of JSON lines say of an event that is none.
 
 use std::io::{self, BufRead};
 
+use super::Limits;
+use super::gather::Gather;
+use super::json::Broken;
+use super::wide::Decoded;
+use crate::{IssueKind, Place};
+
+/// Bytes of a report that are kept to say what it is if it is none.
+const HEAD: usize = 512;
+
+/// A line, without its end.
+pub(super) struct Line<'l> {
+    pub(super) bytes: &'l [u8],
+    pub(super) place: Place,
+    /// Whether it was longer than the limit.
+    pub(super) is_cut: bool,
+    /// Whether it ended in a line feed. The last line of a report that was cut short does not.
+    pub(super) has_end: bool,
+}
+
+impl Line<'_> {
+    /// Notes that it begins as an event does and cannot be read as one. `marks` are what only events of the format have: another
+    /// program's JSON is none, which is `false`, but what is too long or ends too early may have been one.
+    pub(super) fn broken(&self, gather: &mut Gather<'_>, marks: &[&str], broken: &Broken) -> bool {
+        let is_ours = marks
+            .iter()
+            .any(|mark| memchr::memmem::find(self.bytes, mark.as_bytes()).is_some());
+        let (kind, text) = if self.is_cut {
+            let text = "an event is longer than a line may be".to_owned();
+            (IssueKind::Limit, text)
+        } else if !self.has_end {
+            (IssueKind::Truncated, "it ends inside an event".to_owned())
+        } else if is_ours {
+            let text = format!("an event cannot be read: {broken:?}");
+            (IssueKind::Unparsable, text)
+        } else {
+            return false;
+        };
+        gather.tell(kind, self.place.from, text);
+        true
+    }
+}
+
+/// What reads a report line by line.
+pub(super) trait Log<'a> {
+    fn gather(&mut self) -> &mut Gather<'a>;
+
+    /// Takes the next line.
+    fn line(&mut self, line: &Line<'_>);
+}
+
+/// What the lines came to.
+pub(super) struct Ended {
+    /// Offset behind the last one.
+    pub(super) at: u64,
+    /// Whether that one ended in a line feed.
+    pub(super) is_whole: bool,
+    /// The report's beginning.
+    pub(super) head: Vec<u8>,
+}
+
+/// Reads all lines; a source that cannot be read further is told.
+pub(super) fn each<'a>(source: &mut dyn BufRead, limits: &Limits, log: &mut impl Log<'a>) -> Ended {
+    let mut source = Decoded::new(source);
+    let mut lines = Lines::new(&mut source, limits.token);
+    let (mut head, mut is_whole) = (Vec::new(), true);
+    loop {
+        match lines.next() {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                log.gather().io(lines.to, &error);
+                break;
+            }
+        }
+        let line = lines.line();
+        is_whole = line.has_end;
+        if head.len() < HEAD {
+            head.extend_from_slice(&line.bytes[..line.bytes.len().min(HEAD)]);
+            head.push(b'\n');
+        }
+        log.line(&line);
+    }
+    Ended {
+        at: lines.to,
+        is_whole,
+        head,
+    }
+}
+
 /// Reads lines one at a time into one buffer.
-pub(super) struct Lines<'a> {
+struct Lines<'a> {
     source: &'a mut dyn BufRead,
     line: Vec<u8>,
     limit: usize,
-    /// Offset of the line that was given last.
+    /// Offset of the line that was read last.
     from: u64,
-    /// Offset behind it.
+    /// Offset behind it: how much was read.
     to: u64,
     is_cut: bool,
     has_end: bool,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(source: &'a mut dyn BufRead, limit: usize) -> Self {
+    fn new(source: &'a mut dyn BufRead, limit: usize) -> Self {
         Self {
             source,
             line: Vec::new(),
@@ -28,11 +119,11 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Reads the next line, without its `\n` or `\r\n`; `None` at the end. A byte order mark at the beginning is left out.
+    /// Reads the next line, without its `\n` or `\r\n`; `false` at the end. A byte order mark at the beginning is left out.
     ///
     /// # Errors
     /// The source cannot be read.
-    pub(super) fn next(&mut self) -> io::Result<Option<&[u8]>> {
+    fn next(&mut self) -> io::Result<bool> {
         self.line.clear();
         self.from = self.to;
         (self.is_cut, self.has_end) = (false, false);
@@ -59,7 +150,7 @@ impl<'a> Lines<'a> {
             }
         }
         if self.to == self.from {
-            return Ok(None);
+            return Ok(false);
         }
         if self.line.last() == Some(&b'\r') {
             self.line.pop();
@@ -67,27 +158,20 @@ impl<'a> Lines<'a> {
         if self.from == 0 && self.line.starts_with(b"\xef\xbb\xbf") {
             self.line.drain(..3);
         }
-        Ok(Some(&self.line))
+        Ok(true)
     }
 
-    /// Offset of the line that was given last.
-    pub(super) const fn from(&self) -> u64 {
-        self.from
-    }
-
-    /// Offset behind it: how much was read.
-    pub(super) const fn to(&self) -> u64 {
-        self.to
-    }
-
-    /// Whether it was longer than the limit.
-    pub(super) const fn is_cut(&self) -> bool {
-        self.is_cut
-    }
-
-    /// Whether it ended in a line feed. The last line of a report that was cut short does not.
-    pub(super) const fn has_end(&self) -> bool {
-        self.has_end
+    /// The line that was read last.
+    fn line(&self) -> Line<'_> {
+        Line {
+            bytes: &self.line,
+            place: Place {
+                from: self.from,
+                to: self.to,
+            },
+            is_cut: self.is_cut,
+            has_end: self.has_end,
+        }
     }
 }
 
@@ -103,9 +187,10 @@ mod tests {
             let mut source = io::BufReader::with_capacity(size, text.as_bytes());
             let mut lines = Lines::new(&mut source, 10);
             let mut seen = Vec::new();
-            while let Some(line) = lines.next().unwrap() {
-                let line = String::from_utf8(line.to_vec()).unwrap();
-                seen.push((line, lines.from(), lines.is_cut(), lines.has_end()));
+            while lines.next().unwrap() {
+                let line = lines.line();
+                let text = String::from_utf8(line.bytes.to_vec()).unwrap();
+                seen.push((text, line.place.from, line.is_cut, line.has_end));
             }
             let expected = [
                 ("a".to_owned(), 0, false, true),
@@ -114,7 +199,7 @@ mod tests {
                 ("last".to_owned(), 108, false, false),
             ];
             assert_eq!(seen, expected, "{size}");
-            assert_eq!(lines.to(), text.len() as u64);
+            assert_eq!(lines.to, text.len() as u64);
         }
     }
 }

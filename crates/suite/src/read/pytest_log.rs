@@ -9,7 +9,7 @@ use std::io::BufRead;
 
 use super::gather::{self, Gather};
 use super::json::{Broken, Json, Kind, Value};
-use super::lines::Lines;
+use super::lines::{self, Line, Log};
 use super::{Format, Limits, Parse, Reading, Sink, text};
 use crate::{Attempt, Failure, FailureKind, IssueKind, Location, Outcome, Place, SkipKind, TestId};
 
@@ -74,69 +74,38 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         exit: None,
         any: false,
     };
-    let mut source = super::wide::Decoded::new(source);
-    let mut lines = Lines::new(&mut source, limits.token);
-    let mut head = Vec::new();
-    loop {
-        let line = match lines.next() {
-            Ok(Some(line)) => line.to_vec(),
-            Ok(None) => break,
-            Err(error) => {
-                let at = lines.to();
-                stream.gather.io(at, &error);
-                break;
-            }
-        };
-        let place = Place {
-            from: lines.from(),
-            to: lines.to(),
-        };
-        if head.len() < 512 {
-            head.extend_from_slice(&line[..line.len().min(512)]);
-            head.push(b'\n');
-        }
-        stream.line(&line, place, lines.is_cut(), lines.has_end());
-    }
-    let at = lines.to();
-    stream.end(at, &head)
+    let ended = lines::each(source, limits, &mut stream);
+    stream.end(ended.at, &ended.head)
 }
 
-impl Stream<'_> {
-    fn line(&mut self, line: &[u8], place: Place, is_cut: bool, has_end: bool) {
-        let Some(from) = memchr::memchr(b'{', line) else {
+impl<'a> Log<'a> for Stream<'a> {
+    fn gather(&mut self) -> &mut Gather<'a> {
+        &mut self.gather
+    }
+
+    fn line(&mut self, line: &Line<'_>) {
+        let Some(from) = memchr::memchr(b'{', line.bytes) else {
             return;
         };
         let mut report = Report::default();
-        let result = parse(&line[from..], self.gather.limits, &mut report);
-        match result {
+        match parse(&line.bytes[from..], self.gather.limits, &mut report) {
             Ok(()) if report.kind.is_empty() => {}
             Ok(()) => {
                 self.any = true;
-                self.report(report, place);
+                self.report(report, line.place);
             }
             Err(broken) => {
-                let is_ours = memchr::memmem::find(line, b"\"nodeid\"").is_some()
-                    || memchr::memmem::find(line, b"\"$report_type\"").is_some();
-                let (kind, text) = if is_cut {
-                    (
-                        IssueKind::Limit,
-                        "a report is longer than a line may be".to_owned(),
-                    )
-                } else if !has_end {
-                    (IssueKind::Truncated, "it ends inside a report".to_owned())
-                } else if is_ours {
-                    (
-                        IssueKind::Unparsable,
-                        format!("a report cannot be read: {broken:?}"),
-                    )
-                } else {
-                    return;
-                };
-                self.gather.tell(kind, place.from, text);
+                line.broken(
+                    &mut self.gather,
+                    &["\"nodeid\"", "\"$report_type\""],
+                    &broken,
+                );
             }
         }
     }
+}
 
+impl Stream<'_> {
     fn report(&mut self, report: Report, place: Place) {
         if report.odd {
             let text = format!("a time of `{}` cannot be read", report.node);

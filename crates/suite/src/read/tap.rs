@@ -14,7 +14,7 @@ use point::{Directive, Point};
 use yaml::Yaml;
 
 use super::gather::{self, Gather};
-use super::lines::Lines;
+use super::lines::{self, Line, Log};
 use super::{Format, Limits, Parse, Reading, Sink, text};
 use crate::{Attempt, FailureKind, IssueKind, Outcome, Place, SkipKind, TestId};
 
@@ -35,36 +35,20 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         result: false,
         any: false,
     };
-    let mut source = super::wide::Decoded::new(source);
-    let mut lines = Lines::new(&mut source, limits.token);
-    let (mut head, mut whole) = (Vec::new(), true);
-    loop {
-        let line = match lines.next() {
-            Ok(Some(line)) => {
-                if head.len() < 512 {
-                    head.extend_from_slice(&line[..line.len().min(512)]);
-                    head.push(b'\n');
-                }
-                text::plain(line)
-            }
-            Ok(None) => break,
-            Err(error) => {
-                let at = lines.to();
-                stream.gather.io(at, &error);
-                break;
-            }
-        };
-        whole = lines.has_end();
-        let place = Place {
-            from: lines.from(),
-            to: lines.to(),
-        };
-        for part in line.split('\n') {
-            stream.line(part.trim_end(), place);
+    let ended = lines::each(source, limits, &mut stream);
+    stream.end(ended.at, ended.is_whole, &ended.head)
+}
+
+impl<'a> Log<'a> for Stream<'a> {
+    fn gather(&mut self) -> &mut Gather<'a> {
+        &mut self.gather
+    }
+
+    fn line(&mut self, line: &Line<'_>) {
+        for part in text::plain(line.bytes).split('\n') {
+            self.part(part.trim_end(), line.place);
         }
     }
-    let at = lines.to();
-    stream.end(at, whole, &head)
 }
 
 /// One level of subtests.
@@ -121,7 +105,7 @@ struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    fn line(&mut self, line: &str, place: Place) {
+    fn part(&mut self, line: &str, place: Place) {
         let text = line.trim_start_matches([' ', '\t']);
         let indent = width(&line[..line.len() - text.len()]);
         if let Some(last) = &mut self.last {

@@ -1,19 +1,87 @@
-//! UTF-16 with a byte order mark into UTF-8: Windows PowerShell writes so what is redirected into a file.
+//! UTF-16 into UTF-8: Windows PowerShell writes so what is redirected into a file, and .NET some of its XML.
 //!
-//! Places of such a report are those of the decoded text. All else passes unchanged, and a source that begins otherwise loses
-//! nothing.
+//! [`Units`] decodes for every reader; [`Decoded`] is a source for those of lines and JSON, whose places are those of the decoded
+//! text. What has no byte order mark passes it unchanged, and loses nothing.
 
 use std::io::{self, BufRead, Read};
 
+/// The mark of a text that begins with its lower bytes, and of one that begins with its higher ones.
+const MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
+
+/// Decodes bytes as they come; half of a pair that stays alone is U+FFFD.
+#[derive(Debug, Clone)]
+pub(super) struct Units {
+    unit: fn([u8; 2]) -> u16,
+    /// A byte, and a unit, whose other half comes next.
+    half: Option<u8>,
+    high: Option<u16>,
+}
+
+impl Units {
+    pub(super) fn new(is_big: bool) -> Self {
+        Self {
+            unit: if is_big {
+                u16::from_be_bytes
+            } else {
+                u16::from_le_bytes
+            },
+            half: None,
+            high: None,
+        }
+    }
+
+    /// Of a text that begins so; `None` if that is no byte order mark.
+    pub(super) fn marked(head: &[u8]) -> Option<Self> {
+        let [little, big] = MARKS.map(|mark| head.starts_with(&mark));
+        (little || big).then(|| Self::new(big))
+    }
+
+    /// Takes the next byte and gives what is known then: mostly nothing or one character, after a lone half of a pair two.
+    pub(super) fn take(&mut self, byte: u8, mut give: impl FnMut(char)) {
+        let Some(first) = self.half.take() else {
+            self.half = Some(byte);
+            return;
+        };
+        let now = (self.unit)([first, byte]);
+        let is_high = (0xd800..0xdc00).contains(&now);
+        let high = self.high.take();
+        if is_high {
+            self.high = Some(now);
+            if high.is_some() {
+                give(char::REPLACEMENT_CHARACTER);
+            }
+            return;
+        }
+        for c in char::decode_utf16(high.into_iter().chain([now])) {
+            give(c.unwrap_or(char::REPLACEMENT_CHARACTER));
+        }
+    }
+
+    /// The end: what ends inside a character is said, not left out.
+    pub(super) fn end(&mut self, mut give: impl FnMut(char)) {
+        if self.half.take().is_some() | self.high.take().is_some() {
+            give(char::REPLACEMENT_CHARACTER);
+        }
+    }
+}
+
+/// The beginning of a text, decoded as far as it goes; `None` if it has no byte order mark of UTF-16.
+pub(super) fn head(bytes: &[u8]) -> Option<String> {
+    let mut units = Units::marked(bytes)?;
+    let mut text = String::new();
+    for byte in &bytes[2..] {
+        units.take(*byte, |c| text.push(c));
+    }
+    Some(text)
+}
+
+/// A source in UTF-8, whichever of the two it was in.
 pub(super) struct Decoded<'a> {
     source: &'a mut dyn BufRead,
     /// What was read to look for a mark, or what was decoded.
     ready: Vec<u8>,
     at: usize,
-    unit: Option<fn([u8; 2]) -> u16>,
-    /// A byte, or a unit, whose other half comes next.
-    half: Option<u8>,
-    high: Option<u16>,
+    units: Option<Units>,
     begun: bool,
 }
 
@@ -23,9 +91,7 @@ impl<'a> Decoded<'a> {
             source,
             ready: Vec::new(),
             at: 0,
-            unit: None,
-            half: None,
-            high: None,
+            units: None,
             begun: false,
         }
     }
@@ -36,56 +102,41 @@ impl<'a> Decoded<'a> {
             let Some(byte) = chunk.first().copied() else {
                 break;
             };
-            if !matches!(byte, 0xfe | 0xff) {
+            if !MARKS.as_flattened().contains(&byte) {
                 break;
             }
             self.source.consume(1);
             self.ready.push(byte);
         }
-        match self.ready[..] {
-            [0xff, 0xfe] => self.unit = Some(u16::from_le_bytes),
-            [0xfe, 0xff] => self.unit = Some(u16::from_be_bytes),
-            _ => {}
-        }
-        if self.unit.is_some() {
+        self.units = Units::marked(&self.ready);
+        if self.units.is_some() {
             self.ready.clear();
         }
         self.begun = true;
         Ok(())
     }
 
-    fn decode(&mut self, unit: fn([u8; 2]) -> u16) -> io::Result<()> {
+    fn decode(&mut self) -> io::Result<()> {
         self.ready.clear();
         self.at = 0;
+        let Some(units) = &mut self.units else {
+            return Ok(());
+        };
         while self.ready.is_empty() {
             let chunk = self.source.fill_buf()?;
             let used = chunk.len();
-            if used == 0 {
-                // The end inside a character: it is said, not left out.
-                if self.half.take().is_some() | self.high.take().is_some() {
-                    self.ready.extend_from_slice("\u{fffd}".as_bytes());
-                }
-                return Ok(());
-            }
             let mut text = String::new();
             for byte in chunk {
-                let Some(first) = self.half.take() else {
-                    self.half = Some(*byte);
-                    continue;
-                };
-                let now = unit([first, *byte]);
-                let units = self.high.take().into_iter().chain(std::iter::once(now));
-                if (0xd800..0xdc00).contains(&now) {
-                    if units.count() > 1 {
-                        text.push('\u{fffd}');
-                    }
-                    self.high = Some(now);
-                    continue;
-                }
-                text.extend(char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')));
+                units.take(*byte, |c| text.push(c));
+            }
+            if used == 0 {
+                units.end(|c| text.push(c));
+            }
+            self.ready = text.into_bytes();
+            if used == 0 {
+                break;
             }
             self.source.consume(used);
-            self.ready.extend_from_slice(text.as_bytes());
         }
         Ok(())
     }
@@ -107,10 +158,10 @@ impl BufRead for Decoded<'_> {
             self.begin()?;
         }
         if self.at >= self.ready.len() {
-            match self.unit {
-                Some(unit) => self.decode(unit)?,
-                None => return self.source.fill_buf(),
+            if self.units.is_none() {
+                return self.source.fill_buf();
             }
+            self.decode()?;
         }
         Ok(&self.ready[self.at..])
     }
@@ -118,7 +169,7 @@ impl BufRead for Decoded<'_> {
     fn consume(&mut self, bytes: usize) {
         if self.at < self.ready.len() {
             self.at += bytes;
-        } else if self.unit.is_none() {
+        } else if self.units.is_none() {
             self.source.consume(bytes);
         }
     }

@@ -41,7 +41,11 @@ fn suite<'t>(target: &'t str, test: &'t TestId) -> Vec<&'t str> {
 }
 
 fn name(test: &TestId) -> &str {
-    match test.name.trim() {
+    // What a reader makes spaces of is no name.
+    match test
+        .name
+        .trim_matches(|c: char| c.is_whitespace() || c.is_control())
+    {
         "" => "(unnamed)",
         name => name,
     }

@@ -10,10 +10,11 @@ use gonogo_suite::replay::{
     Environment, FailedGate, Level, Observed, Origin, Reference, Replay, Replays, Runner,
     Selection, Source, Verdict, bundle, compare, replay, replay_target, rerun,
 };
+use gonogo_suite::run::Collisions;
 use gonogo_suite::run::{
     Attempted, Class, End, Input, Problem, Row, SUMMARY, State, Summary, TargetResult, judge,
 };
-use gonogo_suite::{Failure, FailureKind, Parse, Signature, Tally, TestId, TestVerdict};
+use gonogo_suite::{Failure, FailureKind, Parse, Signature, TestId, TestVerdict};
 
 pub(crate) type Tree = BTreeMap<String, Vec<u8>>;
 
@@ -325,7 +326,7 @@ fn result(name: &str, class: Class, format: &str, end: End, rows: &[Row]) -> Tar
         problems: Vec::new(),
         home: name.into(),
     };
-    judge(attempted, Tally::default(), rows)
+    judge(attempted, &Collisions::default(), rows)
 }
 
 fn summary(results: Vec<TargetResult>) -> Summary {

@@ -233,7 +233,7 @@ impl Project {
             let is_whole = row.test.name.starts_with('(')
                 || row.test.name == "tests.test_broken"
                 || row.test.suite.ends_with(" (doc-tests)")
-                || (row.test.suite == row.test.name && row.test.name.ends_with(".js"));
+                || (*row.test.suite == *row.test.name && row.test.name.ends_with(".js"));
             assert_eq!(
                 replay.level == Level::Test,
                 !is_whole,

@@ -7,8 +7,8 @@ use gonogo_core::{Digest, Timestamp, Verdict};
 use gonogo_suite::read::{self, Limits};
 use gonogo_suite::report::Replay;
 use gonogo_suite::run::{
-    Attempted, Class, End, Input, SUMMARY, Source, State, Summary, Tally, TargetResult, Tests,
-    judge,
+    Attempted, Class, Collisions, End, Input, SUMMARY, Source, State, Summary, Tally, TargetResult,
+    Tests, judge,
 };
 use gonogo_suite::{Failure, Format, Row, Signature, TestId, TestVerdict, cause};
 
@@ -67,14 +67,9 @@ pub(crate) fn from_fixture(
         issues: reading.issues,
         issues_omitted: reading.issues_omitted,
     };
-    let copy = {
-        let mut again = Tally::default();
-        let mut source = BufReader::new(&bytes[..]);
-        read::read(format, &mut source, &Limits::default(), &mut again);
-        again
-    };
+    let collisions = tally.collisions();
     let rows = tally.into_rows(target.name, &[]);
-    let result = judge(target.attempted("x", vec![input]), copy, &rows);
+    let result = judge(target.attempted("x", vec![input]), &collisions, &rows);
     (result, rows)
 }
 
@@ -94,7 +89,7 @@ pub(crate) fn from_rows(target: &Target<'_>, rows: &[Row]) -> TargetResult {
     };
     judge(
         target.attempted("junit", vec![input]),
-        Tally::default(),
+        &Collisions::default(),
         rows,
     )
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, ErrorKind};
 
 use super::Notes;
+use crate::read::wide::Units;
 use crate::{IssueKind, Place};
 
 /// Bytes of a window that no tag is too long for.
@@ -12,9 +13,7 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     Utf8,
-    Utf16 {
-        big: bool,
-    },
+    Utf16,
     /// One byte a character.
     Single(Single),
 }
@@ -80,6 +79,7 @@ pub(super) struct Source<'a> {
     /// Bytes that are not decoded yet.
     raw: Vec<u8>,
     raw_from: usize,
+    units: Units,
     limit: usize,
     is_over: bool,
 }
@@ -100,6 +100,7 @@ impl<'a> Source<'a> {
             taken: 0,
             raw: Vec::new(),
             raw_from: 0,
+            units: Units::new(false),
             limit,
             is_over: false,
         }
@@ -114,12 +115,19 @@ impl<'a> Source<'a> {
                 notes.tell(IssueKind::Unparsable, 0, "UTF-32 is not read");
                 (Encoding::Utf8, 4)
             }
-            [0xff, 0xfe, ..] => (Encoding::Utf16 { big: false }, 2),
-            [0xfe, 0xff, ..] => (Encoding::Utf16 { big: true }, 2),
-            [b'<', 0, b'?' | b't' | b'!', 0, ..] => (Encoding::Utf16 { big: false }, 0),
-            [0, b'<', 0, b'?' | b't' | b'!', ..] => (Encoding::Utf16 { big: true }, 0),
+            [b'<', 0, b'?' | b't' | b'!', 0, ..] => (Encoding::Utf16, 0),
+            [0, b'<', 0, b'?' | b't' | b'!', ..] => {
+                self.units = Units::new(true);
+                (Encoding::Utf16, 0)
+            }
             _ if head.starts_with(MARK) => (Encoding::Utf8, 0),
-            _ => (declared(head, notes), 0),
+            _ => match Units::marked(head) {
+                Some(units) => {
+                    self.units = units;
+                    (Encoding::Utf16, 2)
+                }
+                None => (declared(head, notes), 0),
+            },
         };
         if encoding == Encoding::Utf8 {
             self.from = mark;
@@ -146,7 +154,8 @@ impl<'a> Source<'a> {
 
     /// Offset in the source of what comes next.
     pub(super) fn at(&mut self) -> u64 {
-        self.offsets.of(&self.window, self.from)
+        // Half a character at the end counts as a whole one.
+        self.offsets.of(&self.window, self.from).min(self.taken)
     }
 
     /// Whether the source gives no more.
@@ -222,96 +231,35 @@ impl<'a> Source<'a> {
 
     /// Decodes some of the source behind the window's end; `false` if there is no room for it.
     fn decode(&mut self, encoding: Encoding, notes: &mut Notes) -> bool {
+        // No byte becomes more than three, but for a lone half of a pair before the first.
         let room = (self.window.len() - self.to) / 3;
         if room < 8 {
             return false;
         }
-        let unit = if matches!(encoding, Encoding::Utf16 { .. }) {
-            4
-        } else {
-            1
-        };
-        if self.raw.len() - self.raw_from < unit {
-            self.raw.drain(..self.raw_from);
-            self.raw_from = 0;
-            let kept = self.raw.len();
-            self.raw.resize(kept + (16 << 10), 0);
-            let n = take(self.source, &mut self.raw[kept..], notes, self.taken);
+        if self.raw_from == self.raw.len() {
+            self.raw.resize(16 << 10, 0);
+            let n = take(self.source, &mut self.raw, notes, self.taken);
             self.taken += n as u64;
-            self.raw.truncate(kept + n);
-            if n == 0 && self.raw.is_empty() {
-                self.is_over = true;
-                return true;
-            }
-            if n == 0 {
-                // What is left is less than two units.
-                self.raw.resize(self.raw.len().next_multiple_of(2), 0);
-                let raw = std::mem::take(&mut self.raw);
-                self.put(encoding, &raw);
-                self.is_over = true;
-                return true;
-            }
-            if self.raw.len() < unit {
-                return true;
+            self.raw.truncate(n);
+            self.raw_from = 0;
+            self.is_over = n == 0;
+        }
+        let (window, to) = (&mut self.window, &mut self.to);
+        let mut push = |c: char| *to += c.encode_utf8(&mut window[*to..]).len();
+        let part = &self.raw[self.raw_from..];
+        let part = &part[..part.len().min(room - 2)];
+        for &byte in part {
+            match encoding {
+                Encoding::Utf16 => self.units.take(byte, &mut push),
+                Encoding::Single(table) => push(single(table, byte)),
+                Encoding::Utf8 => {}
             }
         }
-        let raw = std::mem::take(&mut self.raw);
-        let part = &raw[self.raw_from..];
-        let used = self.put(encoding, &part[..part.len().min(room)]);
-        self.raw = raw;
-        self.raw_from += used;
+        if self.is_over {
+            self.units.end(&mut push);
+        }
+        self.raw_from += part.len();
         true
-    }
-
-    /// Decodes; how many bytes were used. At most two are left, of half a character.
-    fn put(&mut self, encoding: Encoding, raw: &[u8]) -> usize {
-        let mut push = |c: char| {
-            let n = c.encode_utf8(&mut self.window[self.to..]).len();
-            self.to += n;
-        };
-        let Encoding::Utf16 { big } = encoding else {
-            let Encoding::Single(table) = encoding else {
-                return raw.len();
-            };
-            for &b in raw {
-                push(single(table, b));
-            }
-            return raw.len();
-        };
-        let mut used = 0;
-        let unit = |pair: &[u8]| {
-            let pair = [pair[0], pair[1]];
-            if big {
-                u16::from_be_bytes(pair)
-            } else {
-                u16::from_le_bytes(pair)
-            }
-        };
-        while raw.len() - used >= 2 {
-            let first = unit(&raw[used..]);
-            if !(0xd800..0xdc00).contains(&first) {
-                push(char::from_u32(u32::from(first)).unwrap_or(char::REPLACEMENT_CHARACTER));
-                used += 2;
-                continue;
-            }
-            if raw.len() - used < 4 && used > 0 {
-                break;
-            }
-            let second = (raw.len() - used >= 4).then(|| unit(&raw[used + 2..]));
-            match second {
-                Some(second) if (0xdc00..0xe000).contains(&second) => {
-                    let code =
-                        0x1_0000 + ((u32::from(first) - 0xd800) << 10) + u32::from(second) - 0xdc00;
-                    push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-                    used += 4;
-                }
-                _ => {
-                    push(char::REPLACEMENT_CHARACTER);
-                    used += 2;
-                }
-            }
-        }
-        used
     }
 
     /// Puts `?` in the place of what is not UTF-8, byte by byte; whether there was such a thing.
