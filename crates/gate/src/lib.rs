@@ -5,6 +5,7 @@
 //! something was shown, never because nothing was found; an excuse is read strictly, ends, and never covers evidence that cannot be used;
 //! the gates of the policy and of the excuses themselves cannot be excused.
 
+pub mod coverage;
 mod excuse;
 pub mod explain;
 pub mod inputs;
