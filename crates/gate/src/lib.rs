@@ -5,17 +5,20 @@
 //! something was shown, never because nothing was found; an excuse is read strictly, ends, and never covers evidence that cannot be used;
 //! the gates of the policy and of the excuses themselves cannot be excused.
 
+pub mod artifact;
 pub mod coverage;
 mod excuse;
 pub mod explain;
 pub mod inputs;
 mod judge;
 mod person;
+pub mod platforms;
 pub mod policy;
 pub mod quarantine;
 pub mod selftest;
 pub mod simulate;
 mod strict;
+pub mod tracker;
 pub mod verdict;
 pub mod view;
 pub mod waiver;
