@@ -6,7 +6,11 @@
 //! the gates of the policy and of the excuses themselves cannot be excused.
 
 pub mod artifact;
+pub mod backlog;
+pub mod bundle;
+pub mod contract;
 pub mod coverage;
+pub mod dossier;
 mod excuse;
 pub mod explain;
 pub mod inputs;
