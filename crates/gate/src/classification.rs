@@ -182,8 +182,12 @@ impl Artifact for Classification {
         if self.schema != SCHEMA {
             tell(Reason::SchemaUnknown, "the schema is another");
         }
-        if self.status != self.expected() || self.by_class.values().sum::<u64>() != self.classified {
-            tell(Reason::EvidenceCountMismatch, "its status or its counts are not its findings'");
+        if self.status != self.expected() || self.by_class.values().sum::<u64>() != self.classified
+        {
+            tell(
+                Reason::EvidenceCountMismatch,
+                "its status or its counts are not its findings'",
+            );
         }
         let open = |f: &&Finding| matches!(f.fault, Fault::Unclassified);
         if self.classified > self.total
@@ -192,7 +196,10 @@ impl Artifact for Classification {
             tell(Reason::EvidenceCountMismatch, "its counts do not add up");
         }
         if !self.findings.is_sorted() {
-            tell(Reason::EvidenceCountMismatch, "its findings are out of order");
+            tell(
+                Reason::EvidenceCountMismatch,
+                "its findings are out of order",
+            );
         }
         found
     }
@@ -230,17 +237,31 @@ pub fn classify(
             entries.entry(file).or_default().push(*class);
         }
         if let Some(pair) = files.files.windows(2).find(|pair| pair[0] > pair[1]) {
-            let text = format!("`{}`: it stands behind `{}`; sort the list", class.word(), pair[0]);
+            let text = format!(
+                "`{}`: it stands behind `{}`; sort the list",
+                class.word(),
+                pair[0]
+            );
             tell(&pair[1], 0, Fault::Unsorted, text);
         }
     }
     for (file, found) in &entries {
         if found.len() > 1 {
             let words: Vec<&str> = found.iter().map(|c| c.word()).collect();
-            tell(file, 0, Fault::Twice, format!("it stands in {}", words.join(" and ")));
+            tell(
+                file,
+                0,
+                Fault::Twice,
+                format!("it stands in {}", words.join(" and ")),
+            );
         }
         if !listing.contains(*file) {
-            tell(file, 0, Fault::NoFile, "the tree has no such test file".to_owned());
+            tell(
+                file,
+                0,
+                Fault::NoFile,
+                "the tree has no such test file".to_owned(),
+            );
         }
     }
     for file in listing {
@@ -255,7 +276,8 @@ pub fn classify(
                 }
                 match (sources.get(file), Language::of(file)) {
                     (Some(source), Some(language)) => {
-                        made.looked_at.insert(file.clone(), Digest::of(source.as_bytes()));
+                        made.looked_at
+                            .insert(file.clone(), Digest::of(source.as_bytes()));
                         leaks(source, language, forbidden, |line, word| {
                             let text = format!("`{word}` is not for the class `{}`", class.word());
                             tell(file, line, Fault::Leak, text);
@@ -275,7 +297,12 @@ pub fn classify(
         }
     }
     if listing.is_empty() {
-        tell("", 0, Fault::Nothing, "the tree has no test file".to_owned());
+        tell(
+            "",
+            0,
+            Fault::Nothing,
+            "the tree has no test file".to_owned(),
+        );
     }
     findings.sort();
     findings.dedup();
@@ -284,12 +311,7 @@ pub fn classify(
     made
 }
 
-fn leaks(
-    source: &str,
-    language: Language,
-    forbidden: &[String],
-    mut tell: impl FnMut(u64, &str),
-) {
+fn leaks(source: &str, language: Language, forbidden: &[String], mut tell: impl FnMut(u64, &str)) {
     let is_name = |word: &str| word.chars().all(|c| c.is_alphanumeric() || c == '_');
     let (names, others): (Vec<&String>, Vec<&String>) = forbidden.iter().partition(|w| is_name(w));
     for token in tokens(source, language) {

@@ -12,7 +12,7 @@ use gonogo_core::{Digest, Reason, Timestamp, Verdict as Status};
 use gonogo_suite::run::Problem;
 use serde::{Deserialize, Serialize};
 
-pub use allow::{Allowed, AllowError, AllowList, LIST, LONGEST};
+pub use allow::{AllowError, AllowList, Allowed, LIST, LONGEST};
 
 use crate::artifact::Artifact;
 use crate::classification::{Class, Classes};
@@ -141,7 +141,8 @@ fn count(entries: &[Entry]) -> Counts {
     for entry in entries {
         counts.total += 1;
         counts.allowed += u64::from(entry.allowed_by.is_some());
-        counts.high_not_allowed += u64::from(entry.risk == Risk::High && entry.allowed_by.is_none());
+        counts.high_not_allowed +=
+            u64::from(entry.risk == Risk::High && entry.allowed_by.is_none());
         *counts.by_type.entry(entry.double_type).or_default() += 1;
         *counts.by_suite.entry(entry.suite.clone()).or_default() += 1;
         *counts.by_risk.entry(entry.risk).or_default() += 1;
@@ -160,16 +161,32 @@ impl Artifact for Inventory {
             tell(Reason::SchemaUnknown, "the schema is another");
         }
         if count(&self.entries) != self.summary {
-            tell(Reason::EvidenceCountMismatch, "its counts are not those of its entries");
+            tell(
+                Reason::EvidenceCountMismatch,
+                "its counts are not those of its entries",
+            );
         }
         if self.status != self.expected() {
-            tell(Reason::EvidenceCountMismatch, "its status is not that of its entries");
+            tell(
+                Reason::EvidenceCountMismatch,
+                "its status is not that of its entries",
+            );
         }
         if !self.entries.is_sorted_by(|a, b| a < b) {
-            tell(Reason::EvidenceCountMismatch, "its entries are out of order, or one stands twice");
+            tell(
+                Reason::EvidenceCountMismatch,
+                "its entries are out of order, or one stands twice",
+            );
         }
-        if self.entries.iter().any(|e| e.line == 0 || !self.files.contains_key(&e.file)) {
-            tell(Reason::EvidenceMissing, "an entry is of a file that was not looked at");
+        if self
+            .entries
+            .iter()
+            .any(|e| e.line == 0 || !self.files.contains_key(&e.file))
+        {
+            tell(
+                Reason::EvidenceMissing,
+                "an entry is of a file that was not looked at",
+            );
         }
         found
     }
@@ -199,7 +216,8 @@ pub fn inventory(
             made.not_read.push(file.clone());
             continue;
         };
-        made.files.insert(file.clone(), Digest::of(source.as_bytes()));
+        made.files
+            .insert(file.clone(), Digest::of(source.as_bytes()));
         let class = classes.and_then(|c| c.of(file));
         for found in doubles(source, language) {
             if entries.len() >= MOST {
@@ -231,7 +249,10 @@ fn entry(
 ) -> Entry {
     let (risk, why) = match (class, found.kind) {
         (Some(Class::Unit), _) => (Risk::High, "unit tests are said to have no doubles"),
-        (Some(Class::E2e), _) => (Risk::High, "end-to-end tests are said to use the real thing"),
+        (Some(Class::E2e), _) => (
+            Risk::High,
+            "end-to-end tests are said to use the real thing",
+        ),
         (Some(Class::Recorded), DoubleType::Recording) => {
             (Risk::Low, "recordings are what recorded tests are for")
         }
@@ -310,7 +331,8 @@ fn calls(all: &[Token<'_>], n: usize, language: Language) -> Option<DoubleType> 
         }
         Language::Python => {
             let before = n.checked_sub(1).map_or("", text);
-            let is_called = matches!(text(n + 1), "(" | ".") && matches!(before, "@" | "with" | "=");
+            let is_called =
+                matches!(text(n + 1), "(" | ".") && matches!(before, "@" | "with" | "=");
             (text(n) == "patch" && is_called).then_some(DoubleType::Mock)
         }
         _ => None,

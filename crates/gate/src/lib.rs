@@ -21,6 +21,7 @@ mod person;
 pub mod platforms;
 pub mod policy;
 pub mod quarantine;
+pub mod rubric;
 pub mod selftest;
 pub mod simulate;
 mod strict;
@@ -29,6 +30,7 @@ pub mod tracker;
 pub mod verdict;
 pub mod view;
 pub mod waiver;
+pub mod wording;
 
 pub use explain::explain;
 pub use inputs::Inputs;

@@ -193,7 +193,10 @@ impl<'s> Cursor<'s> {
                 Some(escaped(rest, 1, quote, true))
             }
             Language::JavaScript => {
-                let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'))?;
+                let quote = rest
+                    .chars()
+                    .next()
+                    .filter(|c| matches!(c, '"' | '\'' | '`'))?;
                 Some(escaped(rest, 1, quote, quote != '`'))
             }
             Language::Go => {
@@ -273,7 +276,10 @@ mod tests {
     #[test]
     fn comments_and_texts_are_no_code() {
         let rust = "/* a /* b */ c */ let d: &'static str = r#\"e \"f\" \"#; // g\n'h'; '\\''; \"i\\\"j\" b\"k\" l";
-        assert_eq!(words(rust, Language::Rust), ["let", "d", "static", "str", "b", "l"]);
+        assert_eq!(
+            words(rust, Language::Rust),
+            ["let", "d", "static", "str", "b", "l"]
+        );
         let python = "# a\nb = \"\"\"c\nd\"\"\" + 'e' # f\ng = 'open\nh";
         assert_eq!(words(python, Language::Python), ["b", "g", "h"]);
         let script = "a /* b */ 'c' `d ${e}` // f\ng";
@@ -282,7 +288,10 @@ mod tests {
         assert_eq!(words(go, Language::Go), ["a", "g"]);
         let java = "a \"\"\"b\nc\"\"\" /* d */ e";
         assert_eq!(words(java, Language::Java), ["a", "e"]);
-        let lines: Vec<u64> = tokens("a\n\n\"b\nc\" d", Language::Rust).iter().map(|t| t.line).collect();
+        let lines: Vec<u64> = tokens("a\n\n\"b\nc\" d", Language::Rust)
+            .iter()
+            .map(|t| t.line)
+            .collect();
         assert_eq!(lines, [1, 3, 4]);
     }
 
