@@ -1,5 +1,7 @@
 //! Guards over sources and texts: classification, doubles, the rubric, and claims.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 

@@ -1,5 +1,7 @@
 //! The practical-finish checkpoint from exports of several trackers.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use gonogo_core::{Timestamp, Verdict};
 use gonogo_gate::artifact::{Artifact, ArtifactError};
 use gonogo_gate::tracker::{Checkpoint, Fields, Form, Scope, Terms, checkpoint};

@@ -23,7 +23,7 @@ const NONE: Part = Part {
 const WORDS: [&str; 3] = ["lines", "functions", "branches"];
 
 /// A file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     /// Whether a line ran.
     pub(super) lines: BTreeMap<u64, bool>,
@@ -36,19 +36,6 @@ pub(super) struct Tally {
     /// What is declared and not shown, and what is shown as covered and declared as not: taken off.
     pub(super) unshown: [u64; 3],
     pub(super) overstated: [u64; 3],
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self {
-            lines: BTreeMap::new(),
-            functions: BTreeMap::new(),
-            branches: BTreeMap::new(),
-            fixed: None,
-            unshown: [0; 3],
-            overstated: [0; 3],
-        }
-    }
 }
 
 fn count<K>(map: &BTreeMap<K, bool>) -> Part {

@@ -106,9 +106,8 @@ impl Prose {
         near.any(|(n, word)| {
             // "Not only fast but certified" claims it, and so does "not just certified".
             let next = n.checked_sub(1).and_then(|n| words.iter().rev().nth(n));
-            let is_more = next.is_some_and(|w| {
-                matches!(w.as_str(), "only" | "just" | "merely" | "simply")
-            });
+            let is_more =
+                next.is_some_and(|w| matches!(w.as_str(), "only" | "just" | "merely" | "simply"));
             let is_turned = words.iter().rev().take(n).any(|w| {
                 matches!(
                     w.as_str(),
