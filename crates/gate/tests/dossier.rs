@@ -473,7 +473,7 @@ fn answers_follow_from_evidence() {
 fn the_backlog_has_everything_that_is_not_good() {
     let verdict = bad();
     let mut runs: Vec<_> = inputs().runs.into_iter().map(|r| r.summary).collect();
-    let made = backlog(&[verdict.clone()], &runs, now());
+    let made = backlog(std::slice::from_ref(&verdict), &runs, now());
     assert_eq!(made.check(), []);
     let open = verdict
         .gates
