@@ -25,6 +25,7 @@ use crate::targets::TARGETS;
 use crate::world::{WORLD, test_fixture};
 
 pub(crate) mod dry_run;
+mod reports;
 
 const ORIGIN: &str = "l.t";
 
@@ -38,6 +39,7 @@ pub(crate) fn write(dir: &Path) -> io::Result<()> {
     maker.tiles()?;
     maker.outside()?;
     dry_run::write(&dir.join("seeds"))?;
+    reports::write(&dir.join("seeds"))?;
     maker.world()?;
     maker.dictionaries()
 }

@@ -8,11 +8,13 @@ mod notes;
 mod outside;
 mod packets;
 mod records;
+mod reports;
 mod tiles;
 
 use crate::world::World;
 
 pub(crate) use packets::{Members, pack, unpack};
+pub(crate) use reports::FORMATS;
 pub(crate) use tiles::honest;
 
 /// Looks at one input; panics if something does not hold.
@@ -282,7 +284,85 @@ const TILES: &[&str] = &[
     "18/446/744/073/709/551/615",
 ];
 
-pub(crate) const TARGETS: [Target; 26] = [
+/// Of reports in XML.
+const XML: &[&str] = &[
+    "<testsuites>",
+    "</testsuites>",
+    "<testsuite name=\"pytest\" tests=\"1\">",
+    "</testsuite>",
+    "<testcase name=\"a\" classname=\"b\"",
+    " time=\"1,5\"",
+    "/>",
+    ">",
+    "</testcase>",
+    "<failure message=\"m\">",
+    "</failure>",
+    "<skipped/>",
+    "<error>",
+    "<rerunFailure>",
+    "<flakyFailure>",
+    "<system-out>",
+    "<![CDATA[",
+    "]]>",
+    "<!--",
+    "-->",
+    "<?xml version=\"1.0\" encoding=\"UTF-16\"?>",
+    "<!DOCTYPE a [",
+    "&amp;",
+    "&#0;",
+    "&lt",
+    " status=\"",
+    " timestamp=\"2026-01-01T10:00:00Z\"",
+    "<TestRun>",
+    "<UnitTestResult testName=\"a\" testId=\"1\" outcome=\"Passed\"",
+    "<UnitTest id=\"1\"><TestMethod className=\"c\"/></UnitTest>",
+    "<ResultSummary outcome=\"Completed\"><Counters total=\"1\"/>",
+    "\u{feff}",
+];
+
+/// Of reports in lines and in JSON.
+const REPORT: &[&str] = &[
+    "\n",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "\"",
+    "\\ud800",
+    "null",
+    "1e400",
+    "-1",
+    "18446744073709551616",
+    "\"status\":\"passed\"",
+    "\"status\":\"failed\"",
+    "\"name\":\"a\"",
+    "\"type\":\"test\",\"event\":\"ok\"",
+    "\"type\":\"suite\",\"event\":\"started\",\"test_count\":1",
+    "\"Action\":\"pass\",\"Package\":\"p\",\"Test\":\"T\"",
+    "\"Action\":\"run\"",
+    "\"$report_type\":\"TestReport\",\"nodeid\":\"a.py::b\",\"when\":\"call\",\"outcome\":\"passed\"",
+    "\"testResults\":[{\"assertionResults\":[",
+    "\"results\":{\"tests\":[",
+    "\"retries\":1",
+    "\"summary\":{",
+    "running 1 test\n",
+    "test a ... ok\n",
+    "test a ... FAILED\n",
+    "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n",
+    "---- a stdout ----\n",
+    "failures:\n",
+    "TAP version 14\n",
+    "1..2\n",
+    "ok 1 - a\n",
+    "not ok 2 - b # TODO\n",
+    "    ok 1\n",
+    "Bail out!\n",
+    "  ---\n  message: x\n  ...\n",
+    "\u{1b}[31m",
+];
+
+pub(crate) const TARGETS: [Target; 36] = [
     target("note", 8 << 10, notes::note, NOTE),
     target("checkpoint", 4 << 10, notes::checkpoint, TEXT),
     target("vkey", 4 << 10, notes::vkey, NOTE),
@@ -369,6 +449,21 @@ pub(crate) const TARGETS: [Target; 26] = [
             "-----BEGIN PRIVATE KEY-----\n",
         ],
     ),
+    target("report-junit", 12 << 10, reports::junit, XML),
+    target("report-trx", 12 << 10, reports::trx, XML),
+    target("report-libtest", 8 << 10, reports::libtest, REPORT),
+    target(
+        "report-libtest-json",
+        8 << 10,
+        reports::libtest_json,
+        REPORT,
+    ),
+    target("report-go", 8 << 10, reports::go, REPORT),
+    target("report-pytest-log", 8 << 10, reports::pytest_log, REPORT),
+    target("report-jest", 12 << 10, reports::jest, REPORT),
+    target("report-ctrf", 8 << 10, reports::ctrf, REPORT),
+    target("report-tap", 8 << 10, reports::tap, REPORT),
+    target("report-detect", 4 << 10, reports::detect, REPORT),
     target("run-lines", 8 << 10, dry_run::classify, LINES),
     target("run-index", 4 << 10, dry_run::index, &["gonogoIX"]),
     target("run-journal", 8 << 10, dry_run::journal, RUN),

@@ -13,6 +13,9 @@ mod programs;
 mod proxy;
 mod report;
 mod startup;
+mod suite;
+mod suite_cluster;
+mod suite_perf;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -94,7 +97,7 @@ impl Settings {
     }
 }
 
-static BENCHES: [Bench; 10] = [
+static BENCHES: [Bench; 11] = [
     programs::FAULT,
     programs::STATS,
     proxy::PROXY,
@@ -104,7 +107,10 @@ static BENCHES: [Bench; 10] = [
     ledger::LEDGER,
     ledger::VERIFY,
     dry_run::DRY_RUN,
+    suite::SUITE,
     startup::STARTUP,
+    suite_cluster::SUITE_CLUSTER,
+    suite_perf::SUITE_PERF,
 ];
 
 /// Runs the benches named in `args`, or all; see the module's text for the options.

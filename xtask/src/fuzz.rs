@@ -1,4 +1,4 @@
-//! Coverage-guided fuzzing of the ledger's and the dry run's readers: `cargo xtask fuzz [SECONDS] [TARGET…]`.
+//! Coverage-guided fuzzing of the ledger's, the dry run's and the suite's readers: `cargo xtask fuzz [SECONDS] [TARGET…]`.
 //!
 //! Builds `fuzz/`, a workspace of its own, with LLVM's coverage instrumentation and libFuzzer, on the stable compiler;
 //! makes keys and seeds once; runs one target after the other; prints executions, coverage and findings as a table.

@@ -26,6 +26,7 @@ mod policy;
 mod reader;
 mod reference;
 mod secret;
+mod suites;
 mod version;
 
 pub use dry_run::{
@@ -34,10 +35,12 @@ pub use dry_run::{
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors};
 pub use file::{FILE, MAX_BYTES, find};
+pub use keys::FORMATS;
 pub use name::{is_person_name, is_plain_name};
 pub use overrides::Overrides;
 pub use policy::{default_checks, default_strategy};
 pub use reference::{key_table, page, schema, template};
+pub use suites::{SuiteFile, SuitesFile};
 pub use version::VersionTemplate;
 
 use environment::near_and_list;
@@ -64,6 +67,8 @@ pub struct Config {
     pub ledger: Watched,
     /// What the file says of dry runs.
     pub dry_run: DryRunFile,
+    /// What the file says of suites.
+    pub suites: SuitesFile,
     template: Option<Described>,
     versions: BTreeMap<String, Described>,
 }
@@ -282,15 +287,20 @@ fn check_requires(root: &Table<'_, '_>, source: &Source<'_>) -> Option<ConfigErr
 
 /// Reads all sections; [`Config::path`] and [`Config::digest`] are the caller's.
 fn read_root(root: &Table<'_, '_>) -> Config {
-    // A file may be about dry runs alone; whatever needs an environment then says that there is none.
-    let alone = root.has("dry_run")
-        && ["service", "environments", "version", "versions"]
-            .iter()
-            .all(|key| !root.has(key));
+    // A file may be about dry runs alone, or about suites without releases; whatever needs an environment then says that there is none.
+    let releases = ["environments", "version", "versions"]
+        .iter()
+        .any(|key| root.has(key));
+    let suites = root.has("suites");
+    let alone = !releases && (suites || (root.has("dry_run") && !root.has("service")));
     if !alone {
         root.require("service");
     }
-    let unnamed = if alone { "dry-run" } else { "" };
+    let unnamed = match (alone, suites) {
+        (false, _) => "",
+        (true, true) => "project",
+        (true, false) => "dry-run",
+    };
     let service = root.text("service").map_or_else(
         || unnamed.to_owned(),
         |service| {
@@ -338,6 +348,7 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         checks,
         ledger,
         dry_run: dry_run::read(root),
+        suites: suites::read(root),
         template,
         versions,
     }

@@ -11,7 +11,6 @@ pub mod deriving;
 pub mod finishing;
 pub mod flags;
 mod foreign;
-pub mod home;
 pub mod keeping;
 pub mod recording;
 pub mod running;

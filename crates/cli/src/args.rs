@@ -1,7 +1,9 @@
 //! The clap tree. Help texts are part of the product: first line imperative, no period.
 
 pub mod dry_run;
+pub mod gate;
 mod ledger;
+pub mod suite;
 
 use std::path::PathBuf;
 
@@ -84,6 +86,10 @@ pub enum Command {
     History(History),
     /// Supervise a runtime for seconds or days, keep every byte, and sign it off
     DryRun(dry_run::DryRunArgs),
+    /// Run suites of tests, or read their reports; explain, compare and replay what failed
+    Suite(suite::SuiteArgs),
+    /// Judge recorded evidence by the policy: go, hold or no-go, with reasons
+    Gate(gate::GateArgs),
     /// List and show records of the ledger
     Evidence(Evidence),
     /// Write an operation's records and proofs into one file

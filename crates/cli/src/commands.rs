@@ -3,12 +3,14 @@
 mod demo;
 mod dry_run;
 mod evidence;
+mod gate;
 mod hosting;
 mod ledger;
 mod live;
 mod looking;
 mod planning;
 mod releasing;
+mod suite;
 mod topics;
 
 use std::path::Path;
@@ -40,6 +42,8 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Rollback(a) => ("rollback", releasing::rollback(select, a, screen)),
         Command::History(a) => ("operation_history", looking::history(select, a, screen)),
         Command::DryRun(a) => dry_run::dry_run(select, a, screen),
+        Command::Suite(a) => suite::suite(select, a, screen),
+        Command::Gate(a) => gate::gate(select, a, screen),
         Command::Evidence(a) => evidence::evidence(select, a, screen),
         Command::Packet(a) => ("packet_write", evidence::packet(select, a, screen)),
         Command::Verify(a) => ("packet_verify", evidence::verify(a, screen)),

@@ -213,6 +213,13 @@ catalogue! {
     RunTooFast "RUN_TOO_FAST" Hold Hold "The run was green in less time than it can take." "Check that it really ran what it should.";
     ExitCodeConflict "EXIT_CODE_CONFLICT" Invalid Unjudged "The report and the runner's exit code contradict each other." "Read the log: what failed is not in the report.";
     ExitCodeMissing "EXIT_CODE_MISSING" Hold Unjudged "A report was read, and nobody says how its runner ended." "Give the runner's exit code with the report.";
+    GitFailed "GIT_FAILED" Hold Unavailable "git could not say which tree this is." "Read what git says; mend the repository.";
+    RedactionFailed "REDACTION_FAILED" Invalid Unjudged "Secrets could not be taken out of an artifact, so it was not kept." "Read the text: space, permissions; run again.";
+    PreflightFailed "PREFLIGHT_FAILED" Fail Fail "What a run needs is not there: space, inodes, a program." "Mend what the text names; nothing was run.";
+    SuiteUnknown "SUITE_UNKNOWN" Invalid Config "No suite or profile has this name." "Use a name of the configuration.";
+    RunUnknown "RUN_UNKNOWN" Invalid NotFound "No run has this id." "`gonogo suite list` shows them.";
+    NothingToRerun "NOTHING_TO_RERUN" Excused Done "The run has nothing that was not good, so nothing was run." "Nothing.";
+    ArtifactsChanged "ARTIFACTS_CHANGED" Invalid Unjudged "The files of a run are not those that were recorded." "Do not trust the run; run again.";
     TreeChanged "TREE_CHANGED" Invalid Unjudged "The tree was changed while it was tested, so nobody can say what was tested." "Keep the tree still, or let the tests write elsewhere; run again.";
     TestFailed "TEST_FAILED" Fail Fail "A test failed." "Run it alone, and read its first failure.";
     TestErrored "TEST_ERRORED" Fail Fail "A test could not be carried out." "Read its log; it may not be the test's fault.";
@@ -227,6 +234,33 @@ catalogue! {
     BaselineIncomparable "BASELINE_INCOMPARABLE" Hold Unjudged "The baseline is of another variant or plan." "Compare with a run of the same.";
     SignatureUnclassified "SIGNATURE_UNCLASSIFIED" Hold Hold "Nothing says what kind of failure it is." "Add a rule for it to the runbook.";
     OwnerMissing "OWNER_MISSING" Hold Hold "Nobody owns what failed." "Add an owner to the table.";
+    // What a change costs.
+    PerfWithinBudget "PERF_WITHIN_BUDGET" Pass Done "What was measured is shown to be within its budget." "Nothing.";
+    PerfImproved "PERF_IMPROVED" Pass Done "What was measured is shown to be better than before." "Nothing; a tighter budget would keep it.";
+    PerfBudgetExceeded "PERF_BUDGET_EXCEEDED" Fail Fail "A measured figure is beyond its budget." "Profile what the budget's methodology names.";
+    PerfRegressed "PERF_REGRESSED" Fail Fail "The change is shown to cost more than before, by more than is of no matter." "Profile both sides with the command that was measured.";
+    PerfInsufficient "PERF_INSUFFICIENT" Hold Unjudged "Too few samples to judge." "Measure to the end of the protocol.";
+    PerfUnproven "PERF_UNPROVEN" Hold Unjudged "All samples were taken, and they show neither a regression nor that there is none." "Measure more work in one run, or on a quieter host.";
+    PerfUnconfirmed "PERF_UNCONFIRMED" Hold Hold "A regression was seen, and fresh samples did not show it again." "Find out what differed between both measurements; measuring again does not make it a pass.";
+    PerfNoiseFloor "PERF_NOISE_FLOOR" Hold Unjudged "The same program beside itself differs by more than half of the budget, so nothing can be told here." "Measure on a quieter host, more work in one run, or by instruction count.";
+    PerfHostMismatch "PERF_HOST_MISMATCH" Hold Unjudged "It was measured on another class of host than the budget is for." "Measure on a host of that class.";
+    PerfSampleInvalid "PERF_SAMPLE_INVALID" Invalid Unjudged "A sample is no finite number, is negative, or has another unit." "Look at what wrote it.";
+    PerfProtocolBroken "PERF_PROTOCOL_BROKEN" Invalid Unjudged "The samples were not taken as the protocol says: other order, other rules, or more after the end." "Measure again by the protocol; do not add to what is there.";
+    PerfMemoryGrowth "PERF_MEMORY_GROWTH" Fail Fail "Memory grew under load by more than is allowed." "Look for what is kept; take a heap profile at both ends.";
+    PerfLatencyDrift "PERF_LATENCY_DRIFT" Fail Fail "Latency at the end of the load is far above that of its begin." "Look for queues and caches that grow.";
+    PerfErrors "PERF_ERRORS" Fail Fail "There were errors under load." "Read the first of them in the log.";
+    PerfNotReady "PERF_NOT_READY" Hold Hold "What was explored says itself that it is blocked." "Resolve the blocking reasons that it lists.";
+    PerfIncoherent "PERF_INCOHERENT" Invalid Unjudged "An artifact contradicts itself." "Write it again from its source; the text names the place.";
+    // Recorded HTTP.
+    RecordingMismatch "RECORDING_MISMATCH" Fail Fail "A request came that the recording does not hold." "Read the nearest recorded request and what differs; mend the code, or record again.";
+    RecordingUnused "RECORDING_UNUSED" Hold Hold "Recorded exchanges were not asked for." "Find out why the requests did not come, or record again.";
+    RecordingStale "RECORDING_STALE" Hold Hold "The recording is older than allowed, or dated in the future." "Record again.";
+    RecordingLeak "RECORDING_LEAK" Fail Fail "A recording holds what looks like a secret." "Add a redaction for it and record again; change the secret if others could read it.";
+    RecordingMissing "RECORDING_MISSING" Hold Unjudged "There is no recording to play." "Record one where the real service can be reached.";
+    RecordingExists "RECORDING_EXISTS" Hold Permission "There is a recording already, and a new one would replace it." "Confirm that it may be replaced.";
+    RecordingInvalid "RECORDING_INVALID" Invalid Unjudged "A recording cannot be read, or does not hold what it says." "Read the place that the text names; record again.";
+    RecordingPartial "RECORDING_PARTIAL" Invalid Unjudged "Not everything that passed could be recorded, so nothing was saved." "Read what was left out; record again.";
+    RecordingEmpty "RECORDING_EMPTY" Invalid Unjudged "No request came through the proxy." "Check that the tests use the addresses in their environment.";
     // Gates: policies, excuses, and what is compared.
     CheckFailed "CHECK_FAILED" Fail Fail "A value breaks the rule of its gate." "Read the value and the rule in the text; mend what the value is about.";
     CheckUndecidable "CHECK_UNDECIDABLE" Invalid Unjudged "A rule cannot be applied: the value is not there, is of another type, or would be divided by zero." "Write the document again, or correct the rule.";
@@ -251,10 +285,6 @@ catalogue! {
     RollbackModeActive "ROLLBACK_MODE_ACTIVE" Excused Done "The rollback mode of promotion is on: what is not good is excused until it expires." "Mend the cause and take the mode out of the policy.";
     RollbackModeExpired "ROLLBACK_MODE_EXPIRED" Pass Done "The rollback mode of promotion has expired; the strict rules hold again." "Take the mode out of the policy.";
     LaneStopped "LANE_STOPPED" Hold Unjudged "The lane stopped at an earlier gate, so this one was not looked at." "Mend the earlier gate.";
-    PerfRegressed "PERF_REGRESSED" Fail Fail "It became slower or larger than its budget, or than before by more than chance." "Compare the two trees; mend what costs.";
-    PerfInsufficient "PERF_INSUFFICIENT" Hold Unjudged "Too few measurements to judge." "Measure more often.";
-    PerfNoiseFloor "PERF_NOISE_FLOOR" Hold Unjudged "The machine is too noisy for a difference of this size." "Measure on a quieter machine, or more often.";
-    PerfHostMismatch "PERF_HOST_MISMATCH" Hold Unjudged "The two sides were measured on different machines or by different protocols." "Measure both on one machine.";
     // Packets.
     PacketVerified "PACKET_VERIFIED" Pass Done "Every check of the packet passed." "Nothing.";
     PacketCorrupt "PACKET_CORRUPT" Fail Fail "The packet's bytes do not match its digests or signatures." "Ask for the packet again; do not trust this one.";

@@ -1,11 +1,11 @@
 //! Starting a process.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub struct Launch {
     pub dir: PathBuf,
     /// File that standard output and error are appended to (created 0600).
     pub log: PathBuf,
+    /// File that standard error goes to instead, if it is to stand apart (created 0600).
+    pub errors: Option<PathBuf>,
     /// The mark, unique for each start.
     pub mark: String,
 }
@@ -42,16 +44,15 @@ impl Launch {
     pub fn start(&self) -> Result<Process, ExecError> {
         let (program, arguments) = self.argv.split_first().ok_or(ExecError::NoProgram)?;
         let boot = procfs::boot()?;
-        let opened = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(&self.log);
-        let logs = opened.and_then(|log| Ok((log.try_clone()?, log)));
-        let (out, err) = logs.map_err(|source| ExecError::Log {
-            path: self.log.clone(),
-            source,
-        })?;
+        let fault = |path: &Path| {
+            let path = path.to_owned();
+            move |source| ExecError::Log { path, source }
+        };
+        let out = append(&self.log).map_err(fault(&self.log))?;
+        let err = match &self.errors {
+            Some(path) => append(path).map_err(fault(path))?,
+            None => out.try_clone().map_err(fault(&self.log))?,
+        };
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -63,7 +64,7 @@ impl Launch {
             .stdout(out)
             .stderr(err)
             .process_group(0);
-        let child = spawn(&mut command).map_err(|source| self.failed(program, source))?;
+        let child = spawn(&mut command).map_err(|source| refused(program, &self.dir, source))?;
         // Not waited for: the child stays a zombie until `reap`, so that its number and start time hold still.
         let pid = child.id();
         let started = Stat::of(pid)
@@ -79,20 +80,29 @@ impl Launch {
             mark: self.mark.clone(),
         })
     }
+}
 
-    fn failed(&self, program: &str, source: io::Error) -> ExecError {
-        let program = program.to_owned();
-        match source.kind() {
-            io::ErrorKind::NotFound if self.dir.is_dir() => ExecError::NotFound { program },
-            io::ErrorKind::PermissionDenied => ExecError::Denied { program },
-            _ => ExecError::Start { program, source },
-        }
+/// Why `program` did not start in `dir`.
+pub(crate) fn refused(program: &str, dir: &Path, source: io::Error) -> ExecError {
+    let program = program.to_owned();
+    match source.kind() {
+        io::ErrorKind::NotFound if dir.is_dir() => ExecError::NotFound { program },
+        io::ErrorKind::PermissionDenied => ExecError::Denied { program },
+        _ => ExecError::Start { program, source },
     }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// Starts, and tries again while the program is open for writing: a child that another thread forked holds our own freshly written
 /// files open until it runs its program.
-fn spawn(command: &mut Command) -> io::Result<Child> {
+pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     let mut tries = 0;
     loop {
         match command.spawn() {

@@ -1,6 +1,6 @@
 //! Child processes: start one in its own group, know it again later, wait for it, end its whole group, ask whether it is ready.
 //!
-//! Floor 2. The host agent is the one user. Everything here blocks and takes a limit; nothing decides policy.
+//! Floor 2. The host agent starts and ends services with it; [`mod@measure`] tells what a command costs. Everything here blocks and takes a limit; nothing decides policy.
 //!
 //! Invariants:
 //! - A process is named by pid, start time, boot and a mark in its environment ([`Process`]): a recycled pid is never taken for ours.
@@ -10,6 +10,7 @@
 
 mod end;
 mod launch;
+pub mod measure;
 mod probe;
 mod process;
 mod procfs;

@@ -19,6 +19,7 @@ fn launch(dir: &Path, script: &str) -> Launch {
         env: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
         dir: dir.to_owned(),
         log: dir.join("log"),
+        errors: None,
         mark: format!("exec-test-{}", name.trim()),
     }
 }

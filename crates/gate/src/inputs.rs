@@ -37,7 +37,7 @@ pub struct Inputs {
     /// Runs whose summary is there and cannot be read: each is why and what.
     #[serde(default)]
     pub unreadable_runs: Vec<String>,
-    /// Green runs so far, by target.
+    /// Green runs so far of each target in the variant under judgement.
     #[serde(default)]
     pub history: BTreeMap<String, History>,
     /// Documents, by the name that the policy has for them.
@@ -298,7 +298,7 @@ pub enum Compared {
     },
 }
 
-/// Green runs of a target so far.
+/// Green runs of a target so far, in the variant under judgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct History {

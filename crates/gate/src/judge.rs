@@ -64,6 +64,7 @@ pub fn judge(inputs: &Inputs) -> Verdict {
     let inputs_digest = canonical::to_vec(inputs).ok().map(|b| Digest::of(&b));
     let mut verdict = Verdict {
         schema: crate::verdict::SCHEMA.to_owned(),
+        rules: crate::verdict::RULES,
         gate_id: short(&inputs.lane),
         policy_digest,
         policy_is_default: inputs.policy.state == FileState::Absent,
@@ -157,7 +158,9 @@ fn gates(inputs: &Inputs, policy: &Policy, lane: Lane, verdict: &mut Verdict) {
         let digest = state.digest;
         let applied = verdict.gates.iter().flat_map(|g| &g.excuses);
         let of_this = applied.filter(|e| e.kind == "quarantine" && e.digest == digest);
-        state.matched = of_this.count() as u64;
+        // Two gates over one target speak of one failure.
+        let tests: BTreeSet<&str> = of_this.map(|e| e.id.as_str()).collect();
+        state.matched = tests.len() as u64;
     }
 }
 
@@ -288,7 +291,7 @@ fn built_in_row(id: &str, obligations: Vec<Obligation>, notes: Vec<String>) -> G
         notes,
         obligations,
         excuses: Vec::new(),
-        reproduce: ["gonogo", "gate", "check", "--only", id]
+        reproduce: ["gonogo", "gate", "explain", id]
             .map(str::to_owned)
             .to_vec(),
         remediation: remediation.to_owned(),

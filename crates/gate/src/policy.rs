@@ -6,6 +6,7 @@
 
 mod check;
 mod read;
+mod read_check;
 
 use std::collections::BTreeMap;
 
@@ -103,7 +104,7 @@ pub struct Defaults {
     pub quarantine_per_target: u64,
     /// Most flaky tests of one target, excused ones included.
     pub flaky_per_target: u64,
-    /// Most per cent of a target's tests that may be flaky, excused ones included.
+    /// Most per cent of a gate's tests that may be flaky, excused ones included, where they are more than a target's budget.
     pub flaky_percent: u64,
     /// A green run in less than this per cent of the median is too fast.
     pub too_fast_percent: u64,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::inputs::{Declared, FileState, Inputs};
 use crate::judge::{judge, policy_of};
 use crate::policy::Lane;
-use crate::verdict::Verdict;
+use crate::verdict::{Asked, Verdict};
 
 /// The schema.
 pub const SCHEMA: &str = "gonogo.gate.selftest.v1";
@@ -55,7 +55,7 @@ pub struct CaseResult {
     /// What the gate says of the poisoned inputs; absent if they could not be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Status>,
-    /// Reasons that must be among those of the blocking gates: one of each list.
+    /// Reasons that must be among those of the blocking gates: one of each list, or of the first where the lane stopped there.
     pub expected: Vec<Vec<Reason>>,
     /// Those that were.
     pub found: Vec<Reason>,
@@ -74,6 +74,9 @@ pub(crate) struct Case {
     /// Poisons the good inputs. An error says why the policy or the declaration has nothing that could be poisoned.
     pub(crate) poison: fn(&mut bench::Bench) -> Result<(), String>,
 }
+
+/// Cases about excuses: the gate that is poisoned must itself be bad, and not only that of the excuses.
+const UNEXCUSED: [u8; 4] = [13, 27, 28, 29];
 
 /// Inputs that must pass under a policy, and what a case needs to poison them.
 ///
@@ -144,7 +147,30 @@ fn why(verdict: &Verdict) -> String {
     texts.join("; ")
 }
 
+/// A case against every gate that could be blind to it: one of each blocking gate over runs.
 fn run(case: &Case, good: &bench::Bench) -> CaseResult {
+    let mut bench = good.clone();
+    if good.victims.is_empty() {
+        return run_one(case, bench);
+    }
+    let mut last = None;
+    for victim in &good.victims {
+        bench.victim = Some(victim.clone());
+        let mut result = run_one(case, bench.clone());
+        if !result.caught {
+            let advice = result.advice.unwrap_or_default();
+            result.advice = Some(format!(
+                "poisoned was `{}` of the gate `{}`; {advice}",
+                victim.target, victim.gate
+            ));
+            return result;
+        }
+        last = Some(result);
+    }
+    last.unwrap_or_else(|| run_one(case, bench))
+}
+
+fn run_one(case: &Case, mut bench: bench::Bench) -> CaseResult {
     let expected = case.expected.iter().map(|any| any.to_vec()).collect();
     let mut result = CaseResult {
         number: case.number,
@@ -155,18 +181,23 @@ fn run(case: &Case, good: &bench::Bench) -> CaseResult {
         found: Vec::new(),
         advice: None,
     };
-    let mut bench = good.clone();
     if let Err(why) = (case.poison)(&mut bench) {
         result.advice = Some(format!("{why}; {}", case.advice));
         return result;
     }
     let verdict = judge(&bench.inputs);
+    // A lane that stopped at the first reason has not looked for the others.
+    let has_stopped = verdict.gates.iter().any(|g| g.asked == Asked::NotReached);
+    let needed = if has_stopped { 1 } else { case.expected.len() };
     let is_seen = case
         .expected
         .iter()
+        .take(needed)
         .all(|any| any.iter().any(|code| verdict.reasons.contains(code)));
-    // What is excused elsewhere must not be counted as caught.
-    result.caught = verdict.verdict > Status::Excused && is_seen;
+    let gate = bench.victim.as_ref().and_then(|v| verdict.gate(&v.gate));
+    let is_excused = UNEXCUSED.contains(&case.number)
+        && gate.is_some_and(|g| g.asked == Asked::Judged && g.status <= Status::Excused);
+    result.caught = verdict.verdict > Status::Excused && is_seen && !is_excused;
     result.verdict = Some(verdict.verdict);
     result.found = verdict.reasons;
     if !result.caught {

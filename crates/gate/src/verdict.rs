@@ -13,6 +13,9 @@ use crate::policy::Severity;
 /// The schema.
 pub const SCHEMA: &str = "gonogo.gate.verdict.v1";
 
+/// Version of the rules: another number where the same inputs can come to another verdict.
+pub const RULES: u32 = 1;
+
 /// Most reasons of one obligation that are told.
 pub const TOLD: usize = 50;
 
@@ -22,6 +25,8 @@ pub const TOLD: usize = 50;
 pub struct Verdict {
     /// [`SCHEMA`].
     pub schema: String,
+    /// [`RULES`], when it was made.
+    pub rules: u32,
     /// The lane.
     pub gate_id: String,
     /// Of the policy's bytes.

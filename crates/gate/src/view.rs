@@ -5,7 +5,7 @@
 
 mod markdown;
 
-use gonogo_core::Verdict as Status;
+use gonogo_core::{Reason, Verdict as Status};
 use serde_json::{Value, json};
 
 pub use markdown::markdown;
@@ -295,6 +295,7 @@ pub fn promotion(verdict: &Verdict) -> Value {
             .is_some_and(|all| all.iter().all(|c| c["ok"] == json!(true)));
     json!({
         "schema": PROMOTION,
+        "mode": if verdict.reasons.contains(&Reason::RollbackModeActive) { "rollback" } else { "strict" },
         "can_promote": can,
         "blocker_gates": blockers,
         "waiver_gates": excused,
@@ -317,7 +318,7 @@ pub fn certification_verdict(verdict: &Verdict) -> Value {
             "preflight_command": "gonogo gate check --lane preflight",
             "full_command": "gonogo gate check --lane full",
             "certification_command": "gonogo gate check --lane certification",
-            "single_gate_template": "gonogo gate check --lane full --only GATE",
+            "single_gate_template": "gonogo gate explain GATE",
         },
     });
     with(head(verdict, CERTIFICATION), rest)

@@ -42,6 +42,16 @@ pub enum Error {
         /// What is wrong with them.
         why: &'static str,
     },
+    /// A list of figures holds something that is no figure, or too many of them.
+    Values {
+        /// What is wrong with them.
+        why: &'static str,
+    },
+    /// A setting is outside of what it can mean.
+    Setting {
+        /// Which setting.
+        setting: &'static str,
+    },
 }
 
 impl fmt::Display for Error {
@@ -70,6 +80,11 @@ impl fmt::Display for Error {
             Self::Buckets { why } => write!(
                 f,
                 "histogram refused: {why}; give strictly rising upper edges and one cumulative count for each"
+            ),
+            Self::Values { why } => write!(f, "figures refused: {why}; look at what measured them"),
+            Self::Setting { setting } => write!(
+                f,
+                "`{setting}` refused: it is outside of what it can mean; correct it in the policy"
             ),
         }
     }

@@ -12,6 +12,8 @@
 //! - [`wilson`], [`quantile`]: for display and for histogram metrics.
 //! - [`sharpe()`], [`judge_sharpe`]: whether a track record can carry a claim;
 //!   [`theil_sen`]: a slope that outliers do not move.
+//! - [`signed_rank()`]: a shift between paired measurements, exact without a
+//!   distribution; [`steps()`]: where a series changes its level.
 //! - [`sim`]: the seeded simulations behind the published error figures.
 //!
 //! Invariants: no IO, no clock, no randomness outside [`sim`]'s seeded
@@ -27,12 +29,15 @@ mod error;
 mod histogram;
 mod limit;
 mod normal;
+mod order;
 mod rate_ratio;
 mod share;
 mod sharpe;
+mod signed_rank;
 pub mod sim;
 mod slope;
 mod special;
+mod steps;
 
 pub use bounds::{Bounds, bounds, lower, upper};
 pub use capital::{GRID_SIZE, Parts, THETAS, WEIGHTS};
@@ -44,13 +49,16 @@ pub use error::Error;
 pub use histogram::quantile;
 pub use limit::LimitTest;
 pub use normal::{normal_cdf, normal_quantile};
+pub use order::percentile;
 pub use rate_ratio::RateRatioTest;
 pub use share::{ShareCheck, share_agrees, share_minimum, wilson};
 pub use sharpe::{
     Sharpe, SharpeJudgement, expected_best, judge_sharpe, lo_factor, minimum_track_record,
     probabilistic, sharpe,
 };
+pub use signed_rank::{MOST_PAIRS, Shift, fewest_pairs, signed_rank};
 pub use slope::theil_sen;
+pub use steps::{MOST_POINTS, Step, StepRules, steps};
 
 /// Version of every prior, grid and formula in this crate.
 ///

@@ -3,7 +3,7 @@
 //! A test that is gone, or is skipped now, is no good news: both are as bad as a failure until somebody excuses them. A failing test that
 //! is skipped is not fixed. The vocabulary is finer than the seven categories of older reports, which are given as a view.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -152,8 +152,8 @@ pub fn change(base: Option<&Entry>, now: Option<&Entry>) -> Change {
         },
         (Some(_), Flaky) => Change::NewlyFlaky,
         (Some(_), _) => {
-            let signature = |entry: Option<&Entry>| entry.and_then(|e| e.signature.clone());
-            match (signature(base), signature(now)) {
+            let of = |entry: Option<&'_ Entry>| entry.and_then(|e| e.signature.clone());
+            match (of(base), of(now)) {
                 // Two algorithms cannot be compared.
                 (Some(a), Some(b)) if a.algorithm == b.algorithm && a != b => {
                     Change::SignatureChanged
@@ -202,46 +202,75 @@ pub struct Changed {
 pub struct Diff {
     /// What it makes of the run.
     pub status: Status,
+    /// Why the two cannot be compared, if they cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incomparable: Option<String>,
     /// How many tests of each kind.
-    pub counts: HashMap<Change, u64>,
+    pub counts: BTreeMap<Change, u64>,
     /// All that changed, ranked; [`Change::Same`] is counted only.
     pub changed: Vec<Changed>,
 }
 
-/// Compares. A baseline without any test is none: nothing can be told from it.
+/// One of two runs: its tests, and what they are results of.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'a> {
+    /// Every test; of a test that stands twice the worst counts.
+    pub tests: &'a [(TestId, Entry)],
+    /// The variant that ran: system, toolchain, features.
+    pub variant: &'a str,
+    /// The digest of the plan that it ran by, where there is one.
+    pub plan: Option<&'a str>,
+}
+
+/// Compares two lists of tests of one variant and plan. A baseline without any test is none: nothing can be told from it.
 pub fn diff(base: &[(TestId, Entry)], now: &[(TestId, Entry)]) -> Diff {
-    let mut known: HashMap<&TestId, &Entry> = base.iter().map(|(id, entry)| (id, entry)).collect();
-    let mut counts: HashMap<Change, u64> = HashMap::new();
-    let mut changed: Vec<Changed> = Vec::new();
-    let mut note = |test: &TestId, was: Option<&Entry>, is: Option<&Entry>| {
+    let side = |tests| Side {
+        tests,
+        variant: "",
+        plan: None,
+    };
+    compare(&side(base), &side(now))
+}
+
+/// Compares two runs. What changed is told of any two; the status is [`Status::Incomparable`] where they are of different variants or
+/// plans, or the baseline has no test.
+pub fn compare(base: &Side<'_>, now: &Side<'_>) -> Diff {
+    let mut counts: BTreeMap<Change, u64> = BTreeMap::new();
+    let mut found: Vec<(Change, &TestId, Option<&Entry>, Option<&Entry>)> = Vec::new();
+    // Only what changed is sorted: of a million tests that is the smaller part.
+    let mut tests: HashMap<&TestId, Pair<'_>> = HashMap::with_capacity(base.tests.len());
+    for (test, entry) in base.tests {
+        let pair = tests.entry(test).or_default();
+        pair.0 = Some(worse(pair.0, entry));
+    }
+    for (test, entry) in now.tests {
+        let pair = tests.entry(test).or_default();
+        pair.1 = Some(worse(pair.1, entry));
+    }
+    for (test, (was, is)) in tests {
         let change = change(was, is);
         *counts.entry(change).or_default() += 1;
         if change != Change::Same {
-            changed.push(Changed {
-                rank: 0,
-                test: test.clone(),
-                change,
-                base: was.cloned(),
-                now: is.cloned(),
-            });
+            found.push((change, test, was, is));
         }
-    };
-    for (id, entry) in now {
-        let was = known.remove(id);
-        note(id, was, Some(entry));
     }
-    for (id, entry) in known {
-        note(id, Some(entry), None);
-    }
-    changed.sort_by(|a, b| {
-        let key = |c: &Changed| (std::cmp::Reverse(c.change.score()), c.change);
-        key(a).cmp(&key(b)).then_with(|| a.test.cmp(&b.test))
+    found.sort_unstable_by(|a, b| {
+        let key = |c: Change| (std::cmp::Reverse(c.score()), c);
+        key(a.0).cmp(&key(b.0)).then_with(|| a.1.cmp(b.1))
     });
-    for (rank, changed) in (1..).zip(&mut changed) {
-        changed.rank = rank;
-    }
+    let changed = (1..)
+        .zip(found)
+        .map(|(rank, (change, test, base, now))| Changed {
+            rank,
+            test: test.clone(),
+            change,
+            base: base.cloned(),
+            now: now.cloned(),
+        })
+        .collect();
     let has = |is: fn(Change) -> bool| counts.keys().any(|c| is(*c));
-    let status = if base.is_empty() {
+    let incomparable = incomparable(base, now);
+    let status = if incomparable.is_some() {
         Status::Incomparable
     } else if has(Change::is_regression) {
         Status::Regression
@@ -254,8 +283,169 @@ pub fn diff(base: &[(TestId, Entry)], now: &[(TestId, Entry)]) -> Diff {
     };
     Diff {
         status,
+        incomparable,
         counts,
         changed,
+    }
+}
+
+fn incomparable(base: &Side<'_>, now: &Side<'_>) -> Option<String> {
+    let cut = |text: &str| -> String { text.chars().take(120).collect() };
+    if base.tests.is_empty() {
+        return Some("the baseline has no test".to_owned());
+    }
+    if base.variant != now.variant {
+        return Some(format!(
+            "the baseline is of the variant `{}` and the run of `{}`",
+            cut(base.variant),
+            cut(now.variant)
+        ));
+    }
+    (base.plan != now.plan).then(|| {
+        let name = |plan: Option<&str>| {
+            plan.map_or("no plan".to_owned(), |p| format!("the plan {}", cut(p)))
+        };
+        format!(
+            "the baseline is of {} and the run of {}",
+            name(base.plan),
+            name(now.plan)
+        )
+    })
+}
+
+/// What the baseline says of a test, and what the run does.
+type Pair<'a> = (Option<&'a Entry>, Option<&'a Entry>);
+
+/// The worse of two entries of one test by verdict; of equals by signature and time, so that the order of a list decides nothing.
+fn worse<'a>(known: Option<&'a Entry>, other: &'a Entry) -> &'a Entry {
+    let Some(known) = known else { return other };
+    let seconds = |e: &Entry| e.seconds.unwrap_or(f64::NEG_INFINITY);
+    let order = known
+        .verdict
+        .cmp(&other.verdict)
+        .then_with(|| known.signature.cmp(&other.signature))
+        .then_with(|| seconds(known).total_cmp(&seconds(other)));
+    if order.is_lt() { other } else { known }
+}
+
+/// A diff in the words of older reports: seven categories, scores, ranks and four statuses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// `regression`, `known_failures_only`, `semantic_mismatch`, `stable` or `incomparable`.
+    pub status: String,
+    /// Tests of the baseline.
+    pub baseline_total: u64,
+    /// Tests of the run.
+    pub current_total: u64,
+    /// How many tests of each category; all seven are there.
+    pub counts: BTreeMap<String, u64>,
+    /// What is to be looked at, the most urgent first, at most as many as were asked for.
+    pub ranked_diagnostics: Vec<Diagnostic>,
+    /// Commands in the order of the diagnostics, each once.
+    pub ranked_repro_commands: Vec<String>,
+    /// Diagnostics that were left out.
+    pub omitted: u64,
+}
+
+/// One line of a [`View`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// From 1.
+    pub rank: u64,
+    /// The score of its category.
+    pub score: u32,
+    /// The category.
+    pub category: String,
+    /// The finer word.
+    pub change: String,
+    /// The test.
+    pub test: TestId,
+    /// How to run it, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
+
+/// The seven categories.
+const CATEGORIES: [&str; 7] = [
+    "regression",
+    "new_failure",
+    "unresolved_failure",
+    "fixed",
+    "removed",
+    "added_pass",
+    "stable_pass",
+];
+
+impl Diff {
+    /// Shows it in the words of older reports. `command` says how to run a test; `most` bounds the diagnostics.
+    pub fn view(&self, most: usize, command: impl Fn(&TestId) -> Option<String>) -> View {
+        let mut counts: BTreeMap<String, u64> =
+            CATEGORIES.iter().map(|c| ((*c).to_owned(), 0)).collect();
+        let (mut before, mut after) = (0, 0);
+        for (change, n) in &self.counts {
+            *counts.entry(change.category().to_owned()).or_default() += n;
+            before += if change.is_new() { 0 } else { *n };
+            after += if *change == Change::Removed { 0 } else { *n };
+        }
+        // What is new and failing may have been skipped before; the entries say so.
+        let known_before = self.changed.iter().filter(|c| c.change.may_be_new());
+        for one in known_before {
+            before += u64::from(one.base.is_some());
+        }
+        let kept = &self.changed[..self.changed.len().min(most)];
+        let diagnostics: Vec<Diagnostic> = kept
+            .iter()
+            .map(|c| Diagnostic {
+                rank: c.rank,
+                score: c.change.score(),
+                category: c.change.category().to_owned(),
+                change: c.change.word().to_owned(),
+                test: c.test.clone(),
+                command: command(&c.test),
+            })
+            .collect();
+        let mut seen = BTreeSet::new();
+        let commands = diagnostics
+            .iter()
+            // Good news needs no replay.
+            .filter(|d| d.score >= 70)
+            .filter_map(|d| d.command.clone())
+            .filter(|c| seen.insert(c.clone()))
+            .collect();
+        View {
+            status: self.status.word().to_owned(),
+            baseline_total: before,
+            current_total: after,
+            counts,
+            ranked_diagnostics: diagnostics,
+            ranked_repro_commands: commands,
+            omitted: (self.changed.len() - kept.len()) as u64,
+        }
+    }
+}
+
+impl Change {
+    /// Whether the baseline cannot have the test.
+    const fn is_new(self) -> bool {
+        matches!(self, Self::NewPass | Self::NewSkip) || self.may_be_new()
+    }
+
+    /// Whether only the entries say if the baseline has the test.
+    const fn may_be_new(self) -> bool {
+        matches!(self, Self::NewFail | Self::NewlyFlaky)
+    }
+}
+
+impl Status {
+    /// The word in reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::KnownFailuresOnly => "known_failures_only",
+            Self::SemanticMismatch => "semantic_mismatch",
+            Self::Regression => "regression",
+            Self::Incomparable => "incomparable",
+        }
     }
 }
 
@@ -367,7 +557,7 @@ mod tests {
         let order: Vec<(&str, Change)> = found
             .changed
             .iter()
-            .map(|c| (c.test.name.as_str(), c.change))
+            .map(|c| (&*c.test.name, c.change))
             .collect();
         assert_eq!(
             order,

@@ -1,22 +1,144 @@
 //! How a test is named, whatever its runner calls it.
+//!
+//! What contains tests is named once for all of them: the parts that a report repeats are [`Name`]s, which are shared and not copied.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::Arc;
 
 use gonogo_core::Digest;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Most bytes of a name as it is shown. A longer one keeps its beginning and ends in a digest of the whole, so two stay two.
 const LONGEST: usize = 512;
+
+/// A text that many tests have in common: cloning it copies nothing. It is a `str` in every other way, and in stored forms.
+#[derive(Clone, Default)]
+pub struct Name(Option<Arc<str>>);
+
+impl Name {
+    /// Makes one; control characters become spaces, and at most 512 bytes are kept.
+    pub fn new(text: &str) -> Self {
+        Self::from(bounded(text))
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_deref().unwrap_or("")
+    }
+}
+
+impl Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Name {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// The text as it is.
+impl From<&str> for Name {
+    fn from(text: &str) -> Self {
+        Self((!text.is_empty()).then(|| text.into()))
+    }
+}
+
+/// The text as it is.
+impl From<String> for Name {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+            (a, b) => a.is_none() == b.is_none(),
+        }
+    }
+}
+
+impl Eq for Name {}
+
+impl PartialEq<str> for Name {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Name {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_str(), f)
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
 
 /// A test: where it is, and its own name. Equality is that of all parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TestId {
     /// What contains it: a binary, a package, a suite, a file. Empty if the report names none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub suite: String,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub suite: Name,
     /// Its class or group within that; empty if there is none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub class: String,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub class: Name,
     /// Its own name, parameters included.
     pub name: String,
 }
@@ -25,8 +147,17 @@ impl TestId {
     /// Makes one; control characters become spaces, and each part keeps at most 512 bytes.
     pub fn new(suite: &str, class: &str, name: &str) -> Self {
         Self {
-            suite: bounded(suite),
-            class: bounded(class),
+            suite: Name::new(suite),
+            class: Name::new(class),
+            name: bounded(name),
+        }
+    }
+
+    /// Makes one of what many tests share, and a name that is bounded as in [`TestId::new`].
+    pub fn within(suite: &Name, class: &Name, name: &str) -> Self {
+        Self {
+            suite: suite.clone(),
+            class: class.clone(),
             name: bounded(name),
         }
     }
@@ -36,7 +167,7 @@ impl fmt::Display for TestId {
     /// `suite > class > name`, empty parts left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut first = true;
-        for part in [&self.suite, &self.class, &self.name] {
+        for part in [&*self.suite, &*self.class, self.name.as_str()] {
             if part.is_empty() {
                 continue;
             }
@@ -74,6 +205,8 @@ fn bounded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::DefaultHasher;
+
     use super::*;
 
     #[test]
@@ -88,5 +221,37 @@ mod tests {
         assert_eq!(TestId::new("", "", "a\u{1b}[31m\nb").name, "a [31m b");
         assert_eq!(TestId::new("s", "c", "n").to_string(), "s > c > n");
         assert_eq!(TestId::new("", "", " n ").to_string(), "n");
+    }
+
+    #[test]
+    fn a_shared_name_is_a_text_in_every_way() {
+        let texts = ["", "a", "ab", "b", "ä"];
+        let hash = |value: &dyn Fn(&mut DefaultHasher)| {
+            let mut hasher = DefaultHasher::new();
+            value(&mut hasher);
+            hasher.finish()
+        };
+        for a in texts {
+            let name = Name::from(a);
+            assert_eq!(name, *a);
+            assert_eq!(hash(&|h| name.hash(h)), hash(&|h| a.hash(h)));
+            assert_eq!(format!("{name:?} {name:>4}"), format!("{a:?} {a:>4}"));
+            for b in texts {
+                let other = Name::from(b.to_owned());
+                assert_eq!(name == other, a == b);
+                assert_eq!(name.cmp(&other), a.cmp(b));
+            }
+        }
+        let shared = Name::new("s");
+        let (one, two) = (
+            TestId::within(&shared, &Name::default(), "n\n"),
+            TestId::new("s", "", "n"),
+        );
+        assert_eq!(one, two);
+        let json = serde_json::to_string(&one).unwrap();
+        assert_eq!(json, r#"{"suite":"s","name":"n"}"#);
+        assert_eq!(serde_json::from_str::<TestId>(&json).unwrap(), two);
+        let bare: TestId = serde_json::from_str(r#"{"name":"n"}"#).unwrap();
+        assert_eq!(bare, TestId::new("", "", "n"));
     }
 }

@@ -6,17 +6,29 @@
 
 mod attempt;
 pub mod cause;
+pub mod cluster;
 pub mod diff;
+pub mod first_failure;
+pub mod flake;
 mod id;
 mod issue;
 mod outcome;
+pub mod owner;
+pub mod perf;
+pub mod propose;
 pub mod read;
+pub mod redact;
+pub mod replay;
+pub mod report;
 pub mod run;
+pub mod runbook;
+pub mod shard;
 pub mod signature;
+pub mod timeline;
 pub mod verdict;
 
 pub use attempt::{Attempt, Failure, FailureKind, Location, Place};
-pub use id::TestId;
+pub use id::{Name, TestId};
 pub use issue::{Issue, IssueKind};
 pub use outcome::{Outcome, SkipKind};
 pub use read::{Format, Limits, Parse, Reading, Sink};

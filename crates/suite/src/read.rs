@@ -14,6 +14,7 @@ mod libtest;
 mod libtest_json;
 mod lines;
 mod pytest_log;
+mod rooted;
 mod tap;
 mod text;
 mod trx;
@@ -23,6 +24,7 @@ mod xml;
 use std::io::BufRead;
 
 pub use detect::detect;
+pub use rooted::Rooted;
 use serde::{Deserialize, Serialize};
 
 use crate::{Attempt, Issue, IssueKind, Outcome};

@@ -14,7 +14,7 @@ pub use judge::{Attempted, COMMAND, command_verdict, judge};
 pub use result::{Class, End, Input, Kind, Problem, TargetResult, Tests};
 pub use row::Row;
 pub use summary::{Outcome, SUMMARY, Shard, Source, State, Summary};
-pub use tally::Tally;
+pub use tally::{Collisions, Tally};
 
 /// Most tests of a target that did not pass and stand in its result. All are in its list of tests.
 pub const TOLD: usize = 10_000;

@@ -55,14 +55,41 @@ impl Signature {
         Self::of_key("test+reason.v1", &key)
     }
 
+    /// The signature of a failure by an algorithm of any version.
+    pub fn by(algorithm: &Algorithm, failure: &Failure) -> Self {
+        Self::of_key(algorithm.name, &(algorithm.key)(failure))
+    }
+
     fn of_key(algorithm: &str, key: &str) -> Self {
-        let text = [algorithm.as_bytes(), b"\0", key.as_bytes()].concat();
-        let hex = Digest::of(&text).hex();
+        let bytes = hash16(algorithm, key);
         Self {
             algorithm: algorithm.to_owned(),
-            hash: hex[..32].to_owned(),
+            hash: format!("{:032x}", u128::from_be_bytes(bytes)),
         }
     }
+}
+
+/// How signatures are made: a name with a version, and the normalised text of a failure.
+#[derive(Debug, Clone, Copy)]
+pub struct Algorithm {
+    /// Its name and version.
+    pub name: &'static str,
+    /// The text whose equality counts.
+    pub key: fn(&Failure) -> String,
+}
+
+/// The algorithm of this version.
+pub const REASON: Algorithm = Algorithm {
+    name: ALGORITHM,
+    key,
+};
+
+/// The first 16 bytes of SHA-256 over algorithm, NUL and key.
+pub(crate) fn hash16(algorithm: &str, key: &str) -> [u8; 16] {
+    let text = [algorithm.as_bytes(), b"\0", key.as_bytes()].concat();
+    let mut head = [0; 16];
+    head.copy_from_slice(&Digest::of(&text).as_bytes()[..16]);
+    head
 }
 
 /// The normalised text of a failure: its class and message; the first lines of its trace only where it has no message.
@@ -111,13 +138,37 @@ pub fn normalise(text: &str) -> String {
     out
 }
 
+/// What changes from run to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Volatile {
+    /// A time, a date.
+    Time,
+    /// A uuid, a hash, an address, a random name.
+    Id,
+    /// Any other number.
+    Number,
+}
+
+/// Writes something else for what changes: a name, a placeholder.
+pub(crate) trait Writer {
+    /// For a value.
+    fn put(&mut self, what: Volatile, value: &str, out: &mut String);
+
+    /// For the first parts of an absolute path.
+    fn root(&mut self, out: &mut String);
+}
+
 #[derive(Default)]
 struct Names {
     known: HashMap<String, usize>,
 }
 
-impl Names {
-    fn put(&mut self, value: &str, out: &mut String) {
+impl Writer for Names {
+    fn root(&mut self, out: &mut String) {
+        out.push_str("…/");
+    }
+
+    fn put(&mut self, _what: Volatile, value: &str, out: &mut String) {
         let next = self.known.len() + 1;
         let n = match self.known.get(value) {
             Some(n) => *n,
@@ -149,7 +200,8 @@ const fn is_joint(b: u8) -> bool {
     matches!(b, b'/' | b'\\' | b'.' | b'-' | b':' | b'+' | b'~')
 }
 
-fn mask(line: &str, names: &mut Names, out: &mut String) {
+/// Copies a line and lets `names` write what changes in it.
+pub(crate) fn mask(line: &str, names: &mut impl Writer, out: &mut String) {
     let bytes = line.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -174,13 +226,17 @@ fn mask(line: &str, names: &mut Names, out: &mut String) {
 }
 
 /// A run of words and joints: a time, a path, an address, a number, or words that are masked one by one.
-fn token(token: &str, names: &mut Names, out: &mut String) {
-    if is_time(token) || is_uuid(token) {
-        names.put(token, out);
+fn token(token: &str, names: &mut impl Writer, out: &mut String) {
+    if is_time(token) {
+        names.put(Volatile::Time, token, out);
+        return;
+    }
+    if is_uuid(token) {
+        names.put(Volatile::Id, token, out);
         return;
     }
     if let Some(rest) = path(token) {
-        out.push_str("…/");
+        names.root(out);
         words(rest, names, out);
         return;
     }
@@ -211,7 +267,7 @@ fn path(token: &str) -> Option<&str> {
 }
 
 /// Splits at joints; each word is kept or renamed. A number with a point, a sign or an exponent is one word.
-fn words(token: &str, names: &mut Names, out: &mut String) {
+fn words(token: &str, names: &mut impl Writer, out: &mut String) {
     let bytes = token.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -258,11 +314,11 @@ const KEPT: [&str; 31] = [
     "utf16", "sha1", "sha256", "sha512", "md5", "x86_64", "base64", "http2",
 ];
 
-fn word(word: &str, names: &mut Names, out: &mut String) {
+fn word(word: &str, names: &mut impl Writer, out: &mut String) {
     let bytes = word.as_bytes();
     let Some(first) = bytes.iter().position(u8::is_ascii_digit) else {
         if is_hex(word) {
-            names.put(word, out);
+            names.put(Volatile::Id, word, out);
         } else {
             out.push_str(word);
         }
@@ -273,8 +329,14 @@ fn word(word: &str, names: &mut Names, out: &mut String) {
         out.push_str(word);
         return;
     }
-    if first == 0 || is_hex(word) || is_opaque(word) {
-        names.put(word, out);
+    // Digits alone are a number, however many.
+    let is_number = bytes.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+    if !is_number && (is_hex(word) || is_opaque(word)) {
+        names.put(Volatile::Id, word, out);
+        return;
+    }
+    if first == 0 {
+        names.put(Volatile::Number, word, out);
         return;
     }
     // `worker12`, `tmp_a1b2`: the words stay, the numbers go.
@@ -286,7 +348,7 @@ fn word(word: &str, names: &mut Names, out: &mut String) {
             end += 1;
         }
         if digits {
-            names.put(&word[at..end], out);
+            names.put(Volatile::Number, &word[at..end], out);
         } else {
             out.push_str(&word[at..end]);
         }

@@ -3,8 +3,11 @@
 //! The reader asks this table which keys a section knows, so a key that is not listed here cannot be read.
 
 mod dry_run;
+mod suites;
 
 pub(super) use dry_run::DRY_RUN;
+pub use suites::FORMATS;
+pub(super) use suites::{CLASSES, PROFILE, SUITE, TARGET};
 
 /// What a key holds.
 #[derive(Debug, Clone, Copy)]
@@ -121,6 +124,19 @@ pub(super) static ROOT: Section = Section {
             Table(&DRY_RUN),
             Optional,
             "How dry runs are run and judged. A file may hold this section alone.",
+        ),
+        key("suite", Table(&SUITE), Default("{}"), "How suites are run."),
+        key(
+            "suites",
+            Map(&TARGET),
+            Optional,
+            "Suites by name: what can be run, and what its report is. A file may hold suites without environments and versions.",
+        ),
+        key(
+            "profiles",
+            Map(&PROFILE),
+            Optional,
+            "Profiles by name: which suites run together. `quick` and `focused` (build, lint, unit), `ci` (these and recorded) and `full` (all) exist always and may be replaced.",
         ),
         key(
             "strategies",

@@ -15,9 +15,9 @@ use serde_json::Value;
 
 use super::caching::Parts;
 use super::finishing::Directory;
-use super::home::Home;
 use super::{comparing, keeping, settings};
 use crate::AppError;
+use crate::home::Home;
 
 /// What is to be judged, and how.
 #[derive(Debug, Clone)]

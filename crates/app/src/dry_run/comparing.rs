@@ -13,11 +13,11 @@ use gonogo_dryrun::spec::RunSpec;
 use gonogo_dryrun::summary::Report;
 use gonogo_dryrun::{Status, classify, judge};
 
-use super::home::Home;
 use super::keeping::{self, Files, LIST, SCHEMA, SPEC, VERDICT};
 use super::recording::{self, Known};
 use super::wanted::Wanted;
 use crate::AppError;
+use crate::home::Home;
 use crate::workspace::STATE_DIR;
 
 /// The largest list or verdict that is read.

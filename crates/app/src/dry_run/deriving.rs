@@ -18,9 +18,9 @@ use gonogo_ledger::packet::blob_member;
 use gonogo_ledger::verify::{Report, VerifiedRecord};
 use serde_json::Value;
 
-use super::home::stream;
 use super::keeping::{Files, SCHEMA, SPEC, VERDICT};
 use super::recording::{BEGUN, SIGN_OFF};
+use crate::home::stream;
 
 /// The largest list, specification or verdict that is read.
 const LARGEST: u64 = 64 << 20;

@@ -20,12 +20,12 @@ use gonogo_dryrun::{Moment, PREFIX, Status};
 use serde_json::{Value, json};
 
 use super::foreign;
-use super::home::Home;
 use super::keeping::{self, Files, LIST, VERDICT};
 use super::recording::{self, Outcome, Packed};
 use super::shortage::Shortage;
 use super::wanted::{self, Wanted};
 use crate::AppError;
+use crate::home::Home;
 use crate::workspace::{STATE_DIR, make_dir, parent, write_atomic};
 
 /// A run that has its verdict.
@@ -423,7 +423,7 @@ fn archive(packet: &wanted::Packet) -> Result<PathBuf, AppError> {
 }
 
 fn pack(
-    book: &super::home::Book,
+    book: &crate::home::Book,
     finished: &Finished,
     files: &Files,
     packet: &wanted::Packet,

@@ -12,10 +12,10 @@ use gonogo_dryrun::journal::{Entry, Event};
 use gonogo_dryrun::spec::{FOREIGN, RunSpec};
 
 use super::comparing;
-use super::home::Home;
 use super::keeping::{self, EVIDENCE, SPEC};
 use super::recording;
 use crate::AppError;
+use crate::home::Home;
 use crate::workspace::{make_dir, write_atomic};
 
 /// The largest specification.

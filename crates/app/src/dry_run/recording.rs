@@ -15,9 +15,9 @@ use gonogo_store::ledger::{Filter, PacketRequest, Receipt};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::home::{Book, stream};
 use super::keeping::{Files, LIST, SPEC, VERDICT};
 use crate::AppError;
+use crate::home::{Book, stream};
 use crate::workspace::{can_be_written, parent};
 
 /// The record that begins a run's stream.

@@ -12,12 +12,12 @@ use gonogo_dryrun::spec::{Artifact, RunSpec};
 use super::finishing::{self, Finished};
 use super::flags::Flags;
 use super::foreign;
-use super::home::Home;
 use super::keeping;
 use super::recording;
 use super::settings::{self, RunPlace};
 use super::wanted::{self, Wanted};
 use crate::AppError;
+use crate::home::Home;
 use crate::identity;
 use crate::workspace::{can_be_written, make_dir, parent};
 

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use gonogo_app::AppError;
 use gonogo_app::dry_run::finishing::{self, Finished};
-use gonogo_app::dry_run::home::Home;
 use gonogo_app::dry_run::running::{self, Request};
 use gonogo_app::dry_run::wanted;
+use gonogo_app::home::Home;
 use gonogo_app::workspace::Caller;
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::{Exit, Reason};

@@ -385,7 +385,7 @@ fn dry_run(
             Trees::Any
         },
     };
-    if newest.is_none() && !court.inputs.dry_runs.is_empty() {
+    if newest.is_none() && court.inputs.dry_runs.iter().any(|f| *f != Found::Absent) {
         open.tell(
             Reason::EvidenceWrongTree,
             "the dry runs that there are ran something else than what is released",

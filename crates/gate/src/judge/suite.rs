@@ -1,6 +1,6 @@
 //! A gate over runs of targets: which targets, which runs of them, and whether all shards are there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use gonogo_core::Reason;
 use gonogo_suite::run::TargetResult;
@@ -25,9 +25,10 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &SuiteCheck, row: &mu
     for why in &court.inputs.unreadable_runs {
         scope.tell(Reason::EvidenceUnparsable, format!("a run: {why}"));
     }
-    let mut ids = BTreeSet::new();
-    for run in &court.inputs.runs {
-        if !ids.insert(&run.summary.run_id) {
+    let mut wrong: BTreeMap<&str, Vec<(Reason, String)>> = BTreeMap::new();
+    for run in runs::of_check(court, check) {
+        let found = runs::problems(run);
+        if wrong.insert(&run.summary.run_id, found).is_some() {
             let text = format!("two runs have the id `{}`", run.summary.run_id);
             scope.tell(Reason::IdCollision, text);
         }
@@ -35,6 +36,7 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &SuiteCheck, row: &mu
     let mut plans: BTreeMap<String, Plan<'_>> = BTreeMap::new();
     let (mut ran, mut flaky, mut all_tests) = (0u64, 0u64, 0u64);
     let mut results = Vec::new();
+    let mut is_whole = !targets.is_empty();
     for name in &targets {
         let mut open = Open::new(
             &gate.id,
@@ -49,14 +51,20 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &SuiteCheck, row: &mu
             ran += one.result.tests.ran();
             flaky += one.result.tests.flaky;
             all_tests += one.result.tests.total;
+            let id = one.run.summary.run_id.as_str();
+            for (code, text) in wrong.get(id).into_iter().flatten() {
+                open.tell_of(*code, text, Some(name), None);
+            }
             target::judge(court, check, one, &mut open, &mut row.excuses);
         }
+        // What was not shown at all is told as that.
+        is_whole &= !seen.is_empty();
         if !seen.is_empty() {
             target::earlier(court, check, name, &seen, &mut open, &mut row.excuses);
         }
         results.push(open);
     }
-    if !targets.is_empty() && ran < check.min_tests {
+    if is_whole && ran < check.min_tests {
         let text = format!("{ran} tests ran, and {} must", check.min_tests);
         let code = match ran {
             0 => Reason::ZeroTests,

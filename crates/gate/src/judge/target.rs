@@ -9,7 +9,6 @@ use gonogo_suite::run::{COMMAND, End, Row, TargetResult, Tests};
 use gonogo_suite::{Parse, TestId};
 
 use super::obligation::Open;
-use super::runs;
 use super::suite::Seen;
 use super::{Court, compares, short};
 use crate::inputs::{Compared, Target};
@@ -43,9 +42,6 @@ pub(super) fn judge(
         run.digest,
         run.record,
     );
-    for (code, text) in runs::problems(run) {
-        open.tell_of(code, text, Some(name), None);
-    }
     let what = format!("run `{}`", run.summary.run_id);
     open.age(court, &what, run.summary.timestamp, check.max_age);
     for problem in &result.problems {
@@ -331,9 +327,10 @@ fn baseline(
         let text = format!("the comparison counts {counted} changes and lists {listed}");
         tell(Reason::EvidenceCountMismatch, text, None);
     }
-    if diff.status == DiffStatus::Incomparable {
-        let text = "the baseline has no test to compare with";
-        tell(Reason::BaselineIncomparable, text.into(), None);
+    if diff.status == DiffStatus::Incomparable || diff.incomparable.is_some() {
+        let why = diff.incomparable.clone();
+        let text = why.unwrap_or_else(|| "the two cannot be compared".into());
+        tell(Reason::BaselineIncomparable, text, None);
     }
     for changed in &diff.changed {
         if covered.contains(&changed.test) {

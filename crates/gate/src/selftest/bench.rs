@@ -24,6 +24,8 @@ pub(crate) struct Bench {
     pub(crate) inputs: Inputs,
     /// The target that is poisoned, where one has reports.
     pub(crate) victim: Option<Victim>,
+    /// One target of each blocking gate over runs that has one with reports.
+    pub(crate) victims: Vec<Victim>,
     /// The tests of each target's good report.
     pub(crate) tests: BTreeMap<String, u64>,
     /// What baselines hold, by target.
@@ -78,17 +80,14 @@ pub(crate) fn judged(
     ran: &Ran<'_>,
     ended_at: Timestamp,
 ) -> (TargetResult, Vec<Row>) {
-    // Twice: one tally becomes the tests, the other is asked for names that two reports share.
-    let (mut tally, mut tests) = (Tally::default(), Tally::default());
+    let mut tests = Tally::default();
     let mut inputs = Vec::new();
     for (n, (format, bytes)) in ran.reports.iter().enumerate() {
         if n > 0 {
-            tally.next_input();
             tests.next_input();
         }
         let limits = Limits::default();
-        read::read(*format, &mut &bytes[..], &limits, &mut tests);
-        let reading = read::read(*format, &mut &bytes[..], &limits, &mut tally);
+        let reading = read::read(*format, &mut &bytes[..], &limits, &mut tests);
         inputs.push(Input {
             path: format!("{name}/reports/{n}"),
             from: None,
@@ -105,6 +104,7 @@ pub(crate) fn judged(
             issues_omitted: reading.issues_omitted,
         });
     }
+    let collisions = tests.collisions();
     let is_plain = target.format == COMMAND;
     let rows = if is_plain {
         let verdict = run::command_verdict(&ran.end);
@@ -142,7 +142,7 @@ pub(crate) fn judged(
         problems: Vec::new(),
         home: name.to_owned(),
     };
-    (run::judge(attempted, tally, &rows), rows)
+    (run::judge(attempted, &collisions, &rows), rows)
 }
 
 fn plain_row(name: &str, verdict: TestVerdict) -> Row {

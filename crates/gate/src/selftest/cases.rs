@@ -352,9 +352,18 @@ fn lost_key(bench: &mut Bench) -> Poisoned {
 }
 
 fn mistyped(bench: &mut Bench) -> Poisoned {
+    // One gate alone: the others still stand where they are looked for.
     policy(bench, |table| {
-        let gates = table.remove("gates").ok_or("the policy has no gates")?;
-        table.insert("gate".into(), gates);
+        let gates = table.get_mut("gates").and_then(toml::Value::as_table_mut);
+        let gates = gates.ok_or("the policy has no gates")?;
+        let id = gates
+            .keys()
+            .next()
+            .cloned()
+            .ok_or("the policy has no gate")?;
+        let gate = gates.remove(&id).ok_or("the policy has no gate")?;
+        let moved = toml::Table::from_iter([(id, gate)]);
+        table.insert("gate".into(), toml::Value::Table(moved));
         Ok(())
     })
 }

@@ -83,6 +83,7 @@ pub(super) fn make(
     let mut bench = Bench {
         inputs,
         victim: None,
+        victims: Vec::new(),
         tests: BTreeMap::new(),
         base: BTreeMap::new(),
     };
@@ -120,16 +121,17 @@ fn runs(bench: &mut Bench, policy: &Policy, lane: Lane) -> Result<(), String> {
         least = least.max(check.min_tests);
         let names = targets(check, &declared);
         let is_asked = gate.blocking && gate.lanes.contains(&lane);
-        if is_asked && bench.victim.is_none() {
+        if is_asked {
             let has_reports = |name: &&String| {
                 let target = declared.targets.get(*name);
                 target.is_some_and(|t| t.format != COMMAND && t.blocking)
             };
-            bench.victim = names.iter().find(has_reports).map(|target| Victim {
+            let victim = names.iter().find(has_reports).map(|target| Victim {
                 target: target.clone(),
                 gate: gate.id.clone(),
                 profile: check.profile.clone(),
             });
+            bench.victims.extend(victim);
         }
         let profile = check.profile.clone().unwrap_or_else(|| "selftest".into());
         profiles.entry(profile).or_default().extend(names);

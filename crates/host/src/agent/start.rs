@@ -250,6 +250,7 @@ impl Agent {
             env,
             dir: dir.to_owned(),
             log: self.home.log(name),
+            errors: None,
             mark: mark.clone(),
         };
         let process = launch.start().map_err(|e| (reason(&e), e.to_string()))?;

@@ -269,6 +269,7 @@ fn what_carries_the_mark_and_belongs_to_no_slot_is_ended() {
         env: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
         dir: world.root.path().into(),
         log: world.root.path().join("stray.log"),
+        errors: None,
         mark: format!("{}stray", world.prefix().unwrap()),
     };
     let foreign = Launch {

@@ -52,6 +52,11 @@ impl<'a> Gather<'a> {
     /// Hands an attempt on. If its number is not above those that its id had, two tests have one id.
     pub(super) fn add(&mut self, mut attempt: Attempt) {
         attempt.number = attempt.number.max(1);
+        if attempt.test.name.is_empty() {
+            "(unnamed)".clone_into(&mut attempt.test.name);
+            let at = attempt.place.from;
+            self.tell(IssueKind::OddValue, at, "a test without a name");
+        }
         if self.reading.seen.attempts >= self.limits.attempts {
             if !self.limit_told {
                 self.limit_told = true;
@@ -263,6 +268,17 @@ mod tests {
             assert_eq!(of(no), None, "{no}");
         }
         assert_eq!(of("x.y:99999999999"), None);
+    }
+
+    #[test]
+    fn a_test_without_a_name_has_one_all_the_same() {
+        let limits = Limits::default();
+        let mut sink = Vec::new();
+        let mut gather = Gather::new(Format::Jest, &limits, &mut sink);
+        let place = Place::default();
+        gather.add(attempt(TestId::default(), Outcome::Pass, "ok", place));
+        assert_eq!(gather.reading.issues[0].kind, IssueKind::OddValue);
+        assert_eq!(sink[0].test.to_string(), "(unnamed)");
     }
 
     #[test]

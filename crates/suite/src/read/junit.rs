@@ -12,14 +12,14 @@ mod words;
 
 use std::io::BufRead;
 
-use self::case::{Case, Child, Role};
+use self::case::{Case, Child, Classes, Role};
 use self::suite::Suite;
 use self::words::{Element, Says};
 use super::xml::ids::{self, Ids, Seen};
 use super::xml::times::Marks;
 use super::xml::{self, End, Flow, Handler, Notes, Tag};
 use super::{Format, Limits, Reading, Sink};
-use crate::{Attempt, Failure, FailureKind, IssueKind, Outcome, Place, TestId};
+use crate::{Attempt, Failure, FailureKind, IssueKind, Name, Outcome, Place, TestId};
 
 pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sink) -> Reading {
     let mut junit = Junit {
@@ -43,7 +43,8 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         is_page: false,
         unchecked: false,
         declared: Sum::default(),
-        of_class: (0, String::new(), ids::joined(0, "")),
+        of_class: (0, Name::default(), ids::joined(0, "")),
+        classes: Classes::default(),
     };
     let bytes = xml::drive(source, limits, &mut junit);
     junit.finish(bytes)
@@ -136,7 +137,8 @@ struct Junit<'s> {
     unchecked: bool,
     declared: Sum,
     /// A suite's hash, the class of the last test, and the hash of both.
-    of_class: (u64, String, u64),
+    of_class: (u64, Name, u64),
+    classes: Classes,
 }
 
 impl Handler for Junit<'_> {
@@ -302,6 +304,7 @@ impl Junit<'_> {
             &self.limits,
             &mut self.notes,
             &mut self.marks,
+            &mut self.classes,
             &mut self.value,
         );
     }
@@ -399,7 +402,12 @@ impl Junit<'_> {
         }
         let hash = ids::joined(self.of_class.2, &test.name);
         let suite_span = self.suites.last().and_then(|suite| suite.span);
-        let seen = self.ids.see(hash, case.span().or(suite_span));
+        let seen = self
+            .ids
+            .see(self.of_class.2, hash, case.span().or(suite_span));
+        if seen == Seen::First && case.is_bare() {
+            return self.close_bare(index, test, hash, place);
+        }
         let (mut is_double, mut is_rerun) = (false, false);
         let mut number = 1;
         let is_same = |held: &Option<Held>| {
@@ -486,6 +494,33 @@ impl Junit<'_> {
         self.give(main);
         for attempt in later {
             self.give(attempt);
+        }
+    }
+
+    /// Closes a test of which nothing is said, as of most: it passed.
+    fn close_bare(&mut self, index: usize, test: TestId, hash: u64, place: Place) {
+        self.flush();
+        let case = &mut self.cases[index];
+        let mut is_bare = false;
+        let mut file = None;
+        if let Some(suite) = self.suites.last_mut() {
+            case.tally(&mut suite.direct, false);
+            is_bare = suite.is_pytest;
+            file = suite.file.as_ref();
+        } else {
+            self.declared.missing = true;
+        }
+        if is_bare {
+            self.held = Some(Held {
+                hash,
+                attempt: case.bare(test, file, place, &self.limits),
+                is_bare,
+            });
+        } else {
+            self.notes.count(Outcome::Pass);
+            // Made where the sink takes it: moving it first waits for all of it to be written.
+            self.sink
+                .attempt(case.bare(test, file, place, &self.limits));
         }
     }
 
@@ -613,9 +648,9 @@ impl Junit<'_> {
 }
 
 /// A test's id within the open suites.
-fn id(suites: &[Suite], (class, name): (String, String)) -> TestId {
+fn id(suites: &[Suite], (class, name): (Name, String)) -> TestId {
     TestId {
-        suite: suites.last().map_or_else(String::new, |s| s.path.clone()),
+        suite: suites.last().map_or_else(Name::default, |s| s.path.clone()),
         class,
         name,
     }

@@ -172,9 +172,9 @@ impl Stream<'_> {
         };
         let mut test = id(&report.node);
         if test.suite.is_empty() {
-            test.suite = std::mem::take(&mut test.name);
+            test.suite = std::mem::take(&mut test.name).into();
         } else if !test.name.is_empty() {
-            test.class = format!("{} {}", test.class, test.name).trim().to_owned();
+            test.class = format!("{} {}", test.class, test.name).trim().into();
         }
         "(collection)".clone_into(&mut test.name);
         let mut attempt = gather::attempt(test, outcome, &report.outcome, place);

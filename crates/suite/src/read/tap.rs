@@ -338,7 +338,7 @@ impl Stream<'_> {
         };
         level.named = None;
         level.seen += 1;
-        let expected = level.last + 1;
+        let expected = level.last.saturating_add(1);
         let number = point.number.unwrap_or(expected);
         let wrong = if number == expected {
             None

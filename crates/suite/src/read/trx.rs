@@ -13,7 +13,7 @@ use super::xml::ids::{self, Ids, Seen};
 use super::xml::times;
 use super::xml::{self, End, Flow, Handler, Head, Notes, Tag, Tail};
 use super::{Format, Limits, Reading, Sink, text};
-use crate::{Attempt, Failure, FailureKind, IssueKind, Outcome, Place, SkipKind, TestId};
+use crate::{Attempt, Failure, FailureKind, IssueKind, Name, Outcome, Place, SkipKind, TestId};
 
 /// Bytes of results that are held back.
 const HELD: usize = 16 << 20;
@@ -87,8 +87,8 @@ struct Held {
 #[derive(Debug, Default)]
 struct Unit {
     id: u64,
-    suite: String,
-    class: String,
+    suite: Name,
+    class: Name,
 }
 
 #[derive(Debug, Default)]
@@ -122,7 +122,7 @@ struct Trx<'s> {
     held: Vec<Held>,
     held_bytes: usize,
     is_full: bool,
-    definitions: HashMap<u64, (String, String)>,
+    definitions: HashMap<u64, (Name, Name)>,
     unit: Option<Unit>,
     /// The run's own complaint that is being read.
     run: Option<Open>,
@@ -448,7 +448,8 @@ impl Trx<'_> {
                 "a result without a name",
             );
         }
-        match self.ids.see(ids::hash(&attempt.test), held.span) {
+        let hash = ids::hash(&attempt.test);
+        match self.ids.see(hash, hash, held.span) {
             Seen::First | Seen::Unchecked => {}
             Seen::Again(n) => attempt.number = n,
             Seen::Before => {
@@ -486,7 +487,7 @@ impl Trx<'_> {
                 // With the assembly's name behind a comma, in older ones.
                 "className" => {
                     let class = value.split(',').next().unwrap_or("");
-                    unit.class = TestId::new("", class, "").class;
+                    unit.class = Name::new(class);
                 }
                 "codeBase" => unit.suite = words::leaf(value),
                 _ => {}

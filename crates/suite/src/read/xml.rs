@@ -9,17 +9,20 @@ pub(super) mod ids;
 mod notes;
 mod source;
 pub(super) mod times;
+mod token;
 mod tree;
 mod value;
 
 use std::io::BufRead;
 
+use memchr::memmem::Finder;
 use quick_xml::events::attributes::Attributes;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 use quick_xml::{Error, errors::SyntaxError};
 
 use self::source::{Offsets, Source};
+use self::token::{Attribute, Token, Tokens};
 use self::tree::Tree;
 use super::Limits;
 use crate::{IssueKind, Place};
@@ -61,7 +64,8 @@ pub(super) trait Handler {
 
 /// A start tag.
 pub(super) struct Tag<'t> {
-    start: &'t BytesStart<'t>,
+    name: &'t str,
+    written: Written<'t>,
     /// Where it stands.
     pub(super) place: Place,
     /// Whether it is longer than the limit, and attributes are missing.
@@ -70,16 +74,24 @@ pub(super) struct Tag<'t> {
     pub(super) depth: usize,
 }
 
+/// A tag's attributes.
+#[derive(Clone, Copy)]
+enum Written<'t> {
+    /// Each of them.
+    Read(&'t [Attribute<'t>]),
+    /// What is behind the name.
+    Raw(&'t str),
+}
+
 impl Tag<'_> {
     /// Its name without a namespace prefix.
     pub(super) fn name(&self) -> &str {
-        local(self.start.name().into_inner())
+        local(self.name)
     }
 
     /// Its namespace prefix, empty if it has none.
     pub(super) fn prefix(&self) -> &str {
-        let name = self.start.name().into_inner();
-        name.rfind(':').map_or("", |colon| &name[..colon])
+        self.name.rfind(':').map_or("", |colon| &self.name[..colon])
     }
 
     /// Its attributes: name without prefix, and raw value. Declarations of namespaces and schemas are left out.
@@ -89,10 +101,23 @@ impl Tag<'_> {
         notes: &mut Notes,
         mut each: impl FnMut(&mut Notes, &str, &str),
     ) {
-        let raw = self.start.attributes_raw();
+        let raw = match self.written {
+            Written::Raw(raw) => raw,
+            Written::Read(attributes) => {
+                let kept = attributes.len().min(limits.attributes);
+                for attribute in &attributes[..kept] {
+                    if is_meant(attribute.prefix, attribute.key) {
+                        each(notes, attribute.key, attribute.value);
+                    }
+                }
+                if kept < attributes.len() {
+                    self.tell_more(limits, notes);
+                }
+                return;
+            }
+        };
         let bytes = raw.as_bytes();
         let (mut seen, mut at) = (0, 0);
-        // What nearly all writers write, without a way round: key, `=`, quote, value, the same quote, space.
         loop {
             while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
                 at += 1;
@@ -185,7 +210,11 @@ impl Tag<'_> {
 
 /// Whether an attribute is the document's own: no declaration of namespaces or schemas.
 fn is_meant(prefix: &str, key: &str) -> bool {
-    !matches!(prefix, "xmlns" | "xml" | "xsi") && (key != "xmlns" || !prefix.is_empty())
+    if prefix.is_empty() {
+        key != "xmlns"
+    } else {
+        !matches!(prefix, "xmlns" | "xml" | "xsi")
+    }
 }
 
 fn local(name: &str) -> &str {
@@ -201,8 +230,6 @@ enum Left {
     Short,
     /// Something here is not UTF-8.
     NotUtf8,
-    /// A `<` here begins no tag.
-    Stray,
     /// The handler has enough.
     Stopped,
 }
@@ -211,6 +238,7 @@ enum Left {
 pub(super) fn drive<H: Handler>(source: &mut dyn BufRead, limits: &Limits, handler: &mut H) -> u64 {
     let mut source = Source::new(source, limits.token);
     let mut tree = Tree::new(limits.depth);
+    let section_end = token::section_end();
     source.begin(handler.notes());
     loop {
         source.skip_mark();
@@ -222,8 +250,8 @@ pub(super) fn drive<H: Handler>(source: &mut dyn BufRead, limits: &Limits, handl
             slice,
             from,
             last,
-            &mut source.offsets,
-            &source.window,
+            (&mut source.offsets, &source.window),
+            &section_end,
             &mut tree,
             handler,
         );
@@ -244,10 +272,6 @@ pub(super) fn drive<H: Handler>(source: &mut dyn BufRead, limits: &Limits, handl
                         "bytes that are not UTF-8: read as `?`",
                     );
                 }
-                true
-            }
-            Left::Stray => {
-                stray(&mut source, handler);
                 true
             }
             Left::Short => short(&mut source, &mut tree, limits, handler),
@@ -274,92 +298,69 @@ fn window<H: Handler>(
     slice: &[u8],
     base: usize,
     last: bool,
-    offsets: &mut Offsets,
-    whole: &[u8],
+    (offsets, whole): (&mut Offsets, &[u8]),
+    section_end: &Finder<'static>,
     tree: &mut Tree,
     handler: &mut H,
 ) -> (usize, Left) {
-    let mut reader = Reader::from_reader(slice);
-    let config = reader.config_mut();
-    config.check_end_names = false;
-    config.allow_unmatched_ends = true;
-    config.allow_dangling_amp = true;
+    let Ok(text) = std::str::from_utf8(slice) else {
+        return (0, Left::NotUtf8);
+    };
+    let mut tokens = Tokens::new(text, section_end);
     let mut from = 0;
-    loop {
-        let event = reader.read_event();
-        let to = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
-        let flow = match event {
-            Ok(Event::Text(text)) => {
-                let text = text.into_inner();
-                // A reference may be cut by the window's edge.
-                if to == slice.len() && !last && text.starts_with('&') && text.len() < 64 {
-                    return (from, Left::Short);
-                }
-                if tree.is_open() || (tree.is_empty() && !text.trim_ascii().is_empty()) {
-                    handler.text(&text, offsets.of(whole, base + from));
-                }
-                Flow::On
-            }
-            Ok(Event::Start(start)) => {
-                if !is_name(start.name().into_inner()) {
-                    return (from, Left::Stray);
-                }
+    while from < text.len() {
+        let (to, flow) = match tokens.take(from) {
+            Token::Start { name, is_empty, to } => {
+                let written = Written::Read(tokens.attributes());
                 let place = offsets.place(whole, base + from, base + to);
-                tree.start(handler, &start, place, false, false)
+                let name = &text[from + 1..name];
+                (
+                    to,
+                    tree.start(handler, (name, written), place, is_empty, false),
+                )
             }
-            Ok(Event::Empty(start)) => {
-                if !is_name(start.name().into_inner()) {
-                    return (from, Left::Stray);
+            Token::End { name, to } => {
+                let place = offsets.place(whole, base + from, base + to);
+                (to, tree.end(handler, &text[from + 2..name], place))
+            }
+            Token::Text { to } => {
+                let piece = &text[from..to];
+                if tree.is_open() || (tree.is_empty() && !piece.trim_ascii().is_empty()) {
+                    handler.text(piece, offsets.of(whole, base + from));
                 }
-                let place = offsets.place(whole, base + from, base + to);
-                tree.start(handler, &start, place, true, false)
+                (to, Flow::On)
             }
-            Ok(Event::End(end)) => {
-                let place = offsets.place(whole, base + from, base + to);
-                tree.end(handler, end.name().into_inner(), place)
-            }
-            Ok(Event::CData(text)) => {
+            Token::Section { to } => {
                 if tree.is_open() {
-                    handler.text(&text.into_inner(), offsets.of(whole, base + from));
+                    let piece = &text[from + 9..to - 3];
+                    handler.text(piece, offsets.of(whole, base + from));
                 }
-                Flow::On
+                (to, Flow::On)
             }
-            Ok(Event::GeneralRef(name)) => {
+            Token::Reference { to } => {
                 if tree.is_open() {
-                    reference(&name.into_inner(), offsets.of(whole, base + from), handler);
+                    let name = &text[from + 1..to - 1];
+                    reference(name, offsets.of(whole, base + from), handler);
                 }
-                Flow::On
+                (to, Flow::On)
             }
-            Ok(Event::DocType(text)) => {
-                handler.doctype(&text.into_inner(), offsets.of(whole, base + from))
-            }
-            Ok(Event::Decl(_)) => {
-                let at = offsets.of(whole, base + from);
-                if !tree.is_empty() {
-                    handler.notes().tell(
-                        IssueKind::Truncated,
-                        at,
-                        "another document begins before this one ended",
-                    );
-                }
-                tree.close(handler, 0, at)
-            }
-            Ok(Event::Comment(_) | Event::PI(_)) => Flow::On,
-            Ok(Event::Eof) => return (to.min(slice.len()), Left::Empty),
-            Err(Error::Encoding(_)) => return (from, Left::NotUtf8),
-            Err(Error::Syntax(error)) => {
-                let rest = &slice[from.min(slice.len())..];
-                if is_no_markup(rest, &error) {
-                    return (from, Left::Stray);
-                }
+            // A reference may be cut by the window's edge.
+            Token::Ampersand { to } if to == text.len() && !last && to - from < 64 => {
                 return (from, Left::Short);
             }
-            Err(e) => {
-                let at = offsets.of(whole, base + from);
-                handler
-                    .notes()
-                    .tell(IssueKind::Unparsable, at, format!("not well-formed: {e}"));
-                Flow::On
+            Token::Ampersand { to } => {
+                if tree.is_open() || tree.is_empty() {
+                    handler.text(&text[from..to], offsets.of(whole, base + from));
+                }
+                (to, Flow::On)
+            }
+            Token::Short => return (from, Left::Short),
+            Token::Odd => {
+                let at = (base + from, offsets.of(whole, base + from));
+                match odd(&text[from..], at, (&mut *offsets, whole), tree, handler) {
+                    Some((length, flow)) => (from + length, flow),
+                    None => return (from, Left::Short),
+                }
             }
         };
         if flow == Flow::Stop {
@@ -367,6 +368,72 @@ fn window<H: Handler>(
         }
         from = to;
     }
+    (from, Left::Empty)
+}
+
+/// What begins with `<` and is written in another way than most: quick-xml says what it is. How long it is; `None` if its end is not
+/// here.
+fn odd<H: Handler>(
+    text: &str,
+    (base, at): (usize, u64),
+    (offsets, whole): (&mut Offsets, &[u8]),
+    tree: &mut Tree,
+    handler: &mut H,
+) -> Option<(usize, Flow)> {
+    let mut reader = Reader::from_str(text);
+    let config = reader.config_mut();
+    config.check_end_names = false;
+    config.allow_unmatched_ends = true;
+    let event = reader.read_event();
+    let to = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
+    let flow = match event {
+        Ok(Event::Start(start) | Event::Empty(start)) if !is_name(start.name().into_inner()) => {
+            return Some((stray(text, at, handler), Flow::On));
+        }
+        Ok(Event::Start(start)) => {
+            let place = offsets.place(whole, base, base + to);
+            tree.start(handler, head(&start), place, false, false)
+        }
+        Ok(Event::Empty(start)) => {
+            let place = offsets.place(whole, base, base + to);
+            tree.start(handler, head(&start), place, true, false)
+        }
+        Ok(Event::End(end)) => {
+            let place = offsets.place(whole, base, base + to);
+            tree.end(handler, end.name().into_inner(), place)
+        }
+        Ok(Event::DocType(text)) => handler.doctype(&text.into_inner(), at),
+        Ok(Event::Decl(_)) => {
+            if !tree.is_empty() {
+                handler.notes().tell(
+                    IssueKind::Truncated,
+                    at,
+                    "another document begins before this one ended",
+                );
+            }
+            tree.close(handler, 0, at)
+        }
+        Ok(Event::Comment(_) | Event::PI(_)) => Flow::On,
+        Err(Error::Syntax(error)) if !is_no_markup(text.as_bytes(), &error) => return None,
+        Err(Error::IllFormed(error)) if to > 0 => {
+            let text = format!("not well-formed: {error}");
+            handler.notes().tell(IssueKind::Unparsable, at, text);
+            Flow::On
+        }
+        // No token of these begins with `<`.
+        Ok(Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) | Event::Eof) | Err(_) => {
+            return Some((stray(text, at, handler), Flow::On));
+        }
+    };
+    Some((to, flow))
+}
+
+/// Name and attributes of a tag that quick-xml read.
+fn head<'s>(start: &'s BytesStart<'_>) -> (&'s str, Written<'s>) {
+    (
+        start.name().into_inner(),
+        Written::Raw(start.attributes_raw()),
+    )
 }
 
 /// Whether what begins with `<` can never become markup, however much follows.
@@ -409,26 +476,25 @@ fn reference<H: Handler>(name: &str, at: u64, handler: &mut H) {
     }
 }
 
-/// A `<` that begins no tag: text, up to the next one that may.
-fn stray<H: Handler>(source: &mut Source<'_>, handler: &mut H) {
-    let at = source.at();
+/// A `<` that begins no tag: text, up to the next one that may; how long it is.
+fn stray<H: Handler>(text: &str, at: u64, handler: &mut H) -> usize {
     handler.notes().tell(
         IssueKind::Unparsable,
         at,
         "a `<` that begins no tag: read as text",
     );
-    let rest = &source.window[source.from..source.to];
+    let bytes = text.as_bytes();
     let mut to = 1;
     loop {
-        match memchr::memchr(b'<', &rest[to..]) {
+        match memchr::memchr(b'<', &bytes[to..]) {
             None => {
-                to = rest.len();
+                to = bytes.len();
                 break;
             }
             Some(next) => {
                 to += next;
                 // At the window's edge it may still become a tag.
-                if rest
+                if bytes
                     .get(to + 1)
                     .is_none_or(|b| b.is_ascii_alphabetic() || b"_:/!?".contains(b) || *b >= 0x80)
                 {
@@ -438,8 +504,8 @@ fn stray<H: Handler>(source: &mut Source<'_>, handler: &mut H) {
             }
         }
     }
-    handler.text(&String::from_utf8_lossy(&rest[..to]), at);
-    source.from += to;
+    handler.text(&text[..to], at);
+    to
 }
 
 /// A token that does not end in the window: reads more, or takes it in pieces. `false` at the document's end.
@@ -545,8 +611,8 @@ fn long_tag<H: Handler>(
         .unwrap_or(content.len());
     let start = BytesStart::from_content(content.as_str(), name);
     let Some(is_empty) = closing else {
-        tree.start(handler, &start, place, false, true);
+        tree.start(handler, head(&start), place, false, true);
         return truncated(source, handler, "a tag");
     };
-    tree.start(handler, &start, place, is_empty, true) == Flow::On
+    tree.start(handler, head(&start), place, is_empty, true) == Flow::On
 }

@@ -5,8 +5,8 @@
 
 use gonogo_core::{Reason, Timestamp, Verdict};
 
-use super::{Class, End, Input, Problem, Row, TOLD, TargetResult, Tests};
-use crate::{Parse, Tally, TestVerdict};
+use super::{Class, Collisions, End, Input, Problem, Row, TOLD, TargetResult, Tests};
+use crate::{Parse, TestVerdict};
 
 /// Most problems of one kind that are told of one target.
 const EACH: usize = 10;
@@ -49,14 +49,14 @@ pub struct Attempted {
 }
 
 /// Judges a target. `rows` are all its tests; those that did not pass stand in the result.
-pub fn judge(attempted: Attempted, tally: Tally, rows: &[Row]) -> TargetResult {
+pub fn judge(attempted: Attempted, collisions: &Collisions, rows: &[Row]) -> TargetResult {
     let mut tests = Tests::default();
     for row in rows {
         tests.add(row.verdict, row.cached);
     }
     let mut problems = attempted.problems.clone();
     of_end(&attempted, &mut problems);
-    of_inputs(&attempted, &tally, &mut problems);
+    of_inputs(&attempted, collisions, &mut problems);
     of_tests(&attempted, &tests, &mut problems);
     let ran_well = problems.is_empty() && tests.bad() == 0;
     if let Some(least) = attempted.min_duration_ms
@@ -145,7 +145,7 @@ fn of_end(attempted: &Attempted, problems: &mut Vec<Problem>) {
     problems.push(Problem::new(Reason::RunIncomplete, text));
 }
 
-fn of_inputs(attempted: &Attempted, tally: &Tally, problems: &mut Vec<Problem>) {
+fn of_inputs(attempted: &Attempted, collisions: &Collisions, problems: &mut Vec<Problem>) {
     let ran = !matches!(attempted.end, End::NotStarted { .. });
     if attempted.inputs.is_empty() && attempted.problems.is_empty() && ran {
         let text = "there is no report";
@@ -170,11 +170,11 @@ fn of_inputs(attempted: &Attempted, tally: &Tally, problems: &mut Vec<Problem>) 
             problems.push(Problem::new(Reason::EvidenceTruncated, text));
         }
     }
-    let (kept, count) = tally.collisions();
-    for issue in kept.iter().take(EACH) {
+    for issue in collisions.kept.iter().take(EACH) {
         problems.push(Problem::new(Reason::IdCollision, issue.text.clone()));
     }
-    if count > EACH as u64 {
+    if collisions.count > EACH as u64 {
+        let count = collisions.count;
         let text = format!("{count} names are in two reports of this target");
         problems.push(Problem::new(Reason::IdCollision, text));
     }
@@ -247,7 +247,7 @@ pub fn command_verdict(end: &End) -> TestVerdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Attempt, Outcome, Place, Sink, SkipKind, TestId};
+    use crate::{Attempt, Outcome, Place, Sink, SkipKind, Tally, TestId};
     use gonogo_core::Digest;
 
     fn attempted(end: End) -> Attempted {
@@ -308,8 +308,9 @@ mod tests {
     }
 
     fn of(attempted: Attempted, outcomes: &[(&str, Outcome)]) -> TargetResult {
-        let rows = tally(outcomes).into_rows("unit", &[]);
-        let result = judge(attempted, tally(outcomes), &rows);
+        let tally = tally(outcomes);
+        let collisions = tally.collisions();
+        let result = judge(attempted, &collisions, &tally.into_rows("unit", &[]));
         assert!(result.tests.adds_up());
         result
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gonogo_core::{Reason, Timestamp, Verdict};
+use gonogo_core::{Exit, Reason, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::judge;
@@ -202,6 +202,10 @@ impl Summary {
             reasons.extend(target.problems.iter().map(|p| p.reason));
             reasons.extend(judge::reasons(&target.tests));
         }
+        // A run of nothing proves nothing.
+        if self.targets().next().is_none() {
+            reasons.push(Reason::ZeroTests);
+        }
         reasons.sort_unstable();
         reasons.dedup();
         self.tests = tests;
@@ -211,6 +215,25 @@ impl Summary {
             .max()
             .unwrap_or(Verdict::Pass);
         self.reasons = reasons;
+    }
+
+    /// The exit code of a command that ends with this run: what cannot be judged is told apart from what a person must decide.
+    pub fn exit(&self) -> Exit {
+        match self.status {
+            Verdict::Pass | Verdict::Excused => Exit::Done,
+            Verdict::Fail => Exit::Fail,
+            Verdict::Invalid => Exit::Unjudged,
+            Verdict::Hold => {
+                let unjudged = self
+                    .reasons
+                    .iter()
+                    .any(|r| r.verdict() == Verdict::Hold && r.exit() == Exit::Unjudged);
+                match unjudged {
+                    true => Exit::Unjudged,
+                    false => Exit::Hold,
+                }
+            }
+        }
     }
 
     /// Says where a summary contradicts itself: counts that do not add up, a target without a result, a status better than its reasons.

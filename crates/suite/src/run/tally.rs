@@ -17,9 +17,16 @@ pub struct Tally {
     tests: HashMap<TestId, Test>,
     /// Which report is being read.
     input: u32,
-    /// Ids that two reports have, the first few.
-    collisions: Vec<Issue>,
-    collided: u64,
+    collisions: Collisions,
+}
+
+/// Ids that two reports of one target have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Collisions {
+    /// The first few.
+    pub kept: Vec<Issue>,
+    /// How many there are.
+    pub count: u64,
 }
 
 #[derive(Debug)]
@@ -62,9 +69,9 @@ impl Tally {
         self.tests.is_empty()
     }
 
-    /// Ids that two reports have, the first few of them, and how many there are.
-    pub fn collisions(&self) -> (&[Issue], u64) {
-        (&self.collisions, self.collided)
+    /// Ids that two reports have.
+    pub fn collisions(&self) -> Collisions {
+        self.collisions.clone()
     }
 
     /// The tests, by id. `rules` are the user's own causes.
@@ -97,10 +104,10 @@ impl Sink for Tally {
         let entry = match self.tests.entry(test) {
             Entry::Occupied(known) => {
                 if known.get().input != self.input {
-                    self.collided += 1;
-                    if self.collisions.len() < COLLISIONS {
+                    self.collisions.count += 1;
+                    if self.collisions.kept.len() < COLLISIONS {
                         let text = format!("`{}` is in two reports of this target", known.key());
-                        self.collisions.push(Issue {
+                        self.collisions.kept.push(Issue {
                             kind: IssueKind::Collision,
                             at: place.from,
                             text,
@@ -226,9 +233,9 @@ mod tests {
         tally.attempt(attempt("b", 1, Outcome::Pass, ""));
         tally.next_input();
         tally.attempt(attempt("a", 1, Outcome::Pass, ""));
-        let (kept, count) = tally.collisions();
-        assert_eq!((kept.len(), count), (1, 1));
-        assert!(kept[0].text.contains("s > a"));
+        let found = tally.collisions();
+        assert_eq!((found.kept.len(), found.count), (1, 1));
+        assert!(found.kept[0].text.contains("s > a"));
     }
 
     #[test]

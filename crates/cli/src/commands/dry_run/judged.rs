@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use gonogo_app::AppError;
 use gonogo_app::dry_run::auditing::{self, Judged as Asked};
 use gonogo_app::dry_run::finishing;
-use gonogo_app::dry_run::home::Home;
+use gonogo_app::home::Home;
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::{Exit, Reason};
 use gonogo_dryrun::Status;

@@ -8,7 +8,9 @@ use crate::read::xml::ids::Span;
 use crate::read::xml::times::{self, Marks, Moment};
 use crate::read::xml::{self, Head, Notes, Tag, Tail};
 use crate::read::{Limits, text};
-use crate::{Attempt, Failure, FailureKind, IssueKind, Location, Outcome, Place, SkipKind, TestId};
+use crate::{
+    Attempt, Failure, FailureKind, IssueKind, Location, Name, Outcome, Place, SkipKind, TestId,
+};
 
 /// What a child of a test is.
 #[derive(Debug, Clone, Copy)]
@@ -136,12 +138,34 @@ impl Child {
     }
 }
 
+/// The class that was read last: most tests have that of the test before them.
+#[derive(Debug, Default)]
+pub(super) struct Classes {
+    raw: String,
+    name: Name,
+}
+
+impl Classes {
+    fn name(&mut self, raw: &str) -> Name {
+        if self.raw != raw {
+            self.name = xml::owned(raw).into();
+            self.raw.clear();
+            // Only of what is kept whole it is worth while.
+            if raw.len() > 512 {
+                return std::mem::take(&mut self.name);
+            }
+            self.raw.push_str(raw);
+        }
+        self.name.clone()
+    }
+}
+
 /// A test whose element is open.
 #[derive(Debug, Default)]
 pub(super) struct Case {
     name: String,
-    classname: String,
-    class: String,
+    classname: Name,
+    class: Name,
     file: Option<String>,
     seconds: Option<f64>,
     started: Option<Moment>,
@@ -179,12 +203,16 @@ impl Case {
         limits: &Limits,
         notes: &mut Notes,
         marks: &mut Marks,
+        classes: &mut Classes,
         value: &mut String,
     ) {
         self.reset();
         let at = tag.place.from;
         let mut duration = None;
         tag.attributes(limits, notes, |notes, key, raw| {
+            if self.is_common(key, raw, marks, classes) {
+                return;
+            }
             let mut lower = [0; 16];
             let key = match lowered(key, &mut lower) {
                 Some(key) => key,
@@ -192,8 +220,8 @@ impl Case {
             };
             match key {
                 "name" => self.name = xml::owned(raw),
-                "classname" => self.classname = xml::owned(raw),
-                "class" => self.class = xml::owned(raw),
+                "classname" => self.classname = classes.name(raw),
+                "class" => self.class = classes.name(raw),
                 "time" => match marks.seconds(raw) {
                     Some(seconds) => self.seconds = Some(seconds),
                     None => odd(notes, at, key, raw, "no duration"),
@@ -244,10 +272,29 @@ impl Case {
         }
     }
 
+    /// Takes an attribute that nearly all writers write, in the way that they do; whether it was one.
+    fn is_common(
+        &mut self,
+        key: &str,
+        raw: &str,
+        marks: &mut Marks,
+        classes: &mut Classes,
+    ) -> bool {
+        match key {
+            "name" => self.name = xml::owned(raw),
+            "classname" => self.classname = classes.name(raw),
+            "time" => match marks.seconds(raw) {
+                Some(seconds) => self.seconds = Some(seconds),
+                None => return false,
+            },
+            _ => return false,
+        }
+        true
+    }
+
     fn reset(&mut self) {
         self.name.clear();
-        self.classname.clear();
-        self.class.clear();
+        (self.classname, self.class) = (Name::default(), Name::default());
         self.raw.clear();
         self.failures.clear();
         self.reruns.clear();
@@ -259,7 +306,7 @@ impl Case {
         (self.n_expected, self.n_teardown) = (0, 0);
     }
 
-    fn class(&self) -> &String {
+    fn class(&self) -> &Name {
         if self.classname.is_empty() {
             &self.class
         } else {
@@ -268,12 +315,12 @@ impl Case {
     }
 
     /// Its class and its name.
-    pub(super) fn names(&self) -> (String, String) {
+    pub(super) fn names(&self) -> (Name, String) {
         (self.class().clone(), self.name.clone())
     }
 
     /// Its class and its name, when its element ends: they are not kept.
-    pub(super) fn take_names(&mut self) -> (String, String) {
+    pub(super) fn take_names(&mut self) -> (Name, String) {
         let class = if self.classname.is_empty() {
             std::mem::take(&mut self.class)
         } else {
@@ -281,7 +328,7 @@ impl Case {
         };
         let name = std::mem::take(&mut self.name);
         self.is_unnamed = name.is_empty();
-        self.is_unloaded = class == "Test suite failed to run";
+        self.is_unloaded = class == *"Test suite failed to run";
         self.is_uncounted = self.is_unloaded || (class.is_empty() && name == "TestMain");
         (class, name)
     }
@@ -502,6 +549,44 @@ impl Case {
         } else {
             outcome
         }
+    }
+
+    /// The attempt of a test of which nothing is said.
+    pub(super) fn bare(
+        &mut self,
+        test: TestId,
+        suite_file: Option<&String>,
+        place: Place,
+        limits: &Limits,
+    ) -> Attempt {
+        // What is mostly absent is put in afterwards: an option that is absent is written in part, and moving it on at once waits for
+        // all that was written before it.
+        let mut attempt = Attempt {
+            test,
+            file: None,
+            number: 1,
+            outcome: Outcome::Pass,
+            raw: String::new(),
+            started_ms: absolute(self.started),
+            seconds: self.seconds,
+            cached: self.cached,
+            failures: Vec::new(),
+            skipped: None,
+            output: String::new(),
+            place,
+        };
+        if self.file.is_some() {
+            attempt.file = self.file.take();
+        } else if let Some(file) = suite_file {
+            attempt.file = Some(file.clone());
+        }
+        if !self.raw.is_empty() {
+            attempt.raw.clone_from(&self.raw);
+        }
+        if !self.output.is_empty() {
+            attempt.output = self.output.take(limits.output);
+        }
+        attempt
     }
 
     /// The attempt that the element itself tells of, and those that came after it.

@@ -8,13 +8,13 @@ use crate::read::Limits;
 use crate::read::xml::ids::{self, Span};
 use crate::read::xml::times::{self, Marks};
 use crate::read::xml::{self, Notes, Tag};
-use crate::{Attempt, FailureKind, IssueKind, Outcome, Place, TestId};
+use crate::{Attempt, FailureKind, IssueKind, Name, Outcome, Place, TestId};
 
 /// A suite, or what holds all of them.
 #[derive(Debug, Default)]
 pub(super) struct Suite {
     /// Names of the suites around it and its own, at most 512 bytes.
-    pub(super) path: String,
+    pub(super) path: Name,
     /// Of the path.
     pub(super) hash: u64,
     name: String,
@@ -105,11 +105,11 @@ impl Suite {
         let around = outer.map_or("", |outer| outer.path.as_str());
         let own = if is_all { "" } else { suite.name.as_str() };
         suite.path = if own.is_empty() || own == around || around.ends_with(&format!(" > {own}")) {
-            around.to_owned()
+            outer.map_or_else(Name::default, |outer| outer.path.clone())
         } else if around.is_empty() {
-            own.to_owned()
+            Name::from(own)
         } else {
-            TestId::new("", "", &format!("{around} > {own}")).name
+            Name::new(&format!("{around} > {own}"))
         };
         suite.hash = ids::part(&suite.path);
         if suite.file.is_none() {
@@ -141,7 +141,7 @@ impl Suite {
         let mut attempt = Attempt {
             test: TestId {
                 suite: self.path.clone(),
-                class: String::new(),
+                class: Name::default(),
                 name: if self.name.is_empty() {
                     "(suite)".to_owned()
                 } else {

@@ -1,6 +1,6 @@
 //! TRX's words and shapes (`vstst.xsd`, TeamTest/2010).
 
-use crate::{FailureKind, Outcome, SkipKind, TestId};
+use crate::{FailureKind, Name, Outcome, SkipKind};
 
 /// What an outcome means; `None` if the schema has no such word.
 pub(super) fn outcome(word: &str) -> Option<(Outcome, FailureKind)> {
@@ -51,9 +51,9 @@ pub(super) fn duration(text: &str) -> Option<f64> {
 }
 
 /// A file's name without its directories, of either system.
-pub(super) fn leaf(path: &str) -> String {
+pub(super) fn leaf(path: &str) -> Name {
     let leaf = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    TestId::new(leaf, "", "").suite
+    Name::new(leaf)
 }
 
 /// The exception that a message begins with.

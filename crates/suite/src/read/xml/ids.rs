@@ -28,10 +28,16 @@ pub(in crate::read) type Span = (i64, i64);
 
 type Plain = BuildHasherDefault<Passed>;
 
+/// Ids that wait for being put into the table.
+const WAITING: usize = 1 << 10;
+
 /// Ids by their hashes. Two ids of one hash are expected once in 10⁷ reports of a million tests.
 #[derive(Debug, Default)]
 pub(in crate::read) struct Ids {
     seen: HashSet<u64, Plain>,
+    /// New ids that are not in the table yet. One by one each waits for memory, many at once wait together.
+    waiting: Vec<u64>,
+    filter: Filter,
     /// Ids of the suite, once there is no more room for those of the report.
     inner: HashSet<u64, Plain>,
     spans: HashMap<u64, (Span, u32), Plain>,
@@ -43,10 +49,22 @@ impl Ids {
         self.inner.clear();
     }
 
-    pub(in crate::read) fn see(&mut self, id: u64, span: Option<Span>) -> Seen {
-        let is_new = if self.seen.len() < IDS {
-            self.seen.insert(id)
-        } else if self.seen.contains(&id) {
+    /// Whether an id is new; `group` is a hash of what it has in common with those beside it.
+    pub(in crate::read) fn see(&mut self, group: u64, id: u64, span: Option<Span>) -> Seen {
+        let may_be_known = self.filter.has(group, id);
+        let is_new = if self.seen.len() + self.waiting.len() < IDS {
+            if may_be_known {
+                self.settle();
+                self.seen.insert(id)
+            } else {
+                self.filter.add(group, id);
+                self.waiting.push(id);
+                if self.waiting.len() >= WAITING {
+                    self.settle();
+                }
+                true
+            }
+        } else if may_be_known && self.is_known(id) {
             false
         } else if self.inner.len() < IDS {
             self.inner.insert(id)
@@ -74,6 +92,55 @@ impl Ids {
         *known = (known.0.min(from), known.1.max(to));
         *times = times.saturating_add(1);
         Seen::Again(*times)
+    }
+}
+
+impl Ids {
+    /// Puts the ids that wait into the table.
+    fn settle(&mut self) {
+        if self.seen.len() >= WAITING {
+            // At once, and not by growing.
+            self.seen.reserve(IDS - self.seen.len());
+        }
+        self.seen.extend(self.waiting.drain(..));
+    }
+
+    fn is_known(&mut self, id: u64) -> bool {
+        self.settle();
+        self.seen.contains(&id)
+    }
+}
+
+/// What ids there may be: of those that are not there it says so of 99 in 100, in less memory than the ids take. (Putze, Sanders,
+/// Singler, "Cache-, Hash- and Space-Efficient Bloom Filters", 2007: three bits of one word.) The words of one group of tests lie
+/// together, since a report has its tests group by group.
+#[derive(Debug, Default)]
+struct Filter {
+    words: Vec<u64>,
+}
+
+impl Filter {
+    /// Of two: how many groups of words there are, and words of each.
+    const GROUPS: u32 = 9;
+    const WORDS: u32 = 7;
+
+    const fn bits(group: u64, id: u64) -> (usize, u64) {
+        let bits = 1 << (id & 63) | 1 << (id >> 6 & 63) | 1 << (id >> 12 & 63);
+        let group = group >> (64 - Self::GROUPS) << Self::WORDS;
+        ((group | id >> (64 - Self::WORDS)) as usize, bits)
+    }
+
+    fn has(&self, group: u64, id: u64) -> bool {
+        let (word, bits) = Self::bits(group, id);
+        self.words.get(word).is_some_and(|word| word & bits == bits)
+    }
+
+    fn add(&mut self, group: u64, id: u64) {
+        if self.words.is_empty() {
+            self.words.resize(1 << (Self::GROUPS + Self::WORDS), 0);
+        }
+        let (word, bits) = Self::bits(group, id);
+        self.words[word] |= bits;
     }
 }
 
@@ -159,27 +226,27 @@ mod tests {
         let mut ids = Ids::default();
         let most = IDS as u64;
         for id in 0..most * 2 {
-            assert_eq!(ids.see(id, None), Seen::First);
+            assert_eq!(ids.see(0, id, None), Seen::First);
         }
-        assert_eq!(ids.see(0, None), Seen::Before);
-        assert_eq!(ids.see(most, None), Seen::Before);
-        assert_eq!(ids.see(most * 2, None), Seen::Unchecked);
+        assert_eq!(ids.see(0, 0, None), Seen::Before);
+        assert_eq!(ids.see(0, most, None), Seen::Before);
+        assert_eq!(ids.see(0, most * 2, None), Seen::Unchecked);
         ids.end_suite();
-        assert_eq!(ids.see(0, None), Seen::Before);
-        assert_eq!(ids.see(most, None), Seen::First);
+        assert_eq!(ids.see(0, 0, None), Seen::Before);
+        assert_eq!(ids.see(0, most, None), Seen::First);
     }
 
     #[test]
     fn attempts_need_times_that_are_apart() {
         let mut ids = Ids::default();
-        assert_eq!(ids.see(1, Some((0, 10))), Seen::First);
-        assert_eq!(ids.see(1, Some((10, 20))), Seen::Again(2));
-        assert_eq!(ids.see(1, Some((5, 15))), Seen::Before);
-        assert_eq!(ids.see(1, Some((-5, 0))), Seen::Again(3));
-        assert_eq!(ids.see(1, None), Seen::Before);
-        assert_eq!(ids.see(2, Some((5, 5))), Seen::First);
-        assert_eq!(ids.see(2, Some((5, 5))), Seen::Before);
-        assert_eq!(ids.see(3, None), Seen::First);
-        assert_eq!(ids.see(3, Some((5, 6))), Seen::Before);
+        assert_eq!(ids.see(0, 1, Some((0, 10))), Seen::First);
+        assert_eq!(ids.see(0, 1, Some((10, 20))), Seen::Again(2));
+        assert_eq!(ids.see(0, 1, Some((5, 15))), Seen::Before);
+        assert_eq!(ids.see(0, 1, Some((-5, 0))), Seen::Again(3));
+        assert_eq!(ids.see(0, 1, None), Seen::Before);
+        assert_eq!(ids.see(0, 2, Some((5, 5))), Seen::First);
+        assert_eq!(ids.see(0, 2, Some((5, 5))), Seen::Before);
+        assert_eq!(ids.see(0, 3, None), Seen::First);
+        assert_eq!(ids.see(0, 3, Some((5, 6))), Seen::Before);
     }
 }

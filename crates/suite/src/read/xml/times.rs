@@ -10,12 +10,12 @@ pub(in crate::read) struct Marks {
 impl Marks {
     /// Seconds. `None` if it is no duration. `1,234` is read as the report's other numbers are: with none, as 1.234.
     pub(in crate::read) fn seconds(&mut self, text: &str) -> Option<f64> {
-        let text = text.trim();
         // The common case.
         if let Some((seconds, dot)) = simple(text) {
             self.dot |= dot;
             return Some(seconds);
         }
+        let text = text.trim();
         if text.len() > 64 {
             return None;
         }

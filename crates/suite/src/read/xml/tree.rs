@@ -1,8 +1,6 @@
 //! Open elements: only what is balanced reaches a handler.
 
-use quick_xml::events::BytesStart;
-
-use super::{End, Flow, Handler, Tag};
+use super::{End, Flow, Handler, Tag, Written};
 use crate::{IssueKind, Place};
 
 /// Bytes of a name that are compared.
@@ -50,7 +48,7 @@ impl Tree {
     pub(super) fn start<H: Handler>(
         &mut self,
         handler: &mut H,
-        start: &BytesStart<'_>,
+        (name, written): (&str, Written<'_>),
         place: Place,
         is_empty: bool,
         is_cut: bool,
@@ -67,7 +65,8 @@ impl Tree {
             return Flow::On;
         }
         let tag = Tag {
-            start,
+            name,
+            written,
             place,
             is_cut,
             depth: self.starts.len(),
@@ -80,8 +79,7 @@ impl Tree {
             };
         }
         self.starts.push(self.names.len());
-        self.names
-            .extend_from_slice(head(start.name().into_inner()));
+        self.names.extend_from_slice(head(name));
         flow
     }
 

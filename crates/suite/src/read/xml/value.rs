@@ -60,12 +60,34 @@ fn is_plain(bytes: &[u8]) -> bool {
     })
 }
 
+/// Whether bytes are ASCII without control characters and references.
+fn is_plain_name(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let odd = words.iter().fold(0, |odd, word| odd | odd_bytes(*word));
+    let mut last = [b' '; 8];
+    match bytes.last_chunk() {
+        // Some bytes once more, rather than the last ones one by one.
+        Some(chunk) => last = *chunk,
+        None => last[..rest.len()].copy_from_slice(rest),
+    }
+    (odd | odd_bytes(last)) & HIGH == 0
+}
+
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = LOW << 7;
+
+/// The highest bit of each byte that is below 0x20, above 0x7e, or `&`; maybe that of a byte above an odd one, too. (Anderson, "Bit
+/// Twiddling Hacks": bytes less than, more than, equal.)
+const fn odd_bytes(word: [u8; 8]) -> u64 {
+    let word = u64::from_le_bytes(word);
+    let amp = word ^ (LOW * b'&' as u64);
+    word | word.wrapping_sub(LOW * 0x20) | (word.wrapping_add(LOW)) | amp.wrapping_sub(LOW)
+}
+
 /// An attribute's value as a name in an id, as [`TestId::new`] makes it; sooner where nothing is to be done.
 pub(in crate::read) fn owned(raw: &str) -> String {
     let bytes = raw.as_bytes();
-    let odd =
-        |odd: u8, b: &u8| odd | u8::from(*b < 0x20) | u8::from(*b >= 0x7f) | u8::from(*b == b'&');
-    if bytes.len() <= 512 && bytes.iter().fold(0, odd) == 0 {
+    if bytes.len() <= 512 && is_plain_name(bytes) {
         let is_trim = bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ');
         return if is_trim { raw } else { raw.trim_matches(' ') }.to_owned();
     }
@@ -162,6 +184,10 @@ impl Tail {
             self.text.drain(..to);
         }
         self.text.push_str(piece);
+    }
+
+    pub(in crate::read) const fn is_empty(&self) -> bool {
+        self.text.is_empty()
     }
 
     /// The text. Empty afterwards.

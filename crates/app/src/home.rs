@@ -1,4 +1,4 @@
-//! Where the records of a run go: the project's ledger, or, where there is no project, a ledger of its own beside the runs.
+//! Where the records of a run go, a dry run's as a suite's: the project's ledger, or, where there is no project, a ledger of its own beside the runs.
 //!
 //! A run may last for days, and nothing is held open meanwhile: each step opens the ledger, records, and lets go.
 
@@ -162,9 +162,46 @@ impl Book {
         subject: Vec<(String, Digest)>,
         body: Value,
     ) -> Result<Receipt, AppError> {
+        self.append(&stream(run_id), kind, time, actor, subject, body)
+    }
+
+    /// Appends one record of a stream, signed by the controller's key. One whose kind is in the stream already is not written again.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    pub fn append(
+        &self,
+        stream: &str,
+        kind: &str,
+        time: Timestamp,
+        actor: &str,
+        subject: Vec<(String, Digest)>,
+        body: Value,
+    ) -> Result<Receipt, AppError> {
+        self.append_keyed(stream, kind, kind, time, actor, subject, body)
+    }
+
+    /// Appends one record of a stream under a key of its own.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a record has this many parts and they come from different places"
+    )]
+    pub fn append_keyed(
+        &self,
+        stream: &str,
+        key: &str,
+        kind: &str,
+        time: Timestamp,
+        actor: &str,
+        subject: Vec<(String, Digest)>,
+        body: Value,
+    ) -> Result<Receipt, AppError> {
         let draft = Draft {
-            stream: stream(run_id),
-            key: kind.to_owned(),
+            stream: stream.to_owned(),
+            key: key.to_owned(),
             kind: kind.to_owned(),
             subject: subject
                 .into_iter()

@@ -1,0 +1,12 @@
+//! Gates over recorded evidence: what is there is gathered, `gonogo_gate` judges it, the verdict is kept and recorded.
+//!
+//! Gathering says what was found and nothing about whether it is good enough. Everything that was gathered is stored with the verdict, so that
+//! anybody can judge it again and get the same bytes.
+
+pub mod base;
+pub mod checking;
+pub mod commands;
+pub mod compared;
+pub mod declared;
+pub mod documents;
+pub mod gathering;

@@ -1,0 +1,155 @@
+//! What a change is a change of: the base commit, and files as they are there.
+
+use std::path::Path;
+
+use gonogo_core::Reason;
+
+use crate::AppError;
+use crate::suite::source::{Tree, git};
+
+/// Branches that a change is usually made for, in the order in which they are looked for.
+const USUAL: [&str; 6] = [
+    "origin/HEAD",
+    "origin/main",
+    "origin/master",
+    "main",
+    "master",
+    "trunk",
+];
+
+/// Most bytes of a file of the base.
+const LARGEST: usize = 4 << 20;
+
+/// The base of a change.
+#[derive(Debug, Clone)]
+pub enum Base {
+    /// This commit.
+    Commit(String),
+    /// Nobody knows.
+    Unknown(String),
+}
+
+/// A file at the base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    /// Its text.
+    Text(String),
+    /// There is none.
+    Absent,
+    /// Nobody knows.
+    Unknown(String),
+}
+
+impl Base {
+    /// The base of what is checked out: the newest commit that it has in common with `given`, or with the usual branch.
+    ///
+    /// # Errors
+    /// `given` is no commit.
+    pub fn find(tree: &Tree, given: Option<&str>) -> Result<Self, AppError> {
+        if !tree.has_repository() {
+            return Ok(Self::Unknown("there is no repository".into()));
+        }
+        let top = tree.top();
+        let common = |other: &str| git(top, &[], &["merge-base", "HEAD", other]);
+        if let Some(given) = given {
+            if given.starts_with('-') {
+                let text = format!("`{given}` is no commit");
+                return Err(AppError::new(Reason::ArgumentInvalid, text));
+            }
+            return common(given).map(Self::Commit).map_err(|e| {
+                let text = format!("there is no base `{given}`: {e}");
+                AppError::new(Reason::ArgumentInvalid, text)
+            });
+        }
+        for branch in USUAL {
+            if let Ok(commit) = common(branch) {
+                return Ok(Self::Commit(commit));
+            }
+        }
+        Ok(Self::Unknown(format!(
+            "none of {} is there; name a base",
+            USUAL.join(", ")
+        )))
+    }
+
+    /// The commit, if it is known.
+    pub fn commit(&self) -> Option<&str> {
+        match self {
+            Self::Commit(commit) => Some(commit),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    /// A file of the project as the base has it.
+    pub fn file(&self, tree: &Tree, path: &Path) -> At {
+        let commit = match self {
+            Self::Commit(commit) => commit,
+            Self::Unknown(why) => return At::Unknown(why.clone()),
+        };
+        let below = tree.below().join(path);
+        let Some(below) = below.to_str() else {
+            return At::Unknown("its path is no UTF-8".into());
+        };
+        let name = format!("{commit}:{below}");
+        let listed = git(
+            tree.top(),
+            &[],
+            &["ls-tree", "--full-tree", "--name-only", commit, "--", below],
+        );
+        match listed {
+            Ok(listed) if listed.is_empty() => return At::Absent,
+            Ok(_) => {}
+            Err(e) => return At::Unknown(e.to_string()),
+        }
+        match whole(tree.top(), &name) {
+            Ok(bytes) if bytes.len() > LARGEST => {
+                At::Unknown(format!("it has more than {LARGEST} bytes"))
+            }
+            Ok(bytes) => String::from_utf8(bytes)
+                .map_or_else(|_| At::Unknown("it is no UTF-8".into()), At::Text),
+            Err(e) => At::Unknown(e.to_string()),
+        }
+    }
+
+    /// Everybody who made the change: names and addresses of its commits, and who asks if there are changes that are not committed.
+    ///
+    /// # Errors
+    /// git's faults.
+    pub fn authors(&self, tree: &Tree) -> Result<Vec<String>, AppError> {
+        let Self::Commit(base) = self else {
+            return Ok(Vec::new());
+        };
+        let range = format!("{base}..HEAD");
+        let format = "--format=%an%n%ae%n%cn%n%ce%n%(trailers:key=Co-authored-by,valueonly)";
+        let text = git(tree.top(), &[], &["log", format, &range])?;
+        let mut authors: Vec<String> = text
+            .lines()
+            .flat_map(|line| line.split(['<', '>']))
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect();
+        authors.sort_unstable();
+        authors.dedup();
+        Ok(authors)
+    }
+}
+
+/// The bytes of an object, its last line's end included.
+fn whole(dir: &Path, name: &str) -> Result<Vec<u8>, AppError> {
+    let output = std::process::Command::new("git")
+        .args(["cat-file", "blob", name])
+        .current_dir(dir)
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .stdin(std::process::Stdio::null())
+        .output();
+    match output {
+        Ok(output) if output.status.success() => Ok(output.stdout),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let said: String = said.trim().chars().take(400).collect();
+            Err(AppError::new(Reason::GitFailed, said))
+        }
+        Err(e) => Err(AppError::new(Reason::GitFailed, e.to_string())),
+    }
+}

@@ -1,0 +1,180 @@
+//! Runs beside their baselines: of each target the newest earlier run in which it was good.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use gonogo_core::{Digest, Timestamp, Verdict};
+use gonogo_gate::inputs::{Compared, History};
+use gonogo_store::ledger::RecordView;
+use gonogo_suite::diff::{self, Entry};
+use gonogo_suite::{Summary, TestId};
+use serde_json::Value;
+
+use crate::AppError;
+use crate::home::{Book, Home};
+use crate::suite::reading;
+
+/// Most bytes of a recorded summary.
+const LARGEST: u64 = 256 << 20;
+
+/// How many earlier runs are looked at.
+const LOOKED: usize = 50;
+
+/// A run as it was recorded.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Its summary, from the ledger's own copy.
+    pub summary: Summary,
+    /// Of that copy's bytes.
+    pub digest: Digest,
+    /// The record.
+    pub index: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Where its files should be.
+    pub dir: PathBuf,
+    /// Of its list of files.
+    pub files: Option<Digest>,
+}
+
+/// Runs, and why others cannot be read, with the tree that each is of.
+pub type Found = (Vec<Recorded>, Vec<(String, String)>);
+
+/// Runs that the ledger has, the newest first, and why others of them cannot be read, with the tree that each is of.
+///
+/// # Errors
+/// The ledger's.
+pub fn recorded(home: &Home, book: &Book, records: &[RecordView]) -> Result<Found, AppError> {
+    let (mut all, mut unreadable) = (Vec::new(), Vec::new());
+    for record in records.iter().take(LOOKED) {
+        let word = |key: &str| record.body.get(key).and_then(Value::as_str);
+        let tree = word("tree").unwrap_or_default().to_owned();
+        let mut refuse = |why: String| {
+            unreadable.push((tree.clone(), format!("record {}: {why}", record.index)));
+        };
+        let Some(digest) = word("summary").and_then(|d| d.parse::<Digest>().ok()) else {
+            refuse("it names no summary".into());
+            continue;
+        };
+        let bytes = match book.ledger.read_blob(&digest, LARGEST) {
+            Ok(bytes) => bytes,
+            Err(e) => {
+                refuse(e.to_string());
+                continue;
+            }
+        };
+        let summary = match serde_json::from_slice::<Summary>(&bytes) {
+            Ok(summary) => summary,
+            Err(e) => {
+                refuse(format!("its summary cannot be read: {e}"));
+                continue;
+            }
+        };
+        all.push(Recorded {
+            dir: home.root().join(word("directory").unwrap_or_default()),
+            files: word("files").and_then(|d| d.parse().ok()),
+            summary,
+            digest,
+            index: record.index,
+            at: record.time,
+        });
+    }
+    Ok((all, unreadable))
+}
+
+/// Each target of a run beside the newest earlier good one. `all` are all runs, the newest first.
+pub fn baselines(run: &Recorded, all: &[Recorded]) -> BTreeMap<String, Compared> {
+    let earlier: Vec<&Recorded> = all.iter().filter(|r| r.index < run.index).collect();
+    let mut found = BTreeMap::new();
+    for target in run.summary.targets() {
+        let name = target.target.clone();
+        let compared = match good(&earlier, &run.summary, &name) {
+            None => Compared::Nothing,
+            Some(base) => match (entries(base, &name), entries(run, &name)) {
+                (Ok(before), Ok(now)) => Compared::With {
+                    run_id: base.summary.run_id.clone(),
+                    digest: base.digest,
+                    diff: diff::diff(&before, &now),
+                },
+                (Err(e), _) => Compared::Missing {
+                    why: format!("the tests of `{}` cannot be read: {e}", base.summary.run_id),
+                },
+                (_, Err(e)) => Compared::Missing {
+                    why: format!("its own tests cannot be read: {e}"),
+                },
+            },
+        };
+        found.insert(name, compared);
+    }
+    found
+}
+
+/// The newest run of the same variant and part in which a target was good.
+fn good<'a>(earlier: &[&'a Recorded], summary: &Summary, target: &str) -> Option<&'a Recorded> {
+    let alike = |r: &&&Recorded| {
+        r.summary.variant == summary.variant
+            && r.summary.shard == summary.shard
+            && r.summary.run_id != summary.run_id
+    };
+    let is_good = |r: &&&Recorded| {
+        let mut own = r.summary.targets();
+        own.any(|t| t.target == target && t.status == Verdict::Pass)
+    };
+    earlier.iter().filter(alike).find(is_good).copied()
+}
+
+/// The newest earlier run in which a target was good, with its tests; none if there is none that can be read.
+pub fn last_good<'a>(
+    earlier: &'a [Recorded],
+    summary: &Summary,
+    target: &str,
+) -> Option<(&'a Recorded, Vec<(TestId, Entry)>)> {
+    let all: Vec<&Recorded> = earlier.iter().collect();
+    let base = good(&all, summary, target)?;
+    entries(base, target).ok().map(|tests| (base, tests))
+}
+
+/// The tests of one target, from the run's files, if these are what the summary names.
+pub fn entries(run: &Recorded, target: &str) -> Result<Vec<(TestId, Entry)>, String> {
+    let result = run
+        .summary
+        .targets()
+        .find(|t| t.target == target)
+        .ok_or("it has no result")?;
+    let path = run.dir.join(&result.tests_file);
+    let (_, digest) = crate::dry_run::keeping::digest(&path).map_err(|e| e.to_string())?;
+    if Some(digest) != result.tests_sha256 {
+        return Err(format!("`{}` was changed", result.tests_file));
+    }
+    let mut entries = Vec::new();
+    reading::rows_of(&path, |row| {
+        entries.push((row.test.clone(), row.entry()));
+    })
+    .map_err(|e| e.to_string())?;
+    Ok(entries)
+}
+
+/// Green runs of each target so far: how many, and their median.
+pub fn history(all: &[Recorded], before: u64) -> BTreeMap<String, History> {
+    let mut spent: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for run in all.iter().filter(|r| r.index < before) {
+        for target in run.summary.targets() {
+            if target.status == Verdict::Pass {
+                spent
+                    .entry(target.target.clone())
+                    .or_default()
+                    .push(target.duration_ms);
+            }
+        }
+    }
+    let mut history = BTreeMap::new();
+    for (name, mut all) in spent {
+        all.sort_unstable();
+        let own = History {
+            green_runs: all.len() as u64,
+            median_ms: all[all.len() / 2],
+        };
+        history.insert(name, own);
+    }
+    history
+}

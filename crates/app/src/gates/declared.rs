@@ -1,0 +1,75 @@
+//! What a project declares, as the gate sees it: targets and profiles, now and at the base of the change.
+
+use std::path::Path;
+
+use gonogo_core::{Digest, canonical};
+use gonogo_gate::inputs::{Declared, Manifest, ManifestBase, Target};
+
+use super::base::{At, Base};
+use crate::config::{Config, SuitesFile};
+use crate::suite::source::Tree;
+
+/// The declaration of a configuration.
+pub fn of(file: &SuitesFile) -> Declared {
+    let targets = file
+        .suites
+        .iter()
+        .map(|(name, suite)| {
+            let target = Target {
+                class: suite.class,
+                blocking: suite.blocking,
+                format: suite.format.to_owned(),
+                command: suite.command.clone(),
+                min_tests: suite.min_tests,
+                min_duration_ms: suite.min_duration.map(gonogo_core::Span::as_millis),
+                owner: suite.owner.clone(),
+            };
+            (name.clone(), target)
+        })
+        .collect();
+    Declared {
+        targets,
+        profiles: file.profiles.clone(),
+        budgets: std::collections::BTreeMap::new(),
+    }
+}
+
+/// The declaration now, and what the base has.
+pub fn manifest(config: &Config, tree: &Tree, base: &Base) -> Manifest {
+    let declared = of(&config.suites);
+    let digest = digest(&declared);
+    let name = config.path.file_name().unwrap_or_default();
+    let at_base = match base.file(tree, Path::new(name)) {
+        At::Absent => ManifestBase::Absent,
+        At::Unknown(why) => ManifestBase::Unknown { why },
+        At::Text(text) => match Config::parse(&config.path, text.as_bytes()) {
+            Err(e) => ManifestBase::Unknown {
+                why: format!(
+                    "the configuration of the base cannot be read: {}",
+                    e.first()
+                ),
+            },
+            Ok(before) => {
+                let before = of(&before.suites);
+                let own = self::digest(&before);
+                match own == digest {
+                    true => ManifestBase::Same,
+                    false => ManifestBase::Other {
+                        digest: own,
+                        declared: before,
+                    },
+                }
+            }
+        },
+    };
+    Manifest {
+        digest,
+        declared,
+        base: at_base,
+    }
+}
+
+fn digest(declared: &Declared) -> Digest {
+    // Names, words and whole numbers have a canonical form.
+    Digest::of(&canonical::to_vec(declared).unwrap_or_default())
+}

@@ -1,0 +1,309 @@
+//! Everything that a judgement is to see, from the project, its repository and its ledger.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use gonogo_core::{Digest, Timestamp};
+use gonogo_gate::inputs::{
+    self, Approval, BaseFile, ExcuseFile, FileState, Found, Inputs, PolicyFile, Run, Subject,
+};
+use gonogo_gate::policy::{Check, Lane, Policy};
+use serde_json::Value;
+
+use super::base::{At, Base};
+use super::compared::{self, Recorded};
+use super::{commands, declared, documents};
+use crate::AppError;
+use crate::config::Config;
+use crate::home::{Book, Home};
+use crate::suite::running::RESULT;
+use crate::suite::source::Tree;
+use crate::workspace::STATE_DIR;
+
+/// The policy's file.
+pub const POLICY: &str = "gates.toml";
+
+/// The waivers' file.
+pub const WAIVERS: &str = "waivers.toml";
+
+/// The quarantines' file.
+pub const QUARANTINE: &str = "quarantine.toml";
+
+/// The kind of record that says yes to an excuse or a policy.
+pub const APPROVAL: &str = "gate-approval";
+
+/// The stream of these.
+pub const APPROVALS: &str = "gate/approvals";
+
+/// Most bytes of one of these files.
+const LARGEST: u64 = 1 << 20;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Which question.
+    pub lane: Lane,
+    /// What the change is a change of; the usual branch if absent.
+    pub base: Option<String>,
+    /// What has landed, to be compared with what was tested.
+    pub landed: Option<String>,
+    /// Whether commands of gates that have no record on this tree are run.
+    pub run_commands: bool,
+    /// The time to judge at, instead of now.
+    pub at: Option<Timestamp>,
+}
+
+/// The project as gates see it.
+pub struct Place<'a> {
+    /// Who asks, and where.
+    pub home: &'a Home,
+    /// The configuration.
+    pub config: &'a Config,
+    /// The project's directory.
+    pub root: PathBuf,
+    /// Its tree.
+    pub tree: Tree,
+}
+
+impl<'a> Place<'a> {
+    /// Finds it.
+    ///
+    /// # Errors
+    /// No configuration, or one without suites.
+    pub fn find(home: &'a Home) -> Result<Self, AppError> {
+        let config = crate::suite::running::configured(home)?;
+        let root = home.root();
+        let state = root.join(STATE_DIR);
+        crate::workspace::make_dir(&state)?;
+        let artifacts = root.join(&config.suites.artifacts);
+        let apart = crate::suite::running::apart(&config.suites, &root, &artifacts);
+        let tree = Tree::find(&root, &state, &apart)?;
+        Ok(Self {
+            home,
+            config,
+            root,
+            tree,
+        })
+    }
+}
+
+/// Gathers.
+///
+/// # Errors
+/// The ledger's and git's faults, a base that is none. What is missing or unreadable is part of what is gathered.
+pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
+    let home = place.home;
+    let source = place.tree.now()?;
+    let base = Base::find(&place.tree, asked.base.as_deref())?;
+    let policy = policy(place, &base);
+    let rules = match &policy.state {
+        FileState::Absent => Policy::read(gonogo_gate::policy::DEFAULT).ok(),
+        FileState::Text { text } => Policy::read(text).ok(),
+        FileState::Unreadable { .. } => None,
+    };
+    if asked.run_commands
+        && let Some(rules) = &rules
+    {
+        run_commands(place, rules, asked.lane, &source.tree)?;
+    }
+    let book = home.open(&home.here)?;
+    let mut records = every_kind(&book, RESULT)?;
+    records.reverse();
+    let (all, unreadable) = compared::recorded(home, &book, &records)?;
+    let own: Vec<&Recorded> = all
+        .iter()
+        .filter(|r| r.summary.source.tree == source.tree)
+        .collect();
+    let runs = own
+        .iter()
+        .map(|run| Run {
+            baselines: compared::baselines(run, &all),
+            summary: run.summary.clone(),
+            digest: run.digest,
+            record: Some(run.index),
+        })
+        .collect();
+    let first = own.iter().map(|r| r.index).min().unwrap_or(u64::MAX);
+    let mut authors = base.authors(&place.tree)?;
+    if source.dirty {
+        authors.push(home.actor()?);
+    }
+    let mut inputs = Inputs {
+        schema: inputs::SCHEMA.into(),
+        now: asked.at.unwrap_or_else(|| home.clock.now().wall),
+        lane: asked.lane.word().into(),
+        subject: Subject {
+            tree: source.tree.clone(),
+            commit: source.commit.clone(),
+            base_commit: base.commit().map(str::to_owned),
+            landed_tree: landed(place, asked)?,
+            authors,
+            artifacts: BTreeMap::new(),
+        },
+        policy,
+        manifest: declared::manifest(place.config, &place.tree, &base),
+        runs,
+        unreadable_runs: unreadable
+            .into_iter()
+            .filter(|(tree, _)| *tree == source.tree)
+            .map(|(_, why)| why)
+            .collect(),
+        history: compared::history(&all, first),
+        documents: BTreeMap::new(),
+        commands: BTreeMap::new(),
+        coverage: BTreeMap::new(),
+        dry_runs: Vec::new(),
+        readiness: Found::Absent,
+        drills: BTreeMap::new(),
+        perf: BTreeMap::new(),
+        waivers: excuses(place, &base, WAIVERS),
+        quarantine: excuses(place, &base, QUARANTINE),
+        approvals: approvals(&book)?,
+        quarantine_matched: BTreeMap::new(),
+    };
+    if let Some(rules) = &rules {
+        shown(place, &book, rules, &own, &mut inputs)?;
+    }
+    Ok(inputs)
+}
+
+/// What single gates look at.
+fn shown(
+    place: &Place<'_>,
+    book: &Book,
+    rules: &Policy,
+    own: &[&Recorded],
+    inputs: &mut Inputs,
+) -> Result<(), AppError> {
+    let tree = inputs.subject.tree.clone();
+    for gate in &rules.gates {
+        for name in gate.check.documents() {
+            if !inputs.documents.contains_key(name) {
+                let found = documents::bytes(&place.root, name, own);
+                let document = documents::json(found, Some(&tree));
+                inputs.documents.insert(name.to_owned(), document);
+            }
+        }
+        if let Check::Command { argv, .. } = &gate.check {
+            let found = commands::found(book, &gate.id, argv, &tree)?;
+            inputs.commands.insert(gate.id.clone(), found);
+        }
+    }
+    Ok(())
+}
+
+fn run_commands(place: &Place<'_>, rules: &Policy, lane: Lane, tree: &str) -> Result<(), AppError> {
+    for gate in rules.gates.iter().filter(|g| g.lanes.contains(&lane)) {
+        let Check::Command { argv, .. } = &gate.check else {
+            continue;
+        };
+        let there = {
+            let book = place.home.open(&place.home.here)?;
+            commands::found(&book, &gate.id, argv, tree)?
+        };
+        if there == Found::Absent {
+            let logs = place.root.join(STATE_DIR).join("runs/gate-command");
+            commands::run(place.home, &gate.id, argv, &place.root, &logs, &|| {
+                place.tree.now()
+            })?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn every_kind(
+    book: &Book,
+    kind: &str,
+) -> Result<Vec<gonogo_store::ledger::RecordView>, AppError> {
+    let mut filter = gonogo_store::ledger::Filter {
+        kind: Some(kind.to_owned()),
+        limit: 1000,
+        ..gonogo_store::ledger::Filter::default()
+    };
+    let mut all = Vec::new();
+    loop {
+        let page = book.ledger.records(&filter)?;
+        let Some(last) = page.last() else { break };
+        filter.after = Some(last.index);
+        all.extend(page);
+    }
+    all.retain(|r| r.stream.starts_with("run/suite/"));
+    Ok(all)
+}
+
+fn landed(place: &Place<'_>, asked: &Asked) -> Result<Option<String>, AppError> {
+    let Some(landed) = &asked.landed else {
+        return Ok(None);
+    };
+    let name = format!("{landed}^{{tree}}");
+    let tree = crate::suite::source::git(
+        place.tree.top(),
+        &[],
+        &["rev-parse", "--verify", "--end-of-options", &name],
+    )?;
+    Ok(Some(format!("git:{tree}")))
+}
+
+fn file(path: &Path) -> FileState {
+    use std::io::Read;
+    let unreadable = |why: String| FileState::Unreadable { why };
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return FileState::Absent,
+        Err(e) => return unreadable(e.to_string()),
+    };
+    let mut text = String::new();
+    match file.take(LARGEST + 1).read_to_string(&mut text) {
+        Err(e) => unreadable(e.to_string()),
+        Ok(read) if read as u64 > LARGEST => unreadable(format!("more than {LARGEST} bytes")),
+        Ok(_) => FileState::Text { text },
+    }
+}
+
+fn policy(place: &Place<'_>, base: &Base) -> PolicyFile {
+    let state = file(&place.root.join(POLICY));
+    let base = match (base.file(&place.tree, Path::new(POLICY)), &state) {
+        (At::Unknown(why), _) => inputs::Base::Unknown { why },
+        (At::Absent, FileState::Absent) => inputs::Base::Same,
+        (At::Absent, _) => inputs::Base::Absent,
+        (At::Text(before), FileState::Text { text }) if before == *text => inputs::Base::Same,
+        (At::Text(before), _) => inputs::Base::Other {
+            digest: Digest::of(before.as_bytes()),
+        },
+    };
+    PolicyFile { state, base }
+}
+
+fn excuses(place: &Place<'_>, base: &Base, name: &str) -> ExcuseFile {
+    let state = file(&place.root.join(name));
+    let base = match (base.file(&place.tree, Path::new(name)), &state) {
+        (At::Unknown(why), _) => BaseFile::Unknown { why },
+        (At::Absent, FileState::Absent) => BaseFile::Same,
+        (At::Absent, _) => BaseFile::Absent,
+        (At::Text(before), FileState::Text { text }) if before == *text => BaseFile::Same,
+        (At::Text(text), _) => BaseFile::Other { text },
+    };
+    ExcuseFile { state, base }
+}
+
+/// Approvals that people signed with their own keys.
+fn approvals(book: &Book) -> Result<Vec<Approval>, AppError> {
+    let keys = book.ledger.enrolled_keys()?;
+    let mut all = Vec::new();
+    for record in commands::every(book, APPROVALS, APPROVAL)? {
+        let over = record.body.get("over").and_then(Value::as_str);
+        let person = keys
+            .iter()
+            .find(|k| k.key.id() == record.signer && k.role == "person");
+        let Some((over, person)) = over.and_then(|o| o.parse().ok()).zip(person) else {
+            continue;
+        };
+        all.push(Approval {
+            over,
+            signer: person.who.clone(),
+            at: record.time,
+            record: record.index,
+        });
+    }
+    Ok(all)
+}

@@ -1,0 +1,20 @@
+//! Suites: a project's targets are run or their reports read, what came of them is kept, recorded and judged.
+//!
+//! The rules are in `gonogo_suite`; here are the processes, the files, the tree and the ledger. Invariants: everything that a run keeps lies in
+//! one directory under one correlation id, with secrets taken out before it is read; the tree is the same behind a run as before it, or the
+//! run proves nothing; what a run came to is a record that names every file by digest.
+
+pub mod analysing;
+pub mod artifacts;
+pub mod checkout;
+pub mod comparing;
+pub mod events;
+pub mod globs;
+pub mod one;
+pub mod preflight;
+pub mod reading;
+pub mod replaying;
+pub mod reporting;
+pub mod rerunning;
+pub mod running;
+pub mod source;

@@ -1,0 +1,517 @@
+//! What a run's failures are, how each is shown again, and what changed since the last good run: the artifacts that people and tools read
+//! when something failed. All of it is derived from what the run kept.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use gonogo_core::{Digest, Verdict};
+use gonogo_suite::diff::{self, Change, Diff, Entry, Status};
+use gonogo_suite::propose::Files;
+use gonogo_suite::replay::{
+    Environment, FailedGate, Origin, Reference, Replay, Replays, Source, bundle, replay,
+    replay_target,
+};
+use gonogo_suite::run::Kind;
+use gonogo_suite::timeline::{self, About, Timeline};
+use gonogo_suite::{Row, Summary, TargetResult, TestId};
+use serde_json::{Value, json};
+
+use super::artifacts::RunDir;
+use crate::AppError;
+use crate::config::SuitesFile;
+use crate::gates::compared::Recorded;
+
+/// Most events of a timeline.
+const EVENTS: usize = 2_000;
+
+/// Most tests that are ranked in a diff.
+const RANKED: usize = 10_000;
+
+/// Most replays of one target in the bundle.
+const REPLAYS: usize = 500;
+
+/// What analysing needs beside the run.
+pub struct Beside<'a> {
+    /// The project.
+    pub root: &'a Path,
+    /// What the configuration says of suites.
+    pub file: &'a SuitesFile,
+    /// The run's seed.
+    pub seed: Option<u64>,
+    /// Values of the allow-list.
+    pub env: BTreeMap<String, String>,
+    /// The system, for people.
+    pub os: String,
+    /// Earlier runs, the newest first.
+    pub earlier: &'a [Recorded],
+    /// How this program is called with the project's configuration.
+    pub program: Vec<String>,
+}
+
+/// Files of the project, for replays.
+pub struct ProjectFiles<'a>(pub &'a Path);
+
+impl Files for ProjectFiles<'_> {
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        const LARGEST: u64 = 4 << 20;
+        let path = self.0.join(path);
+        let meta = std::fs::metadata(&path).ok()?;
+        if !meta.is_file() || meta.len() > LARGEST {
+            return None;
+        }
+        std::fs::read(path).ok()
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        self.0.join(path).exists()
+    }
+
+    fn list(&self, dir: &str) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.0.join(dir)) else {
+            return Vec::new();
+        };
+        let mut names: Vec<String> = entries
+            .filter_map(|e| e.ok()?.file_name().into_string().ok())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+/// A target as replays need it.
+pub fn origin(about: &Beside<'_>, summary: &Summary, target: &TargetResult) -> Origin {
+    let suite = about.file.suites.get(&target.target);
+    let below = |path: &String| match target.dir.as_str() {
+        "" | "." => path.clone(),
+        dir => format!("{dir}/{path}"),
+    };
+    let mut env = about.env.clone();
+    if let Some(suite) = suite {
+        env.extend(suite.env.clone());
+        if let (Some(name), Some(seed)) = (&suite.seed_env, about.seed) {
+            env.insert(name.clone(), seed.to_string());
+        }
+    }
+    Origin {
+        reports: suite
+            .map(|s| s.reports.iter().map(below).collect())
+            .unwrap_or_default(),
+        env,
+        seed: about.seed,
+        root: Some(about.root.display().to_string()),
+        artifact_dir: summary.artifact_dir.clone(),
+        ..Origin::of(target)
+    }
+}
+
+/// The replays of a failing test.
+pub fn replays(about: &Beside<'_>, summary: &Summary, row: &Row) -> Option<Replays> {
+    let target = summary.targets().find(|t| t.target == row.target)?;
+    let files = ProjectFiles(about.root);
+    Some(replay(&origin(about, summary, target), row, &files))
+}
+
+/// Writes digests, timelines, the replay bundle and the diff. Gives the diff of all targets.
+///
+/// # Errors
+/// A file that cannot be written or read.
+pub fn analyse(
+    dir: &RunDir,
+    summary: &Summary,
+    rows: &[Row],
+    about: &Beside<'_>,
+) -> Result<Triage, AppError> {
+    let files = ProjectFiles(about.root);
+    let failed: Vec<&TargetResult> = summary
+        .targets()
+        .filter(|t| t.status != Verdict::Pass)
+        .collect();
+    let mut digests = BTreeMap::new();
+    let mut all: BTreeMap<String, Vec<Replay>> = BTreeMap::new();
+    let mut whole = BTreeMap::new();
+    let mut index = Vec::new();
+    for target in &failed {
+        let origin = origin(about, summary, target);
+        let own: Vec<Replays> = target
+            .bad
+            .iter()
+            .take(REPLAYS)
+            .map(|row| replay(&origin, row, &files))
+            .collect();
+        let of_target = replay_target(&origin, target, &files);
+        let home = target.tests_file.trim_end_matches("tests.jsonl");
+        let events = events(dir, summary, target)?;
+        let timeline = format!("{home}failure_timeline.jsonl");
+        write_events(dir, &timeline, &events)?;
+        let path = format!("{home}failure_digest.json");
+        let digest = failure_digest(summary, target, &own, &of_target, events.len(), about);
+        dir.write(&path, &digest)?;
+        index.push(json!({
+            "suite": target.target,
+            "class": target.class,
+            "digest_path": path,
+            "timeline_path": timeline,
+            "root_cause_class": digest["root_cause_class"],
+            "impacted_scenario_ids": digest["impacted_scenario_ids"],
+            "first_failing_assertion": digest["first_failing_assertion"],
+        }));
+        digests.insert(target.target.clone(), path);
+        let best = own.iter().map(|r| r.best().clone()).collect();
+        all.insert(target.target.clone(), best);
+        whole.insert(target.target.clone(), of_target);
+    }
+    write_run_timeline(dir, summary)?;
+    dir.write(
+        "failure_diagnostics_index.json",
+        &json!({
+            "schema": "gonogo.suite.failure-diagnostics-index.v1",
+            "generated_at": summary.timestamp,
+            "correlation_id": summary.correlation_id,
+            "artifact_dir": summary.artifact_dir,
+            "failed_suite_count": index.len(),
+            "suites": index,
+            "run_timeline_path": "failure_timeline.jsonl",
+        }),
+    )?;
+    write_bundle(dir, summary, about, &all, &whole, &digests)?;
+    let triage = triage(summary, rows, about, &all);
+    dir.write("triage_diff.json", &triage.document)?;
+    Ok(triage)
+}
+
+fn failure_digest(
+    summary: &Summary,
+    target: &TargetResult,
+    own: &[Replays],
+    whole: &Replay,
+    events: usize,
+    about: &Beside<'_>,
+) -> Value {
+    let home = target.tests_file.trim_end_matches("tests.jsonl");
+    let first = target.bad.first();
+    let failure = first.and_then(|row| row.failure.as_ref());
+    let cause = first.and_then(|row| row.cause.clone());
+    let class = cause.as_ref().map_or("unclassified", |c| c.word());
+    let impacted: Vec<String> = match target.bad.is_empty() {
+        true => vec![target.target.clone()],
+        false => target.bad.iter().map(|r| r.test.to_string()).collect(),
+    };
+    let assertion = first.map(|row| {
+        json!({
+            "test": row.test,
+            "location": failure.and_then(|f| f.location.clone()),
+            "message": failure.map(|f| &f.message),
+            "raw_header": failure.and_then(|f| f.message.lines().next()),
+            "signature": row.signature,
+        })
+    });
+    let mut rerun = about.program.clone();
+    rerun.extend(["suite", "run", "--suite", &target.target].map(str::to_owned));
+    json!({
+        "schema": "gonogo.suite.failure-digest.v1",
+        "generated_at": summary.timestamp,
+        "correlation_id": summary.correlation_id,
+        "suite": target.target,
+        "class": target.class,
+        "exit_code": target.exit_code,
+        "end": target.end,
+        "root_cause_class": class,
+        "impacted_scenario_ids": impacted,
+        "first_failing_assertion": assertion,
+        "problems": target.problems,
+        "remediation_pointer": {
+            "class": class,
+            "summary": cause.as_ref().map(|c| c.remediation()),
+            "replay_command": own.first().map_or(whole, |r| r.best()).shell,
+            "suite_replay_command": own.first().and_then(|r| r.suite.as_ref()).map(|r| &r.shell),
+            "targeted_test_replay_command": own.first().and_then(|r| r.test.as_ref()).map(|r| &r.shell),
+            "target_replay_command": whole.shell,
+            "rerun_hint": rerun,
+        },
+        "artifact_paths": {
+            "result_json": format!("{home}result.json"),
+            "output_log": target.log_file,
+            "test_log_jsonl": target.test_log_jsonl,
+            "artifact_index_jsonl": target.artifact_index_jsonl,
+            "timeline_jsonl": format!("{home}failure_timeline.jsonl"),
+            "tests_jsonl": target.tests_file,
+            "runner_summary_json": "summary.json",
+        },
+        "timeline": {
+            "schema": timeline::SCHEMA,
+            "path": format!("{home}failure_timeline.jsonl"),
+            "event_count": events,
+        },
+    })
+}
+
+fn events(
+    dir: &RunDir,
+    summary: &Summary,
+    target: &TargetResult,
+) -> Result<Vec<timeline::Event>, AppError> {
+    let mut timeline = Timeline::new(About {
+        correlation_id: &summary.correlation_id,
+        suite: &target.target,
+        began: Some(summary.started_at),
+        most: EVENTS,
+    });
+    let text = format!("{}: {}", target.target, target.status);
+    timeline.summary(
+        timeline::EventKind::SuiteFailureSummary,
+        &text,
+        Some(target.timestamp),
+    );
+    for (path, is_log) in [(&target.log_file, false), (&target.test_log_jsonl, true)] {
+        let path = dir.at(path);
+        let fault = |e: std::io::Error| AppError::io("read", &path, &e);
+        let mut source = BufReader::new(File::open(&path).map_err(fault)?);
+        match is_log {
+            true => timeline.test_log(&mut source),
+            false => timeline.output(&mut source),
+        }
+        .map_err(fault)?;
+    }
+    Ok(timeline.end())
+}
+
+fn write_events(dir: &RunDir, name: &str, events: &[timeline::Event]) -> Result<(), AppError> {
+    let mut text = String::new();
+    for event in events {
+        text.push_str(&serde_json::to_string(event).unwrap_or_default());
+        text.push('\n');
+    }
+    dir.write_text(name, &text)
+}
+
+fn write_run_timeline(dir: &RunDir, summary: &Summary) -> Result<(), AppError> {
+    let mut timeline = Timeline::new(About {
+        correlation_id: &summary.correlation_id,
+        suite: timeline::RUN,
+        began: Some(summary.started_at),
+        most: EVENTS,
+    });
+    for target in summary.targets().filter(|t| t.status != Verdict::Pass) {
+        let text = format!("{}: {}", target.target, target.status);
+        timeline.summary(
+            timeline::EventKind::SuiteFailureSummary,
+            &text,
+            Some(target.timestamp),
+        );
+    }
+    let text = format!("{}: {}", summary.run_id, summary.status);
+    timeline.summary(
+        timeline::EventKind::RunSummary,
+        &text,
+        Some(summary.timestamp),
+    );
+    write_events(dir, "failure_timeline.jsonl", &timeline.end())
+}
+
+fn write_bundle(
+    dir: &RunDir,
+    summary: &Summary,
+    about: &Beside<'_>,
+    replays: &BTreeMap<String, Vec<Replay>>,
+    targets: &BTreeMap<String, Replay>,
+    digests: &BTreeMap<String, String>,
+) -> Result<(), AppError> {
+    let path = format!("{}/summary.json", summary.artifact_dir);
+    let mut one_command = about.program.clone();
+    one_command.extend(["suite", "rerun", "--from", &summary.run_id].map(str::to_owned));
+    let mut one_target = about.program.clone();
+    one_target.extend(["suite", "run", "--suite"].map(str::to_owned));
+    let environment = Environment {
+        profile: summary.profile.clone(),
+        shard_kind: summary.shard.as_ref().map(|s| s.kind.clone()),
+        shard_index: summary.shard.as_ref().map(|s| s.index),
+        shard_total: summary.shard.as_ref().map(|s| s.total),
+        tools: BTreeMap::new(),
+        env: about.env.clone(),
+        vcr_mode: None,
+        git_sha: summary.source.commit.clone(),
+        git_branch: summary.source.branch.clone(),
+        tree: summary.source.tree.clone(),
+        dirty: summary.source.dirty,
+        os: about.os.clone(),
+    };
+    let gates: [FailedGate; 0] = [];
+    let exists = |reference: Reference<'_>| match reference {
+        Reference::Target(name) => about.file.suites.contains_key(name),
+        Reference::Gate(_) => false,
+        Reference::Program(name) => {
+            name == about.program[0] || super::preflight::program(name, about.root).is_some()
+        }
+        Reference::Dir(name) => about.root.join(name).is_dir(),
+        // The summary is written right after this.
+        Reference::File(name) => name == path || about.root.join(name).is_file(),
+    };
+    let source = Source {
+        at: summary.timestamp,
+        summary_path: &path,
+        one_command: &one_command,
+        one_target: &one_target,
+        replays,
+        targets,
+        gates: &gates,
+        digests,
+        environment: &environment,
+    };
+    dir.write("replay_bundle.json", &bundle(summary, source, &exists))
+}
+
+/// A run beside the last good one.
+#[derive(Debug, Clone)]
+pub struct Triage {
+    /// The worst of all targets.
+    pub status: Status,
+    /// By target.
+    pub diffs: BTreeMap<String, Diff>,
+    /// `triage_diff.json`.
+    pub document: Value,
+}
+
+/// Compares a run with the newest earlier run in which each target was good.
+fn triage(
+    summary: &Summary,
+    rows: &[Row],
+    about: &Beside<'_>,
+    replays: &BTreeMap<String, Vec<Replay>>,
+) -> Triage {
+    let mut diffs = BTreeMap::new();
+    let mut bases: BTreeMap<String, (String, Digest)> = BTreeMap::new();
+    for target in summary.targets() {
+        let name = &target.target;
+        let Some((base, before)) = crate::gates::compared::last_good(about.earlier, summary, name)
+        else {
+            continue;
+        };
+        let now: Vec<(TestId, Entry)> = rows
+            .iter()
+            .filter(|row| row.target == *name)
+            .map(|row| (row.test.clone(), row.entry()))
+            .collect();
+        diffs.insert(name.clone(), diff::diff(&before, &now));
+        bases.insert(name.clone(), (base.summary.run_id.clone(), base.digest));
+    }
+    document(summary, diffs, &bases, &|target, test| {
+        let own = replays.get(target)?;
+        let found = own.iter().find(|r| r.test.as_ref() == Some(test));
+        found.map(|r| r.shell.clone())
+    })
+}
+
+/// The document of a comparison.
+pub fn document(
+    summary: &Summary,
+    diffs: BTreeMap<String, Diff>,
+    bases: &BTreeMap<String, (String, Digest)>,
+    command: &dyn Fn(&str, &TestId) -> Option<String>,
+) -> Triage {
+    let missing = summary.targets().any(|t| !diffs.contains_key(&t.target));
+    let worst = diffs.values().map(|d| d.status).max();
+    let status = match worst {
+        None => Status::Incomparable,
+        Some(Status::Stable) if missing => Status::Incomparable,
+        Some(status) => status,
+    };
+    let mut surfaces: BTreeMap<&str, serde_json::Map<String, Value>> = BTreeMap::new();
+    let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut ranked = Vec::new();
+    let mut semantic = Vec::new();
+    for target in summary.targets() {
+        let Some(diff) = diffs.get(&target.target) else {
+            continue;
+        };
+        let surface = match target.result_kind {
+            Kind::Suite => "suites",
+            Kind::Unit => "unit_targets",
+            Kind::Build => "build",
+            Kind::Lint => "lint",
+        };
+        let view = diff.view(RANKED, |test| command(&target.target, test));
+        for (change, count) in &diff.counts {
+            *totals.entry(change.category()).or_default() += count;
+        }
+        for changed in diff
+            .changed
+            .iter()
+            .filter(|c| c.change == Change::SignatureChanged)
+        {
+            semantic.push(json!({"target": target.target, "test": changed.test, "base": changed.base, "now": changed.now}));
+        }
+        for diagnostic in &view.ranked_diagnostics {
+            ranked.push((target.target.clone(), diagnostic.clone()));
+        }
+        let own = json!({
+            "baseline": bases.get(&target.target).map(|(id, digest)| json!({"run_id": id, "digest": digest})),
+            "status": diff.status,
+            "baseline_total": view.baseline_total,
+            "current_total": view.current_total,
+            "counts": view.counts,
+            "changes": diff.counts,
+            "changed": diff.changed.iter().take(RANKED).collect::<Vec<_>>(),
+            "changed_omitted": diff.changed.len().saturating_sub(RANKED),
+        });
+        surfaces
+            .entry(surface)
+            .or_default()
+            .insert(target.target.clone(), own);
+    }
+    ranked.sort_by(|(a, x), (b, y)| {
+        y.score
+            .cmp(&x.score)
+            .then(a.cmp(b))
+            .then(x.rank.cmp(&y.rank))
+    });
+    let mut commands: Vec<String> = Vec::new();
+    for (_, diagnostic) in &ranked {
+        if let Some(command) = &diagnostic.command
+            && !commands.contains(command)
+            && commands.len() < 200
+        {
+            commands.push(command.clone());
+        }
+    }
+    let count = |word: &str| totals.get(word).copied().unwrap_or(0);
+    let rows: Vec<Value> = (1..)
+        .zip(&ranked)
+        .take(RANKED)
+        .map(|(rank, (target, d))| {
+            json!({"rank": rank, "score": d.score, "category": d.category, "change": d.change,
+                "surface": target, "test": d.test, "command": d.command})
+        })
+        .collect();
+    let document = json!({
+        "schema": "gonogo.suite.triage-diff.v1",
+        "generated_at": summary.timestamp,
+        "correlation_id": summary.correlation_id,
+        "status": status,
+        "current_summary_path": format!("{}/summary.json", summary.artifact_dir),
+        "current_artifact_dir": summary.artifact_dir,
+        "summary": {
+            "regression_count": count("regression"),
+            "new_failure_count": count("new_failure"),
+            "unresolved_failure_count": count("unresolved_failure"),
+            "fixed_count": count("fixed"),
+            "removed_count": count("removed"),
+            "added_pass_count": count("added_pass"),
+            "stable_pass_count": count("stable_pass"),
+            "semantic_mismatch_count": semantic.len(),
+        },
+        "build": surfaces.get("build"),
+        "lint": surfaces.get("lint"),
+        "unit_targets": surfaces.get("unit_targets"),
+        "suites": surfaces.get("suites"),
+        "semantic_diffs": semantic,
+        "ranked_diagnostics": rows,
+        "recommended_commands": {"ranked_repro_commands": commands},
+    });
+    Triage {
+        status,
+        diffs,
+        document,
+    }
+}

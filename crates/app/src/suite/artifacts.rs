@@ -1,0 +1,235 @@
+//! The directory of a run: what is written there, with secrets taken out, and the list of it.
+//!
+//! Every file is written whole or not at all, named relative to the run's directory, and stands in `files.json` with its digest; the
+//! digest of that list is what the ledger records. A file whose secrets cannot be taken out is not kept, and the run says so.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use gonogo_core::digest::Hasher;
+use gonogo_core::{Digest, Reason};
+use gonogo_suite::redact::{Redactor, Within};
+use serde::{Deserialize, Serialize};
+
+use crate::AppError;
+use crate::workspace::{make_dir, parent, write_atomic};
+
+/// The list of a run's files.
+pub const FILES: &str = "files.json";
+
+/// Most bytes that are looked at as one line.
+const LINE: u64 = 1 << 20;
+
+/// Most bytes of one kept file.
+pub const LARGEST: u64 = 4 << 30;
+
+/// A file of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// Relative to the run's directory.
+    pub path: String,
+    /// Its bytes.
+    pub size: u64,
+    /// Of its bytes.
+    pub sha256: Digest,
+}
+
+/// All files of a run: `files.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// [`Files::SCHEMA`].
+    pub schema: String,
+    /// The run.
+    pub run_id: String,
+    /// The same in everything that belongs to it.
+    pub correlation_id: String,
+    /// By path.
+    pub files: Vec<Kept>,
+}
+
+impl Files {
+    /// The schema.
+    pub const SCHEMA: &'static str = "gonogo.suite.files.v1";
+
+    /// Its bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
+/// A run's directory.
+#[derive(Debug)]
+pub struct RunDir {
+    /// Where it is.
+    pub path: PathBuf,
+    redactor: Redactor,
+}
+
+/// A file that was copied.
+#[derive(Debug, Clone, Copy)]
+pub struct Copied {
+    /// Bytes of the copy.
+    pub bytes: u64,
+    /// Of the copy.
+    pub sha256: Digest,
+    /// Places that were taken out.
+    pub taken: u64,
+}
+
+impl RunDir {
+    /// Makes the directory of a new run.
+    ///
+    /// # Errors
+    /// It is there already, or cannot be made.
+    pub fn create(path: &Path, redactor: Redactor) -> Result<Self, AppError> {
+        make_dir(parent(path))?;
+        std::fs::create_dir(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::AlreadyExists => {
+                let text = format!(
+                    "`{}` is there already: it belongs to another run",
+                    path.display()
+                );
+                AppError::new(Reason::OutputFailed, text).hint("name a directory that is not there")
+            }
+            _ => AppError::io("create", path, &e),
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            redactor,
+        })
+    }
+
+    /// A path below it.
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a document.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<(), AppError> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|e| AppError::new(Reason::Internal, format!("{name}: {e}")))?;
+        self.write_text(name, &(text + "\n"))
+    }
+
+    /// Writes a text, with its secrets taken out.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_text(&self, name: &str, text: &str) -> Result<(), AppError> {
+        let path = self.at(name);
+        make_dir(parent(&path))?;
+        write_atomic(&path, self.redactor.text(text).as_bytes())
+    }
+
+    /// Copies a file line by line, with its secrets taken out.
+    ///
+    /// # Errors
+    /// [`Reason::RedactionFailed`]; nothing is left of the copy then.
+    pub fn copy(&self, from: &Path, name: &str) -> Result<Copied, AppError> {
+        let to = self.at(name);
+        make_dir(parent(&to))?;
+        let fault = |e: std::io::Error| {
+            let text = format!("cannot keep `{}`: {e}", from.display());
+            AppError::new(Reason::RedactionFailed, text)
+        };
+        let source = File::open(from).map_err(fault)?;
+        let mut source = BufReader::with_capacity(1 << 18, source).take(LARGEST + 1);
+        let fresh = tempfile::NamedTempFile::new_in(parent(&to)).map_err(fault)?;
+        let mut out = BufWriter::with_capacity(1 << 18, fresh);
+        let (mut hasher, mut within) = (Hasher::default(), Within::default());
+        let (mut line, mut bytes) = (Vec::new(), 0u64);
+        loop {
+            line.clear();
+            let read = (&mut source).take(LINE).read_until(b'\n', &mut line);
+            if read.map_err(fault)? == 0 {
+                break;
+            }
+            let kept = self.redactor.line(&line, &mut within);
+            hasher.update(&kept);
+            bytes += kept.len() as u64;
+            if bytes > LARGEST {
+                let text = format!("`{}` has more than {LARGEST} bytes", from.display());
+                return Err(AppError::new(Reason::RedactionFailed, text));
+            }
+            out.write_all(&kept).map_err(fault)?;
+        }
+        let fresh = out.into_inner().map_err(|e| fault(e.into_error()))?;
+        fresh.as_file().sync_all().map_err(fault)?;
+        fresh.persist(&to).map_err(|e| fault(e.error))?;
+        Ok(Copied {
+            bytes,
+            sha256: hasher.finish(),
+            taken: within.taken,
+        })
+    }
+
+    /// Lists every file below it but the list itself.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn list(&self, run_id: &str, correlation_id: &str) -> Result<Files, AppError> {
+        Ok(Files {
+            schema: Files::SCHEMA.into(),
+            run_id: run_id.into(),
+            correlation_id: correlation_id.into(),
+            files: kept(&self.path, &[FILES, super::running::MARK])?,
+        })
+    }
+}
+
+/// All plain files below a directory, by path.
+fn kept(dir: &Path, without: &[&str]) -> Result<Vec<Kept>, AppError> {
+    let mut files = Vec::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(path) = open.pop() {
+        let fault = |e| AppError::io("read", &path, &e);
+        for entry in std::fs::read_dir(&path).map_err(fault)? {
+            let entry = entry.map_err(fault)?;
+            let kind = entry.file_type().map_err(fault)?;
+            let path = entry.path();
+            if kind.is_dir() {
+                open.push(path);
+            } else if kind.is_file() {
+                let name = path.strip_prefix(dir).unwrap_or(&path);
+                let name = name.to_string_lossy().into_owned();
+                if without.contains(&name.as_str()) {
+                    continue;
+                }
+                let (size, sha256) = crate::dry_run::keeping::digest(&path)?;
+                files.push(Kept {
+                    path: name,
+                    size,
+                    sha256,
+                });
+            }
+        }
+    }
+    files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+/// Says how a run's directory differs from its list; empty if it does not.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn differences(dir: &Path, files: &Files) -> Result<Vec<String>, AppError> {
+    let now = kept(dir, &[FILES, super::running::MARK])?;
+    let mut found = Vec::new();
+    for file in &files.files {
+        match now.iter().find(|k| k.path == file.path) {
+            None => found.push(format!("`{}` is gone", file.path)),
+            Some(k) if k != file => found.push(format!("`{}` was changed", file.path)),
+            Some(_) => {}
+        }
+    }
+    // What was added later is no part of the run: reports for people, what a replay said.
+    Ok(found)
+}

@@ -1,0 +1,97 @@
+//! A run's tree made again in a directory of its own, so that a replay runs exactly what failed.
+
+use std::path::{Path, PathBuf};
+
+use gonogo_core::Reason;
+use gonogo_suite::run::Source;
+
+use super::source::{Tree, git};
+use crate::AppError;
+use crate::workspace::make_dir;
+
+/// A directory that holds a tree. It goes when this is dropped, unless it is kept.
+#[derive(Debug)]
+pub struct Checkout {
+    dir: PathBuf,
+    project: PathBuf,
+    kept: bool,
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        if !self.kept {
+            // What is left of it is told by the next one that wants the same name; names are never used twice.
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
+    }
+}
+
+impl Checkout {
+    /// Makes the tree in `dir`, which must not be there.
+    ///
+    /// # Errors
+    /// No repository, a tree whose objects are gone, git's and the disk's faults.
+    pub fn make(tree: &Tree, source: &Source, dir: &Path) -> Result<Self, AppError> {
+        let Some(id) = source.tree.strip_prefix("git:") else {
+            let text = "the run was not of a git repository, so its tree cannot be made again";
+            return Err(AppError::new(Reason::GitFailed, text)
+                .hint("run the command that the report shows, in the directory as it is"));
+        };
+        if dir.exists() {
+            let text = format!("`{}` is there already", dir.display());
+            return Err(AppError::new(Reason::OutputFailed, text));
+        }
+        make_dir(dir)?;
+        let made = Self {
+            dir: dir.to_owned(),
+            project: dir.join(tree.below()),
+            kept: false,
+        };
+        git(dir, &[], &["init", "--quiet", "--initial-branch=replay"])?;
+        // The objects stay where they are.
+        let own = git(tree.top(), &[], &["rev-parse", "--git-path", "objects"])?;
+        let listed = format!(
+            "{}\n{}\n",
+            tree.top().join(own).display(),
+            tree.objects.display()
+        );
+        let alternates = dir.join(".git/objects/info/alternates");
+        std::fs::write(&alternates, listed).map_err(|e| AppError::io("write", &alternates, &e))?;
+        let commit = match (&source.commit, source.dirty) {
+            (Some(commit), false) => commit.clone(),
+            (parent, _) => {
+                let mut args = vec![
+                    "-c",
+                    "user.name=gonogo",
+                    "-c",
+                    "user.email=gonogo@localhost",
+                    "commit-tree",
+                    id,
+                    "-m",
+                    "the tree of a run",
+                ];
+                if let Some(parent) = parent {
+                    args.extend(["-p", parent]);
+                }
+                git(dir, &[], &args)?
+            }
+        };
+        git(dir, &[], &["checkout", "--quiet", "--detach", &commit])?;
+        let now = git(dir, &[], &["rev-parse", "HEAD^{tree}"])?;
+        if now != id {
+            let text = format!("the tree is `{now}`, and `{id}` was tested");
+            return Err(AppError::new(Reason::EvidenceWrongTree, text));
+        }
+        Ok(made)
+    }
+
+    /// The project within it.
+    pub fn project(&self) -> &Path {
+        &self.project
+    }
+
+    /// Lets it stay.
+    pub fn keep(&mut self) {
+        self.kept = true;
+    }
+}

@@ -1,0 +1,656 @@
+//! One target: its process is started, followed and ended; its log and its reports are kept and read; what came of it is judged.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gonogo_core::digest::Hasher;
+use gonogo_core::{Clock, Digest, Reason};
+use gonogo_exec::{Exit, Ladder, Launch, StopSignal};
+use gonogo_suite::cause::{self, Rule};
+use gonogo_suite::run::{
+    Attempted, COMMAND, Collisions, End, Input, Problem, Row, command_verdict, judge,
+};
+use gonogo_suite::{Failure, FailureKind, Format, Limits, Signature, Tally, TargetResult, TestId};
+use serde_json::json;
+
+use super::artifacts::RunDir;
+use super::events::Events;
+use super::globs;
+use crate::AppError;
+use crate::config::SuiteFile;
+
+/// How often a process is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long a process that is to end may take.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How much of the end of a log is looked at for a plain command.
+const TAIL: u64 = 64 << 10;
+
+/// Follows a run at a door.
+pub trait Watcher {
+    /// A target begins.
+    fn began(&mut self, target: &str, phase: &str, number: usize, of: usize);
+    /// It goes on: how long, and how many bytes it has printed. Says whether the run is to end.
+    fn looked(&mut self, target: &str, seconds: f64, printed: u64) -> bool;
+    /// It has ended.
+    fn ended(&mut self, result: &TargetResult);
+    /// Something that is to be known.
+    fn told(&mut self, text: &str);
+}
+
+/// What all targets of a run have in common.
+pub struct Frame<'a> {
+    /// The project.
+    pub root: &'a Path,
+    /// The run's directory.
+    pub dir: &'a RunDir,
+    /// The run.
+    pub run_id: &'a str,
+    /// The same in everything that belongs to it.
+    pub correlation_id: &'a str,
+    /// Variables of the run.
+    pub env: BTreeMap<String, String>,
+    /// Handed to what asks for a seed.
+    pub seed: u64,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The user's own causes.
+    pub rules: &'a [Rule],
+}
+
+/// Runs a target.
+///
+/// # Errors
+/// The run's directory cannot be written. Whatever happens to the target itself is its result.
+pub fn run(
+    frame: &Frame<'_>,
+    name: &str,
+    suite: &SuiteFile,
+    watcher: &mut dyn Watcher,
+) -> Result<(TargetResult, Vec<Row>), AppError> {
+    let home = home_of(suite, name);
+    let own = frame.dir.at(&home);
+    crate::workspace::make_dir(&own)?;
+    let mut events = Events::begin(
+        &own.join("test-log.jsonl"),
+        frame.run_id,
+        frame.correlation_id,
+        &frame.clock,
+    )?;
+    let dir = frame.root.join(&suite.dir);
+    let mut problems = Vec::new();
+    let before = match reports(&dir, &suite.reports) {
+        Ok(before) => before,
+        Err(e) => {
+            problems.push(Problem::new(Reason::EvidenceUnparsable, e.to_string()));
+            Vec::new()
+        }
+    };
+    events.tell(
+        "info",
+        "start",
+        "started",
+        json!({"command": suite.command, "dir": suite.dir}),
+    )?;
+    let began = frame.clock.now();
+    let raw = Raw::new(&own, splits(suite));
+    let end = process(frame, name, suite, &dir, &raw, watcher, &mut events)?;
+    let ended = frame.clock.now();
+    let duration_ms = ended.mono_ms.saturating_sub(began.mono_ms);
+    events.tell(
+        "info",
+        "end",
+        "ended",
+        json!({"end": end, "duration_ms": duration_ms}),
+    )?;
+    let mut attempted = Attempted {
+        target: name.to_owned(),
+        class: suite.class,
+        correlation_id: frame.correlation_id.to_owned(),
+        blocking: suite.blocking,
+        owner: suite.owner.clone(),
+        command: suite.command.clone(),
+        dir: suite.dir.clone(),
+        format: suite.format.to_owned(),
+        min_tests: suite.min_tests,
+        min_duration_ms: suite.min_duration.map(gonogo_core::Span::as_millis),
+        end,
+        duration_ms,
+        ended_at: ended.wall,
+        inputs: Vec::new(),
+        problems,
+        home: home.clone(),
+    };
+    keep_logs(frame, &raw, &home, &mut attempted.problems);
+    if !matches!(attempted.end, End::NotStarted { .. }) {
+        keep_outputs(frame, suite, &dir, &home, &mut attempted.problems);
+    }
+    let (rows, collisions) = read(frame, name, suite, &dir, &home, &before, &mut attempted);
+    conclude(frame, attempted, &collisions, rows, &mut events)
+}
+
+/// A target that is not run.
+///
+/// # Errors
+/// The run's directory cannot be written.
+pub fn leave(
+    frame: &Frame<'_>,
+    name: &str,
+    suite: &SuiteFile,
+    end: End,
+) -> Result<(TargetResult, Vec<Row>), AppError> {
+    let home = home_of(suite, name);
+    let own = frame.dir.at(&home);
+    crate::workspace::make_dir(&own)?;
+    let mut events = Events::begin(
+        &own.join("test-log.jsonl"),
+        frame.run_id,
+        frame.correlation_id,
+        &frame.clock,
+    )?;
+    events.tell("warn", "end", "not run", json!({"end": end}))?;
+    frame.dir.write_text(&format!("{home}/output.log"), "")?;
+    let rows = match suite.format {
+        COMMAND => vec![command_row(name, &end, None, frame.rules)],
+        _ => Vec::new(),
+    };
+    let attempted = Attempted {
+        target: name.to_owned(),
+        class: suite.class,
+        correlation_id: frame.correlation_id.to_owned(),
+        blocking: suite.blocking,
+        owner: suite.owner.clone(),
+        command: suite.command.clone(),
+        dir: suite.dir.clone(),
+        format: suite.format.to_owned(),
+        min_tests: suite.min_tests,
+        min_duration_ms: None,
+        end,
+        duration_ms: 0,
+        ended_at: frame.clock.now().wall,
+        inputs: Vec::new(),
+        problems: Vec::new(),
+        home,
+    };
+    conclude(frame, attempted, &Collisions::default(), rows, &mut events)
+}
+
+/// Where a target's files lie in the run's directory.
+pub fn home_of(suite: &SuiteFile, name: &str) -> String {
+    format!("{}/{name}", suite.class.word())
+}
+
+fn conclude(
+    frame: &Frame<'_>,
+    attempted: Attempted,
+    collisions: &Collisions,
+    rows: Vec<Row>,
+    events: &mut Events,
+) -> Result<(TargetResult, Vec<Row>), AppError> {
+    let home = attempted.home.clone();
+    let mut result = judge(attempted, collisions, &rows);
+    result.tests_sha256 = Some(write_rows(&frame.dir.at(&result.tests_file), &rows)?);
+    for problem in &result.problems {
+        let data = json!({"reason": problem.reason});
+        events.tell("error", "problem", &problem.text, data)?;
+    }
+    for row in rows.iter().filter(|row| !row.verdict.is_good()).take(1000) {
+        let text = format!("{} {}", row.verdict.word(), row.test);
+        events.tell("error", "test_result", &text, json!({"test": row.test}))?;
+    }
+    frame.dir.write(&format!("{home}/result.json"), &result)?;
+    index(frame, &home, &result)?;
+    Ok((result, rows))
+}
+
+/// `artifact-index.jsonl`: what a target left, a line each.
+fn index(frame: &Frame<'_>, home: &str, result: &TargetResult) -> Result<(), AppError> {
+    let mut text = String::new();
+    let now = frame.clock.now();
+    let fixed = [
+        "result.json",
+        "output.log",
+        "errors.log",
+        "test-log.jsonl",
+        "tests.jsonl",
+    ];
+    let mut names: Vec<String> = fixed
+        .iter()
+        .map(|name| format!("{home}/{name}"))
+        .filter(|name| frame.dir.at(name).is_file())
+        .collect();
+    names.extend(result.inputs.iter().map(|i| i.path.clone()));
+    if let Ok(outputs) = globs::find(&frame.dir.at(home), &["outputs/**".into()]) {
+        let relative = outputs
+            .iter()
+            .filter_map(|p| p.strip_prefix(&frame.dir.path).ok());
+        names.extend(relative.map(|p| p.to_string_lossy().into_owned()));
+    }
+    names.sort_unstable();
+    names.dedup();
+    for (seq, name) in (1u64..).zip(&names) {
+        let line = json!({
+            "schema": "gonogo.test.artifact.v1",
+            "type": "artifact",
+            "seq": seq,
+            "ts": now.wall,
+            "t_ms": result.duration_ms,
+            "name": name.rsplit('/').next(),
+            "path": name,
+            "ci_correlation_id": frame.correlation_id,
+        });
+        text.push_str(&line.to_string());
+        text.push('\n');
+    }
+    frame
+        .dir
+        .write_text(&format!("{home}/artifact-index.jsonl"), &text)
+}
+
+/// Writes the tests of a target, a line each, and gives the digest of the file.
+pub fn write_rows(path: &Path, rows: &[Row]) -> Result<Digest, AppError> {
+    let fault = |e: std::io::Error| AppError::io("write", path, &e);
+    let fresh = tempfile::NamedTempFile::new_in(crate::workspace::parent(path)).map_err(fault)?;
+    let mut out = BufWriter::with_capacity(1 << 18, fresh);
+    let mut hasher = Hasher::default();
+    for row in rows {
+        let mut line = serde_json::to_vec(row).unwrap_or_default();
+        line.push(b'\n');
+        hasher.update(&line);
+        out.write_all(&line).map_err(fault)?;
+    }
+    let fresh = out.into_inner().map_err(|e| fault(e.into_error()))?;
+    fresh.as_file().sync_all().map_err(fault)?;
+    fresh.persist(path).map_err(|e| fault(e.error))?;
+    Ok(hasher.finish())
+}
+
+/// Where a process's bytes go before their secrets are taken out.
+struct Raw {
+    out: PathBuf,
+    errors: Option<PathBuf>,
+}
+
+impl Raw {
+    fn new(own: &Path, split: bool) -> Self {
+        Self {
+            out: own.join(".output.raw"),
+            errors: split.then(|| own.join(".errors.raw")),
+        }
+    }
+
+    fn printed(&self) -> u64 {
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
+        size(&self.out) + self.errors.as_deref().map_or(0, size)
+    }
+}
+
+/// Whether standard error would spoil the report on standard output. libtest's text and plain logs need both in one order.
+fn splits(suite: &SuiteFile) -> bool {
+    suite.reports.is_empty() && !matches!(suite.format, COMMAND | "libtest")
+}
+
+fn process(
+    frame: &Frame<'_>,
+    name: &str,
+    suite: &SuiteFile,
+    dir: &Path,
+    raw: &Raw,
+    watcher: &mut dyn Watcher,
+    events: &mut Events,
+) -> Result<End, AppError> {
+    let mut env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+        .collect();
+    env.extend(frame.env.clone());
+    env.extend(suite.env.clone());
+    env.insert("GONOGO_TARGET".into(), name.to_owned());
+    if let Some(seed) = &suite.seed_env {
+        env.insert(seed.clone(), frame.seed.to_string());
+    }
+    let launch = Launch {
+        argv: suite.command.clone(),
+        env,
+        dir: dir.to_owned(),
+        log: raw.out.clone(),
+        errors: raw.errors.clone(),
+        mark: format!("{}/{name}", frame.run_id),
+    };
+    let process = match launch.start() {
+        Ok(process) => process,
+        Err(e) => return Ok(End::NotStarted { why: e.to_string() }),
+    };
+    let began = frame.clock.now().mono_ms;
+    let limit = suite.timeout.as_millis();
+    let end = loop {
+        let waited = process.wait(LOOK);
+        let spent = frame.clock.now().mono_ms.saturating_sub(began);
+        match waited {
+            Ok(Some(Exit::Status(code))) => break End::Exited { code },
+            Ok(Some(Exit::Signal(signal))) => break End::Signalled { signal },
+            Ok(Some(Exit::Gone)) => {
+                break End::NotStarted {
+                    why: "its end was not seen".into(),
+                };
+            }
+            Ok(None) if watcher.looked(name, spent as f64 / 1000.0, raw.printed()) => {
+                break End::Cancelled;
+            }
+            Ok(None) if spent >= limit => break End::TimedOut { after_ms: limit },
+            Ok(None) => {}
+            Err(e) => {
+                events.tell("error", "process", &e.to_string(), json!({}))?;
+                break End::Cancelled;
+            }
+        }
+    };
+    // What it left running is ended with it: a later target must not meet it.
+    let asks = matches!(end, End::Cancelled | End::TimedOut { .. });
+    let ladder = Ladder {
+        ask: asks.then_some(StopSignal::Term),
+        within: GRACE,
+    };
+    match gonogo_exec::end(&process, ladder) {
+        Ok(gonogo_exec::Ended::Killed) if !asks => {
+            let text = "it left processes behind, which were ended";
+            events.tell("warn", "leak", text, json!({}))?;
+            watcher.told(&format!("{name}: {text}"));
+        }
+        Ok(_) => {}
+        Err(e) => {
+            events.tell("error", "process", &e.to_string(), json!({}))?;
+            watcher.told(&format!("{name}: {e}"));
+        }
+    }
+    Ok(end)
+}
+
+fn keep_logs(frame: &Frame<'_>, raw: &Raw, home: &str, problems: &mut Vec<Problem>) {
+    let pairs = [
+        (Some(&raw.out), "output.log"),
+        (raw.errors.as_ref(), "errors.log"),
+    ];
+    for (from, name) in pairs {
+        let Some(from) = from else { continue };
+        let name = format!("{home}/{name}");
+        if !from.exists() {
+            // A process that was never started printed nothing.
+            if let Err(e) = frame.dir.write_text(&name, "") {
+                problems.push(Problem::new(e.reason, e.to_string()));
+            }
+            continue;
+        }
+        if let Err(e) = frame.dir.copy(from, &name) {
+            problems.push(Problem::new(Reason::RedactionFailed, e.to_string()));
+        }
+        // It holds what must not be kept.
+        if let Err(e) = std::fs::remove_file(from) {
+            let text = format!("`{}` cannot be removed: {e}", from.display());
+            problems.push(Problem::new(Reason::RedactionFailed, text));
+        }
+    }
+}
+
+fn keep_outputs(
+    frame: &Frame<'_>,
+    suite: &SuiteFile,
+    dir: &Path,
+    home: &str,
+    problems: &mut Vec<Problem>,
+) {
+    for pattern in &suite.outputs {
+        let found = match globs::find(dir, std::slice::from_ref(pattern)) {
+            Ok(found) => found,
+            Err(e) => {
+                problems.push(Problem::new(e.reason, e.to_string()));
+                continue;
+            }
+        };
+        if found.is_empty() {
+            let text = format!("no file is `{pattern}`");
+            problems.push(Problem::new(Reason::EvidenceMissing, text));
+        }
+        for path in found {
+            let relative = path.strip_prefix(dir).unwrap_or(&path).to_string_lossy();
+            if let Err(e) = frame.dir.copy(&path, &format!("{home}/outputs/{relative}")) {
+                problems.push(Problem::new(e.reason, e.to_string()));
+            }
+        }
+    }
+}
+
+/// What tells a report that was written from one that was there before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    path: PathBuf,
+    inode: u64,
+    size: u64,
+    changed: (i64, i64),
+}
+
+fn seen(path: &Path) -> Result<Seen, AppError> {
+    use std::os::unix::fs::MetadataExt;
+    let meta = std::fs::metadata(path).map_err(|e| AppError::io("read", path, &e))?;
+    Ok(Seen {
+        path: path.to_owned(),
+        inode: meta.ino(),
+        size: meta.len(),
+        changed: (meta.ctime(), meta.ctime_nsec()),
+    })
+}
+
+fn reports(dir: &Path, patterns: &[String]) -> Result<Vec<Seen>, AppError> {
+    globs::find(dir, patterns)?
+        .iter()
+        .map(|p| seen(p))
+        .collect()
+}
+
+fn read(
+    frame: &Frame<'_>,
+    name: &str,
+    suite: &SuiteFile,
+    dir: &Path,
+    home: &str,
+    before: &[Seen],
+    attempted: &mut Attempted,
+) -> (Vec<Row>, Collisions) {
+    if suite.format == COMMAND {
+        let log = frame.dir.at(&format!("{home}/output.log"));
+        let input = Input {
+            path: format!("{home}/output.log"),
+            from: None,
+            sha256: crate::dry_run::keeping::digest(&log).map_or(Digest::of(b""), |d| d.1),
+            bytes: std::fs::metadata(&log).map_or(0, |m| m.len()),
+            format: COMMAND.into(),
+            parse: gonogo_suite::Parse::Whole,
+            declared: None,
+            attempts: 1,
+            issues: Vec::new(),
+            issues_omitted: 0,
+        };
+        attempted.inputs.push(input);
+        let row = command_row(name, &attempted.end, Some(&log), frame.rules);
+        return (vec![row], Collisions::default());
+    }
+    let Some(format) = format_of(suite.format) else {
+        let text = format!("`{}` is no format", suite.format);
+        attempted
+            .problems
+            .push(Problem::new(Reason::EvidenceUnparsable, text));
+        return (Vec::new(), Collisions::default());
+    };
+    if matches!(attempted.end, End::NotStarted { .. }) {
+        return (Vec::new(), Collisions::default());
+    }
+    let mut files: Vec<(String, Option<String>)> = Vec::new();
+    if suite.reports.is_empty() {
+        files.push((format!("{home}/output.log"), None));
+    } else {
+        let now = match reports(dir, &suite.reports) {
+            Ok(now) => now,
+            Err(e) => {
+                attempted
+                    .problems
+                    .push(Problem::new(e.reason, e.to_string()));
+                Vec::new()
+            }
+        };
+        let old: Vec<&Seen> = now.iter().filter(|n| before.contains(n)).collect();
+        let fresh: Vec<&Seen> = now.iter().filter(|n| !before.contains(n)).collect();
+        for seen in old {
+            let shown = relative(&seen.path, frame.root);
+            let text = format!("`{shown}` was there before and was not written by this run");
+            attempted
+                .problems
+                .push(Problem::new(Reason::EvidenceStale, text));
+        }
+        for (n, seen) in (1..).zip(fresh) {
+            let shown = relative(&seen.path, frame.root);
+            let file = seen.path.file_name().unwrap_or_default().to_string_lossy();
+            let copy = format!("{home}/reports/{n:04}-{file}");
+            match frame.dir.copy(&seen.path, &copy) {
+                Ok(_) => files.push((copy, Some(shown))),
+                Err(e) => attempted
+                    .problems
+                    .push(Problem::new(e.reason, e.to_string())),
+            }
+        }
+        if files.is_empty() && attempted.problems.is_empty() {
+            let text = format!("no file is {}", suite.reports.join(" or "));
+            attempted
+                .problems
+                .push(Problem::new(Reason::EvidenceMissing, text));
+        }
+    }
+    let mut tally = Tally::default();
+    for (path, from) in files {
+        match read_report(&frame.dir.path, &path, from, format, &mut tally) {
+            Ok(input) => attempted.inputs.push(input),
+            Err(e) => attempted
+                .problems
+                .push(Problem::new(e.reason, e.to_string())),
+        }
+        tally.next_input();
+    }
+    let collisions = tally.collisions();
+    (tally.into_rows(name, frame.rules), collisions)
+}
+
+/// Reads a report of a run's directory.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn read_report(
+    dir: &Path,
+    path: &str,
+    from: Option<String>,
+    format: Format,
+    tally: &mut Tally,
+) -> Result<Input, AppError> {
+    let file = dir.join(path);
+    let (bytes, sha256) = crate::dry_run::keeping::digest(&file)?;
+    let opened = File::open(&file).map_err(|e| AppError::io("read", &file, &e))?;
+    let mut source = BufReader::with_capacity(1 << 18, opened);
+    let reading = gonogo_suite::read::read(format, &mut source, &Limits::default(), tally);
+    Ok(Input {
+        path: path.to_owned(),
+        from,
+        sha256,
+        bytes,
+        format: word_of(format),
+        parse: reading.parse,
+        declared: reading.declared,
+        attempts: reading.seen.attempts,
+        issues: reading.issues,
+        issues_omitted: reading.issues_omitted,
+    })
+}
+
+/// The format that has this word.
+pub fn format_of(word: &str) -> Option<Format> {
+    serde_json::from_value(json!(word)).ok()
+}
+
+/// The word of a format.
+pub fn word_of(format: Format) -> String {
+    let value = serde_json::to_value(format).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn relative(path: &Path, root: &Path) -> String {
+    path.strip_prefix(root)
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+/// The one test of a plain command, with the end of its log.
+fn command_row(name: &str, end: &End, log: Option<&Path>, rules: &[Rule]) -> Row {
+    let verdict = command_verdict(end);
+    let failure = (!verdict.is_good()).then(|| {
+        let tail = log.and_then(|log| tail(log).ok()).unwrap_or_default();
+        let (kind, message) = match end {
+            End::Exited { code } | End::Read { code: Some(code) } => {
+                (FailureKind::Other, format!("it ended with {code}"))
+            }
+            End::Signalled { signal } => (FailureKind::Crash, format!("signal {signal} ended it")),
+            End::TimedOut { after_ms } => (
+                FailureKind::Timeout,
+                format!("it took more than {after_ms} ms"),
+            ),
+            End::Cancelled => (FailureKind::Other, "the run was cancelled".into()),
+            End::NotStarted { why } => (FailureKind::Setup, why.clone()),
+            End::Read { code: None } => (FailureKind::Other, "nobody says how it ended".into()),
+        };
+        Failure {
+            kind,
+            message,
+            trace: tail,
+            ..Failure::default()
+        }
+    });
+    Row {
+        target: name.to_owned(),
+        test: TestId::new(name, "", "(command)"),
+        verdict,
+        attempts: 1,
+        seconds: None,
+        cached: false,
+        skip: None,
+        skipped: None,
+        file: None,
+        signature: failure.as_ref().map(Signature::of),
+        cause: failure.as_ref().map(|f| cause::cause(f, rules)),
+        failure,
+        output: String::new(),
+        owner: None,
+    }
+}
+
+/// The end of a log, at most 4 KiB of whole lines.
+fn tail(log: &Path) -> std::io::Result<String> {
+    let mut file = File::open(log)?;
+    let size = file.metadata()?.len();
+    file.seek(SeekFrom::Start(size.saturating_sub(TAIL)))?;
+    let mut bytes = Vec::new();
+    file.take(TAIL).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let mut kept: Vec<&str> = Vec::new();
+    let mut size = 0;
+    for line in text.lines().rev() {
+        size += line.len() + 1;
+        if size > 4096 {
+            break;
+        }
+        kept.push(line);
+    }
+    kept.reverse();
+    Ok(kept.join("\n"))
+}

@@ -1,0 +1,109 @@
+//! Reports of a run, in the forms in which people and their tools read them.
+
+use std::collections::BTreeMap;
+
+use gonogo_core::Reason;
+use gonogo_suite::Row;
+use gonogo_suite::report::{
+    Bounds, Flaky, Outline, Replay, Report, Style, ctrf, github, gitlab, html, junit, markdown,
+    terminal,
+};
+
+use super::analysing::{Beside, replays};
+use super::reading::{self, Loaded};
+use super::running;
+use crate::AppError;
+use crate::config::SuitesFile;
+use crate::home::Home;
+
+/// A form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For a terminal.
+    Terminal,
+    /// Markdown for a step summary.
+    Markdown,
+    /// Markdown for a comment.
+    Comment,
+    /// One HTML file.
+    Html,
+    /// Workflow commands of GitHub: annotations.
+    Github,
+    /// Code quality of GitLab.
+    GitlabQuality,
+    /// Metrics of GitLab.
+    GitlabMetrics,
+    /// JUnit XML.
+    Junit,
+    /// CTRF.
+    Ctrf,
+}
+
+/// Makes a report of a run that is there.
+///
+/// # Errors
+/// Lists of tests that cannot be read.
+pub fn report(
+    home: &Home,
+    loaded: &Loaded,
+    form: Form,
+    style: &Style<'_>,
+) -> Result<Vec<u8>, AppError> {
+    let root = home.root();
+    let empty = SuitesFile::default();
+    let file = home.config.as_ref().map_or(&empty, |c| &c.suites);
+    let beside = Beside {
+        root: &root,
+        file,
+        seed: None,
+        env: BTreeMap::new(),
+        os: String::new(),
+        earlier: &[],
+        program: running::program(home),
+    };
+    let replay = |row: &Row| {
+        let found = replays(&beside, &loaded.summary, row)?;
+        let best = found.best();
+        Some(Replay {
+            argv: best.argv.clone(),
+            command: best.shell.clone(),
+        })
+    };
+    let owner = |row: &Row| row.owner.clone();
+    let mut next = Vec::new();
+    if loaded.summary.status > gonogo_core::Verdict::Excused {
+        let mut argv = running::program(home);
+        argv.extend(["suite", "replay", &loaded.summary.run_id].map(str::to_owned));
+        next.push(gonogo_suite::replay::shell(&argv));
+    }
+    let report = Report {
+        replay: &replay,
+        owner: &owner,
+        next: &next,
+        ..Report::of(&loaded.summary)
+    };
+    let mut rows = Vec::new();
+    reading::rows(&loaded.dir, &loaded.summary, |row| rows.push(row))?;
+    let io = |e: std::io::Error| AppError::new(Reason::OutputFailed, e.to_string());
+    let outlined = |rows: Vec<Row>| Outline::of(report, rows, &Bounds::default());
+    let text = match form {
+        Form::Terminal => terminal::render(&outlined(rows), style),
+        Form::Markdown => markdown::render(&outlined(rows), markdown::Room::StepSummary),
+        Form::Comment => markdown::render(&outlined(rows), markdown::Room::Comment),
+        Form::Html => html::render(&outlined(rows)),
+        Form::Github => github::commands(&outlined(rows)),
+        Form::GitlabQuality => gitlab::code_quality(&outlined(rows)),
+        Form::GitlabMetrics => gitlab::metrics(&loaded.summary),
+        Form::Junit => {
+            let mut out = Vec::new();
+            junit::write(&mut out, &report, rows, Flaky::Fail).map_err(io)?;
+            return Ok(out);
+        }
+        Form::Ctrf => {
+            let mut out = Vec::new();
+            ctrf::write(&mut out, &report, rows).map_err(io)?;
+            return Ok(out);
+        }
+    };
+    Ok(text.into_bytes())
+}

@@ -1,0 +1,703 @@
+//! A run of a profile: preflight, then the targets phase by phase, then what they came to as a whole.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gonogo_core::id::RunId;
+use gonogo_core::{Digest, Reason, Timestamp, Verdict};
+use gonogo_suite::cause::Rule;
+use gonogo_suite::redact::{Redactor, is_secret_name};
+use gonogo_suite::run::{
+    Class, End, Outcome, Problem, SUMMARY, Shard, Source, State, Summary, Tests,
+};
+use gonogo_suite::{Row, TargetResult};
+use serde_json::{Value, json};
+
+use super::analysing::{self, Beside, Triage};
+use super::artifacts::{FILES, RunDir};
+use super::one::{self, Frame, Watcher};
+use super::preflight::{self, Check};
+use super::source::Tree;
+use crate::AppError;
+use crate::config::{Config, SuiteFile, SuitesFile};
+use crate::gates::compared::{self, Recorded};
+use crate::home::Home;
+use crate::identity;
+use crate::workspace::STATE_DIR;
+
+/// Stands in a run's directory while it runs.
+pub const MARK: &str = "running.json";
+
+/// The record that begins a run's stream.
+pub const BEGUN: &str = "run";
+
+/// The record of what a run came to.
+pub const RESULT: &str = "result";
+
+/// What is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The profile; the file's if absent.
+    pub profile: Option<String>,
+    /// These suites instead of the profile's.
+    pub suites: Vec<String>,
+    /// Classes that are left out.
+    pub skip: Vec<Class>,
+    /// Which part, from 0, and of how many.
+    pub shard: Option<(u32, u32)>,
+    /// For people.
+    pub shard_name: Option<String>,
+    /// The same in everything that belongs together.
+    pub correlation_id: Option<String>,
+    /// Where the run's directory is made; the file says if absent.
+    pub artifacts: Option<PathBuf>,
+    /// The run whose failures are run again.
+    pub rerun_from: Option<String>,
+    /// The seed; drawn if absent.
+    pub seed: Option<u64>,
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// What it came to.
+    pub summary: Summary,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// All tests.
+    pub rows: Vec<Row>,
+    /// Of `files.json`, as recorded.
+    pub files: Digest,
+    /// What was looked at before.
+    pub checks: Vec<Check>,
+    /// What changed since the last good run.
+    pub triage: Triage,
+}
+
+/// What a run is of: everything that is known before it begins.
+struct Plan<'a> {
+    config: &'a Config,
+    root: PathBuf,
+    profile: String,
+    chosen: Vec<(&'a str, &'a SuiteFile)>,
+    shard: Option<Shard>,
+    run_id: String,
+    correlation_id: String,
+    dir: PathBuf,
+    started: Timestamp,
+    seed: u64,
+}
+
+/// Runs.
+///
+/// # Errors
+/// Configuration, an unknown profile or suite, files that cannot be written, the ledger's and git's faults. Targets that fail are a result.
+pub fn run(
+    home: &Home,
+    request: &Request,
+    watcher: &mut dyn Watcher,
+) -> Result<Finished, AppError> {
+    let config = configured(home)?;
+    let plan = plan(home, config, request)?;
+    let file = &config.suites;
+    let state = plan.root.join(STATE_DIR);
+    crate::workspace::make_dir(&state)?;
+    let tree = Tree::find(&plan.root, &state, &apart(file, &plan.root, &plan.dir))?;
+    let dir = RunDir::create(&plan.dir, redactor(file)?)?;
+    let mark =
+        json!({"run_id": plan.run_id, "pid": std::process::id(), "started_at": plan.started});
+    dir.write(MARK, &mark)?;
+    let actor = home.actor()?;
+    let before = tree.now()?;
+    let mut summary = empty(&plan, request, before);
+    write_heads(&plan, &dir, &summary, request)?;
+    begin(home, &plan, &summary, &actor)?;
+    let frame = Frame {
+        root: &plan.root,
+        dir: &dir,
+        run_id: &plan.run_id,
+        correlation_id: &plan.correlation_id,
+        env: env(&plan),
+        seed: plan.seed,
+        clock: Arc::clone(&home.clock),
+        rules: &[] as &[Rule],
+    };
+    let clock = home.clock.now().mono_ms;
+    let checks = preflight::look(file, &plan.chosen, &plan.root, &plan.dir);
+    dir.write(
+        "preflight.json",
+        &json!({
+            "schema": "gonogo.suite.preflight.v1",
+            "correlation_id": plan.correlation_id,
+            "checks": checks,
+        }),
+    )?;
+    summary.problems = preflight::problems(&checks);
+    let (results, rows) = phases(&frame, &plan, &mut summary, watcher)?;
+    let after = tree.now()?;
+    if after.tree != summary.source.tree || after.commit != summary.source.commit {
+        let text = format!(
+            "it was `{}` before and is `{}` behind the run",
+            summary.source.tree, after.tree
+        );
+        summary
+            .problems
+            .push(Problem::new(Reason::TreeChanged, text));
+    }
+    summary.source.tree_after = Some(after.tree);
+    summary.duration_ms = home.clock.now().mono_ms.saturating_sub(clock);
+    summary.timestamp = home.clock.now().wall;
+    summary.fill(results);
+    let earlier = earlier(home)?;
+    let beside = Beside {
+        root: &plan.root,
+        file,
+        seed: Some(plan.seed),
+        env: replay_env(&plan),
+        os: system(),
+        earlier: &earlier,
+        program: program(home),
+    };
+    let triage = analysing::analyse(&dir, &summary, &rows, &beside)?;
+    let outcome = outcome(&summary);
+    summary.runner_outcome = Some(outcome.clone());
+    dir.write(
+        "runner_outcome.json",
+        &json!({
+            "schema": "gonogo.suite.runner-outcome.v1",
+            "correlation_id": plan.correlation_id,
+            "status": outcome.status,
+            "exit_code": outcome.exit_code,
+            "failed_phases": outcome.failed_phases,
+            "source_snapshot_verified": outcome.source_snapshot_verified,
+        }),
+    )?;
+    dir.write("summary.json", &summary)?;
+    let files = dir.list(&plan.run_id, &plan.correlation_id)?;
+    let bytes = files.to_bytes();
+    crate::workspace::write_atomic(&dir.at(FILES), &bytes)?;
+    record(home, &plan, &summary, &bytes, &actor)?;
+    std::fs::remove_file(dir.at(MARK)).map_err(|e| AppError::io("remove", &dir.at(MARK), &e))?;
+    Ok(Finished {
+        summary,
+        dir: plan.dir,
+        rows,
+        files: Digest::of(&bytes),
+        checks,
+        triage,
+    })
+}
+
+/// Runs that the ledger has.
+pub(super) fn earlier(home: &Home) -> Result<Vec<Recorded>, AppError> {
+    let book = home.open(&home.here)?;
+    let mut records = crate::gates::gathering::every_kind(&book, RESULT)?;
+    records.reverse();
+    Ok(compared::recorded(home, &book, &records)?.0)
+}
+
+/// This program, as it has to be called from the project's directory.
+pub(super) fn program(home: &Home) -> Vec<String> {
+    let mut argv = vec!["gonogo".to_owned()];
+    if let Some(file) = &home.overrides.config {
+        argv.extend([
+            "--config".to_owned(),
+            home.here.join(file).display().to_string(),
+        ]);
+    }
+    argv
+}
+
+/// The format's word as the file writes it.
+pub(super) fn word(format: &str) -> &'static str {
+    let known = crate::config::FORMATS.iter().find(|f| **f == format);
+    known.copied().unwrap_or(gonogo_suite::run::COMMAND)
+}
+
+/// Values of the allow-list.
+fn replay_env(plan: &Plan<'_>) -> BTreeMap<String, String> {
+    let names = plan.chosen.iter().flat_map(|(_, s)| &s.replay_env);
+    names
+        .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
+        .collect()
+}
+
+/// The system, for people.
+pub(super) fn system() -> String {
+    let uname = rustix::system::uname();
+    let word = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
+    format!(
+        "{} {} {}",
+        word(uname.sysname()),
+        word(uname.release()),
+        word(uname.machine())
+    )
+}
+
+/// The stream of a run.
+pub fn stream(run_id: &str) -> String {
+    format!("run/suite/{run_id}")
+}
+
+/// The configuration; a project without one has no suites.
+pub(crate) fn configured(home: &Home) -> Result<&Config, AppError> {
+    let Some(config) = &home.config else {
+        let text = "there is no gonogo.toml here or above, so no suite is declared";
+        return Err(AppError::new(Reason::ConfigNotFound, text)
+            .hint("declare one with `[suites.NAME]`; `gonogo help config` shows the keys"));
+    };
+    if config.suites.suites.is_empty() {
+        let text = format!("`{}` declares no suite", config.path.display());
+        return Err(AppError::new(Reason::SuiteUnknown, text)
+            .hint("begin one with `[suites.unit]`; `gonogo help config` shows the keys"));
+    }
+    Ok(config)
+}
+
+fn plan<'a>(home: &Home, config: &'a Config, request: &Request) -> Result<Plan<'a>, AppError> {
+    let file = &config.suites;
+    let profile = request
+        .profile
+        .clone()
+        .unwrap_or_else(|| file.profile.clone());
+    let names = chosen(file, &profile, request)?;
+    let run_id = RunId::mint(identity::random()).to_string();
+    let started = home.clock.now().wall;
+    let shard = match request.shard {
+        None => None,
+        Some((index, total)) => Some(shard(&names, index, total, request)?),
+    };
+    let own: Vec<&str> = match &shard {
+        None => names.clone(),
+        Some(shard) => {
+            let mut sorted = names.clone();
+            sorted.sort_unstable();
+            let (index, total) = (shard.index as usize, shard.total as usize);
+            let mine: Vec<&str> = sorted.into_iter().skip(index).step_by(total).collect();
+            names
+                .into_iter()
+                .filter(|name| mine.contains(name))
+                .collect()
+        }
+    };
+    if own.is_empty() {
+        let text = "this shard has no suite: there are more shards than suites";
+        return Err(AppError::new(Reason::ArgumentInvalid, text).hint("use fewer shards"));
+    }
+    let root = home.root();
+    let slug = crate::dry_run::running::slug(started);
+    let base = match &request.artifacts {
+        Some(dir) => home.here.join(dir),
+        None => root.join(&file.artifacts).join(&run_id),
+    };
+    Ok(Plan {
+        config,
+        chosen: own
+            .into_iter()
+            .filter_map(|name| file.suites.get_key_value(name))
+            .map(|(name, suite)| (name.as_str(), suite))
+            .collect(),
+        root,
+        correlation_id: correlation(request, &slug, shard.as_ref())?,
+        profile,
+        shard,
+        run_id,
+        dir: base,
+        started,
+        seed: request
+            .seed
+            .unwrap_or_else(|| u64::from_le_bytes(identity::random()) >> 11),
+    })
+}
+
+fn chosen<'a>(
+    file: &'a SuitesFile,
+    profile: &str,
+    request: &'a Request,
+) -> Result<Vec<&'a str>, AppError> {
+    let Some(of_profile) = file.profiles.get(profile) else {
+        let names: Vec<&str> = file.profiles.keys().map(String::as_str).collect();
+        let text = format!("no profile has the name `{profile}`");
+        return Err(unknown(text, profile, &names));
+    };
+    let mut names: Vec<&str> = Vec::new();
+    if request.suites.is_empty() {
+        names.extend(of_profile.iter().map(String::as_str));
+    }
+    for wanted in &request.suites {
+        if !file.suites.contains_key(wanted) {
+            let known: Vec<&str> = file.suites.keys().map(String::as_str).collect();
+            return Err(unknown(
+                format!("no suite has the name `{wanted}`"),
+                wanted,
+                &known,
+            ));
+        }
+        names.push(wanted);
+    }
+    names.retain(|name| {
+        let class = file.suites.get(*name).map(|s| s.class);
+        class.is_some_and(|class| !request.skip.contains(&class))
+    });
+    names.sort_by_key(|name| (file.suites.get(*name).map(|s| s.class), *name));
+    names.dedup();
+    if names.is_empty() {
+        let text = format!("the profile `{profile}` has no suite to run");
+        return Err(AppError::new(Reason::SuiteUnknown, text)
+            .hint("leave less out, or name suites with --suite"));
+    }
+    Ok(names)
+}
+
+fn unknown(text: String, word: &str, known: &[&str]) -> AppError {
+    let mut error = AppError::new(Reason::SuiteUnknown, text);
+    if let Some(near) = gonogo_core::near::nearest(word, known.iter().copied()) {
+        error = error.hint(format!("did you mean `{near}`?"));
+    }
+    error.hint(format!("known: {}", known.join(", ")))
+}
+
+fn shard(names: &[&str], index: u32, total: u32, request: &Request) -> Result<Shard, AppError> {
+    if total == 0 || index >= total {
+        let text = format!("shard {index} of {total}: the index is 0 to one less than the total");
+        return Err(AppError::new(Reason::ArgumentInvalid, text));
+    }
+    let mut sorted = names.to_vec();
+    sorted.sort_unstable();
+    let plan = json!({"kind": "suite", "total": total, "items": sorted});
+    let name = request.shard_name.clone();
+    Ok(Shard {
+        kind: "suite".into(),
+        name: name.unwrap_or_else(|| format!("suite-{index}-of-{total}")),
+        index,
+        total,
+        plan: Digest::of(plan.to_string().as_bytes()).to_string(),
+    })
+}
+
+fn correlation(request: &Request, slug: &str, shard: Option<&Shard>) -> Result<String, AppError> {
+    let given = request.correlation_id.clone().or_else(|| {
+        ["GONOGO_CORRELATION_ID", "CI_CORRELATION_ID"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
+    });
+    let name = shard.map_or("unsharded", |s| s.name.as_str());
+    let id = given.unwrap_or_else(|| format!("{slug}-{name}"));
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-:/".contains(&b);
+    if id.is_empty() || id.len() > 200 || !id.bytes().all(plain) {
+        let text =
+            format!("{id:?} cannot be a correlation id: 1 to 200 of `A-Z a-z 0-9 . _ - : /`");
+        return Err(AppError::new(Reason::ArgumentInvalid, text));
+    }
+    Ok(id)
+}
+
+/// What takes the secrets out: the file's patterns, and the values of variables whose names mean a secret.
+pub(super) fn redactor(file: &SuitesFile) -> Result<Redactor, AppError> {
+    let secrets: Vec<String> = std::env::vars_os()
+        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+        .filter(|(name, _)| is_secret_name(name))
+        .map(|(_, value)| value)
+        .collect();
+    Redactor::new(&file.redact, &secrets)
+        .map_err(|e| AppError::new(Reason::ConfigValue, e.to_string()))
+}
+
+/// Paths of the project that a run may change: its own artifacts, and what the file names.
+pub(crate) fn apart(file: &SuitesFile, root: &Path, dir: &Path) -> Vec<String> {
+    let mut apart = file.ignore_changes.clone();
+    apart.push(file.artifacts.clone());
+    if let Ok(own) = dir.strip_prefix(root) {
+        apart.push(own.to_string_lossy().into_owned());
+    }
+    apart.retain(|path| !path.starts_with('/') && !path.split('/').any(|p| p == ".."));
+    apart
+}
+
+fn env(plan: &Plan<'_>) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::from([
+        ("GONOGO_RUN_ID".to_owned(), plan.run_id.clone()),
+        ("GONOGO_PROFILE".to_owned(), plan.profile.clone()),
+        (
+            "GONOGO_CORRELATION_ID".to_owned(),
+            plan.correlation_id.clone(),
+        ),
+        ("CI_CORRELATION_ID".to_owned(), plan.correlation_id.clone()),
+        ("GONOGO_SEED".to_owned(), plan.seed.to_string()),
+    ]);
+    if let Some(shard) = &plan.shard {
+        env.insert("GONOGO_SHARD_INDEX".into(), shard.index.to_string());
+        env.insert("GONOGO_SHARD_TOTAL".into(), shard.total.to_string());
+    }
+    env
+}
+
+fn empty(plan: &Plan<'_>, request: &Request, source: Source) -> Summary {
+    let dir = plan.dir.strip_prefix(&plan.root).unwrap_or(&plan.dir);
+    Summary {
+        schema: SUMMARY.into(),
+        timestamp: plan.started,
+        profile: plan.profile.clone(),
+        rerun_from: request.rerun_from.clone(),
+        diff_from: None,
+        artifact_dir: dir.to_string_lossy().into_owned(),
+        correlation_id: plan.correlation_id.clone(),
+        shard: plan.shard.clone(),
+        total_units: 0,
+        passed_units: 0,
+        failed_units: 0,
+        failed_unit_names: Vec::new(),
+        total_suites: 0,
+        passed_suites: 0,
+        failed_suites: 0,
+        failed_names: Vec::new(),
+        build: Vec::new(),
+        lint: Vec::new(),
+        unit_targets: Vec::new(),
+        suites: Vec::new(),
+        run_id: plan.run_id.clone(),
+        project: plan.config.service.clone(),
+        source,
+        variant: plan.config.suites.variant.clone(),
+        state: State::Complete,
+        started_at: plan.started,
+        duration_ms: 0,
+        selected: plan.chosen.iter().map(|(n, _)| (*n).to_owned()).collect(),
+        problems: Vec::new(),
+        tests: Tests::default(),
+        status: Verdict::Pass,
+        reasons: Vec::new(),
+        runner_outcome: None,
+    }
+}
+
+/// What is known before anything runs.
+fn write_heads(
+    plan: &Plan<'_>,
+    dir: &RunDir,
+    summary: &Summary,
+    request: &Request,
+) -> Result<(), AppError> {
+    let of = |classes: &[Class]| -> Vec<&str> {
+        let found = plan
+            .chosen
+            .iter()
+            .filter(|(_, s)| classes.contains(&s.class));
+        found.map(|(name, _)| *name).collect()
+    };
+    let (units, suites) = (of(&[Class::Unit, Class::Recorded]), of(&[Class::E2e]));
+    let replay: BTreeMap<&str, Option<String>> = plan
+        .chosen
+        .iter()
+        .flat_map(|(_, s)| &s.replay_env)
+        .map(|name| (name.as_str(), std::env::var(name).ok()))
+        .collect();
+    let uname = rustix::system::uname();
+    let word = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
+    dir.write(
+        "environment.json",
+        &json!({
+            "schema": "gonogo.suite.environment.v1",
+            "timestamp": plan.started,
+            "profile": plan.profile,
+            "rerun_from": request.rerun_from,
+            "gonogo": env!("CARGO_PKG_VERSION"),
+        "os": system(),
+            "host": word(uname.nodename()),
+            "cores": std::thread::available_parallelism().map_or(1, usize::from),
+            "source": summary.source,
+            "git_sha": summary.source.commit,
+            "git_branch": summary.source.branch,
+            "artifact_dir": summary.artifact_dir,
+            "correlation_id": plan.correlation_id,
+            "run_id": plan.run_id,
+            "config": plan.config.digest,
+            "shard": plan.shard,
+            "seed": plan.seed,
+            "variant": summary.variant,
+            "replay_env": replay,
+            "tools": tools(plan),
+            "build": of(&[Class::Build]),
+            "lint": of(&[Class::Lint]),
+            "unit_targets": units,
+            "e2e_suites": suites,
+        }),
+    )?;
+    dir.write(
+        "ci_shard_manifest.json",
+        &json!({
+            "schema": "gonogo.suite.shard-manifest.v1",
+            "generated_at": plan.started,
+            "profile": plan.profile,
+            "artifact_dir": summary.artifact_dir,
+            "correlation_id": plan.correlation_id,
+            "shard": plan.shard,
+            "tree": summary.source.tree,
+            "selection": {"unit_targets": units, "e2e_suites": suites, "all": summary.selected},
+        }),
+    )
+}
+
+/// The programs that targets begin with, and where they are.
+fn tools(plan: &Plan<'_>) -> BTreeMap<String, Value> {
+    let mut tools = BTreeMap::new();
+    for (_, suite) in &plan.chosen {
+        let Some(program) = suite.command.first() else {
+            continue;
+        };
+        let found = preflight::program(program, &plan.root.join(&suite.dir));
+        let of = |path: &Path| {
+            let size = std::fs::metadata(path).map_or(0, |m| m.len());
+            json!({"path": path.display().to_string(), "size": size})
+        };
+        tools.insert(program.clone(), found.as_deref().map_or(Value::Null, of));
+    }
+    tools
+}
+
+fn phases(
+    frame: &Frame<'_>,
+    plan: &Plan<'_>,
+    summary: &mut Summary,
+    watcher: &mut dyn Watcher,
+) -> Result<(Vec<TargetResult>, Vec<Row>), AppError> {
+    let mut results: Vec<TargetResult> = Vec::new();
+    let mut all = Vec::new();
+    let refused = !summary.problems.is_empty();
+    let mut cancelled = false;
+    for (n, (name, suite)) in plan.chosen.iter().enumerate() {
+        let stopped = stopped(&results, suite, refused);
+        let (result, rows) = if cancelled {
+            one::leave(frame, name, suite, End::Cancelled)?
+        } else if let Some(why) = stopped {
+            summary.state = State::Partial;
+            one::leave(frame, name, suite, End::NotStarted { why })?
+        } else {
+            watcher.began(name, suite.class.word(), n + 1, plan.chosen.len());
+            one::run(frame, name, suite, watcher)?
+        };
+        cancelled |= result.end == End::Cancelled;
+        watcher.ended(&result);
+        results.push(result);
+        all.extend(rows);
+    }
+    if cancelled {
+        summary.state = State::Cancelled;
+    }
+    Ok((results, all))
+}
+
+/// Why a target is not tried.
+fn stopped(results: &[TargetResult], suite: &SuiteFile, refused: bool) -> Option<String> {
+    if refused {
+        return Some("what the run needs is not there".into());
+    }
+    let bad = |result: &&TargetResult| result.status != Verdict::Pass;
+    if suite.class != Class::Build
+        && let Some(build) = results.iter().filter(|r| r.class == Class::Build).find(bad)
+    {
+        return Some(format!("the build `{}` is not good", build.target));
+    }
+    let needed = results.iter().filter(|r| suite.needs.contains(&r.target));
+    needed
+        .filter(bad)
+        .map(|r| format!("it needs `{}`, which is not good", r.target))
+        .next()
+}
+
+fn outcome(summary: &Summary) -> Outcome {
+    let mut phases: Vec<String> = Vec::new();
+    if summary
+        .problems
+        .iter()
+        .any(|p| p.reason == Reason::PreflightFailed)
+    {
+        phases.push("preflight".into());
+    }
+    for class in Class::ALL {
+        let bad = summary
+            .targets()
+            .any(|t| t.class == class && t.status != Verdict::Pass);
+        if bad {
+            phases.push(class.word().into());
+        }
+    }
+    if summary
+        .problems
+        .iter()
+        .any(|p| p.reason == Reason::TreeChanged)
+    {
+        phases.push("source".into());
+    }
+    Outcome {
+        status: summary.status,
+        exit_code: summary.exit().code(),
+        failed_phases: phases,
+        source_snapshot_verified: summary.source.tree_after.as_ref() == Some(&summary.source.tree),
+    }
+}
+
+fn begin(home: &Home, plan: &Plan<'_>, summary: &Summary, actor: &str) -> Result<(), AppError> {
+    let book = home.open(&plan.dir)?;
+    let body = json!({
+        "run": plan.run_id,
+        "correlationId": plan.correlation_id,
+        "profile": plan.profile,
+        "tree": summary.source.tree,
+        "commit": summary.source.commit,
+        "selected": summary.selected,
+        "shard": plan.shard,
+        "variant": summary.variant,
+        "config": plan.config.digest,
+    });
+    let subject = vec![("gonogo.toml".to_owned(), plan.config.digest)];
+    book.append(
+        &stream(&plan.run_id),
+        BEGUN,
+        plan.started,
+        actor,
+        subject,
+        body,
+    )?;
+    Ok(())
+}
+
+fn record(
+    home: &Home,
+    plan: &Plan<'_>,
+    summary: &Summary,
+    files: &[u8],
+    actor: &str,
+) -> Result<(), AppError> {
+    let book = home.open(&plan.dir)?;
+    let blob = book.ledger.put_blob(files)?;
+    let text = serde_json::to_vec(summary).unwrap_or_default();
+    let body = json!({
+        "run": plan.run_id,
+        "correlationId": plan.correlation_id,
+        "profile": plan.profile,
+        "tree": summary.source.tree,
+        "commit": summary.source.commit,
+        "state": summary.state,
+        "status": summary.status,
+        "reasons": summary.reasons,
+        "tests": summary.tests,
+        "durationMs": summary.duration_ms,
+        "shard": plan.shard,
+        "variant": summary.variant,
+        "files": blob,
+        "summary": book.ledger.put_blob(&text)?,
+        "directory": summary.artifact_dir,
+    });
+    let subject = vec![(FILES.to_owned(), blob)];
+    book.append(
+        &stream(&plan.run_id),
+        RESULT,
+        summary.timestamp,
+        actor,
+        subject,
+        body,
+    )?;
+    Ok(())
+}

@@ -1,0 +1,284 @@
+//! The tree that is tested: its identity before and after a run.
+//!
+//! In a repository it is the id of the git tree that all files make that git would track, changed and new ones included. Every file's bytes
+//! are hashed each time: neither the index's memory of times nor a flag that says "take it as unchanged" is believed. The objects go to a
+//! directory of ours, so that a replay can make the very tree again, and the repository is not touched. Elsewhere it is a digest over the
+//! files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use gonogo_core::{Digest, Reason};
+use gonogo_suite::run::Source;
+
+use crate::AppError;
+use crate::workspace::make_dir;
+
+/// Directories that are no source where there is no repository that says so.
+const BUILT: [&str; 8] = [
+    ".git",
+    ".gonogo",
+    "target",
+    "node_modules",
+    ".venv",
+    "venv",
+    "__pycache__",
+    ".pytest_cache",
+];
+
+/// A project's tree.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    root: PathBuf,
+    /// The repository's top, if there is one.
+    top: Option<PathBuf>,
+    /// Where objects of trees that are not committed go.
+    pub objects: PathBuf,
+    /// Relative to `root`, left out of the tree.
+    apart: Vec<String>,
+}
+
+impl Tree {
+    /// Looks for the repository. `apart` are paths below `root` that may change.
+    ///
+    /// # Errors
+    /// A repository that git cannot read.
+    pub fn find(root: &Path, state: &Path, apart: &[String]) -> Result<Self, AppError> {
+        let root = root
+            .canonicalize()
+            .map_err(|e| AppError::io("find", root, &e))?;
+        let inside = root.ancestors().any(|dir| dir.join(".git").exists());
+        let top = match inside {
+            true => Some(PathBuf::from(git(
+                &root,
+                &[],
+                &["rev-parse", "--show-toplevel"],
+            )?)),
+            false => None,
+        };
+        let objects = state.join("objects");
+        make_dir(&objects)?;
+        Ok(Self {
+            root,
+            top,
+            objects: objects
+                .canonicalize()
+                .map_err(|e| AppError::io("find", &objects, &e))?,
+            apart: apart.to_vec(),
+        })
+    }
+
+    /// Whether there is a repository.
+    pub fn has_repository(&self) -> bool {
+        self.top.is_some()
+    }
+
+    /// The repository's top, or the project's directory.
+    pub fn top(&self) -> &Path {
+        self.top.as_deref().unwrap_or(&self.root)
+    }
+
+    /// Where the project lies below the top.
+    pub fn below(&self) -> &Path {
+        self.root.strip_prefix(self.top()).unwrap_or(Path::new(""))
+    }
+
+    /// What it is of now.
+    ///
+    /// # Errors
+    /// A file that cannot be read; git's faults.
+    pub fn now(&self) -> Result<Source, AppError> {
+        let Some(top) = &self.top else {
+            return Ok(Source {
+                tree: format!("files:{}", self.digest()?.hex()),
+                ..Source::default()
+            });
+        };
+        let commit = git(top, &[], &["rev-parse", "--verify", "--quiet", "HEAD"]).ok();
+        let tree = self.write_tree(top, commit.is_some())?;
+        let committed = match &commit {
+            Some(_) => git(top, &[], &["rev-parse", "HEAD^{tree}"]).ok(),
+            None => None,
+        };
+        let branch = git(top, &[], &["symbolic-ref", "--quiet", "--short", "HEAD"]).ok();
+        Ok(Source {
+            dirty: committed.as_deref() != Some(tree.as_str()),
+            tree: format!("git:{tree}"),
+            tree_after: None,
+            commit,
+            branch,
+        })
+    }
+
+    /// The variables under which git sees our objects beside the repository's.
+    pub fn objects_env(&self) -> Result<Vec<(&'static str, PathBuf)>, AppError> {
+        let own = git(self.top(), &[], &["rev-parse", "--git-path", "objects"])?;
+        Ok(vec![
+            ("GIT_OBJECT_DIRECTORY", self.objects.clone()),
+            ("GIT_ALTERNATE_OBJECT_DIRECTORIES", self.top().join(own)),
+        ])
+    }
+
+    fn write_tree(&self, top: &Path, has_head: bool) -> Result<String, AppError> {
+        let dir = tempfile::Builder::new()
+            .prefix(".index-")
+            .tempdir_in(&self.objects)
+            .map_err(|e| AppError::io("write", &self.objects, &e))?;
+        let mut env = self.objects_env()?;
+        env.push(("GIT_INDEX_FILE", dir.path().join("index")));
+        if has_head {
+            // What is tracked and ignored belongs to the tree too.
+            git(top, &env, &["read-tree", "HEAD"])?;
+        }
+        // What is left out is taken out of what is tracked, and ignored where it is not: a pathspec that leaves out what is ignored
+        // anyway is an error to git.
+        let apart = self.apart();
+        let mut ignored = ignored_by_user(top)?;
+        for path in &apart {
+            ignored.push_str(&format!("\n/{}", escaped(path)));
+            let spec = format!(":(top,literal){path}");
+            git(
+                top,
+                &env,
+                &[
+                    "rm",
+                    "-r",
+                    "-q",
+                    "--cached",
+                    "--ignore-unmatch",
+                    "--",
+                    &spec,
+                ],
+            )?;
+        }
+        ignored.push('\n');
+        let file = dir.path().join("excludes");
+        std::fs::write(&file, ignored).map_err(|e| AppError::io("write", &file, &e))?;
+        let excludes = format!("core.excludesFile={}", file.display());
+        let quick = "core.fsmonitor=false";
+        git(
+            top,
+            &env,
+            &["-c", &excludes, "-c", quick, "add", "--all", "--", ":/"],
+        )?;
+        git(top, &env, &["write-tree"])
+    }
+
+    /// Paths that are left out, from the top.
+    fn apart(&self) -> Vec<String> {
+        let below = self.below();
+        let own = [".gonogo".to_owned()];
+        own.iter()
+            .chain(&self.apart)
+            .filter_map(|path| {
+                let path = below.join(path.trim_matches('/'));
+                path.to_str().map(str::to_owned)
+            })
+            .collect()
+    }
+
+    fn digest(&self) -> Result<Digest, AppError> {
+        let mut files: BTreeMap<String, String> = BTreeMap::new();
+        let mut open = vec![self.root.clone()];
+        while let Some(path) = open.pop() {
+            let fault = |e| AppError::io("read", &path, &e);
+            let relative = path.strip_prefix(&self.root).unwrap_or(&path);
+            let name = relative.to_string_lossy().into_owned();
+            if self.apart.iter().any(|a| a.trim_matches('/') == name) {
+                continue;
+            }
+            let meta = std::fs::symlink_metadata(&path).map_err(fault)?;
+            if meta.is_dir() {
+                for entry in std::fs::read_dir(&path).map_err(fault)? {
+                    let entry = entry.map_err(fault)?;
+                    if !BUILT.iter().any(|b| entry.file_name() == *b) {
+                        open.push(entry.path());
+                    }
+                }
+            } else if meta.is_symlink() {
+                let to = std::fs::read_link(&path).map_err(fault)?;
+                files.insert(name, format!("link {}", to.to_string_lossy()));
+            } else if meta.is_file() {
+                use std::os::unix::fs::PermissionsExt;
+                let (_, digest) = crate::dry_run::keeping::digest(&path)?;
+                let executable = meta.permissions().mode() & 0o111 != 0;
+                files.insert(name, format!("{executable} {digest}"));
+            }
+        }
+        let text = serde_json::to_vec(&files).unwrap_or_default();
+        Ok(Digest::of(&text))
+    }
+}
+
+/// What the user has git ignore everywhere.
+fn ignored_by_user(top: &Path) -> Result<String, AppError> {
+    let named = git(top, &[], &["config", "--type=path", "core.excludesFile"]).ok();
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+    let config = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or(home);
+    let path = named
+        .map(|named| top.join(named))
+        .or(config.map(|config| config.join("git/ignore")));
+    let Some(path) = path else {
+        return Ok(String::new());
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(text),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(e) => Err(AppError::io("read", &path, &e)),
+    }
+}
+
+/// A path as a pattern that means it alone.
+fn escaped(path: &str) -> String {
+    let mut out = String::new();
+    for c in path.chars() {
+        if matches!(c, '\\' | '*' | '?' | '[' | ' ' | '!' | '#') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Runs git and gives what it says, without the line's end.
+///
+/// # Errors
+/// [`Reason::GitFailed`] with its own words.
+pub fn git(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Result<String, AppError> {
+    let failed = |why: String| {
+        let text = format!("git {} in `{}`: {why}", args.join(" "), dir.display());
+        AppError::new(Reason::GitFailed, text)
+    };
+    let output = Command::new("git")
+        .args([
+            "-c",
+            "advice.addEmbeddedRepo=false",
+            "-c",
+            "core.quotePath=false",
+        ])
+        .args(args)
+        .current_dir(dir)
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .env_remove("GIT_INDEX_FILE")
+        .envs(env.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|e| failed(e.to_string()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said: String = said.trim().chars().take(400).collect();
+        return Err(failed(match said.is_empty() {
+            true => output.status.to_string(),
+            false => said,
+        }));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_owned())
+}

@@ -1,0 +1,105 @@
+//! `gate …`.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use gonogo_core::Timestamp;
+
+/// `gate`.
+#[derive(Debug, ClapArgs)]
+pub struct GateArgs {
+    #[command(subcommand)]
+    pub what: GateWhat,
+}
+
+/// `gate …`.
+#[derive(Debug, Subcommand)]
+pub enum GateWhat {
+    /// Judge what is recorded of this tree by the policy, and record the verdict
+    Check(GateCheck),
+    /// Explain one gate of a verdict: what was shown, why it is as it is, what to do
+    Explain(GateExplain),
+    /// Show which gates would change at another time: waivers and evidence end
+    Simulate(GateSimulate),
+    /// Judge kept inputs again, and compare with the kept verdict byte by byte
+    Rejudge(GateRejudge),
+    /// Print the policy that holds where a project has none
+    Policy,
+}
+
+/// Which question.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Lane {
+    /// Blocking gates only, up to the first that is not good
+    Preflight,
+    /// All gates
+    #[default]
+    Full,
+    /// All gates, the audit of excuses, and whether it can be promoted
+    Certification,
+}
+
+/// What is compared with what.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Compared {
+    /// Which question
+    #[arg(
+        long,
+        value_name = "LANE",
+        value_enum,
+        default_value_t,
+        help_heading = "Selection"
+    )]
+    pub lane: Lane,
+    /// Commit or branch that the change is for; the usual main branch if absent
+    #[arg(
+        long,
+        value_name = "REF",
+        env = "GONOGO_BASE",
+        help_heading = "Selection"
+    )]
+    pub base: Option<String>,
+    /// Commit or branch that has landed, to be compared with what was tested
+    #[arg(long, value_name = "REF", help_heading = "Selection")]
+    pub landed: Option<String>,
+    /// Judge what is recorded, and run no command of a gate
+    #[arg(long, help_heading = "Selection")]
+    pub recorded_only: bool,
+}
+
+/// `gate check`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct GateCheck {
+    #[command(flatten)]
+    pub compared: Compared,
+    /// Also write the report as Markdown to this file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub report: Option<PathBuf>,
+}
+
+/// `gate explain`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct GateExplain {
+    /// The gate's id
+    pub gate: String,
+    /// Verdict: a unique prefix of its id; the newest if absent
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    pub verdict: Option<String>,
+}
+
+/// `gate simulate`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct GateSimulate {
+    /// The time, as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", required = true)]
+    pub at: Option<Timestamp>,
+    #[command(flatten)]
+    pub compared: Compared,
+}
+
+/// `gate rejudge`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct GateRejudge {
+    /// Directory with `inputs.json` and `verdict.json`; that of the newest verdict if absent
+    pub dir: Option<PathBuf>,
+}

@@ -1,0 +1,272 @@
+//! `gate …`: check, explain, simulate, rejudge, policy.
+
+use gonogo_app::AppError;
+use gonogo_app::gates::checking::{self, Checked};
+use gonogo_app::gates::gathering::Asked;
+use gonogo_core::{Exit, Reason, Verdict as Status};
+use gonogo_gate::Verdict;
+use gonogo_gate::policy::Lane as Asking;
+use gonogo_gate::verdict::{Asked as WasAsked, GateResult, Standing, Told};
+use serde_json::json;
+
+use super::Answer;
+use super::suite::{home, plain, tone};
+use crate::args::Select;
+use crate::args::gate::{
+    Compared, GateArgs, GateCheck, GateExplain, GateRejudge, GateSimulate, GateWhat, Lane,
+};
+use crate::screen::{Screen, Tone};
+
+/// How many reasons of a gate are told.
+const TOLD: usize = 8;
+
+pub(super) fn gate(select: &Select, args: &GateArgs, screen: &Screen) -> (&'static str, Answer) {
+    match &args.what {
+        GateWhat::Check(a) => ("gate_check", check(select, a, screen)),
+        GateWhat::Explain(a) => ("gate_explain", explain(select, a, screen)),
+        GateWhat::Simulate(a) => ("gate_simulate", simulate(select, a, screen)),
+        GateWhat::Rejudge(a) => ("gate_rejudge", rejudge(select, a, screen)),
+        GateWhat::Policy => ("gate_policy", policy(screen)),
+    }
+}
+
+fn asked(compared: &Compared) -> Asked {
+    Asked {
+        lane: match compared.lane {
+            Lane::Preflight => Asking::Preflight,
+            Lane::Full => Asking::Full,
+            Lane::Certification => Asking::Certification,
+        },
+        base: compared.base.clone(),
+        landed: compared.landed.clone(),
+        run_commands: !compared.recorded_only,
+        at: None,
+    }
+}
+
+fn check(select: &Select, a: &GateCheck, screen: &Screen) -> Answer {
+    let home = home(select)?;
+    let checked = checking::check(&home, &asked(&a.compared))?;
+    let Checked {
+        id, verdict, dir, ..
+    } = &checked;
+    tell(verdict, screen);
+    screen.frame(&format!("verdict   {id}  {}", dir.display()));
+    let closed = verdict
+        .gates
+        .iter()
+        .find(|g| g.blocking && g.status > Status::Excused);
+    if let Some(gate) = closed {
+        screen.frame(&format!("next: gonogo gate explain {}", gate.id));
+    }
+    screen.answer(
+        "gate_check",
+        json!({"id": id, "record": checked.record, "directory": dir, "verdict": verdict}),
+    );
+    Ok(verdict.exit())
+}
+
+fn explain(select: &Select, a: &GateExplain, screen: &Screen) -> Answer {
+    let home = home(select)?;
+    let checked = checking::find(&home, a.verdict.as_deref())?;
+    let Some(gate) = checked.verdict.gate(&a.gate) else {
+        let known: Vec<&str> = checked
+            .verdict
+            .gates
+            .iter()
+            .map(|g| g.id.as_str())
+            .collect();
+        let text = format!("the verdict {} has no gate `{}`", checked.id, a.gate);
+        return Err(AppError::new(Reason::ArgumentInvalid, text)
+            .hint(format!("its gates: {}", known.join(", "))));
+    };
+    screen.say(&row(gate, screen));
+    screen.say(&format!("  {}", plain(&gate.title)));
+    screen.say(&format!(
+        "  owner {}, severity {}",
+        plain(&gate.owner),
+        format!("{:?}", gate.severity).to_lowercase()
+    ));
+    for obligation in &gate.obligations {
+        let word = standing(obligation.standing);
+        screen.say(&format!(
+            "  {} {}: {}",
+            screen.paint(tone(Some(obligation.status)), &format!("{word:<9}")),
+            plain(&obligation.id),
+            plain(&obligation.required)
+        ));
+        for told in obligation.reasons.iter().take(TOLD) {
+            screen.say(&reason(told));
+        }
+        for evidence in obligation.evidence.iter().take(TOLD) {
+            let record = evidence
+                .record
+                .map_or_else(String::new, |r| format!("  record {r}"));
+            screen.say(&format!(
+                "      evidence {} {}{record}",
+                plain(&evidence.what),
+                evidence.digest
+            ));
+        }
+    }
+    for excuse in &gate.excuses {
+        screen.say(&format!(
+            "  excused by {} {} until {}",
+            excuse.kind,
+            plain(&excuse.id),
+            excuse.expires
+        ));
+    }
+    for note in &gate.notes {
+        screen.say(&format!("  note: {}", plain(note)));
+    }
+    if gate.status > Status::Excused {
+        screen.frame(&format!("  {}", plain(&gate.remediation)));
+        screen.frame(&format!(
+            "  reproduce: {}",
+            plain(&gate.reproduce.join(" "))
+        ));
+    }
+    screen.answer("gate_explain", json!({"id": checked.id, "gate": gate}));
+    Ok(Exit::Done)
+}
+
+fn simulate(select: &Select, a: &GateSimulate, screen: &Screen) -> Answer {
+    let Some(at) = a.at else {
+        return Err(AppError::new(Reason::ArgumentInvalid, "--at is needed"));
+    };
+    let home = home(select)?;
+    let mut asked = asked(&a.compared);
+    // Nothing is run for a question about another day.
+    asked.run_commands = false;
+    let (now, then) = checking::simulate(&home, &asked, at)?;
+    let mut changed = Vec::new();
+    for gate in &then.gates {
+        let before = now.gate(&gate.id).map(|g| g.status);
+        if before != Some(gate.status) {
+            changed.push(json!({"gate": gate.id, "now": before, "then": gate.status, "reasons": gate.reasons}));
+            let was = before.map_or_else(|| "absent".into(), |s| s.to_string());
+            screen.say(&format!("{} → {}", was, row(gate, screen)));
+            for told in gate.reasons.iter().take(TOLD) {
+                screen.say(&reason(told));
+            }
+        }
+    }
+    if changed.is_empty() {
+        screen.say("no gate would change");
+    }
+    screen.say(&format!("{} now, {} at {at}", now.verdict, then.verdict));
+    screen.answer(
+        "gate_simulate",
+        json!({"now": now.verdict, "then": then.verdict, "changed": changed}),
+    );
+    Ok(then.exit())
+}
+
+fn rejudge(select: &Select, a: &GateRejudge, screen: &Screen) -> Answer {
+    let dir = match &a.dir {
+        Some(dir) => super::here()?.join(dir),
+        None => checking::find(&home(select)?, None)?.dir,
+    };
+    let (verdict, same) = checking::again(&dir.join("inputs.json"), &dir.join("verdict.json"))?;
+    screen.say(match same {
+        true => "the same verdict, byte by byte",
+        false => "ANOTHER VERDICT: the kept one does not follow from the kept inputs",
+    });
+    tell(&verdict, screen);
+    screen.answer("gate_rejudge", json!({"same": same, "verdict": verdict}));
+    Ok(match same {
+        true => verdict.exit(),
+        false => Exit::Unjudged,
+    })
+}
+
+fn policy(screen: &Screen) -> Answer {
+    screen.say(gonogo_gate::policy::DEFAULT.trim_end());
+    screen.answer("gate_policy", json!({"text": gonogo_gate::policy::DEFAULT}));
+    Ok(Exit::Done)
+}
+
+/// Says how a verdict stands, and why.
+fn tell(verdict: &Verdict, screen: &Screen) {
+    let word = verdict.verdict.to_string().to_uppercase();
+    let until = verdict
+        .expires_at
+        .map_or_else(String::new, |at| format!(", until {at}"));
+    screen.say(&format!(
+        "{} {}  {}{until}",
+        screen.paint(tone(Some(verdict.verdict)), &word),
+        verdict.gate_id,
+        plain(&verdict.tree)
+    ));
+    if verdict.policy_is_default {
+        screen.frame("  by the built-in policy: there is no gates.toml");
+    }
+    for gate in &verdict.gates {
+        screen.say(&row(gate, screen));
+        if gate.status > Status::Pass {
+            for told in gate.reasons.iter().take(TOLD) {
+                screen.say(&reason(told));
+            }
+            let more = gate.reasons.len().saturating_sub(TOLD) as u64 + gate.reasons_omitted;
+            if more > 0 {
+                screen.say(&format!("      … and {more} more"));
+            }
+        }
+    }
+    for (kind, status, id) in verdict
+        .waivers
+        .iter()
+        .map(|w| ("waiver", w.status, &w.gate_id))
+        .chain(
+            verdict
+                .quarantines
+                .iter()
+                .map(|q| ("quarantine", q.status, &q.id)),
+        )
+    {
+        if !status.holds() || status.word() == "expiring_soon" {
+            let text = format!("  {kind} {}: {}", plain(id), status.word());
+            screen.say(&screen.paint(Tone::Wait, &text));
+        }
+    }
+}
+
+fn reason(told: &Told) -> String {
+    let about = match (&told.target, &told.test) {
+        (Some(target), Some(test)) => format!("{target}: {test}: "),
+        (Some(one), None) | (None, Some(one)) => format!("{one}: "),
+        (None, None) => String::new(),
+    };
+    format!("      {} {}{}", told.code, plain(&about), plain(&told.text))
+}
+
+fn row(gate: &GateResult, screen: &Screen) -> String {
+    let word = match gate.asked {
+        WasAsked::Judged => gate.status.to_string(),
+        WasAsked::NotReached => "not asked".into(),
+        WasAsked::NotDeclared => "none".into(),
+    };
+    format!(
+        "  {} {:<22} {}{}",
+        screen.paint(tone(Some(gate.status)), &format!("{word:<9}")),
+        gate.id,
+        plain(&gate.title),
+        if gate.blocking {
+            ""
+        } else {
+            "  (not blocking)"
+        }
+    )
+}
+
+const fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Satisfied => "satisfied",
+        Standing::Excused => "excused",
+        Standing::Missing => "missing",
+        Standing::Stale => "stale",
+        Standing::Violated => "violated",
+        Standing::Invalid => "invalid",
+    }
+}

@@ -1,0 +1,479 @@
+//! Waivers and quarantines: what they cover, and what makes them cover nothing.
+
+use gonogo_core::{Digest, Span, Timestamp, Verdict as Status};
+use gonogo_gate::inputs::{Approval, BaseFile, FileState, Inputs};
+use gonogo_gate::policy::Lane;
+use gonogo_gate::verdict::ExcuseStatus;
+use gonogo_suite::Signature;
+
+use crate::common::{failing, good, now, of, unit, verdict};
+
+const WAIVER: &str = "schema = \"gonogo.gate.waivers.v1\"\n[waiver.suites]\nowner = \"ana\"\napprover = \"bo\"\ncreated = 2026-06-01\nexpires = 2026-06-30\nissue = \"X-1\"\nreason = \"r\"\nscope = \"full\"\nremove_when = \"done\"\n";
+
+fn red() -> Inputs {
+    let mut inputs = good();
+    unit(&mut inputs, &failing("broken", "it broke"), 1);
+    inputs
+}
+
+fn waived(text: &str, base: BaseFile) -> Inputs {
+    let mut inputs = red();
+    inputs.waivers.state = FileState::Text { text: text.into() };
+    inputs.waivers.base = base;
+    inputs
+}
+
+#[test]
+fn a_waiver_excuses_a_failure_and_nothing_that_cannot_be_used() {
+    let inputs = waived(WAIVER, BaseFile::Same);
+    let found = verdict(&inputs);
+    assert_eq!((found.verdict, found.exit_code), (Status::Excused, 0));
+    let gate = found.gate("suites").unwrap();
+    assert_eq!((gate.status, gate.raw), (Status::Excused, Status::Fail));
+    assert_eq!((gate.word(), gate.is_excused()), ("fail", true));
+    assert_eq!(gate.excuses[0].kind, "waiver");
+    // Another lane is not its scope.
+    let mut other = inputs.clone();
+    other.lane = Lane::Preflight.word().into();
+    assert_eq!(verdict(&other).verdict, Status::Fail);
+    // Invalid evidence is not covered.
+    let mut invalid = inputs.clone();
+    invalid.runs[0].summary.schema = "x".into();
+    assert_eq!(of(&verdict(&invalid), "suites").0, Status::Invalid);
+    // It ends.
+    let mut late = inputs;
+    late.now = now().after(Span::from_secs(15 * 86_400));
+    let found = verdict(&late);
+    assert_eq!(found.waivers[0].status, ExcuseStatus::Expired);
+    assert_eq!(
+        of(&found, "waiver_lifecycle"),
+        (Status::Fail, vec!["WAIVER_EXPIRED"])
+    );
+    assert!(of(&found, "suites").0 >= Status::Hold);
+}
+
+#[test]
+fn a_waiver_that_breaks_a_rule_is_told_and_excuses_nothing() {
+    let edit = |from: &str, to: &str| WAIVER.replace(from, to);
+    let mut cases: Vec<(String, &str)> = vec![
+        ("not toml [".into(), "not TOML"),
+        (
+            edit("waivers.v1", "waivers.v2"),
+            "expected `gonogo.gate.waivers.v1`",
+        ),
+        (
+            edit("schema = \"gonogo.gate.waivers.v1\"\n", ""),
+            "`schema` is needed",
+        ),
+        (
+            edit("[waiver.suites]", "[waivers.suites]"),
+            "did you mean `waiver`?",
+        ),
+        (
+            edit("[waiver.suites]", "[waiver.suite]"),
+            "did you mean `suites`?",
+        ),
+        (
+            edit("[waiver.suites]", "[waiver.waiver_lifecycle]"),
+            "cannot be waived",
+        ),
+        (
+            edit("[waiver.suites]", "[waiver.policy]"),
+            "cannot be waived",
+        ),
+        (edit("2026-06-30", "2026-05-30"), "before it begins"),
+        (edit("2026-06-30", "2026-07-02"), "longer than 30d"),
+        (edit("2026-06-01", "2026-06-16"), "begins in the future"),
+        (edit("2026-06-01", "\"June\""), "no date"),
+        (edit("2026-06-01", "2026-06-01T10:00:00"), "no date"),
+        (
+            edit("approver = \"bo\"", "approver = \"ANA\""),
+            "approves what is their own",
+        ),
+        (
+            edit("approver = \"bo\"", "approver = \"@ana \""),
+            "approves what is their own",
+        ),
+        (
+            edit("approver = \"bo\"", "approver = \"-\""),
+            "names nobody",
+        ),
+        (edit("\"full\"", "\"everything\""), "no scope"),
+        (edit("\"full\"", "[]"), "it is empty"),
+        (
+            edit("issue =", "isue = \"X\"\nissue ="),
+            "did you mean `issue`?",
+        ),
+        (format!("{WAIVER}[waiver.suites]\n"), "duplicate key"),
+        (format!("{WAIVER}risk = 3\n"), "expected text"),
+    ];
+    for key in [
+        "owner",
+        "approver",
+        "created",
+        "expires",
+        "issue",
+        "reason",
+        "scope",
+        "remove_when",
+    ] {
+        let without: String = WAIVER
+            .lines()
+            .filter(|l| !l.starts_with(&format!("{key} =")))
+            .map(|l| format!("{l}\n"))
+            .collect();
+        cases.push((without, "is needed"));
+        let empty: String = WAIVER
+            .lines()
+            .map(|l| {
+                if l.starts_with(&format!("{key} =")) {
+                    format!("{key} = \"  \"\n")
+                } else {
+                    format!("{l}\n")
+                }
+            })
+            .collect();
+        cases.push((empty, "it is empty|no date"));
+    }
+    for (text, part) in cases {
+        let found = verdict(&waived(&text, BaseFile::Same));
+        let gate = found.gate("waiver_lifecycle").unwrap();
+        assert!(gate.status >= Status::Fail, "{text}\n{gate:#?}");
+        let told = gate
+            .reasons
+            .iter()
+            .any(|r| part.split('|').any(|p| r.text.contains(p)));
+        assert!(told, "{part}\n{text}\n{:#?}", gate.reasons);
+        assert!(
+            of(&found, "suites").0 == Status::Fail
+                || text.contains("not toml")
+                || found.waivers.is_empty()
+                || found.waivers[0].status == ExcuseStatus::Active,
+            "{text}"
+        );
+        assert!(found.verdict >= Status::Fail, "{text}");
+        // No entry is dropped.
+        if text.contains("[waiver.") && !part.contains("duplicate") {
+            assert_eq!(found.waivers.len(), 1, "{text}");
+        }
+    }
+    for state in [
+        FileState::Unreadable {
+            why: "permission".into(),
+        },
+        FileState::Text {
+            text: String::new(),
+        },
+    ] {
+        let mut inputs = good();
+        inputs.waivers.state = state.clone();
+        inputs.quarantine.state = state;
+        let found = verdict(&inputs);
+        assert_eq!(
+            of(&found, "waiver_lifecycle"),
+            (Status::Invalid, vec!["WAIVER_INVALID"])
+        );
+        assert_eq!(
+            of(&found, "quarantine_lifecycle"),
+            (Status::Invalid, vec!["QUARANTINE_INVALID"])
+        );
+    }
+}
+
+#[test]
+fn an_excuse_that_the_change_brings_needs_somebody_elses_signature() {
+    for base in [
+        BaseFile::Absent,
+        BaseFile::Unknown { why: "w".into() },
+        BaseFile::Other {
+            text: WAIVER.replace("X-1", "X-2"),
+        },
+    ] {
+        let mut inputs = waived(WAIVER, base);
+        let found = verdict(&inputs);
+        assert_eq!(
+            of(&found, "waiver_lifecycle"),
+            (Status::Hold, vec!["EXCUSE_UNAPPROVED"])
+        );
+        assert_eq!(found.verdict, Status::Fail);
+        let digest = found.waivers[0].digest;
+        let approve = |inputs: &mut Inputs, signer: &str, over: Digest, at: Timestamp| {
+            inputs.approvals = vec![Approval {
+                over,
+                signer: signer.into(),
+                at,
+                record: 7,
+            }];
+        };
+        for (signer, over, at) in [
+            ("selftest-author", digest, now()),
+            ("ana", digest, now()),
+            ("carol", digest, now()),
+            ("bo", Digest::of(b"other"), now()),
+            ("bo", digest, now().after(Span::from_secs(3_600))),
+        ] {
+            approve(&mut inputs, signer, over, at);
+            assert_eq!(verdict(&inputs).verdict, Status::Fail, "{signer}");
+        }
+        approve(&mut inputs, "Bo", digest, now());
+        assert_eq!(verdict(&inputs).verdict, Status::Excused);
+        // Nobody can be told to be another than an unknown author.
+        inputs.subject.authors.clear();
+        assert_eq!(verdict(&inputs).verdict, Status::Fail);
+        inputs.subject.authors = vec!["Bo <bo@x.org>".into()];
+        assert!(
+            of(&verdict(&inputs), "waiver_lifecycle")
+                .1
+                .contains(&"WAIVER_SELF_APPROVED")
+        );
+    }
+    // The same entry in another layout is the same entry.
+    let spaced = WAIVER
+        .replace(" = ", "=")
+        .replace("issue", "\n# note\nissue");
+    assert_eq!(
+        verdict(&waived(
+            &spaced,
+            BaseFile::Other {
+                text: WAIVER.into()
+            }
+        ))
+        .verdict,
+        Status::Excused
+    );
+}
+
+#[test]
+fn an_excuse_that_ends_soon_still_holds() {
+    let mut inputs = waived(WAIVER, BaseFile::Same);
+    inputs.now = now();
+    inputs.waivers.state = FileState::Text {
+        text: WAIVER.replace("2026-06-30", "2026-06-18"),
+    };
+    let found = verdict(&inputs);
+    assert_eq!(found.waivers[0].status, ExcuseStatus::ExpiringSoon);
+    assert_eq!(found.waivers[0].days_remaining, Some(2));
+    assert_eq!(found.verdict, Status::Excused);
+    assert_eq!(
+        found.expires_at.unwrap().to_string(),
+        "2026-06-16T11:59:00.000Z"
+    );
+}
+
+fn quarantine(signature: &Signature) -> String {
+    format!(
+        "schema = \"gonogo.gate.quarantine.v1\"\n[[quarantine]]\ntarget = \"unit\"\ntest = {{ suite = \"selftest\", class = \"c\", name = \"broken\" }}\nvariant = {{}}\nsignature = \"{signature}\"\ncategory = \"FLAKE-TIMING\"\nowner = \"ana\"\nquarantined = 2026-06-12\nexpires = 2026-06-19\nissue = \"X-1\"\nevidence = [\"run-1\", \"run-2\"]\nrepro = \"make test\"\nreason = \"r\"\nremove_when = \"3 clean runs\"\n"
+    )
+}
+
+fn quarantined(change: impl Fn(&str) -> String) -> (Inputs, Signature) {
+    let mut inputs = good();
+    let rows = unit(&mut inputs, &failing("broken", "it broke"), 1);
+    let row = rows.iter().find(|r| !r.verdict.is_good()).unwrap();
+    assert_eq!(
+        (row.test.suite.as_str(), row.test.class.as_str()),
+        ("selftest", "c")
+    );
+    let signature = row.signature.clone().unwrap();
+    inputs.quarantine.state = FileState::Text {
+        text: change(&quarantine(&signature)),
+    };
+    inputs.quarantine.base = BaseFile::Same;
+    (inputs, signature)
+}
+
+#[test]
+fn a_quarantine_excuses_one_test_failing_in_one_way() {
+    let (inputs, _) = quarantined(str::to_owned);
+    let found = verdict(&inputs);
+    assert_eq!(
+        found.verdict,
+        Status::Excused,
+        "{:#?}",
+        found.gate("suites")
+    );
+    assert_eq!(found.quarantines[0].matched, 1);
+    assert_eq!(found.gate("suites").unwrap().raw, Status::Excused);
+    // Another failure of the same test.
+    let mut other = inputs.clone();
+    unit(&mut other, &failing("broken", "something else"), 1);
+    let (status, codes) = of(&verdict(&other), "suites");
+    assert_eq!(status, Status::Fail);
+    assert!(codes.contains(&"QUARANTINE_SIGNATURE_MISMATCH") && codes.contains(&"TEST_FAILED"));
+    // The same failure of another test.
+    for name in ["broken[2]", "broken_2", "brok", "Broken"] {
+        let mut other = inputs.clone();
+        unit(&mut other, &failing(name, "it broke"), 1);
+        assert!(
+            of(&verdict(&other), "suites").1.contains(&"TEST_FAILED"),
+            "{name}"
+        );
+    }
+    // An error is not a failure.
+    let mut other = inputs.clone();
+    let error = failing("broken", "it broke").replace("failure", "error");
+    unit(&mut other, &error, 1);
+    assert!(of(&verdict(&other), "suites").1.contains(&"TEST_ERRORED"));
+    // A target with a problem of its own is not excused.
+    let mut other = inputs.clone();
+    unit(&mut other, &failing("broken", "it broke"), 0);
+    assert_eq!(of(&verdict(&other), "suites").0, Status::Invalid);
+    // Another variant is another test.
+    let (other, _) = quarantined(|t| t.replace("variant = {}", "variant = { os = \"linux\" }"));
+    assert!(of(&verdict(&other), "suites").1.contains(&"TEST_FAILED"));
+    let mut same = other;
+    same.runs[0]
+        .summary
+        .variant
+        .insert("os".into(), "linux".into());
+    assert_eq!(verdict(&same).verdict, Status::Excused);
+    // It ends, and blocks again.
+    let mut late = inputs;
+    late.now = now().after(Span::from_secs(4 * 86_400));
+    assert_eq!(
+        of(&verdict(&late), "quarantine_lifecycle").1,
+        ["QUARANTINE_EXPIRED"]
+    );
+    assert!(of(&verdict(&late), "suites").1.contains(&"TEST_FAILED"));
+}
+
+#[test]
+fn a_quarantine_that_breaks_a_rule_is_told_and_excuses_nothing() {
+    let cases: Vec<(&str, &str, &str)> = vec![
+        (
+            "[[quarantine]]",
+            "[quarantine]",
+            "expected `[[quarantine]]`",
+        ),
+        (
+            "target = \"unit\"",
+            "target = \"units\"",
+            "did you mean `unit`?",
+        ),
+        ("2026-06-19", "2026-06-20", "longer than 7d"),
+        ("2026-06-19", "2026-06-11", "before it begins"),
+        ("2026-06-12", "2026-06-17", "begins in the future"),
+        ("FLAKE-TIMING", "FLAKE", "did you mean `FLAKE-"),
+        (
+            "[\"run-1\", \"run-2\"]",
+            "[\"run-1\", \"run-1\"]",
+            "two different runs",
+        ),
+        ("[\"run-1\", \"run-2\"]", "[]", "two different runs"),
+        ("reason.v1:", "reason.v9:", "no signature of this version"),
+        (
+            "signature = \"",
+            "signature = \"*\" #",
+            "no signature of this version",
+        ),
+        ("issue = \"X-1\"\n", "", "`quarantine[0].issue` is needed"),
+        ("variant = {}\n", "", "`quarantine[0].variant` is needed"),
+        ("reason = \"r\"", "reason = \"\"", "it is empty"),
+        (
+            "owner = \"ana\"",
+            "owner = \"ana\"\nrenewals = 2",
+            "renewed once",
+        ),
+        ("owner = \"ana\"", "ownr = \"ana\"", "did you mean `owner`?"),
+    ];
+    for (from, to, part) in cases {
+        let (inputs, _) = quarantined(|t| t.replace(from, to));
+        let found = verdict(&inputs);
+        let gate = found.gate("quarantine_lifecycle").unwrap();
+        assert_eq!(gate.status, Status::Invalid, "{to}");
+        assert!(
+            gate.reasons.iter().any(|r| r.text.contains(part)),
+            "{part}: {:#?}",
+            gate.reasons
+        );
+        assert_eq!(of(&found, "suites").0, Status::Fail, "{to}");
+    }
+    let (inputs, _) = quarantined(|t| format!("{t}{}", t.split_once("\n").unwrap().1));
+    assert_eq!(
+        of(&verdict(&inputs), "quarantine_lifecycle").1,
+        ["QUARANTINE_INVALID"]
+    );
+    let many = |t: &str| {
+        let entry = t.split_once('\n').unwrap().1;
+        let more: String = (0..3)
+            .map(|n| entry.replace("broken", &format!("b{n}")))
+            .collect();
+        format!("{t}{more}")
+    };
+    let (inputs, _) = quarantined(many);
+    assert_eq!(
+        of(&verdict(&inputs), "quarantine_lifecycle"),
+        (Status::Hold, vec!["QUARANTINE_BUDGET"])
+    );
+    // An entry that matches nothing for long is told.
+    let (mut inputs, _) = quarantined(|t| {
+        t.replace("FLAKE-TIMING", "FLAKE-NET")
+            .replace("2026-06-12", "2026-06-06")
+    });
+    assert_eq!(
+        verdict(&inputs)
+            .gate("quarantine_lifecycle")
+            .unwrap()
+            .notes
+            .len(),
+        1
+    );
+    let digest = verdict(&inputs).quarantines[0].digest.to_string();
+    inputs.quarantine_matched.insert(digest, now());
+    assert!(
+        verdict(&inputs)
+            .gate("quarantine_lifecycle")
+            .unwrap()
+            .notes
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_test_may_be_named_as_it_is_shown_where_that_is_one_test() {
+    let shown = |name: &str| {
+        let name = name.to_owned();
+        move |t: &str| {
+            let parts = "{ suite = \"selftest\", class = \"c\", name = \"broken\" }";
+            t.replace(parts, &name)
+        }
+    };
+    let (inputs, _) = quarantined(shown("\"selftest > c > broken\""));
+    assert_eq!(verdict(&inputs).verdict, Status::Excused);
+    for other in [
+        "\"c > broken\"",
+        "\"selftest > c > broken \"",
+        "\"selftest > c > \"",
+    ] {
+        let (inputs, _) = quarantined(shown(other));
+        assert!(verdict(&inputs).verdict >= Status::Fail, "{other}");
+    }
+    // Parts that hold what stands between parts could be another test.
+    let (mut inputs, _) = quarantined(shown("\"selftest > c > broken > more\""));
+    unit(&mut inputs, &failing("broken &gt; more", "it broke"), 1);
+    assert_eq!(verdict(&inputs).verdict, Status::Fail);
+}
+
+#[test]
+fn a_policy_sets_how_long_a_quarantine_lasts_up_to_30_days() {
+    let long = |t: &str| {
+        t.replace("FLAKE-TIMING", "FLAKE-NET")
+            .replace("2026-06-12", "2026-06-01")
+            .replace("2026-06-19", "2026-06-30")
+    };
+    let (mut inputs, _) = quarantined(long);
+    assert_eq!(
+        of(&verdict(&inputs), "quarantine_lifecycle").0,
+        Status::Invalid
+    );
+    let text = gonogo_gate::policy::DEFAULT
+        .replace("quarantine_max = \"14d\"", "quarantine_max = \"30d\"");
+    inputs.policy.state = FileState::Text { text };
+    assert_eq!(verdict(&inputs).verdict, Status::Excused);
+    // And whether excuses are enough for a command to end with 0.
+    if let FileState::Text { text } = &mut inputs.policy.state {
+        *text = text.replace("excused = \"pass\"", "excused = \"hold\"");
+    }
+    let found = verdict(&inputs);
+    assert_eq!((found.verdict, found.exit_code), (Status::Excused, 1));
+}

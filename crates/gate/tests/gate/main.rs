@@ -1,0 +1,11 @@
+//! The gate from outside: policies, excuses, evidence, lanes, laws, and the catalogue of vacuous passes.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+mod documents;
+mod excuses;
+mod lanes;
+mod laws;
+mod policy;
+mod runs;
+mod selftest;

@@ -1,0 +1,308 @@
+//! Secrets taken out of what a run keeps, before it is kept.
+//!
+//! Known forms of tokens, values behind names that mean a secret, credentials in URLs, private keys in PEM, the user's own patterns, and
+//! the very values of variables whose names mean a secret. It works line by line on bytes, so that logs of any size pass in bounded memory;
+//! a private key's lines are taken out until its end. What it takes out becomes [`MARK`], which no pattern matches.
+
+use std::borrow::Cow;
+
+use regex::bytes::{Captures, Regex, RegexBuilder};
+
+/// Stands in the place of a secret.
+pub const MARK: &str = "[REDACTED]";
+
+/// Fewest bytes of a variable's value that is looked for: shorter ones are words that stand everywhere.
+const SHORTEST: usize = 8;
+
+/// Tokens by their own form, and values behind names. The group `v` is what is taken out.
+const FORMS: [&str; 6] = [
+    r"\b(?P<a>sk-|rk-|key-|ghp_|gho_|ghu_|ghs_|ghr_|github_pat_|glpat-|xox[abeoprs]-|npm_|pypi-|dop_v1_|hf_)(?P<v>[A-Za-z0-9_\-]{16,})",
+    r"\b(?P<v>(?:AKIA|ASIA)[0-9A-Z]{16}|AIza[0-9A-Za-z_\-]{35})\b",
+    r"(?P<v>eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,})",
+    r"(?i)\b(?P<a>(?:bearer|basic)\s+)(?P<v>[A-Za-z0-9._~+/\-]{12,}=*)",
+    r#"(?i)(?P<a>\b[a-z0-9_\-]*(?:api[_\-]?key|access[_\-]?token|refresh[_\-]?token|auth[_\-]?token|client[_\-]?secret|private[_\-]?key|password|passwd|secret|set-cookie|cookie|authorization)\\?["']?\s*[:=]\s*(?:\\?["'])?)(?P<v>[^\s"'\\,;&<>\[\]{}()][^\s"'\\,;&<>{}()]{3,})"#,
+    r"(?i)(?P<a>\b[a-z][a-z0-9+.\-]*://[^\s/@:]*:)(?P<v>[^\s/@]{1,256})(?P<z>@)",
+];
+
+/// Takes secrets out.
+#[derive(Debug)]
+pub struct Redactor {
+    forms: Vec<Regex>,
+    own: Vec<Regex>,
+    values: Option<Regex>,
+}
+
+/// A pattern that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the pattern `{pattern}` for what is to be redacted cannot be used: {why}")]
+pub struct RedactError {
+    /// As given.
+    pub pattern: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Where in a stream of lines it is.
+#[derive(Debug, Default)]
+pub struct Within {
+    /// Inside of a private key.
+    key: bool,
+    /// How many places were taken out.
+    pub taken: u64,
+}
+
+impl Redactor {
+    /// Makes one. `own` are the user's patterns, `secrets` values that must not appear whatever they look like.
+    ///
+    /// # Errors
+    /// A pattern that is none, or matches everything.
+    pub fn new(own: &[String], secrets: &[String]) -> Result<Self, RedactError> {
+        let build = |pattern: &str| {
+            RegexBuilder::new(pattern)
+                .unicode(false)
+                .size_limit(4 << 20)
+                .build()
+        };
+        let refused = |pattern: &str, why: String| RedactError {
+            pattern: pattern.chars().take(200).collect(),
+            why,
+        };
+        let mut kept = Vec::new();
+        for pattern in own {
+            let regex = Regex::new(pattern).map_err(|e| refused(pattern, e.to_string()))?;
+            if regex.is_match(b"") {
+                return Err(refused(pattern, "it matches everything".into()));
+            }
+            kept.push(regex);
+        }
+        let forms = FORMS
+            .iter()
+            .map(|form| build(form).map_err(|e| refused(form, e.to_string())))
+            .collect::<Result<_, _>>()?;
+        let mut values: Vec<String> = secrets
+            .iter()
+            .filter(|value| value.len() >= SHORTEST && value.as_str() != MARK)
+            .map(|value| regex::escape(value))
+            .collect();
+        // The longest first: one value may begin another.
+        values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        values.dedup();
+        let values = match values.is_empty() {
+            true => None,
+            false => Some(
+                Regex::new(&values.join("|"))
+                    .map_err(|e| refused("values of variables", e.to_string()))?,
+            ),
+        };
+        Ok(Self {
+            forms,
+            own: kept,
+            values,
+        })
+    }
+
+    /// Takes the secrets out of a line, its end included; `within` goes on from line to line.
+    pub fn line<'a>(&self, line: &'a [u8], within: &mut Within) -> Cow<'a, [u8]> {
+        const BEGIN: &[u8] = b"-----BEGIN ";
+        const END: &[u8] = b"-----END ";
+        let private = |line: &[u8]| memchr::memmem::find(line, b"PRIVATE KEY-----").is_some();
+        if within.key {
+            if memchr::memmem::find(line, END).is_some() {
+                within.key = false;
+            }
+            return Cow::Borrowed(if line.ends_with(b"\n") { b"\n" } else { b"" });
+        }
+        let mut out = Cow::Borrowed(line);
+        if let Some(at) = memchr::memmem::find(line, BEGIN)
+            && private(&line[at..])
+        {
+            // A key on one line, as JSON writes it, ends there too.
+            let end = memchr::memmem::find(&line[at..], END).map(|e| at + e);
+            within.taken += 1;
+            let mut kept = line[..at].to_vec();
+            kept.extend_from_slice(MARK.as_bytes());
+            match end {
+                Some(end) => kept.extend_from_slice(&line[end..]),
+                None => {
+                    within.key = true;
+                    kept.push(b'\n');
+                }
+            }
+            out = Cow::Owned(kept);
+        }
+        for regex in self.values.iter().chain(&self.own) {
+            if let Cow::Owned(new) = regex.replace_all(&out, |_: &Captures<'_>| MARK.as_bytes()) {
+                within.taken += 1;
+                out = Cow::Owned(new);
+            }
+        }
+        for regex in &self.forms {
+            let mut taken = 0;
+            let replaced = regex.replace_all(&out, |found: &Captures<'_>| {
+                let part = |name| found.name(name).map_or(&b""[..], |m| m.as_bytes());
+                let value = part("v");
+                if value.starts_with(MARK.as_bytes()) || is_word(value) {
+                    return found[0].to_vec();
+                }
+                taken += 1;
+                [part("a"), MARK.as_bytes(), part("z")].concat()
+            });
+            if taken > 0 {
+                within.taken += taken;
+                out = Cow::Owned(replaced.into_owned());
+            }
+        }
+        out
+    }
+
+    /// Takes the secrets out of a text.
+    pub fn text(&self, text: &str) -> String {
+        let mut within = Within::default();
+        let mut out = Vec::with_capacity(text.len());
+        for line in text.as_bytes().split_inclusive(|b| *b == b'\n') {
+            out.extend_from_slice(&self.line(line, &mut within));
+        }
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
+
+/// Values that are said of a secret and are none: types, emptiness, a place.
+fn is_word(value: &[u8]) -> bool {
+    const WORDS: [&[u8]; 12] = [
+        b"none",
+        b"null",
+        b"true",
+        b"false",
+        b"string",
+        b"undefined",
+        b"required",
+        b"missing",
+        b"invalid",
+        b"optional",
+        b"some",
+        b"expected",
+    ];
+    let trimmed = value.trim_ascii();
+    WORDS.iter().any(|word| trimmed.eq_ignore_ascii_case(word))
+}
+
+/// Whether a variable's name means that its value is a secret.
+pub fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let words: Vec<&str> = name.split(['_', '-', '.']).collect();
+    let has = |word: &str| words.contains(&word);
+    // A place is no secret.
+    if has("FILE") || has("PATH") || has("DIR") || has("URL") {
+        return false;
+    }
+    has("TOKEN")
+        || has("SECRET")
+        || has("PASSWORD")
+        || has("PASSWD")
+        || has("CREDENTIALS")
+        || has("APIKEY")
+        || (has("KEY") && (has("API") || has("ACCESS") || has("PRIVATE") || has("SIGNING")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redactor() -> Redactor {
+        Redactor::new(&["CUST-[0-9]{6}".into()], &["hunter2hunter2".into()]).unwrap()
+    }
+
+    #[test]
+    fn secrets_go_and_the_rest_stays() {
+        let redactor = redactor();
+        for (text, expected) in [
+            (
+                "token sk-abcdefghijklmnopqrstu end",
+                "token sk-[REDACTED] end",
+            ),
+            (
+                "Authorization: Bearer abcdefghijkl0123",
+                "Authorization: [REDACTED] abcdefghijkl0123",
+            ),
+            ("got bearer abcdefghijkl0123=", "got bearer [REDACTED]"),
+            (
+                "\"password\": \"s3cr3t!\",",
+                "\"password\": \"[REDACTED]\",",
+            ),
+            (
+                "{\\\"api_key\\\":\\\"abcd1234\\\"}",
+                "{\\\"api_key\\\":\\\"[REDACTED]\\\"}",
+            ),
+            ("MY_SECRET=abcdef rest", "MY_SECRET=[REDACTED] rest"),
+            ("get https://u:pw@host/x", "get https://u:[REDACTED]@host/x"),
+            ("AKIAIOSFODNN7EXAMPLE", "[REDACTED]"),
+            ("for CUST-123456 we", "for [REDACTED] we"),
+            ("pw hunter2hunter2!", "pw [REDACTED]!"),
+            (
+                "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+                "[REDACTED]",
+            ),
+        ] {
+            let found = redactor.text(text);
+            if text.starts_with("Authorization") {
+                assert!(!found.contains("abcdefghijkl0123"), "{found}");
+            } else {
+                assert_eq!(found, expected);
+            }
+        }
+        for text in [
+            "test password_is_checked ... ok",
+            "expected token, found `}`",
+            "password: null",
+            "secret = None",
+            "assertion failed: cookie.is_some()",
+            "http://localhost:8080/a:b@c",
+            "sk-short",
+        ] {
+            assert_eq!(redactor.text(text), text);
+        }
+    }
+
+    #[test]
+    fn a_private_key_goes_whole_and_its_surroundings_stay() {
+        let key =
+            "a\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----\nb\n";
+        let found = redactor().text(key);
+        assert!(!found.contains("MIIE") && !found.contains("abc"), "{found}");
+        assert!(found.starts_with("a\n[REDACTED]\n") && found.ends_with("b\n"));
+        assert_eq!(found.lines().count(), key.lines().count());
+        let certificate = "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----\n";
+        assert_eq!(redactor().text(certificate), certificate);
+        // Twice is once.
+        assert_eq!(redactor().text(&found), found);
+    }
+
+    #[test]
+    fn patterns_that_cannot_be_used_are_refused() {
+        for bad in ["(", "", "a*"] {
+            assert!(Redactor::new(&[bad.into()], &[]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_of_variables() {
+        for yes in [
+            "GITHUB_TOKEN",
+            "AWS_SECRET_ACCESS_KEY",
+            "api_key",
+            "DB_PASSWORD",
+        ] {
+            assert!(is_secret_name(yes), "{yes}");
+        }
+        for no in [
+            "TOKENIZER",
+            "TOKEN_FILE",
+            "PATH",
+            "KEYBOARD",
+            "SSH_KEY_PATH",
+            "HOME",
+        ] {
+            assert!(!is_secret_name(no), "{no}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+fn main() {}
+
+#[test]
+fn adds_more() {
+    panic!("in the tool");
+}

@@ -1,0 +1,5 @@
+package er
+
+import "testing"
+
+func TestFails(t *testing.T) { t.Fatal("in another package") }

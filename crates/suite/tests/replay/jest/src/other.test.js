@@ -1,0 +1,1 @@
+test('fails', () => { expect('here').toBe('there'); });

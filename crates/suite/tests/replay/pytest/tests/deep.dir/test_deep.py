@@ -1,0 +1,2 @@
+def test_größe():
+    raise ValueError("tief")

@@ -1,0 +1,3 @@
+import { test, expect } from 'vitest';
+
+test('fails', () => { expect('here').toBe('there'); });
