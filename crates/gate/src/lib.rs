@@ -5,20 +5,33 @@
 //! something was shown, never because nothing was found; an excuse is read strictly, ends, and never covers evidence that cannot be used;
 //! the gates of the policy and of the excuses themselves cannot be excused.
 
+pub mod artifact;
+pub mod backlog;
+pub mod bundle;
+pub mod classification;
+pub mod contract;
+pub mod coverage;
+pub mod dossier;
+pub mod doubles;
 mod excuse;
 pub mod explain;
 pub mod inputs;
 mod judge;
 mod person;
+pub mod platforms;
 pub mod policy;
 pub mod quarantine;
+pub mod rubric;
 pub mod rederive;
 pub mod selftest;
 pub mod simulate;
 mod strict;
+mod tokens;
+pub mod tracker;
 pub mod verdict;
 pub mod view;
 pub mod waiver;
+pub mod wording;
 
 pub use explain::explain;
 pub use inputs::Inputs;

@@ -1,0 +1,322 @@
+//! Rows of an export, whatever tracker wrote it.
+
+use std::collections::BTreeMap;
+
+use gonogo_core::{Timestamp, canonical};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Issue, LARGEST};
+
+/// Most rows.
+const ROWS: u64 = 1_000_000;
+
+/// Most bytes of a text that is kept.
+const TEXT: usize = 500;
+
+/// Forms of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// An object a line; the last of an id counts.
+    JsonLines,
+    /// A list of objects, or an object with a list `issues`.
+    JsonList,
+    /// With a header.
+    Csv,
+}
+
+/// Names of the fields, the first that is there counts. Upper and lower case make no difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fields {
+    /// The id. Needed.
+    pub id: Vec<String>,
+    /// The title.
+    pub title: Vec<String>,
+    /// The state. Needed.
+    pub status: Vec<String>,
+    /// The type.
+    pub kind: Vec<String>,
+    /// The labels: a list, or text with commas, or several columns of one name.
+    pub labels: Vec<String>,
+    /// The item above.
+    pub parent: Vec<String>,
+    /// When it was changed.
+    pub changed: Vec<String>,
+}
+
+impl Default for Fields {
+    /// Fits `gh issue list --state all --json …`, CSV of Jira and of Linear, and JSON lines with `id` and `status`.
+    fn default() -> Self {
+        let list = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+        Self {
+            id: list(&["issue key", "key", "number", "identifier", "id"]),
+            title: list(&["title", "summary", "name"]),
+            status: list(&["status", "state"]),
+            kind: list(&["issue_type", "issue type", "issuetype", "type"]),
+            labels: list(&["labels", "label", "tags"]),
+            parent: list(&[
+                "parent",
+                "parent_id",
+                "parent issue",
+                "parent key",
+                "parent id",
+            ]),
+            changed: list(&[
+                "updated_at",
+                "updatedat",
+                "updated",
+                "closed_at",
+                "created_at",
+            ]),
+        }
+    }
+}
+
+/// An issue and the one above it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) issue: Issue,
+    pub(super) parent: Option<String>,
+}
+
+/// What an export has.
+pub(super) struct Export {
+    pub(super) form: Form,
+    pub(super) rows: u64,
+    pub(super) issues: BTreeMap<String, Row>,
+    pub(super) exported_at: Option<Timestamp>,
+    pub(super) newest_change: Option<Timestamp>,
+}
+
+impl Export {
+    fn take(&mut self, row: Row, changed: Option<Timestamp>) -> Result<(), String> {
+        self.rows += 1;
+        if self.rows > ROWS {
+            return Err(format!("there are more than {ROWS} rows"));
+        }
+        self.newest_change = self.newest_change.max(changed);
+        let id = row.issue.id.clone();
+        if self.form != Form::JsonLines
+            && let Some(known) = self.issues.get(&id)
+            && *known != row
+        {
+            return Err(format!("`{id}` stands twice with different content"));
+        }
+        self.issues.insert(id, row);
+        Ok(())
+    }
+}
+
+/// Reads an export.
+pub(super) fn read(bytes: &[u8], fields: &Fields) -> Result<Export, String> {
+    if bytes.len() > LARGEST {
+        return Err(format!("it has more than {LARGEST} bytes"));
+    }
+    let text = std::str::from_utf8(bytes)
+        .map_err(|e| format!("it is not UTF-8 from byte {} on", e.valid_up_to()))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut export = Export {
+        form: Form::Csv,
+        rows: 0,
+        issues: BTreeMap::new(),
+        exported_at: None,
+        newest_change: None,
+    };
+    match text.trim_start().chars().next() {
+        None => return Err("it is empty".to_owned()),
+        Some('[') => {
+            export.form = Form::JsonList;
+            let value = canonical::parse(text.as_bytes()).map_err(|e| e.to_string())?;
+            list(&mut export, &value, fields)?;
+        }
+        Some('{') => object(&mut export, text, fields)?,
+        Some('<') => return Err("it is a page, not an export".to_owned()),
+        Some(_) => csv(&mut export, text, fields)?,
+    }
+    Ok(export)
+}
+
+fn object(export: &mut Export, text: &str, fields: &Fields) -> Result<(), String> {
+    if let Ok(value) = canonical::parse(text.as_bytes())
+        && let Some(issues) = value.get("issues")
+    {
+        export.form = Form::JsonList;
+        let at = ["exported_at", "generated_at"]
+            .iter()
+            .find_map(|key| value.get(key));
+        export.exported_at = at.and_then(Value::as_str).and_then(|t| t.parse().ok());
+        return list(export, issues, fields);
+    }
+    export.form = Form::JsonLines;
+    for (n, line) in text.lines().enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let at = |e: String| format!("line {}: {e}", n + 1);
+        let value = canonical::parse(line.as_bytes()).map_err(|e| at(e.to_string()))?;
+        let (row, changed) = of_json(&value, fields).map_err(at)?;
+        export.take(row, changed)?;
+    }
+    Ok(())
+}
+
+fn list(export: &mut Export, value: &Value, fields: &Fields) -> Result<(), String> {
+    let Value::Array(items) = value else {
+        return Err("expected a list of issues".to_owned());
+    };
+    for (n, item) in items.iter().enumerate() {
+        let (row, changed) = of_json(item, fields).map_err(|e| format!("issue {}: {e}", n + 1))?;
+        export.take(row, changed)?;
+    }
+    Ok(())
+}
+
+/// A text, or what names it: a number, `{name}`, `{key}`, `{number}`, `{id}`.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(n) => Some(n.to_string()),
+        Value::Object(map) => ["name", "key", "identifier", "number", "id"]
+            .iter()
+            .find_map(|key| map.get(*key))
+            .filter(|inner| !inner.is_object())
+            .and_then(plain),
+        _ => None,
+    }
+}
+
+fn kept(text: &str) -> String {
+    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut kept: String = clean.take(TEXT).collect();
+    kept.truncate(kept.trim_end().len());
+    kept
+}
+
+fn of_json(value: &Value, fields: &Fields) -> Result<(Row, Option<Timestamp>), String> {
+    let Value::Object(map) = value else {
+        return Err("expected an object".to_owned());
+    };
+    // Fields of a tracker's REST answer lie one level deeper.
+    let inner = map.get("fields").and_then(Value::as_object);
+    let find = |names: &[String]| -> Option<&Value> {
+        names.iter().find_map(|name| {
+            let by_name = |(key, _): &(&String, &Value)| key.to_lowercase() == *name.to_lowercase();
+            let here = map.iter().find(by_name);
+            let there = || inner.and_then(|inner| inner.iter().find(by_name));
+            here.or_else(there).map(|(_, value)| value)
+        })
+    };
+    let text = |names: &[String]| find(names).and_then(plain).unwrap_or_default();
+    let status = find(&fields.status).ok_or("it has no state")?;
+    let labels = match find(&fields.labels) {
+        Some(Value::Array(items)) => items.iter().filter_map(plain).collect(),
+        Some(Value::String(text)) => split(text),
+        _ => Vec::new(),
+    };
+    let parent = find(&fields.parent).and_then(plain).or_else(|| above(map));
+    let changed = find(&fields.changed).and_then(Value::as_str);
+    Ok((
+        row(
+            &text(&fields.id),
+            &text(&fields.title),
+            &plain(status).unwrap_or_default(),
+            &text(&fields.kind),
+            &labels,
+            parent.as_deref(),
+        )?,
+        changed.and_then(|t| t.parse().ok()),
+    ))
+}
+
+/// The item above, where a tracker keeps it among the dependencies.
+fn above(map: &serde_json::Map<String, Value>) -> Option<String> {
+    let all = map.get("dependencies")?.as_array()?;
+    let found = all.iter().find(|dependency| {
+        let kind = dependency
+            .get("type")
+            .or_else(|| dependency.get("dependency_type"));
+        kind.and_then(Value::as_str) == Some("parent-child")
+    })?;
+    found.get("depends_on_id").and_then(plain)
+}
+
+fn split(text: &str) -> Vec<String> {
+    let parts = text.split([',', ';']).map(str::trim);
+    parts.filter(|p| !p.is_empty()).map(str::to_owned).collect()
+}
+
+fn row(
+    id: &str,
+    title: &str,
+    status: &str,
+    kind: &str,
+    labels: &[String],
+    parent: Option<&str>,
+) -> Result<Row, String> {
+    let id = id.trim();
+    if id.is_empty() || id.len() > TEXT || id.chars().any(char::is_control) {
+        return Err("it has no id that can be used".to_owned());
+    }
+    let mut labels: Vec<String> = labels.iter().take(200).map(|l| kept(l)).collect();
+    labels.sort();
+    labels.dedup();
+    Ok(Row {
+        issue: Issue {
+            id: id.to_owned(),
+            title: kept(title),
+            status: kept(status),
+            issue_type: kept(kind),
+            labels,
+        },
+        parent: parent
+            .map(|p| p.trim().to_owned())
+            .filter(|p| !p.is_empty() && p.len() <= TEXT),
+    })
+}
+
+fn csv(export: &mut Export, text: &str, fields: &Fields) -> Result<(), String> {
+    let mut records = super::csv::records(text)?.into_iter();
+    let header = records.next().unwrap_or_default();
+    let header: Vec<String> = header.iter().map(|h| h.trim().to_lowercase()).collect();
+    let columns = |names: &[String]| -> Vec<usize> {
+        let places = |name: &String| -> Vec<usize> {
+            let same = |(_, h): &(usize, &String)| **h == name.to_lowercase();
+            header
+                .iter()
+                .enumerate()
+                .filter(same)
+                .map(|(at, _)| at)
+                .collect()
+        };
+        let found = names.iter().map(places).find(|found| !found.is_empty());
+        found.unwrap_or_default()
+    };
+    let (id, status) = (columns(&fields.id), columns(&fields.status));
+    if id.is_empty() || status.is_empty() {
+        return Err("the header has no column for the id, or none for the state".to_owned());
+    }
+    let all = [
+        &fields.title,
+        &fields.kind,
+        &fields.labels,
+        &fields.parent,
+        &fields.changed,
+    ];
+    let [title, kind, labels, parent, changed] = all.map(|names| columns(names));
+    for (n, record) in records.enumerate() {
+        let first = |places: &[usize]| places.first().map_or("", |at| record[*at].as_str());
+        let labels: Vec<String> = labels.iter().flat_map(|at| split(&record[*at])).collect();
+        let row = row(
+            first(&id),
+            first(&title),
+            first(&status),
+            first(&kind),
+            &labels,
+            Some(first(&parent)),
+        );
+        let row = row.map_err(|e| format!("record {}: {e}", n + 2))?;
+        export.take(row, first(&changed).parse().ok())?;
+    }
+    Ok(())
+}

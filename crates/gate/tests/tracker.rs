@@ -1,0 +1,219 @@
+//! The practical-finish checkpoint from exports of several trackers.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use gonogo_core::{Timestamp, Verdict};
+use gonogo_gate::artifact::{Artifact, ArtifactError};
+use gonogo_gate::tracker::{Checkpoint, Fields, Form, Scope, Terms, checkpoint};
+
+fn now() -> Timestamp {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+fn made(export: &str) -> Checkpoint {
+    let terms = Terms {
+        docs_labels: ["documentation".to_owned()].into(),
+        ..Terms::default()
+    };
+    let made = checkpoint(export.as_bytes(), &Fields::default(), &terms, None, now());
+    assert_eq!(made.check(), [], "{made:?}");
+    let again = Checkpoint::read(&made.to_bytes().unwrap()).unwrap();
+    assert_eq!(again, made);
+    made
+}
+
+fn open(made: &Checkpoint) -> (Vec<&str>, Vec<&str>) {
+    let ids = |list: &'_ [gonogo_gate::tracker::Issue]| list.len();
+    assert_eq!(
+        made.open_count as usize,
+        ids(&made.technical_open_issues) + ids(&made.docs_or_report_open_issues)
+    );
+    (
+        made.technical_open_issues
+            .iter()
+            .map(|i| i.id.as_str())
+            .collect(),
+        made.docs_or_report_open_issues
+            .iter()
+            .map(|i| i.id.as_str())
+            .collect(),
+    )
+}
+
+#[test]
+fn github_jira_linear_and_json_lines_are_read() {
+    let github = r#"[
+      {"number":7,"title":"Crash","state":"OPEN","labels":[{"id":"x","name":"bug"}],"updatedAt":"2026-11-20T10:00:00Z"},
+      {"number":8,"title":"Docs","state":"OPEN","labels":[{"name":"Documentation"}],"updatedAt":"2026-11-21T10:00:00Z"},
+      {"number":9,"title":"Old","state":"CLOSED","labels":[],"updatedAt":"2026-11-01T10:00:00Z"}]"#;
+    let found = made(github);
+    assert_eq!(open(&found), (vec!["7"], vec!["8"]));
+    assert_eq!(found.source.form, Some(Form::JsonList));
+    assert_eq!(
+        found.evidence_at().unwrap().to_string(),
+        "2026-11-21T10:00:00.000Z"
+    );
+    assert_eq!(
+        (found.status, found.residual_open_scope),
+        (Verdict::Fail, Scope::TechnicalRemaining)
+    );
+
+    let jira = "Summary,Issue key,Issue id,Issue Type,Status,Labels,Labels,Parent\n\
+        \"A, with \"\"quotes\"\"\nand lines\",SHOP-1,100,Bug,In Progress,x,,\n\
+        Guide,SHOP-2,101,Task,To Do,,documentation,\nOld,SHOP-3,102,Bug,Done,,,SHOP-1\n";
+    let found = made(jira);
+    assert_eq!(open(&found), (vec!["SHOP-1"], vec!["SHOP-2"]));
+    assert_eq!(
+        found.technical_open_issues[0].title,
+        "A, with \"quotes\" and lines"
+    );
+
+    let linear = "ID,Team,Title,Status,Labels,Parent issue\nENG-1,Eng,A,Backlog,\"bug, x\",\nENG-2,Eng,B,Canceled,,\n";
+    assert_eq!(open(&made(linear)), (vec!["ENG-1"], vec![]));
+
+    let lines = r#"{"id":"a-1","title":"Old word","status":"open","issue_type":"task","labels":["x"]}
+{"id":"a-2","title":"Guide","status":"in_progress","issue_type":"docs"}
+{"id":"a-3","title":"Gone","status":"tombstone"}
+
+{"id":"a-1","title":"Old word","status":"closed","issue_type":"task","labels":["x"]}
+"#;
+    let found = made(lines);
+    assert_eq!(open(&found), (vec![], vec!["a-2"]));
+    assert_eq!((found.source.rows, found.source.issues), (4, 3));
+    assert_eq!(
+        (found.status, found.residual_open_scope),
+        (Verdict::Pass, Scope::DocsOrReportOnly)
+    );
+    assert!(found.technical_completion_reached);
+    let strict = Terms {
+        docs_may_remain: false,
+        ..Terms::default()
+    };
+    let found = checkpoint(lines.as_bytes(), &Fields::default(), &strict, None, now());
+    assert_eq!((found.status, found.check().len()), (Verdict::Fail, 0));
+    // Reopened later in the file: open.
+    let back = format!("{lines}{}\n", r#"{"id":"a-3","status":"review"}"#);
+    assert_eq!(open(&made(&back)).0, ["a-3"]);
+}
+
+#[test]
+fn a_state_that_nobody_knows_is_open() {
+    for state in [
+        "open",
+        "blocked",
+        "Ready for QA",
+        "clsoed",
+        "",
+        "not done",
+        "reopened",
+    ] {
+        let found = made(&format!(r#"[{{"id":"a","status":"{state}"}}]"#));
+        assert_eq!(found.open_count, 1, "{state}");
+    }
+    for state in ["closed", "Done", " CANCELLED ", "tombstone"] {
+        let found = made(&format!(r#"[{{"id":"a","status":"{state}"}}]"#));
+        assert_eq!(found.status, Verdict::Pass, "{state}");
+    }
+    assert_eq!(made(r#"[{"id":"a","status":null}]"#).open_count, 1);
+}
+
+#[test]
+fn an_epic_counts_only_by_what_is_beneath_it_and_circles_count_whole() {
+    let epic = |child: &str| {
+        format!(r#"[{{"id":"e","status":"open"}},{{"id":"c","status":"{child}","parent":"e"}}]"#)
+    };
+    let found = made(&epic("open"));
+    assert_eq!(open(&found).0, ["c"]);
+    assert_eq!(found.parents_left_out, ["e"]);
+    assert_eq!(open(&made(&epic("closed"))).0, ["e"]);
+    let circle = r#"[{"id":"a","status":"open","parent":"b"},{"id":"b","status":"open","parent":"a"},{"id":"s","status":"open","parent":"s"},
+        {"id":"x","status":"open","parent":"a"}]"#;
+    assert_eq!(open(&made(circle)).0, ["a", "b", "s", "x"]);
+    let beads = r#"{"id":"e","status":"open"}
+{"id":"c","status":"open","dependencies":[{"issue_id":"c","depends_on_id":"e","type":"parent-child"}]}"#;
+    assert_eq!(open(&made(beads)).0, ["c"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_invalid_and_never_done() {
+    for export in [
+        "",
+        "  \n",
+        "[]",
+        r#"{"issues":[]}"#,
+        "ID,Status\n",
+        "<html>sign in</html>",
+        "[{\"id\":\"a\",\"status\":\"closed\"}",
+        "{\"id\":\"a\",\"status\":\"closed\"}\n{\"id\":\"b\",",
+        r#"[{"id":"a"}]"#,
+        r#"[{"status":"closed"}]"#,
+        r#"[{"id":"a","id":"b","status":"closed"}]"#,
+        r#"[{"id":"a","status":"closed"},{"id":"a","status":"open"}]"#,
+        "[1]",
+        "Title,Status\na,Done\n",
+        "ID,Title\na,b\n",
+        "ID,Status\na\n",
+        "ID,Status\n\"a,Done\n",
+        "ID,Status\n\"a\"b,Done\n",
+        "ID,Status\na,Done\na,Open\n",
+        r#"[{"id":"a","status":"closed","updated_at":"2027-01-01T00:00:00Z"}]"#,
+    ] {
+        let found = made(export);
+        assert_eq!(found.status, Verdict::Invalid, "{export}");
+        assert_eq!(found.residual_open_scope, Scope::Unknown);
+        assert!(!found.technical_completion_reached && !found.detail.is_empty());
+    }
+    let bytes = checkpoint(
+        b"\xff\xfe",
+        &Fields::default(),
+        &Terms::default(),
+        None,
+        now(),
+    );
+    assert_eq!(bytes.status, Verdict::Invalid);
+}
+
+#[test]
+fn a_checkpoint_that_was_changed_is_noticed() {
+    let good = made(r#"[{"id":"a","status":"open"},{"id":"b","status":"done"}]"#);
+    let text = String::from_utf8(good.to_bytes().unwrap()).unwrap();
+    for (from, to) in [
+        (r#""status":"fail""#, r#""status":"pass""#),
+        (r#""open_count":1"#, r#""open_count":0"#),
+        (r#""technical_open_count":1"#, r#""technical_open_count":0"#),
+        (
+            r#""technical_completion_reached":false"#,
+            r#""technical_completion_reached":true"#,
+        ),
+        (
+            r#""residual_open_scope":"technical_remaining""#,
+            r#""residual_open_scope":"none""#,
+        ),
+    ] {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{from}");
+        let read = Checkpoint::read(changed.as_bytes()).unwrap();
+        assert!(!read.check().is_empty(), "{from}");
+    }
+    let more = text.replacen('{', "{\"more\":1,", 1);
+    assert!(matches!(
+        Checkpoint::read(more.as_bytes()),
+        Err(ArtifactError::Shape { .. })
+    ));
+    let other = text.replace(".v1", ".v2");
+    assert!(matches!(
+        Checkpoint::read(other.as_bytes()),
+        Err(ArtifactError::Schema { .. })
+    ));
+    let twice = text.replacen('{', "{\"detail\":\"x\",", 1);
+    assert!(Checkpoint::read(twice.as_bytes()).is_err());
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_end_in_a_consistent_checkpoint(bytes: Vec<u8>) {
+        let found = checkpoint(&bytes, &Fields::default(), &Terms::default(), None, now());
+        proptest::prop_assert!(found.check().is_empty());
+        proptest::prop_assert!(found.status != Verdict::Pass || found.source.issues > 0);
+    }
+}
