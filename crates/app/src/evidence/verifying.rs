@@ -29,8 +29,8 @@ use serde_json::Value;
 use super::outside::{self, Claim, Stands};
 use super::unpacked;
 use crate::dry_run::deriving::{self, Derived};
-use crate::gates::checking::VERDICT;
 use crate::dry_run::recording;
+use crate::gates::checking::VERDICT;
 use crate::memory::{Memory, Seen};
 use crate::{AppError, approving, gating, planning, timestamping};
 

@@ -26,7 +26,7 @@ outputs = ["versions/*.toml"]
 [suites.unit]
 class = "unit"
 format = "tap"
-command = ["cat", "report.tap"]
+command = ["sh", "-c", "cat report.tap; ! grep -q '^not ok' report.tap"]
 "#;
     let config = CONFIG.replace(
         "gates = \"none\"",
