@@ -3,6 +3,7 @@
 //! Gathering says what was found and nothing about whether it is good enough. Everything that was gathered is stored with the verdict, so that
 //! anybody can judge it again and get the same bytes.
 
+pub mod approving;
 pub mod base;
 pub mod checking;
 pub mod commands;

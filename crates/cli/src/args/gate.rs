@@ -17,6 +17,8 @@ pub struct GateArgs {
 pub enum GateWhat {
     /// Judge what is recorded of this tree by the policy, and record the verdict
     Check(GateCheck),
+    /// Say yes to an excuse or a policy that a change brings itself, with your own key
+    Approve(GateApprove),
     /// Explain one gate of a verdict: what was shown, why it is as it is, what to do
     Explain(GateExplain),
     /// Show which gates would change at another time: waivers and evidence end
@@ -77,6 +79,35 @@ pub struct GateCheck {
     /// Also write the report as Markdown to this file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub report: Option<PathBuf>,
+}
+
+/// `gate approve`.
+#[derive(Debug, Clone, ClapArgs)]
+#[group(id = "what", required = true, multiple = false)]
+pub struct GateApprove {
+    /// The waiver of this gate
+    #[arg(long, value_name = "GATE", group = "what")]
+    pub waiver: Option<String>,
+    /// The quarantine of this id
+    #[arg(long, value_name = "ID", group = "what")]
+    pub quarantine: Option<String>,
+    /// The policy, as it is here
+    #[arg(long, group = "what")]
+    pub policy: bool,
+    /// The suites and profiles, as they are declared here
+    #[arg(long, group = "what")]
+    pub suites: bool,
+    /// Why
+    #[arg(long, value_name = "TEXT", help_heading = "Approval and safety")]
+    pub note: Option<String>,
+    /// Commit or branch that the change is for; the usual main branch if absent
+    #[arg(
+        long,
+        value_name = "REF",
+        env = "GONOGO_BASE",
+        help_heading = "Selection"
+    )]
+    pub base: Option<String>,
 }
 
 /// `gate explain`.

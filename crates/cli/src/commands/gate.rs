@@ -1,6 +1,7 @@
 //! `gate …`: check, explain, simulate, rejudge, policy.
 
 use gonogo_app::AppError;
+use gonogo_app::gates::approving::{self, What};
 use gonogo_app::gates::checking::{self, Checked};
 use gonogo_app::gates::gathering::Asked;
 use gonogo_core::{Exit, Reason, Verdict as Status};
@@ -13,8 +14,8 @@ use super::Answer;
 use super::suite::{home, plain, tone};
 use crate::args::Select;
 use crate::args::gate::{
-    Compared, GateArgs, GateCheck, GateExplain, GateRejudge, GateSelftest, GateSimulate, GateWhat,
-    Lane,
+    Compared, GateApprove, GateArgs, GateCheck, GateExplain, GateRejudge, GateSelftest,
+    GateSimulate, GateWhat, Lane,
 };
 use crate::screen::{Screen, Tone};
 
@@ -24,6 +25,7 @@ const TOLD: usize = 8;
 pub(super) fn gate(select: &Select, args: &GateArgs, screen: &Screen) -> (&'static str, Answer) {
     match &args.what {
         GateWhat::Check(a) => ("gate_check", check(select, a, screen)),
+        GateWhat::Approve(a) => ("gate_approve", approve(select, a, screen)),
         GateWhat::Explain(a) => ("gate_explain", explain(select, a, screen)),
         GateWhat::Simulate(a) => ("gate_simulate", simulate(select, a, screen)),
         GateWhat::Rejudge(a) => ("gate_rejudge", rejudge(select, a, screen)),
@@ -67,6 +69,36 @@ fn check(select: &Select, a: &GateCheck, screen: &Screen) -> Answer {
         json!({"id": id, "record": checked.record, "directory": dir, "verdict": verdict}),
     );
     Ok(verdict.exit())
+}
+
+fn approve(select: &Select, a: &GateApprove, screen: &Screen) -> Answer {
+    let home = home(select)?;
+    let what = match (&a.waiver, &a.quarantine) {
+        (Some(id), _) => What::Waiver(id.clone()),
+        (_, Some(id)) => What::Quarantine(id.clone()),
+        _ if a.policy => What::Policy,
+        _ => What::Suites,
+    };
+    let asked = Asked {
+        lane: Asking::Full,
+        base: a.base.clone(),
+        landed: None,
+        run_commands: false,
+        at: None,
+    };
+    let found = approving::approve(&home, &asked, &what, a.note.as_deref())?;
+    screen.say(&format!(
+        "approved by {}: {}  {}",
+        plain(&found.signer),
+        plain(&found.what),
+        found.over
+    ));
+    screen.frame("next: gonogo gate check");
+    screen.answer(
+        "gate_approve",
+        json!({"over": found.over, "signer": found.signer, "what": found.what, "record": found.record}),
+    );
+    Ok(Exit::Done)
 }
 
 fn explain(select: &Select, a: &GateExplain, screen: &Screen) -> Answer {
