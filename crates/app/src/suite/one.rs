@@ -383,19 +383,19 @@ fn process(
     Ok(end)
 }
 
-/// Keeps what a process had printed before its runner was ended, and removes what it came from.
+/// Removes what a process had printed before its runner was ended: which values in it are secret only that runner knew.
 ///
 /// # Errors
-/// Secrets that cannot be taken out; a file that cannot be removed.
-pub fn keep_raw(dir: &RunDir, home: &str) -> Result<(), AppError> {
+/// A file that cannot be removed or written.
+pub fn drop_raw(dir: &RunDir, home: &str) -> Result<(), AppError> {
     let raw = Raw::new(&dir.at(home), true);
     for (from, name) in [(Some(raw.out), "output.log"), (raw.errors, "errors.log")] {
         let Some(from) = from.filter(|from| from.exists()) else {
             continue;
         };
-        let kept = dir.copy(&from, &format!("{home}/{name}"));
         std::fs::remove_file(&from).map_err(|e| AppError::io("remove", &from, &e))?;
-        kept?;
+        let text = "what it printed was not kept: its runner was ended before the secrets were taken out\n";
+        dir.write_text(&format!("{home}/{name}"), text)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Runs whose runner was ended before it could say what they came to: written down as that by whoever looks next.
 //!
 //! A run holds a lock on its mark as long as it lives, so a run without a result whose mark nobody holds has ended. Its processes are
-//! ended, its logs lose their secrets, targets that had ended keep their results, and the run is recorded as crashed: it can neither be
+//! ended, logs that still hold their secrets are removed, targets that had ended keep their results, and the run is recorded as crashed: it can neither be
 //! taken for one that never was, nor for a good one.
 
 use std::collections::BTreeSet;
@@ -194,7 +194,7 @@ fn result(
     let log = format!("{home}/test-log.jsonl");
     let began = dir.at(&log).is_file();
     // What a process had printed stands there with its secrets.
-    one::keep_raw(dir, &home)?;
+    one::drop_raw(dir, &home)?;
     for name in ["output.log", "test-log.jsonl", "artifact-index.jsonl"] {
         let name = format!("{home}/{name}");
         if !dir.at(&name).is_file() {

@@ -141,9 +141,9 @@ fn a_file_that_was_changed_later_is_told_everywhere() {
 fn a_verdict_follows_again_from_what_was_kept() {
     let lab = Lab::new(&writes(GREEN));
     lab.run(0, "pass");
-    let judged = lab.check(&["--report", "gate.md"], 0, "pass");
+    let judged = lab.check(&["--report", "out/gate.md"], 0, "pass");
     assert!(
-        std::fs::read_to_string(lab.path("gate.md"))
+        std::fs::read_to_string(lab.path("out/gate.md"))
             .unwrap()
             .contains("PASS")
     );
@@ -193,6 +193,7 @@ fn two_runs_at_once_are_two_runs() {
     let config = std::fs::read_to_string(lab.path("gonogo.toml")).unwrap();
     let tap = config.replace(crate::lab::JUNIT, "format = \"tap\"\n");
     lab.write("gonogo.toml", tap);
+    lab.commit("tap");
     let args = ["suite", "run", "--profile", "ci", "--json"];
     let (one, two) = (lab.start(&args), lab.start(&args));
     let (one, two) = (one.join(), two.join());

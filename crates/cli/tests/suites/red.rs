@@ -54,7 +54,7 @@ fn a_report_must_be_there_and_be_of_this_run() {
 fn a_report_must_be_whole_and_hold_tests_that_ran() {
     let cut = GREEN.trim_end_matches("</testsuite>");
     bad(&writes(cut), 3, "invalid", "EVIDENCE_TRUNCATED");
-    bad("printf '' > out/r.xml", 3, "invalid", "EVIDENCE_TRUNCATED");
+    bad("printf '' > out/r.xml", 3, "invalid", "ZERO_TESTS");
     let none = r#"<testsuite name="s" tests="0"/>"#;
     bad(&writes(none), 3, "invalid", "ZERO_TESTS");
     let skipped = r#"<testsuite name="s" tests="1"><testcase classname="c" name="a"><skipped/></testcase></testsuite>"#;
@@ -159,7 +159,6 @@ fn a_tree_that_changes_while_it_is_tested_proves_nothing() {
         "git commit -q --allow-empty -m two",
         "echo '# x' >> unit.sh",
         "chmod +x unit.sh",
-        "rm gonogo.toml",
     ] {
         let lab = Lab::new(&format!("{green}{change}"));
         lab.git(&["update-index", "--assume-unchanged", "unit.sh"]);
@@ -168,15 +167,24 @@ fn a_tree_that_changes_while_it_is_tested_proves_nothing() {
             run.reasons().contains(&"TREE_CHANGED".to_owned()),
             "{change}"
         );
-        if lab.path("gonogo.toml").exists() {
-            // Each of its targets was good, and it is not.
-            let again = lab.gonogo(&["suite", "rerun", "--json"]).envelope();
-            assert_ne!(again["data"]["result"], "nothing_to_rerun", "{change}");
-        }
+        // Each of its targets was good, and it is not.
+        let again = lab.gonogo(&["suite", "rerun", "--json"]).envelope();
+        assert_ne!(again["data"]["result"], "nothing_to_rerun", "{change}");
     }
     // What is ignored may change.
     let lab = Lab::new(&format!("{green}echo x > out/log"));
     lab.run(0, "pass");
+}
+
+#[test]
+fn a_suite_that_takes_its_configuration_away_is_no_pass() {
+    let lab = Lab::new(&format!("{}rm gonogo.toml", writes(GREEN)));
+    let ran = lab.gonogo(&["suite", "run", "--profile", "ci", "--json"]);
+    ran.refusal(66, &["CONFIG_NOT_FOUND"]);
+    lab.git(&["checkout", "-q", "gonogo.toml"]);
+    lab.gonogo(&["suite", "show"]).expect(3);
+    lab.check(&[], 3, "invalid")
+        .tells("suites", "RUN_INCOMPLETE");
 }
 
 #[test]

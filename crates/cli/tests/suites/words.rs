@@ -30,7 +30,8 @@ fn every_form_of_a_report_of_every_kind_of_run() {
             let ran = lab.gonogo(&["suite", "report", "--form", form]);
             ran.expect(0);
             let text = &ran.out;
-            if form != "gitlab-metrics" {
+            // A finding of GitLab's needs a line of a file, and this failure names none.
+            if !form.starts_with("gitlab") {
                 let is_named = text.contains("boom");
                 assert_eq!(is_named, names, "{status} {form}: {text}");
             }
