@@ -14,6 +14,7 @@ pub mod ingesting;
 pub mod one;
 pub mod preflight;
 pub mod reading;
+pub mod recovering;
 pub mod replaying;
 pub mod reporting;
 pub mod rerunning;

@@ -14,6 +14,9 @@ pub const MARK: &str = "[REDACTED]";
 /// Fewest bytes of a variable's value that is looked for: shorter ones are words that stand everywhere.
 const SHORTEST: usize = 8;
 
+/// Fewest bytes of one line of a variable's value.
+const SHORTEST_LINE: usize = 16;
+
 /// Tokens by their own form, and values behind names. The group `v` is what is taken out.
 const FORMS: [&str; 6] = [
     r"\b(?P<a>sk-|rk-|key-|ghp_|gho_|ghu_|ghs_|ghr_|github_pat_|glpat-|xox[abeoprs]-|npm_|pypi-|dop_v1_|hf_)(?P<v>[A-Za-z0-9_\-]{16,})",
@@ -79,10 +82,18 @@ impl Redactor {
             .iter()
             .map(|form| build(form).map_err(|e| refused(form, e.to_string())))
             .collect::<Result<_, _>>()?;
+        // A value of several lines is met line by line.
+        let lines = secrets
+            .iter()
+            .filter(|value| value.contains('\n'))
+            .flat_map(|value| value.lines())
+            .filter(|line| line.len() >= SHORTEST_LINE);
         let mut values: Vec<String> = secrets
             .iter()
-            .filter(|value| value.len() >= SHORTEST && value.as_str() != MARK)
-            .map(|value| regex::escape(value))
+            .map(String::as_str)
+            .filter(|value| value.len() >= SHORTEST && *value != MARK)
+            .chain(lines)
+            .map(written)
             .collect();
         // The longest first: one value may begin another.
         values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
@@ -107,10 +118,14 @@ impl Redactor {
         const END: &[u8] = b"-----END ";
         let private = |line: &[u8]| memchr::memmem::find(line, b"PRIVATE KEY-----").is_some();
         if within.key {
-            if memchr::memmem::find(line, END).is_some() {
-                within.key = false;
-            }
-            return Cow::Borrowed(if line.ends_with(b"\n") { b"\n" } else { b"" });
+            // What stands behind the key's end belongs to whatever the key is quoted in: an element's end, the next field.
+            let behind = memchr::memmem::find(line, END).map(|end| &line[end + END.len()..]);
+            let Some(behind) = behind else {
+                return Cow::Borrowed(if line.ends_with(b"\n") { b"\n" } else { b"" });
+            };
+            within.key = false;
+            let dashes = memchr::memmem::find(behind, b"-----").map_or(0, |at| at + 5);
+            return Cow::Owned(self.line(&behind[dashes..], within).into_owned());
         }
         let mut out = Cow::Borrowed(line);
         if let Some(at) = memchr::memmem::find(line, BEGIN)
@@ -164,6 +179,38 @@ impl Redactor {
         }
         String::from_utf8_lossy(&out).into_owned()
     }
+}
+
+/// A pattern of a value as texts, XML and JSON write it: a reader undoes what they escape, and then it would stand there.
+fn written(value: &str) -> String {
+    let mut pattern = String::new();
+    for c in value.chars() {
+        let code = u32::from(c);
+        let own = regex::escape(c.encode_utf8(&mut [0; 4]));
+        let named = match c {
+            '&' => "|&amp;",
+            '<' => "|&lt;",
+            '>' => "|&gt;",
+            '"' => r#"|&quot;|\\?""#,
+            '\'' => r"|&apos;|\\'",
+            '\\' => r"|\\\\",
+            '/' => r"|\\/",
+            '\n' => r"|\\n",
+            '\t' => r"|\\t",
+            c if c.is_ascii() => {
+                pattern.push_str(&own);
+                continue;
+            }
+            _ => "",
+        };
+        // The longer forms first: a backslash alone begins two of them.
+        let named = named.trim_start_matches('|');
+        let bar = if named.is_empty() { "" } else { "|" };
+        pattern.push_str(&format!(
+            r"(?:{named}{bar}&#0*{code};|&#[xX]0*(?i:{code:x});|\\u(?i:{code:04x})|{own})"
+        ));
+    }
+    pattern
 }
 
 /// Values that are said of a secret and are none: types, emptiness, a place.
@@ -275,6 +322,32 @@ mod tests {
         assert_eq!(redactor().text(certificate), certificate);
         // Twice is once.
         assert_eq!(redactor().text(&found), found);
+    }
+
+    #[test]
+    fn a_value_goes_however_it_is_written() {
+        let secret = "s3&cr<e>t\"v'a\\l/ü";
+        let redactor = Redactor::new(&[], &[secret.into()]).unwrap();
+        let json = serde_json::to_string(secret).unwrap();
+        for text in [
+            secret.to_owned(),
+            json.trim_matches('"').to_owned(),
+            "s3&amp;cr&lt;e&gt;t&quot;v&apos;a\\l/ü".to_owned(),
+            "s3&#38;cr&#x3C;e>t&#34;v&#039;a\\l/&#xfc;".to_owned(),
+            r#"s3\u0026cr\u003ce\u003Et\"v'a\\l\/\u00fc"#.to_owned(),
+        ] {
+            assert_eq!(redactor.text(&format!("a {text} b")), "a [REDACTED] b");
+        }
+        let lines = Redactor::new(&[], &["first line of a secret\nsecond line of it\n".into()]);
+        let found = lines.unwrap().text("x second line of it y");
+        assert_eq!(found, "x [REDACTED] y");
+    }
+
+    #[test]
+    fn what_stands_behind_a_key_stays() {
+        let key = "<o>-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----</o><n>pw hunter2hunter2</n>\n<z/>\n";
+        let expected = "<o>[REDACTED]\n\n</o><n>pw [REDACTED]</n>\n<z/>\n";
+        assert_eq!(redactor().text(key), expected);
     }
 
     #[test]

@@ -111,6 +111,21 @@ impl Base {
         }
     }
 
+    /// Whether a commit went in before the change: it is the base, or the base comes after it.
+    pub fn has(&self, tree: &Tree, commit: &str) -> bool {
+        let Self::Commit(base) = self else {
+            return false;
+        };
+        let is_name = !commit.is_empty() && commit.bytes().all(|b| b.is_ascii_hexdigit());
+        is_name
+            && git(
+                tree.top(),
+                &[],
+                &["merge-base", "--is-ancestor", commit, base],
+            )
+            .is_ok()
+    }
+
     /// Everybody who made the change: names and addresses of its commits, and who asks if there are changes that are not committed.
     ///
     /// # Errors
@@ -141,6 +156,8 @@ fn whole(dir: &Path, name: &str) -> Result<Vec<u8>, AppError> {
         .args(["cat-file", "blob", name])
         .current_dir(dir)
         .env("GIT_OPTIONAL_LOCKS", "0")
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
         .stdin(std::process::Stdio::null())
         .output();
     match output {

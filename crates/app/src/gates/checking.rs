@@ -165,7 +165,11 @@ fn views(dir: &Path, verdict: &Verdict) -> Result<(), AppError> {
 /// # Errors
 /// [`Reason::RunUnknown`]; files that cannot be read, or are not what was recorded.
 pub fn find(home: &Home, id: Option<&str>) -> Result<Checked, AppError> {
-    let book = home.open(&home.here)?;
+    let none = || {
+        AppError::new(Reason::RunUnknown, "no gate was judged yet")
+            .hint("`gonogo gate check` makes a verdict")
+    };
+    let book = crate::suite::reading::book(home)?.ok_or_else(none)?;
     let mut filter = gonogo_store::ledger::Filter {
         kind: Some(VERDICT.into()),
         limit: 1000,
@@ -184,10 +188,10 @@ pub fn find(home: &Home, id: Option<&str>) -> Result<Checked, AppError> {
         }
     }
     let Some((id, record)) = found else {
-        let text = match id {
-            None => "no gate was judged yet".to_owned(),
-            Some(id) => format!("no verdict has the id `{id}`"),
+        let Some(id) = id else {
+            return Err(none());
         };
+        let text = format!("no verdict has the id `{id}`");
         return Err(AppError::new(Reason::RunUnknown, text).hint("`gonogo gate check` makes one"));
     };
     let digest = |key: &str| -> Result<Digest, AppError> {

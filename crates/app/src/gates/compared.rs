@@ -1,6 +1,6 @@
 //! Runs beside their baselines: of each target the newest earlier run in which it was good.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use gonogo_core::{Digest, Timestamp, Verdict};
@@ -82,13 +82,31 @@ pub fn recorded(home: &Home, book: &Book, records: &[RecordView]) -> Result<Foun
     Ok((all, unreadable))
 }
 
-/// Each target of a run beside the newest earlier good one. `all` are all runs, the newest first.
-pub fn baselines(run: &Recorded, all: &[Recorded]) -> BTreeMap<String, Compared> {
-    let earlier: Vec<&Recorded> = all.iter().filter(|r| r.index < run.index).collect();
+/// Each target of a run beside an earlier good one. `all` are all runs, the newest first; `before` says which commits went in before the
+/// change under judgement.
+///
+/// What the change itself ran is no baseline if there is another: a test that it took out would be missed once and never again. A run of
+/// the same tree never is one. Where nothing of the base was run, it is the first run of the change, which is the nearest to the base.
+pub fn baselines(
+    run: &Recorded,
+    all: &[Recorded],
+    before: &BTreeSet<String>,
+) -> BTreeMap<String, Compared> {
+    let earlier: Vec<&Recorded> = all
+        .iter()
+        .filter(|r| r.index < run.index && r.summary.source.tree != run.summary.source.tree)
+        .collect();
+    let of_base = |r: &&Recorded| {
+        let source = &r.summary.source;
+        !source.dirty && source.commit.as_ref().is_some_and(|c| before.contains(c))
+    };
+    let base: Vec<&Recorded> = earlier.iter().copied().filter(of_base).collect();
+    let first: Vec<&Recorded> = earlier.iter().rev().copied().collect();
     let mut found = BTreeMap::new();
     for target in run.summary.targets() {
         let name = target.target.clone();
-        let compared = match good(&earlier, &run.summary, &name) {
+        let good = good(&base, &run.summary, &name).or_else(|| good(&first, &run.summary, &name));
+        let compared = match good {
             None => Compared::Nothing,
             Some(base) => match (entries(base, &name), entries(run, &name)) {
                 (Ok(before), Ok(now)) => Compared::With {
@@ -109,7 +127,7 @@ pub fn baselines(run: &Recorded, all: &[Recorded]) -> BTreeMap<String, Compared>
     found
 }
 
-/// The newest run of the same variant and part in which a target was good.
+/// The first of these of the same variant and part in which a target was good.
 fn good<'a>(earlier: &[&'a Recorded], summary: &Summary, target: &str) -> Option<&'a Recorded> {
     let alike = |r: &&&Recorded| {
         r.summary.variant == summary.variant

@@ -1,9 +1,9 @@
 //! Everything that a judgement is to see, from the project, its repository and its ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use gonogo_core::{Digest, Timestamp};
+use gonogo_core::{Digest, Reason, Timestamp};
 use gonogo_gate::inputs::{
     self, Approval, BaseFile, ExcuseFile, FileState, Found, Inputs, PolicyFile, Run, Subject,
 };
@@ -93,6 +93,8 @@ impl<'a> Place<'a> {
 /// The ledger's and git's faults, a base that is none. What is missing or unreadable is part of what is gathered.
 pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
     let home = place.home;
+    // A run that was cut off on this tree is one of its runs.
+    crate::suite::recovering::recover(home)?;
     let source = place.tree.now()?;
     let base = Base::find(&place.tree, asked.base.as_deref())?;
     let policy = policy(place, &base);
@@ -114,10 +116,27 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         .iter()
         .filter(|r| r.summary.source.tree == source.tree)
         .collect();
+    let commits: BTreeSet<String> = all
+        .iter()
+        .filter_map(|r| r.summary.source.commit.clone())
+        .collect();
+    let before = commits
+        .into_iter()
+        .filter(|commit| base.has(&place.tree, commit))
+        .collect();
+    // Where nothing ran on this tree, the newest run of each profile says what did run.
+    let mut other: Vec<&Recorded> = Vec::new();
+    for run in all.iter().filter(|_| own.is_empty()) {
+        let profile = &run.summary.profile;
+        if !other.iter().any(|r| r.summary.profile == *profile) {
+            other.push(run);
+        }
+    }
     let runs = own
         .iter()
+        .chain(&other)
         .map(|run| Run {
-            baselines: compared::baselines(run, &all),
+            baselines: compared::baselines(run, &all, &before),
             summary: run.summary.clone(),
             digest: run.digest,
             record: Some(run.index),
@@ -240,7 +259,11 @@ fn landed(place: &Place<'_>, asked: &Asked) -> Result<Option<String>, AppError> 
         place.tree.top(),
         &[],
         &["rev-parse", "--verify", "--end-of-options", &name],
-    )?;
+    )
+    .map_err(|e| {
+        let text = format!("there is no commit `{landed}`: {e}");
+        AppError::new(Reason::ArgumentInvalid, text)
+    })?;
     Ok(Some(format!("git:{tree}")))
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use gonogo_core::digest::Hasher;
 use gonogo_core::{Digest, Reason};
+use gonogo_suite::Row;
 use gonogo_suite::redact::{Redactor, Within};
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +105,14 @@ impl RunDir {
         })
     }
 
+    /// The directory of a run that was begun.
+    pub fn reopen(path: &Path, redactor: Redactor) -> Self {
+        Self {
+            path: path.to_owned(),
+            redactor,
+        }
+    }
+
     /// A path below it.
     pub fn at(&self, name: &str) -> PathBuf {
         self.path.join(name)
@@ -127,6 +136,28 @@ impl RunDir {
         let path = self.at(name);
         make_dir(parent(&path))?;
         write_atomic(&path, self.redactor.text(text).as_bytes())
+    }
+
+    /// A text that is to be kept: a name of a file, a word of a command.
+    pub fn clean(&self, text: &str) -> String {
+        self.redactor.text(text)
+    }
+
+    /// Takes secrets out of a test: what its report escaped stands in it as it is.
+    pub fn clean_row(&self, row: &mut Row) {
+        let clean = |text: &mut String| {
+            if !text.is_empty() {
+                *text = self.redactor.text(text);
+            }
+        };
+        clean(&mut row.output);
+        row.skipped.iter_mut().for_each(clean);
+        let Some(failure) = &mut row.failure else {
+            return;
+        };
+        for text in [&mut failure.class, &mut failure.message, &mut failure.trace] {
+            clean(text);
+        }
     }
 
     /// Copies a file line by line, with its secrets taken out.

@@ -63,7 +63,7 @@ pub fn find(dir: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, AppError> {
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
                 other => other.map_err(|e| AppError::io("read", &path, &e))?,
             };
-            if meta.is_file() {
+            if meta.is_file() && !passes_link(dir, &path) {
                 let relative = path.strip_prefix(dir).unwrap_or(&path);
                 if matcher.is_match(relative) {
                     found.push(path);
@@ -83,6 +83,13 @@ pub fn find(dir: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, AppError> {
     found.sort_unstable();
     found.dedup();
     Ok(found)
+}
+
+/// Whether a directory between is a link: a pattern without wildcards names a path at once, and nothing outside is meant.
+fn passes_link(dir: &Path, path: &Path) -> bool {
+    let between = path.ancestors().skip(1).take_while(|above| *above != dir);
+    let mut kinds = between.map(std::fs::symlink_metadata);
+    kinds.any(|meta| meta.is_ok_and(|meta| meta.is_symlink()))
 }
 
 /// The part of a pattern before its first wildcard, whole directories of it; the pattern itself if it has none.

@@ -65,6 +65,12 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
     }
     for file in &wanted.files {
         let path = home.here.join(file);
+        let meta = std::fs::metadata(&path).map_err(|e| AppError::io("read", &path, &e))?;
+        // A pipe would be waited for, and a directory is no report.
+        if !meta.is_file() {
+            let text = format!("`{}` is no plain file", path.display());
+            return Err(AppError::new(Reason::InputMalformed, text).hint("name report files"));
+        }
         std::fs::File::open(&path).map_err(|e| AppError::io("read", &path, &e))?;
     }
     let empty = SuitesFile::default();
@@ -91,7 +97,8 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
             .unwrap_or(&path)
             .display()
             .to_string();
-        let base = path.file_name().unwrap_or_default().to_string_lossy();
+        let shown = dir.clean(&shown);
+        let base = dir.clean(&path.file_name().unwrap_or_default().to_string_lossy());
         let Some(format) = wanted
             .format
             .map_or_else(|| format_of(&path), |f| Ok(Some(f)))?
@@ -117,7 +124,8 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
     formats.sort_unstable();
     formats.dedup();
     let collisions = tally.collisions();
-    let rows = tally.into_rows(&wanted.target, &[]);
+    let mut rows = tally.into_rows(&wanted.target, &[]);
+    rows.iter_mut().for_each(|row| dir.clean_row(row));
     let correlation_id = wanted
         .correlation_id
         .clone()

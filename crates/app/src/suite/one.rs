@@ -92,11 +92,14 @@ pub fn run(
             Vec::new()
         }
     };
+    // What cannot be looked at is told when it is kept.
+    let outputs = reports(&dir, &suite.outputs).unwrap_or_default();
+    let command: Vec<String> = suite.command.iter().map(|w| frame.dir.clean(w)).collect();
     events.tell(
         "info",
         "start",
         "started",
-        json!({"command": suite.command, "dir": suite.dir}),
+        json!({"command": command, "dir": suite.dir}),
     )?;
     let began = frame.clock.now();
     let raw = Raw::new(&own, splits(suite));
@@ -115,7 +118,7 @@ pub fn run(
         correlation_id: frame.correlation_id.to_owned(),
         blocking: suite.blocking,
         owner: suite.owner.clone(),
-        command: suite.command.clone(),
+        command,
         dir: suite.dir.clone(),
         format: suite.format.to_owned(),
         min_tests: suite.min_tests,
@@ -129,7 +132,8 @@ pub fn run(
     };
     keep_logs(frame, &raw, &home, &mut attempted.problems);
     if !matches!(attempted.end, End::NotStarted { .. }) {
-        keep_outputs(frame, suite, &dir, &home, &mut attempted.problems);
+        let problems = &mut attempted.problems;
+        keep_outputs(frame, suite, &dir, &home, &outputs, problems);
     }
     let (rows, collisions) = read(frame, name, suite, &dir, &home, &before, &mut attempted);
     conclude(frame, attempted, &collisions, rows, &mut events)
@@ -166,7 +170,7 @@ pub fn leave(
         correlation_id: frame.correlation_id.to_owned(),
         blocking: suite.blocking,
         owner: suite.owner.clone(),
-        command: suite.command.clone(),
+        command: suite.command.iter().map(|w| frame.dir.clean(w)).collect(),
         dir: suite.dir.clone(),
         format: suite.format.to_owned(),
         min_tests: suite.min_tests,
@@ -188,11 +192,19 @@ pub fn home_of(suite: &SuiteFile, name: &str) -> String {
 
 fn conclude(
     frame: &Frame<'_>,
-    attempted: Attempted,
+    mut attempted: Attempted,
     collisions: &Collisions,
-    rows: Vec<Row>,
+    mut rows: Vec<Row>,
     events: &mut Events,
 ) -> Result<(TargetResult, Vec<Row>), AppError> {
+    let issues = attempted.inputs.iter_mut().flat_map(|i| &mut i.issues);
+    for issue in issues {
+        issue.text = frame.dir.clean(&issue.text);
+    }
+    for problem in &mut attempted.problems {
+        problem.text = frame.dir.clean(&problem.text);
+    }
+    rows.iter_mut().for_each(|row| frame.dir.clean_row(row));
     let home = attempted.home.clone();
     let mut result = judge(attempted, collisions, &rows);
     result.tests_sha256 = Some(write_rows(&frame.dir.at(&result.tests_file), &rows)?);
@@ -371,6 +383,23 @@ fn process(
     Ok(end)
 }
 
+/// Removes what a process had printed before its runner was ended: which values in it are secret only that runner knew.
+///
+/// # Errors
+/// A file that cannot be removed or written.
+pub fn drop_raw(dir: &RunDir, home: &str) -> Result<(), AppError> {
+    let raw = Raw::new(&dir.at(home), true);
+    for (from, name) in [(Some(raw.out), "output.log"), (raw.errors, "errors.log")] {
+        let Some(from) = from.filter(|from| from.exists()) else {
+            continue;
+        };
+        std::fs::remove_file(&from).map_err(|e| AppError::io("remove", &from, &e))?;
+        let text = "what it printed was not kept: its runner was ended before the secrets were taken out\n";
+        dir.write_text(&format!("{home}/{name}"), text)?;
+    }
+    Ok(())
+}
+
 fn keep_logs(frame: &Frame<'_>, raw: &Raw, home: &str, problems: &mut Vec<Problem>) {
     let pairs = [
         (Some(&raw.out), "output.log"),
@@ -402,6 +431,7 @@ fn keep_outputs(
     suite: &SuiteFile,
     dir: &Path,
     home: &str,
+    before: &[Seen],
     problems: &mut Vec<Problem>,
 ) {
     for pattern in &suite.outputs {
@@ -418,6 +448,13 @@ fn keep_outputs(
         }
         for path in found {
             let relative = path.strip_prefix(dir).unwrap_or(&path).to_string_lossy();
+            let relative = frame.dir.clean(&relative);
+            // What an earlier run left says nothing about this one, and a gate would take it for that.
+            if seen(&path).is_ok_and(|now| before.contains(&now)) {
+                let text = format!("`{relative}` was there before and was not written by this run");
+                problems.push(Problem::new(Reason::EvidenceStale, text));
+                continue;
+            }
             if let Err(e) = frame.dir.copy(&path, &format!("{home}/outputs/{relative}")) {
                 problems.push(Problem::new(e.reason, e.to_string()));
             }
@@ -512,8 +549,9 @@ fn read(
                 .push(Problem::new(Reason::EvidenceStale, text));
         }
         for (n, seen) in (1..).zip(fresh) {
-            let shown = relative(&seen.path, frame.root);
+            let shown = frame.dir.clean(&relative(&seen.path, frame.root));
             let file = seen.path.file_name().unwrap_or_default().to_string_lossy();
+            let file = frame.dir.clean(&file);
             let copy = format!("{home}/reports/{n:04}-{file}");
             match frame.dir.copy(&seen.path, &copy) {
                 Ok(_) => files.push((copy, Some(shown))),

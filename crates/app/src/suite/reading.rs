@@ -59,8 +59,22 @@ pub struct Loaded {
 /// # Errors
 /// The ledger's.
 pub fn list(home: &Home, most: usize) -> Result<Vec<Listed>, AppError> {
-    let book = home.open(&home.here)?;
-    listed(&book, most)
+    super::recovering::recover(home)?;
+    match book(home)? {
+        Some(book) => listed(&book, most),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The ledger; none where there is neither a project nor a ledger yet: who only looks founds none.
+///
+/// # Errors
+/// The ledger's.
+pub(crate) fn book(home: &Home) -> Result<Option<Book>, AppError> {
+    if home.config.is_none() && !home.here.join(crate::workspace::STATE_DIR).exists() {
+        return Ok(None);
+    }
+    home.open(&home.here).map(Some)
 }
 
 pub(super) fn listed(book: &Book, most: usize) -> Result<Vec<Listed>, AppError> {
@@ -115,8 +129,7 @@ pub fn find(home: &Home, what: &str) -> Result<Loaded, AppError> {
     } else {
         None
     };
-    let book = home.open(&home.here)?;
-    let all = listed(&book, usize::MAX)?;
+    let all = list(home, usize::MAX)?;
     if let Some(dir) = dir {
         let summary = summary(&dir)?;
         let own = all.iter().find(|l| l.run_id == summary.run_id);

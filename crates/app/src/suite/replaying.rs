@@ -208,7 +208,12 @@ pub(super) fn believed(loaded: &Loaded) -> Result<(), AppError> {
 
 fn environment(dir: &Path) -> Result<Value, AppError> {
     let path = dir.join("environment.json");
-    let bytes = std::fs::read(&path).map_err(|e| AppError::io("read", &path, &e))?;
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        // Reports that were read have none. One that was there and is gone was missed before.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Value::Null),
+        Err(e) => return Err(AppError::io("read", &path, &e)),
+    };
     serde_json::from_slice(&bytes)
         .map_err(|e| AppError::new(Reason::InputMalformed, format!("{}: {e}", path.display())))
 }

@@ -18,6 +18,7 @@ use super::analysing::{self, Beside, Triage};
 use super::artifacts::{FILES, Files, RunDir};
 use super::one::{self, Frame, Watcher};
 use super::preflight::{self, Check};
+use super::recovering;
 use super::source::Tree;
 use crate::AppError;
 use crate::config::{Config, SuiteFile, SuitesFile};
@@ -103,6 +104,9 @@ pub fn run(
 ) -> Result<Finished, AppError> {
     let config = configured(home)?;
     let plan = plan(home, config, request)?;
+    for cut in recovering::recover(home)? {
+        watcher.told(&cut);
+    }
     let file = &config.suites;
     let state = plan.root.join(STATE_DIR);
     crate::workspace::make_dir(&state)?;
@@ -111,6 +115,7 @@ pub fn run(
     let mark =
         json!({"run_id": plan.run_id, "pid": std::process::id(), "started_at": plan.started});
     dir.write(MARK, &mark)?;
+    let held = recovering::hold(&plan.dir)?;
     let actor = home.actor()?;
     let before = tree.now()?;
     let mut summary = empty(&plan, request, before);
@@ -140,15 +145,19 @@ pub fn run(
     let (results, rows) = phases(&frame, &plan, &mut summary, watcher)?;
     let after = tree.now()?;
     if after.tree != summary.source.tree || after.commit != summary.source.commit {
-        let paths = tree.changed(&summary.source.tree, &after.tree);
-        let what = match paths.is_empty() {
-            true => "another commit is checked out".to_owned(),
-            false => paths.join(", "),
+        let text = match after.tree == summary.source.tree {
+            false => format!(
+                "it was `{}` before and is `{}` behind the run: {}",
+                summary.source.tree,
+                after.tree,
+                tree.changed(&summary.source.tree, &after.tree).join(", ")
+            ),
+            true => {
+                let word = |commit: &Option<String>| commit.clone().unwrap_or("none".into());
+                let (was, is) = (word(&summary.source.commit), word(&after.commit));
+                format!("its commit was `{was}` before and is `{is}` behind the run")
+            }
         };
-        let text = format!(
-            "it was `{}` before and is `{}` behind the run: {what}",
-            summary.source.tree, after.tree
-        );
         summary
             .problems
             .push(Problem::new(Reason::TreeChanged, text));
@@ -187,6 +196,7 @@ pub fn run(
     crate::workspace::write_atomic(&dir.at(FILES), &bytes)?;
     conclude(&home.open(&plan.dir)?, &summary, &bytes, &actor)?;
     std::fs::remove_file(dir.at(MARK)).map_err(|e| AppError::io("remove", &dir.at(MARK), &e))?;
+    drop(held);
     Ok(Finished {
         summary,
         dir: plan.dir,
@@ -601,8 +611,11 @@ fn phases(
     let mut cancelled = false;
     for (n, (name, suite)) in plan.chosen.iter().enumerate() {
         let stopped = stopped(&results, suite, refused);
+        // One that ends at once is never looked at while it runs.
+        cancelled = cancelled || watcher.looked(name, 0.0, 0);
         let (result, rows) = if cancelled {
-            one::leave(frame, name, suite, End::Cancelled)?
+            let why = "the run was cancelled".to_owned();
+            one::leave(frame, name, suite, End::NotStarted { why })?
         } else if let Some(why) = stopped {
             summary.state = State::Partial;
             one::leave(frame, name, suite, End::NotStarted { why })?
@@ -683,6 +696,7 @@ fn begin(home: &Home, plan: &Plan<'_>, summary: &Summary, actor: &str) -> Result
         "shard": plan.shard,
         "variant": summary.variant,
         "config": plan.config.digest,
+        "directory": summary.artifact_dir,
     });
     let subject = vec![("gonogo.toml".to_owned(), plan.config.digest)];
     book.append(

@@ -220,6 +220,10 @@ pub(super) fn report(select: &Select, a: &SuiteReport, screen: &Screen) -> Answe
         ..Style::default()
     };
     let bytes = reporting::report(&home, &loaded, form, &style)?;
+    for difference in &loaded.differences {
+        let text = format!("not as recorded: {}", plain(difference));
+        screen.talk(&screen.paint(Tone::Bad, &text));
+    }
     match &a.out {
         Some(path) => {
             let path = super::super::here()?.join(path);

@@ -1,0 +1,237 @@
+//! Runs whose runner was ended before it could say what they came to: written down as that by whoever looks next.
+//!
+//! A run holds a lock on its mark as long as it lives, so a run without a result whose mark nobody holds has ended. Its processes are
+//! ended, logs that still hold their secrets are removed, targets that had ended keep their results, and the run is recorded as crashed: it can neither be
+//! taken for one that never was, nor for a good one.
+
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use gonogo_core::{Reason, Timestamp};
+use gonogo_store::ledger::{Filter, RecordView};
+use gonogo_suite::TargetResult;
+use gonogo_suite::run::{
+    Attempted, COMMAND, Class, Collisions, End, Problem, Source, State, Summary, judge,
+};
+use serde_json::Value;
+
+use super::artifacts::{FILES, RunDir};
+use super::one;
+use super::running::{self, BEGUN, MARK, RESULT, stream};
+use crate::AppError;
+use crate::config::SuitesFile;
+use crate::home::{Book, Home};
+
+/// Holds a run's mark until it is dropped.
+///
+/// # Errors
+/// The mark cannot be opened or locked.
+pub(super) fn hold(dir: &Path) -> Result<File, AppError> {
+    let path = dir.join(MARK);
+    let fault = |e: std::io::Error| AppError::io("lock", &path, &e);
+    let file = File::open(&path).map_err(fault)?;
+    file.lock().map_err(fault)?;
+    Ok(file)
+}
+
+/// Whether somebody holds a run's mark.
+fn is_held(dir: &Path) -> bool {
+    let Ok(file) = File::open(dir.join(MARK)) else {
+        return false;
+    };
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+}
+
+/// A run that began and has no result.
+struct Open {
+    run_id: String,
+    began: Timestamp,
+    body: Value,
+}
+
+impl Open {
+    fn word(&self, key: &str) -> Option<&str> {
+        self.body.get(key).and_then(Value::as_str)
+    }
+
+    fn dir(&self, root: &Path) -> PathBuf {
+        root.join(self.word("directory").unwrap_or_default())
+    }
+}
+
+fn open_runs(book: &Book) -> Result<Vec<Open>, AppError> {
+    let of = |kind: &str| -> Result<Vec<RecordView>, AppError> {
+        let mut filter = Filter {
+            kind: Some(kind.to_owned()),
+            limit: 1000,
+            ..Filter::default()
+        };
+        let mut all = Vec::new();
+        loop {
+            let page = book.ledger.records(&filter)?;
+            let Some(last) = page.last() else {
+                return Ok(all);
+            };
+            filter.after = Some(last.index);
+            all.extend(page);
+        }
+    };
+    let begun = of(BEGUN)?;
+    let ended: BTreeSet<String> = of(RESULT)?.into_iter().map(|r| r.stream).collect();
+    let open = begun.into_iter().filter(|r| !ended.contains(&r.stream));
+    let open = open.filter_map(|record| {
+        // What does not say where it lies was written before runs could be recovered.
+        record.body.get("directory")?;
+        Some(Open {
+            run_id: record.stream.strip_prefix(&stream(""))?.to_owned(),
+            began: record.time,
+            body: record.body,
+        })
+    });
+    Ok(open.collect())
+}
+
+/// Writes down what was cut off; gives a line for each.
+///
+/// # Errors
+/// The ledger's; files that cannot be written; processes that cannot be ended.
+pub fn recover(home: &Home) -> Result<Vec<String>, AppError> {
+    let Some(config) = &home.config else {
+        return Ok(Vec::new());
+    };
+    let open = open_runs(&home.open(&home.here)?)?;
+    let root = home.root();
+    let mut told = Vec::new();
+    for run in open {
+        let dir = run.dir(&root);
+        if is_held(&dir) {
+            continue;
+        }
+        sweep(&run.run_id)?;
+        let text = match dir.is_dir() {
+            true => "its runner was ended before the run was",
+            false => "its runner was ended before the run was, and its directory is gone",
+        };
+        crate::workspace::make_dir(&dir)?;
+        let kept = RunDir::reopen(&dir, running::redactor(&config.suites)?);
+        let mut summary = summary(home, &run, text);
+        let mut results = Vec::new();
+        for name in &summary.selected {
+            results.push(result(&kept, &config.suites, &summary, name)?);
+        }
+        summary.fill(results);
+        kept.write("summary.json", &summary)?;
+        let files = kept.list(&run.run_id, &summary.correlation_id)?.to_bytes();
+        crate::workspace::write_atomic(&kept.at(FILES), &files)?;
+        running::conclude(&home.open(&home.here)?, &summary, &files, &home.actor()?)?;
+        match std::fs::remove_file(kept.at(MARK)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(AppError::io("remove", &kept.at(MARK), &e));
+            }
+            _ => {}
+        }
+        told.push(format!("run {} of {}: {text}", run.run_id, run.began));
+    }
+    Ok(told)
+}
+
+/// Ends what a run left running.
+fn sweep(run_id: &str) -> Result<(), AppError> {
+    let fault = |e: gonogo_exec::ExecError| AppError::new(Reason::StoreFailed, e.to_string());
+    let marks: BTreeSet<String> = gonogo_exec::marked(&format!("{run_id}/"))
+        .map_err(fault)?
+        .into_values()
+        .collect();
+    for mark in marks {
+        gonogo_exec::sweep(&mark).map_err(fault)?;
+    }
+    Ok(())
+}
+
+fn summary(home: &Home, run: &Open, text: &str) -> Summary {
+    let value = |key: &str| run.body.get(key).cloned().unwrap_or_default();
+    let source = Source {
+        tree: run.word("tree").unwrap_or_default().to_owned(),
+        commit: run.word("commit").map(str::to_owned),
+        ..Source::default()
+    };
+    let service = home.config.as_ref().map_or("", |c| c.service.as_str());
+    let id = run.word("correlationId").unwrap_or_default();
+    Summary {
+        timestamp: home.clock.now().wall,
+        profile: run.word("profile").unwrap_or_default().to_owned(),
+        artifact_dir: run.word("directory").unwrap_or_default().to_owned(),
+        shard: serde_json::from_value(value("shard")).unwrap_or_default(),
+        variant: serde_json::from_value(value("variant")).unwrap_or_default(),
+        selected: serde_json::from_value(value("selected")).unwrap_or_default(),
+        state: State::Crashed,
+        problems: vec![Problem::new(Reason::RunIncomplete, text)],
+        ..running::blank(service, &run.run_id, id, source, run.began)
+    }
+}
+
+/// The result that a target has, or one that says that it has none.
+fn result(
+    dir: &RunDir,
+    file: &SuitesFile,
+    summary: &Summary,
+    name: &str,
+) -> Result<TargetResult, AppError> {
+    let declared = file.suites.get(name);
+    let has = |class: &Class| dir.at(&format!("{}/{name}", class.word())).is_dir();
+    let class = Class::ALL.into_iter().find(has);
+    let class = class.or(declared.map(|d| d.class)).unwrap_or(Class::Unit);
+    let home = format!("{}/{name}", class.word());
+    let ended = std::fs::read(dir.at(&format!("{home}/result.json"))).ok();
+    let ended = ended.and_then(|bytes| serde_json::from_slice::<TargetResult>(&bytes).ok());
+    if let Some(ended) = ended
+        && ended.target == name
+        && ended.correlation_id == summary.correlation_id
+    {
+        return Ok(ended);
+    }
+    let log = format!("{home}/test-log.jsonl");
+    let began = dir.at(&log).is_file();
+    // What a process had printed stands there with its secrets.
+    one::drop_raw(dir, &home)?;
+    for name in ["output.log", "test-log.jsonl", "artifact-index.jsonl"] {
+        let name = format!("{home}/{name}");
+        if !dir.at(&name).is_file() {
+            dir.write_text(&name, "")?;
+        }
+    }
+    let why = "its runner was ended";
+    let (end, problems) = match began {
+        true => {
+            let text = "its runner was ended while it ran";
+            let problem = Problem::new(Reason::RunIncomplete, text);
+            (End::Cancelled, vec![problem])
+        }
+        false => (End::NotStarted { why: why.into() }, Vec::new()),
+    };
+    let attempted = Attempted {
+        target: name.to_owned(),
+        class,
+        correlation_id: summary.correlation_id.clone(),
+        blocking: declared.is_none_or(|d| d.blocking),
+        owner: declared.and_then(|d| d.owner.clone()),
+        command: declared.map_or_else(Vec::new, |d| {
+            d.command.iter().map(|w| dir.clean(w)).collect()
+        }),
+        dir: declared.map_or_else(|| ".".to_owned(), |d| d.dir.clone()),
+        format: declared.map_or(COMMAND, |d| d.format).to_owned(),
+        min_tests: declared.map_or(1, |d| d.min_tests),
+        min_duration_ms: None,
+        end,
+        duration_ms: 0,
+        ended_at: summary.timestamp,
+        inputs: Vec::new(),
+        problems,
+        home: home.clone(),
+    };
+    let mut result = judge(attempted, &Collisions::default(), &[]);
+    result.tests_sha256 = Some(one::write_rows(&dir.at(&result.tests_file), &[])?);
+    dir.write(&format!("{home}/result.json"), &result)?;
+    Ok(result)
+}
