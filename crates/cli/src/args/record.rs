@@ -41,8 +41,8 @@ pub enum RecordMode {
 #[derive(Debug, Clone, ClapArgs)]
 pub struct RecordRun {
     /// Take the settings of this `[record.NAME]` of gonogo.toml; flags go before them
-    #[arg(long, value_name = "NAME", help_heading = "Selection")]
-    pub name: Option<String>,
+    #[arg(long = "name", value_name = "NAME", help_heading = "Selection")]
+    pub recording: Option<String>,
     /// What to do; `auto` if nobody says
     #[arg(
         long,

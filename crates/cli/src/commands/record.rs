@@ -40,7 +40,7 @@ fn run(select: &Select, a: &RecordRun, screen: &Screen) -> Answer {
             .hint("`gonogo record lint FILE` looks at a cassette"));
     }
     let asked = Asked {
-        name: a.name.clone(),
+        name: a.recording.clone(),
         mode: a.mode.map(mode),
         cassette: a.cassette.clone(),
         upstreams: a.upstream.clone(),
@@ -54,7 +54,7 @@ fn run(select: &Select, a: &RecordRun, screen: &Screen) -> Answer {
         apart: screen.json,
     };
     // Without a name the configuration has no say.
-    let home = match &a.name {
+    let home = match &a.recording {
         Some(_) => Some(home(select)?),
         None => None,
     };

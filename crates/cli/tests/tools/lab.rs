@@ -27,12 +27,14 @@ impl Lab {
             .prefix("gonogo-tools-")
             .tempdir()
             .unwrap();
+        // What is remembered of ledgers lies beside the tree, which must stay as it is while suites run.
+        std::fs::create_dir(dir.path().join("work")).unwrap();
         Self { dir }
     }
 
     /// A path in it.
     pub(crate) fn path(&self, inside: &str) -> PathBuf {
-        self.dir.path().join(inside)
+        self.dir.path().join("work").join(inside)
     }
 
     /// Writes a file; `PROGRAM` is filled in.
@@ -50,7 +52,7 @@ impl Lab {
 
     /// Every file and its bytes.
     pub(crate) fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        files(self.dir.path())
+        files(&self.path(""))
     }
 
     /// The program with these arguments.
@@ -58,7 +60,7 @@ impl Lab {
         let mut command = Command::new(PROGRAM);
         command
             .args(args)
-            .current_dir(self.dir.path())
+            .current_dir(self.path(""))
             .stdin(Stdio::null());
         for name in [
             "CI",
@@ -78,7 +80,7 @@ impl Lab {
         command
             .env("GONOGO_ACTOR", "you")
             .env("NO_COLOR", "1")
-            .env("GONOGO_MEMORY", self.dir.path().join(".memory"));
+            .env("GONOGO_MEMORY", self.dir.path().join("memory"));
         command
     }
 
@@ -91,7 +93,7 @@ impl Lab {
     /// As [`Lab::run`], with this on standard input.
     #[track_caller]
     pub(crate) fn fed(&self, args: &[&str], input: &[u8]) -> Ran {
-        let path = self.path(".input");
+        let path = self.dir.path().join("input");
         std::fs::write(&path, input).unwrap();
         let mut command = self.command(args);
         command.stdin(std::fs::File::open(path).unwrap());

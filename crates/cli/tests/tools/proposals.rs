@@ -146,7 +146,7 @@ fn what_is_there_is_added_to_and_never_changed() {
         ("[suite]\nprofile = \"quick\" # ours", false),
         ("# only a comment\n", true),
         ("", true),
-        ("[dry_run.heartbeat]\r\n", true),
+        ("[ledger]\r\nwitness_within = \"1s\"\r\n", true),
         ("[record.a]\ncassette = \"a.json\"\nforward = true\n", true),
     ] {
         lab.write("gonogo.toml", own);

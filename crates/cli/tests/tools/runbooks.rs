@@ -292,6 +292,11 @@ command = ["sh", "-c", "echo No space left on device; mkdir -p out; echo '<tests
 format = "junit"
 reports = ["out/r.xml"]
 outputs = ["out/cover.info"]
+
+[suites.printed]
+class = "unit"
+command = ["sh", "-c", "echo TAP version 14; echo 1..1; echo ok 1 - a; echo talk >&2"]
+format = "tap"
 "#,
     );
     lab.write(".gitignore", "out/\n");
