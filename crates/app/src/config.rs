@@ -24,6 +24,7 @@ mod name;
 mod overrides;
 mod policy;
 mod reader;
+mod record;
 mod reference;
 mod secret;
 mod suites;
@@ -39,6 +40,7 @@ pub use keys::FORMATS;
 pub use name::{is_person_name, is_plain_name};
 pub use overrides::Overrides;
 pub use policy::{default_checks, default_strategy};
+pub use record::RecordFile;
 pub use reference::{key_table, page, schema, template};
 pub use suites::{SuiteFile, SuitesFile};
 pub use version::VersionTemplate;
@@ -69,6 +71,8 @@ pub struct Config {
     pub dry_run: DryRunFile,
     /// What the file says of suites.
     pub suites: SuitesFile,
+    /// Recordings by name.
+    pub records: BTreeMap<String, RecordFile>,
     template: Option<Described>,
     versions: BTreeMap<String, Described>,
 }
@@ -291,7 +295,7 @@ fn read_root(root: &Table<'_, '_>) -> Config {
     let releases = ["environments", "version", "versions"]
         .iter()
         .any(|key| root.has(key));
-    let suites = root.has("suites");
+    let suites = root.has("suites") || root.has("record");
     let alone = !releases && (suites || (root.has("dry_run") && !root.has("service")));
     if !alone {
         root.require("service");
@@ -349,6 +353,7 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         ledger,
         dry_run: dry_run::read(root),
         suites: suites::read(root),
+        records: record::read(root),
         template,
         versions,
     }

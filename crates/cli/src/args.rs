@@ -2,7 +2,10 @@
 
 pub mod dry_run;
 pub mod gate;
+pub mod init;
 mod ledger;
+pub mod record;
+pub mod runbook;
 pub mod suite;
 
 use std::path::PathBuf;
@@ -90,6 +93,12 @@ pub enum Command {
     Suite(suite::SuiteArgs),
     /// Judge recorded evidence by the policy: go, hold or no-go, with reasons
     Gate(gate::GateArgs),
+    /// Run a command behind a proxy that records what services answer, or plays it
+    Record(record::RecordArgs),
+    /// Look up known failures: what they mean, where to look, how to mend them
+    Runbook(runbook::RunbookArgs),
+    /// Propose what gonogo.toml could say of this repository
+    Init(init::InitArgs),
     /// List and show records of the ledger
     Evidence(Evidence),
     /// Write an operation's records and proofs into one file

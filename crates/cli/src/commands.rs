@@ -5,11 +5,14 @@ mod dry_run;
 mod evidence;
 mod gate;
 mod hosting;
+mod init;
 mod ledger;
 mod live;
 mod looking;
 mod planning;
+mod record;
 mod releasing;
+mod runbook;
 mod suite;
 mod topics;
 
@@ -44,6 +47,9 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::DryRun(a) => dry_run::dry_run(select, a, screen),
         Command::Suite(a) => suite::suite(select, a, screen),
         Command::Gate(a) => gate::gate(select, a, screen),
+        Command::Record(a) => record::record(select, a, screen),
+        Command::Runbook(a) => runbook::runbook(select, a, screen),
+        Command::Init(a) => ("project_init", init::init(a, screen)),
         Command::Evidence(a) => evidence::evidence(select, a, screen),
         Command::Packet(a) => ("packet_write", evidence::packet(select, a, screen)),
         Command::Verify(a) => ("packet_verify", evidence::verify(a, screen)),

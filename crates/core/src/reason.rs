@@ -253,6 +253,7 @@ catalogue! {
     PerfNotReady "PERF_NOT_READY" Hold Hold "What was explored says itself that it is blocked." "Resolve the blocking reasons that it lists.";
     PerfIncoherent "PERF_INCOHERENT" Invalid Unjudged "An artifact contradicts itself." "Write it again from its source; the text names the place.";
     // Recorded HTTP.
+    CommandFailed "COMMAND_FAILED" Fail Fail "A command that was run for somebody did not succeed." "Read what it printed.";
     RecordingMismatch "RECORDING_MISMATCH" Fail Fail "A request came that the recording does not hold." "Read the nearest recorded request and what differs; mend the code, or record again.";
     RecordingUnused "RECORDING_UNUSED" Hold Hold "Recorded exchanges were not asked for." "Find out why the requests did not come, or record again.";
     RecordingStale "RECORDING_STALE" Hold Hold "The recording is older than allowed, or dated in the future." "Record again.";

@@ -3,9 +3,11 @@
 //! The reader asks this table which keys a section knows, so a key that is not listed here cannot be read.
 
 mod dry_run;
+mod record;
 mod suites;
 
 pub(super) use dry_run::DRY_RUN;
+pub(super) use record::{MATCH, MODES, RECORD, REDACT};
 pub use suites::FORMATS;
 pub(super) use suites::{CLASSES, PROFILE, SUITE, TARGET};
 
@@ -137,6 +139,12 @@ pub(super) static ROOT: Section = Section {
             Map(&PROFILE),
             Optional,
             "Profiles by name: which suites run together. `quick` and `focused` (build, lint, unit), `ci` (these and recorded) and `full` (all) exist always and may be replaced.",
+        ),
+        key(
+            "record",
+            Map(&RECORD),
+            Optional,
+            "Recordings by name: services that `gonogo record --name NAME -- …` records and plays. A file may hold recordings alone.",
         ),
         key(
             "strategies",

@@ -83,14 +83,15 @@ pub fn schema() -> Value {
             "https://json-schema.org/draft/2020-12/schema".into(),
         );
         map.insert("title".into(), "gonogo.toml".into());
-        // A file may be about dry runs alone, or about suites without releases.
+        // A file may be about dry runs alone, or about suites or recordings without releases.
         let required = map.remove("required").unwrap_or_default();
         let about = |key: &str| json!({ "required": [key] });
         let named = ["service", "environments", "version", "versions"].map(about);
         let releases = ["environments", "version", "versions"].map(about);
+        let tested = ["suites", "record"].map(about);
         let alone = json!({ "anyOf": [
             { "required": ["dry_run"], "not": { "anyOf": named } },
-            { "required": ["suites"], "not": { "anyOf": releases } },
+            { "anyOf": tested, "not": { "anyOf": releases } },
         ] });
         map.insert("if".into(), json!({ "not": alone }));
         map.insert("then".into(), json!({ "required": required }));

@@ -412,7 +412,7 @@ fn correlation(request: &Request, slug: &str, shard: Option<&Shard>) -> Result<S
 }
 
 /// What takes the secrets out: the file's patterns, and the values of variables whose names mean a secret.
-pub(super) fn redactor(file: &SuitesFile) -> Result<Redactor, AppError> {
+pub(crate) fn redactor(file: &SuitesFile) -> Result<Redactor, AppError> {
     let secrets: Vec<String> = std::env::vars_os()
         .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
         .filter(|(name, _)| is_secret_name(name))
