@@ -22,6 +22,7 @@ mod file;
 mod keys;
 mod name;
 mod overrides;
+mod perf;
 mod policy;
 mod reader;
 mod reference;
@@ -38,6 +39,7 @@ pub use file::{FILE, MAX_BYTES, find};
 pub use keys::FORMATS;
 pub use name::{is_person_name, is_plain_name};
 pub use overrides::Overrides;
+pub use perf::{CompareFile, Figure, PerfFile};
 pub use policy::{default_checks, default_strategy};
 pub use reference::{key_table, page, schema, template};
 pub use suites::{SuiteFile, SuitesFile};
@@ -69,6 +71,8 @@ pub struct Config {
     pub dry_run: DryRunFile,
     /// What the file says of suites.
     pub suites: SuitesFile,
+    /// Performance budgets by name.
+    pub perf: BTreeMap<String, PerfFile>,
     template: Option<Described>,
     versions: BTreeMap<String, Described>,
 }
@@ -349,6 +353,7 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         ledger,
         dry_run: dry_run::read(root),
         suites: suites::read(root),
+        perf: perf::read(root),
         template,
         versions,
     }

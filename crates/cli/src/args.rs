@@ -3,6 +3,7 @@
 pub mod dry_run;
 pub mod gate;
 mod ledger;
+pub mod perf;
 pub mod suite;
 
 use std::path::PathBuf;
@@ -88,6 +89,8 @@ pub enum Command {
     DryRun(dry_run::DryRunArgs),
     /// Run suites of tests, or read their reports; explain, compare and replay what failed
     Suite(suite::SuiteArgs),
+    /// Measure what a change costs, and judge it by declared budgets
+    Perf(perf::PerfArgs),
     /// Judge recorded evidence by the policy: go, hold or no-go, with reasons
     Gate(gate::GateArgs),
     /// List and show records of the ledger

@@ -8,6 +8,7 @@ mod hosting;
 mod ledger;
 mod live;
 mod looking;
+mod perf;
 mod planning;
 mod releasing;
 mod suite;
@@ -43,6 +44,7 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::History(a) => ("operation_history", looking::history(select, a, screen)),
         Command::DryRun(a) => dry_run::dry_run(select, a, screen),
         Command::Suite(a) => suite::suite(select, a, screen),
+        Command::Perf(a) => perf::perf(select, a, screen),
         Command::Gate(a) => gate::gate(select, a, screen),
         Command::Evidence(a) => evidence::evidence(select, a, screen),
         Command::Packet(a) => ("packet_write", evidence::packet(select, a, screen)),

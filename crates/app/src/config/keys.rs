@@ -3,9 +3,11 @@
 //! The reader asks this table which keys a section knows, so a key that is not listed here cannot be read.
 
 mod dry_run;
+mod perf;
 mod suites;
 
 pub(super) use dry_run::DRY_RUN;
+pub(super) use perf::{COMPARE, DIRECTIONS, FIGURES, PERF, STATISTICS};
 pub use suites::FORMATS;
 pub(super) use suites::{CLASSES, PROFILE, SUITE, TARGET};
 
@@ -137,6 +139,12 @@ pub(super) static ROOT: Section = Section {
             Map(&PROFILE),
             Optional,
             "Profiles by name: which suites run together. `quick` and `focused` (build, lint, unit), `ci` (these and recorded) and `full` (all) exist always and may be replaced.",
+        ),
+        key(
+            "perf",
+            Map(&PERF),
+            Optional,
+            "Performance budgets by name: what a figure may be, and how it is measured.",
         ),
         key(
             "strategies",
