@@ -137,6 +137,9 @@ pub fn declared(name: &str, file: &PerfFile) -> Digest {
     Digest::of(&gonogo_core::canonical::to_vec(&(name, file)).unwrap_or_default())
 }
 
+/// Budgets with their names.
+type Named<'a> = Vec<(&'a str, &'a PerfFile)>;
+
 /// The configuration and those of its budgets that are asked for.
 ///
 /// # Errors
@@ -144,7 +147,7 @@ pub fn declared(name: &str, file: &PerfFile) -> Digest {
 pub(crate) fn chosen<'a>(
     home: &'a Home,
     names: &[String],
-) -> Result<(&'a Config, Vec<(&'a str, &'a PerfFile)>), AppError> {
+) -> Result<(&'a Config, Named<'a>), AppError> {
     let Some(config) = &home.config else {
         let text = "there is no gonogo.toml here or above, so no budget is declared";
         return Err(AppError::new(Reason::ConfigNotFound, text)

@@ -67,8 +67,8 @@ pub fn found(
                 Ok((run, digest)) => {
                     let outcome = run.outcomes.iter().find(|o| o.budget == *name);
                     outcome
-                        // Measured by another declaration, it is about another budget.
-                        .filter(|o| o.declared == super::declared(name, file))
+                        // Measured by another declaration, or only in part, it is about another budget.
+                        .filter(|o| is_of(o, name, file))
                         .map(|outcome| Found::Present {
                             value: Perf {
                                 budget: name.clone(),
@@ -91,6 +91,13 @@ pub fn found(
         }
     }
     Ok(found)
+}
+
+/// Whether an outcome is of the budget as it is declared now.
+fn is_of(outcome: &super::Outcome, name: &str, file: &PerfFile) -> bool {
+    outcome.declared == super::declared(name, file)
+        && outcome.compares == file.compare.is_some()
+        && outcome.limits == file.threshold.is_some()
 }
 
 /// The reasons of an outcome, and what the judge adds: its age, and whether it was compared with what the change is a change of.

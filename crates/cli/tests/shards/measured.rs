@@ -51,7 +51,11 @@ fn base_and_head_are_measured_in_turn_and_the_verdict_follows_from_the_samples()
     let samples = crate::work::json_of(dir, "start/samples.json");
     let taken = samples["samples"].as_array().unwrap();
     // Whole blocks, in which both sides stand alike often.
-    assert!(taken.len() >= 40 && taken.len() % 4 == 0, "{}", taken.len());
+    assert!(
+        taken.len() >= 40 && taken.len().is_multiple_of(4),
+        "{}",
+        taken.len()
+    );
     for block in taken.chunks(4) {
         let heads = block.iter().filter(|s| s["side"] == json!("head")).count();
         assert_eq!(heads, 2, "{block:?}");
@@ -67,6 +71,28 @@ fn base_and_head_are_measured_in_turn_and_the_verdict_follows_from_the_samples()
         "{}",
         again.out
     );
+
+    // A gate sees the comparison, and that it is one with what the change is a change of.
+    let told = work.run(&["gate", "check", "--lane", "full", "--json"]);
+    let verdict = told.envelope()["data"]["verdict"].clone();
+    let gates = verdict["gates"].as_array().unwrap();
+    let perf = gates.iter().find(|g| g["id"] == json!("perf")).unwrap();
+    let open = perf["obligations"].as_array().unwrap();
+    assert_eq!(open.len(), 2, "{perf:#}");
+    for obligation in open {
+        assert!(
+            !obligation["evidence"].as_array().unwrap().is_empty(),
+            "{obligation:#}"
+        );
+        let text = obligation["reasons"].to_string();
+        for code in [
+            "EVIDENCE_MISSING",
+            "BASELINE_INCOMPARABLE",
+            "EVIDENCE_WRONG_TREE",
+        ] {
+            assert!(!text.contains(code), "{obligation:#}");
+        }
+    }
 
     // A sample that is made better is found out.
     let path = std::path::Path::new(dir).join("start/samples.json");

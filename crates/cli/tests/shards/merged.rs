@@ -104,7 +104,7 @@ fn a_test_that_failed_in_a_shard_failed() {
     let run = data["run"].as_str().unwrap();
     let replayed = work.answer(&["suite", "replay", run], 2);
     assert_eq!(
-        replayed["results"][0]["verdict"]["verdict"],
+        replayed["results"][0]["verdict"],
         json!("reproduced"),
         "{replayed:#}"
     );
