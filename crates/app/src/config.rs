@@ -22,6 +22,7 @@ mod file;
 mod keys;
 mod name;
 mod overrides;
+mod perf;
 mod policy;
 mod reader;
 mod record;
@@ -39,6 +40,7 @@ pub use file::{FILE, MAX_BYTES, find};
 pub use keys::FORMATS;
 pub use name::{is_person_name, is_plain_name};
 pub use overrides::Overrides;
+pub use perf::{CompareFile, Figure, PerfFile};
 pub use policy::{default_checks, default_strategy};
 pub use record::RecordFile;
 pub use reference::{key_table, page, schema, template};
@@ -73,6 +75,8 @@ pub struct Config {
     pub suites: SuitesFile,
     /// Recordings by name.
     pub records: BTreeMap<String, RecordFile>,
+    /// Performance budgets by name.
+    pub perf: BTreeMap<String, PerfFile>,
     template: Option<Described>,
     versions: BTreeMap<String, Described>,
 }
@@ -354,6 +358,7 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         dry_run: dry_run::read(root),
         suites: suites::read(root),
         records: record::read(root),
+        perf: perf::read(root),
         template,
         versions,
     }

@@ -21,6 +21,7 @@ pub mod identity;
 pub mod keys;
 pub mod log;
 pub mod memory;
+pub mod perf;
 pub mod planning;
 pub mod proposing;
 pub mod recorded;

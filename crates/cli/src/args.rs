@@ -6,6 +6,7 @@ pub mod init;
 mod ledger;
 pub mod record;
 pub mod runbook;
+pub mod perf;
 pub mod suite;
 
 use std::path::PathBuf;
@@ -91,6 +92,8 @@ pub enum Command {
     DryRun(dry_run::DryRunArgs),
     /// Run suites of tests, or read their reports; explain, compare and replay what failed
     Suite(suite::SuiteArgs),
+    /// Measure what a change costs, and judge it by declared budgets
+    Perf(perf::PerfArgs),
     /// Judge recorded evidence by the policy: go, hold or no-go, with reasons
     Gate(gate::GateArgs),
     /// Run a command behind a proxy that records what services answer, or plays it

@@ -9,6 +9,7 @@ mod init;
 mod ledger;
 mod live;
 mod looking;
+mod perf;
 mod planning;
 mod record;
 mod releasing;
@@ -46,6 +47,7 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::History(a) => ("operation_history", looking::history(select, a, screen)),
         Command::DryRun(a) => dry_run::dry_run(select, a, screen),
         Command::Suite(a) => suite::suite(select, a, screen),
+        Command::Perf(a) => perf::perf(select, a, screen),
         Command::Gate(a) => gate::gate(select, a, screen),
         Command::Record(a) => record::record(select, a, screen),
         Command::Runbook(a) => runbook::runbook(select, a, screen),

@@ -8,6 +8,11 @@ mod suites;
 
 pub(super) use dry_run::DRY_RUN;
 pub(super) use record::{MATCH, MODES, RECORD, REDACT};
+mod perf;
+mod suites;
+
+pub(super) use dry_run::DRY_RUN;
+pub(super) use perf::{COMPARE, DIRECTIONS, FIGURES, PERF, STATISTICS};
 pub use suites::FORMATS;
 pub(super) use suites::{CLASSES, PROFILE, SUITE, TARGET};
 
@@ -145,6 +150,10 @@ pub(super) static ROOT: Section = Section {
             Map(&RECORD),
             Optional,
             "Recordings by name: services that `gonogo record --name NAME -- …` records and plays. A file may hold recordings alone.",
+            "perf",
+            Map(&PERF),
+            Optional,
+            "Performance budgets by name: what a figure may be, and how it is measured.",
         ),
         key(
             "strategies",

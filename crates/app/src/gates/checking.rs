@@ -70,7 +70,7 @@ pub fn simulate(home: &Home, asked: &Asked, suppose: &Suppose) -> Result<Simulat
 pub fn selftest(home: &Home, lane: Lane) -> Result<Selftest, AppError> {
     let config = crate::suite::running::configured(home)?;
     let policy = gathering::file(&home.root().join(gathering::POLICY));
-    let declared = super::declared::of(&config.suites);
+    let declared = super::declared::of(config);
     let now = home.clock.now().wall;
     Ok(gonogo_gate::selftest(&policy, &declared, lane, now))
 }

@@ -6,11 +6,12 @@ use gonogo_core::{Digest, canonical};
 use gonogo_gate::inputs::{Declared, Manifest, ManifestBase, Target};
 
 use super::base::{At, Base};
-use crate::config::{Config, SuitesFile};
+use crate::config::Config;
 use crate::suite::source::Tree;
 
 /// The declaration of a configuration.
-pub fn of(file: &SuitesFile) -> Declared {
+pub fn of(config: &Config) -> Declared {
+    let file = &config.suites;
     let targets = file
         .suites
         .iter()
@@ -30,13 +31,13 @@ pub fn of(file: &SuitesFile) -> Declared {
     Declared {
         targets,
         profiles: file.profiles.clone(),
-        budgets: std::collections::BTreeMap::new(),
+        budgets: crate::perf::evidence::budgets(config),
     }
 }
 
 /// The declaration now, and what the base has.
 pub fn manifest(config: &Config, tree: &Tree, base: &Base) -> Manifest {
-    let declared = of(&config.suites);
+    let declared = of(config);
     let digest = digest(&declared);
     let name = config.path.file_name().unwrap_or_default();
     let at_base = match base.file(tree, Path::new(name)) {
@@ -50,7 +51,7 @@ pub fn manifest(config: &Config, tree: &Tree, base: &Base) -> Manifest {
                 ),
             },
             Ok(before) => {
-                let before = of(&before.suites);
+                let before = of(&before);
                 let own = self::digest(&before);
                 match own == digest {
                     true => ManifestBase::Same,

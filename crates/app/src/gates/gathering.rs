@@ -147,9 +147,10 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
     if source.dirty {
         authors.push(home.actor()?);
     }
+    let now = asked.at.unwrap_or_else(|| home.clock.now().wall);
     let mut inputs = Inputs {
         schema: inputs::SCHEMA.into(),
-        now: asked.at.unwrap_or_else(|| home.clock.now().wall),
+        now,
         lane: asked.lane.word().into(),
         subject: Subject {
             tree: source.tree.clone(),
@@ -174,7 +175,14 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         dry_runs: Vec::new(),
         readiness: Found::Absent,
         drills: BTreeMap::new(),
-        perf: BTreeMap::new(),
+        perf: crate::perf::evidence::found(
+            &book,
+            place.config,
+            &place.tree,
+            &source.tree,
+            asked.base.as_deref(),
+            now,
+        )?,
         waivers: excuses(place, &base, WAIVERS),
         quarantine: excuses(place, &base, QUARANTINE),
         approvals: approvals(&book)?,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gonogo_core::id::RunId;
-use gonogo_core::{Digest, Reason, Timestamp, Verdict};
+use gonogo_core::{Digest, Exit, Reason, Timestamp, Verdict};
 use gonogo_suite::cause::Rule;
 use gonogo_suite::redact::{Redactor, is_secret_name};
 use gonogo_suite::run::{
@@ -19,6 +19,7 @@ use super::artifacts::{FILES, Files, RunDir};
 use super::one::{self, Frame, Watcher};
 use super::preflight::{self, Check};
 use super::recovering;
+use super::sharding::{self, Cutting, PLAN, Part};
 use super::source::Tree;
 use crate::AppError;
 use crate::config::{Config, SuiteFile, SuitesFile};
@@ -48,8 +49,8 @@ pub struct Request {
     pub suites: Vec<String>,
     /// Classes that are left out.
     pub skip: Vec<Class>,
-    /// Which part, from 0, and of how many.
-    pub shard: Option<(u32, u32)>,
+    /// Which part; the whole if absent.
+    pub shard: Option<Part>,
     /// For people.
     pub shard_name: Option<String>,
     /// The same in everything that belongs together.
@@ -77,6 +78,22 @@ pub struct Finished {
     pub checks: Vec<Check>,
     /// What changed since the last good run.
     pub triage: Triage,
+    /// Whether it is a shard for which the plan has nothing, so that nothing was run.
+    pub empty: bool,
+}
+
+impl Finished {
+    /// The exit code of a command that ends with this run. An empty shard proves nothing and is what was asked for.
+    pub fn exit(&self) -> Exit {
+        exit(&self.summary, self.empty)
+    }
+}
+
+fn exit(summary: &Summary, empty: bool) -> Exit {
+    match empty && summary.reasons == [Reason::ZeroTests] {
+        true => Exit::Done,
+        false => summary.exit(),
+    }
 }
 
 /// What a run is of: everything that is known before it begins.
@@ -86,6 +103,8 @@ struct Plan<'a> {
     profile: String,
     chosen: Vec<(&'a str, &'a SuiteFile)>,
     shard: Option<Shard>,
+    /// By which it is a shard.
+    cut: Option<gonogo_suite::shard::Plan>,
     run_id: String,
     correlation_id: String,
     dir: PathBuf,
@@ -120,6 +139,9 @@ pub fn run(
     let before = tree.now()?;
     let mut summary = empty(&plan, request, before);
     write_heads(&plan, &dir, &summary, request)?;
+    if let Some(cut) = &plan.cut {
+        dir.write(PLAN, cut)?;
+    }
     begin(home, &plan, &summary, &actor)?;
     let frame = Frame {
         root: &plan.root,
@@ -177,19 +199,9 @@ pub fn run(
         program: program(home),
     };
     let triage = analysing::analyse(&dir, &summary, &rows, &beside)?;
-    let outcome = outcome(&summary);
+    let outcome = outcome(&summary, plan.chosen.is_empty());
     summary.runner_outcome = Some(outcome.clone());
-    dir.write(
-        "runner_outcome.json",
-        &json!({
-            "schema": "gonogo.suite.runner-outcome.v1",
-            "correlation_id": plan.correlation_id,
-            "status": outcome.status,
-            "exit_code": outcome.exit_code,
-            "failed_phases": outcome.failed_phases,
-            "source_snapshot_verified": outcome.source_snapshot_verified,
-        }),
-    )?;
+    write_outcome(&dir, &plan.correlation_id, &outcome)?;
     dir.write("summary.json", &summary)?;
     let files = dir.list(&plan.run_id, &plan.correlation_id)?;
     let bytes = files.to_bytes();
@@ -198,6 +210,7 @@ pub fn run(
     std::fs::remove_file(dir.at(MARK)).map_err(|e| AppError::io("remove", &dir.at(MARK), &e))?;
     drop(held);
     Ok(Finished {
+        empty: plan.chosen.is_empty(),
         summary,
         dir: plan.dir,
         rows,
@@ -282,27 +295,17 @@ fn plan<'a>(home: &Home, config: &'a Config, request: &Request) -> Result<Plan<'
     let names = chosen(file, &profile, request)?;
     let run_id = RunId::mint(identity::random()).to_string();
     let started = home.clock.now().wall;
-    let shard = match request.shard {
+    let cutting = match &request.shard {
         None => None,
-        Some((index, total)) => Some(shard(&names, index, total, request)?),
-    };
-    let own: Vec<&str> = match &shard {
-        None => names.clone(),
-        Some(shard) => {
-            let mut sorted = names.clone();
-            sorted.sort_unstable();
-            let (index, total) = (shard.index as usize, shard.total as usize);
-            let mine: Vec<&str> = sorted.into_iter().skip(index).step_by(total).collect();
-            names
-                .into_iter()
-                .filter(|name| mine.contains(name))
-                .collect()
+        Some(part) => {
+            let name = request.shard_name.as_deref();
+            Some(sharding::cut(home, file, &names, part, name)?)
         }
     };
-    if own.is_empty() {
-        let text = "this shard has no suite: there are more shards than suites";
-        return Err(AppError::new(Reason::ArgumentInvalid, text).hint("use fewer shards"));
-    }
+    let (shard, cut, own) = match cutting {
+        None => (None, None, names),
+        Some(Cutting { shard, plan, own }) => (Some(shard), Some(plan), own),
+    };
     let root = home.root();
     let slug = crate::dry_run::running::slug(started);
     let base = match &request.artifacts {
@@ -320,6 +323,7 @@ fn plan<'a>(home: &Home, config: &'a Config, request: &Request) -> Result<Plan<'
         correlation_id: correlation(request, &slug, shard.as_ref())?,
         profile,
         shard,
+        cut,
         run_id,
         dir: base,
         started,
@@ -329,7 +333,7 @@ fn plan<'a>(home: &Home, config: &'a Config, request: &Request) -> Result<Plan<'
     })
 }
 
-fn chosen<'a>(
+pub(super) fn chosen<'a>(
     file: &'a SuitesFile,
     profile: &str,
     request: &'a Request,
@@ -374,24 +378,6 @@ fn unknown(text: String, word: &str, known: &[&str]) -> AppError {
         error = error.hint(format!("did you mean `{near}`?"));
     }
     error.hint(format!("known: {}", known.join(", ")))
-}
-
-fn shard(names: &[&str], index: u32, total: u32, request: &Request) -> Result<Shard, AppError> {
-    if total == 0 || index >= total {
-        let text = format!("shard {index} of {total}: the index is 0 to one less than the total");
-        return Err(AppError::new(Reason::ArgumentInvalid, text));
-    }
-    let mut sorted = names.to_vec();
-    sorted.sort_unstable();
-    let plan = json!({"kind": "suite", "total": total, "items": sorted});
-    let name = request.shard_name.clone();
-    Ok(Shard {
-        kind: "suite".into(),
-        name: name.unwrap_or_else(|| format!("suite-{index}-of-{total}")),
-        index,
-        total,
-        plan: Digest::of(plan.to_string().as_bytes()).to_string(),
-    })
 }
 
 fn correlation(request: &Request, slug: &str, shard: Option<&Shard>) -> Result<String, AppError> {
@@ -447,6 +433,8 @@ fn env(plan: &Plan<'_>) -> BTreeMap<String, String> {
     if let Some(shard) = &plan.shard {
         env.insert("GONOGO_SHARD_INDEX".into(), shard.index.to_string());
         env.insert("GONOGO_SHARD_TOTAL".into(), shard.total.to_string());
+        let file = plan.dir.join(PLAN).display().to_string();
+        env.insert("GONOGO_SHARD_PLAN".into(), file);
     }
     env
 }
@@ -652,7 +640,27 @@ fn stopped(results: &[TargetResult], suite: &SuiteFile, refused: bool) -> Option
         .next()
 }
 
-fn outcome(summary: &Summary) -> Outcome {
+/// Writes how the runner ended.
+pub(super) fn write_outcome(
+    dir: &RunDir,
+    correlation_id: &str,
+    outcome: &Outcome,
+) -> Result<(), AppError> {
+    dir.write(
+        "runner_outcome.json",
+        &json!({
+            "schema": "gonogo.suite.runner-outcome.v1",
+            "correlation_id": correlation_id,
+            "status": outcome.status,
+            "exit_code": outcome.exit_code,
+            "failed_phases": outcome.failed_phases,
+            "source_snapshot_verified": outcome.source_snapshot_verified,
+        }),
+    )
+}
+
+/// How the runner ends with this summary.
+pub(super) fn outcome(summary: &Summary, empty: bool) -> Outcome {
     let mut phases: Vec<String> = Vec::new();
     if summary
         .problems
@@ -678,7 +686,7 @@ fn outcome(summary: &Summary) -> Outcome {
     }
     Outcome {
         status: summary.status,
-        exit_code: summary.exit().code(),
+        exit_code: exit(summary, empty).code(),
         failed_phases: phases,
         source_snapshot_verified: summary.source.tree_after.as_ref() == Some(&summary.source.tree),
     }

@@ -30,6 +30,10 @@ pub enum SuiteWhat {
     List(SuiteList),
     /// Show a run: what it came to, and what failed
     Show(SuiteShow),
+    /// Cut a profile into shards, and write the plan that all of them run by
+    Plan(SuitePlan),
+    /// Put the runs of all shards together as one run, if they are the whole of their plan
+    Merge(SuiteMerge),
 }
 
 /// `suite run`.
@@ -55,22 +59,42 @@ pub struct SuiteRun {
     /// Leave out suites of the class e2e
     #[arg(long, help_heading = "Selection")]
     pub skip_e2e: bool,
-    /// Run only this part: an index from 0
+    /// Run only this shard: an index from 0
     #[arg(
         long,
         value_name = "I",
-        requires = "shard_total",
+        requires = "shards",
         help_heading = "Selection"
     )]
     pub shard_index: Option<u32>,
-    /// Of so many parts
+    /// Of so many shards
     #[arg(
         long,
         value_name = "N",
+        group = "shards",
         requires = "shard_index",
         help_heading = "Selection"
     )]
     pub shard_total: Option<u32>,
+    /// How the suites are cut
+    #[arg(
+        long,
+        value_name = "HOW",
+        value_enum,
+        default_value_t,
+        conflicts_with = "shard_plan",
+        help_heading = "Selection"
+    )]
+    pub shard_by: ShardBy,
+    /// Of the shards of this plan, as `gonogo suite plan` wrote it
+    #[arg(
+        long,
+        value_name = "FILE",
+        group = "shards",
+        requires = "shard_index",
+        help_heading = "Selection"
+    )]
+    pub shard_plan: Option<PathBuf>,
     /// Name of the part, for people
     #[arg(long, value_name = "NAME", help_heading = "Selection")]
     pub shard_name: Option<String>,
@@ -83,6 +107,70 @@ pub struct SuiteRun {
     /// Keep the run in this new directory
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub artifacts: Option<PathBuf>,
+}
+
+/// Cuts that every machine makes alike.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ShardBy {
+    /// Suite i of the sorted list goes to shard i modulo N
+    #[default]
+    Index,
+    /// By a digest of the name: a suite that comes or goes moves no other
+    Hash,
+}
+
+/// All cuts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlanBy {
+    /// Suite i of the sorted list goes to shard i modulo N
+    #[default]
+    Index,
+    /// By a digest of the name: a suite that comes or goes moves no other
+    Hash,
+    /// The longest first, each to the shard with the least so far; medians of the green runs on record
+    Durations,
+}
+
+/// `suite plan`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(
+    after_help = "A suite is in one shard. Builds, and suites that others need, run in every shard that has use for them.\nCommands see GONOGO_SHARD_INDEX, GONOGO_SHARD_TOTAL and GONOGO_SHARD_PLAN (the plan's file) and may cut their own tests by them;\nthe part of such a suite that is to run in another shard is declared as a suite of its own."
+)]
+pub struct SuitePlan {
+    /// How many shards
+    #[arg(long, value_name = "N")]
+    pub shards: u32,
+    /// How the suites are cut
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub by: PlanBy,
+    /// Profile: quick, focused, ci, full, or one of the file's own
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "GONOGO_PROFILE",
+        help_heading = "Selection"
+    )]
+    pub profile: Option<String>,
+    /// Cut these suites instead of the profile's (can be repeated)
+    #[arg(long, value_name = "NAME", help_heading = "Selection")]
+    pub suite: Vec<String>,
+    /// Write the plan to this file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+}
+
+/// `suite merge`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct SuiteMerge {
+    /// Run of each shard: a unique prefix of its id, or its directory
+    #[arg(required = true, value_name = "RUN|DIR")]
+    pub runs: Vec<String>,
+    /// The plan that they must be the whole of; their own if absent
+    #[arg(long, value_name = "FILE", help_heading = "Selection")]
+    pub plan: Option<PathBuf>,
+    /// Keep the merged run in this new directory
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: Option<PathBuf>,
 }
 
 /// `suite list`.

@@ -1,6 +1,7 @@
 //! `suite …`: run, list, show; what needs more is in the module beside.
 
 mod failed;
+mod shards;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -37,6 +38,8 @@ pub(super) fn suite(select: &Select, args: &SuiteArgs, screen: &Screen) -> (&'st
         SuiteWhat::Report(a) => ("suite_report", failed::report(select, a, screen)),
         SuiteWhat::List(a) => ("suite_list", list(select, a, screen)),
         SuiteWhat::Show(a) => ("suite_show", show(select, a, screen)),
+        SuiteWhat::Plan(a) => ("suite_plan", shards::plan(select, a, screen)),
+        SuiteWhat::Merge(a) => ("suite_merge", shards::merge(select, a, screen)),
     }
 }
 
@@ -70,7 +73,7 @@ fn run(select: &Select, a: &SuiteRun, screen: &Screen) -> Answer {
         profile: a.profile.clone(),
         suites: a.suite.clone(),
         skip,
-        shard: a.shard_index.zip(a.shard_total),
+        shard: shards::part(a),
         shard_name: a.shard_name.clone(),
         correlation_id: a.correlation_id.clone(),
         artifacts: a.artifacts.clone(),
@@ -85,9 +88,21 @@ fn run(select: &Select, a: &SuiteRun, screen: &Screen) -> Answer {
 
 /// Says what a run came to.
 fn told(use_case: &str, finished: &Finished, screen: &Screen) -> Exit {
-    let exit = finished.summary.exit();
-    tell(&finished.summary, Some(&finished.dir), screen);
-    if finished.summary.status > Verdict::Excused {
+    let exit = finished.exit();
+    if finished.empty {
+        let of = finished.summary.shard.as_ref();
+        screen.say(&format!(
+            "empty: nothing is planned for shard {} of {}, so nothing was run and nothing is proven",
+            of.map_or(0, |s| s.index),
+            of.map_or(0, |s| s.total)
+        ));
+        screen.frame(&format!("evidence  {}", finished.dir.display()));
+    } else {
+        tell(&finished.summary, Some(&finished.dir), screen);
+    }
+    if finished.summary.shard.is_some() {
+        screen.frame("next: gonogo suite merge with the runs of all shards");
+    } else if finished.summary.status > Verdict::Excused {
         screen.frame(&format!(
             "next: gonogo suite replay {}",
             finished.summary.run_id
@@ -99,6 +114,7 @@ fn told(use_case: &str, finished: &Finished, screen: &Screen) -> Exit {
         use_case,
         json!({
             "run": finished.summary.run_id,
+            "result": if finished.empty { "empty" } else { "ran" },
             "status": finished.summary.status,
             "reasons": finished.summary.reasons,
             "directory": finished.dir,

@@ -1,0 +1,164 @@
+//! What gates see of performance: the newest record of each budget on the tree under judgement, derived again from the ledger's own copies.
+
+use std::collections::BTreeMap;
+
+use gonogo_core::{Digest, Reason, Timestamp};
+use gonogo_gate::inputs::{Found, Origin, Perf};
+use gonogo_store::ledger::{Filter, RecordView};
+use gonogo_suite::perf::MOST_BYTES;
+use serde_json::Value;
+
+use super::measuring::{self, Ask};
+use super::{PerfRun, RECORD, judging, stream};
+use crate::AppError;
+use crate::config::{Config, PerfFile};
+use crate::home::Book;
+use crate::suite::source::Tree;
+
+/// Budgets and whether each blocks, as a declaration has them.
+pub fn budgets(config: &Config) -> BTreeMap<String, bool> {
+    let all = config.perf.iter();
+    all.map(|(name, file)| (name.clone(), file.blocking))
+        .collect()
+}
+
+/// What the ledger has of each declared budget. `base` is what the judgement compares with, `now` its time.
+///
+/// # Errors
+/// The ledger's.
+pub fn found(
+    book: &Book,
+    config: &Config,
+    tree: &Tree,
+    subject: &str,
+    base: Option<&str>,
+    now: Timestamp,
+) -> Result<BTreeMap<String, Found<Perf>>, AppError> {
+    let mut found: BTreeMap<String, Found<Perf>> = BTreeMap::new();
+    if config.perf.is_empty() {
+        return Ok(found);
+    }
+    for record in records(book)?.iter().rev() {
+        if record.body.get("tree").and_then(Value::as_str) != Some(subject) {
+            continue;
+        }
+        let names: Vec<String> = record
+            .body
+            .get("budgets")
+            .and_then(|names| serde_json::from_value(names.clone()).ok())
+            .unwrap_or_default();
+        let open: Vec<&String> = names
+            .iter()
+            .filter(|name| config.perf.contains_key(*name) && !found.contains_key(*name))
+            .collect();
+        if open.is_empty() {
+            continue;
+        }
+        let read = read(book, record);
+        for name in open {
+            let Some(file) = config.perf.get(name) else {
+                continue;
+            };
+            let one = match &read {
+                Err((why, digest)) => Some(Found::Unreadable {
+                    why: format!("record {}: {why}", record.index),
+                    digest: *digest,
+                }),
+                Ok((run, digest)) => {
+                    let outcome = run.outcomes.iter().find(|o| o.budget == *name);
+                    outcome
+                        // Measured by another declaration, or only in part, it is about another budget.
+                        .filter(|o| is_of(o, name, file))
+                        .map(|outcome| Found::Present {
+                            value: Perf {
+                                budget: name.clone(),
+                                result: outcome.result,
+                                reasons: reasons(file, outcome, run, tree, base, now),
+                                base_tree: outcome.base_tree.clone(),
+                            },
+                            origin: Origin {
+                                digest: *digest,
+                                at: Some(run.at),
+                                tree: Some(run.tree.clone()),
+                                record: Some(record.index),
+                            },
+                        })
+                }
+            };
+            if let Some(one) = one {
+                found.insert(name.clone(), one);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether an outcome is of the budget as it is declared now.
+fn is_of(outcome: &super::Outcome, name: &str, file: &PerfFile) -> bool {
+    outcome.declared == super::declared(name, file)
+        && outcome.compares == file.compare.is_some()
+        && outcome.limits == file.threshold.is_some()
+}
+
+/// The reasons of an outcome, and what the judge adds: its age, and whether it was compared with what the change is a change of.
+fn reasons(
+    file: &PerfFile,
+    outcome: &super::Outcome,
+    run: &PerfRun,
+    tree: &Tree,
+    base: Option<&str>,
+    now: Timestamp,
+) -> Vec<Reason> {
+    let mut reasons = outcome.reasons.clone();
+    if now.since(run.at) > file.freshness {
+        reasons.push(Reason::EvidenceStale);
+    }
+    if file.compare.is_some() {
+        let ask = Ask {
+            base: base.map(str::to_owned),
+            ..Ask::default()
+        };
+        let wanted = measuring::base(tree, file, &ask).ok().map(|s| s.tree);
+        if wanted.is_none() || wanted != outcome.base_tree {
+            reasons.push(Reason::BaselineIncomparable);
+        }
+    }
+    reasons.sort_unstable();
+    reasons.dedup();
+    reasons
+}
+
+type Read = Result<(PerfRun, Digest), (String, Option<Digest>)>;
+
+/// The run of a record, if it follows from what the ledger keeps of it.
+fn read(book: &Book, record: &RecordView) -> Read {
+    let named = record.body.get("outcomes").and_then(Value::as_str);
+    let Some(digest) = named.and_then(|d| d.parse::<Digest>().ok()) else {
+        return Err(("it names no outcomes".into(), None));
+    };
+    let blob = |digest: Digest| {
+        let bytes = book.ledger.read_blob(&digest, MOST_BYTES as u64);
+        bytes.map_err(|e| e.to_string())
+    };
+    let bytes = blob(digest).map_err(|why| (why, Some(digest)))?;
+    judging::again(&bytes, |_, digest| blob(digest), blob)
+        .map(|(run, _)| (run, digest))
+        .map_err(|why| (why, Some(digest)))
+}
+
+fn records(book: &Book) -> Result<Vec<RecordView>, AppError> {
+    let mut filter = Filter {
+        kind: Some(RECORD.to_owned()),
+        limit: 1000,
+        ..Filter::default()
+    };
+    let mut all = Vec::new();
+    loop {
+        let page = book.ledger.records(&filter)?;
+        let Some(last) = page.last() else { break };
+        filter.after = Some(last.index);
+        all.extend(page);
+    }
+    all.retain(|r| r.stream.starts_with(&stream("")));
+    Ok(all)
+}

@@ -1,0 +1,60 @@
+//! `perf …`.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Subcommand};
+
+/// `perf`.
+#[derive(Debug, ClapArgs)]
+pub struct PerfArgs {
+    #[command(subcommand)]
+    pub what: PerfWhat,
+}
+
+/// `perf …`.
+#[derive(Debug, Subcommand)]
+pub enum PerfWhat {
+    /// Measure budgets: base and head in turn on this host, or head alone; judge and record them
+    Run(PerfRun),
+    /// Judge thresholds by series that somebody measured, and record what came of it
+    Check(PerfCheck),
+    /// Derive a kept run again, and compare byte by byte
+    Rejudge(PerfRejudge),
+}
+
+/// `perf run`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct PerfRun {
+    /// Budgets; all that have a command if absent
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Commit or branch that the change is for; what each budget says, or the usual main branch, if absent
+    #[arg(
+        long,
+        value_name = "REF",
+        env = "GONOGO_BASE",
+        help_heading = "Selection"
+    )]
+    pub base: Option<String>,
+}
+
+/// `perf check`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct PerfCheck {
+    /// Budgets; all that have a threshold if absent
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// File of series, gonogo.suite.perf-series.v1 (can be repeated); without any, no budget has data
+    #[arg(long, value_name = "FILE", help_heading = "Selection")]
+    pub series: Vec<PathBuf>,
+    /// File of series that tolerances compare with (can be repeated)
+    #[arg(long, value_name = "FILE", help_heading = "Selection")]
+    pub baseline: Vec<PathBuf>,
+}
+
+/// `perf rejudge`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct PerfRejudge {
+    /// Directory of the run
+    pub dir: PathBuf,
+}
