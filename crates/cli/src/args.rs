@@ -4,9 +4,9 @@ pub mod dry_run;
 pub mod gate;
 pub mod init;
 mod ledger;
+pub mod perf;
 pub mod record;
 pub mod runbook;
-pub mod perf;
 pub mod suite;
 
 use std::path::PathBuf;

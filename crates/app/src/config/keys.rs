@@ -3,16 +3,13 @@
 //! The reader asks this table which keys a section knows, so a key that is not listed here cannot be read.
 
 mod dry_run;
+mod perf;
 mod record;
 mod suites;
 
 pub(super) use dry_run::DRY_RUN;
-pub(super) use record::{MATCH, MODES, RECORD, REDACT};
-mod perf;
-mod suites;
-
-pub(super) use dry_run::DRY_RUN;
 pub(super) use perf::{COMPARE, DIRECTIONS, FIGURES, PERF, STATISTICS};
+pub(super) use record::{MATCH, MODES, RECORD, REDACT};
 pub use suites::FORMATS;
 pub(super) use suites::{CLASSES, PROFILE, SUITE, TARGET};
 
@@ -150,6 +147,8 @@ pub(super) static ROOT: Section = Section {
             Map(&RECORD),
             Optional,
             "Recordings by name: services that `gonogo record --name NAME -- …` records and plays. A file may hold recordings alone.",
+        ),
+        key(
             "perf",
             Map(&PERF),
             Optional,
