@@ -1,3 +1,5 @@
+//! A part of a small project whose failures are replayed.
+
 mod inner {
     #[test]
     fn adds_more() {

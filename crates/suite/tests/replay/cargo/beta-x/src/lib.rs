@@ -1,3 +1,5 @@
+//! A part of a small project whose failures are replayed.
+
 #[cfg(test)]
 mod tests {
     #[test]
