@@ -37,6 +37,12 @@ impl Checkout {
             return Err(AppError::new(Reason::GitFailed, text)
                 .hint("run the command that the report shows, in the directory as it is"));
         };
+        if id.contains('+') {
+            let text = "a repository within this one had changes that no commit has, so the run's tree cannot be made again";
+            return Err(
+                AppError::new(Reason::GitFailed, text).hint("commit them there, and run again")
+            );
+        }
         if dir.exists() {
             let text = format!("`{}` is there already", dir.display());
             return Err(AppError::new(Reason::OutputFailed, text));

@@ -102,9 +102,10 @@ impl Tree {
             None => None,
         };
         let branch = git(top, &[], &["symbolic-ref", "--quiet", "--short", "HEAD"]).ok();
+        let within = self.within(top, &tree)?;
         Ok(Source {
-            dirty: committed.as_deref() != Some(tree.as_str()),
-            tree: format!("git:{tree}"),
+            dirty: committed.as_deref() != Some(tree.as_str()) || !within.is_empty(),
+            tree: format!("git:{tree}{within}"),
             tree_after: None,
             commit,
             branch,
@@ -181,6 +182,40 @@ impl Tree {
             &["-c", &excludes, "-c", quick, "add", "--all", "--", ":/"],
         )?;
         git(top, &env, &["write-tree"])
+    }
+
+    /// What repositories within this one have that is in none of their commits: a mark of it behind the tree's id, empty if nothing is.
+    ///
+    /// git's tree names their commits alone. What stands behind `+` is no git id, so such a tree can be told from others and not made again.
+    fn within(&self, top: &Path, tree: &str) -> Result<String, AppError> {
+        let env = self.objects_env()?;
+        let listed = git(top, &env, &["ls-tree", "-r", "-z", "--full-tree", tree])?;
+        let mut changed = BTreeMap::new();
+        for entry in listed.split('\0').filter(|e| e.starts_with("160000 ")) {
+            let Some((_, path)) = entry.split_once('\t') else {
+                continue;
+            };
+            let root = top.join(path);
+            // One that was not fetched has nothing of its own.
+            if !root.join(".git").exists() {
+                continue;
+            }
+            let own = Self {
+                top: Some(root.clone()),
+                root,
+                objects: self.objects.clone(),
+                apart: Vec::new(),
+            };
+            let now = own.now()?;
+            if now.dirty {
+                changed.insert(path.to_owned(), now.tree);
+            }
+        }
+        if changed.is_empty() {
+            return Ok(String::new());
+        }
+        let text = serde_json::to_vec(&changed).unwrap_or_default();
+        Ok(format!("+{}", Digest::of(&text).hex()))
     }
 
     /// Paths that are left out, from the top.

@@ -271,6 +271,18 @@ fn red_and_then_green_on_one_tree_is_flaky() {
 }
 
 #[test]
+fn a_red_run_of_another_profile_is_not_forgotten() {
+    let lab = Lab::new(&format!(
+        "if [ $GONOGO_RUN_PROFILE = full ]; then {}fi\n{}",
+        fails(),
+        writes(GREEN)
+    ));
+    lab.gonogo(&["suite", "run", "--profile", "full"]).expect(2);
+    lab.run(0, "pass");
+    lab.check(&[], 1, "hold").tells("suites", "FLAKY_BLOCKING");
+}
+
+#[test]
 fn what_is_explained_and_supposed_is_there() {
     let lab = Lab::new(&writes(GREEN));
     lab.gonogo(&["gate", "explain", "suites", "--json"])

@@ -177,6 +177,36 @@ fn a_tree_that_changes_while_it_is_tested_proves_nothing() {
 }
 
 #[test]
+fn repositories_within_belong_to_the_tree() {
+    let lab = Lab::new(&writes(GREEN));
+    lab.write("within/file", "x");
+    let inside = |args: &[&str]| lab.git(&[&["-C", "within"], args].concat());
+    inside(&["init", "-q", "-b", "main"]);
+    inside(&["add", "-A"]);
+    inside(&["commit", "-q", "-m", "one"]);
+    lab.commit("with another repository");
+    lab.run(0, "pass");
+    lab.check(&[], 0, "pass");
+    lab.write("within/file", "y");
+    lab.check(&[], 3, "hold")
+        .tells("suites", "EVIDENCE_WRONG_TREE");
+    lab.run(0, "pass");
+    lab.check(&[], 0, "pass");
+    lab.script(&format!("echo z > within/file\n{}", fails()));
+    let run = lab.run(3, "invalid");
+    assert!(run.reasons().contains(&"TREE_CHANGED".to_owned()));
+    // Its tree is in no repository, so it cannot be shown again, and that is said.
+    lab.run(2, "fail");
+    let error = lab
+        .gonogo(&["suite", "replay", "--json"])
+        .refusal(69, &["GIT_FAILED"]);
+    assert!(
+        error["message"].as_str().unwrap().contains("within"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_suite_that_takes_its_configuration_away_is_no_pass() {
     let lab = Lab::new(&format!("{}rm gonogo.toml", writes(GREEN)));
     let ran = lab.gonogo(&["suite", "run", "--profile", "ci", "--json"]);
