@@ -293,3 +293,21 @@ fn a_budget_that_demands_nothing_or_nonsense_is_refused() {
     work.run(&["perf", "check", "start"]).expect(64);
     work.run(&["perf", "rejudge", "nowhere"]).expect(66);
 }
+
+#[test]
+fn a_comparison_with_another_base_than_that_of_the_change_does_not_count() {
+    let work = work(PERF);
+    work.lab.write("more.txt", "a change");
+    work.commit();
+    let ran = work.run(&["perf", "run", "start", "--base", "HEAD~1", "--json"]);
+    assert!(ran.envelope()["success"].as_bool().unwrap());
+    let told = |base: &str| {
+        let args = ["gate", "check", "--lane", "full", "--base", base, "--json"];
+        let verdict = work.run(&args).envelope()["data"]["verdict"].clone();
+        let gates = verdict["gates"].as_array().unwrap().clone();
+        let perf = gates.iter().find(|g| g["id"] == json!("perf")).unwrap();
+        perf["obligations"].to_string()
+    };
+    assert!(told("main").contains("BASELINE_INCOMPARABLE"));
+    assert!(!told("HEAD~1").contains("BASELINE_INCOMPARABLE"));
+}

@@ -201,3 +201,15 @@ fn a_suite_that_is_declared_otherwise_here() {
         ],
     );
 }
+
+#[test]
+fn a_shard_that_ran_without_the_build_that_another_had() {
+    let work = Work::new();
+    let first = work.shard(0, 2, 0);
+    // The same items make the same plan; no build was selected beside them.
+    let items = ["alpha", "beta", "delta", "gamma"];
+    let flags: Vec<&str> = items.iter().flat_map(|name| ["--suite", name]).collect();
+    let second = work.shard_with(1, 2, &flags, 0);
+    let text = work.refuses(&[&first, &second], &["TEST_MISSING"]);
+    assert!(text.contains("compile"), "{text}");
+}

@@ -75,18 +75,17 @@ impl Work {
         }
         let work = Self { lab };
         work.git(&["init", "--quiet", "--initial-branch=main"]);
-        work.git(&["add", "--all"]);
-        work.git(&[
-            "-c",
-            "user.name=them",
-            "-c",
-            "user.email=them@localhost",
-            "commit",
-            "--quiet",
-            "--message",
-            "all",
-        ]);
+        work.commit();
         work
+    }
+
+    /// Commits everything that is there.
+    #[track_caller]
+    pub(crate) fn commit(&self) {
+        self.git(&["add", "--all"]);
+        let who = ["-c", "user.name=them", "-c", "user.email=them@localhost"];
+        let what = ["commit", "--quiet", "--message", "all"];
+        self.git(&[&who[..], &what[..]].concat());
     }
 
     #[track_caller]
