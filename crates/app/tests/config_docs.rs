@@ -112,6 +112,19 @@ fn the_schema_agrees_with_the_reader() {
     }
 }
 
+/// Whether a condition of the schema holds: `required`, `not`, `anyOf`.
+fn holds(condition: &Value, value: &Value) -> bool {
+    let names = condition["required"].as_array().into_iter().flatten();
+    let required = names
+        .map(|n| n.as_str().unwrap_or_default())
+        .all(|name| value.get(name).is_some());
+    let not = condition.get("not").is_none_or(|not| !holds(not, value));
+    let any = condition["anyOf"]
+        .as_array()
+        .is_none_or(|all| all.iter().any(|one| holds(one, value)));
+    required && not && any
+}
+
 /// The part of JSON Schema that our schema uses, patterns left out. Returns the paths at fault.
 fn faults(schema: &Value, value: &Value, at: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -144,14 +157,7 @@ fn faults(schema: &Value, value: &Value, at: &str) -> Vec<String> {
     for (i, item) in value.as_array().into_iter().flatten().enumerate() {
         found.extend(faults(&schema["items"], item, &format!("{at}.{i}")));
     }
-    let has = |names: &Value| {
-        let mut names = names.as_array().into_iter().flatten();
-        names.all(|n| value.get(n.as_str().unwrap_or_default()).is_some())
-    };
-    let alone = &schema["if"]["not"];
-    let none_of = alone["not"]["anyOf"].as_array();
-    let excused = has(&alone["required"])
-        && none_of.is_some_and(|keys| !keys.iter().any(|key| has(&key["required"])));
+    let excused = !schema["if"].is_object() || !holds(&schema["if"], value);
     let needed = match schema["if"].is_object() {
         true if excused => &Value::Null,
         true => &schema["then"]["required"],
