@@ -260,14 +260,14 @@ fn what_the_runbook_names_must_be_there() {
 
 /// Whether a path below a run's directory is one of the known.
 fn known(path: &str) -> bool {
-    let fits = |pattern: &&str| {
+    let fits = |pattern: &str| {
         let (wanted, parts): (Vec<&str>, Vec<&str>) =
             (pattern.split('/').collect(), path.split('/').collect());
         let deep = ["reports", "outputs"].contains(wanted.get(2).unwrap_or(&""));
         (parts.len() == wanted.len() || deep && parts.len() > wanted.len())
             && wanted.iter().zip(&parts).all(|(w, p)| *w == "*" || w == p)
     };
-    ARTIFACTS.iter().any(|pattern| fits(&pattern))
+    ARTIFACTS.iter().any(|pattern| fits(pattern))
 }
 
 fn below(dir: &Path) -> Vec<String> {
