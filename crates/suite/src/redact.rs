@@ -23,7 +23,7 @@ const FORMS: [&str; 6] = [
     r"\b(?P<v>(?:AKIA|ASIA)[0-9A-Z]{16}|AIza[0-9A-Za-z_\-]{35})\b",
     r"(?P<v>eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,})",
     r"(?i)\b(?P<a>(?:bearer|basic)\s+)(?P<v>[A-Za-z0-9._~+/\-]{12,}=*)",
-    r#"(?i)(?P<a>\b[a-z0-9_\-]*(?:api[_\-]?key|access[_\-]?token|refresh[_\-]?token|auth[_\-]?token|client[_\-]?secret|private[_\-]?key|password|passwd|secret|set-cookie|cookie|authorization)\\?["']?\s*[:=]\s*(?:\\?["'])?)(?P<v>[^\s"'\\,;&<>\[\]{}()][^\s"'\\,;&<>{}()]{3,})"#,
+    r#"(?i)(?P<a>\b[a-z0-9_\-]*(?:api[_\-]?key|access[_\-]?token|refresh[_\-]?token|auth[_\-]?token|client[_\-]?secret|private[_\-]?key|password|passwd|secret|set-cookie|cookie|authorization)\\?["']?\s*[:=]\s*(?:\\?["'])?)(?P<v>[^\s"'\\,;&<>\[\]{}():=][^\s"'\\,;&<>{}()]{3,})"#,
     r"(?i)(?P<a>\b[a-z][a-z0-9+.\-]*://[^\s/@:]*:)(?P<v>[^\s/@]{1,256})(?P<z>@)",
 ];
 
@@ -302,6 +302,8 @@ mod tests {
             "expected token, found `}`",
             "password: null",
             "secret = None",
+            "test config::secret::tests::names_are_judged ... ok",
+            "assert secret == other",
             "assertion failed: cookie.is_some()",
             "http://localhost:8080/a:b@c",
             "sk-short",
