@@ -20,7 +20,7 @@ min_free_inodes = "0%"
 
 [suites.build]
 class = "build"
-command = ["true"]
+command = ["sh", "-c", 'for f in versions/*.toml; do cp "$f" .copy && mv .copy "$f"; done']
 outputs = ["versions/*.toml"]
 
 [suites.unit]
