@@ -70,6 +70,7 @@ fn run(words: &[String]) -> ExitCode {
             wanted.push(word);
         }
     }
+    let all = tests.len();
     tests.retain(|(name, _)| {
         wanted.is_empty()
             || wanted.iter().any(|word| {
@@ -80,6 +81,10 @@ fn run(words: &[String]) -> ExitCode {
                 }
             })
     });
+    let left = all - tests.len();
+    // The same lines as the usual harness, so that whoever reads its reports reads these.
+    let began = std::time::Instant::now();
+    println!("\nrunning {} tests", tests.len());
     let queue = Mutex::new(tests.iter());
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -99,10 +104,11 @@ fn run(words: &[String]) -> ExitCode {
     });
     let failed = failed.into_inner().unwrap();
     println!(
-        "\ntest result: {}. {} passed; {} failed",
+        "\ntest result: {}. {} passed; {} failed; 0 ignored; 0 measured; {left} filtered out; finished in {:.2}s\n",
         if failed.is_empty() { "ok" } else { "FAILED" },
         tests.len() - failed.len(),
-        failed.len()
+        failed.len(),
+        began.elapsed().as_secs_f64()
     );
     for name in &failed {
         println!("    {name}");
