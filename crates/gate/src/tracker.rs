@@ -1,6 +1,6 @@
 //! Whether the technical work is done, by any tracker's export.
 //!
-//! [`checkpoint()`] reads JSON lines, a JSON list or CSV with a header ([`rows`](self::rows)) and counts what is open. Invariants: a state that is not
+//! [`checkpoint()`] reads JSON lines, a JSON list or CSV with a header (`rows`) and counts what is open. Invariants: a state that is not
 //! known to be an end is open; what cannot be read, and an export without any issue, is invalid and never done; an item is left out of the
 //! counts only while something beneath it is counted.
 

@@ -1,7 +1,7 @@
 //! Recorded HTTP: a proxy that records what a test says to real services, and later plays the services.
 //!
 //! The door is thin: [`start`] takes [`Settings`] and answers with the variables for the child's environment; the child runs;
-//! [`Recorder::stop`] ends in a [`Report`] with a verdict. What is kept is a [`cassette`]; [`lint`] looks at one without a run.
+//! [`Recorder::stop`] ends in a [`Report`] with a verdict. What is kept is a [`cassette`]; [`lint()`] looks at one without a run.
 //! `docs/recorded-http.md` says how tests point at it, `docs/adr/0013-recorded-http.md` why it is built so.
 //!
 //! Invariants:

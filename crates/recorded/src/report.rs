@@ -64,7 +64,7 @@ pub struct Because {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
-    /// [`SCHEMA`].
+    /// `gonogo.suite.recording-report.v1`.
     pub schema: String,
     /// `record` or `playback`.
     pub mode: String,

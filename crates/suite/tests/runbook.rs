@@ -490,7 +490,7 @@ fn lint_tells_patterns_that_find_too_much_or_twice() {
 fn what_comes_with_gonogo_is_clean_but_for_what_exists() {
     let runbook = Runbook::parse(BUILT_IN).unwrap();
     let commands = ["suite run", "suite replay", "suite rerun", "gate check"];
-    let flags: BTreeSet<String> = ["--run", "--from", "--lane", "--profile"]
+    let flags: BTreeSet<String> = ["--from", "--lane", "--profile", "--target", "--test"]
         .map(String::from)
         .into();
     let known = Existing {

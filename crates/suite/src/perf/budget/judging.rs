@@ -15,7 +15,7 @@ const AHEAD: Span = Span::from_secs(300);
 /// Judges `budgets` by `series` about `tree` at `now`; `baseline` is what tolerances compare with.
 ///
 /// # Errors
-/// [`PerfError::Rule`] for a list that [`BudgetList::parse`] would refuse.
+/// [`PerfError::Rule`] for a list that `BudgetList::parse` would refuse.
 pub fn judge_budgets(
     budgets: &[Budget],
     series: &[Series],
