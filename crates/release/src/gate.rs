@@ -172,6 +172,13 @@ pub fn verdict<'a>(
         );
         return closed(Reason::GateEvidenceFailed, text);
     }
+    if origin.tree.is_empty() {
+        let text = format!(
+            "{} (record {}) does not say which tree it was of",
+            origin.stream, origin.index
+        );
+        return closed(Reason::GateEvidenceMissing, text);
+    }
     let lane = gate.lane.word();
     let of_tree = |j: &&Judged| j.tree == origin.tree && j.lane == lane;
     let Some(newest) = judged.iter().filter(of_tree).max_by_key(|j| j.index) else {
@@ -510,6 +517,10 @@ mod tests {
         assert_eq!(judge(&["a"], false, &runs, &ended, 1500), stale);
         let ahead = [judged(2, "t1", "pass", 9000, None)];
         assert_eq!(judge(&["a"], false, &runs, &ahead, 2000), stale);
+        // What names no tree is not of the same tree as something else that names none.
+        let nameless = [built(1, "", true, &["a"])];
+        let over_none = [judged(2, "", "pass", 1000, None)];
+        assert_eq!(judge(&["a"], false, &nameless, &over_none, 2000), missing);
         // A newer run that built the same and was not good says that something is wrong.
         let red = [built(1, "t1", true, &["a"]), built(5, "t1", false, &["a"])];
         assert_eq!(judge(&["a"], false, &red, one, 2000), failed);

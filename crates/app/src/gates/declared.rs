@@ -53,7 +53,8 @@ pub fn manifest(config: &Config, tree: &Tree, base: &Base) -> Manifest {
             Ok(before) => {
                 let before = of(&before);
                 let own = self::digest(&before);
-                match own == digest {
+                // The declarations themselves: a digest that could not be made would be the same for both.
+                match before == declared {
                     true => ManifestBase::Same,
                     false => ManifestBase::Other {
                         digest: own,

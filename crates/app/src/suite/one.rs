@@ -93,7 +93,14 @@ pub fn run(
         }
     };
     // What cannot be looked at is told when it is kept.
-    let outputs = reports(&dir, &suite.outputs).unwrap_or_default();
+    // Without knowing what was there, nobody can say which of them this run wrote.
+    let outputs = match reports(&dir, &suite.outputs) {
+        Ok(outputs) => outputs,
+        Err(e) => {
+            problems.push(Problem::new(Reason::EvidenceUnparsable, e.to_string()));
+            Vec::new()
+        }
+    };
     let command: Vec<String> = suite.command.iter().map(|w| frame.dir.clean(w)).collect();
     events.tell(
         "info",
