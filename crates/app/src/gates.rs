@@ -10,4 +10,5 @@ pub mod commands;
 pub mod compared;
 pub mod declared;
 pub mod documents;
+mod dry_runs;
 pub mod gathering;

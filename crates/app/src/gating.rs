@@ -7,7 +7,7 @@ use gonogo_ledger::key_event::CONTROLLER;
 use gonogo_ledger::verify::VerifiedRecord;
 use gonogo_release::gate::{self, SignedOff};
 use gonogo_release::plan::{Gates, Plan, PlanBody};
-use gonogo_store::ledger::RecordView;
+use gonogo_store::ledger::{Ledger, RecordView};
 use serde_json::{Value, json};
 
 use crate::dry_run::recording::{ACCEPTED, BEGUN, COUNTED, EXECUTED, SIGN_OFF, UPTIME};
@@ -42,7 +42,7 @@ pub(crate) fn judge(ws: &Workspace, plan: &Plan, now: Timestamp) -> Result<Value
             return Ok(verdicts::named(judged, built));
         }
     };
-    let seen = seen(ws, &wanted)?;
+    let seen = seen(&ws.ledger, &wanted)?;
     let found = gate::dry_run(&wanted, &demanded, &seen, now).map_err(closed)?;
     Ok(json!({"signOff": found.index, "stream": found.stream, "at": found.at}))
 }
@@ -57,7 +57,10 @@ pub(crate) fn streams(ws: &Workspace, plan: &PlanBody) -> Result<Vec<String>, Ap
     let wanted = wanted(plan);
     let mut streams: Vec<String> = match plan.gates {
         Gates::None => return Ok(Vec::new()),
-        Gates::DryRun(_) => seen(ws, &wanted)?.into_iter().map(|s| s.stream).collect(),
+        Gates::DryRun(_) => seen(&ws.ledger, &wanted)?
+            .into_iter()
+            .map(|s| s.stream)
+            .collect(),
         Gates::Verdict(_) => {
             let seen = verdicts::seen(ws, &wanted)?;
             let runs = seen
@@ -79,9 +82,8 @@ pub(crate) fn streams(ws: &Workspace, plan: &PlanBody) -> Result<Vec<String>, Ap
 }
 
 /// Verdicts about any of the artifacts that a controller of this ledger signed.
-fn seen(ws: &Workspace, wanted: &[Digest]) -> Result<Vec<SignedOff>, AppError> {
-    let controllers: Vec<_> = ws
-        .ledger
+pub(crate) fn seen(ledger: &Ledger, wanted: &[Digest]) -> Result<Vec<SignedOff>, AppError> {
+    let controllers: Vec<_> = ledger
         .enrolled_keys()?
         .into_iter()
         .filter(|k| k.role == CONTROLLER)
@@ -92,11 +94,11 @@ fn seen(ws: &Workspace, wanted: &[Digest]) -> Result<Vec<SignedOff>, AppError> {
         .into_iter()
         .flat_map(|kind| wanted.iter().map(move |artifact| (kind, artifact)))
     {
-        for index in ws.ledger.about(artifact, kind, MOST)? {
+        for index in ledger.about(artifact, kind, MOST)? {
             if all.iter().any(|s| s.index == index) {
                 continue;
             }
-            let record = ws.ledger.record_at(index)?;
+            let record = ledger.record_at(index)?;
             if controllers.contains(&record.signer) {
                 all.extend(of_view(&record));
             }

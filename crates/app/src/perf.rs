@@ -133,8 +133,9 @@ pub fn stream(run_id: &str) -> String {
 
 /// Of a budget's declaration.
 pub fn declared(name: &str, file: &PerfFile) -> Digest {
-    // Words and finite numbers have a canonical form.
-    Digest::of(&gonogo_core::canonical::to_vec(&(name, file)).unwrap_or_default())
+    let bytes = gonogo_core::canonical::to_vec(&(name, file));
+    // Words and finite numbers have a canonical form; what has none is no other declaration's digest all the same.
+    Digest::of(&bytes.unwrap_or_else(|_| format!("{name} {file:?}").into_bytes()))
 }
 
 /// Budgets with their names.

@@ -13,6 +13,8 @@
     reason = "the kit of the other end-to-end tests is shared, and not all of it is used here"
 )]
 
+#[path = "suites/dried.rs"]
+mod dried;
 #[path = "suites/ended.rs"]
 mod ended;
 #[path = "suites/gated.rs"]

@@ -227,9 +227,22 @@ pub struct Declared {
     pub targets: BTreeMap<String, Target>,
     /// The targets of each profile.
     pub profiles: BTreeMap<String, Vec<String>>,
-    /// Performance budgets, and whether each blocks.
+    /// Performance budgets.
     #[serde(default)]
-    pub budgets: BTreeMap<String, bool>,
+    pub budgets: BTreeMap<String, Budgeted>,
+    /// Patterns of files that are not part of the tree though the repository has them.
+    #[serde(default)]
+    pub apart: Vec<String>,
+}
+
+/// A declared performance budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budgeted {
+    /// Whether a gate must see it kept.
+    pub blocks: bool,
+    /// Of everything that is declared of it.
+    pub declared: Digest,
 }
 
 /// A declared target.
@@ -245,6 +258,8 @@ pub struct Target {
     /// What is run.
     #[serde(default)]
     pub command: Vec<String>,
+    /// Of the rest of how it is run: where, in which environment, and which reports are its own.
+    pub how: Digest,
     /// The fewest tests that must run.
     pub min_tests: u64,
     /// The shortest time in which it can be green, milliseconds.
@@ -357,6 +372,9 @@ pub struct Part {
 pub struct DryRun {
     /// What was signed.
     pub verdict: Verdict,
+    /// Why it is no more than that, where that is not the run's own doing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// Of what ran.
     pub artifact: Digest,
     /// The counted duration, milliseconds.

@@ -169,7 +169,13 @@ fn row(court: &Court<'_>, gate: &Gate) -> GateResult {
         budgets: Budgets::Declared,
         ..
     } = &gate.check
-        && !court.inputs.manifest.declared.budgets.values().any(|b| *b)
+        && !court
+            .inputs
+            .manifest
+            .declared
+            .budgets
+            .values()
+            .any(|b| b.blocks)
     {
         return empty_row(gate, Asked::NotDeclared);
     }

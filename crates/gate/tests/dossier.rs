@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use gonogo_core::{Reason, Span, Timestamp, Verdict as Status};
+use gonogo_core::{Digest, Reason, Span, Timestamp, Verdict as Status};
 use gonogo_gate::artifact::Artifact;
 use gonogo_gate::backlog::{Backlog, Kind, State, backlog};
 use gonogo_gate::bundle::{Bundle, Completeness, Contents, Lineage, Standing, Wanted, bundle};
@@ -31,6 +31,7 @@ fn inputs() -> Inputs {
         blocking: true,
         format: format.into(),
         command: vec!["make".into()],
+        how: Digest::of(b"how"),
         min_tests: 1,
         min_duration_ms: None,
         owner: Some("team".into()),
@@ -43,6 +44,7 @@ fn inputs() -> Inputs {
         profiles: BTreeMap::from([("ci".to_owned(), targets.keys().cloned().collect())]),
         targets,
         budgets: BTreeMap::new(),
+        apart: Vec::new(),
     };
     let mut inputs =
         good_inputs(&FileState::Absent, &declared, Lane::Certification, now()).unwrap();

@@ -1,7 +1,8 @@
 //! Reads a report and says how fast, for comparisons: `read_junit [--bare|--bare-slice] [--format NAME] FILE [TIMES]`.
 //!
 //! `--bare` is the event loop of quick-xml over the same source and nothing else, `--bare-slice` the same over the file in memory.
-//! `--format` names another format than `junit`, as it is stored. `read_junit --write [--format NAME] FILE BYTES` makes such a file.
+//! `--format` names another format than `junit`, as it is stored. `read_junit --write [--format NAME] [--shape NAME] FILE BYTES` makes such a file;
+//! shapes are of JUnit: `surefire`, `failing`, `pytest`, `vitest`, `dense`.
 //!
 //! The answer is one line of JSON: the best of the runs in MB/s, and the process's peak of resident memory (`VmHWM`).
 
@@ -41,6 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut rest = Vec::new();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let mut format = Format::Junit;
+    let mut shape = "surefire";
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -48,6 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let name = words.next().ok_or("--format needs a NAME")?;
                 format = serde_json::from_value(name.as_str().into())?;
             }
+            "--shape" => shape = words.next().ok_or("--shape needs a NAME")?,
             "--bare" => mode = "bare",
             "--bare-slice" => mode = "bare-slice",
             "--write" => mode = "write",
@@ -55,11 +58,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     let path = rest.first().ok_or(
-        "usage: read_junit [--bare|--bare-slice|--write] [--format NAME] FILE [TIMES|BYTES]",
+        "usage: read_junit [--bare|--bare-slice|--write] [--format NAME] [--shape NAME] FILE [TIMES|BYTES]",
     )?;
     if mode == "write" {
         let bytes = rest.get(1).ok_or("how many bytes?")?.parse()?;
-        return Ok(write::write(format, path, bytes)?);
+        return Ok(write::write(format, shape, path, bytes)?);
     }
     let times: u32 = rest.get(1).map_or(Ok(3), |n| n.parse())?;
     let bytes = std::fs::metadata(path)?.len();

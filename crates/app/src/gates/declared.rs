@@ -6,7 +6,7 @@ use gonogo_core::{Digest, canonical};
 use gonogo_gate::inputs::{Declared, Manifest, ManifestBase, Target};
 
 use super::base::{At, Base};
-use crate::config::Config;
+use crate::config::{Config, SuiteFile};
 use crate::suite::source::Tree;
 
 /// The declaration of a configuration.
@@ -21,6 +21,7 @@ pub fn of(config: &Config) -> Declared {
                 blocking: suite.blocking,
                 format: suite.format.to_owned(),
                 command: suite.command.clone(),
+                how: how(suite),
                 min_tests: suite.min_tests,
                 min_duration_ms: suite.min_duration.map(gonogo_core::Span::as_millis),
                 owner: suite.owner.clone(),
@@ -32,6 +33,7 @@ pub fn of(config: &Config) -> Declared {
         targets,
         profiles: file.profiles.clone(),
         budgets: crate::perf::evidence::budgets(config),
+        apart: file.ignore_changes.clone(),
     }
 }
 
@@ -72,6 +74,14 @@ pub fn manifest(config: &Config, tree: &Tree, base: &Base) -> Manifest {
 }
 
 fn digest(declared: &Declared) -> Digest {
-    // Names, words and whole numbers have a canonical form.
-    Digest::of(&canonical::to_vec(declared).unwrap_or_default())
+    let bytes = canonical::to_vec(declared);
+    // Names, words and whole numbers have a canonical form; what has none is no other declaration's digest all the same.
+    Digest::of(&bytes.unwrap_or_else(|_| format!("{declared:?}").into_bytes()))
+}
+
+/// Of what decides, beside the command, what a suite's evidence is about.
+fn how(suite: &SuiteFile) -> Digest {
+    let said = (&suite.dir, &suite.env, &suite.seed_env, &suite.reports);
+    let bytes = canonical::to_vec(&said);
+    Digest::of(&bytes.unwrap_or_else(|_| format!("{said:?}").into_bytes()))
 }

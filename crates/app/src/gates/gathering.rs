@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::base::{At, Base};
 use super::compared::{self, Recorded};
-use super::{commands, declared, documents};
+use super::{commands, declared, documents, dry_runs};
 use crate::AppError;
 use crate::config::Config;
 use crate::home::{Book, Home};
@@ -147,6 +147,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
     if source.dirty {
         authors.push(home.actor()?);
     }
+    let artifacts = dry_runs::artifacts(&own, &records);
     let now = asked.at.unwrap_or_else(|| home.clock.now().wall);
     let mut inputs = Inputs {
         schema: inputs::SCHEMA.into(),
@@ -158,7 +159,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
             base_commit: base.commit().map(str::to_owned),
             landed_tree: landed(place, asked)?,
             authors,
-            artifacts: BTreeMap::new(),
+            artifacts: artifacts.clone(),
         },
         policy,
         manifest: declared::manifest(place.config, &place.tree, &base),
@@ -172,7 +173,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         documents: BTreeMap::new(),
         commands: BTreeMap::new(),
         coverage: BTreeMap::new(),
-        dry_runs: Vec::new(),
+        dry_runs: dry_runs::found(&book, &artifacts, &source.tree)?,
         readiness: Found::Absent,
         drills: BTreeMap::new(),
         perf: crate::perf::evidence::found(

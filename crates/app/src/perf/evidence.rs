@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gonogo_core::{Digest, Reason, Timestamp};
-use gonogo_gate::inputs::{Found, Origin, Perf};
+use gonogo_gate::inputs::{Budgeted, Found, Origin, Perf};
 use gonogo_store::ledger::{Filter, RecordView};
 use gonogo_suite::perf::MOST_BYTES;
 use serde_json::Value;
@@ -15,11 +15,17 @@ use crate::config::{Config, PerfFile};
 use crate::home::Book;
 use crate::suite::source::Tree;
 
-/// Budgets and whether each blocks, as a declaration has them.
-pub fn budgets(config: &Config) -> BTreeMap<String, bool> {
+/// Budgets, as a declaration has them.
+pub fn budgets(config: &Config) -> BTreeMap<String, Budgeted> {
     let all = config.perf.iter();
-    all.map(|(name, file)| (name.clone(), file.blocking))
-        .collect()
+    all.map(|(name, file)| {
+        let budget = Budgeted {
+            blocks: file.blocking,
+            declared: super::declared(name, file),
+        };
+        (name.clone(), budget)
+    })
+    .collect()
 }
 
 /// What the ledger has of each declared budget. `base` is what the judgement compares with, `now` its time.

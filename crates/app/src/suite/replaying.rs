@@ -283,7 +283,13 @@ fn one(
     };
     let below = |path: &String| path.strip_prefix(&prefix).unwrap_or(path).to_owned();
     let proof = &replay.proves_selection;
-    let format = super::running::word(&proof.format);
+    let format = super::running::word(&proof.format).ok_or_else(|| {
+        let text = format!(
+            "the replay of `{}` is proven by a report of the format `{}`, which nobody here knows",
+            replay.target, proof.format
+        );
+        AppError::new(Reason::InputMalformed, text)
+    })?;
     let suite = SuiteFile {
         class: target.class,
         command: replay.argv.clone(),
@@ -327,7 +333,8 @@ fn record(
     results: &[ReplayResult],
 ) -> Result<(), AppError> {
     let book = home.open(&home.here)?;
-    let bytes = serde_json::to_vec(results).unwrap_or_default();
+    let bytes = serde_json::to_vec(results)
+        .map_err(|e| AppError::new(Reason::Internal, format!("the results of replays: {e}")))?;
     let blob = book.ledger.put_blob(&bytes)?;
     let told: Vec<Value> = results
         .iter()

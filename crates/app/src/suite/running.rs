@@ -240,10 +240,12 @@ pub(super) fn program(home: &Home) -> Vec<String> {
     argv
 }
 
-/// The format's word as the file writes it.
-pub(super) fn word(format: &str) -> &'static str {
-    let known = crate::config::FORMATS.iter().find(|f| **f == format);
-    known.copied().unwrap_or(gonogo_suite::run::COMMAND)
+/// The format's word as the file writes it; `None` for one that nobody knows.
+pub(super) fn word(format: &str) -> Option<&'static str> {
+    crate::config::FORMATS
+        .iter()
+        .find(|f| **f == format)
+        .copied()
 }
 
 /// Values of the allow-list.

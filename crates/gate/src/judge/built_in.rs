@@ -64,7 +64,13 @@ pub(super) fn notes(court: &Court<'_>) -> Vec<String> {
 fn lane(court: &Court<'_>, digest: Digest) -> Obligation {
     let mut open = Open::new(POLICY, "lane", "a lane in which something blocks");
     open.cite("policy", digest, None);
-    let has_budgets = court.inputs.manifest.declared.budgets.values().any(|b| *b);
+    let has_budgets = court
+        .inputs
+        .manifest
+        .declared
+        .budgets
+        .values()
+        .any(|b| b.blocks);
     let blocks = court.policy.gates.iter().any(|gate| {
         let is_declared = has_budgets
             || !matches!(
@@ -166,6 +172,9 @@ fn weaker(base: &Declared, now: &Declared) -> Vec<String> {
         if is.command != was.command {
             tell("is run by another command".into());
         }
+        if is.how != was.how {
+            tell("is run elsewhere, in another environment, or reports to other files".into());
+        }
     }
     for (profile, was) in &base.profiles {
         let is = now.profiles.get(profile);
@@ -174,13 +183,20 @@ fn weaker(base: &Declared, now: &Declared) -> Vec<String> {
             .filter(|t| now.targets.contains_key(*t) && is.is_none_or(|list| !list.contains(t)));
         found.extend(gone.map(|t| format!("the target `{t}` is no longer of profile `{profile}`")));
     }
-    for (budget, blocks) in &base.budgets {
+    for (budget, was) in &base.budgets {
         match now.budgets.get(budget) {
             None => found.push(format!("the budget `{budget}` is gone")),
-            Some(false) if *blocks => found.push(format!("the budget `{budget}` no longer blocks")),
+            Some(is) if was.blocks && !is.blocks => {
+                found.push(format!("the budget `{budget}` no longer blocks"));
+            }
+            Some(is) if is.declared != was.declared => {
+                found.push(format!("the budget `{budget}` is declared in another way"));
+            }
             Some(_) => {}
         }
     }
+    let apart = now.apart.iter().filter(|p| !base.apart.contains(p));
+    found.extend(apart.map(|p| format!("what `{p}` finds is no longer part of the tree")));
     found
 }
 

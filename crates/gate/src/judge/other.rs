@@ -393,7 +393,10 @@ fn dry_run(
         return open.finish();
     }
     if let Some((run, _)) = open.weigh(court, "dry run", newest, age) {
-        outcome(&mut open, "the dry run", run.verdict);
+        match &run.why {
+            Some(why) => outcome(&mut open, &format!("the dry run ({why})"), run.verdict),
+            None => outcome(&mut open, "the dry run", run.verdict),
+        }
         if run.counted_ms < min_duration.as_millis() {
             let text = format!(
                 "{} ms of it count, and at least {min_duration} are asked",
@@ -458,7 +461,7 @@ fn perf(court: &Court<'_>, gate: &Gate, budgets: &Budgets, max_age: Span) -> Vec
     let names: Vec<&str> = match budgets {
         Budgets::Declared => declared
             .iter()
-            .filter(|(_, blocks)| **blocks)
+            .filter(|(_, budget)| budget.blocks)
             .map(|(name, _)| name.as_str())
             .collect(),
         Budgets::Named(names) => names.iter().map(String::as_str).collect(),

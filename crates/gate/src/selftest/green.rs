@@ -11,9 +11,9 @@ use super::bench::{
     Bench, Ran, TOOK, TREE, Victim, before, compared, judged, recorded, report, summary,
 };
 use crate::inputs::{
-    Base, BaseFile, CommandOutcome, Coverage, Covered, Declared, Drill, DryRun, ExcuseFile,
-    FileState, Found, History, Inputs, Manifest, ManifestBase, Origin, Part, Perf, PerfResult,
-    PolicyFile, Readiness, SCHEMA, Subject,
+    Base, BaseFile, Budgeted, CommandOutcome, Coverage, Covered, Declared, Drill, DryRun,
+    ExcuseFile, FileState, Found, History, Inputs, Manifest, ManifestBase, Origin, Part, Perf,
+    PerfResult, PolicyFile, Readiness, SCHEMA, Subject,
 };
 use crate::policy::{self, Budgets, Check, Lane, Op, Operand, Policy, Rule, SuiteCheck, matching};
 
@@ -40,7 +40,11 @@ pub(super) fn make(
     })?;
     let mut declared = declared.clone();
     if declared.budgets.is_empty() {
-        declared.budgets.insert(BUDGET.to_owned(), true);
+        let budget = Budgeted {
+            blocks: true,
+            declared: Digest::of(BUDGET.as_bytes()),
+        };
+        declared.budgets.insert(BUDGET.to_owned(), budget);
     }
     let manifest = Manifest {
         digest: Digest::of(b"selftest"),
@@ -299,6 +303,7 @@ impl Made {
                 let counted_ms = known.max().unwrap_or(0).max(min_duration.as_millis());
                 inputs.dry_runs = vec![self.found(DryRun {
                     verdict: Status::Pass,
+                    why: None,
                     artifact: Digest::of(b"selftest"),
                     counted_ms,
                     uptime: Share::FULL,

@@ -18,6 +18,7 @@ pub(crate) fn target(class: Class, format: &str) -> Target {
         blocking: true,
         format: format.into(),
         command: vec!["make".into()],
+        how: Digest::of(b"how"),
         min_tests: 1,
         min_duration_ms: None,
         owner: Some("team".into()),
@@ -34,6 +35,7 @@ pub(crate) fn declared() -> Declared {
         profiles: BTreeMap::from([("ci".to_owned(), targets.keys().cloned().collect())]),
         targets,
         budgets: BTreeMap::new(),
+        apart: Vec::new(),
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use gonogo_core::{Digest, Reason, Share, Span, Timestamp, Verdict as Status};
 use gonogo_gate::inputs::{
-    CommandOutcome, Coverage, Covered, Drill, DryRun, Found, Inputs, Part, Perf, PerfResult,
-    Readiness,
+    Budgeted, CommandOutcome, Coverage, Covered, Drill, DryRun, Found, Inputs, Part, Perf,
+    PerfResult, Readiness,
 };
 use gonogo_suite::run::End;
 use serde_json::{Value, json};
@@ -382,6 +382,7 @@ fn commands_and_coverage() {
 fn dry_runs_readiness_and_drills() {
     let run = DryRun {
         verdict: Status::Pass,
+        why: None,
         artifact: Digest::of(b"a"),
         counted_ms: 3_600_000,
         uptime: Share::FULL,
@@ -518,7 +519,11 @@ fn budgets() {
         "perf = { budgets = [\"p99\"], max_age = \"7d\" }",
         &present(perf, TREE),
         |i, f| {
-            i.manifest.declared.budgets.insert("p99".into(), true);
+            let budget = Budgeted {
+                blocks: true,
+                declared: Digest::of(b"p99"),
+            };
+            i.manifest.declared.budgets.insert("p99".into(), budget);
             i.perf.insert("p99".into(), f);
         },
         &[

@@ -178,7 +178,7 @@ fn a_change_of_the_rules_needs_somebody_else() {
 fn a_weaker_declaration_is_a_change_of_the_rules() {
     let was = good().manifest.declared;
     type Weaken = fn(&mut gonogo_gate::inputs::Declared);
-    let weaker: [Weaken; 8] = [
+    let weaker: [Weaken; 11] = [
         |d| {
             d.targets.remove("unit");
             d.profiles.get_mut("ci").unwrap().retain(|t| t != "unit");
@@ -191,7 +191,13 @@ fn a_weaker_declaration_is_a_change_of_the_rules() {
             d.profiles.remove("ci");
         },
         |d| d.budgets.clear(),
-        |d| d.budgets.values_mut().for_each(|b| *b = false),
+        |d| d.budgets.values_mut().for_each(|b| b.blocks = false),
+        |d| {
+            let all = d.budgets.values_mut();
+            all.for_each(|b| b.declared = Digest::of(b"looser"));
+        },
+        |d| d.targets.get_mut("unit").unwrap().how = Digest::of(b"elsewhere"),
+        |d| d.apart.push("src/**".into()),
     ];
     for weaken in weaker {
         let mut inputs = good();

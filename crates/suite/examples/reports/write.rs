@@ -5,18 +5,21 @@ use std::io::{self, BufWriter, Write};
 
 use gonogo_suite::read::Format;
 
+#[path = "junit.rs"]
+mod junit;
+
 /// Tests of one suite, package or file.
 const EACH: u64 = 400;
 
-/// Writes a report of at least that many bytes.
-pub(crate) fn write(format: Format, path: &str, bytes: u64) -> io::Result<()> {
+/// Writes a report of at least that many bytes; a shape is of JUnit, and whose file it is like.
+pub(crate) fn write(format: Format, shape: &str, path: &str, bytes: u64) -> io::Result<()> {
     let mut file = Counted {
         file: BufWriter::new(File::create(path)?),
         written: 0,
     };
     let out = &mut file;
     match format {
-        Format::Junit => junit(out, bytes),
+        Format::Junit => junit::write(shape, out, bytes),
         Format::Trx => trx(out, bytes),
         Format::Libtest => libtest(out, bytes),
         Format::LibtestJson => libtest_json(out, bytes),
@@ -44,56 +47,6 @@ impl Write for Counted {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
-}
-
-/// Suites of 400 tests after those of Surefire, one in thirty failed with a trace, one in ten with output.
-fn junit(out: &mut Counted, bytes: u64) -> io::Result<()> {
-    let line = "2024-01-01 12:00:00,123 DEBUG worker-3 state=ready queue=0\n";
-    let trace: String = (0..18)
-        .map(|i| {
-            format!(
-                "\tat com.example.service.Handler{i}.handle(Handler{i}.java:{})\n",
-                i * 7 + 3
-            )
-        })
-        .collect();
-    let (mut suite, mut test) = (0, 0_u64);
-    writeln!(
-        out,
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>"
-    )?;
-    while out.written < bytes {
-        let class = format!("com.example.service.module{}.Suite{suite}Test", suite % 50);
-        let (mut cases, mut failed) = (String::new(), 0);
-        for i in 0..EACH {
-            test += 1;
-            let (param, ms) = (test % 17, test.wrapping_mul(2_654_435_761) % 1000);
-            cases += &format!(
-                "    <testcase name=\"handles_request_{i}[param={param}]\" classname=\"{class}\" time=\"0.{ms:03}\""
-            );
-            if test % 30 == 0 {
-                failed += 1;
-                cases += ">\n      <failure message=\"expected: &lt;one&gt; but was: &lt;two&gt;\" type=\"org.opentest4j.AssertionFailedError\"><![CDATA[org.opentest4j.AssertionFailedError: expected: <one> but was: <two>\n";
-                cases += &format!(
-                    "{trace}]]></failure>\n      <system-out><![CDATA[{}]]></system-out>\n    </testcase>\n",
-                    line.repeat(20)
-                );
-            } else if test % 10 == 0 {
-                cases += &format!(
-                    ">\n      <system-out><![CDATA[{}]]></system-out>\n    </testcase>\n",
-                    line.repeat(10)
-                );
-            } else {
-                cases += "/>\n";
-            }
-        }
-        writeln!(
-            out,
-            "  <testsuite name=\"{class}\" time=\"12.345\" tests=\"400\" errors=\"0\" skipped=\"0\" failures=\"{failed}\">\n{cases}  </testsuite>"
-        )?;
-        suite += 1;
-    }
-    writeln!(out, "</testsuites>")
 }
 
 fn trx(out: &mut Counted, bytes: u64) -> io::Result<()> {

@@ -1,0 +1,90 @@
+//! A gate that asks for a dry run: of what this very tree was built to, and of nothing else.
+
+use crate::lab::{GREEN, Lab, writes};
+use crate::screen::Ran;
+
+/// A policy of the usual gates and a dry run of half a second.
+const GATE: &str = r#"
+[gates.soak]
+title = "What is released ran for a while"
+owner = "core"
+severity = "high"
+blocking = true
+lanes = ["full"]
+check = { dry_run = { min_duration = "500ms", min_uptime = "90%" } }
+remediation = "Run it."
+"#;
+
+/// A program that beats until it is ended.
+const APP: &str = r#"#!/bin/sh
+trap 'exit 0' INT TERM
+n=0
+while :; do n=$((n+1)); echo "{\"level\":\"info\",\"event\":\"heartbeat\",\"message\":\"beat\",\"seq\":$n}"; sleep 0.05; done
+"#;
+
+/// A repository whose build makes `out/app` of `app`.
+fn lab() -> Lab {
+    let lab = Lab::new(&writes(GREEN));
+    lab.declare(
+        r#"
+[suites.build]
+class = "build"
+command = ["sh", "-c", "mkdir -p out && cp app .app && chmod +x .app && mv .app out/app"]
+outputs = ["out/app"]
+"#,
+    );
+    let policy = lab.gonogo(&["gate", "policy"]).out;
+    lab.write("gates.toml", policy + GATE);
+    lab.write("app", APP);
+    lab.write(".gitignore", "out/\n.gonogo/\ndry/\n");
+    lab.commit("app");
+    lab
+}
+
+fn dry_run(lab: &Lab, name: &str, seconds: f64, command: &[&str]) -> Ran {
+    let hours = (seconds / 3600.0).to_string();
+    let out = format!("dry/{name}");
+    let head = [
+        "dry-run",
+        "orchestrate",
+        "--json",
+        "--run-name",
+        name,
+        "--output-root",
+        &out,
+        "--duration-hours",
+        &hours,
+        "--skip-diary-evidence",
+        "--skip-performance-evidence",
+        "--shutdown-grace-seconds",
+        "5",
+        "--artifact",
+        "out/app",
+        "--",
+    ];
+    lab.gonogo(&[head.as_slice(), command].concat())
+}
+
+#[test]
+fn a_dry_run_of_what_the_tree_was_built_to_counts() {
+    let lab = lab();
+    lab.run(0, "pass");
+    lab.check(&[], 3, "hold").tells("soak", "EVIDENCE_MISSING");
+    // It names what is released and runs something else.
+    dry_run(&lab, "names", 1.0, &["sh", "-c", APP, "sh", "out/app"]).expect(0);
+    lab.check(&[], 3, "hold").tells("soak", "EVIDENCE_MISSING");
+    // Too short, then long enough.
+    dry_run(&lab, "short", 0.2, &["out/app"]).expect(0);
+    lab.check(&[], 2, "fail").tells("soak", "CHECK_FAILED");
+    dry_run(&lab, "good", 1.0, &["out/app"]).expect(0);
+    lab.check(&[], 0, "pass");
+    lab.gonogo(&["gate", "rejudge"]).expect(0);
+    let fails = APP.replace("n=0", "echo 'ERROR no way'; n=0");
+    lab.write("app", &fails);
+    lab.commit("fails");
+    lab.run(0, "pass");
+    // Those were the bytes of another tree.
+    lab.check(&[], 3, "hold").tells("soak", "EVIDENCE_MISSING");
+    dry_run(&lab, "bad", 1.0, &["out/app"]).expect(2);
+    lab.check(&[], 2, "fail").tells("soak", "CHECK_FAILED");
+}
