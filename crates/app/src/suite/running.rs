@@ -278,7 +278,8 @@ pub(crate) fn configured(home: &Home) -> Result<&Config, AppError> {
     let Some(config) = &home.config else {
         let text = "there is no gonogo.toml here or above, so no suite is declared";
         return Err(AppError::new(Reason::ConfigNotFound, text)
-            .hint("declare one with `[suites.NAME]`; `gonogo help config` shows the keys"));
+            .hint("propose some from what is here: `gonogo init --suites`")
+            .hint("or declare one with `[suites.NAME]`; `gonogo help config` shows the keys"));
     };
     if config.suites.suites.is_empty() {
         let text = format!("`{}` declares no suite", config.path.display());

@@ -27,10 +27,6 @@ fn nothing_that_was_not_shown_on_this_tree_passes() {
     let lab = Lab::new(&writes(GREEN));
     lab.check(&[], 3, "hold")
         .tells("suites", "EVIDENCE_MISSING");
-    lab.gonogo(&["suite", "run", "--profile", "quick"])
-        .expect(0);
-    lab.check(&[], 3, "hold")
-        .tells("suites", "EVIDENCE_MISSING");
     lab.run(0, "pass");
     lab.check(&[], 0, "pass");
     lab.write("other", "x");
@@ -48,6 +44,23 @@ fn nothing_that_was_not_shown_on_this_tree_passes() {
     lab.script("true");
     lab.check(&[], 3, "hold")
         .tells("suites", "EVIDENCE_WRONG_TREE");
+}
+
+#[test]
+fn whichever_profile_ran_a_target_its_newest_run_counts() {
+    let red_if_told = format!("if [ -e out/red ]; then\n{}fi\n{}", fails(), writes(GREEN));
+    let lab = Lab::new(&red_if_told);
+    lab.gonogo(&["suite", "run", "--profile", "full"]).expect(0);
+    lab.check(&[], 0, "pass");
+    lab.write("out/red", "");
+    lab.gonogo(&["suite", "run", "--profile", "quick"])
+        .expect(2);
+    lab.check(&[], 2, "fail").tells("suites", "TEST_FAILED");
+    // On one tree it passed and failed.
+    std::fs::remove_file(lab.path("out/red")).unwrap();
+    lab.run(0, "pass");
+    let told = lab.data(&["gate", "check"]);
+    assert_ne!(told["verdict"]["verdict"], "pass", "{told:#}");
 }
 
 #[test]

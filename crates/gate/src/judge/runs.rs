@@ -1,4 +1,5 @@
-//! Which run speaks for a target: the newest that selected it, of the tree under judgement; with it all shards of its plan.
+//! Which run speaks for a target: the newest that selected it, of the tree under judgement and whichever profile; with it all shards of
+//! its plan.
 //!
 //! The newest, not the best: what an earlier one on the same tree says is not forgotten (`target::earlier`).
 
@@ -11,7 +12,6 @@ use super::obligation::Open;
 use super::suite::Seen;
 use super::{Court, short};
 use crate::inputs::Run;
-use crate::policy::SuiteCheck;
 
 /// Most missing shards that are named.
 const NAMED: usize = 10;
@@ -29,34 +29,22 @@ fn age(run: &Run) -> (gonogo_core::Timestamp, gonogo_core::Timestamp, &str) {
     (s.started_at, s.timestamp, s.run_id.as_str())
 }
 
-/// The runs of a check: of its profile, or any.
-pub(super) fn of_check<'a>(court: &Court<'a>, check: &SuiteCheck) -> Vec<&'a Run> {
-    let fits = |run: &&Run| {
-        check
-            .profile
-            .as_ref()
-            .is_none_or(|p| *p == run.summary.profile)
-    };
-    court.inputs.runs.iter().filter(fits).collect()
-}
-
 /// The results that speak for a target. Reasons why there is none are told.
 pub(super) fn choose<'a>(
     court: &Court<'a>,
-    check: &SuiteCheck,
     name: &str,
     plans: &mut BTreeMap<String, Plan<'a>>,
     open: &mut Open,
 ) -> Vec<Seen<'a>> {
     let tree = &court.inputs.subject.tree;
-    let all = of_check(court, check);
-    let selects = |run: &&&'a Run| run.summary.selected.iter().any(|s| s == name);
+    let all = &court.inputs.runs;
+    let selects = |run: &&'a Run| run.summary.selected.iter().any(|s| s == name);
     let newest = all
         .iter()
         .filter(|run| run.summary.source.tree == *tree)
         .filter(selects)
         .max_by_key(|run| age(run));
-    let Some(newest) = newest.copied() else {
+    let Some(newest) = newest else {
         match all.iter().filter(selects).max_by_key(|run| age(run)) {
             Some(other) => {
                 open.cite("run", other.digest, other.record);
@@ -81,7 +69,7 @@ pub(super) fn choose<'a>(
             if run.summary.source.tree == *tree
                 && let Some(shard) = &run.summary.shard
             {
-                note_plan(court, check, &shard.plan, plans);
+                note_plan(court, &shard.plan, plans);
             }
         }
         return Vec::new();
@@ -89,7 +77,7 @@ pub(super) fn choose<'a>(
     let chosen = match &newest.summary.shard {
         None => vec![newest],
         Some(shard) => {
-            note_plan(court, check, &shard.plan, plans);
+            note_plan(court, &shard.plan, plans);
             plans.get(&shard.plan).map(Plan::newest).unwrap_or_default()
         }
     };
@@ -107,17 +95,12 @@ pub(super) fn choose<'a>(
     seen
 }
 
-fn note_plan<'a>(
-    court: &Court<'a>,
-    check: &SuiteCheck,
-    id: &str,
-    plans: &mut BTreeMap<String, Plan<'a>>,
-) {
+fn note_plan<'a>(court: &Court<'a>, id: &str, plans: &mut BTreeMap<String, Plan<'a>>) {
     if plans.contains_key(id) {
         return;
     }
     let mut plan = Plan::default();
-    for run in of_check(court, check) {
+    for run in &court.inputs.runs {
         if let Some(shard) = &run.summary.shard
             && shard.plan == id
         {

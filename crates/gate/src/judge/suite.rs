@@ -26,7 +26,7 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &SuiteCheck, row: &mu
         scope.tell(Reason::EvidenceUnparsable, format!("a run: {why}"));
     }
     let mut wrong: BTreeMap<&str, Vec<(Reason, String)>> = BTreeMap::new();
-    for run in runs::of_check(court, check) {
+    for run in &court.inputs.runs {
         let found = runs::problems(run);
         if wrong.insert(&run.summary.run_id, found).is_some() {
             let text = format!("two runs have the id `{}`", run.summary.run_id);
@@ -46,7 +46,7 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &SuiteCheck, row: &mu
                 check.max_age
             ),
         );
-        let seen = runs::choose(court, check, name, &mut plans, &mut open);
+        let seen = runs::choose(court, name, &mut plans, &mut open);
         for one in &seen {
             ran += one.result.tests.ran();
             flaky += one.result.tests.flaky;

@@ -160,7 +160,7 @@ pub struct Rule {
 /// Runs of targets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuiteCheck {
-    /// All targets of this profile, in a run of it.
+    /// All targets of this profile, in whichever runs.
     pub profile: Option<String>,
     /// These targets, in any run.
     pub targets: Vec<String>,
