@@ -10,7 +10,7 @@ use gonogo_suite::read::{Format, Limits, Parse, Reading, read};
 use gonogo_suite::{Attempt, IssueKind, Outcome};
 use proptest::prelude::*;
 
-const DIRECTORIES: [&str; 10] = [
+const DIRECTORIES: [&str; 11] = [
     "pytest-junit",
     "surefire",
     "vitest-junit",
@@ -21,6 +21,7 @@ const DIRECTORIES: [&str; 10] = [
     "junit-unittest",
     "junit-robot",
     "junit-mocha",
+    "nextest",
 ];
 
 fn reports() -> Vec<(String, PathBuf)> {

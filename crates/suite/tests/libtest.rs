@@ -120,6 +120,55 @@ fn json_abort() {
 }
 
 #[test]
+fn json_of_nextest() {
+    for name in ["plain", "plus", "green", "filtered"] {
+        let bytes = check::fixture(&format!("nextest/{name}.jsonl"));
+        check::known(Format::LibtestJson, &bytes);
+        insta::assert_snapshot!(
+            format!("nextest_{name}"),
+            check::table(Format::LibtestJson, &bytes)
+        );
+        check::cuts(Format::LibtestJson, &bytes, between_json);
+        check::noise(Format::LibtestJson, &bytes);
+    }
+}
+
+#[test]
+fn nextest_by_hand() {
+    let block = |tests: &str, count: u64, passed: u64, ignored: u64| {
+        format!(
+            "{{\"type\":\"suite\",\"event\":\"started\",\"test_count\":{count}}}\n{tests}{{\"type\":\"suite\",\"event\":\"ok\",\"passed\":{passed},\"failed\":0,\"ignored\":{ignored},\"measured\":0,\"filtered_out\":0,\"exec_time\":0.1}}\n"
+        )
+    };
+    let line = |event: &str, name: &str| {
+        format!("{{\"type\":\"test\",\"event\":\"{event}\",\"name\":\"c::b${name}\"}}\n")
+    };
+    let both = |name: &str| line("started", name) + &line("ok", name);
+    // Names of other harnesses may have numbers of their own.
+    let numbered = block(&(both("case #1") + &both("case #2")), 2, 2, 0);
+    // An ignored test has no end, and one that is lost has none either.
+    let ignored = block(&(both("a") + &line("started", "b")), 2, 1, 1);
+    let lost = block(&(both("a") + &line("started", "b")), 2, 1, 0);
+    let lost_beside = block(
+        &(both("a") + &line("started", "b") + &line("started", "c")),
+        3,
+        1,
+        1,
+    );
+    let missing = block(&both("a"), 2, 1, 0);
+    check::cases(
+        Format::LibtestJson,
+        &[
+            (&numbered, &["pass case #1", "pass case #2"], &[]),
+            (&ignored, &["pass a", "skip b"], &[]),
+            (&lost, &["pass a", "error b"], &[]),
+            (&lost_beside, &["pass a", "error b", "error c"], &[]),
+            (&missing, &["pass a"], &["CountMismatch"]),
+        ],
+    );
+}
+
+#[test]
 fn what_is_no_log_of_cargo_is_refused() {
     check::refusals(Format::Libtest);
     check::refusals(Format::LibtestJson);
@@ -282,8 +331,8 @@ fn streams_by_hand() {
                 &format!(
                     "{{\"type\":\"suite\",\"event\":\"started\",\"test_count\":1,\"nextest\":{{\"crate\":\"a\",\"test_binary\":\"b\",\"kind\":\"lib\"}}}}\n{start}{{\"type\":\"test\",\"event\":\"ok\",\"name\":\"a::b$c#2\",\"exec_time\":0.5}}\n{end}"
                 ),
-                &["pass c #2", "error c"],
-                &["Collision"],
+                &["fail c", "pass c #2"],
+                &[],
             ),
             (
                 &format!(

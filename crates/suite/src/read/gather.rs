@@ -179,6 +179,36 @@ pub(super) fn short(text: &str, limit: usize) -> &str {
     &text[..end]
 }
 
+/// What a panic of Rust printed: its kind, what was said, where, and the text from there on.
+pub(super) fn panicked(text: &str) -> Option<(FailureKind, String, Option<Location>, &str)> {
+    let at = text.find("panicked at ")?;
+    let rest = &text[at + "panicked at ".len()..];
+    let trace = &text[text[..at].rfind('\n').map_or(0, |line| line + 1)..];
+    let (first, more) = rest.split_once('\n').unwrap_or((rest, ""));
+    // Before Rust 1.73 the text stood before the place.
+    let old = first
+        .strip_prefix('\'')
+        .and_then(|quoted| quoted.rsplit_once("', "));
+    let (said, place) = match old {
+        Some((quoted, place)) => (quoted.to_owned(), place),
+        None => {
+            let is_said = |line: &&str| {
+                !line.is_empty()
+                    && !line.starts_with("stack backtrace:")
+                    && !line.starts_with("note: ")
+            };
+            let lines: Vec<&str> = more.lines().take_while(is_said).collect();
+            (lines.join("\n"), first)
+        }
+    };
+    let kind = if said.starts_with("assertion ") {
+        FailureKind::Assertion
+    } else {
+        FailureKind::Panic
+    };
+    Some((kind, said, location(place), trace))
+}
+
 /// `file:line[:column]` at the beginning of a text, as most tools print places. The file has a dot or a slash in it, and no quote.
 pub(super) fn location(text: &str) -> Option<Location> {
     let text = text.trim_start();

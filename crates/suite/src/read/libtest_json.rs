@@ -1,12 +1,15 @@
 //! libtest's JSON lines: `--format json` of a nightly toolchain, and those of nextest, plain and with its additions.
 //!
-//! The stream has no names of binaries, only where each begins and ends; nextest puts them into the tests' names
-//! (`crate::binary$test`, a further attempt with `#2` behind it), and cargo's own lines may stand between. Invariants: a test that
-//! began and did not end is an error; the counts at the end of a binary are held against what was read.
+//! The stream has no names of binaries, only where each begins and ends; nextest puts them into the tests' names ([`nextest`]), and
+//! cargo's own lines may stand between. Invariants: a test that began and did not end is an error; the counts of a binary are held
+//! against what was read.
+
+mod nextest;
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
+use self::nextest::Binaries;
 use super::gather::{self, Gather};
 use super::json::{Broken, Json, Kind, Value};
 use super::lines::{self, Line, Log};
@@ -48,6 +51,8 @@ struct Suite {
     failed: u64,
     ignored: u64,
     measured: u64,
+    /// Whether its tests are named as nextest names them.
+    is_nextest: bool,
     place: Place,
 }
 
@@ -57,6 +62,10 @@ struct Stream<'a> {
     /// Of cargo's line, for the binary that begins next.
     next: String,
     running: BTreeMap<String, Place>,
+    /// Of nextest.
+    binaries: Binaries,
+    /// Whether a block has no end.
+    is_cut: bool,
     any: bool,
 }
 
@@ -66,11 +75,14 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         suite: Suite::default(),
         next: String::new(),
         running: BTreeMap::new(),
+        binaries: Binaries::default(),
+        is_cut: false,
         any: false,
     };
     let ended = lines::each(source, limits, &mut stream);
     let at = ended.at;
     stream.close(at);
+    stream.binaries_end(at);
     if !stream.any {
         let found = gather::found(&ended.head);
         let text = format!("no event of libtest is in it: it is {found}");
@@ -160,6 +172,7 @@ impl Stream<'_> {
             }
             ("suite", "ok" | "failed") => self.ended(&event, place),
             ("test" | "bench", "started") => {
+                self.name(&event.name);
                 if self.running.len() < RUNNING {
                     self.running.insert(event.name, place);
                 } else {
@@ -180,23 +193,56 @@ impl Stream<'_> {
         }
     }
 
-    fn id(&self, name: &str) -> (TestId, u32) {
-        let Some((binary, test)) = name.split_once('$') else {
-            return (TestId::new(&self.suite.name, "", name), 1);
+    /// A test of the block is named so.
+    fn name(&mut self, name: &str) {
+        let Some((binary, _)) = nextest::parts(name) else {
+            return;
         };
-        let (test, number) = match test.rsplit_once('#') {
-            Some((name, number)) => match number.parse() {
-                Ok(number) => (name, number),
-                Err(_) => (test, 1),
-            },
-            None => (test, 1),
-        };
-        (TestId::new(binary, "", test), number)
+        if self.suite.is_nextest {
+            return;
+        }
+        self.suite.is_nextest = true;
+        if self.binaries.is_known(binary) {
+            // A further block declares the same tests.
+            let reading = &mut self.gather.reading;
+            reading.declared = match (reading.declared, self.suite.declared) {
+                (Some(all), Some(own)) => Some(all.saturating_sub(own)),
+                (all, _) => all,
+            };
+        }
+        binary.clone_into(&mut self.suite.name);
+    }
+
+    fn id(&self, name: &str) -> TestId {
+        match nextest::parts(name) {
+            Some((binary, test)) => TestId::new(binary, "", test),
+            None => TestId::new(&self.suite.name, "", name),
+        }
+    }
+
+    /// The test that ended under a name: which, the number of its attempt, and where it began.
+    fn ended_as(&mut self, name: &str) -> (TestId, u32, Option<Place>) {
+        if let Some(began) = self.running.remove(name) {
+            return (self.id(name), 1, Some(began));
+        }
+        match nextest::attempt(name) {
+            Some((plain, number)) => (self.id(plain), number, self.running.remove(plain)),
+            None => (self.id(name), 1, None),
+        }
     }
 
     fn test(&mut self, event: Event, place: Place) {
-        let began = self.running.remove(&event.name);
-        let (test, number) = self.id(&event.name);
+        self.name(&event.name);
+        let (test, number, began) = self.ended_as(&event.name);
+        if let Some((name, _)) = nextest::parts(&event.name) {
+            if let Some(binary) = self.binaries.of(name, self.suite.place.from) {
+                binary.ended += 1;
+                binary.told += u64::from(event.event == "ignored");
+            } else {
+                let text = format!("too many binaries to count the tests of `{name}`");
+                self.gather.tell(IssueKind::Limit, place.from, text);
+            }
+        }
         let limits = self.gather.limits;
         let outcome = if event.kind == "bench" {
             self.suite.measured += 1;
@@ -261,6 +307,15 @@ impl Stream<'_> {
                 &event.reason,
             ));
         }
+        if number > 1 {
+            // nextest runs again what failed.
+            let mut first =
+                gather::attempt(attempt.test.clone(), Outcome::Fail, "rerun", attempt.place);
+            let said = "it was run again; the report does not say why";
+            let failure = gather::failure(limits, FailureKind::Other, said, "");
+            first.failures.push(failure);
+            self.gather.add(first);
+        }
         self.gather.add(attempt);
     }
 
@@ -269,11 +324,24 @@ impl Stream<'_> {
         let suite = std::mem::take(&mut self.suite);
         let seen = [suite.passed, suite.failed, suite.ignored, suite.measured];
         let told = [event.passed, event.failed, event.ignored, event.measured];
+        // How many are ignored, nextest says of all blocks of a binary at once.
+        let ignored = if suite.is_nextest { None } else { told[2] };
+        let compared = [told[0], told[1], ignored, told[3]];
         let differ = seen
             .iter()
-            .zip(told)
+            .zip(compared)
             .any(|(seen, told)| told.is_some_and(|told| told != *seen));
         let total: u64 = seen.iter().sum();
+        let declared = suite.declared.filter(|_| !suite.is_nextest);
+        if suite.is_nextest
+            && let Some(binary) = self.binaries.of(&suite.name, suite.place.from)
+        {
+            binary.ignored = binary.ignored.max(told[2].unwrap_or(0));
+            binary.declared = match binary.declared {
+                Some(before) if before != suite.declared => Some(None),
+                _ => Some(suite.declared),
+            };
+        }
         if !suite.open {
             self.gather.tell(
                 IssueKind::Incomplete,
@@ -281,7 +349,7 @@ impl Stream<'_> {
                 "a binary ends that did not begin: the beginning is missing",
             );
         } else if differ
-            || suite.declared.is_some_and(|declared| declared != total)
+            || declared.is_some_and(|declared| declared != total)
             || (event.event == "ok") != (suite.failed == 0)
         {
             let text = format!(
@@ -292,33 +360,73 @@ impl Stream<'_> {
         }
     }
 
-    /// Tests that began and did not end.
+    /// Tests that began and did not end, but those of nextest.
     fn unended(&mut self, at: u64) {
+        let (later, now) = std::mem::take(&mut self.running)
+            .into_iter()
+            .partition(|(name, _)| nextest::parts(name).is_some());
+        self.running = later;
+        for (name, place) in now {
+            let test = self.id(&name);
+            self.without_end(test, place.from, at);
+        }
+    }
+
+    fn without_end(&mut self, test: TestId, from: u64, to: u64) {
+        let place = Place { from, to };
+        let mut attempt = gather::attempt(test, Outcome::Error, "started", place);
+        attempt.failures.push(gather::failure(
+            self.gather.limits,
+            FailureKind::Other,
+            "it began and has no result",
+            "",
+        ));
+        self.gather.add(attempt);
+    }
+
+    /// The end of all binaries of nextest.
+    fn binaries_end(&mut self, at: u64) {
+        let mut running: BTreeMap<String, Vec<(TestId, u64)>> = BTreeMap::new();
         for (name, place) in std::mem::take(&mut self.running) {
-            let (test, number) = self.id(&name);
-            let mut attempt = gather::attempt(
-                test,
-                Outcome::Error,
-                "started",
-                Place {
-                    from: place.from,
-                    to: at,
-                },
-            );
-            attempt.number = number;
-            attempt.failures.push(gather::failure(
-                self.gather.limits,
-                FailureKind::Other,
-                "it began and has no result",
-                "",
-            ));
-            self.gather.add(attempt);
+            let test = self.id(&name);
+            let binary = nextest::parts(&name).map_or("", |(binary, _)| binary);
+            let of_it = running.entry(binary.to_owned()).or_default();
+            of_it.push((test, place.from));
+        }
+        let mut binaries = self.binaries.take();
+        for name in running.keys() {
+            binaries.entry(name.clone()).or_default();
+        }
+        for (name, binary) in binaries {
+            let open = running.remove(&name).unwrap_or_default();
+            let count = open.len() as u64;
+            let are_ignored = !self.is_cut && binary.are_ignored(count);
+            if !binary.is_whole(count) {
+                let text = format!(
+                    "`{name}` declares {:?} tests, there are {}",
+                    binary.declared.flatten(),
+                    binary.ended + count
+                );
+                self.gather
+                    .tell(IssueKind::CountMismatch, binary.from, text);
+            }
+            for (test, from) in open {
+                if are_ignored {
+                    let place = Place { from, to: from };
+                    let skip = Outcome::Skip(SkipKind::Declared);
+                    self.gather
+                        .add(gather::attempt(test, skip, "started", place));
+                } else {
+                    self.without_end(test, from, at);
+                }
+            }
         }
     }
 
     fn close(&mut self, at: u64) {
         self.unended(at);
         if self.suite.open {
+            self.is_cut = true;
             let suite = std::mem::take(&mut self.suite);
             let seen = suite.passed + suite.failed + suite.ignored + suite.measured;
             let text = format!(
@@ -337,32 +445,8 @@ fn panic_of(limits: &Limits, stdout: &str, message: &str, reason: &str) -> crate
     let mut location = None;
     let mut said = message.to_owned();
     let mut trace = "";
-    if let Some(at) = stdout.find("panicked at ") {
-        kind = FailureKind::Panic;
-        let rest = &stdout[at + "panicked at ".len()..];
-        trace = &stdout[stdout[..at].rfind('\n').map_or(0, |line| line + 1)..];
-        let (first, more) = rest.split_once('\n').unwrap_or((rest, ""));
-        if let Some((quoted, place)) = first
-            .strip_prefix('\'')
-            .and_then(|quoted| quoted.rsplit_once("', "))
-        {
-            quoted.clone_into(&mut said);
-            location = gather::location(place);
-        } else {
-            location = gather::location(first);
-            said = more
-                .lines()
-                .take_while(|line| {
-                    !line.is_empty()
-                        && !line.starts_with("stack backtrace:")
-                        && !line.starts_with("note: ")
-                })
-                .collect::<Vec<_>>()
-                .join("\n");
-        }
-        if said.starts_with("assertion ") {
-            kind = FailureKind::Assertion;
-        }
+    if let Some(panicked) = gather::panicked(stdout) {
+        (kind, said, location, trace) = panicked;
     } else if said.is_empty() {
         said = stdout
             .lines()
@@ -392,7 +476,7 @@ fn event(line: &mut &[u8], limits: &Limits) -> Result<Event, Broken> {
     }
     while let Some(key) = json.key()? {
         if key == "nextest" {
-            nextest(&mut json, &mut event)?;
+            additions(&mut json, &mut event)?;
             continue;
         }
         let most = match key.as_str() {
@@ -431,7 +515,7 @@ fn event(line: &mut &[u8], limits: &Limits) -> Result<Event, Broken> {
 }
 
 /// `"nextest": {"crate": …, "test_binary": …, "kind": …}`
-fn nextest(json: &mut Json<'_, &[u8]>, event: &mut Event) -> Result<(), Broken> {
+fn additions(json: &mut Json<'_, &[u8]>, event: &mut Event) -> Result<(), Broken> {
     let (mut package, mut binary) = (String::new(), String::new());
     if json.enter(Kind::Object)? {
         while let Some(key) = json.key()? {

@@ -7,7 +7,7 @@ use super::words::{self, Says};
 use crate::read::xml::ids::Span;
 use crate::read::xml::times::{self, Marks, Moment};
 use crate::read::xml::{self, Head, Notes, Tag, Tail};
-use crate::read::{Limits, text};
+use crate::read::{Limits, gather, text};
 use crate::{
     Attempt, Failure, FailureKind, IssueKind, Location, Name, Outcome, Place, SkipKind, TestId,
 };
@@ -127,14 +127,28 @@ impl Child {
             FailureKind::Other => words::kind(&self.class, &self.message),
             kind => kind,
         };
-        Failure {
+        let mut failure = Failure {
             kind,
             class: std::mem::take(&mut self.class),
             message: std::mem::take(&mut self.message),
             trace,
             location: self.location.take(),
             truncated: self.is_cut || cut,
+        };
+        // nextest gives the line above what was said.
+        if failure.kind == FailureKind::Panic
+            && failure.message.starts_with("thread '")
+            && let Some((kind, said, place, _)) = gather::panicked(&failure.trace)
+        {
+            failure.kind = kind;
+            failure.location = failure.location.or(place);
+            if !said.is_empty() {
+                let (said, cut) = text::head(said.as_bytes(), limits.message);
+                failure.message = said;
+                failure.truncated |= cut;
+            }
         }
+        failure
     }
 }
 
