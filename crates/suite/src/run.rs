@@ -10,7 +10,7 @@ mod row;
 mod summary;
 mod tally;
 
-pub use judge::{Attempted, COMMAND, command_verdict, judge};
+pub use judge::{Attempted, COMMAND, READ, command_verdict, judge};
 pub use result::{Class, End, Input, Kind, Problem, TargetResult, Tests};
 pub use row::Row;
 pub use summary::{Outcome, SUMMARY, Shard, Source, State, Summary};

@@ -177,7 +177,7 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
         .as_ref()
         .map_or("project", |c| c.service.as_str());
     let mut summary = running::blank(project, &run_id, &correlation_id, source, now);
-    summary.profile = "read".into();
+    summary.profile = gonogo_suite::run::READ.into();
     summary.variant = file.variant.clone();
     summary.artifact_dir = place
         .strip_prefix(&root)

@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gonogo_core::{Reason, Verdict as Status};
-use gonogo_suite::run::{Class, State, Summary};
+use gonogo_suite::run::{Class, READ, State, Summary};
 
 use super::obligation::Open;
 use super::suite::Seen;
 use super::{Court, short};
 use crate::inputs::Run;
+use crate::policy::SuiteCheck;
 
 /// Most missing shards that are named.
 const NAMED: usize = 10;
@@ -32,19 +33,26 @@ fn age(run: &Run) -> (gonogo_core::Timestamp, gonogo_core::Timestamp, &str) {
 /// The results that speak for a target. Reasons why there is none are told.
 pub(super) fn choose<'a>(
     court: &Court<'a>,
+    check: &SuiteCheck,
     name: &str,
     plans: &mut BTreeMap<String, Plan<'a>>,
     open: &mut Open,
 ) -> Vec<Seen<'a>> {
     let tree = &court.inputs.subject.tree;
-    let all = &court.inputs.runs;
-    let selects = |run: &&'a Run| run.summary.selected.iter().any(|s| s == name);
+    // What was only read cannot stand for what a profile runs.
+    let all: Vec<&'a Run> = court
+        .inputs
+        .runs
+        .iter()
+        .filter(|run| check.profile.is_none() || run.summary.profile != READ)
+        .collect();
+    let selects = |run: &&&'a Run| run.summary.selected.iter().any(|s| s == name);
     let newest = all
         .iter()
         .filter(|run| run.summary.source.tree == *tree)
         .filter(selects)
         .max_by_key(|run| age(run));
-    let Some(newest) = newest else {
+    let Some(newest) = newest.copied() else {
         match all.iter().filter(selects).max_by_key(|run| age(run)) {
             Some(other) => {
                 open.cite("run", other.digest, other.record);

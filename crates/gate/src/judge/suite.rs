@@ -46,7 +46,7 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &SuiteCheck, row: &mu
                 check.max_age
             ),
         );
-        let seen = runs::choose(court, name, &mut plans, &mut open);
+        let seen = runs::choose(court, check, name, &mut plans, &mut open);
         for one in &seen {
             ran += one.result.tests.ran();
             flaky += one.result.tests.flaky;

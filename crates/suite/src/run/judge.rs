@@ -234,6 +234,9 @@ fn is_red(reason: Reason) -> bool {
 /// The format of a target that has an exit code and a log, and no report.
 pub const COMMAND: &str = "command";
 
+/// The profile of runs that nobody here ran: reports that were read and kept.
+pub const READ: &str = "read";
+
 /// The one test of a plain command: it passes if the command ends with 0.
 pub fn command_verdict(end: &End) -> TestVerdict {
     match end.code() {
