@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use gonogo_core::digest::Hasher;
 use gonogo_core::{Digest, Reason};
-use gonogo_suite::Row;
 use gonogo_suite::redact::{Redactor, Within};
+use gonogo_suite::{Failure, Row};
 use serde::{Deserialize, Serialize};
 
 use crate::AppError;
@@ -155,9 +155,29 @@ impl RunDir {
         let Some(failure) = &mut row.failure else {
             return;
         };
+        self.clean_failure(failure);
+    }
+
+    /// Looks for secrets in a line that was kept; `within` counts them.
+    pub(super) fn look(&self, line: &[u8], within: &mut Within) {
+        self.redactor.line(line, within);
+    }
+
+    /// Takes secrets out of a failure.
+    pub fn clean_failure(&self, failure: &mut Failure) {
         for text in [&mut failure.class, &mut failure.message, &mut failure.trace] {
-            clean(text);
+            if !text.is_empty() {
+                *text = self.redactor.text(text);
+            }
         }
+    }
+
+    /// Copies a report line by line, with its secrets taken out so that names stay apart.
+    ///
+    /// # Errors
+    /// As [`RunDir::copy`].
+    pub fn copy_report(&self, from: &Path, name: &str) -> Result<Copied, AppError> {
+        self.copy_within(from, name, Within::report())
     }
 
     /// Copies a file line by line, with its secrets taken out.
@@ -165,6 +185,10 @@ impl RunDir {
     /// # Errors
     /// [`Reason::RedactionFailed`]; nothing is left of the copy then.
     pub fn copy(&self, from: &Path, name: &str) -> Result<Copied, AppError> {
+        self.copy_within(from, name, Within::default())
+    }
+
+    fn copy_within(&self, from: &Path, name: &str, mut within: Within) -> Result<Copied, AppError> {
         let to = self.at(name);
         make_dir(parent(&to))?;
         let fault = |e: std::io::Error| {
@@ -175,7 +199,7 @@ impl RunDir {
         let mut source = BufReader::with_capacity(1 << 18, source).take(LARGEST + 1);
         let fresh = tempfile::NamedTempFile::new_in(parent(&to)).map_err(fault)?;
         let mut out = BufWriter::with_capacity(1 << 18, fresh);
-        let (mut hasher, mut within) = (Hasher::default(), Within::default());
+        let mut hasher = Hasher::default();
         let (mut line, mut bytes) = (Vec::new(), 0u64);
         loop {
             line.clear();
@@ -217,7 +241,7 @@ impl RunDir {
 }
 
 /// All plain files below a directory, by path.
-fn kept(dir: &Path, without: &[&str]) -> Result<Vec<Kept>, AppError> {
+pub(super) fn kept(dir: &Path, without: &[&str]) -> Result<Vec<Kept>, AppError> {
     let mut files = Vec::new();
     let mut open = vec![dir.to_owned()];
     while let Some(path) = open.pop() {

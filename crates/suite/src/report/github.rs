@@ -154,6 +154,13 @@ fn of_group(outline: &Outline<'_>, group: &Group) -> Annotation {
     if more {
         message.push_str("\n…");
     }
+    let owners = group.owners();
+    if let Some(owner) = owners.first() {
+        let _ = write!(message, "\nowner: {}", visible(owner, 80));
+        if owners.len() > 1 {
+            let _ = write!(message, " and {} more", owners.len() - 1);
+        }
+    }
     let mut title = String::new();
     if let Some(item) = first {
         title = visible(&item.test.to_string(), 200);
