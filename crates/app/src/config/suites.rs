@@ -48,7 +48,7 @@ impl Default for SuitesFile {
     fn default() -> Self {
         Self {
             artifacts: ".gonogo/runs/suite".into(),
-            profile: "ci".into(),
+            profile: "full".into(),
             tools: Vec::new(),
             min_free: 2048 << 20,
             min_free_temp: 1024 << 20,

@@ -190,12 +190,8 @@ pub fn analyse(
 }
 
 fn write_events(dir: &RunDir, name: &str, events: &[timeline::Event]) -> Result<(), AppError> {
-    let mut text = String::new();
-    for event in events {
-        text.push_str(&serde_json::to_string(event).unwrap_or_default());
-        text.push('\n');
-    }
-    dir.write_text(name, &text)
+    let lines = events.iter().map(|event| json!(event));
+    dir.write_lines(name, lines)
 }
 
 fn write_run_timeline(dir: &RunDir, summary: &Summary) -> Result<(), AppError> {

@@ -182,7 +182,12 @@ pub(super) fn events(
     for (path, is_log) in [(&target.log_file, false), (&target.test_log_jsonl, true)] {
         let path = dir.at(path);
         let fault = |e: std::io::Error| AppError::io("read", &path, &e);
-        let mut source = BufReader::new(File::open(&path).map_err(fault)?);
+        let mut source = match File::open(&path) {
+            Ok(file) => BufReader::new(file),
+            // What could not be redacted was not kept, and the target says so.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(fault(e)),
+        };
         match is_log {
             true => timeline.test_log(&mut source),
             false => timeline.output(&mut source),

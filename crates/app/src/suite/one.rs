@@ -246,7 +246,7 @@ fn conclude(
 
 /// `artifact-index.jsonl`: what a target left, a line each.
 fn index(frame: &Frame<'_>, home: &str, result: &TargetResult) -> Result<(), AppError> {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     let now = frame.clock.now();
     let fixed = [
         "result.json",
@@ -283,12 +283,10 @@ fn index(frame: &Frame<'_>, home: &str, result: &TargetResult) -> Result<(), App
             "sha256": sha256,
             "ci_correlation_id": frame.correlation_id,
         });
-        text.push_str(&line.to_string());
-        text.push('\n');
+        lines.push(line);
     }
-    frame
-        .dir
-        .write_text(&format!("{home}/artifact-index.jsonl"), &text)
+    let name = format!("{home}/artifact-index.jsonl");
+    frame.dir.write_lines(&name, lines)
 }
 
 /// Writes the tests of a target, a line each, and gives the digest of the file.

@@ -52,7 +52,7 @@ fn one(dir: &RunDir, path: &str, names: &[(&str, &str)]) -> Result<(), AppError>
     let from = dir.at(path);
     let fault = |e: std::io::Error| AppError::io("read", &from, &e);
     let mut source = BufReader::new(File::open(&from).map_err(fault)?);
-    let (mut text, mut line) = (String::new(), Vec::new());
+    let (mut lines, mut line) = (Vec::new(), Vec::new());
     loop {
         line.clear();
         let read = (&mut source).take(LINE).read_until(b'\n', &mut line);
@@ -60,8 +60,7 @@ fn one(dir: &RunDir, path: &str, names: &[(&str, &str)]) -> Result<(), AppError>
             break;
         }
         let line = String::from_utf8_lossy(&line);
-        text.push_str(&twin_json(line.trim_end_matches('\n'), names));
-        text.push('\n');
+        lines.push(twin_json(line.trim_end_matches('\n'), names));
     }
-    dir.write_text(&twin_of(path), &text)
+    dir.write_lines(&twin_of(path), lines)
 }

@@ -227,6 +227,8 @@ fn what_to_do_comes_from_the_runbook_and_from_own_causes() {
 #[test]
 fn the_default_run_is_what_the_built_in_gate_asks_for() {
     let lab = Lab::new(&writes(GREEN));
+    lab.declare("[suites.whole]\nclass = \"e2e\"\ncommand = [\"true\"]\n");
+    lab.commit("two");
     let ran = lab.gonogo(&["suite", "run"]);
     ran.expect(0);
     assert!(

@@ -33,8 +33,8 @@ pub(in crate::config) static SUITE: Section = Section {
         key(
             "profile",
             Text,
-            Default("\"ci\""),
-            "The profile that runs if none is named. The built-in gate policy asks for `ci`.",
+            Default("\"full\""),
+            "The profile that runs if none is named.",
         ),
         key(
             "tools",
