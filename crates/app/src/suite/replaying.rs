@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use super::analysing::{Beside, ProjectFiles, origin, replays};
 use super::artifacts::RunDir;
 use super::checkout::Checkout;
-use super::knowing::Known;
 use super::marking;
 use super::one::{self, Frame, Watcher};
 use super::reading::{self, Loaded};
@@ -112,7 +111,7 @@ pub fn replay(home: &Home, ask: &Ask, watcher: &mut dyn Watcher) -> Result<Repla
         &state.join("runs/replay").join(&id),
         running::redactor(file)?.keyed(marking::key(home)?),
     )?;
-    let known = Known::load(home)?;
+    let rules = file.causes.clone();
     let frame = Frame {
         root: checkout.project(),
         dir: &dir,
@@ -121,7 +120,7 @@ pub fn replay(home: &Home, ask: &Ask, watcher: &mut dyn Watcher) -> Result<Repla
         env: BTreeMap::from([("GONOGO_REPLAY_OF".to_owned(), summary.run_id.clone())]),
         seed: beside.seed.unwrap_or_default(),
         clock: Arc::clone(&home.clock),
-        rules: &known.rules,
+        rules: &rules,
         owners: None,
     };
     let mut results = Vec::new();

@@ -154,13 +154,6 @@ fn of_group(outline: &Outline<'_>, group: &Group) -> Annotation {
     if more {
         message.push_str("\n…");
     }
-    let owners = group.owners();
-    if let Some(owner) = owners.first() {
-        let _ = write!(message, "\nowner: {}", visible(owner, 80));
-        if owners.len() > 1 {
-            let _ = write!(message, " and {} more", owners.len() - 1);
-        }
-    }
     let mut title = String::new();
     if let Some(item) = first {
         title = visible(&item.test.to_string(), 200);
@@ -180,6 +173,13 @@ fn of_group(outline: &Outline<'_>, group: &Group) -> Annotation {
                 let at = at.map_or(String::new(), |n| format!(":{n}"));
                 let _ = write!(message, "\nat {}{at}", visible(named, 300));
             }
+        }
+    }
+    let owners = group.owners();
+    if let Some(owner) = owners.first() {
+        let _ = write!(message, "\nowner: {}", visible(owner, 80));
+        if owners.len() > 1 {
+            let _ = write!(message, " and {} more", owners.len() - 1);
         }
     }
     if let Some(replay) = group.replay() {
