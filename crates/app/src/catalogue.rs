@@ -90,6 +90,7 @@ pub const ALL: &[UseCase] = &[
     case("suite_diff", "suite diff", Class::Read),
     case("suite_list", "suite list", Class::Read),
     case("suite_merge", "suite merge", Class::Apply),
+    case("suite_owner", "suite owner", Class::Read),
     case("suite_plan", "suite plan", Class::Read),
     case("suite_read", "suite read", Class::Apply),
     case("suite_replay", "suite replay", Class::Apply),

@@ -44,7 +44,7 @@ pub use perf::{CompareFile, Figure, PerfFile};
 pub use policy::{default_checks, default_strategy};
 pub use record::RecordFile;
 pub use reference::{key_table, page, schema, template};
-pub use suites::{SuiteFile, SuitesFile};
+pub use suites::{OwnerEntry, SuiteFile, SuitesFile};
 pub use version::VersionTemplate;
 
 use environment::near_and_list;

@@ -32,8 +32,10 @@ pub const ARTIFACTS: &[&str] = &[
     // Of a run.
     "ci_shard_manifest.json",
     "environment.json",
+    "evidence_contract.json",
     "failure_diagnostics_index.json",
     "failure_timeline.jsonl",
+    "failure_timeline.normalized.jsonl",
     "files.json",
     "preflight.json",
     "replay_bundle.json",
@@ -43,14 +45,17 @@ pub const ARTIFACTS: &[&str] = &[
     "triage_diff.json",
     // Of a target of it.
     "*/*/artifact-index.jsonl",
+    "*/*/artifact-index.normalized.jsonl",
     "*/*/errors.log",
     "*/*/failure_digest.json",
     "*/*/failure_timeline.jsonl",
+    "*/*/failure_timeline.normalized.jsonl",
     "*/*/output.log",
     "*/*/outputs/*",
     "*/*/reports/*",
     "*/*/result.json",
     "*/*/test-log.jsonl",
+    "*/*/test-log.normalized.jsonl",
     "*/*/tests.jsonl",
     // Of a verdict.
     "certification_verdict.json",

@@ -13,6 +13,8 @@
     reason = "the kit of the other end-to-end tests is shared, and not all of it is used here"
 )]
 
+#[path = "suites/contract.rs"]
+mod contract;
 #[path = "suites/dried.rs"]
 mod dried;
 #[path = "suites/ended.rs"]
@@ -21,6 +23,8 @@ mod ended;
 mod gated;
 #[path = "suites/green.rs"]
 mod green;
+#[path = "suites/known.rs"]
+mod known;
 #[path = "suites/lab.rs"]
 mod lab;
 #[path = "e2e/project.rs"]

@@ -217,6 +217,7 @@ catalogue! {
     GitFailed "GIT_FAILED" Hold Unavailable "git could not say which tree this is." "Read what git says; mend the repository.";
     RedactionFailed "REDACTION_FAILED" Invalid Unjudged "Secrets could not be taken out of an artifact, so it was not kept." "Read the text: space, permissions; run again.";
     PreflightFailed "PREFLIGHT_FAILED" Fail Fail "What a run needs is not there: space, inodes, a program." "Mend what the text names; nothing was run.";
+    EvidenceContractFailed "EVIDENCE_CONTRACT_FAILED" Invalid Unjudged "The artifacts of a run do not agree with each other, so none of them can be believed." "Read `evidence_contract.json` of the run; run again.";
     SuiteUnknown "SUITE_UNKNOWN" Invalid Config "No suite or profile has this name." "Use a name of the configuration.";
     RunUnknown "RUN_UNKNOWN" Invalid NotFound "No run has this id." "`gonogo suite list` shows them.";
     NothingToRerun "NOTHING_TO_RERUN" Excused Done "The run has nothing that was not good, so nothing was run." "Nothing.";

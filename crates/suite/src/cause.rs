@@ -43,6 +43,29 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// The classes that are ours, in the order of their priority.
+    pub const OURS: [Self; 13] = [
+        Self::CompileError,
+        Self::OutOfMemory,
+        Self::DiskFull,
+        Self::Signal,
+        Self::RecordingMismatch,
+        Self::Timeout,
+        Self::NetworkIo,
+        Self::PermissionDenied,
+        Self::LintFailure,
+        Self::MissingFile,
+        Self::AssertionFailure,
+        Self::Panic,
+        Self::Unclassified,
+    ];
+
+    /// The class that a word names: one of ours, or the user's own.
+    pub fn named(word: &str) -> Self {
+        let ours = Self::OURS.into_iter().find(|cause| cause.word() == word);
+        ours.unwrap_or_else(|| Self::Own(word.to_owned()))
+    }
+
     /// The word in reports.
     pub fn word(&self) -> &str {
         match self {
@@ -96,22 +119,58 @@ impl Cause {
     }
 }
 
-/// A rule of the user's own: a name for what a pattern finds.
+/// A rule of the user's own: what a pattern finds is of its class.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    /// The class.
-    pub name: String,
-    /// Looked for in class, message and trace.
+    /// Names it.
+    pub id: String,
+    /// Looked for in class, message and trace, each by itself.
     pub pattern: Regex,
+    /// What its failures are of: a class of ours, or [`Cause::Own`].
+    pub class: Cause,
+    /// What to do; empty if it does not say.
+    pub remediation: String,
+}
+
+/// Two rules are the same if they are written the same.
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        let of = |rule: &Self| {
+            (
+                rule.id.clone(),
+                rule.class.clone(),
+                rule.remediation.clone(),
+            )
+        };
+        of(self) == of(other) && self.pattern.as_str() == other.pattern.as_str()
+    }
+}
+
+impl Rule {
+    /// Whether it knows a failure.
+    pub fn knows(&self, failure: &Failure) -> bool {
+        let parts = [&failure.class, &failure.message, &failure.trace];
+        parts.iter().any(|part| self.pattern.is_match(part))
+    }
+}
+
+/// The rule of the user's own that decides on a failure: the first that knows it.
+pub fn ruled<'a>(failure: &Failure, own: &'a [Rule]) -> Option<&'a Rule> {
+    own.iter().find(|rule| rule.knows(failure))
+}
+
+/// What to do about a failure: what the user's own rule says, or else what its class says.
+pub fn remediation<'a>(failure: &Failure, cause: &Cause, own: &'a [Rule]) -> &'a str {
+    match ruled(failure, own).map(|rule| rule.remediation.as_str()) {
+        Some(text) if !text.is_empty() => text,
+        _ => cause.remediation(),
+    }
 }
 
 /// Tells the cause.
 pub fn cause(failure: &Failure, own: &[Rule]) -> Cause {
-    let parts = [&failure.class, &failure.message, &failure.trace];
-    for rule in own {
-        if parts.iter().any(|part| rule.pattern.is_match(part)) {
-            return Cause::Own(rule.name.clone());
-        }
+    if let Some(rule) = ruled(failure, own) {
+        return rule.class.clone();
     }
     // What the runner itself says needs no guess.
     match failure.kind {
@@ -362,15 +421,33 @@ mod tests {
 
     #[test]
     fn a_users_rule_comes_first() {
-        let rule = Rule {
-            name: "broker_down".into(),
-            pattern: Regex::new("broker .* refused").unwrap(),
+        let rule = |id: &str, pattern: &str, class: &str, remediation: &str| Rule {
+            id: id.into(),
+            pattern: Regex::new(pattern).unwrap(),
+            class: Cause::named(class),
+            remediation: remediation.into(),
         };
+        let rules = [
+            rule(
+                "broker",
+                "broker .* refused",
+                "broker_down",
+                "Start the broker.",
+            ),
+            rule("other", "broker", "timeout", ""),
+        ];
         let failure = Failure {
             message: "broker b1: connection refused".into(),
             ..Failure::default()
         };
-        assert_eq!(cause(&failure, &[rule]).word(), "broker_down");
+        let found = cause(&failure, &rules);
+        assert_eq!(found, Cause::Own("broker_down".into()));
+        assert_eq!(remediation(&failure, &found, &rules), "Start the broker.");
+        // The first that knows it decides; a class of ours keeps its own advice where the rule has none.
+        let found = cause(&failure, &rules[1..]);
+        assert_eq!(found, Cause::Timeout);
+        let said = remediation(&failure, &found, &rules[1..]);
+        assert_eq!(said, Cause::Timeout.remediation());
         assert_eq!(cause(&failure, &[]), Cause::NetworkIo);
     }
 }

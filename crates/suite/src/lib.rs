@@ -7,6 +7,7 @@
 mod attempt;
 pub mod cause;
 pub mod cluster;
+pub mod contract;
 pub mod diff;
 pub mod first_failure;
 pub mod flake;

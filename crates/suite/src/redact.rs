@@ -2,14 +2,26 @@
 //!
 //! Known forms of tokens, values behind names that mean a secret, credentials in URLs, private keys in PEM, the user's own patterns, and
 //! the very values of variables whose names mean a secret. It works line by line on bytes, so that logs of any size pass in bounded memory;
-//! a private key's lines are taken out until its end. What it takes out becomes [`MARK`], which no pattern matches.
+//! a private key's lines are taken out until its end. What it takes out becomes [`MARK`], which no pattern is applied to again.
+//!
+//! In a report a name may differ from another only by what is taken out: `t[password=…]`. There the mark carries a digest of the value, so that
+//! two names stay two and one name stays one over runs. It is keyed (HMAC-SHA256, 48 bits of it): short secrets are guessed from a plain digest in
+//! no time, salted or not, because the salt would lie beside it; a salt for each run would make every test a new one. The key is the
+//! project's and no part of any artifact, so who has only artifacts can tell equal from different and nothing else.
 
 use std::borrow::Cow;
 
+use gonogo_core::Digest;
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
 /// Stands in the place of a secret.
 pub const MARK: &str = "[REDACTED]";
+
+/// How every mark begins, with a digest or without.
+pub const PREFIX: &str = "[REDACTED";
+
+/// Hexadecimal digits of a value's digest in a mark.
+const DIGITS: usize = 12;
 
 /// Fewest bytes of a variable's value that is looked for: shorter ones are words that stand everywhere.
 const SHORTEST: usize = 8;
@@ -33,6 +45,7 @@ pub struct Redactor {
     forms: Vec<Regex>,
     own: Vec<Regex>,
     values: Option<Regex>,
+    key: Option<[u8; 32]>,
 }
 
 /// A pattern that cannot be used.
@@ -50,8 +63,20 @@ pub struct RedactError {
 pub struct Within {
     /// Inside of a private key.
     key: bool,
+    /// Whether names may depend on what is taken out, so that marks tell different values apart.
+    distinct: bool,
     /// How many places were taken out.
     pub taken: u64,
+}
+
+impl Within {
+    /// The beginning of a report, in which names must stay apart.
+    pub fn report() -> Self {
+        Self {
+            distinct: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Redactor {
@@ -109,7 +134,26 @@ impl Redactor {
             forms,
             own: kept,
             values,
+            key: None,
         })
+    }
+
+    /// With the key by which marks in reports tell different values apart; without one they do not.
+    #[must_use]
+    pub fn keyed(mut self, key: [u8; 32]) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// What stands in the place of a value.
+    fn mark(&self, value: &[u8], within: &Within) -> Vec<u8> {
+        match self.key.as_ref().filter(|_| within.distinct) {
+            None => MARK.as_bytes().to_vec(),
+            Some(key) => {
+                let digest = hmac(key, value);
+                format!("{PREFIX}:{}]", &digest[..DIGITS]).into_bytes()
+            }
+        }
     }
 
     /// Takes the secrets out of a line, its end included; `within` goes on from line to line.
@@ -145,26 +189,64 @@ impl Redactor {
             }
             out = Cow::Owned(kept);
         }
+        match memchr::memmem::find(&out, PREFIX.as_bytes()) {
+            None => match self.piece(&out, within) {
+                Some(new) => Cow::Owned(new),
+                None => out,
+            },
+            Some(_) => Cow::Owned(self.between(&out, within)),
+        }
+    }
+
+    /// What stands between the marks of a line; the marks stay as they are.
+    fn between(&self, line: &[u8], within: &mut Within) -> Vec<u8> {
+        let mut out = Vec::with_capacity(line.len());
+        let mut rest = line;
+        while let Some((at, end)) = marked(rest) {
+            let piece = &rest[..at];
+            out.extend(self.piece(piece, within).unwrap_or_else(|| piece.to_vec()));
+            out.extend_from_slice(&rest[at..end]);
+            rest = &rest[end..];
+        }
+        out.extend(self.piece(rest, within).unwrap_or_else(|| rest.to_vec()));
+        out
+    }
+
+    /// A text without marks; `None` if nothing was taken out.
+    fn piece(&self, text: &[u8], within: &mut Within) -> Option<Vec<u8>> {
+        let mut out: Option<Vec<u8>> = None;
         for regex in self.values.iter().chain(&self.own) {
-            if let Cow::Owned(new) = regex.replace_all(&out, |_: &Captures<'_>| MARK.as_bytes()) {
+            let now = out.as_deref().unwrap_or(text);
+            let replaced = regex.replace_all(now, |found: &Captures<'_>| {
+                // A pattern that finds the mark itself finds no secret.
+                match memchr::memmem::find(MARK.as_bytes(), &found[0]) {
+                    Some(_) => found[0].to_vec(),
+                    None => self.mark(&found[0], within),
+                }
+            });
+            if let Cow::Owned(new) = replaced
+                && new != now
+            {
                 within.taken += 1;
-                out = Cow::Owned(new);
+                out = Some(new);
             }
         }
         for regex in &self.forms {
             let mut taken = 0;
-            let replaced = regex.replace_all(&out, |found: &Captures<'_>| {
+            let now = out.as_deref().unwrap_or(text);
+            let replaced = regex.replace_all(now, |found: &Captures<'_>| {
                 let part = |name| found.name(name).map_or(&b""[..], |m| m.as_bytes());
                 let value = part("v");
-                if value.starts_with(MARK.as_bytes()) || is_word(value) {
+                if value.starts_with(PREFIX.as_bytes()) || is_word(value) {
                     return found[0].to_vec();
                 }
                 taken += 1;
-                [part("a"), MARK.as_bytes(), part("z")].concat()
+                [part("a"), &self.mark(value, within), part("z")].concat()
             });
             if taken > 0 {
+                let new = replaced.into_owned();
                 within.taken += taken;
-                out = Cow::Owned(replaced.into_owned());
+                out = Some(new);
             }
         }
         out
@@ -179,6 +261,48 @@ impl Redactor {
         }
         String::from_utf8_lossy(&out).into_owned()
     }
+}
+
+/// The first mark of a text: where it begins and ends.
+fn marked(text: &[u8]) -> Option<(usize, usize)> {
+    let mut from = 0;
+    loop {
+        let at = from + memchr::memmem::find(&text[from..], PREFIX.as_bytes())?;
+        let behind = &text[at + PREFIX.len()..];
+        let digits = match behind.strip_prefix(b":") {
+            None => 0,
+            Some(rest) => {
+                let hex = |b: &&u8| b.is_ascii_digit() || (b'a'..=b'f').contains(*b);
+                let digits = rest.iter().take_while(hex).count();
+                // Anything else is somebody's text that only begins like one.
+                if digits == DIGITS {
+                    digits + 1
+                } else {
+                    usize::MAX
+                }
+            }
+        };
+        if behind.get(digits) == Some(&b']') {
+            return Some((at, at + PREFIX.len() + digits + 1));
+        }
+        from = at + 1;
+    }
+}
+
+/// HMAC-SHA256 (RFC 2104), in hexadecimal.
+fn hmac(key: &[u8; 32], text: &[u8]) -> String {
+    let pad = |with: u8| -> Vec<u8> {
+        let mut block = [with; 64];
+        block.iter_mut().zip(key).for_each(|(b, k)| *b ^= k);
+        block.to_vec()
+    };
+    let inner = Digest::of(&[pad(0x36), text.to_vec()].concat());
+    let outer = Digest::of(&[pad(0x5c), inner.as_bytes().to_vec()].concat());
+    outer
+        .as_bytes()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }
 
 /// A pattern of a value as texts, XML and JSON write it: a reader undoes what they escape, and then it would stand there.
@@ -357,6 +481,65 @@ mod tests {
         for bad in ["(", "", "a*"] {
             assert!(Redactor::new(&[bad.into()], &[]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn names_that_differ_by_a_secret_stay_two() {
+        let report = |key: u8, text: &str| {
+            let redactor = redactor().keyed([key; 32]);
+            let found = redactor.line(text.as_bytes(), &mut Within::report());
+            String::from_utf8(found.into_owned()).unwrap()
+        };
+        let (a, b) = ("n=\"t[password=abcd]\"", "n=\"t[password=defg]\"");
+        let first = report(1, a);
+        assert!(first.starts_with("n=\"t[password=[REDACTED:"), "{first}");
+        assert!(!first.contains("abcd"), "{first}");
+        assert_ne!(first, report(1, b));
+        // One name in every run of the project, and another for who does not have its key.
+        assert_eq!(first, report(1, a));
+        assert_ne!(first, report(2, a));
+        // Own patterns and values too; logs tell nothing apart.
+        assert_ne!(report(1, "CUST-123456"), report(1, "CUST-123457"));
+        assert!(report(1, "hunter2hunter2").starts_with(PREFIX));
+        let keyed = redactor().keyed([1; 32]);
+        assert_eq!(keyed.text(a), "n=\"t[password=[REDACTED]\"");
+        // Without a key nothing is told apart.
+        let plain = redactor();
+        let found = plain.line(a.as_bytes(), &mut Within::report());
+        assert_eq!(found.as_ref(), b"n=\"t[password=[REDACTED]\"");
+    }
+
+    #[test]
+    fn marks_are_left_alone() {
+        let own = ["[A-Z]{8}".into(), "[0-9a-f]{12}".into()];
+        let redactor = Redactor::new(&own, &[]).unwrap().keyed([7; 32]);
+        for text in [
+            "a ABCDEFGH b",
+            "x 0123456789ab y",
+            "t[password=abcd] https://u:pw@h/x",
+            "[REDACTED] [REDACTED:x] [REDACTED:0123456789ab] ABCDEFGHIJ",
+        ] {
+            let mut within = Within::report();
+            let once = redactor.line(text.as_bytes(), &mut within).into_owned();
+            assert!(within.taken > 0, "{text}");
+            let mut again = Within::report();
+            let twice = redactor.line(&once, &mut again).into_owned();
+            assert_eq!(once, twice, "{text}");
+            let shown = String::from_utf8(once.clone()).unwrap();
+            assert_eq!((again.taken, redactor.text(&shown)), (0, shown), "{text}");
+        }
+        // A mark that somebody prints hides nothing.
+        let found = redactor.text("[REDACTED] password=abcd");
+        assert_eq!(found, "[REDACTED] password=[REDACTED]");
+    }
+
+    #[test]
+    fn the_digest_is_that_of_the_standard() {
+        // RFC 4231, case 1 has 20 bytes of 0x0b; a key is filled up with zeros.
+        let mut key = [0; 32];
+        key[..20].fill(0x0b);
+        let expected = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
+        assert_eq!(hmac(&key, b"Hi There"), expected);
     }
 
     #[test]

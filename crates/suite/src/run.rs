@@ -7,12 +7,14 @@
 mod judge;
 mod result;
 mod row;
+mod shown;
 mod summary;
 mod tally;
 
 pub use judge::{Attempted, COMMAND, READ, command_verdict, judge};
 pub use result::{Class, End, Input, Kind, Problem, TargetResult, Tests};
 pub use row::Row;
+pub use shown::{LogFailure, command_failure};
 pub use summary::{Outcome, SUMMARY, Shard, Source, State, Summary};
 pub use tally::{Collisions, Tally};
 

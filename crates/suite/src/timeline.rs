@@ -4,6 +4,7 @@
 //! JSON and is not is an event too, never passed over. The last event always says that all was looked at, or how much was left out.
 
 mod twin;
+mod twin_json;
 
 use std::io::{self, BufRead};
 
@@ -12,8 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Attempt;
 use crate::first_failure::clean;
+use crate::run::LogFailure;
 
 pub use twin::twin;
+pub use twin_json::twin_json;
 
 /// The schema of an event.
 pub const SCHEMA: &str = "gonogo.suite.failure-timeline-event.v1";
@@ -166,6 +169,41 @@ impl<'a> Timeline<'a> {
                 None => in_list && trimmed.is_empty(),
             };
         })
+    }
+
+    /// Puts the first failure of a log among the events of the output, where its line stands; `is_output` says whether it is that log's line.
+    /// Called behind [`Timeline::output`].
+    pub fn found(&mut self, shown: &LogFailure, is_output: bool) {
+        let found = &shown.found;
+        let text = match is_output {
+            true => found.header.clone(),
+            false => format!("{}: {}", shown.place(), found.header),
+        };
+        let event = Event {
+            line_no: is_output.then_some(found.line),
+            test: found.test.as_deref().map(cut),
+            context: cut(&found.failure.message),
+            ..self.event(Source::Output, EventKind::PanicAssertion, &text)
+        };
+        let of_output = |e: &Event| e.source == Source::Output;
+        let same = |e: &&mut Event| is_output && of_output(e) && e.line_no == Some(found.line);
+        // A line that was told already says more now.
+        if let Some(known) = self.events.iter_mut().find(same) {
+            known.test = known.test.take().or(event.test);
+            known.context = event.context;
+            return;
+        }
+        let behind = |e: &Event| {
+            !of_output(e) || (is_output && e.line_no.is_some_and(|line| line < found.line))
+        };
+        let mut at = self.events.iter().rposition(behind).map_or(0, |at| at + 1);
+        // One is kept for the end.
+        if self.events.len() + 1 >= self.about.most.max(2) && self.events.len() > 1 {
+            self.events.pop();
+            self.omitted += 1;
+            at = at.min(self.events.len());
+        }
+        self.events.insert(at, event);
     }
 
     /// Reads a structured test log: JSON lines with `ts`, `level`, `category` and `message`. Only what went wrong becomes an event.

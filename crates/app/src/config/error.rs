@@ -156,7 +156,7 @@ impl Source<'_> {
     }
 
     /// Line and column, from 1, of the byte `at`; a byte inside a character or past the end counts as its start or the end.
-    fn place(&self, at: usize) -> (usize, usize) {
+    pub(super) fn place(&self, at: usize) -> (usize, usize) {
         let before = &self.text[..self.floor(at)];
         let line_start = before.rfind('\n').map_or(0, |i| i + 1);
         (

@@ -11,7 +11,7 @@ pub(super) use dry_run::DRY_RUN;
 pub(super) use perf::{COMPARE, DIRECTIONS, FIGURES, PERF, STATISTICS};
 pub(super) use record::{MATCH, MODES, RECORD, REDACT};
 pub use suites::FORMATS;
-pub(super) use suites::{CLASSES, PROFILE, SUITE, TARGET};
+pub(super) use suites::{CAUSE, CLASSES, PROFILE, SUITE, TARGET};
 
 /// What a key holds.
 #[derive(Debug, Clone, Copy)]
@@ -141,6 +141,12 @@ pub(super) static ROOT: Section = Section {
             Map(&PROFILE),
             Optional,
             "Profiles by name: which suites run together. `quick` and `focused` (build, lint, unit), `ci` (these and recorded) and `full` (all) exist always and may be replaced.",
+        ),
+        key(
+            "owners",
+            TextMap,
+            Default("{}"),
+            "Who owns which files: patterns as in CODEOWNERS, relative to the repository's top, and owners with spaces between. The longest pattern decides; it comes before a CODEOWNERS file.",
         ),
         key(
             "record",

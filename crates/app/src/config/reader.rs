@@ -43,6 +43,11 @@ impl<'s> Faults<'s> {
         self.found.borrow_mut().push(error);
     }
 
+    /// The line, from 1, in which a value begins.
+    pub(super) fn line(&self, span: &Range<usize>) -> u64 {
+        self.source.place(span.start).0 as u64
+    }
+
     pub(super) fn into_errors(self) -> Vec<ConfigError> {
         self.found.into_inner()
     }

@@ -3,9 +3,12 @@
 //! Invariants: a profile that selects nothing is a fault; so is a suite or a class that nobody knows. The four usual profiles exist
 //! wherever suites do, and the file may say otherwise of each.
 
+mod knowledge;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use gonogo_core::{Reason, Share, Span};
+use gonogo_suite::cause::Rule;
 use gonogo_suite::run::{COMMAND, Class};
 
 use super::environment::near_and_list;
@@ -32,6 +35,9 @@ pub struct SuitesFile {
     pub redact: Vec<String>,
     pub variant: BTreeMap<String, String>,
     pub ignore_changes: Vec<String>,
+    pub causes: Vec<Rule>,
+    /// `[owners]`, in the order of the file.
+    pub owned: Vec<OwnerEntry>,
     /// By name.
     pub suites: BTreeMap<String, SuiteFile>,
     /// By name: names of suites, in the order in which they run.
@@ -52,10 +58,23 @@ impl Default for SuitesFile {
             redact: Vec::new(),
             variant: BTreeMap::new(),
             ignore_changes: Vec::new(),
+            causes: Vec::new(),
+            owned: Vec::new(),
             suites: BTreeMap::new(),
             profiles: BTreeMap::new(),
         }
     }
+}
+
+/// A line of `[owners]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnerEntry {
+    /// From 1.
+    pub line: u64,
+    /// As in CODEOWNERS.
+    pub pattern: String,
+    /// With spaces between.
+    pub owners: String,
 }
 
 /// `[suites.NAME]`.
@@ -105,6 +124,7 @@ pub(super) fn read(root: &Table<'_, '_>) -> SuitesFile {
     let mut file = SuitesFile {
         suites,
         profiles,
+        owned: knowledge::owned(root),
         ..SuitesFile::default()
     };
     if let Some(table) = root.table("suite", &SUITE) {
@@ -150,6 +170,7 @@ fn read_common(t: &Table<'_, '_>, file: &mut SuitesFile) {
     }
     file.variant = map(t, "variant");
     file.ignore_changes = words(t, "ignore_changes");
+    file.causes = knowledge::causes(t);
 }
 
 fn read_suite(t: &Table<'_, '_>) -> Option<SuiteFile> {

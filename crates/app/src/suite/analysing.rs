@@ -2,8 +2,6 @@
 //! when something failed. All of it is derived from what the run kept.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use gonogo_core::{Digest, Verdict};
@@ -19,12 +17,14 @@ use gonogo_suite::{Row, Summary, TargetResult, TestId};
 use serde_json::{Value, json};
 
 use super::artifacts::RunDir;
+use super::digests;
+use super::knowing::Known;
 use crate::AppError;
 use crate::config::SuitesFile;
 use crate::gates::compared::Recorded;
 
 /// Most events of a timeline.
-const EVENTS: usize = 2_000;
+pub(super) const EVENTS: usize = 2_000;
 
 /// Most tests that are ranked in a diff.
 const RANKED: usize = 10_000;
@@ -122,6 +122,7 @@ pub fn analyse(
     summary: &Summary,
     rows: &[Row],
     about: &Beside<'_>,
+    known: &Known,
 ) -> Result<Triage, AppError> {
     let files = ProjectFiles(about.root);
     let failed: Vec<&TargetResult> = summary
@@ -142,11 +143,15 @@ pub fn analyse(
             .collect();
         let of_target = replay_target(&origin, target, &files);
         let home = target.tests_file.trim_end_matches("tests.jsonl");
-        let events = events(dir, summary, target)?;
+        let events = digests::events(dir, summary, target)?;
         let timeline = format!("{home}failure_timeline.jsonl");
         write_events(dir, &timeline, &events)?;
         let path = format!("{home}failure_digest.json");
-        let digest = failure_digest(summary, target, &own, &of_target, events.len(), about);
+        let replays = digests::Shown {
+            own: &own,
+            whole: &of_target,
+        };
+        let digest = digests::digest(summary, target, &replays, events.len(), about, known);
         dir.write(&path, &digest)?;
         index.push(json!({
             "suite": target.target,
@@ -156,6 +161,7 @@ pub fn analyse(
             "root_cause_class": digest["root_cause_class"],
             "impacted_scenario_ids": digest["impacted_scenario_ids"],
             "first_failing_assertion": digest["first_failing_assertion"],
+            "owner": digest["owner"],
         }));
         digests.insert(target.target.clone(), path);
         let best = own.iter().map(|r| r.best().clone()).collect();
@@ -172,6 +178,8 @@ pub fn analyse(
             "artifact_dir": summary.artifact_dir,
             "failed_suite_count": index.len(),
             "suites": index,
+            "owners_file": known.owners.source(),
+            "owner_issues": known.owners.wrong(),
             "run_timeline_path": "failure_timeline.jsonl",
         }),
     )?;
@@ -181,109 +189,9 @@ pub fn analyse(
     Ok(triage)
 }
 
-fn failure_digest(
-    summary: &Summary,
-    target: &TargetResult,
-    own: &[Replays],
-    whole: &Replay,
-    events: usize,
-    about: &Beside<'_>,
-) -> Value {
-    let home = target.tests_file.trim_end_matches("tests.jsonl");
-    let first = target.bad.first();
-    let failure = first.and_then(|row| row.failure.as_ref());
-    let cause = first.and_then(|row| row.cause.clone());
-    let class = cause.as_ref().map_or("unclassified", |c| c.word());
-    let impacted: Vec<String> = match target.bad.is_empty() {
-        true => vec![target.target.clone()],
-        false => target.bad.iter().map(|r| r.test.to_string()).collect(),
-    };
-    let assertion = first.map(|row| {
-        json!({
-            "test": row.test,
-            "location": failure.and_then(|f| f.location.clone()),
-            "message": failure.map(|f| &f.message),
-            "raw_header": failure.and_then(|f| f.message.lines().next()),
-            "signature": row.signature,
-        })
-    });
-    let mut rerun = about.program.clone();
-    rerun.extend(["suite", "run", "--suite", &target.target].map(str::to_owned));
-    json!({
-        "schema": "gonogo.suite.failure-digest.v1",
-        "generated_at": summary.timestamp,
-        "correlation_id": summary.correlation_id,
-        "suite": target.target,
-        "class": target.class,
-        "exit_code": target.exit_code,
-        "end": target.end,
-        "root_cause_class": class,
-        "impacted_scenario_ids": impacted,
-        "first_failing_assertion": assertion,
-        "problems": target.problems,
-        "remediation_pointer": {
-            "class": class,
-            "summary": cause.as_ref().map(|c| c.remediation()),
-            "replay_command": own.first().map_or(whole, |r| r.best()).shell,
-            "suite_replay_command": own.first().and_then(|r| r.suite.as_ref()).map(|r| &r.shell),
-            "targeted_test_replay_command": own.first().and_then(|r| r.test.as_ref()).map(|r| &r.shell),
-            "target_replay_command": whole.shell,
-            "rerun_hint": rerun,
-        },
-        "artifact_paths": {
-            "result_json": format!("{home}result.json"),
-            "output_log": target.log_file,
-            "test_log_jsonl": target.test_log_jsonl,
-            "artifact_index_jsonl": target.artifact_index_jsonl,
-            "timeline_jsonl": format!("{home}failure_timeline.jsonl"),
-            "tests_jsonl": target.tests_file,
-            "runner_summary_json": "summary.json",
-        },
-        "timeline": {
-            "schema": timeline::SCHEMA,
-            "path": format!("{home}failure_timeline.jsonl"),
-            "event_count": events,
-        },
-    })
-}
-
-fn events(
-    dir: &RunDir,
-    summary: &Summary,
-    target: &TargetResult,
-) -> Result<Vec<timeline::Event>, AppError> {
-    let mut timeline = Timeline::new(About {
-        correlation_id: &summary.correlation_id,
-        suite: &target.target,
-        began: Some(summary.started_at),
-        most: EVENTS,
-    });
-    let text = format!("{}: {}", target.target, target.status);
-    timeline.summary(
-        timeline::EventKind::SuiteFailureSummary,
-        &text,
-        Some(target.timestamp),
-    );
-    for (path, is_log) in [(&target.log_file, false), (&target.test_log_jsonl, true)] {
-        let path = dir.at(path);
-        let fault = |e: std::io::Error| AppError::io("read", &path, &e);
-        let mut source = BufReader::new(File::open(&path).map_err(fault)?);
-        match is_log {
-            true => timeline.test_log(&mut source),
-            false => timeline.output(&mut source),
-        }
-        .map_err(fault)?;
-    }
-    Ok(timeline.end())
-}
-
 fn write_events(dir: &RunDir, name: &str, events: &[timeline::Event]) -> Result<(), AppError> {
-    let mut text = String::new();
-    for event in events {
-        text.push_str(&serde_json::to_string(event).unwrap_or_default());
-        text.push('\n');
-    }
-    dir.write_text(name, &text)
+    let lines = events.iter().map(|event| json!(event));
+    dir.write_lines(name, lines)
 }
 
 fn write_run_timeline(dir: &RunDir, summary: &Summary) -> Result<(), AppError> {

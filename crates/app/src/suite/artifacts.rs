@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use gonogo_core::digest::Hasher;
 use gonogo_core::{Digest, Reason};
-use gonogo_suite::Row;
-use gonogo_suite::redact::{Redactor, Within};
+use gonogo_suite::redact::{MARK, Redactor, Within};
+use gonogo_suite::{Failure, Row};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::AppError;
 use crate::workspace::{make_dir, parent, write_atomic};
@@ -138,6 +139,47 @@ impl RunDir {
         write_atomic(&path, self.redactor.text(text).as_bytes())
     }
 
+    /// Writes documents, a line each, with the secrets of each text in them taken out by itself: what stands in one line are many texts, and
+    /// what looks like a secret across two of them is none.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn write_lines(
+        &self,
+        name: &str,
+        lines: impl IntoIterator<Item = Value>,
+    ) -> Result<(), AppError> {
+        let mut text = String::new();
+        for mut line in lines {
+            self.clean_value("", &mut line);
+            text.push_str(&line.to_string());
+            text.push('\n');
+        }
+        let path = self.at(name);
+        make_dir(parent(&path))?;
+        write_atomic(&path, text.as_bytes())
+    }
+
+    /// Takes secrets out of every text of a document; says how many texts had one. A key is part of what a value means.
+    pub(super) fn clean_value(&self, key: &str, value: &mut Value) -> u64 {
+        match value {
+            Value::String(text) => {
+                let head = format!("{key}: ");
+                let clean = self.redactor.text(&format!("{head}{text}"));
+                // A key that is itself taken out leaves nothing to tell the value by.
+                let clean = clean.strip_prefix(&head).unwrap_or(MARK);
+                let found = clean != text;
+                if found {
+                    *text = clean.to_owned();
+                }
+                u64::from(found)
+            }
+            Value::Array(items) => items.iter_mut().map(|v| self.clean_value(key, v)).sum(),
+            Value::Object(map) => map.iter_mut().map(|(k, v)| self.clean_value(k, v)).sum(),
+            _ => 0,
+        }
+    }
+
     /// A text that is to be kept: a name of a file, a word of a command.
     pub fn clean(&self, text: &str) -> String {
         self.redactor.text(text)
@@ -155,9 +197,29 @@ impl RunDir {
         let Some(failure) = &mut row.failure else {
             return;
         };
+        self.clean_failure(failure);
+    }
+
+    /// Looks for secrets in a line that was kept; `within` counts them.
+    pub(super) fn look(&self, line: &[u8], within: &mut Within) {
+        self.redactor.line(line, within);
+    }
+
+    /// Takes secrets out of a failure.
+    pub fn clean_failure(&self, failure: &mut Failure) {
         for text in [&mut failure.class, &mut failure.message, &mut failure.trace] {
-            clean(text);
+            if !text.is_empty() {
+                *text = self.redactor.text(text);
+            }
         }
+    }
+
+    /// Copies a report line by line, with its secrets taken out so that names stay apart.
+    ///
+    /// # Errors
+    /// As [`RunDir::copy`].
+    pub fn copy_report(&self, from: &Path, name: &str) -> Result<Copied, AppError> {
+        self.copy_within(from, name, Within::report())
     }
 
     /// Copies a file line by line, with its secrets taken out.
@@ -165,6 +227,10 @@ impl RunDir {
     /// # Errors
     /// [`Reason::RedactionFailed`]; nothing is left of the copy then.
     pub fn copy(&self, from: &Path, name: &str) -> Result<Copied, AppError> {
+        self.copy_within(from, name, Within::default())
+    }
+
+    fn copy_within(&self, from: &Path, name: &str, mut within: Within) -> Result<Copied, AppError> {
         let to = self.at(name);
         make_dir(parent(&to))?;
         let fault = |e: std::io::Error| {
@@ -175,7 +241,7 @@ impl RunDir {
         let mut source = BufReader::with_capacity(1 << 18, source).take(LARGEST + 1);
         let fresh = tempfile::NamedTempFile::new_in(parent(&to)).map_err(fault)?;
         let mut out = BufWriter::with_capacity(1 << 18, fresh);
-        let (mut hasher, mut within) = (Hasher::default(), Within::default());
+        let mut hasher = Hasher::default();
         let (mut line, mut bytes) = (Vec::new(), 0u64);
         loop {
             line.clear();
@@ -217,7 +283,7 @@ impl RunDir {
 }
 
 /// All plain files below a directory, by path.
-fn kept(dir: &Path, without: &[&str]) -> Result<Vec<Kept>, AppError> {
+pub(super) fn kept(dir: &Path, without: &[&str]) -> Result<Vec<Kept>, AppError> {
     let mut files = Vec::new();
     let mut open = vec![dir.to_owned()];
     while let Some(path) = open.pop() {
@@ -263,4 +329,41 @@ pub fn differences(dir: &Path, files: &Files) -> Result<Vec<String>, AppError> {
     }
     // What was added later is no part of the run: reports for people, what a replay said.
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn texts_of_one_line_are_looked_at_by_themselves() {
+        let place = tempfile::tempdir().unwrap();
+        let redactor = Redactor::new(&[], &["value-of-a-secret".into()]).unwrap();
+        let dir = RunDir::reopen(place.path(), redactor);
+        let line = json!({
+            "message": "GET http://localhost:8080",
+            "trace": "@fixture: value-of-a-secret",
+            "env": {"db_password": "hunter2hunter2"},
+            "list": ["password=abcdef"],
+            "n": 3,
+        });
+        dir.write_lines("x.jsonl", [line.clone(), line]).unwrap();
+        let text = std::fs::read_to_string(dir.at("x.jsonl")).unwrap();
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 2);
+        let expected = json!({
+            "message": "GET http://localhost:8080",
+            "trace": "@fixture: [REDACTED]",
+            "env": {"db_password": "[REDACTED]"},
+            "list": ["password=[REDACTED]"],
+            "n": 3,
+        });
+        assert_eq!(lines[0], expected);
+        // What was looked at once has nothing left.
+        assert_eq!(dir.clean_value("", &mut lines[0].clone()), 0);
+    }
 }

@@ -12,6 +12,8 @@ use gonogo_suite::run::{Attempted, Class, End, Problem, Summary, judge};
 use gonogo_suite::{Format, Row, Tally};
 
 use super::artifacts::{FILES, RunDir};
+use super::knowing::Known;
+use super::marking;
 use super::one;
 use super::running;
 use super::source::Tree;
@@ -83,7 +85,9 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
         true => root.join(&file.artifacts).join(&run_id),
         false => temporary.path().join(&run_id),
     };
-    let dir = RunDir::create(&place, running::redactor(file)?)?;
+    let known = Known::load(home)?;
+    let key = marking::key(home)?;
+    let dir = RunDir::create(&place, running::redactor(file)?.keyed(key))?;
     let now = home.clock.now().wall;
     let home_dir = format!("{}/{}", wanted.class.word(), wanted.target);
     let mut tally = Tally::default();
@@ -109,7 +113,7 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
         };
         formats.push(one::word_of(format));
         let copy = format!("{home_dir}/reports/{n:04}-{base}");
-        match dir.copy(&path, &copy) {
+        match dir.copy_report(&path, &copy) {
             Err(e) => problems.push(Problem::new(e.reason, e.to_string())),
             Ok(_) => inputs.push(one::read_report(
                 &place,
@@ -124,7 +128,7 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
     formats.sort_unstable();
     formats.dedup();
     let collisions = tally.collisions();
-    let mut rows = tally.into_rows(&wanted.target, &[]);
+    let mut rows = tally.into_rows(&wanted.target, &known.rules);
     rows.iter_mut().for_each(|row| dir.clean_row(row));
     let correlation_id = wanted
         .correlation_id
@@ -153,7 +157,10 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
         problems,
         home: home_dir.clone(),
     };
-    let mut result = judge(attempted, &collisions, &rows);
+    let mut result = judge(attempted.clone(), &collisions, &rows);
+    let bad = rows.iter_mut().filter(|row| !row.verdict.is_good());
+    bad.for_each(|row| known.own(&result, row));
+    result = judge(attempted, &collisions, &rows);
     crate::workspace::make_dir(&place.join(&home_dir))?;
     result.tests_sha256 = Some(one::write_rows(&place.join(&result.tests_file), &rows)?);
     for name in [

@@ -2,24 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gonogo_core::digest::Hasher;
-use gonogo_core::{Clock, Digest, Reason};
+use gonogo_core::{Clock, Digest, Reason, Verdict};
 use gonogo_exec::{Exit, Ladder, Launch, StopSignal};
 use gonogo_suite::cause::{self, Rule};
 use gonogo_suite::run::{
-    Attempted, COMMAND, Collisions, End, Input, Problem, Row, command_verdict, judge,
+    Attempted, COMMAND, Collisions, End, Input, LogFailure, Problem, Row, command_failure,
+    command_verdict, judge,
 };
-use gonogo_suite::{Failure, FailureKind, Format, Limits, Signature, Tally, TargetResult, TestId};
+use gonogo_suite::{Format, Limits, Signature, Tally, TargetResult, TestId};
 use serde_json::json;
 
 use super::artifacts::RunDir;
 use super::events::Events;
-use super::globs;
+use super::knowing::Known;
+use super::{globs, logs};
 use crate::AppError;
 use crate::config::SuiteFile;
 
@@ -28,9 +30,6 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// How long a process that is to end may take.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// How much of the end of a log is looked at for a plain command.
-const TAIL: u64 = 64 << 10;
 
 /// Follows a run at a door.
 pub trait Watcher {
@@ -62,6 +61,8 @@ pub struct Frame<'a> {
     pub clock: Arc<dyn Clock>,
     /// The user's own causes.
     pub rules: &'a [Rule],
+    /// Who owns what, where that is to be noted.
+    pub owners: Option<&'a Known>,
 }
 
 /// Runs a target.
@@ -137,7 +138,8 @@ pub fn run(
         problems,
         home: home.clone(),
     };
-    keep_logs(frame, &raw, &home, &mut attempted.problems);
+    let is_report = suite.reports.is_empty() && suite.format != COMMAND;
+    keep_logs(frame, &raw, &home, is_report, &mut attempted.problems);
     if !matches!(attempted.end, End::NotStarted { .. }) {
         let problems = &mut attempted.problems;
         keep_outputs(frame, suite, &dir, &home, &outputs, problems);
@@ -168,7 +170,7 @@ pub fn leave(
     events.tell("warn", "end", "not run", json!({"end": end}))?;
     frame.dir.write_text(&format!("{home}/output.log"), "")?;
     let rows = match suite.format {
-        COMMAND => vec![command_row(name, &end, None, frame.rules)],
+        COMMAND => vec![command_row(name, &end)],
         _ => Vec::new(),
     };
     let attempted = Attempted {
@@ -211,9 +213,23 @@ fn conclude(
     for problem in &mut attempted.problems {
         problem.text = frame.dir.clean(&problem.text);
     }
-    rows.iter_mut().for_each(|row| frame.dir.clean_row(row));
     let home = attempted.home.clone();
-    let mut result = judge(attempted, collisions, &rows);
+    let is_good = rows.iter().all(|row| row.verdict.is_good());
+    let shown = match attempted.format == COMMAND && !is_good {
+        true => explain(frame, &attempted, &mut rows)?,
+        false => None,
+    };
+    rows.iter_mut().for_each(|row| frame.dir.clean_row(row));
+    let mut result = judge(attempted.clone(), collisions, &rows);
+    if let Some(known) = frame.owners {
+        let bad = rows.iter_mut().filter(|row| !row.verdict.is_good());
+        bad.for_each(|row| known.own(&result, row));
+        result = judge(attempted, collisions, &rows);
+    }
+    result.first_failure = match is_good && result.status != Verdict::Pass {
+        true => logs::first_failure(frame.dir, &home, frame.rules)?,
+        false => shown,
+    };
     result.tests_sha256 = Some(write_rows(&frame.dir.at(&result.tests_file), &rows)?);
     for problem in &result.problems {
         let data = json!({"reason": problem.reason});
@@ -230,7 +246,7 @@ fn conclude(
 
 /// `artifact-index.jsonl`: what a target left, a line each.
 fn index(frame: &Frame<'_>, home: &str, result: &TargetResult) -> Result<(), AppError> {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     let now = frame.clock.now();
     let fixed = [
         "result.json",
@@ -254,6 +270,7 @@ fn index(frame: &Frame<'_>, home: &str, result: &TargetResult) -> Result<(), App
     names.sort_unstable();
     names.dedup();
     for (seq, name) in (1u64..).zip(&names) {
+        let (bytes, sha256) = crate::dry_run::keeping::digest(&frame.dir.at(name))?;
         let line = json!({
             "schema": "gonogo.test.artifact.v1",
             "type": "artifact",
@@ -262,14 +279,14 @@ fn index(frame: &Frame<'_>, home: &str, result: &TargetResult) -> Result<(), App
             "t_ms": result.duration_ms,
             "name": name.rsplit('/').next(),
             "path": name,
+            "bytes": bytes,
+            "sha256": sha256,
             "ci_correlation_id": frame.correlation_id,
         });
-        text.push_str(&line.to_string());
-        text.push('\n');
+        lines.push(line);
     }
-    frame
-        .dir
-        .write_text(&format!("{home}/artifact-index.jsonl"), &text)
+    let name = format!("{home}/artifact-index.jsonl");
+    frame.dir.write_lines(&name, lines)
 }
 
 /// Writes the tests of a target, a line each, and gives the digest of the file.
@@ -407,7 +424,13 @@ pub fn drop_raw(dir: &RunDir, home: &str) -> Result<(), AppError> {
     Ok(())
 }
 
-fn keep_logs(frame: &Frame<'_>, raw: &Raw, home: &str, problems: &mut Vec<Problem>) {
+fn keep_logs(
+    frame: &Frame<'_>,
+    raw: &Raw,
+    home: &str,
+    is_report: bool,
+    problems: &mut Vec<Problem>,
+) {
     let pairs = [
         (Some(&raw.out), "output.log"),
         (raw.errors.as_ref(), "errors.log"),
@@ -422,7 +445,11 @@ fn keep_logs(frame: &Frame<'_>, raw: &Raw, home: &str, problems: &mut Vec<Proble
             }
             continue;
         }
-        if let Err(e) = frame.dir.copy(from, &name) {
+        let copied = match is_report && *from == raw.out {
+            true => frame.dir.copy_report(from, &name),
+            false => frame.dir.copy(from, &name),
+        };
+        if let Err(e) = copied {
             problems.push(Problem::new(Reason::RedactionFailed, e.to_string()));
         }
         // It holds what must not be kept.
@@ -520,7 +547,7 @@ fn read(
             issues_omitted: 0,
         };
         attempted.inputs.push(input);
-        let row = command_row(name, &attempted.end, Some(&log), frame.rules);
+        let row = command_row(name, &attempted.end);
         return (vec![row], Collisions::default());
     }
     let Some(format) = format_of(suite.format) else {
@@ -560,7 +587,7 @@ fn read(
             let file = seen.path.file_name().unwrap_or_default().to_string_lossy();
             let file = frame.dir.clean(&file);
             let copy = format!("{home}/reports/{n:04}-{file}");
-            match frame.dir.copy(&seen.path, &copy) {
+            match frame.dir.copy_report(&seen.path, &copy) {
                 Ok(_) => files.push((copy, Some(shown))),
                 Err(e) => attempted
                     .problems
@@ -636,66 +663,40 @@ fn relative(path: &Path, root: &Path) -> String {
         .to_string()
 }
 
-/// The one test of a plain command, with the end of its log.
-fn command_row(name: &str, end: &End, log: Option<&Path>, rules: &[Rule]) -> Row {
-    let verdict = command_verdict(end);
-    let failure = (!verdict.is_good()).then(|| {
-        let tail = log.and_then(|log| tail(log).ok()).unwrap_or_default();
-        let (kind, message) = match end {
-            End::Exited { code } | End::Read { code: Some(code) } => {
-                (FailureKind::Other, format!("it ended with {code}"))
-            }
-            End::Signalled { signal } => (FailureKind::Crash, format!("signal {signal} ended it")),
-            End::TimedOut { after_ms } => (
-                FailureKind::Timeout,
-                format!("it took more than {after_ms} ms"),
-            ),
-            End::Cancelled => (FailureKind::Other, "the run was cancelled".into()),
-            End::NotStarted { why } => (FailureKind::Setup, why.clone()),
-            End::Read { code: None } => (FailureKind::Other, "nobody says how it ended".into()),
-        };
-        Failure {
-            kind,
-            message,
-            trace: tail,
-            ..Failure::default()
-        }
-    });
+/// The one test of a plain command; why it is not good is told when its log has been looked at.
+fn command_row(name: &str, end: &End) -> Row {
     Row {
         target: name.to_owned(),
         test: TestId::new(name, "", "(command)"),
-        verdict,
+        verdict: command_verdict(end),
         attempts: 1,
         seconds: None,
         cached: false,
         skip: None,
         skipped: None,
         file: None,
-        signature: failure.as_ref().map(Signature::of),
-        cause: failure.as_ref().map(|f| cause::cause(f, rules)),
-        failure,
+        signature: None,
+        cause: None,
+        failure: None,
         output: String::new(),
         owner: None,
     }
 }
 
-/// The end of a log, at most 4 KiB of whole lines.
-fn tail(log: &Path) -> std::io::Result<String> {
-    let mut file = File::open(log)?;
-    let size = file.metadata()?.len();
-    file.seek(SeekFrom::Start(size.saturating_sub(TAIL)))?;
-    let mut bytes = Vec::new();
-    file.take(TAIL).read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let mut kept: Vec<&str> = Vec::new();
-    let mut size = 0;
-    for line in text.lines().rev() {
-        size += line.len() + 1;
-        if size > 4096 {
-            break;
-        }
-        kept.push(line);
+/// Says why a plain command is not good.
+fn explain(
+    frame: &Frame<'_>,
+    attempted: &Attempted,
+    rows: &mut [Row],
+) -> Result<Option<LogFailure>, AppError> {
+    let shown = logs::first_failure(frame.dir, &attempted.home, frame.rules)?;
+    let log = frame.dir.at(&format!("{}/output.log", attempted.home));
+    for row in rows.iter_mut().filter(|row| !row.verdict.is_good()) {
+        let tail = logs::tail(&log).unwrap_or_default();
+        let failure = command_failure(&attempted.end, shown.as_ref(), tail);
+        row.signature = Some(Signature::of(&failure));
+        row.cause = Some(cause::cause(&failure, frame.rules));
+        row.failure = Some(failure);
     }
-    kept.reverse();
-    Ok(kept.join("\n"))
+    Ok(shown)
 }

@@ -9,9 +9,10 @@ use gonogo_suite::{Row, Summary};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::artifacts::{FILES, Files, differences};
-use super::running::{RESULT, stream};
+use super::artifacts::{FILES, Files, RunDir, differences};
+use super::running::{self, RESULT, stream};
 use crate::AppError;
+use crate::config::SuitesFile;
 use crate::home::{Book, Home};
 
 /// Most bytes of a summary.
@@ -182,6 +183,23 @@ fn load(dir: PathBuf, summary: Summary, listed: Option<&Listed>) -> Result<Loade
         differences: found,
         record: listed.map(|l| l.index),
     })
+}
+
+/// How a run that is as it was recorded breaks its evidence contract; empty if it does not.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn contract(home: &Home, loaded: &Loaded) -> Result<Vec<String>, AppError> {
+    if loaded.record.is_none() || !loaded.differences.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bytes = read(&loaded.dir.join(FILES), SUMMARY)?;
+    let files: Files = serde_json::from_slice(&bytes)
+        .map_err(|e| AppError::new(Reason::InputMalformed, format!("`{FILES}`: {e}")))?;
+    let empty = SuitesFile::default();
+    let file = home.config.as_ref().map_or(&empty, |c| &c.suites);
+    let dir = RunDir::reopen(&loaded.dir, running::redactor(file)?);
+    super::contract::broken(&dir, &loaded.summary, &files)
 }
 
 /// Reads the summary of a run's directory.

@@ -17,6 +17,7 @@ use gonogo_suite::run::{
 use serde_json::Value;
 
 use super::artifacts::{FILES, RunDir};
+use super::contract;
 use super::one;
 use super::running::{self, BEGUN, MARK, RESULT, stream};
 use crate::AppError;
@@ -121,7 +122,8 @@ pub fn recover(home: &Home) -> Result<Vec<String>, AppError> {
             results.push(result(&kept, &config.suites, &summary, name)?);
         }
         summary.fill(results);
-        kept.write("summary.json", &summary)?;
+        // A contract or an outcome of the moment before says nothing any more.
+        contract::refuse(&kept, &mut summary, text)?;
         let files = kept.list(&run.run_id, &summary.correlation_id)?.to_bytes();
         crate::workspace::write_atomic(&kept.at(FILES), &files)?;
         running::conclude(&home.open(&home.here)?, &summary, &files, &home.actor()?)?;

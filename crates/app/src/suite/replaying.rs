@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::analysing::{Beside, ProjectFiles, origin, replays};
 use super::artifacts::RunDir;
 use super::checkout::Checkout;
+use super::marking;
 use super::one::{self, Frame, Watcher};
 use super::reading::{self, Loaded};
 use super::running::{self, stream};
@@ -108,8 +109,9 @@ pub fn replay(home: &Home, ask: &Ask, watcher: &mut dyn Watcher) -> Result<Repla
     let mut checkout = Checkout::make(&tree, &summary.source, &state.join("replays").join(&id))?;
     let dir = RunDir::create(
         &state.join("runs/replay").join(&id),
-        running::redactor(file)?,
+        running::redactor(file)?.keyed(marking::key(home)?),
     )?;
+    let rules = file.causes.clone();
     let frame = Frame {
         root: checkout.project(),
         dir: &dir,
@@ -118,7 +120,8 @@ pub fn replay(home: &Home, ask: &Ask, watcher: &mut dyn Watcher) -> Result<Repla
         env: BTreeMap::from([("GONOGO_REPLAY_OF".to_owned(), summary.run_id.clone())]),
         seed: beside.seed.unwrap_or_default(),
         clock: Arc::clone(&home.clock),
-        rules: &[],
+        rules: &rules,
+        owners: None,
     };
     let mut results = Vec::new();
     for (n, (replay, target)) in wanted.iter().enumerate() {

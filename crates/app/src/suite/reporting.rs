@@ -10,6 +10,7 @@ use gonogo_suite::report::{
 };
 
 use super::analysing::{Beside, replays};
+use super::knowing::Known;
 use super::reading::{self, Loaded};
 use super::running;
 use crate::AppError;
@@ -69,7 +70,12 @@ pub fn report(
             command: best.shell.clone(),
         })
     };
-    let owner = |row: &Row| row.owner.clone();
+    let known = Known::load(home)?;
+    let owner = |row: &Row| {
+        let target = loaded.summary.targets().find(|t| t.target == row.target)?;
+        known.owners.row(target, row)?.text()
+    };
+    let advice = |row: &Row| crate::runbook::advice(&known.runbook, &loaded.summary, row);
     let mut next = Vec::new();
     if loaded.summary.status > gonogo_core::Verdict::Excused {
         let mut argv = running::program(home);
@@ -79,6 +85,7 @@ pub fn report(
     let report = Report {
         replay: &replay,
         owner: &owner,
+        advice: &advice,
         next: &next,
         ..Report::of(&loaded.summary)
     };

@@ -1,12 +1,12 @@
 //! A run of a profile: preflight, then the targets phase by phase, then what they came to as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gonogo_core::id::RunId;
 use gonogo_core::{Digest, Exit, Reason, Timestamp, Verdict};
-use gonogo_suite::cause::Rule;
+use gonogo_suite::contract::Of;
 use gonogo_suite::redact::{Redactor, is_secret_name};
 use gonogo_suite::run::{
     Class, End, Outcome, Problem, SUMMARY, Shard, Source, State, Summary, Tests,
@@ -16,11 +16,14 @@ use serde_json::{Value, json};
 
 use super::analysing::{self, Beside, Triage};
 use super::artifacts::{FILES, Files, RunDir};
+use super::contract::{self, Terms};
+use super::knowing::Known;
 use super::one::{self, Frame, Watcher};
 use super::preflight::{self, Check};
 use super::recovering;
 use super::sharding::{self, Cutting, PLAN, Part};
 use super::source::Tree;
+use super::{marking, twins};
 use crate::AppError;
 use crate::config::{Config, SuiteFile, SuitesFile};
 use crate::gates::compared::{self, Recorded};
@@ -127,10 +130,14 @@ pub fn run(
         watcher.told(&cut);
     }
     let file = &config.suites;
+    let known = Known::load(home)?;
+    for wrong in known.owners.wrong() {
+        watcher.told(&format!("{}:{}: {}", wrong.source, wrong.line, wrong.text));
+    }
     let state = plan.root.join(STATE_DIR);
     crate::workspace::make_dir(&state)?;
     let tree = Tree::find(&plan.root, &state, &apart(file, &plan.root, &plan.dir))?;
-    let dir = RunDir::create(&plan.dir, redactor(file)?)?;
+    let dir = RunDir::create(&plan.dir, redactor(file)?.keyed(marking::key(home)?))?;
     let mark =
         json!({"run_id": plan.run_id, "pid": std::process::id(), "started_at": plan.started});
     dir.write(MARK, &mark)?;
@@ -151,7 +158,8 @@ pub fn run(
         env: env(&plan),
         seed: plan.seed,
         clock: Arc::clone(&home.clock),
-        rules: &[] as &[Rule],
+        rules: &known.rules,
+        owners: Some(&known),
     };
     let clock = home.clock.now().mono_ms;
     let checks = preflight::look(file, &plan.chosen, &plan.root, &plan.dir);
@@ -198,11 +206,15 @@ pub fn run(
         earlier: &earlier,
         program: program(home),
     };
-    let triage = analysing::analyse(&dir, &summary, &rows, &beside)?;
-    let outcome = outcome(&summary, plan.chosen.is_empty());
-    summary.runner_outcome = Some(outcome.clone());
-    write_outcome(&dir, &plan.correlation_id, &outcome)?;
-    dir.write("summary.json", &summary)?;
+    let triage = analysing::analyse(&dir, &summary, &rows, &beside, &known)?;
+    twins::write(&dir, &summary, &plan.root)?;
+    let terms = Terms {
+        of: Of::Run,
+        declared: whole(file, &plan, request),
+        notes: known.notes(),
+        empty: plan.chosen.is_empty(),
+    };
+    contract::seal(&dir, &mut summary, &terms)?;
     let files = dir.list(&plan.run_id, &plan.correlation_id)?;
     let bytes = files.to_bytes();
     crate::workspace::write_atomic(&dir.at(FILES), &bytes)?;
@@ -218,6 +230,15 @@ pub fn run(
         checks,
         triage,
     })
+}
+
+/// The suites of the profile, if the run is of all of them.
+fn whole(file: &SuitesFile, plan: &Plan<'_>, request: &Request) -> Option<BTreeSet<String>> {
+    let is_part = plan.shard.is_some()
+        || request.rerun_from.is_some()
+        || !(request.suites.is_empty() && request.skip.is_empty());
+    let names = file.profiles.get(&plan.profile).filter(|_| !is_part)?;
+    Some(names.iter().cloned().collect())
 }
 
 /// Runs that the ledger has.
@@ -503,6 +524,7 @@ pub(super) fn blank(
         status: Verdict::Pass,
         reasons: Vec::new(),
         runner_outcome: None,
+        evidence_contract: None,
     }
 }
 
@@ -649,17 +671,20 @@ pub(super) fn write_outcome(
     correlation_id: &str,
     outcome: &Outcome,
 ) -> Result<(), AppError> {
-    dir.write(
-        "runner_outcome.json",
-        &json!({
-            "schema": "gonogo.suite.runner-outcome.v1",
-            "correlation_id": correlation_id,
-            "status": outcome.status,
-            "exit_code": outcome.exit_code,
-            "failed_phases": outcome.failed_phases,
-            "source_snapshot_verified": outcome.source_snapshot_verified,
-        }),
-    )
+    let document = outcome_document(correlation_id, outcome);
+    dir.write("runner_outcome.json", &document)
+}
+
+/// `runner_outcome.json`.
+pub(super) fn outcome_document(correlation_id: &str, outcome: &Outcome) -> Value {
+    json!({
+        "schema": "gonogo.suite.runner-outcome.v1",
+        "correlation_id": correlation_id,
+        "status": outcome.status,
+        "exit_code": outcome.exit_code,
+        "failed_phases": outcome.failed_phases,
+        "source_snapshot_verified": outcome.source_snapshot_verified,
+    })
 }
 
 /// How the runner ends with this summary.
@@ -686,6 +711,10 @@ pub(super) fn outcome(summary: &Summary, empty: bool) -> Outcome {
         .any(|p| p.reason == Reason::TreeChanged)
     {
         phases.push("source".into());
+    }
+    let contract = |p: &Problem| p.reason == Reason::EvidenceContractFailed;
+    if summary.problems.iter().any(contract) {
+        phases.push("evidence_contract".into());
     }
     Outcome {
         status: summary.status,

@@ -30,6 +30,8 @@ pub enum SuiteWhat {
     List(SuiteList),
     /// Show a run: what it came to, and what failed
     Show(SuiteShow),
+    /// Say who owns files, and by which rule
+    Owner(SuiteOwner),
     /// Cut a profile into shards, and write the plan that all of them run by
     Plan(SuitePlan),
     /// Put the runs of all shards together as one run, if they are the whole of their plan
@@ -187,6 +189,17 @@ pub struct SuiteList {
         help_heading = "Selection"
     )]
     pub limit: usize,
+}
+
+/// `suite owner`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(
+    after_help = "Looked at in this order: `[owners]` of gonogo.toml (the longest pattern decides), then CODEOWNERS (the last rule decides; the file\nof `[suite] owners`, or the first of .github/, the top, docs/, .gitlab/). Exit code 1 if one of the files has no owner, 3 if the rule that\nwould decide cannot be read."
+)]
+pub struct SuiteOwner {
+    /// Files: they need not be there
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
 }
 
 /// `suite show`.

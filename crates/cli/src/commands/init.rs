@@ -48,7 +48,7 @@ pub(super) fn init(a: &InitArgs, screen: &Screen) -> Answer {
             if let Some(ignore) = &written.ignore {
                 screen.talk(&format!("added `.gonogo/` to {}", ignore.display()));
             }
-            screen.talk("next: gonogo suite run --profile quick");
+            screen.talk("next: gonogo suite run");
         }
         None if found => screen.talk("next: gonogo init --suites --write"),
         None => {}

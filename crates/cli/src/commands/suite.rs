@@ -1,6 +1,7 @@
 //! `suite …`: run, list, show; what needs more is in the module beside.
 
 mod failed;
+mod owner;
 mod shards;
 
 use std::io::{IsTerminal, Write};
@@ -37,6 +38,7 @@ pub(super) fn suite(select: &Select, args: &SuiteArgs, screen: &Screen) -> (&'st
         SuiteWhat::Diff(a) => ("suite_diff", failed::diff(select, a, screen)),
         SuiteWhat::Report(a) => ("suite_report", failed::report(select, a, screen)),
         SuiteWhat::List(a) => ("suite_list", list(select, a, screen)),
+        SuiteWhat::Owner(a) => ("suite_owner", owner::owner(select, a, screen)),
         SuiteWhat::Show(a) => ("suite_show", show(select, a, screen)),
         SuiteWhat::Plan(a) => ("suite_plan", shards::plan(select, a, screen)),
         SuiteWhat::Merge(a) => ("suite_merge", shards::merge(select, a, screen)),
@@ -183,12 +185,15 @@ fn profiles(home: &Home, screen: &Screen) -> Answer {
 
 fn show(select: &Select, a: &SuiteShow, screen: &Screen) -> Answer {
     let home = home(select)?;
+    let loaded = reading::find(&home, &a.run)?;
+    let broken = reading::contract(&home, &loaded)?;
     let Loaded {
         summary,
         dir,
-        differences,
+        mut differences,
         record,
-    } = reading::find(&home, &a.run)?;
+    } = loaded;
+    differences.extend(broken);
     tell(&summary, Some(&dir), screen);
     for difference in &differences {
         screen.say(&screen.paint(Tone::Bad, &format!("  not as recorded: {difference}")));
@@ -257,6 +262,10 @@ fn tell(summary: &Summary, dir: Option<&Path>, screen: &Screen) {
     ));
     for target in summary.targets() {
         screen.say(&line(target, screen));
+        if let Some(shown) = &target.first_failure {
+            let header: String = plain(&shown.found.header).chars().take(160).collect();
+            screen.say(&format!("      {}: {header}", shown.place()));
+        }
         for problem in target.problems.iter().take(5) {
             screen.say(&format!(
                 "      {} {}",
@@ -267,6 +276,16 @@ fn tell(summary: &Summary, dir: Option<&Path>, screen: &Screen) {
     }
     for problem in &summary.problems {
         screen.say(&format!("  {} {}", problem.reason, plain(&problem.text)));
+    }
+    if let Some(contract) = summary
+        .evidence_contract
+        .as_ref()
+        .filter(|c| c.warning_count > 0)
+    {
+        screen.frame(&format!(
+            "  {} warnings in {}",
+            contract.warning_count, contract.path
+        ));
     }
     let mut bad = summary.targets().flat_map(|t| &t.bad);
     for row in bad.by_ref().take(TOLD) {

@@ -120,6 +120,12 @@ fn a_run_whose_runner_was_killed_is_written_down_by_the_next_command() {
         let dir = std::path::Path::new(shown["directory"].as_str().unwrap());
         let log = std::fs::read_to_string(dir.join("unit/unit/output.log")).unwrap();
         assert!(log.contains("was not kept"), "{log}");
+        // Nothing of the run says that it went well, whatever it had written when it was killed.
+        let read = |name: &str| -> serde_json::Value {
+            serde_json::from_slice(&std::fs::read(dir.join(name)).unwrap()).unwrap()
+        };
+        assert_eq!(read("evidence_contract.json")["status"], "fail");
+        assert_eq!(read("runner_outcome.json")["status"], "invalid");
         let leaks = lab.holding(".gonogo", b"value-of-a-secret-4711");
         assert!(leaks.is_empty(), "{leaks:?}");
         for form in ["terminal", "html", "junit"] {

@@ -138,12 +138,12 @@ fn what_a_target_leaves_running_is_ended_and_told() {
 fn what_a_run_needs_is_looked_for_before() {
     let keys = format!("{JUNIT}tools = [\"no-such-program\"]\n");
     let lab = Lab::with(&format!("touch out/began\n{}", writes(GREEN)), &keys);
-    expect(&lab, 3, "invalid", "PREFLIGHT_FAILED");
+    expect(&lab, 2, "invalid", "PREFLIGHT_FAILED");
     assert!(!lab.path("out/began").exists());
     let config = std::fs::read_to_string(lab.path("gonogo.toml")).unwrap();
     let config = config.replace("no-such-program", "sh");
     lab.write("gonogo.toml", config.replacen("1MiB", "900000GiB", 1));
-    expect(&lab, 3, "invalid", "PREFLIGHT_FAILED");
+    expect(&lab, 2, "invalid", "PREFLIGHT_FAILED");
     let told = lab.data(&["suite", "show"]).to_string();
     assert!(told.contains("needed: 900000GiB"), "{told}");
     assert!(!lab.path("out/began").exists());

@@ -5,6 +5,7 @@ use super::{Expects, Level, Origin, Proof, REPLAY, Replay, Sign};
 use super::{cargo, dotnet, env, go, is_exact, is_ours, js, jvm, pytest, quote, shells};
 use crate::TestVerdict;
 use crate::propose::{Files, join};
+use crate::redact::PREFIX;
 use crate::run::{COMMAND, End, Row, TargetResult};
 
 /// What a runner's module needs to know.
@@ -200,6 +201,16 @@ fn found(context: &Context<'_>, row: &Row) -> (Found, Runner) {
         found.test = Err("the report has cut the test's name".to_owned());
         found.suite =
             Err("what contains the test cannot be told from a name that was cut".to_owned());
+    } else if [&test.suite, &test.class]
+        .iter()
+        .any(|t| t.contains(PREFIX))
+    {
+        let why = "a part of the name of what contains the test was taken out as a secret";
+        found.test = Err(why.to_owned());
+        found.suite = Err(why.to_owned());
+    } else if test.name.contains(PREFIX) {
+        let why = "a part of the test's name was taken out as a secret";
+        found.test = Err(why.to_owned());
     } else if is_ours(&test.name) {
         found.test = Err(format!("`{}` is no test that can be selected", test.name));
     } else if row.verdict == TestVerdict::Missing && found.test.is_ok() {

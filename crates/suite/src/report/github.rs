@@ -175,6 +175,13 @@ fn of_group(outline: &Outline<'_>, group: &Group) -> Annotation {
             }
         }
     }
+    let owners = group.owners();
+    if let Some(owner) = owners.first() {
+        let _ = write!(message, "\nowner: {}", visible(owner, 80));
+        if owners.len() > 1 {
+            let _ = write!(message, " and {} more", owners.len() - 1);
+        }
+    }
     if let Some(replay) = group.replay() {
         let _ = write!(message, "\nreplay: {}", visible(&replay.command, 1_000));
     }

@@ -321,6 +321,11 @@ impl Writer<'_> {
             return self.out.write_all(self.text.as_bytes());
         }
         out.push('>');
+        if let Some(owner) = row.owner.as_ref().filter(|_| !row.verdict.is_good()) {
+            out.push_str("<properties><property name=\"gonogo.owner\"");
+            attribute(out, "value", owner);
+            out.push_str("/></properties>");
+        }
         says_of(out, row, self.flaky);
         if !row.output.is_empty() {
             out.push_str("<system-out>");

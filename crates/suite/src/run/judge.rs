@@ -89,6 +89,7 @@ pub fn judge(attempted: Attempted, collisions: &Collisions, rows: &[Row]) -> Tar
         tests,
         exit_code: attempted.end.code(),
         tests_file: format!("{home}/tests.jsonl"),
+        first_failure: None,
         tests_sha256: None,
         log_file: format!("{home}/output.log"),
         test_log_jsonl: format!("{home}/test-log.jsonl"),

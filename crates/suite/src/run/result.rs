@@ -3,7 +3,7 @@
 use gonogo_core::{Digest, Reason, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 
-use super::Row;
+use super::{LogFailure, Row};
 use crate::{Issue, Parse, TestVerdict};
 
 /// What a target is for. The order is that of the phases.
@@ -309,6 +309,9 @@ pub struct TargetResult {
     /// How many more did not pass.
     #[serde(default)]
     pub bad_omitted: u64,
+    /// The first failure in its log, where it is a plain command or no test of its report failed; absent if the log shows none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_failure: Option<LogFailure>,
     /// All tests, a line each, relative to the run's directory.
     pub tests_file: String,
     /// Of that file's bytes.

@@ -6,7 +6,8 @@ use gonogo_core::{Exit, Reason, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::judge;
-use super::{Kind, Problem, TargetResult, Tests};
+use super::{End, Kind, Problem, TargetResult, Tests};
+use crate::contract;
 
 /// The schema.
 pub const SUMMARY: &str = "gonogo.suite.summary.v1";
@@ -147,6 +148,9 @@ pub struct Summary {
     pub reasons: Vec<Reason>,
     /// How the runner ended.
     pub runner_outcome: Option<Outcome>,
+    /// Whether its artifacts can be believed together; absent if nobody looked: reports that were only read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_contract: Option<contract::Brief>,
 }
 
 impl Summary {
@@ -217,8 +221,16 @@ impl Summary {
         self.reasons = reasons;
     }
 
-    /// The exit code of a command that ends with this run: what cannot be judged is told apart from what a person must decide.
+    /// The exit code of a command that ends with this run: what was refused before it began is a fail; what cannot be judged is told apart from what a person must decide.
     pub fn exit(&self) -> Exit {
+        // A run that was refused before anything began is a no, not a riddle.
+        let is_refused = self.reasons.contains(&Reason::PreflightFailed)
+            && self
+                .targets()
+                .all(|t| matches!(t.end, End::NotStarted { .. }));
+        if is_refused {
+            return Exit::Fail;
+        }
         match self.status {
             Verdict::Pass | Verdict::Excused => Exit::Done,
             Verdict::Fail => Exit::Fail,

@@ -85,29 +85,12 @@ pub struct Pattern {
     pub line: u32,
 }
 
-/// The words for causes in files. A class of the user's own is `own:NAME`.
-pub(super) const CAUSES: [Cause; 13] = [
-    Cause::CompileError,
-    Cause::OutOfMemory,
-    Cause::DiskFull,
-    Cause::Signal,
-    Cause::RecordingMismatch,
-    Cause::Timeout,
-    Cause::NetworkIo,
-    Cause::PermissionDenied,
-    Cause::LintFailure,
-    Cause::MissingFile,
-    Cause::AssertionFailure,
-    Cause::Panic,
-    Cause::Unclassified,
-];
-
 /// The cause of a word in a file.
 pub(super) fn cause_of(word: &str) -> Option<Cause> {
     if let Some(own) = word.strip_prefix("own:") {
         return (!own.trim().is_empty()).then(|| Cause::Own(own.trim().to_owned()));
     }
-    CAUSES.into_iter().find(|cause| cause.word() == word)
+    Cause::OURS.into_iter().find(|cause| cause.word() == word)
 }
 
 impl Runbook {

@@ -10,9 +10,10 @@ use gonogo_core::near;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::entry::{CAUSES, Entry, Pattern, Runbook, Severity, cause_of};
+use super::entry::{Entry, Pattern, Runbook, Severity, cause_of};
 use super::places::{self, PLACEHOLDERS};
 use super::required::Expression;
+use crate::cause::Cause;
 
 /// The schema of a runbook's file.
 pub const SCHEMA: &str = "gonogo.suite.runbook.v1";
@@ -203,7 +204,7 @@ impl<'t> Reader<'t> {
         let cause = cause.and_then(|(word, at)| {
             let found = cause_of(&word);
             if found.is_none() {
-                let words: Vec<&str> = CAUSES.iter().map(|c| c.word()).collect();
+                let words: Vec<&str> = Cause::OURS.iter().map(|c| c.word()).collect();
                 self.unknown("cause", &word, &words, at);
             }
             found

@@ -90,6 +90,42 @@ pub(in crate::config) static SUITE: Section = Section {
             Default("[]"),
             "Paths below which a run may change files, relative to this file, besides what the repository ignores.",
         ),
+        key(
+            "causes",
+            List(&CAUSE),
+            Default("[]"),
+            "Causes of failures that you know: the first whose pattern a failure has decides, before the rules that come with gonogo.",
+        ),
+    ],
+};
+
+/// `[[suite.causes]]`.
+pub(in crate::config) static CAUSE: Section = Section {
+    keys: &[
+        key(
+            "id",
+            Text,
+            Required,
+            "Names the rule: 1 to 64 of `a-z 0-9 _ -`, a letter first.",
+        ),
+        key(
+            "pattern",
+            Text,
+            Required,
+            "A regular expression that is looked for in a failure's class, message and trace.",
+        ),
+        key(
+            "class",
+            Text,
+            Optional,
+            "The class of what it finds: a word of your own, or one of gonogo's such as `network_io`. The rule's id if absent.",
+        ),
+        key(
+            "remediation",
+            Text,
+            Optional,
+            "What to do about it, one line; what the class says if absent.",
+        ),
     ],
 };
 

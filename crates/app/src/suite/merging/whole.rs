@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gonogo_core::id::RunId;
 use gonogo_core::{Digest, Reason, Timestamp};
+use gonogo_suite::contract::Of;
 use gonogo_suite::run::{Problem, Source, State, Summary};
 use gonogo_suite::shard::{Merged, Plan};
 use gonogo_suite::{Row, TargetResult, TestVerdict};
@@ -17,9 +18,12 @@ use crate::home::Home;
 use crate::identity;
 use crate::suite::analysing::{self, Beside};
 use crate::suite::artifacts::{FILES, Kept, RunDir};
+use crate::suite::contract::{self, Terms};
+use crate::suite::knowing::Known;
 use crate::suite::reading;
 use crate::suite::running;
 use crate::suite::sharding::PLAN;
+use crate::suite::twins;
 use crate::workspace::make_dir;
 
 /// How many signatures are ranked.
@@ -99,10 +103,9 @@ pub(super) fn write(
         earlier: &earlier,
         program: running::program(home),
     };
-    analysing::analyse(&dir, &summary, &rows, &beside)?;
-    let outcome = running::outcome(&summary, false);
-    running::write_outcome(&dir, &correlation_id, &outcome)?;
-    summary.runner_outcome = Some(outcome);
+    let known = Known::load(home)?;
+    analysing::analyse(&dir, &summary, &rows, &beside, &known)?;
+    twins::write(&dir, &summary, &root)?;
     let shards: Vec<_> = given.iter().map(Given::seen).collect();
     dir.write(
         MERGED,
@@ -118,7 +121,14 @@ pub(super) fn write(
     )?;
     let shard_summary = shard_summary(&summary, plan, proof, given, now);
     dir.write(SHARD_SUMMARY, &shard_summary)?;
-    dir.write("summary.json", &summary)?;
+    let terms = Terms {
+        of: Of::Merge,
+        // That the shards are the whole of their plan is proven.
+        declared: None,
+        notes: known.notes(),
+        empty: false,
+    };
+    contract::seal(&dir, &mut summary, &terms)?;
     let files = dir.list(&run_id, &correlation_id)?.to_bytes();
     crate::workspace::write_atomic(&dir.at(FILES), &files)?;
     running::conclude(&home.open(&place)?, &summary, &files, &home.actor()?)?;

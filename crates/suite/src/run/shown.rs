@@ -1,0 +1,150 @@
+//! The first failure that a target's log shows: for plain commands, and for runners that failed without a failed test.
+//!
+//! What the process itself came to is not overruled: a command that a signal or the clock ended says so first, and what its log shows explains
+//! it. Nothing is found where the log shows nothing; then the end of the log is all there is.
+
+use serde::{Deserialize, Serialize};
+
+use super::{End, Row};
+use crate::cause::{self, Cause, Rule};
+use crate::first_failure::Found;
+use crate::{Failure, FailureKind, Signature, TestId, TestVerdict};
+
+/// A failure in the log of a target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogFailure {
+    /// The log, relative to the run's directory; [`Found::line`] is a line of it.
+    pub log: String,
+    /// What was found there.
+    pub found: Found,
+    /// Of its failure.
+    pub signature: Signature,
+    /// Of its failure.
+    pub cause: Cause,
+}
+
+impl LogFailure {
+    /// What follows from what was found.
+    pub fn new(log: &str, found: Found, rules: &[Rule]) -> Self {
+        Self {
+            log: log.to_owned(),
+            signature: Signature::of(&found.failure),
+            cause: cause::cause(&found.failure, rules),
+            found,
+        }
+    }
+
+    /// It as a test of its target, for what asks about tests.
+    pub fn row(&self, target: &str, test: &str) -> Row {
+        Row {
+            target: target.to_owned(),
+            test: TestId::new(target, "", test),
+            verdict: TestVerdict::Failed,
+            attempts: 1,
+            seconds: None,
+            cached: false,
+            skip: None,
+            skipped: None,
+            file: None,
+            signature: Some(self.signature.clone()),
+            cause: Some(self.cause.clone()),
+            failure: Some(self.found.failure.clone()),
+            output: String::new(),
+            owner: None,
+        }
+    }
+
+    /// Where it stands, as people write it: `path:line`.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.log, self.found.line)
+    }
+}
+
+/// Why a plain command is not good: the failure that its log shows, or how it ended and the `tail` of its log.
+pub fn command_failure(end: &End, shown: Option<&LogFailure>, tail: String) -> Failure {
+    let (kind, message) = match end {
+        End::Exited { code } | End::Read { code: Some(code) } => match shown {
+            Some(shown) => return shown.found.failure.clone(),
+            None => (FailureKind::Other, format!("it ended with {code}")),
+        },
+        End::Signalled { signal } => {
+            let message = format!("signal {signal} ended it");
+            if let Some(shown) = shown {
+                return Failure {
+                    kind: FailureKind::Crash,
+                    message: format!("{message}: {}", shown.found.failure.message),
+                    ..shown.found.failure.clone()
+                };
+            }
+            (FailureKind::Crash, message)
+        }
+        // What it waited for stands at the end of the log, whatever went wrong before.
+        End::TimedOut { after_ms } => (
+            FailureKind::Timeout,
+            format!("it took more than {after_ms} ms"),
+        ),
+        End::Cancelled => (FailureKind::Other, "the run was cancelled".into()),
+        End::NotStarted { why } => (FailureKind::Setup, why.clone()),
+        End::Read { code: None } => (FailureKind::Other, "nobody says how it ended".into()),
+    };
+    Failure {
+        kind,
+        message,
+        trace: tail,
+        ..Failure::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::first_failure::{Limits, scan};
+
+    const LOG: &str = "   Compiling shop v0.1.0\nerror[E0308]: mismatched types\n --> src/lib.rs:3:5\n  |\n3 |     \"a\"\n  |     ^^^ expected `u32`, found `&str`\n\nerror: could not compile `shop` (lib) due to 1 previous error\n";
+
+    fn shown(log: &str) -> Option<LogFailure> {
+        let scan = scan(&mut log.as_bytes(), &Limits::default()).unwrap();
+        scan.first()
+            .map(|found| LogFailure::new("build/b/output.log", found.clone(), &[]))
+    }
+
+    #[test]
+    fn a_command_fails_as_its_log_shows() {
+        let shown = shown(LOG).unwrap();
+        assert_eq!(shown.place(), "build/b/output.log:2");
+        assert_eq!(shown.cause, Cause::CompileError);
+        let failure = command_failure(&End::Exited { code: 101 }, Some(&shown), "tail".into());
+        let place = failure.location.as_ref().unwrap();
+        assert_eq!(
+            (place.file.as_str(), place.line, place.column),
+            ("src/lib.rs", Some(3), Some(5))
+        );
+        assert_eq!(Signature::of(&failure), shown.signature);
+        assert!(!failure.trace.contains("tail"));
+    }
+
+    #[test]
+    fn how_a_command_ended_is_not_overruled() {
+        let shown = shown(LOG).unwrap();
+        let of = |end: End| command_failure(&end, Some(&shown), "the tail".into());
+        let killed = of(End::Signalled { signal: 9 });
+        assert_eq!(killed.kind, FailureKind::Crash);
+        assert!(killed.message.starts_with("signal 9 ended it: "));
+        let late = of(End::TimedOut { after_ms: 5 });
+        assert_eq!(
+            (late.kind, late.trace.as_str()),
+            (FailureKind::Timeout, "the tail")
+        );
+    }
+
+    #[test]
+    fn where_a_log_shows_nothing_its_end_is_told() {
+        assert_eq!(shown("all is well\n"), None);
+        let failure = command_failure(&End::Exited { code: 3 }, None, "all is well".into());
+        assert_eq!(
+            (failure.message.as_str(), failure.trace.as_str()),
+            ("it ended with 3", "all is well")
+        );
+    }
+}
