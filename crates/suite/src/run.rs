@@ -5,12 +5,14 @@
 //! of a run is the worst of its reasons and never an opinion of its own ([`Summary::check`] computes it again).
 
 mod judge;
+mod quarantined;
 mod result;
 mod row;
 mod summary;
 mod tally;
 
 pub use judge::{Attempted, COMMAND, command_verdict, judge};
+pub use quarantined::{Quarantined, Retried, Retry};
 pub use result::{Class, End, Input, Kind, Problem, TargetResult, Tests};
 pub use row::Row;
 pub use summary::{Outcome, SUMMARY, Shard, Source, State, Summary};

@@ -32,6 +32,7 @@ pub struct SuitesFile {
     pub redact: Vec<String>,
     pub variant: BTreeMap<String, String>,
     pub ignore_changes: Vec<String>,
+    pub quarantine_retry_after: Span,
     /// By name.
     pub suites: BTreeMap<String, SuiteFile>,
     /// By name: names of suites, in the order in which they run.
@@ -52,6 +53,7 @@ impl Default for SuitesFile {
             redact: Vec::new(),
             variant: BTreeMap::new(),
             ignore_changes: Vec::new(),
+            quarantine_retry_after: Span::from_secs(5),
             suites: BTreeMap::new(),
             profiles: BTreeMap::new(),
         }
@@ -79,6 +81,9 @@ pub struct SuiteFile {
     pub tools: Vec<String>,
     pub needs: Vec<String>,
 }
+
+/// The longest that a run waits before it tries a quarantined test again.
+const LONGEST_WAIT: Span = Span::from_secs(600);
 
 /// The usual profiles and their classes.
 const USUAL: [(&str, &[Class]); 4] = [
@@ -150,6 +155,11 @@ fn read_common(t: &Table<'_, '_>, file: &mut SuitesFile) {
     }
     file.variant = map(t, "variant");
     file.ignore_changes = words(t, "ignore_changes");
+    let after: Found<Span> = defaulted(t, "quarantine_retry_after");
+    if after.value > LONGEST_WAIT {
+        after.refuse(t.faults, format!("must be {LONGEST_WAIT} at most"));
+    }
+    file.quarantine_retry_after = after.value;
 }
 
 fn read_suite(t: &Table<'_, '_>) -> Option<SuiteFile> {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use gonogo_core::digest::Hasher;
 use gonogo_core::{Digest, Reason};
-use gonogo_suite::Row;
 use gonogo_suite::redact::{Redactor, Within};
+use gonogo_suite::{Row, Signature};
 use serde::{Deserialize, Serialize};
 
 use crate::AppError;
@@ -155,8 +155,23 @@ impl RunDir {
         let Some(failure) = &mut row.failure else {
             return;
         };
+        let before = (
+            failure.class.clone(),
+            failure.message.clone(),
+            failure.trace.clone(),
+        );
         for text in [&mut failure.class, &mut failure.message, &mut failure.trace] {
             clean(text);
+        }
+        // The signature is that of what is kept: anybody can make it again, and a secret that changes makes no other failure of it.
+        let is_changed = before
+            != (
+                failure.class.clone(),
+                failure.message.clone(),
+                failure.trace.clone(),
+            );
+        if is_changed && row.signature.is_some() {
+            row.signature = Some(Signature::of(failure));
         }
     }
 

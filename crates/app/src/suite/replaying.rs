@@ -267,7 +267,7 @@ fn wanted<'a>(
     all
 }
 
-fn one(
+pub(super) fn one(
     frame: &Frame<'_>,
     name: &str,
     replay: &Replay,

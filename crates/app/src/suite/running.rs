@@ -16,9 +16,11 @@ use serde_json::{Value, json};
 
 use super::analysing::{self, Beside, Triage};
 use super::artifacts::{FILES, Files, RunDir};
+use super::history;
 use super::one::{self, Frame, Watcher};
 use super::preflight::{self, Check};
 use super::recovering;
+use super::retrying;
 use super::sharding::{self, Cutting, PLAN, Part};
 use super::source::Tree;
 use crate::AppError;
@@ -165,6 +167,28 @@ pub fn run(
     )?;
     summary.problems = preflight::problems(&checks);
     let (results, rows) = phases(&frame, &plan, &mut summary, watcher)?;
+    let earlier = earlier(home)?;
+    let beside = Beside {
+        root: &plan.root,
+        file,
+        seed: Some(plan.seed),
+        env: replay_env(&plan),
+        os: system(),
+        earlier: &earlier,
+        program: program(home),
+    };
+    let retried = retrying::retry(
+        home,
+        &frame,
+        &retrying::Of {
+            summary: &summary,
+            results: &results,
+            rows: &rows,
+            beside: &beside,
+        },
+        watcher,
+    )?;
+    summary.quarantined.clone_from(&retried.block);
     let after = tree.now()?;
     if after.tree != summary.source.tree || after.commit != summary.source.commit {
         let text = match after.tree == summary.source.tree {
@@ -188,16 +212,8 @@ pub fn run(
     summary.duration_ms = home.clock.now().mono_ms.saturating_sub(clock);
     summary.timestamp = home.clock.now().wall;
     summary.fill(results);
-    let earlier = earlier(home)?;
-    let beside = Beside {
-        root: &plan.root,
-        file,
-        seed: Some(plan.seed),
-        env: replay_env(&plan),
-        os: system(),
-        earlier: &earlier,
-        program: program(home),
-    };
+    retrying::write(&dir, &summary, &retried)?;
+    history::write_events(&dir, &summary, &rows, &earlier)?;
     let triage = analysing::analyse(&dir, &summary, &rows, &beside)?;
     let outcome = outcome(&summary, plan.chosen.is_empty());
     summary.runner_outcome = Some(outcome.clone());
@@ -503,6 +519,7 @@ pub(super) fn blank(
         status: Verdict::Pass,
         reasons: Vec::new(),
         runner_outcome: None,
+        quarantined: None,
     }
 }
 

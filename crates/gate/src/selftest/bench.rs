@@ -212,6 +212,7 @@ pub(crate) fn summary(
         status: Status::Pass,
         reasons: Vec::new(),
         runner_outcome: None,
+        quarantined: None,
     };
     summary.fill(results);
     conclude(&mut summary);

@@ -6,7 +6,7 @@ use gonogo_core::{Exit, Reason, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::judge;
-use super::{Kind, Problem, TargetResult, Tests};
+use super::{Kind, Problem, Quarantined, TargetResult, Tests};
 
 /// The schema.
 pub const SUMMARY: &str = "gonogo.suite.summary.v1";
@@ -147,6 +147,9 @@ pub struct Summary {
     pub reasons: Vec<Reason>,
     /// How the runner ended.
     pub runner_outcome: Option<Outcome>,
+    /// Failures that a quarantine covers, and their retries; absent where there are no quarantines. No verdict hangs on it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<Quarantined>,
 }
 
 impl Summary {
