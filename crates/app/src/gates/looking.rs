@@ -161,3 +161,190 @@ fn slim(mut run: Recorded) -> Recorded {
     }
     run
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use gonogo_core::Timestamp;
+    use gonogo_core::clock::{Clock, SystemClock};
+    use gonogo_suite::run::{
+        Attempted, COMMAND, Class, Collisions, End, Outcome, Row, Source, judge,
+    };
+    use gonogo_suite::{TestId, TestVerdict};
+
+    use super::*;
+    use crate::config::Overrides;
+    use crate::home::Home;
+    use crate::memory::Memory;
+    use crate::suite::running;
+    use crate::suite::source::git;
+    use crate::workspace::Caller;
+
+    const OWN_TREE: &str = "git:own";
+
+    fn home(dir: &Path) -> Home {
+        let env = [("GIT_CONFIG_NOSYSTEM", "1".into())];
+        let run = |args: &[&str]| git(dir, &env, args).expect("git");
+        run(&["init", "-q", "-b", "main"]);
+        let text = "service = \"shop\"\n[suites.unit]\nclass = \"unit\"\ncommand = [\"true\"]\n";
+        std::fs::write(dir.join("gonogo.toml"), text).expect("a file");
+        std::fs::write(dir.join(".gitignore"), ".gonogo/\n").expect("a file");
+        run(&["add", "-A"]);
+        for text in ["one", "two"] {
+            let name = ["-c", "user.name=ana", "-c", "user.email=ana@example.org"];
+            let commit = ["commit", "-q", "--allow-empty", "-m", text];
+            run(&[&name[..], &commit[..]].concat());
+        }
+        let caller = Caller {
+            name: Some("ana".into()),
+            key: None,
+        };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let dir = dir.to_owned();
+        Home::find(dir, Overrides::default(), caller, clock, Memory::none()).expect("a project")
+    }
+
+    /// A recorded run of one target.
+    fn record(book: &Book, n: usize, tree: &str, commit: Option<&str>, verdict: TestVerdict) {
+        let started = Timestamp::from_millis(1_790_000_000_000 + n as i64 * 60_000);
+        let code = i32::from(!verdict.is_good());
+        let row = Row {
+            target: "unit".into(),
+            test: TestId::new("unit", "", "(command)"),
+            verdict,
+            attempts: 1,
+            seconds: None,
+            cached: false,
+            skip: None,
+            skipped: None,
+            file: None,
+            signature: None,
+            cause: None,
+            failure: None,
+            output: String::new(),
+            owner: None,
+        };
+        let attempted = Attempted {
+            target: "unit".into(),
+            class: Class::Unit,
+            correlation_id: "c".into(),
+            blocking: true,
+            owner: None,
+            command: vec!["true".into()],
+            dir: ".".into(),
+            format: COMMAND.into(),
+            min_tests: 1,
+            min_duration_ms: None,
+            end: End::Exited { code },
+            duration_ms: 5,
+            ended_at: started,
+            inputs: Vec::new(),
+            problems: Vec::new(),
+            home: "unit/unit".into(),
+        };
+        let result = judge(attempted, &Collisions::default(), &[row]);
+        let source = Source {
+            tree: tree.into(),
+            tree_after: Some(tree.into()),
+            commit: commit.map(str::to_owned),
+            ..Source::default()
+        };
+        let id = format!("run_{n:04}");
+        let mut summary = Summary {
+            selected: vec!["unit".into()],
+            ..running::blank("shop", &id, "c", source, started)
+        };
+        summary.fill(vec![result]);
+        summary.runner_outcome = Some(Outcome {
+            status: summary.status,
+            exit_code: summary.exit().code(),
+            failed_phases: Vec::new(),
+            source_snapshot_verified: true,
+        });
+        running::conclude(book, &summary, b"{}", "ana").expect("a record");
+    }
+
+    fn looked(home: &Home) -> Looked {
+        let place = Place::find(home).expect("a place");
+        let book = home.open(&home.here).expect("a ledger");
+        let mut records =
+            super::super::gathering::every_kind(&book, running::RESULT).expect("records");
+        records.reverse();
+        let base = Base::find(&place.tree, None).expect("a base");
+        look(&place, &book, &records, OWN_TREE, &base).expect("runs")
+    }
+
+    #[test]
+    fn no_run_of_the_tree_is_lost_among_others() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let home = home(dir.path());
+        let head = git(dir.path(), &[], &["rev-parse", "HEAD~1"]).expect("a commit");
+        {
+            let book = home.open(&home.here).expect("a ledger");
+            // A good run of the base, then a red one of the tree, then very many of other trees of the change.
+            record(&book, 0, "git:base", Some(&head), TestVerdict::Passed);
+            record(&book, 1, OWN_TREE, None, TestVerdict::Failed);
+            for n in 2..LOOKED + 20 {
+                record(
+                    &book,
+                    n,
+                    &format!("git:other{n}"),
+                    None,
+                    TestVerdict::Passed,
+                );
+            }
+        }
+        let found = looked(&home);
+        let own: Vec<&str> = found
+            .all
+            .iter()
+            .filter(|r| r.summary.source.tree == OWN_TREE)
+            .map(|r| r.summary.run_id.as_str())
+            .collect();
+        assert_eq!(own, ["run_0001"]);
+        let own = found.all.iter().find(|r| r.summary.source.tree == OWN_TREE);
+        let own = own.expect("its own run");
+        assert_eq!(own.summary.targets().map(|t| t.bad.len()).sum::<usize>(), 1);
+        assert!(own.summary.check().is_empty(), "{:?}", own.summary.check());
+        let base = found.all.iter().any(|r| r.summary.run_id == "run_0000");
+        assert!(base, "the baseline was lost");
+        assert!(found.before.contains(&head));
+        assert_eq!((found.unreadable.len(), found.stopped), (0, None));
+        // The newest others, its own, and the one baseline: no more is held.
+        assert_eq!(found.all.len(), LOOKED + 2);
+    }
+
+    #[test]
+    fn very_many_runs_of_the_tree_do_not_hide_the_baseline() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let home = home(dir.path());
+        let head = git(dir.path(), &[], &["rev-parse", "HEAD"]).expect("a commit");
+        {
+            let book = home.open(&home.here).expect("a ledger");
+            record(&book, 0, "git:base", Some(&head), TestVerdict::Passed);
+            for n in 1..LOOKED + 20 {
+                record(&book, n, OWN_TREE, None, TestVerdict::Passed);
+            }
+        }
+        let found = looked(&home);
+        assert_eq!(found.all.len(), LOOKED + 20);
+        let newest = &found.all[0];
+        let compared = compared::baselines(newest, &found.all, &found.before, None);
+        // Its list of tests is not there; that it was found is what counts.
+        assert!(
+            matches!(
+                compared["unit"],
+                gonogo_gate::inputs::Compared::Missing { .. }
+            ),
+            "{compared:?}"
+        );
+        let none: BTreeSet<String> = BTreeSet::new();
+        let stopped = compared::baselines(newest, &found.all, &none, Some("it stopped"));
+        let why = gonogo_gate::inputs::Compared::Missing {
+            why: "it stopped".into(),
+        };
+        assert_eq!(stopped["unit"], why);
+    }
+}

@@ -96,6 +96,9 @@ fn clean(
         let Some(run) = found.pop() else { break };
         open.retain(|entry| {
             let digest = entry.digest.to_string();
+            if record.time < entry.quarantined {
+                return false;
+            }
             match said(&run, entry) {
                 Said::Passed => {
                     let count = counts.entry(digest).or_default();

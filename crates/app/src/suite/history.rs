@@ -13,9 +13,9 @@ mod proposals;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use gonogo_core::{Digest, Span, Timestamp, Verdict};
+use gonogo_core::{Digest, Span, Timestamp};
 use gonogo_suite::cause::Cause;
-use gonogo_suite::run::{Class, Retried, State, Summary};
+use gonogo_suite::run::{Retried, Summary};
 use gonogo_suite::{Row, Signature, TestId, TestVerdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -63,8 +63,6 @@ impl Default for Window {
 pub struct PastTarget {
     /// Its name.
     pub target: String,
-    /// What it is for.
-    pub class: Class,
     /// Who owns it.
     pub owner: Option<String>,
     /// Its list of tests.
@@ -86,10 +84,6 @@ pub struct Past {
     pub tree: String,
     /// What else makes its results its own.
     pub variant: BTreeMap<String, String>,
-    /// What it came to.
-    pub status: Verdict,
-    /// How far it came.
-    pub state: State,
     /// Tests that were in quarantine and tried again: a pass on the same tree, or how it failed then.
     pub retries: Vec<Retried>,
     /// Its directory.
@@ -271,11 +265,6 @@ impl History {
         }
         Ok(())
     }
-
-    /// Whether something is not what was recorded. What was removed is said, and is no such thing.
-    pub fn is_changed(&self) -> bool {
-        self.unusable.iter().any(|u| !u.is_gone)
-    }
 }
 
 /// The targets of a run whose lists are what was recorded.
@@ -313,7 +302,6 @@ fn past(summary: &Summary, record: u64, dir: PathBuf) -> Past {
     let is_sure = source.tree_after.as_ref() == Some(&source.tree);
     let targets = summary.targets().map(|t| PastTarget {
         target: t.target.clone(),
-        class: t.class,
         owner: t.owner.clone(),
         tests: dir.join(&t.tests_file),
         digest: t.tests_sha256,
@@ -328,8 +316,6 @@ fn past(summary: &Summary, record: u64, dir: PathBuf) -> Past {
             String::new()
         },
         variant: summary.variant.clone(),
-        status: summary.status,
-        state: summary.state,
         retries: summary
             .quarantined
             .iter()

@@ -10,7 +10,7 @@ use std::time::Duration;
 use gonogo_core::{Reason, Timestamp};
 use gonogo_gate::quarantine::Quarantine;
 use gonogo_suite::replay::{self, Replay, ReplayResult, Verdict};
-use gonogo_suite::run::{COMMAND, Quarantined, Retried, Retry, Summary, TOLD};
+use gonogo_suite::run::{COMMAND, End, Quarantined, Retried, Retry, Summary, TOLD};
 use gonogo_suite::{Row, TargetResult, TestId, TestVerdict};
 use serde_json::{Value, json};
 
@@ -105,7 +105,7 @@ pub(super) fn retry(
         .collect();
     block.omitted = covered.len().saturating_sub(TOLD) as u64;
     let own = RunDir::reopen(&frame.dir.at(DIR), running::redactor(of.beside.file)?);
-    let inner = Frame {
+    let mut inner = Frame {
         root: frame.root,
         dir: &own,
         run_id: frame.run_id,
@@ -134,6 +134,11 @@ pub(super) fn retry(
                 let name = format!("{tried:03}-{}", row.target);
                 watcher.began(&row.target, "retry", tried, tried);
                 let file = of.beside.file;
+                // A replay leaves out what looks like a secret; here it is the suite's own process that runs once more.
+                inner.env.clone_from(&frame.env);
+                if let Some(declared) = file.suites.get(&row.target) {
+                    inner.env.extend(declared.env.clone());
+                }
                 let shown =
                     replaying::one(&inner, &name, &replay, target, file, frame.root, watcher)?;
                 let log = format!("{DIR}/{}/{name}/output.log", target.class.word());
@@ -231,6 +236,16 @@ fn came_to(shown: &ReplayResult, log: String) -> Retry {
             is_same: false,
             log,
         },
+        // It was carried out and did not end by itself: that is no failure that anybody has quarantined.
+        Verdict::CannotRun { .. }
+            if matches!(shown.end, End::Signalled { .. } | End::TimedOut { .. }) =>
+        {
+            Retry::Failed {
+                signature: None,
+                is_same: false,
+                log,
+            }
+        }
         Verdict::CannotRun { why } => Retry::NotRun { why: why.clone() },
     }
 }
@@ -247,9 +262,10 @@ pub(super) fn write(dir: &RunDir, summary: &Summary, done: &Done) -> Result<(), 
 }
 
 fn document(summary: &Summary, block: &Quarantined, results: &[ReplayResult]) -> Value {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for test in &block.tests {
-        *counts.entry(test.retry.word()).or_default() += 1;
+        let word = test.retry.word().replace(' ', "_");
+        *counts.entry(word).or_default() += 1;
     }
     let failed = summary.tests.failed + summary.tests.flaky;
     json!({

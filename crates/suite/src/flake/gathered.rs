@@ -241,7 +241,7 @@ mod tests {
             };
             let number = gathered.run(mark.clone()).unwrap();
             for test in 0..6i64 {
-                let id = TestId::new("s", "c", format!("t{test}"));
+                let id = TestId::new("s", "c", &format!("t{test}"));
                 let verdict = match (run, test) {
                     (4, _) => TestVerdict::Failed,
                     (n, 0) if n % 3 == 1 => TestVerdict::Failed,

@@ -68,13 +68,6 @@ pub struct Clustered {
     pub no_suggestions: Option<String>,
 }
 
-impl Clustered {
-    /// Whether something of it is not what was recorded.
-    pub fn is_changed(&self) -> bool {
-        self.unusable.iter().any(|u| !u.is_gone)
-    }
-}
-
 struct Held {
     test: TestId,
     failure: Failure,

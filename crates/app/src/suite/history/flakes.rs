@@ -79,11 +79,6 @@ impl Flakes {
     pub fn count(&self, state: State) -> u64 {
         self.by_state.get(&state).copied().unwrap_or(0)
     }
-
-    /// Whether something of it is not what was recorded.
-    pub fn is_changed(&self) -> bool {
-        self.unusable.iter().any(|u| !u.is_gone)
-    }
 }
 
 /// Reads the history and says which tests are flaky.
@@ -91,12 +86,16 @@ impl Flakes {
 /// # Errors
 /// The ledger's; a list of tests that cannot be read.
 pub fn flakes(home: &Home, window: &Window) -> Result<Flakes, AppError> {
-    let mut history = History::find(home, window)?;
-    let now = home.clock.now().wall;
     let rules = Rules {
         window: window.since.unwrap_or(Rules::default().window),
         ..Rules::default()
     };
+    let window = Window {
+        since: Some(rules.window),
+        ..*window
+    };
+    let mut history = History::find(home, &window)?;
+    let now = home.clock.now().wall;
     let mut gathered = Gathered::new(TESTS);
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     history.read(|run, target, light| {

@@ -113,11 +113,17 @@ pub fn propose(home: &Home, ask: &Ask) -> Result<Proposals, AppError> {
                 .as_ref()
                 .is_none_or(|target| *target == one.target)
     };
+    // A file into which this is being written is there, and empty.
+    let has_file = match gathering::file(&place.root.join(QUARANTINE)) {
+        FileState::Absent => false,
+        FileState::Text { text } => !text.trim().is_empty(),
+        FileState::Unreadable { .. } => true,
+    };
     let mut proposals = Proposals {
         entries: Vec::new(),
         passed_over: Vec::new(),
         runs: found.runs,
-        has_file: excuses::are_there(&place.root),
+        has_file,
         unusable: found.unusable,
     };
     for one in found.tests.iter().filter(named) {
@@ -128,7 +134,12 @@ pub fn propose(home: &Home, ask: &Ask) -> Result<Proposals, AppError> {
         let class = one.stat.class.map(|c| c.longest());
         let most = class.map_or(longest, |class| class.min(longest));
         let mut why = Vec::new();
+        let is_command = one.stat.test == TestId::new(&*one.target, "", "(command)");
         match draft(&one.stat, &rules, today, Some(most)) {
+            Ok(_) if is_command => why.push(
+                "it is a plain command, whose failures cannot be told from one another: an entry would cover all of them"
+                    .to_owned(),
+            ),
             Err(errors) => why.extend(errors.iter().map(ToString::to_string)),
             Ok(drafts) => {
                 for draft in drafts {
@@ -274,7 +285,10 @@ fn toml(one: &Flaky, proposed: &Proposed) -> String {
     let lines = [
         format!("target = {}", quoted(&one.target)),
         format!("test = {{ {} }}", parts.join(", ")),
-        format!("variant = {{ {} }}", variant.join(", ")),
+        match variant.is_empty() {
+            true => "variant = {}".to_owned(),
+            false => format!("variant = {{ {} }}", variant.join(", ")),
+        },
         format!("signature = {}", list(&[draft.signature.to_string()])),
         format!("category = {}", quoted(draft.category.word())),
         owner,

@@ -321,7 +321,10 @@ pub(super) fn propose(select: &Select, a: &SuitePropose, screen: &Screen) -> Ans
                 "nothing to propose: no test of that name is flaky in the recorded runs"
             }
             (Some(_), false) => "nothing to propose for it",
-            (None, _) => "nothing to propose: no test is flaky in the recorded runs",
+            (None, true) => "nothing to propose: no test is flaky in the recorded runs",
+            (None, false) => {
+                "nothing to propose: what is flaky is in quarantine.toml, or cannot be there"
+            }
         });
     }
     for one in found.unusable.iter().take(TOLD) {
