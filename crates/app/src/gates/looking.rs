@@ -170,7 +170,7 @@ mod tests {
     use gonogo_core::Timestamp;
     use gonogo_core::clock::{Clock, SystemClock};
     use gonogo_suite::run::{
-        Attempted, COMMAND, Class, Collisions, End, Outcome, Row, Source, judge,
+        Attempted, COMMAND, Class, Collisions, End, Input, Outcome, Row, Source, judge,
     };
     use gonogo_suite::{TestId, TestVerdict};
 
@@ -240,7 +240,18 @@ mod tests {
             end: End::Exited { code },
             duration_ms: 5,
             ended_at: started,
-            inputs: Vec::new(),
+            inputs: vec![Input {
+                path: "unit/unit/output.log".into(),
+                from: None,
+                sha256: gonogo_core::Digest::of(b""),
+                bytes: 0,
+                format: COMMAND.into(),
+                parse: gonogo_suite::Parse::Whole,
+                declared: None,
+                attempts: 1,
+                issues: Vec::new(),
+                issues_omitted: 0,
+            }],
             problems: Vec::new(),
             home: "unit/unit".into(),
         };

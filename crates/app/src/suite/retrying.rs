@@ -182,7 +182,7 @@ fn plan(of: &Of<'_>, target: &TargetResult, row: &Row, tried: usize) -> Result<R
     let replays = replay::replay(&origin, row, &ProjectFiles(of.beside.root));
     // The one test of a plain command is the command.
     let is_command =
-        target.format == COMMAND && row.test == TestId::new(&*target.target, "", "(command)");
+        target.format == COMMAND && row.test == TestId::new(&target.target, "", "(command)");
     let chosen = match replays.test {
         Some(replay) => replay,
         None if is_command => replays.target,

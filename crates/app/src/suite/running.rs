@@ -478,7 +478,7 @@ fn empty(plan: &Plan<'_>, request: &Request, source: Source) -> Summary {
 }
 
 /// A run of nothing yet.
-pub(super) fn blank(
+pub(crate) fn blank(
     project: &str,
     run_id: &str,
     correlation_id: &str,
@@ -739,7 +739,7 @@ fn begin(home: &Home, plan: &Plan<'_>, summary: &Summary, actor: &str) -> Result
 }
 
 /// Records what a run came to. `files` are the bytes of its list of files.
-pub(super) fn conclude(
+pub(crate) fn conclude(
     book: &Book,
     summary: &Summary,
     files: &[u8],

@@ -134,7 +134,7 @@ pub fn propose(home: &Home, ask: &Ask) -> Result<Proposals, AppError> {
         let class = one.stat.class.map(|c| c.longest());
         let most = class.map_or(longest, |class| class.min(longest));
         let mut why = Vec::new();
-        let is_command = one.stat.test == TestId::new(&*one.target, "", "(command)");
+        let is_command = one.stat.test == TestId::new(&one.target, "", "(command)");
         match draft(&one.stat, &rules, today, Some(most)) {
             Ok(_) if is_command => why.push(
                 "it is a plain command, whose failures cannot be told from one another: an entry would cover all of them"
