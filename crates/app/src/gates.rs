@@ -11,4 +11,7 @@ pub mod compared;
 pub mod declared;
 pub mod documents;
 mod dry_runs;
+pub mod excuses;
 pub mod gathering;
+mod looking;
+mod matched;

@@ -23,12 +23,16 @@ mod ended;
 mod gated;
 #[path = "suites/green.rs"]
 mod green;
+#[path = "suites/history.rs"]
+mod history;
 #[path = "suites/known.rs"]
 mod known;
 #[path = "suites/lab.rs"]
 mod lab;
 #[path = "e2e/project.rs"]
 mod project;
+#[path = "suites/quarantined.rs"]
+mod quarantined;
 #[path = "suites/read.rs"]
 mod read;
 #[path = "suites/red.rs"]

@@ -71,6 +71,10 @@ pub struct Inputs {
     /// When a quarantine last matched a failure, by the digest of its entry.
     #[serde(default)]
     pub quarantine_matched: BTreeMap<String, Timestamp>,
+    /// In how many of the newest runs in a row the test of a quarantine ran and passed, as far as they were looked at; by the digest of its
+    /// entry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub quarantine_clean: BTreeMap<String, u64>,
 }
 
 /// What is judged.

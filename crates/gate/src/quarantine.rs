@@ -11,7 +11,7 @@ use gonogo_suite::{Signature, TestId, TestVerdict};
 
 use crate::excuse::{self, Law, told};
 use crate::inputs::{ExcuseFile, Inputs};
-use crate::strict::{Faults, Item, Node, Table};
+use crate::strict::{Fault, Faults, Item, Node, Table};
 use crate::verdict::{ExcuseStatus, QuarantineState, Told};
 
 /// The schema.
@@ -19,6 +19,9 @@ pub const SCHEMA: &str = "gonogo.gate.quarantine.v1";
 
 /// Most entries.
 const MOST: usize = 10_000;
+
+/// Clean runs in a row after which an entry is to be taken out.
+pub const CLEAN: u64 = 3;
 
 /// Algorithms of signatures that this version can compare.
 const ALGORITHMS: [&str; 2] = [gonogo_suite::signature::ALGORITHM, "test+reason.v1"];
@@ -34,6 +37,8 @@ pub struct Quarantine {
     pub variant: BTreeMap<String, String>,
     /// The signatures, each with its algorithm.
     pub signatures: Vec<String>,
+    /// Since when.
+    pub quarantined: Timestamp,
     /// Until when.
     pub expires: Timestamp,
     /// Of its entry.
@@ -99,7 +104,43 @@ pub struct Quarantines {
     pub notes: Vec<String>,
 }
 
+/// The quarantines of these inputs as they stand, judged by the inputs' own policy as a verdict judges them.
+///
+/// # Errors
+/// The policy's faults: without one nobody knows which of them hold.
+pub fn standing(inputs: &Inputs) -> Result<Quarantines, Vec<Fault>> {
+    let policy = crate::judge::policy_of(inputs).0?;
+    let law = Law::new(inputs, &policy.defaults, &policy.aliases);
+    let declared = &inputs.manifest.declared.targets;
+    let targets = declared.keys().map(String::as_str).collect();
+    Ok(read(&inputs.quarantine, inputs, &law, &targets))
+}
+
+impl Quarantine {
+    /// Whether it is for a test of a target in a variant, however that test fails.
+    pub fn is_for(&self, target: &str, test: &TestId, variant: &BTreeMap<String, String>) -> bool {
+        self.target == target
+            && self.test.is(test)
+            && self.variant.iter().all(|(k, v)| variant.get(k) == Some(v))
+    }
+
+    /// Whether a failure is one that it is for, whether it holds or not.
+    pub fn matches(&self, row: &Row, variant: &BTreeMap<String, String>) -> bool {
+        matches!(row.verdict, TestVerdict::Failed | TestVerdict::Flaky)
+            && self.is_for(&row.target, &row.test, variant)
+            && has_signature(self, row)
+    }
+}
+
 impl Quarantines {
+    /// The entry that holds and covers a failure.
+    pub fn covering(&self, row: &Row, variant: &BTreeMap<String, String>) -> Option<&Quarantine> {
+        match self.cover(row, variant) {
+            Cover::By(entry) => Some(entry),
+            _ => None,
+        }
+    }
+
     /// What they say of a test of a run.
     pub(crate) fn cover(&self, row: &Row, variant: &BTreeMap<String, String>) -> Cover<'_> {
         if !matches!(row.verdict, TestVerdict::Failed | TestVerdict::Flaky) {
@@ -107,10 +148,7 @@ impl Quarantines {
         }
         let mut found = Cover::None;
         for entry in &self.read {
-            let is_meant = entry.target == row.target
-                && entry.test.is(&row.test)
-                && entry.variant.iter().all(|(k, v)| variant.get(k) == Some(v));
-            if !is_meant {
+            if !entry.is_for(&row.target, &row.test, variant) {
                 continue;
             }
             match (has_signature(entry, row), entry.status.holds()) {
@@ -290,6 +328,7 @@ fn entry(
                         test: entry.test,
                         variant: entry.variant,
                         signatures: entry.signatures,
+                        quarantined: entry.quarantined,
                         expires: entry.expires,
                         digest,
                         status,
@@ -472,11 +511,20 @@ fn idle(found: &mut Quarantines, inputs: &Inputs, law: &Law<'_>) {
         if !state.status.holds() {
             continue;
         }
-        let matched = inputs.quarantine_matched.get(&state.digest.to_string());
-        let since = matched.copied().or_else(|| {
+        let digest = state.digest.to_string();
+        let clean = inputs.quarantine_clean.get(&digest).copied().unwrap_or(0);
+        if clean >= CLEAN {
+            found.notes.push(format!(
+                "{} ran and passed in {clean} runs in a row: take it out of the file",
+                state.id
+            ));
+        }
+        let begun = || -> Option<Timestamp> {
             let text = state.fields.get("quarantined")?;
             format!("{}T00:00:00Z", text.get(..10)?).parse().ok()
-        });
+        };
+        // What it matched before it was there is no use of it.
+        let since = inputs.quarantine_matched.get(&digest).copied().max(begun());
         if since.is_some_and(|t: Timestamp| law.now.since(t) > after) {
             found
                 .notes

@@ -8,6 +8,8 @@
 //! flips without runs of three fails (TestGrid); the prior Beta(0.3, 0.5) of the fail rate (LUCI's change points).
 
 mod budget;
+mod gathered;
+mod pattern;
 mod propose;
 mod stat;
 
@@ -19,8 +21,10 @@ use serde::{Deserialize, Serialize};
 use crate::cause::Cause;
 use crate::{Signature, TestId, TestVerdict};
 
-pub use budget::{Budget, Budgets, budgets};
-pub use propose::{Proposal, ProposalError, Request, propose};
+pub use budget::{Budget, Budgets, Counting, budgets};
+pub use gathered::{Gathered, RunMark, Said};
+pub use pattern::Pattern;
+pub use propose::{Draft, Proposal, ProposalError, Request, draft, propose};
 pub use stat::{FlakeFailure, FlakeStat, LeftOut, State, stat};
 
 /// One verdict on one test in one run.
@@ -166,14 +170,16 @@ pub struct Loads(BTreeMap<String, (u64, u64)>);
 impl Loads {
     /// Counts a row.
     pub fn add(&mut self, row: &Row) {
-        let failed = match row.verdict {
-            TestVerdict::Failed | TestVerdict::Errored | TestVerdict::Precluded => 1,
-            TestVerdict::Passed | TestVerdict::Flaky | TestVerdict::UnexpectedPass => 0,
-            TestVerdict::Skipped | TestVerdict::Missing => return,
-        };
-        let load = self.0.entry(row.run.clone()).or_default();
+        if let Some(failed) = weighs(row.verdict) {
+            self.note(&row.run, failed, 1);
+        }
+    }
+
+    /// Counts tests of a run: so many failed, of so many that say something.
+    pub fn note(&mut self, run: &str, failed: u64, all: u64) {
+        let load = self.0.entry(run.to_owned()).or_default();
         load.0 += failed;
-        load.1 += 1;
+        load.1 += all;
     }
 
     /// Whether nearly everything failed in a run, so that it says nothing of any one test.
@@ -181,6 +187,15 @@ impl Loads {
         let (failed, all) = self.0.get(run).copied().unwrap_or_default();
         // A share that is no number leaves nothing out.
         all >= rules.storm_tests.max(1) && failed as f64 / all as f64 > rules.storm_share
+    }
+}
+
+/// What a verdict adds to the failures of its run; nothing where it says nothing of the run.
+const fn weighs(verdict: TestVerdict) -> Option<u64> {
+    match verdict {
+        TestVerdict::Failed | TestVerdict::Errored | TestVerdict::Precluded => Some(1),
+        TestVerdict::Passed | TestVerdict::Flaky | TestVerdict::UnexpectedPass => Some(0),
+        TestVerdict::Skipped | TestVerdict::Missing => None,
     }
 }
 

@@ -13,6 +13,7 @@ pub mod html;
 pub mod junit;
 pub mod markdown;
 mod outline;
+mod quarantined;
 pub mod terminal;
 mod text;
 

@@ -5,6 +5,7 @@
 //! of a run is the worst of its reasons and never an opinion of its own ([`Summary::check`] computes it again).
 
 mod judge;
+mod quarantined;
 mod result;
 mod row;
 mod shown;
@@ -12,6 +13,7 @@ mod summary;
 mod tally;
 
 pub use judge::{Attempted, COMMAND, READ, command_verdict, judge};
+pub use quarantined::{Quarantined, Retried, Retry};
 pub use result::{Class, End, Input, Kind, Problem, TargetResult, Tests};
 pub use row::Row;
 pub use shown::{LogFailure, command_failure};

@@ -38,6 +38,7 @@ pub struct SuitesFile {
     pub causes: Vec<Rule>,
     /// `[owners]`, in the order of the file.
     pub owned: Vec<OwnerEntry>,
+    pub quarantine_retry_after: Span,
     /// By name.
     pub suites: BTreeMap<String, SuiteFile>,
     /// By name: names of suites, in the order in which they run.
@@ -60,6 +61,7 @@ impl Default for SuitesFile {
             ignore_changes: Vec::new(),
             causes: Vec::new(),
             owned: Vec::new(),
+            quarantine_retry_after: Span::from_secs(5),
             suites: BTreeMap::new(),
             profiles: BTreeMap::new(),
         }
@@ -98,6 +100,9 @@ pub struct SuiteFile {
     pub tools: Vec<String>,
     pub needs: Vec<String>,
 }
+
+/// The longest that a run waits before it tries a quarantined test again.
+const LONGEST_WAIT: Span = Span::from_secs(600);
 
 /// The usual profiles and their classes.
 const USUAL: [(&str, &[Class]); 4] = [
@@ -171,6 +176,11 @@ fn read_common(t: &Table<'_, '_>, file: &mut SuitesFile) {
     file.variant = map(t, "variant");
     file.ignore_changes = words(t, "ignore_changes");
     file.causes = knowledge::causes(t);
+    let after: Found<Span> = defaulted(t, "quarantine_retry_after");
+    if after.value > LONGEST_WAIT {
+        after.refuse(t.faults, format!("must be {LONGEST_WAIT} at most"));
+    }
+    file.quarantine_retry_after = after.value;
 }
 
 fn read_suite(t: &Table<'_, '_>) -> Option<SuiteFile> {

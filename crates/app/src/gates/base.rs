@@ -126,6 +126,18 @@ impl Base {
             .is_ok()
     }
 
+    /// Every commit that went in before the change, the base among them; none where nobody knows the base.
+    ///
+    /// # Errors
+    /// git's faults.
+    pub fn ancestors(&self, tree: &Tree) -> Result<std::collections::HashSet<String>, AppError> {
+        let Self::Commit(base) = self else {
+            return Ok(std::collections::HashSet::new());
+        };
+        let text = git(tree.top(), &[], &["rev-list", base])?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
     /// Everybody who made the change: names and addresses of its commits, and who asks if there are changes that are not committed.
     ///
     /// # Errors

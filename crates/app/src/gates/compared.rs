@@ -7,7 +7,7 @@ use gonogo_core::{Digest, Timestamp, Verdict};
 use gonogo_gate::inputs::{Compared, History};
 use gonogo_store::ledger::RecordView;
 use gonogo_suite::diff::{self, Entry};
-use gonogo_suite::{Summary, TestId};
+use gonogo_suite::{Summary, TargetResult, TestId};
 use serde_json::Value;
 
 use crate::AppError;
@@ -15,10 +15,10 @@ use crate::home::{Book, Home};
 use crate::suite::reading;
 
 /// Most bytes of a recorded summary.
-const LARGEST: u64 = 256 << 20;
+pub(super) const LARGEST: u64 = 256 << 20;
 
 /// How many earlier runs are looked at.
-const LOOKED: usize = 50;
+pub(super) const LOOKED: usize = 50;
 
 /// A run as it was recorded.
 #[derive(Debug, Clone)]
@@ -45,8 +45,17 @@ pub type Found = (Vec<Recorded>, Vec<(String, String)>);
 /// # Errors
 /// The ledger's.
 pub fn recorded(home: &Home, book: &Book, records: &[RecordView]) -> Result<Found, AppError> {
+    Ok(these(home, book, records.iter().take(LOOKED)))
+}
+
+/// These runs, and why others of them cannot be read.
+pub(super) fn these<'a>(
+    home: &Home,
+    book: &Book,
+    records: impl IntoIterator<Item = &'a RecordView>,
+) -> Found {
     let (mut all, mut unreadable) = (Vec::new(), Vec::new());
-    for record in records.iter().take(LOOKED) {
+    for record in records {
         let word = |key: &str| record.body.get(key).and_then(Value::as_str);
         let tree = word("tree").unwrap_or_default().to_owned();
         let mut refuse = |why: String| {
@@ -79,11 +88,11 @@ pub fn recorded(home: &Home, book: &Book, records: &[RecordView]) -> Result<Foun
             at: record.time,
         });
     }
-    Ok((all, unreadable))
+    (all, unreadable)
 }
 
 /// Each target of a run beside an earlier good one. `all` are all runs, the newest first; `before` says which commits went in before the
-/// change under judgement.
+/// change under judgement; `stopped` why not all runs of these were looked at.
 ///
 /// What the change itself ran is no baseline if there is another: a test that it took out would be missed once and never again. A run of
 /// the same tree never is one. Where nothing of the base was run, it is the first run of the change, which is the nearest to the base.
@@ -91,6 +100,7 @@ pub fn baselines(
     run: &Recorded,
     all: &[Recorded],
     before: &BTreeSet<String>,
+    stopped: Option<&str>,
 ) -> BTreeMap<String, Compared> {
     let earlier: Vec<&Recorded> = all
         .iter()
@@ -105,7 +115,14 @@ pub fn baselines(
     let mut found = BTreeMap::new();
     for target in run.summary.targets() {
         let name = target.target.clone();
-        let good = good(&base, &run.summary, &name).or_else(|| good(&first, &run.summary, &name));
+        let of_base = good(&base, &run.summary, &name);
+        // A run of the change is the baseline only if it is certain that there is none of the base.
+        if let (None, Some(why)) = (of_base, stopped) {
+            let why = why.to_owned();
+            found.insert(name, Compared::Missing { why });
+            continue;
+        }
+        let good = of_base.or_else(|| good(&first, &run.summary, &name));
         let compared = match good {
             None => Compared::Nothing,
             Some(base) => match (entries(base, &name), entries(run, &name)) {
@@ -159,17 +176,24 @@ pub fn entries(run: &Recorded, target: &str) -> Result<Vec<(TestId, Entry)>, Str
         .targets()
         .find(|t| t.target == target)
         .ok_or("it has no result")?;
+    proven(run, result)?;
     let path = run.dir.join(&result.tests_file);
-    let (_, digest) = crate::dry_run::keeping::digest(&path).map_err(|e| e.to_string())?;
-    if Some(digest) != result.tests_sha256 {
-        return Err(format!("`{}` was changed", result.tests_file));
-    }
     let mut entries = Vec::new();
     reading::rows_of(&path, |row| {
         entries.push((row.test.clone(), row.entry()));
     })
     .map_err(|e| e.to_string())?;
     Ok(entries)
+}
+
+/// Whether the list of a target's tests is the one that was recorded.
+pub(super) fn proven(run: &Recorded, result: &TargetResult) -> Result<(), String> {
+    let path = run.dir.join(&result.tests_file);
+    let (_, digest) = crate::dry_run::keeping::digest(&path).map_err(|e| e.to_string())?;
+    match Some(digest) == result.tests_sha256 {
+        true => Ok(()),
+        false => Err(format!("`{}` was changed", result.tests_file)),
+    }
 }
 
 /// Green runs of each target so far: how many, and their median.

@@ -1,6 +1,6 @@
 //! Everything that a judgement is to see, from the project, its repository and its ledger.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use gonogo_core::{Digest, Reason, Timestamp};
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::base::{At, Base};
 use super::compared::{self, Recorded};
-use super::{commands, declared, documents, dry_runs};
+use super::{commands, declared, documents, dry_runs, looking, matched};
 use crate::AppError;
 use crate::config::Config;
 use crate::home::{Book, Home};
@@ -111,18 +111,11 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
     let book = home.open(&home.here)?;
     let mut records = every_kind(&book, RESULT)?;
     records.reverse();
-    let (all, unreadable) = compared::recorded(home, &book, &records)?;
+    let looked = looking::look(place, &book, &records, &source.tree, &base)?;
+    let all = &looked.all;
     let own: Vec<&Recorded> = all
         .iter()
         .filter(|r| r.summary.source.tree == source.tree)
-        .collect();
-    let commits: BTreeSet<String> = all
-        .iter()
-        .filter_map(|r| r.summary.source.commit.clone())
-        .collect();
-    let before = commits
-        .into_iter()
-        .filter(|commit| base.has(&place.tree, commit))
         .collect();
     // Where nothing ran on this tree, the newest run of each profile says what did run.
     let mut other: Vec<&Recorded> = Vec::new();
@@ -136,7 +129,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         .iter()
         .chain(&other)
         .map(|run| Run {
-            baselines: compared::baselines(run, &all, &before),
+            baselines: compared::baselines(run, all, &looked.before, looked.stopped.as_deref()),
             summary: run.summary.clone(),
             digest: run.digest,
             record: Some(run.index),
@@ -164,12 +157,8 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         policy,
         manifest: declared::manifest(place.config, &place.tree, &base),
         runs,
-        unreadable_runs: unreadable
-            .into_iter()
-            .filter(|(tree, _)| *tree == source.tree)
-            .map(|(_, why)| why)
-            .collect(),
-        history: compared::history(&all, first),
+        unreadable_runs: looked.unreadable,
+        history: compared::history(all, first),
         documents: BTreeMap::new(),
         commands: BTreeMap::new(),
         coverage: BTreeMap::new(),
@@ -188,7 +177,14 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         quarantine: excuses(place, &base, QUARANTINE),
         approvals: approvals(&book)?,
         quarantine_matched: BTreeMap::new(),
+        quarantine_clean: BTreeMap::new(),
     };
+    // Without a policy nobody knows which of them hold, and the gate of the policy says so.
+    if let Ok(quarantines) = gonogo_gate::quarantine::standing(&inputs) {
+        let known = matched::known(home, &book, &records, &quarantines);
+        inputs.quarantine_matched = known.matched;
+        inputs.quarantine_clean = known.clean;
+    }
     if let Some(rules) = &rules {
         shown(place, &book, rules, &own, &mut inputs)?;
     }
@@ -276,7 +272,7 @@ fn landed(place: &Place<'_>, asked: &Asked) -> Result<Option<String>, AppError> 
     Ok(Some(format!("git:{tree}")))
 }
 
-pub(super) fn file(path: &Path) -> FileState {
+pub(crate) fn file(path: &Path) -> FileState {
     use std::io::Read;
     let unreadable = |why: String| FileState::Unreadable { why };
     let file = match std::fs::File::open(path) {
@@ -292,7 +288,7 @@ pub(super) fn file(path: &Path) -> FileState {
     }
 }
 
-fn policy(place: &Place<'_>, base: &Base) -> PolicyFile {
+pub(super) fn policy(place: &Place<'_>, base: &Base) -> PolicyFile {
     let state = file(&place.root.join(POLICY));
     let base = match (base.file(&place.tree, Path::new(POLICY)), &state) {
         (At::Unknown(why), _) => inputs::Base::Unknown { why },
@@ -306,7 +302,7 @@ fn policy(place: &Place<'_>, base: &Base) -> PolicyFile {
     PolicyFile { state, base }
 }
 
-fn excuses(place: &Place<'_>, base: &Base, name: &str) -> ExcuseFile {
+pub(super) fn excuses(place: &Place<'_>, base: &Base, name: &str) -> ExcuseFile {
     let state = file(&place.root.join(name));
     let base = match (base.file(&place.tree, Path::new(name)), &state) {
         (At::Unknown(why), _) => BaseFile::Unknown { why },
@@ -319,7 +315,7 @@ fn excuses(place: &Place<'_>, base: &Base, name: &str) -> ExcuseFile {
 }
 
 /// Approvals that people signed with their own keys.
-fn approvals(book: &Book) -> Result<Vec<Approval>, AppError> {
+pub(super) fn approvals(book: &Book) -> Result<Vec<Approval>, AppError> {
     let keys = book.ledger.enrolled_keys()?;
     let mut all = Vec::new();
     for record in commands::every(book, APPROVALS, APPROVAL)? {

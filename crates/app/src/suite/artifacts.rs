@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use gonogo_core::digest::Hasher;
 use gonogo_core::{Digest, Reason};
 use gonogo_suite::redact::{MARK, Redactor, Within};
-use gonogo_suite::{Failure, Row};
+use gonogo_suite::{Failure, Row, Signature};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -197,7 +197,12 @@ impl RunDir {
         let Some(failure) = &mut row.failure else {
             return;
         };
+        let before = failure.clone();
         self.clean_failure(failure);
+        // The signature is that of what is kept: anybody can make it again, and a secret that changes makes no other failure of it.
+        if *failure != before && row.signature.is_some() {
+            row.signature = Some(Signature::of(failure));
+        }
     }
 
     /// Looks for secrets in a line that was kept; `within` counts them.

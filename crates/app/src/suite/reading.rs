@@ -215,7 +215,7 @@ pub fn summary(dir: &Path) -> Result<Summary, AppError> {
     })
 }
 
-fn read(path: &Path, most: u64) -> Result<Vec<u8>, AppError> {
+pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>, AppError> {
     let file = std::fs::File::open(path).map_err(|e| AppError::io("read", path, &e))?;
     let mut bytes = Vec::new();
     file.take(most + 1)
@@ -243,7 +243,18 @@ pub fn rows(dir: &Path, summary: &Summary, mut take: impl FnMut(Row)) -> Result<
 ///
 /// # Errors
 /// A list that is not there, or a line that is none.
-pub fn rows_of(path: &Path, mut take: impl FnMut(Row)) -> Result<(), AppError> {
+pub fn rows_of(path: &Path, take: impl FnMut(Row)) -> Result<(), AppError> {
+    lines_of(path, take)
+}
+
+/// Hands over every line of a list of tests, as much of each as `T` has.
+///
+/// # Errors
+/// As [`rows_of`].
+pub(super) fn lines_of<T: serde::de::DeserializeOwned>(
+    path: &Path,
+    mut take: impl FnMut(T),
+) -> Result<(), AppError> {
     let fault = |e: std::io::Error| AppError::io("read", path, &e);
     let file = std::fs::File::open(path).map_err(fault)?;
     let mut source = BufReader::with_capacity(1 << 18, file);

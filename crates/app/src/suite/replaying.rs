@@ -270,7 +270,7 @@ fn wanted<'a>(
     all
 }
 
-fn one(
+pub(super) fn one(
     frame: &Frame<'_>,
     name: &str,
     replay: &Replay,

@@ -17,10 +17,12 @@ use serde_json::{Value, json};
 use super::analysing::{self, Beside, Triage};
 use super::artifacts::{FILES, Files, RunDir};
 use super::contract::{self, Terms};
+use super::history;
 use super::knowing::Known;
 use super::one::{self, Frame, Watcher};
 use super::preflight::{self, Check};
 use super::recovering;
+use super::retrying;
 use super::sharding::{self, Cutting, PLAN, Part};
 use super::source::Tree;
 use super::{marking, twins};
@@ -173,6 +175,28 @@ pub fn run(
     )?;
     summary.problems = preflight::problems(&checks);
     let (results, rows) = phases(&frame, &plan, &mut summary, watcher)?;
+    let earlier = earlier(home)?;
+    let beside = Beside {
+        root: &plan.root,
+        file,
+        seed: Some(plan.seed),
+        env: replay_env(&plan),
+        os: system(),
+        earlier: &earlier,
+        program: program(home),
+    };
+    let retried = retrying::retry(
+        home,
+        &frame,
+        &retrying::Of {
+            summary: &summary,
+            results: &results,
+            rows: &rows,
+            beside: &beside,
+        },
+        watcher,
+    )?;
+    summary.quarantined.clone_from(&retried.block);
     let after = tree.now()?;
     if after.tree != summary.source.tree || after.commit != summary.source.commit {
         let text = match after.tree == summary.source.tree {
@@ -196,16 +220,8 @@ pub fn run(
     summary.duration_ms = home.clock.now().mono_ms.saturating_sub(clock);
     summary.timestamp = home.clock.now().wall;
     summary.fill(results);
-    let earlier = earlier(home)?;
-    let beside = Beside {
-        root: &plan.root,
-        file,
-        seed: Some(plan.seed),
-        env: replay_env(&plan),
-        os: system(),
-        earlier: &earlier,
-        program: program(home),
-    };
+    retrying::write(&dir, &summary, &retried)?;
+    history::write_events(&dir, &summary, &rows, &earlier)?;
     let triage = analysing::analyse(&dir, &summary, &rows, &beside, &known)?;
     twins::write(&dir, &summary, &plan.root)?;
     let terms = Terms {
@@ -483,7 +499,7 @@ fn empty(plan: &Plan<'_>, request: &Request, source: Source) -> Summary {
 }
 
 /// A run of nothing yet.
-pub(super) fn blank(
+pub(crate) fn blank(
     project: &str,
     run_id: &str,
     correlation_id: &str,
@@ -525,6 +541,7 @@ pub(super) fn blank(
         reasons: Vec::new(),
         runner_outcome: None,
         evidence_contract: None,
+        quarantined: None,
     }
 }
 
@@ -751,7 +768,7 @@ fn begin(home: &Home, plan: &Plan<'_>, summary: &Summary, actor: &str) -> Result
 }
 
 /// Records what a run came to. `files` are the bytes of its list of files.
-pub(super) fn conclude(
+pub(crate) fn conclude(
     book: &Book,
     summary: &Summary,
     files: &[u8],

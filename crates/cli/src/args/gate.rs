@@ -25,6 +25,8 @@ pub enum GateWhat {
     Simulate(GateSimulate),
     /// Judge kept inputs again, and compare with the kept verdict byte by byte
     Rejudge(GateRejudge),
+    /// List waivers and quarantines: what holds, ends soon, has ended or cannot be used
+    Excuses(GateExcuses),
     /// Try the policy on 35 kinds of poisoned evidence that must not pass
     Selftest(GateSelftest),
     /// Print the policy that holds where a project has none
@@ -158,4 +160,20 @@ pub struct GateSelftest {
 pub struct GateRejudge {
     /// Directory with `inputs.json` and `verdict.json`; that of the newest verdict if absent
     pub dir: Option<PathBuf>,
+}
+
+/// `gate excuses`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct GateExcuses {
+    /// Commit or branch that the change is for; the usual main branch if absent
+    #[arg(
+        long,
+        value_name = "REF",
+        env = "GONOGO_BASE",
+        help_heading = "Selection"
+    )]
+    pub base: Option<String>,
+    /// Write waiver_audit.json, quarantine_report.json and quarantine_audit.jsonl into this directory
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: Option<PathBuf>,
 }

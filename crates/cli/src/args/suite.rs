@@ -1,8 +1,14 @@
 //! `suite …`.
 
+mod history;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+
+pub use history::{
+    QuarantineWhat, SuiteClusters, SuiteFlakes, SuitePropose, SuiteQuarantine, Window,
+};
 
 /// `suite`.
 #[derive(Debug, ClapArgs)]
@@ -32,6 +38,12 @@ pub enum SuiteWhat {
     Show(SuiteShow),
     /// Say who owns files, and by which rule
     Owner(SuiteOwner),
+    /// Say which tests are flaky: what failed and passed on one tree, over the recorded runs
+    Flakes(SuiteFlakes),
+    /// Put the failures of the recorded runs together by signature
+    Clusters(SuiteClusters),
+    /// Propose quarantines of flaky tests
+    Quarantine(SuiteQuarantine),
     /// Cut a profile into shards, and write the plan that all of them run by
     Plan(SuitePlan),
     /// Put the runs of all shards together as one run, if they are the whole of their plan

@@ -1,5 +1,7 @@
 //! `gate …`: check, explain, simulate, rejudge, policy.
 
+mod excuses;
+
 use gonogo_app::AppError;
 use gonogo_app::gates::approving::{self, What};
 use gonogo_app::gates::checking::{self, Checked};
@@ -29,6 +31,7 @@ pub(super) fn gate(select: &Select, args: &GateArgs, screen: &Screen) -> (&'stat
         GateWhat::Explain(a) => ("gate_explain", explain(select, a, screen)),
         GateWhat::Simulate(a) => ("gate_simulate", simulate(select, a, screen)),
         GateWhat::Rejudge(a) => ("gate_rejudge", rejudge(select, a, screen)),
+        GateWhat::Excuses(a) => ("gate_excuses", excuses::excuses(select, a, screen)),
         GateWhat::Selftest(a) => ("gate_selftest", selftest(select, a, screen)),
         GateWhat::Policy => ("gate_policy", policy(screen)),
     }

@@ -1,6 +1,7 @@
 //! `suite …`: run, list, show; what needs more is in the module beside.
 
 mod failed;
+mod history;
 mod owner;
 mod shards;
 
@@ -23,7 +24,7 @@ use serde_json::json;
 
 use super::Answer;
 use crate::args::Select;
-use crate::args::suite::{SuiteArgs, SuiteList, SuiteRun, SuiteShow, SuiteWhat};
+use crate::args::suite::{QuarantineWhat, SuiteArgs, SuiteList, SuiteRun, SuiteShow, SuiteWhat};
 use crate::screen::{Screen, Tone};
 
 /// How many failures are told on the screen; all are in the run's directory.
@@ -40,6 +41,14 @@ pub(super) fn suite(select: &Select, args: &SuiteArgs, screen: &Screen) -> (&'st
         SuiteWhat::List(a) => ("suite_list", list(select, a, screen)),
         SuiteWhat::Owner(a) => ("suite_owner", owner::owner(select, a, screen)),
         SuiteWhat::Show(a) => ("suite_show", show(select, a, screen)),
+        SuiteWhat::Flakes(a) => ("suite_flakes", history::flakes(select, a, screen)),
+        SuiteWhat::Clusters(a) => ("suite_clusters", history::clusters(select, a, screen)),
+        SuiteWhat::Quarantine(a) => match &a.what {
+            QuarantineWhat::Propose(a) => (
+                "suite_quarantine_propose",
+                history::propose(select, a, screen),
+            ),
+        },
         SuiteWhat::Plan(a) => ("suite_plan", shards::plan(select, a, screen)),
         SuiteWhat::Merge(a) => ("suite_merge", shards::merge(select, a, screen)),
     }
@@ -287,6 +296,7 @@ fn tell(summary: &Summary, dir: Option<&Path>, screen: &Screen) {
             contract.warning_count, contract.path
         ));
     }
+    history::quarantined(summary, screen);
     let mut bad = summary.targets().flat_map(|t| &t.bad);
     for row in bad.by_ref().take(TOLD) {
         screen.say(&failure(row));

@@ -8,7 +8,7 @@ use crate::lab::{GREEN, Lab, RED, fails, writes};
 const ONE: &str = r#"<testsuite name="s" tests="1"><testcase classname="c" name="a"/></testsuite>"#;
 
 /// A day as TOML writes it, so many days from now.
-fn day(from_now: i64) -> String {
+pub(crate) fn day(from_now: i64) -> String {
     let now = SystemClock::default().now().wall.as_millis();
     let then = gonogo_core::Timestamp::from_millis(now + from_now * 86_400_000);
     then.to_string()[..10].to_owned()

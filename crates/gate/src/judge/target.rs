@@ -156,6 +156,13 @@ fn excuse(entry: &Quarantine, test: &TestId) -> Excuse {
     }
 }
 
+/// Whether the run retried a quarantined test, and it failed in a way that is not one of these.
+fn fails_otherwise(seen: &Seen<'_>, row: &Row, signatures: &[String]) -> bool {
+    let quarantined = seen.run.summary.quarantined.as_ref();
+    let retried = quarantined.and_then(|q| q.of(&row.target, &row.test));
+    retried.is_some_and(|r| r.retry.is_other_than(signatures))
+}
+
 /// Tells the bad tests; gives those that a quarantine covers.
 fn tests<'a>(
     court: &Court<'_>,
@@ -174,6 +181,17 @@ fn tests<'a>(
         };
         let test = Some(row.test.to_string());
         match court.quarantines.cover(row, &run.summary.variant) {
+            // Tried again, it failed in a way that nobody has quarantined.
+            Cover::By(entry) if fails_otherwise(seen, row, &entry.signatures) => {
+                let text =
+                    "when it was retried it failed in another way than it is quarantined for";
+                open.tell_of(
+                    Reason::QuarantineSignatureMismatch,
+                    text,
+                    Some(name),
+                    test.clone(),
+                );
+            }
             Cover::By(entry) => {
                 covered.insert(&row.test);
                 excuses.push(excuse(entry, &row.test));

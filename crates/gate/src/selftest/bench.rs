@@ -213,6 +213,7 @@ pub(crate) fn summary(
         reasons: Vec::new(),
         runner_outcome: None,
         evidence_contract: None,
+        quarantined: None,
     };
     summary.fill(results);
     conclude(&mut summary);

@@ -83,6 +83,7 @@ pub(super) fn make(
         quarantine: excuses,
         approvals: Vec::new(),
         quarantine_matched: BTreeMap::new(),
+        quarantine_clean: BTreeMap::new(),
     };
     let mut bench = Bench {
         inputs,

@@ -477,3 +477,102 @@ fn a_policy_sets_how_long_a_quarantine_lasts_up_to_30_days() {
     let found = verdict(&inputs);
     assert_eq!((found.verdict, found.exit_code), (Status::Excused, 1));
 }
+
+#[test]
+fn a_retry_that_fails_in_another_way_is_not_excused() {
+    use gonogo_suite::run::{Quarantined, Retried, Retry};
+    let (inputs, signature) = quarantined(str::to_owned);
+    let other = Signature {
+        hash: signature.hash.chars().rev().collect(),
+        ..signature.clone()
+    };
+    let log = || "quarantine/unit/001-unit/output.log".to_owned();
+    let with = |retry: Retry| {
+        let mut inputs = inputs.clone();
+        let run = &mut inputs.runs[0];
+        let row = run
+            .summary
+            .targets()
+            .flat_map(|t| &t.bad)
+            .next()
+            .unwrap()
+            .clone();
+        run.summary.quarantined = Some(Quarantined {
+            entries: 1,
+            tests: vec![Retried {
+                target: row.target,
+                test: row.test,
+                entry: gonogo_core::Digest::of(b"entry"),
+                expires: now(),
+                verdict: row.verdict,
+                signature: row.signature,
+                retry,
+            }],
+            ..Quarantined::default()
+        });
+        verdict(&inputs)
+    };
+    let failed = |signature: Option<&Signature>, is_same| Retry::Failed {
+        signature: signature.cloned(),
+        is_same,
+        log: log(),
+    };
+    // Whatever the retry came to, the failure itself is what the entry is for.
+    for retry in [
+        Retry::Passed { log: log() },
+        failed(Some(&signature), true),
+        Retry::NotRun { why: "x".into() },
+    ] {
+        assert_eq!(with(retry.clone()).verdict, Status::Excused, "{retry:?}");
+    }
+    for retry in [failed(Some(&other), false), failed(None, false)] {
+        let found = with(retry.clone());
+        assert_eq!(
+            of(&found, "suites"),
+            (
+                Status::Fail,
+                vec!["QUARANTINE_SIGNATURE_MISMATCH", "TEST_FAILED"]
+            ),
+            "{retry:?}"
+        );
+    }
+}
+
+#[test]
+fn clean_runs_in_a_row_say_that_an_entry_is_to_be_taken_out() {
+    let (mut inputs, _) = quarantined(str::to_owned);
+    let digest = verdict(&inputs).quarantines[0].digest.to_string();
+    let notes = |inputs: &Inputs| {
+        let found = verdict(inputs);
+        found.gate("quarantine_lifecycle").unwrap().notes.clone()
+    };
+    for (clean, told) in [(1, false), (2, false), (3, true)] {
+        inputs.quarantine_clean.insert(digest.clone(), clean);
+        let said = notes(&inputs).iter().any(|n| n.contains("take it out"));
+        assert_eq!(said, told, "{clean}");
+    }
+}
+
+#[test]
+fn what_stands_is_what_a_verdict_says() {
+    let (inputs, _) = quarantined(str::to_owned);
+    let standing = gonogo_gate::quarantine::standing(&inputs).unwrap();
+    assert_eq!(standing.states.len(), 1);
+    let mut judged = verdict(&inputs).quarantines;
+    judged[0].matched = 0;
+    assert_eq!(standing.states, judged);
+    let run = &inputs.runs[0].summary;
+    let row = run.targets().flat_map(|t| &t.bad).next().unwrap();
+    assert!(standing.covering(row, &run.variant).is_some());
+    // It is not in the base of the change: it matches, and holds for nothing.
+    let mut fresh = inputs.clone();
+    fresh.quarantine.base = BaseFile::Absent;
+    let standing = gonogo_gate::quarantine::standing(&fresh).unwrap();
+    assert!(standing.covering(row, &run.variant).is_none());
+    assert!(standing.read[0].matches(row, &run.variant));
+    let mut unreadable = inputs;
+    unreadable.policy.state = FileState::Text {
+        text: "[[[".to_owned(),
+    };
+    assert!(gonogo_gate::quarantine::standing(&unreadable).is_err());
+}

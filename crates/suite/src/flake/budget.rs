@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{FlakeStat, Rules, State};
+use crate::TestId;
 
 /// What a target has used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,29 +38,53 @@ pub struct Budgets {
 
 /// Adds up what [`super::stats`] found.
 pub fn budgets(stats: &[FlakeStat], rules: &Rules) -> Budgets {
-    let mut used: BTreeMap<String, u64> = BTreeMap::new();
-    let mut tests: BTreeMap<_, bool> = BTreeMap::new();
-    for stat in stats.iter().filter(|s| s.runs > 0) {
+    let mut counting = Counting::default();
+    for stat in stats {
         let suite: &str = &stat.test.suite;
-        *used.entry(suite.to_owned()).or_default() += stat.mixed;
-        let flaky = stat.mixed > 0 && stat.state != State::Recovered;
-        *tests.entry(&stat.test).or_default() |= flaky;
+        counting.add(suite, stat);
     }
-    let allowed = rules.target_budget;
-    let budget = |used: u64| Budget {
-        used,
-        allowed,
-        is_exceeded: used > allowed,
-    };
-    let flaky = tests.values().filter(|f| **f).count() as u64;
-    let share = (!tests.is_empty()).then(|| flaky as f64 / tests.len() as f64);
-    Budgets {
-        targets: used.into_iter().map(|(t, n)| (t, budget(n))).collect(),
-        tests: tests.len() as u64,
-        flaky,
-        share,
-        allowed_share: rules.global_budget,
-        // A share that cannot be compared is no proof of being below.
-        is_exceeded: !share.is_some_and(|s| s < rules.global_budget),
+    counting.done(rules)
+}
+
+/// Adds up statistics as they come.
+#[derive(Debug, Clone, Default)]
+pub struct Counting {
+    used: BTreeMap<String, u64>,
+    /// By target and test: whether it is flaky on any variant.
+    tests: BTreeMap<(String, TestId), bool>,
+}
+
+impl Counting {
+    /// Adds the statistics of a test of a target. One without runs in the window does not count.
+    pub fn add(&mut self, target: &str, stat: &FlakeStat) {
+        if stat.runs == 0 {
+            return;
+        }
+        *self.used.entry(target.to_owned()).or_default() += stat.mixed;
+        let flaky = stat.mixed > 0 && stat.state != State::Recovered;
+        let key = (target.to_owned(), stat.test.clone());
+        *self.tests.entry(key).or_default() |= flaky;
+    }
+
+    /// What was used of all budgets.
+    pub fn done(self, rules: &Rules) -> Budgets {
+        let allowed = rules.target_budget;
+        let budget = |used: u64| Budget {
+            used,
+            allowed,
+            is_exceeded: used > allowed,
+        };
+        let flaky = self.tests.values().filter(|f| **f).count() as u64;
+        let share = (!self.tests.is_empty()).then(|| flaky as f64 / self.tests.len() as f64);
+        let targets = self.used.into_iter();
+        Budgets {
+            targets: targets.map(|(t, n)| (t, budget(n))).collect(),
+            tests: self.tests.len() as u64,
+            flaky,
+            share,
+            allowed_share: rules.global_budget,
+            // A share that cannot be compared is no proof of being below.
+            is_exceeded: !share.is_some_and(|s| s < rules.global_budget),
+        }
     }
 }

@@ -103,6 +103,90 @@ pub enum ProposalError {
     NoEvidence(String),
 }
 
+/// What the history alone says of a quarantine: all of a [`Proposal`] but what a person must say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Draft {
+    /// The test.
+    pub test: TestId,
+    /// The one variant.
+    pub variant: String,
+    /// The one way to fail.
+    pub signature: Signature,
+    /// Why it flakes.
+    pub category: Class,
+    /// What the history says.
+    pub told: String,
+    /// Runs that failed so, and runs of the same trees that passed: at least two.
+    pub evidence: Vec<String>,
+    /// Trees that have both.
+    pub trees: Vec<String>,
+    /// When it begins.
+    pub created: Timestamp,
+    /// The latest time at which it must block again.
+    pub latest: Timestamp,
+    /// When it may be taken out, as far as the history can say.
+    pub recovers: String,
+}
+
+/// Drafts a quarantine for each way in which a flaky test fails. `longest` is what the policy allows, where it allows less than the class.
+///
+/// # Errors
+/// It is not flaky; no failure has a signature and two runs.
+pub fn draft(
+    stat: &FlakeStat,
+    rules: &Rules,
+    created: Timestamp,
+    longest: Option<Span>,
+) -> Result<Vec<Draft>, Vec<ProposalError>> {
+    let mut errors = Vec::new();
+    if stat.state != State::Flaky {
+        errors.push(ProposalError::NotFlaky {
+            test: stat.test.to_string(),
+            state: stat.state,
+        });
+    }
+    let class = stat.class.unwrap_or(Class::Logic);
+    let latest = created.after(longest.unwrap_or(class.longest()).min(LONGEST));
+    let proven = |f: &&super::FlakeFailure| {
+        !f.failed_in.is_empty() && !f.passed_in.is_empty() && distinct(f) >= 2
+    };
+    let of = |f: &super::FlakeFailure| {
+        let mut evidence = f.failed_in.clone();
+        evidence.extend(
+            f.passed_in
+                .iter()
+                .filter(|r| !f.failed_in.contains(r))
+                .cloned(),
+        );
+        Some(Draft {
+            test: stat.test.clone(),
+            variant: stat.variant.clone(),
+            signature: f.signature.clone()?,
+            category: class,
+            told: format!(
+                "{} mixed verdicts on {} of {} trees in {} runs within {}; this failure {} times",
+                stat.mixed, stat.mixed_trees, stat.trees, stat.runs, stat.window, f.fails
+            ),
+            evidence,
+            trees: f.trees.clone(),
+            created,
+            latest,
+            recovers: format!(
+                "{} passes in a row, or {} without a flake and {} stress repeats that pass",
+                rules.recover_passes, rules.recover_after, rules.recover_stress
+            ),
+        })
+    };
+    let drafts: Vec<Draft> = stat.failures.iter().filter(proven).filter_map(of).collect();
+    if drafts.is_empty() {
+        errors.push(ProposalError::NoEvidence(stat.test.to_string()));
+    }
+    match errors.is_empty() {
+        true => Ok(drafts),
+        false => Err(errors),
+    }
+}
+
 /// Proposes a quarantine for each way in which a flaky test fails.
 ///
 /// # Errors
@@ -112,13 +196,10 @@ pub fn propose(
     rules: &Rules,
     request: &Request<'_>,
 ) -> Result<Vec<Proposal>, Vec<ProposalError>> {
-    let mut errors = Vec::new();
-    if stat.state != State::Flaky {
-        errors.push(ProposalError::NotFlaky {
-            test: stat.test.to_string(),
-            state: stat.state,
-        });
-    }
+    let (drafts, mut errors) = match draft(stat, rules, request.created, request.longest) {
+        Ok(drafts) => (drafts, Vec::new()),
+        Err(errors) => (Vec::new(), errors),
+    };
     for (what, text) in [
         ("owner", request.owner),
         ("issue", request.issue),
@@ -138,44 +219,25 @@ pub fn propose(
     } else if expires > latest {
         errors.push(ProposalError::TooLong { longest, latest });
     }
-    let proposals: Vec<Proposal> = stat
-        .failures
-        .iter()
-        .filter(|f| !f.failed_in.is_empty() && !f.passed_in.is_empty() && distinct(f) >= 2)
-        .filter_map(|f| {
-            let mut evidence = f.failed_in.clone();
-            evidence.extend(f.passed_in.iter().filter(|r| !f.failed_in.contains(r)).cloned());
-            Some(Proposal {
-                test: stat.test.clone(),
-                variant: stat.variant.clone(),
-                signature: f.signature.clone()?,
-                category: class,
-                owner: request.owner.trim().to_owned(),
-                issue: request.issue.trim().to_owned(),
-                reason: format!(
-                    "{} mixed verdicts on {} of {} trees in {} runs within {}; this failure {} times",
-                    stat.mixed, stat.mixed_trees, stat.trees, stat.runs, stat.window, f.fails
-                ),
-                evidence,
-                trees: f.trees.clone(),
-                repro: request.repro.trim().to_owned(),
-                created: request.created,
-                expires,
-                max_renewals: 1,
-                mode: "report_only".to_owned(),
-                remove_when: format!(
-                    "{} passes in a row, or {} without a flake and {} stress repeats that pass",
-                    rules.recover_passes, rules.recover_after, rules.recover_stress
-                ),
-            })
-        })
-        .collect();
-    if proposals.is_empty() {
-        errors.push(ProposalError::NoEvidence(stat.test.to_string()));
+    if !errors.is_empty() {
+        return Err(errors);
     }
-    if errors.is_empty() {
-        Ok(proposals)
-    } else {
-        Err(errors)
-    }
+    let of = |draft: Draft| Proposal {
+        test: draft.test,
+        variant: draft.variant,
+        signature: draft.signature,
+        category: draft.category,
+        owner: request.owner.trim().to_owned(),
+        issue: request.issue.trim().to_owned(),
+        reason: draft.told,
+        evidence: draft.evidence,
+        trees: draft.trees,
+        repro: request.repro.trim().to_owned(),
+        created: draft.created,
+        expires,
+        max_renewals: 1,
+        mode: "report_only".to_owned(),
+        remove_when: draft.recovers,
+    };
+    Ok(drafts.into_iter().map(of).collect())
 }

@@ -14,7 +14,7 @@ use gonogo_core::{Digest, Verdict};
 
 use super::terminal::{change_word, changes, parts, status_words, tests_line};
 use super::text::{self, counted, html, plural, took, took_ms, visible};
-use super::{Outline, Replay, mark};
+use super::{Outline, Replay, mark, quarantined};
 use crate::TestVerdict;
 use crate::diff::{Change, Entry};
 use crate::run::Tests;
@@ -53,6 +53,7 @@ pub fn render(outline: &Outline<'_>) -> String {
     banner(&mut out, outline);
     gate(&mut out, outline);
     problems(&mut out, outline);
+    in_quarantine(&mut out, outline);
     let mut behind = String::new();
     diff(&mut behind, outline);
     targets(&mut behind, outline);
@@ -327,6 +328,33 @@ fn problems(out: &mut String, outline: &Outline<'_>) {
     });
     out.push_str("</ul>\n");
     more(out, left);
+}
+
+fn in_quarantine(out: &mut String, outline: &Outline<'_>) {
+    let Some(all) = &outline.report.summary.quarantined else {
+        return;
+    };
+    if !quarantined::is_there(all) {
+        return;
+    }
+    heading(out, quarantined::TITLE, None);
+    let _ = writeln!(out, "<p class=\"note\">{}</p>", html(quarantined::NOTE));
+    if let Some(why) = &all.unusable {
+        let _ = writeln!(out, "<p>{}</p>", foreign(why, 600));
+    }
+    out.push_str("<ul class=\"list\">\n");
+    let left = rows(out, &all.tests, |out, one| {
+        let _ = writeln!(
+            out,
+            "<li><span class=\"badge t-warn\">{}</span> <strong>{}</strong>: {}<br><span class=\"note\">{}</span></li>",
+            one.retry.word(),
+            foreign(&one.target, 120),
+            foreign(&one.test.to_string(), 400),
+            foreign(&quarantined::more(one), 600)
+        );
+    });
+    out.push_str("</ul>\n");
+    more(out, left + all.omitted as usize);
 }
 
 fn targets(out: &mut String, outline: &Outline<'_>) {

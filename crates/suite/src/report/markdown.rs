@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::terminal::{change_word, changes, parts, status_words};
 use super::text::{code, counted, fenced, plural, took, took_ms, visible};
-use super::{Group, Item, Outline, mark, word};
+use super::{Group, Item, Outline, mark, quarantined, word};
 use gonogo_core::Verdict;
 
 /// How long it may become.
@@ -59,6 +59,7 @@ pub fn render(outline: &Outline<'_>, room: Room) -> String {
     page.put(&gate(outline));
     page.put(&problems(outline));
     page.put(&targets(outline));
+    page.put(&in_quarantine(outline));
     // What comes last is short, and is not to be pushed out by the failures.
     let tail = [diff(outline), next(outline)];
     let kept = page.keep(&tail.concat());
@@ -225,6 +226,35 @@ fn problems(outline: &Outline<'_>) -> String {
     }
     more(&mut out, outline.problems.len(), "problem");
     out.push('\n');
+    out
+}
+
+fn in_quarantine(outline: &Outline<'_>) -> String {
+    let Some(all) = &outline.report.summary.quarantined else {
+        return String::new();
+    };
+    if !quarantined::is_there(all) {
+        return String::new();
+    }
+    let mut out = format!("### {}\n\n", quarantined::TITLE);
+    if let Some(why) = &all.unusable {
+        let _ = writeln!(out, "- **unusable** {}", code(why, 400, false));
+    }
+    let (told, left) = quarantined::told(all, ROWS);
+    for one in told {
+        let _ = writeln!(
+            out,
+            "- **{}** {}: {} — {}",
+            one.retry.word(),
+            code(&one.target, 100, false),
+            code(&one.test.to_string(), 300, false),
+            code(&quarantined::more(one), 400, false)
+        );
+    }
+    if left > 0 {
+        let _ = writeln!(out, "- … and {} more", counted(left));
+    }
+    let _ = write!(out, "\n{}\n\n", quarantined::NOTE);
     out
 }
 

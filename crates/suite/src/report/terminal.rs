@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use gonogo_core::Verdict;
 
 use super::text::{counted, fit, lines, plural, took, took_ms, visible, width};
-use super::{Group, Outline, mark, word};
+use super::{Group, Outline, mark, quarantined, word};
 use crate::TestVerdict;
 use crate::diff::{Change, Diff, Status};
 use crate::run::Tests;
@@ -67,6 +67,7 @@ pub fn render(outline: &Outline<'_>, style: &Style<'_>) -> String {
     page.gate(outline);
     page.problems(outline);
     page.targets(outline);
+    page.quarantined(outline);
     page.failures(outline);
     if let Some(diff) = outline.report.diff {
         page.diff(outline, diff);
@@ -316,6 +317,36 @@ impl Page<'_> {
         }
         let more = outline.problems.len().saturating_sub(self.style.groups);
         self.more(2, more as u64, "");
+    }
+
+    fn quarantined(&mut self, outline: &Outline<'_>) {
+        let Some(all) = &outline.report.summary.quarantined else {
+            return;
+        };
+        if !quarantined::is_there(all) {
+            return;
+        }
+        self.title(quarantined::TITLE);
+        if let Some(why) = &all.unusable {
+            self.led(2, (Tone::Odd, "unusable"), &visible(why, 400));
+        }
+        let (told, more) = quarantined::told(all, self.style.groups);
+        for one in told {
+            let name = format!(
+                "{}: {}",
+                visible(&one.target, 80),
+                visible(&one.test.to_string(), 300)
+            );
+            self.led(2, (Tone::Warn, one.retry.word()), &name);
+            self.flow(
+                "    ",
+                Some(Tone::Quiet),
+                &visible(&quarantined::more(one), 400),
+                LINES,
+            );
+        }
+        self.more(2, more, "");
+        self.flow("  ", Some(Tone::Quiet), quarantined::NOTE, LINES);
     }
 
     fn targets(&mut self, outline: &Outline<'_>) {

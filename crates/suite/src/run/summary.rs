@@ -6,7 +6,7 @@ use gonogo_core::{Exit, Reason, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::judge;
-use super::{End, Kind, Problem, TargetResult, Tests};
+use super::{End, Kind, Problem, Quarantined, TargetResult, Tests};
 use crate::contract;
 
 /// The schema.
@@ -151,6 +151,9 @@ pub struct Summary {
     /// Whether its artifacts can be believed together; absent if nobody looked: reports that were only read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence_contract: Option<contract::Brief>,
+    /// Failures that a quarantine covers, and their retries; absent where there are no quarantines. No verdict hangs on it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<Quarantined>,
 }
 
 impl Summary {

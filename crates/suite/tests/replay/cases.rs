@@ -365,6 +365,7 @@ fn summary(results: Vec<TargetResult>) -> Summary {
         reasons: Vec::new(),
         runner_outcome: None,
         evidence_contract: None,
+        quarantined: None,
     };
     summary.fill(results);
     summary

@@ -140,6 +140,7 @@ pub(crate) fn summary(results: Vec<TargetResult>) -> Summary {
         reasons: Vec::new(),
         runner_outcome: None,
         evidence_contract: None,
+        quarantined: None,
     };
     summary.fill(results);
     summary

@@ -85,6 +85,12 @@ pub(in crate::config) static SUITE: Section = Section {
             "What else makes results their own: an operating system, a feature set. Runs of different variants are not compared.",
         ),
         key(
+            "quarantine_retry_after",
+            Span,
+            Default("\"5s\""),
+            "How long after the last suite a quarantined test that failed is tried once more. The retry is told apart and changes no verdict.",
+        ),
+        key(
             "ignore_changes",
             Texts,
             Default("[]"),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use gonogo_core::id::RunId;
 use gonogo_core::{Digest, Reason, Timestamp};
 use gonogo_suite::contract::Of;
-use gonogo_suite::run::{Problem, Source, State, Summary};
+use gonogo_suite::run::{Problem, Quarantined, Retried, Retry, Source, State, Summary};
 use gonogo_suite::shard::{Merged, Plan};
 use gonogo_suite::{Row, TargetResult, TestVerdict};
 use serde_json::{Value, json};
@@ -88,6 +88,7 @@ pub(super) fn write(
         dir.write(&path, &result)?;
         results.push(result);
     }
+    summary.quarantined = quarantined(given, &chosen);
     summary.fill(results);
     let mut rows: Vec<Row> = Vec::new();
     reading::rows(&place, &summary, |row| rows.push(row))?;
@@ -164,6 +165,33 @@ fn choose(given: &[Given]) -> BTreeMap<&str, Chosen<'_>> {
         }
     }
     chosen
+}
+
+/// What the shards say of quarantined tests: for each target the shard that speaks for it.
+fn quarantined(given: &[Given], chosen: &BTreeMap<&str, Chosen<'_>>) -> Option<Quarantined> {
+    let mut all: Option<Quarantined> = None;
+    for g in given {
+        let Some(own) = &g.summary.quarantined else {
+            continue;
+        };
+        let index = g.index().unwrap_or_default();
+        let all = all.get_or_insert_with(Quarantined::default);
+        all.entries = all.entries.max(own.entries);
+        all.retry_after_ms = all.retry_after_ms.max(own.retry_after_ms);
+        all.omitted += own.omitted;
+        if all.unusable.is_none() {
+            all.unusable.clone_from(&own.unusable);
+        }
+        let speaks = |r: &&Retried| chosen.get(r.target.as_str()).is_some_and(|c| c.of == index);
+        for retried in own.tests.iter().filter(speaks) {
+            let mut retried = retried.clone();
+            if let Retry::Passed { log } | Retry::Failed { log, .. } = &mut retried.retry {
+                *log = format!("shards/{index}/{log}");
+            }
+            all.tests.push(retried);
+        }
+    }
+    all
 }
 
 /// Copies a shard's files and proves that the copies are what was listed.

@@ -1,0 +1,361 @@
+//! Which recorded runs a judgement sees: all of the tree under judgement, and those that they are held against, however many lie between.
+//!
+//! Invariants: no run of the tree is left out silently: beyond [`OWN`] it is said, and no gate over runs passes then; a baseline of the base
+//! is looked for until every target has one, or it is said that the looking stopped. Memory: runs of other trees are kept without
+//! their failures, and of those beyond the newest only what becomes a baseline.
+
+use std::collections::BTreeSet;
+
+use gonogo_core::Verdict;
+use gonogo_store::ledger::RecordView;
+use gonogo_suite::Summary;
+use serde_json::Value;
+
+use super::base::Base;
+use super::compared::{self, LOOKED, Recorded};
+use super::gathering::Place;
+use crate::AppError;
+use crate::home::Book;
+
+/// Most runs of the tree under judgement.
+const OWN: usize = 2_000;
+
+/// Most runs of the base that are looked at for baselines.
+const BASE: usize = 20_000;
+
+/// The runs.
+pub(super) struct Looked {
+    /// The newest first.
+    pub all: Vec<Recorded>,
+    /// Why runs of the tree cannot be read, or were not looked at.
+    pub unreadable: Vec<String>,
+    /// Commits of these that went in before the change.
+    pub before: BTreeSet<String>,
+    /// Why not every run of the base was looked at.
+    pub stopped: Option<String>,
+}
+
+/// What a baseline is for: target, variant and part.
+type Wanted = BTreeSet<(String, String)>;
+
+/// Looks. `records` are results of runs, the newest first.
+///
+/// # Errors
+/// git's faults.
+pub(super) fn look(
+    place: &Place<'_>,
+    book: &Book,
+    records: &[RecordView],
+    tree: &str,
+    base: &Base,
+) -> Result<Looked, AppError> {
+    let home = place.home;
+    let of = |record: &RecordView| record.body.get("tree").and_then(Value::as_str) == Some(tree);
+    let own: Vec<&RecordView> = records.iter().filter(|r| of(r)).collect();
+    let (mut all, unreadable) = compared::these(home, book, own.iter().copied().take(OWN));
+    let mut unreadable: Vec<String> = unreadable.into_iter().map(|(_, why)| why).collect();
+    if own.len() > OWN {
+        let left = own.len() - OWN;
+        unreadable.push(format!(
+            "{OWN} runs of this tree were looked at, and {left} older ones were not"
+        ));
+    }
+    let mut wanted = Wanted::new();
+    for run in &all {
+        wanted.extend(keys(&run.summary, |_| true));
+    }
+    let others: Vec<&RecordView> = records.iter().filter(|r| !of(r)).collect();
+    let (newest, _) = compared::these(home, book, others.iter().copied().take(LOOKED));
+    let commits: BTreeSet<String> = newest
+        .iter()
+        .chain(&all)
+        .filter_map(|r| r.summary.source.commit.clone())
+        .collect();
+    let mut before: BTreeSet<String> = commits
+        .into_iter()
+        .filter(|commit| base.has(&place.tree, commit))
+        .collect();
+    let first_own = all.iter().map(|r| r.index).min().unwrap_or(u64::MAX);
+    for run in &newest {
+        // Only what is older than every run of the tree is a baseline of all of them.
+        if run.index < first_own {
+            satisfy(&mut wanted, run, &before);
+        }
+    }
+    // Where nothing ran on the tree, these are what is shown instead, whole.
+    match all.is_empty() {
+        true => all = newest,
+        false => all.extend(newest.into_iter().map(slim)),
+    }
+    let mut stopped = None;
+    let mut older = others.iter().skip(LOOKED).peekable();
+    if !wanted.is_empty() && older.peek().is_some() {
+        let ancestors = base.ancestors(&place.tree)?;
+        let mut looked = 0;
+        for record in older {
+            let commit = record.body.get("commit").and_then(Value::as_str);
+            let Some(commit) = commit.filter(|c| ancestors.contains(*c)) else {
+                continue;
+            };
+            if wanted.is_empty() {
+                break;
+            }
+            if looked == BASE {
+                stopped = Some(format!(
+                    "{BASE} runs of the base were looked at for a good one, and there are older ones"
+                ));
+                break;
+            }
+            looked += 1;
+            let (found, _) = compared::these(home, book, [*record]);
+            for run in found {
+                before.insert(commit.to_owned());
+                if run.index < first_own && satisfy(&mut wanted, &run, &before) {
+                    all.push(slim(run));
+                }
+            }
+        }
+    }
+    all.sort_by_key(|r| std::cmp::Reverse(r.index));
+    Ok(Looked {
+        all,
+        unreadable,
+        before,
+        stopped,
+    })
+}
+
+/// Takes what a run is a baseline of out of what is wanted; says whether there was any.
+fn satisfy(wanted: &mut Wanted, run: &Recorded, before: &BTreeSet<String>) -> bool {
+    let source = &run.summary.source;
+    let is_base = !source.dirty && source.commit.as_ref().is_some_and(|c| before.contains(c));
+    if !is_base {
+        return false;
+    }
+    let had = wanted.len();
+    for key in keys(&run.summary, |status| status == Verdict::Pass) {
+        wanted.remove(&key);
+    }
+    wanted.len() < had
+}
+
+fn keys(summary: &Summary, fits: impl Fn(Verdict) -> bool) -> Wanted {
+    let alike = format!("{:?} {:?}", summary.variant, summary.shard);
+    let fitting = summary.targets().filter(|t| fits(t.status));
+    fitting.map(|t| (t.target.clone(), alike.clone())).collect()
+}
+
+/// Without its failures: a baseline's tests are in its own list.
+fn slim(mut run: Recorded) -> Recorded {
+    let summary = &mut run.summary;
+    for list in [
+        &mut summary.build,
+        &mut summary.lint,
+        &mut summary.unit_targets,
+        &mut summary.suites,
+    ] {
+        for target in list.iter_mut() {
+            target.bad.clear();
+            target.bad.shrink_to_fit();
+        }
+    }
+    run
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use gonogo_core::Timestamp;
+    use gonogo_core::clock::{Clock, SystemClock};
+    use gonogo_suite::run::{
+        Attempted, COMMAND, Class, Collisions, End, Input, Outcome, Row, Source, judge,
+    };
+    use gonogo_suite::{TestId, TestVerdict};
+
+    use super::*;
+    use crate::config::Overrides;
+    use crate::home::Home;
+    use crate::memory::Memory;
+    use crate::suite::running;
+    use crate::suite::source::git;
+    use crate::workspace::Caller;
+
+    const OWN_TREE: &str = "git:own";
+
+    fn home(dir: &Path) -> Home {
+        let env = [("GIT_CONFIG_NOSYSTEM", "1".into())];
+        let run = |args: &[&str]| git(dir, &env, args).expect("git");
+        run(&["init", "-q", "-b", "main"]);
+        let text = "service = \"shop\"\n[suites.unit]\nclass = \"unit\"\ncommand = [\"true\"]\n";
+        std::fs::write(dir.join("gonogo.toml"), text).expect("a file");
+        std::fs::write(dir.join(".gitignore"), ".gonogo/\n").expect("a file");
+        run(&["add", "-A"]);
+        for text in ["one", "two"] {
+            let name = ["-c", "user.name=ana", "-c", "user.email=ana@example.org"];
+            let commit = ["commit", "-q", "--allow-empty", "-m", text];
+            run(&[&name[..], &commit[..]].concat());
+        }
+        let caller = Caller {
+            name: Some("ana".into()),
+            key: None,
+        };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let dir = dir.to_owned();
+        Home::find(dir, Overrides::default(), caller, clock, Memory::none()).expect("a project")
+    }
+
+    /// A recorded run of one target.
+    fn record(book: &Book, n: usize, tree: &str, commit: Option<&str>, verdict: TestVerdict) {
+        let started = Timestamp::from_millis(1_790_000_000_000 + n as i64 * 60_000);
+        let code = i32::from(!verdict.is_good());
+        let row = Row {
+            target: "unit".into(),
+            test: TestId::new("unit", "", "(command)"),
+            verdict,
+            attempts: 1,
+            seconds: None,
+            cached: false,
+            skip: None,
+            skipped: None,
+            file: None,
+            signature: None,
+            cause: None,
+            failure: None,
+            output: String::new(),
+            owner: None,
+        };
+        let attempted = Attempted {
+            target: "unit".into(),
+            class: Class::Unit,
+            correlation_id: "c".into(),
+            blocking: true,
+            owner: None,
+            command: vec!["true".into()],
+            dir: ".".into(),
+            format: COMMAND.into(),
+            min_tests: 1,
+            min_duration_ms: None,
+            end: End::Exited { code },
+            duration_ms: 5,
+            ended_at: started,
+            inputs: vec![Input {
+                path: "unit/unit/output.log".into(),
+                from: None,
+                sha256: gonogo_core::Digest::of(b""),
+                bytes: 0,
+                format: COMMAND.into(),
+                parse: gonogo_suite::Parse::Whole,
+                declared: None,
+                attempts: 1,
+                issues: Vec::new(),
+                issues_omitted: 0,
+            }],
+            problems: Vec::new(),
+            home: "unit/unit".into(),
+        };
+        let result = judge(attempted, &Collisions::default(), &[row]);
+        let source = Source {
+            tree: tree.into(),
+            tree_after: Some(tree.into()),
+            commit: commit.map(str::to_owned),
+            ..Source::default()
+        };
+        let id = format!("run_{n:04}");
+        let mut summary = Summary {
+            selected: vec!["unit".into()],
+            ..running::blank("shop", &id, "c", source, started)
+        };
+        summary.fill(vec![result]);
+        summary.runner_outcome = Some(Outcome {
+            status: summary.status,
+            exit_code: summary.exit().code(),
+            failed_phases: Vec::new(),
+            source_snapshot_verified: true,
+        });
+        running::conclude(book, &summary, b"{}", "ana").expect("a record");
+    }
+
+    fn looked(home: &Home) -> Looked {
+        let place = Place::find(home).expect("a place");
+        let book = home.open(&home.here).expect("a ledger");
+        let mut records =
+            super::super::gathering::every_kind(&book, running::RESULT).expect("records");
+        records.reverse();
+        let base = Base::find(&place.tree, None).expect("a base");
+        look(&place, &book, &records, OWN_TREE, &base).expect("runs")
+    }
+
+    #[test]
+    fn no_run_of_the_tree_is_lost_among_others() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let home = home(dir.path());
+        let head = git(dir.path(), &[], &["rev-parse", "HEAD~1"]).expect("a commit");
+        {
+            let book = home.open(&home.here).expect("a ledger");
+            // A good run of the base, then a red one of the tree, then very many of other trees of the change.
+            record(&book, 0, "git:base", Some(&head), TestVerdict::Passed);
+            record(&book, 1, OWN_TREE, None, TestVerdict::Failed);
+            for n in 2..LOOKED + 20 {
+                record(
+                    &book,
+                    n,
+                    &format!("git:other{n}"),
+                    None,
+                    TestVerdict::Passed,
+                );
+            }
+        }
+        let found = looked(&home);
+        let own: Vec<&str> = found
+            .all
+            .iter()
+            .filter(|r| r.summary.source.tree == OWN_TREE)
+            .map(|r| r.summary.run_id.as_str())
+            .collect();
+        assert_eq!(own, ["run_0001"]);
+        let own = found.all.iter().find(|r| r.summary.source.tree == OWN_TREE);
+        let own = own.expect("its own run");
+        assert_eq!(own.summary.targets().map(|t| t.bad.len()).sum::<usize>(), 1);
+        assert!(own.summary.check().is_empty(), "{:?}", own.summary.check());
+        let base = found.all.iter().any(|r| r.summary.run_id == "run_0000");
+        assert!(base, "the baseline was lost");
+        assert!(found.before.contains(&head));
+        assert_eq!((found.unreadable.len(), found.stopped), (0, None));
+        // The newest others, its own, and the one baseline: no more is held.
+        assert_eq!(found.all.len(), LOOKED + 2);
+    }
+
+    #[test]
+    fn very_many_runs_of_the_tree_do_not_hide_the_baseline() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let home = home(dir.path());
+        let head = git(dir.path(), &[], &["rev-parse", "HEAD"]).expect("a commit");
+        {
+            let book = home.open(&home.here).expect("a ledger");
+            record(&book, 0, "git:base", Some(&head), TestVerdict::Passed);
+            for n in 1..LOOKED + 20 {
+                record(&book, n, OWN_TREE, None, TestVerdict::Passed);
+            }
+        }
+        let found = looked(&home);
+        assert_eq!(found.all.len(), LOOKED + 20);
+        let newest = &found.all[0];
+        let compared = compared::baselines(newest, &found.all, &found.before, None);
+        // Its list of tests is not there; that it was found is what counts.
+        assert!(
+            matches!(
+                compared["unit"],
+                gonogo_gate::inputs::Compared::Missing { .. }
+            ),
+            "{compared:?}"
+        );
+        let none: BTreeSet<String> = BTreeSet::new();
+        let stopped = compared::baselines(newest, &found.all, &none, Some("it stopped"));
+        let why = gonogo_gate::inputs::Compared::Missing {
+            why: "it stopped".into(),
+        };
+        assert_eq!(stopped["unit"], why);
+    }
+}
