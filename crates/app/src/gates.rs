@@ -5,10 +5,14 @@
 
 pub mod approving;
 pub mod base;
+pub mod bundling;
 pub mod checking;
 pub mod commands;
 pub mod compared;
+pub mod computed;
+pub mod coverage;
 pub mod declared;
 pub mod documents;
 mod dry_runs;
 pub mod gathering;
+pub mod sources;

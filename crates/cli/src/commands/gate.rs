@@ -1,10 +1,13 @@
 //! `gate …`: check, explain, simulate, rejudge, policy.
 
+mod bundle;
+
 use gonogo_app::AppError;
 use gonogo_app::gates::approving::{self, What};
 use gonogo_app::gates::checking::{self, Checked};
 use gonogo_app::gates::gathering::Asked;
 use gonogo_core::{Exit, Reason, Verdict as Status};
+use gonogo_gate::contract::Overall;
 use gonogo_gate::policy::Lane as Asking;
 use gonogo_gate::verdict::{Asked as WasAsked, GateResult, Standing, Told};
 use gonogo_gate::{Suppose, Verdict, view};
@@ -30,6 +33,7 @@ pub(super) fn gate(select: &Select, args: &GateArgs, screen: &Screen) -> (&'stat
         GateWhat::Simulate(a) => ("gate_simulate", simulate(select, a, screen)),
         GateWhat::Rejudge(a) => ("gate_rejudge", rejudge(select, a, screen)),
         GateWhat::Selftest(a) => ("gate_selftest", selftest(select, a, screen)),
+        GateWhat::Bundle(a) => ("gate_bundle", bundle::bundle(select, a, screen)),
         GateWhat::Policy => ("gate_policy", policy(screen)),
     }
 }
@@ -48,9 +52,26 @@ fn check(select: &Select, a: &GateCheck, screen: &Screen) -> Answer {
     let home = home(select)?;
     let checked = checking::check(&home, &asked(&a.compared))?;
     let Checked {
-        id, verdict, dir, ..
+        id,
+        verdict,
+        dir,
+        made,
+        ..
     } = &checked;
     tell(verdict, screen);
+    if let Some(certificate) = &made.certification {
+        let word = match certificate.overall_verdict {
+            Overall::Certified => screen.paint(Tone::Good, "CERTIFIED"),
+            Overall::NotCertified => screen.paint(Tone::Bad, "NOT_CERTIFIED"),
+        };
+        screen.say(&format!("{word}  {}", plain(&certificate.git_commit)));
+        for reason in certificate.blocking_reasons.iter().take(TOLD) {
+            screen.say(&format!("      {}", plain(reason)));
+        }
+    }
+    for (name, why) in &made.missing {
+        screen.frame(&format!("not made  {name}: {}", plain(why)));
+    }
     screen.frame(&format!("verdict   {id}  {}", dir.display()));
     let closed = verdict
         .gates
@@ -66,7 +87,15 @@ fn check(select: &Select, a: &GateCheck, screen: &Screen) -> Answer {
     }
     screen.answer(
         "gate_check",
-        json!({"id": id, "record": checked.record, "directory": dir, "verdict": verdict}),
+        json!({
+            "id": id,
+            "record": checked.record,
+            "directory": dir,
+            "verdict": verdict,
+            "certification": made.certification,
+            "artifacts": made.files.keys().collect::<Vec<_>>(),
+            "missing": made.missing,
+        }),
     );
     Ok(verdict.exit())
 }
