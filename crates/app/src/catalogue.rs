@@ -40,6 +40,7 @@ pub const ALL: &[UseCase] = &[
     case("evidence_show", "evidence show", Class::Read),
     case("evidence_submit", "evidence submit", Class::Apply),
     case("gate_approve", "gate approve", Class::Apply),
+    case("gate_bundle", "gate bundle", Class::Plan),
     case("gate_check", "gate check", Class::Apply),
     case("gate_excuses", "gate excuses", Class::Read),
     case("gate_explain", "gate explain", Class::Read),

@@ -5,9 +5,12 @@
 
 pub mod approving;
 pub mod base;
+pub mod bundling;
 pub mod checking;
 pub mod commands;
 pub mod compared;
+pub mod computed;
+pub mod coverage;
 pub mod declared;
 pub mod documents;
 mod dry_runs;
@@ -15,3 +18,4 @@ pub mod excuses;
 pub mod gathering;
 mod looking;
 mod matched;
+pub mod sources;

@@ -13,8 +13,14 @@
     reason = "the kit of the other end-to-end tests is shared, and not all of it is used here"
 )]
 
+#[path = "suites/bundled.rs"]
+mod bundled;
+#[path = "suites/computed.rs"]
+mod computed;
 #[path = "suites/contract.rs"]
 mod contract;
+#[path = "suites/documented.rs"]
+mod documented;
 #[path = "suites/dried.rs"]
 mod dried;
 #[path = "suites/ended.rs"]

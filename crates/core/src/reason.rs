@@ -266,6 +266,7 @@ catalogue! {
     RecordingEmpty "RECORDING_EMPTY" Invalid Unjudged "No request came through the proxy." "Check that the tests use the addresses in their environment.";
     // Gates: policies, excuses, and what is compared.
     CheckFailed "CHECK_FAILED" Fail Fail "A value breaks the rule of its gate." "Read the value and the rule in the text; mend what the value is about.";
+    CheckWarned "CHECK_WARNED" Hold Hold "A value is below its rule where the rule says that little hangs on it." "Decide whether it may stay; mend it, or write down why it may.";
     CheckUndecidable "CHECK_UNDECIDABLE" Invalid Unjudged "A rule cannot be applied: the value is not there, is of another type, or would be divided by zero." "Write the document again, or correct the rule.";
     FlakeBudgetExceeded "FLAKE_BUDGET_EXCEEDED" Hold Hold "More of a target's tests are flaky than its budget admits." "Mend some of them before anything else is excused.";
     QuarantineApplied "QUARANTINE_APPLIED" Excused Done "A test's failure is the one that it is quarantined for." "Mend it before its quarantine ends.";

@@ -177,10 +177,35 @@ pub struct Bundle {
     pub verdict: Completeness,
 }
 
+/// Why a bundle is not that of a release.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Foreign {
+    /// It contradicts itself.
+    #[error("{0}")]
+    Contradicts(String),
+    /// It is of another commit.
+    #[error("it is of another commit, `{0}`")]
+    Commit(String),
+}
+
 impl Bundle {
     /// The section that has this id.
     pub fn section(&self, id: &str) -> Option<&Section> {
         self.sections.iter().find(|s| s.id == id)
+    }
+
+    /// Whether it is of a commit and does not contradict itself.
+    ///
+    /// # Errors
+    /// [`Foreign`].
+    pub fn belongs(&self, commit: &str) -> Result<(), Foreign> {
+        if let Some(problem) = self.check().first() {
+            return Err(Foreign::Contradicts(problem.text.clone()));
+        }
+        match self.git_ref == commit && !commit.is_empty() {
+            true => Ok(()),
+            false => Err(Foreign::Commit(self.git_ref.clone())),
+        }
     }
 
     fn counted(&self) -> (Sum, Completeness) {
@@ -223,7 +248,7 @@ impl Bundle {
             self.generated_at,
         );
         let mut tell = |text: String| {
-            found.push(Problem::new(Reason::VerdictDiffers, text));
+            found.push(Problem::new(Reason::ArtifactsChanged, text));
         };
         if again.sections.len() != self.sections.len() {
             tell("it has other sections than were asked for".to_owned());

@@ -11,7 +11,8 @@ use gonogo_suite::run::Problem;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
-use crate::bundle::{Bundle, Standing};
+use crate::bundle::{Bundle, Foreign, Standing};
+use crate::dossier::Question;
 use crate::verdict::{self, Asked, Verdict};
 
 /// The contract's schema.
@@ -57,6 +58,9 @@ pub struct Contract {
     pub lane: String,
     /// The hard gates.
     pub hard_gates: Vec<HardGate>,
+    /// What the dossier answers; one question for each hard gate if there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closure_questions: Vec<Question>,
 }
 
 /// A contract that cannot be used.
@@ -78,6 +82,18 @@ impl Contract {
             Some(fault) => Err(ContractError(fault.clone())),
             None => Ok(read),
         }
+    }
+
+    /// What must be answered before a release is closed.
+    pub fn questions(&self) -> Vec<Question> {
+        if !self.closure_questions.is_empty() {
+            return self.closure_questions.clone();
+        }
+        let each = |gate: &HardGate| Question {
+            question: format!("Does {} hold: {}?", gate.gate_id, gate.domain),
+            gates: gate.pass_criteria.clone(),
+        };
+        self.hard_gates.iter().map(each).collect()
     }
 
     fn faults(&self) -> Vec<String> {
@@ -107,6 +123,11 @@ impl Contract {
             }
             if gate.owner.trim().is_empty() {
                 faults.push(format!("`{id}` has no owner"));
+            }
+        }
+        for asked in &self.closure_questions {
+            if asked.question.trim().is_empty() || asked.gates.is_empty() {
+                faults.push("a question asks nothing, or names no gate".to_owned());
             }
         }
         faults
@@ -277,9 +298,9 @@ pub fn certify(
     if verdict.schema != verdict::SCHEMA {
         return Err(lie(of, "its schema is another"));
     }
-    let verdict_digest = verdict.self_digest.filter(|d| verdict.digest() == Some(*d));
-    let verdict_digest =
-        verdict_digest.ok_or_else(|| lie(of, "its digest is not that of its content"))?;
+    let verdict_digest = verdict
+        .believed()
+        .ok_or_else(|| lie(of, "its digest is not that of its content"))?;
     if verdict.judged_at > now {
         return Err(lie(of, "it was judged in the future"));
     }
@@ -293,15 +314,12 @@ pub fn certify(
     let policy = verdict.policy_digest.to_string();
     same(of, "policy", &policy, &subject.policy_digest.to_string())?;
     if let Some(bundle) = bundle {
-        if let Some(problem) = bundle.check().first() {
-            return Err(lie("evidence bundle", &problem.text));
+        let of = "evidence bundle";
+        match bundle.belongs(&subject.commit) {
+            Ok(()) => {}
+            Err(Foreign::Contradicts(why)) => return Err(lie(of, &why)),
+            Err(Foreign::Commit(found)) => same(of, "commit", &found, &subject.commit)?,
         }
-        same(
-            "evidence bundle",
-            "commit",
-            &bundle.git_ref,
-            &subject.commit,
-        )?;
         if bundle.generated_at > now {
             return Err(lie("evidence bundle", "it was made in the future"));
         }
@@ -362,7 +380,8 @@ fn blocking(results: &[HardResult]) -> Vec<String> {
     reasons
 }
 
-fn judge(gate: &HardGate, verdict: &Verdict, bundle: Option<&Bundle>) -> HardResult {
+/// What a hard gate comes to, by the gates of a verdict.
+pub(crate) fn judge(gate: &HardGate, verdict: &Verdict, bundle: Option<&Bundle>) -> HardResult {
     let mut status = State::Pass;
     let mut problems = Vec::new();
     let mut waived = false;
@@ -440,7 +459,12 @@ fn judge(gate: &HardGate, verdict: &Verdict, bundle: Option<&Bundle>) -> HardRes
     }
 }
 
-fn evidence(gate: &HardGate, verdict: &Verdict, bundle: Option<&Bundle>) -> Vec<(String, Digest)> {
+/// What it rests on.
+pub(crate) fn evidence(
+    gate: &HardGate,
+    verdict: &Verdict,
+    bundle: Option<&Bundle>,
+) -> Vec<(String, Digest)> {
     let gates = gate.pass_criteria.iter().filter_map(|id| verdict.gate(id));
     let mut all: Vec<(String, Digest)> = gates
         .flat_map(|result| result.evidence())

@@ -199,7 +199,7 @@ impl Dossier {
             Ok(again) if again == *self => {}
             Ok(_) => {
                 let text = "it is not what follows from the verdict and the bundle";
-                found.push(Problem::new(Reason::VerdictDiffers, text));
+                found.push(Problem::new(Reason::ArtifactsChanged, text));
             }
             Err(e) => found.push(Problem::new(Reason::VerdictUnderivable, e.to_string())),
         }
@@ -276,9 +276,9 @@ pub fn dossier(
     now: Timestamp,
 ) -> Result<Dossier, DossierError> {
     let bad = |text: &str| DossierError(text.to_owned());
-    let digest = verdict.self_digest.filter(|d| verdict.digest() == Some(*d));
-    let verdict_digest =
-        digest.ok_or_else(|| bad("the verdict's digest is not that of its content"))?;
+    let verdict_digest = verdict
+        .believed()
+        .ok_or_else(|| bad("the verdict's digest is not that of its content"))?;
     let commit = verdict.commit.clone().unwrap_or_default();
     if let Some(certification) = certification {
         if certification.verdict_digest != verdict_digest || certification.git_commit != commit {
@@ -289,15 +289,9 @@ pub fn dossier(
         }
     }
     if let Some(bundle) = bundle {
-        if bundle.git_ref != commit {
-            return Err(bad("the evidence bundle is of another commit"));
-        }
-        if let Some(problem) = bundle.check().first() {
-            return Err(DossierError(format!(
-                "the evidence bundle: {}",
-                problem.text
-            )));
-        }
+        bundle
+            .belongs(&commit)
+            .map_err(|why| DossierError(format!("the evidence bundle: {why}")))?;
     }
     let mut made = Dossier {
         schema: SCHEMA.to_owned(),

@@ -12,6 +12,8 @@ use gonogo_suite::run::{Class, End, Summary};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::bundle::Bundle;
+
 /// The schema.
 pub const SCHEMA: &str = "gonogo.gate.inputs.v1";
 
@@ -49,6 +51,15 @@ pub struct Inputs {
     /// Coverage, by the report's name.
     #[serde(default)]
     pub coverage: BTreeMap<String, Found<Coverage>>,
+    /// What was computed from files, by the gate's id: the artifact as it is kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub computed: BTreeMap<String, Found<Value>>,
+    /// Files that are rules beside the policy, by path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rules: BTreeMap<String, PolicyFile>,
+    /// The index of the evidence that the policy's bundle asks for; absent if it asks for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Bundle>,
     /// Sign-offs of dry runs.
     #[serde(default)]
     pub dry_runs: Vec<Found<DryRun>>,
@@ -98,6 +109,9 @@ pub struct Subject {
     /// What is released, by name.
     #[serde(default)]
     pub artifacts: BTreeMap<String, Digest>,
+    /// Whether the tree has changes that are in no commit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncommitted: bool,
 }
 
 /// Where evidence comes from.
@@ -343,6 +357,9 @@ pub struct CommandOutcome {
 pub struct Coverage {
     /// By module.
     pub modules: BTreeMap<String, Covered>,
+    /// What is told beside: files that the report does not have, sums that differ. It is in the figures already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What of a module is covered; what the report does not measure is absent.

@@ -4,6 +4,7 @@
 //! worst of the blocking gates of the lane, the three built-in ones always among them; a lane without anything else to judge is invalid.
 
 mod built_in;
+mod computed;
 mod document;
 mod obligation;
 mod other;
@@ -26,6 +27,7 @@ use crate::strict::Fault;
 use crate::verdict::{Asked, Excuse, GateResult, Obligation, TOLD, Told, Verdict};
 use crate::waiver::{self, Waivers};
 
+pub(crate) use computed::{compliance, contract_of, matrix_of};
 use obligation::Open;
 
 /// What all judges of one verdict share.
@@ -138,6 +140,7 @@ fn gates(inputs: &Inputs, policy: &Policy, lane: Lane, verdict: &mut Verdict) {
     ];
     let stops = |row: &GateResult| lane == Lane::Preflight && row.status > Status::Excused;
     let mut is_stopped = rows.iter().any(stops);
+    let mut last = None;
     for gate in &policy.gates {
         let is_asked = gate.lanes.contains(&lane) && (gate.blocking || lane != Lane::Preflight);
         if !is_asked {
@@ -145,10 +148,31 @@ fn gates(inputs: &Inputs, policy: &Policy, lane: Lane, verdict: &mut Verdict) {
         }
         let row = if is_stopped {
             empty_row(gate, Asked::NotReached)
+        } else if let Check::Contract { file } = &gate.check {
+            last = Some((gate, file));
+            continue;
         } else {
             row(&court, gate)
         };
         is_stopped |= gate.blocking && row.asked == Asked::Judged && stops(&row);
+        rows.push(row);
+    }
+    // A contract is about all others.
+    if let Some((gate, file)) = last {
+        let row = if is_stopped {
+            empty_row(gate, Asked::NotReached)
+        } else {
+            let mut seen = Verdict {
+                gates: rows.clone(),
+                ..verdict.clone()
+            };
+            conclude(&mut seen, false);
+            let mut row = empty_row(gate, Asked::Judged);
+            row.obligations = computed::contract(&court, gate, file, &seen);
+            total(&mut row);
+            excuse(&court, gate, &mut row);
+            row
+        };
         rows.push(row);
     }
     verdict.gates = rows;
@@ -182,7 +206,10 @@ fn row(court: &Court<'_>, gate: &Gate) -> GateResult {
     let mut row = empty_row(gate, Asked::Judged);
     match &gate.check {
         Check::Suite(check) => suite::judge(court, gate, check, &mut row),
-        check => row.obligations = other::judge(court, gate, check),
+        check => {
+            row.obligations = other::judge(court, gate, check);
+            row.notes = other::notes(court, check);
+        }
     }
     total(&mut row);
     excuse(court, gate, &mut row);

@@ -6,6 +6,7 @@
 //! the gates of the policy and of the excuses themselves cannot be excused.
 
 pub mod artifact;
+pub mod artifacts;
 pub mod backlog;
 pub mod bundle;
 pub mod classification;
@@ -33,6 +34,7 @@ pub mod view;
 pub mod waiver;
 pub mod wording;
 
+pub use artifacts::{Artifacts, artifacts};
 pub use explain::explain;
 pub use inputs::Inputs;
 pub use judge::judge;

@@ -5,8 +5,11 @@
 //! [`QUARANTINES`]. Invariants: an unknown key or word is a fault; a policy with a fault is no policy; no default opens a gate.
 
 mod check;
+mod computed;
 mod read;
+mod read_bundle;
 mod read_check;
+mod read_computed;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +20,10 @@ pub use check::{
     Age, Baseline, Budgets, Check, Floor, Floors, Op, Operand, Place, Rule, SuiteCheck, Trees,
 };
 pub(crate) use check::{matching, number};
+pub use computed::{Computed, PlatformCheck, RubricCheck};
+pub use read_bundle::COMPUTED;
 
+use crate::bundle::Contents;
 use crate::strict::Fault;
 
 /// The schema.
@@ -164,6 +170,8 @@ pub struct Policy {
     pub mode: Mode,
     /// Other names of people, by the name that stands for all of them.
     pub aliases: BTreeMap<String, Vec<String>>,
+    /// What the evidence bundle has; absent if none is declared.
+    pub bundle: Option<Contents>,
     /// The gates, in the file's order.
     pub gates: Vec<Gate>,
 }

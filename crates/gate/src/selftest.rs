@@ -6,6 +6,7 @@
 
 mod bench;
 mod cases;
+mod computed;
 mod green;
 
 use gonogo_core::{Digest, Exit, Reason, Timestamp, Verdict as Status};

@@ -14,7 +14,7 @@ use crate::policy::Severity;
 pub const SCHEMA: &str = "gonogo.gate.verdict.v1";
 
 /// Version of the rules: another number where the same inputs can come to another verdict.
-pub const RULES: u32 = 1;
+pub const RULES: u32 = 2;
 
 /// Most reasons of one obligation that are told.
 pub const TOLD: usize = 50;
@@ -83,6 +83,11 @@ impl Verdict {
         gonogo_core::canonical::to_vec(&bare)
             .ok()
             .map(|bytes| Digest::of(&bytes))
+    }
+
+    /// Its digest, if it is that of its content.
+    pub fn believed(&self) -> Option<Digest> {
+        self.self_digest.filter(|d| self.digest() == Some(*d))
     }
 
     /// The canonical bytes.

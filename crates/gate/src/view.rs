@@ -3,11 +3,13 @@
 //! Views say nothing that the verdict does not. Their words are `pass`, `warn`, `fail`, `skip`; a gate that is excused keeps its own word
 //! and is marked as waived.
 
+mod dossier;
 mod markdown;
 
 use gonogo_core::{Reason, Verdict as Status};
 use serde_json::{Value, json};
 
+pub use dossier::dossier_markdown;
 pub use markdown::markdown;
 
 use crate::policy::Lane;
@@ -19,7 +21,7 @@ pub const FULL: &str = "gonogo.gate.full_suite.v1";
 pub const EVENT: &str = "gonogo.gate.event.v1";
 /// Schema of [`preflight_verdict`].
 pub const PREFLIGHT: &str = "gonogo.gate.preflight.v1";
-/// Schema of [`certification_verdict`].
+/// Schema of [`certification_lane`].
 pub const CERTIFICATION: &str = "gonogo.gate.certification.v1";
 /// Schema of [`waiver_audit`].
 pub const WAIVERS: &str = "gonogo.gate.waiver_audit.v1";
@@ -304,8 +306,8 @@ pub fn promotion(verdict: &Verdict) -> Value {
     })
 }
 
-/// `certification_verdict.json`.
-pub fn certification_verdict(verdict: &Verdict) -> Value {
+/// `certification_lane.json`: the lane's verdict. The certification verdict itself follows from a contract's hard gates.
+pub fn certification_lane(verdict: &Verdict) -> Value {
     let gates: Vec<Value> = verdict.gates.iter().map(gate).collect();
     let rest = json!({
         "gates": gates,

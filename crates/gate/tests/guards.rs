@@ -281,6 +281,7 @@ fn floors_are_really_compared() {
         };
         Coverage {
             modules: BTreeMap::from([("core".to_owned(), covered)]),
+            notes: Vec::new(),
         }
     };
     let digest = Digest::of(b"report");

@@ -4,6 +4,7 @@
 //! (not the author, not the owner, the one that the entry names) is judged with everything else.
 
 use gonogo_core::{Digest, Reason};
+use gonogo_gate::inputs::{Base, FileState, Inputs};
 use gonogo_ledger::Subject;
 use gonogo_store::ledger::Draft;
 use serde_json::json;
@@ -84,24 +85,44 @@ pub fn approve(
         return Err(AppError::new(Reason::ConfigNotFound, text));
     };
     let me = ws.identity()?;
-    let draft = Draft {
+    let time = ws.now()?;
+    let draft = |over: Digest, shown: &str| Draft {
         stream: APPROVALS.to_owned(),
         key: format!("{over}/{}", me.key_id()),
         kind: APPROVAL.to_owned(),
         subject: vec![Subject {
-            name: shown.clone(),
+            name: shown.to_owned(),
             digest: over,
         }],
-        time: ws.now()?,
+        time,
         actor: me.name.clone(),
         body: json!({"over": over, "what": shown, "note": note, "tree": inputs.subject.tree}),
         signer: Some(me.key.clone()),
     };
-    let receipts = ws.ledger.append(vec![draft])?;
+    let mut drafts = vec![draft(over, &shown)];
+    if *what == What::Policy {
+        drafts.extend(rules(&inputs).map(|(name, over)| draft(over, name)));
+    }
+    let rules = drafts.len() - 1;
+    let receipts = ws.ledger.append(drafts)?;
     Ok(Approved {
         over,
         signer: me.name,
-        what: shown,
+        what: match rules {
+            0 => shown,
+            1 => format!("{shown} and a file of rules"),
+            n => format!("{shown} and {n} files of rules"),
+        },
         record: receipts.first().map(|r| r.index),
+    })
+}
+
+/// Files of rules beside the policy that are not what the base of the change has.
+fn rules(inputs: &Inputs) -> impl Iterator<Item = (&str, Digest)> {
+    inputs.rules.iter().filter_map(|(name, file)| {
+        let FileState::Text { text } = &file.state else {
+            return None;
+        };
+        (file.base != Base::Same).then(|| (name.as_str(), Digest::of(text.as_bytes())))
     })
 }

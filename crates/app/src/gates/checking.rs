@@ -4,15 +4,19 @@ use std::path::{Path, PathBuf};
 
 use gonogo_core::id::RunId;
 use gonogo_core::{Digest, Reason};
+use gonogo_gate::artifacts::CERTIFICATION;
 use gonogo_gate::policy::Lane;
 use gonogo_gate::simulate::Simulation;
-use gonogo_gate::{Inputs, Selftest, Suppose, Verdict, view};
+use gonogo_gate::{Artifacts, Inputs, Selftest, Suppose, Verdict, view};
+use gonogo_store::ledger::{Filter, RecordView};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::gathering::{self, Asked, Place};
 use crate::AppError;
-use crate::home::Home;
+use crate::home::{Book, Home};
 use crate::identity;
+use crate::suite::artifacts::{FILES, Kept};
 use crate::workspace::{STATE_DIR, make_dir, write_atomic};
 
 /// The record that a verdict is.
@@ -34,6 +38,25 @@ pub struct Checked {
     pub dir: PathBuf,
     /// The record.
     pub record: Option<u64>,
+    /// What was computed on the way, and what follows from it.
+    pub made: Artifacts,
+}
+
+/// The files of a verdict: [`FILES`]. Its own digest is what the ledger records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listed {
+    /// [`Listed::SCHEMA`].
+    pub schema: String,
+    /// The verdict.
+    pub verdict_id: String,
+    /// By path.
+    pub files: Vec<Kept>,
+}
+
+impl Listed {
+    /// The schema.
+    pub const SCHEMA: &'static str = "gonogo.gate.files.v1";
 }
 
 /// The stream of a verdict.
@@ -95,10 +118,17 @@ fn keep(
     let said = verdict.to_bytes().map_err(canonical)?;
     write_atomic(&dir.join("verdict.json"), &said)?;
     views(&dir, &verdict)?;
+    let made = gonogo_gate::artifacts(&inputs, &verdict);
+    for (name, bytes) in &made.files {
+        write_atomic(&dir.join(name), bytes)?;
+    }
+    let files = list(&dir, &id)?;
     let record = {
         let book = home.open(&home.here)?;
         let kept = book.ledger.put_blob(&bytes)?;
         let blob = book.ledger.put_blob(&said)?;
+        let certificate = made.files.get(CERTIFICATION);
+        let certificate = certificate.map(|c| book.ledger.put_blob(c)).transpose()?;
         let body = json!({
             "lane": verdict.gate_id,
             "verdict": verdict.verdict,
@@ -110,6 +140,8 @@ fn keep(
             "expiresAt": verdict.expires_at,
             "inputs": kept,
             "blob": blob,
+            "files": files,
+            "certification": certificate,
         });
         let subject = vec![("verdict.json".to_owned(), blob)];
         let time = home.clock.now().wall;
@@ -122,7 +154,34 @@ fn keep(
         inputs,
         dir,
         record: Some(record),
+        made,
     })
+}
+
+/// Writes the list of a verdict's files, and gives its digest.
+fn list(dir: &Path, id: &str) -> Result<Digest, AppError> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(|e| AppError::io("read", dir, &e))? {
+        let path = entry.map_err(|e| AppError::io("read", dir, &e))?.path();
+        let (size, sha256) = crate::dry_run::keeping::digest(&path)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        files.push(Kept {
+            path: name.into_owned(),
+            size,
+            sha256,
+        });
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let listed = Listed {
+        schema: Listed::SCHEMA.to_owned(),
+        verdict_id: id.to_owned(),
+        files,
+    };
+    let mut bytes = serde_json::to_vec_pretty(&listed)
+        .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+    bytes.push(b'\n');
+    write_atomic(&dir.join(FILES), &bytes)?;
+    Ok(Digest::of(&bytes))
 }
 
 /// The verdict in the shapes of older tools, and as a page.
@@ -144,8 +203,8 @@ fn views(dir: &Path, verdict: &Verdict) -> Result<(), AppError> {
         }
         Some(Lane::Certification) => {
             write(
-                "certification_verdict.json",
-                &view::certification_verdict(verdict),
+                "certification_lane.json",
+                &view::certification_lane(verdict),
             )?;
         }
         _ => {}
@@ -170,21 +229,11 @@ pub fn find(home: &Home, id: Option<&str>) -> Result<Checked, AppError> {
             .hint("`gonogo gate check` makes a verdict")
     };
     let book = crate::suite::reading::book(home)?.ok_or_else(none)?;
-    let mut filter = gonogo_store::ledger::Filter {
-        kind: Some(VERDICT.into()),
-        limit: 1000,
-        ..gonogo_store::ledger::Filter::default()
-    };
     let mut found = None;
-    loop {
-        let page = book.ledger.records(&filter)?;
-        let Some(last) = page.last() else { break };
-        filter.after = Some(last.index);
-        for record in page {
-            let own = record.stream.strip_prefix(&stream("")).map(str::to_owned);
-            if let Some(own) = own.filter(|own| id.is_none_or(|id| own.starts_with(id))) {
-                found = Some((own, record));
-            }
+    for record in verdicts(&book)? {
+        let own = record.stream.strip_prefix(&stream("")).map(str::to_owned);
+        if let Some(own) = own.filter(|own| id.is_none_or(|id| own.starts_with(id))) {
+            found = Some((own, record));
         }
     }
     let Some((id, record)) = found else {
@@ -205,13 +254,34 @@ pub fn find(home: &Home, id: Option<&str>) -> Result<Checked, AppError> {
     let verdict = book.ledger.read_blob(&digest("blob")?, LARGEST)?;
     let malformed = |e: serde_json::Error| AppError::new(Reason::InputMalformed, e.to_string());
     let dir = home.root().join(STATE_DIR).join("runs/gate").join(&id);
+    let verdict = serde_json::from_slice(&verdict).map_err(malformed)?;
+    let inputs = serde_json::from_slice(&inputs).map_err(malformed)?;
     Ok(Checked {
+        made: gonogo_gate::artifacts(&inputs, &verdict),
         id,
-        verdict: serde_json::from_slice(&verdict).map_err(malformed)?,
-        inputs: serde_json::from_slice(&inputs).map_err(malformed)?,
+        verdict,
+        inputs,
         dir,
         record: Some(record.index),
     })
+}
+
+/// Every verdict that the ledger has, the oldest first.
+pub(super) fn verdicts(book: &Book) -> Result<Vec<RecordView>, AppError> {
+    let mut filter = Filter {
+        kind: Some(VERDICT.into()),
+        limit: 1000,
+        ..Filter::default()
+    };
+    let mut all = Vec::new();
+    loop {
+        let page = book.ledger.records(&filter)?;
+        let Some(last) = page.last() else {
+            return Ok(all);
+        };
+        filter.after = Some(last.index);
+        all.extend(page);
+    }
 }
 
 /// Judges kept inputs again and says whether the bytes are the same.

@@ -85,7 +85,7 @@ fn listed(run: &Recorded, path: &str) -> Result<Option<Digest>, String> {
     Ok(found.map(|kept| kept.sha256))
 }
 
-fn read(path: &Path, origin: Option<Origin>) -> Found<Vec<u8>> {
+pub(super) fn read(path: &Path, origin: Option<Origin>) -> Found<Vec<u8>> {
     let unreadable = |why: String| Found::Unreadable { why, digest: None };
     let file = match std::fs::File::open(path) {
         Ok(file) => file,

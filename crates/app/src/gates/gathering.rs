@@ -1,9 +1,9 @@
 //! Everything that a judgement is to see, from the project, its repository and its ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use gonogo_core::{Digest, Reason, Timestamp};
+use gonogo_core::{Reason, Timestamp};
 use gonogo_gate::inputs::{
     self, Approval, BaseFile, ExcuseFile, FileState, Found, Inputs, PolicyFile, Run, Subject,
 };
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::base::{At, Base};
 use super::compared::{self, Recorded};
-use super::{commands, declared, documents, dry_runs, looking, matched};
+use super::{commands, computed, declared, documents, dry_runs, looking, matched};
 use crate::AppError;
 use crate::config::Config;
 use crate::home::{Book, Home};
@@ -153,6 +153,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
             landed_tree: landed(place, asked)?,
             authors,
             artifacts: artifacts.clone(),
+            uncommitted: source.dirty,
         },
         policy,
         manifest: declared::manifest(place.config, &place.tree, &base),
@@ -162,6 +163,9 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         documents: BTreeMap::new(),
         commands: BTreeMap::new(),
         coverage: BTreeMap::new(),
+        computed: BTreeMap::new(),
+        rules: BTreeMap::new(),
+        bundle: None,
         dry_runs: dry_runs::found(&book, &artifacts, &source.tree)?,
         readiness: Found::Absent,
         drills: BTreeMap::new(),
@@ -187,6 +191,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
     }
     if let Some(rules) = &rules {
         shown(place, &book, rules, &own, &mut inputs)?;
+        computed::add(place, &book, rules, &base, &own, &mut inputs)?;
     }
     Ok(inputs)
 }
@@ -200,11 +205,18 @@ fn shown(
     inputs: &mut Inputs,
 ) -> Result<(), AppError> {
     let tree = inputs.subject.tree.clone();
+    let reads = rules.gates.iter().any(|g| !g.check.documents().is_empty());
+    let files = match reads {
+        true => place.tree.files(&tree)?,
+        false => BTreeSet::new(),
+    };
     for gate in &rules.gates {
         for name in gate.check.documents() {
             if !inputs.documents.contains_key(name) {
                 let found = documents::bytes(&place.root, name, own);
-                let document = documents::json(found, Some(&tree));
+                // What the repository ignores may be of any tree.
+                let of = files.contains(name).then_some(tree.as_str());
+                let document = documents::json(found, of);
                 inputs.documents.insert(name.to_owned(), document);
             }
         }
@@ -290,16 +302,7 @@ pub(crate) fn file(path: &Path) -> FileState {
 
 pub(super) fn policy(place: &Place<'_>, base: &Base) -> PolicyFile {
     let state = file(&place.root.join(POLICY));
-    let base = match (base.file(&place.tree, Path::new(POLICY)), &state) {
-        (At::Unknown(why), _) => inputs::Base::Unknown { why },
-        (At::Absent, FileState::Absent) => inputs::Base::Same,
-        (At::Absent, _) => inputs::Base::Absent,
-        (At::Text(before), FileState::Text { text }) if before == *text => inputs::Base::Same,
-        (At::Text(before), _) => inputs::Base::Other {
-            digest: Digest::of(before.as_bytes()),
-        },
-    };
-    PolicyFile { state, base }
+    computed::beside(place, base, POLICY, state)
 }
 
 pub(super) fn excuses(place: &Place<'_>, base: &Base, name: &str) -> ExcuseFile {

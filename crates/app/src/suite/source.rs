@@ -5,6 +5,8 @@
 //! directory of ours, so that a replay can make the very tree again, and the repository is not touched. Elsewhere it is a digest over the
 //! files.
 
+mod listing;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -232,6 +234,12 @@ impl Tree {
     }
 
     fn digest(&self) -> Result<Digest, AppError> {
+        let text = serde_json::to_vec(&self.walked()?).unwrap_or_default();
+        Ok(Digest::of(&text))
+    }
+
+    /// What every file of a tree without a repository is, by its path.
+    fn walked(&self) -> Result<BTreeMap<String, String>, AppError> {
         let mut files: BTreeMap<String, String> = BTreeMap::new();
         let mut open = vec![self.root.clone()];
         while let Some(path) = open.pop() {
@@ -259,8 +267,7 @@ impl Tree {
                 files.insert(name, format!("{executable} {digest}"));
             }
         }
-        let text = serde_json::to_vec(&files).unwrap_or_default();
-        Ok(Digest::of(&text))
+        Ok(files)
     }
 }
 

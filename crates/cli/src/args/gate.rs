@@ -29,6 +29,8 @@ pub enum GateWhat {
     Excuses(GateExcuses),
     /// Try the policy on 35 kinds of poisoned evidence that must not pass
     Selftest(GateSelftest),
+    /// Bundle a verdict with its evidence, each file with its digest; or verify such a bundle
+    Bundle(GateBundle),
     /// Print the policy that holds where a project has none
     Policy,
 }
@@ -176,4 +178,19 @@ pub struct GateExcuses {
     /// Write waiver_audit.json, quarantine_report.json and quarantine_audit.jsonl into this directory
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: Option<PathBuf>,
+}
+
+/// `gate bundle`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(group = clap::ArgGroup::new("way").required(true).multiple(false).args(["out", "verify"]))]
+pub struct GateBundle {
+    /// Verdict: a unique prefix of its id; the newest if absent
+    #[arg(value_name = "VERDICT", conflicts_with = "verify")]
+    pub id: Option<String>,
+    /// Where to: an archive if the name ends with `.tar`, otherwise a directory; it must not be there
+    #[arg(long, value_name = "FILE.tar|DIR", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+    /// Verify this bundle: what was changed, is missing or was added, and whether the verdict follows from it
+    #[arg(long, value_name = "FILE.tar|DIR", help_heading = "Selection")]
+    pub verify: Option<PathBuf>,
 }

@@ -1,5 +1,6 @@
 //! `gate …`: check, explain, simulate, rejudge, policy.
 
+mod bundle;
 mod excuses;
 
 use gonogo_app::AppError;
@@ -7,6 +8,7 @@ use gonogo_app::gates::approving::{self, What};
 use gonogo_app::gates::checking::{self, Checked};
 use gonogo_app::gates::gathering::Asked;
 use gonogo_core::{Exit, Reason, Verdict as Status};
+use gonogo_gate::contract::Overall;
 use gonogo_gate::policy::Lane as Asking;
 use gonogo_gate::verdict::{Asked as WasAsked, GateResult, Standing, Told};
 use gonogo_gate::{Suppose, Verdict, view};
@@ -33,6 +35,7 @@ pub(super) fn gate(select: &Select, args: &GateArgs, screen: &Screen) -> (&'stat
         GateWhat::Rejudge(a) => ("gate_rejudge", rejudge(select, a, screen)),
         GateWhat::Excuses(a) => ("gate_excuses", excuses::excuses(select, a, screen)),
         GateWhat::Selftest(a) => ("gate_selftest", selftest(select, a, screen)),
+        GateWhat::Bundle(a) => ("gate_bundle", bundle::bundle(select, a, screen)),
         GateWhat::Policy => ("gate_policy", policy(screen)),
     }
 }
@@ -51,9 +54,26 @@ fn check(select: &Select, a: &GateCheck, screen: &Screen) -> Answer {
     let home = home(select)?;
     let checked = checking::check(&home, &asked(&a.compared))?;
     let Checked {
-        id, verdict, dir, ..
+        id,
+        verdict,
+        dir,
+        made,
+        ..
     } = &checked;
     tell(verdict, screen);
+    if let Some(certificate) = &made.certification {
+        let word = match certificate.overall_verdict {
+            Overall::Certified => screen.paint(Tone::Good, "CERTIFIED"),
+            Overall::NotCertified => screen.paint(Tone::Bad, "NOT_CERTIFIED"),
+        };
+        screen.say(&format!("{word}  {}", plain(&certificate.git_commit)));
+        for reason in certificate.blocking_reasons.iter().take(TOLD) {
+            screen.say(&format!("      {}", plain(reason)));
+        }
+    }
+    for (name, why) in &made.missing {
+        screen.frame(&format!("not made  {name}: {}", plain(why)));
+    }
     screen.frame(&format!("verdict   {id}  {}", dir.display()));
     let closed = verdict
         .gates
@@ -69,7 +89,15 @@ fn check(select: &Select, a: &GateCheck, screen: &Screen) -> Answer {
     }
     screen.answer(
         "gate_check",
-        json!({"id": id, "record": checked.record, "directory": dir, "verdict": verdict}),
+        json!({
+            "id": id,
+            "record": checked.record,
+            "directory": dir,
+            "verdict": verdict,
+            "certification": made.certification,
+            "artifacts": made.files.keys().collect::<Vec<_>>(),
+            "missing": made.missing,
+        }),
     );
     Ok(verdict.exit())
 }

@@ -178,6 +178,8 @@ fn a_verdict_follows_again_from_what_was_kept() {
         "waiver_audit.json",
         "quarantine_report.json",
         "promotion.json",
+        "remediation_backlog.json",
+        "files.json",
     ] {
         assert!(std::path::Path::new(&dir).join(name).is_file(), "{name}");
     }
@@ -185,7 +187,7 @@ fn a_verdict_follows_again_from_what_was_kept() {
     let dir = certified.0["directory"].as_str().unwrap();
     assert!(
         std::path::Path::new(dir)
-            .join("certification_verdict.json")
+            .join("certification_lane.json")
             .is_file()
     );
     lab.gonogo(&["gate", "selftest"]).expect(0);

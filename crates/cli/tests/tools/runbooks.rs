@@ -276,6 +276,68 @@ fn below(dir: &Path) -> Vec<String> {
         .collect()
 }
 
+/// A policy with a check of each kind that leaves a file, and a commit to judge.
+fn judged_by_everything(lab: &Lab) {
+    let gate = |id: &str, check: &str| {
+        format!(
+            "[gates.{id}]\ntitle = \"T\"\nowner = \"o\"\nblocking = true\nlanes = [\"full\", \"certification\"]\ncheck = {{ {check} }}\n"
+        )
+    };
+    let gates = [
+        gate("suites", "suite = { profile = \"ci\" }"),
+        gate("tracker", "tracker = { export = \"issues.jsonl\" }"),
+        gate("wording", "wording = { texts = [\"README.md\"] }"),
+        gate(
+            "classes",
+            "classification = { files = [\"t/*.py\"], classes = \"classes.toml\" }",
+        ),
+        gate("doubles", "doubles = { files = [\"t/*.py\"] }"),
+        gate(
+            "rubric",
+            "rubric = { rubric = \"rubric.toml\", report = \"run:broken/out/cover.info\" }",
+        ),
+        gate(
+            "platforms",
+            "platforms = { profile = \"ci\", required = { linux = { os = \"linux\" } } }",
+        ),
+        gate("contract", "contract = { file = \"contract.toml\" }"),
+    ]
+    .concat();
+    let section = "[[bundle.section]]\nid = \"readme\"\npath = \"README.md\"\nrequired = true\n";
+    let schema = |name: &str| format!("schema = \"gonogo.gate.{name}.v1\"\n");
+    lab.write(
+        "gates.toml",
+        &format!("{}{gates}{section}", schema("policy")),
+    );
+    lab.write("issues.jsonl", "{\"id\":\"1\",\"status\":\"closed\"}");
+    lab.write("README.md", "It runs.\n");
+    lab.write("t/a.py", "a = 1\n");
+    let classes = "[suite.unit]\nfiles = [\"t/a.py\"]\n";
+    lab.write("classes.toml", &(schema("suite-classes") + classes));
+    let module = "[[module]]\nname = \"t\"\npaths = [\"t/*.py\"]\ncriticality = \"high\"\nfloor = { line = \"50%\" }\nrationale = \"r\"\n";
+    lab.write("rubric.toml", &(schema("non-mock-rubric") + module));
+    let hard = "lane = \"certification\"\n[[hard_gates]]\ngate_id = \"G01\"\ndomain = \"d\"\nblocking = true\nowner = \"o\"\npass_criteria = [\"suites\"]\n";
+    lab.write("contract.toml", &(schema("certification-contract") + hard));
+    for args in [
+        &["init", "-q", "-b", "main"][..],
+        &["add", "-A"],
+        &[
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@example.org",
+            "commit",
+            "-q",
+            "-m",
+            "one",
+        ],
+    ] {
+        let mut git = std::process::Command::new("git");
+        let done = git.args(args).current_dir(lab.path("")).status().unwrap();
+        assert!(done.success(), "{args:?}");
+    }
+}
+
 #[test]
 fn what_runs_and_verdicts_leave_is_what_the_runbook_may_name() {
     let lab = Lab::new();
@@ -299,7 +361,8 @@ command = ["sh", "-c", "echo TAP version 14; echo 1..1; echo ok 1 - a; echo talk
 format = "tap"
 "#,
     );
-    lab.write(".gitignore", "out/\n");
+    lab.write(".gitignore", "out/\n.gonogo/\n");
+    judged_by_everything(&lab);
     let ran = lab.run(&["suite", "run", "--json"]);
     let run = ran.envelope()["data"]["directory"]
         .as_str()

@@ -1,5 +1,7 @@
 //! The three gates that are always there: the policy with its lane, its mode and the subject; the waivers; the quarantines.
 
+use std::collections::BTreeSet;
+
 use gonogo_core::{Digest, Reason, Timestamp, Verdict as Status};
 
 use super::obligation::Open;
@@ -42,14 +44,54 @@ pub(super) fn policy(court: &Court<'_>, digest: Digest) -> Vec<Obligation> {
         let text = format!("the inputs' schema is `{}`", court.inputs.schema);
         read.tell(Reason::SchemaUnknown, text);
     }
-    vec![
+    let mut all = vec![
         read.finish(),
         lane(court, digest),
         base(court, digest),
         manifest(court),
         subject(court),
         mode(court, digest),
-    ]
+    ];
+    all.extend(rule_files(court));
+    all
+}
+
+/// Files that are rules beside the policy: each must be there, and not be changed by what it judges.
+fn rule_files(court: &Court<'_>) -> Vec<Obligation> {
+    let asked = court.policy.gates.iter();
+    let asked = asked.filter(|gate| gate.lanes.contains(&court.lane));
+    let names: BTreeSet<&str> = asked.flat_map(|gate| gate.check.rule_files()).collect();
+    let each = |name: &str| {
+        let required = format!("`{name}` as the change's base has it");
+        let mut open = Open::new(POLICY, &format!("rules/{name}"), required);
+        let Some(file) = court.inputs.rules.get(name) else {
+            open.tell(Reason::PolicyError, format!("`{name}` was not read"));
+            return open.finish();
+        };
+        let text = match &file.state {
+            FileState::Text { text } => text,
+            FileState::Absent => {
+                open.tell(Reason::PolicyUndefined, format!("there is no `{name}`"));
+                return open.finish();
+            }
+            FileState::Unreadable { why } => {
+                open.tell(Reason::PolicyError, format!("`{name}`: {why}"));
+                return open.finish();
+            }
+        };
+        let digest = Digest::of(text.as_bytes());
+        open.cite(name, digest, None);
+        let changed = match &file.base {
+            Base::Same => None,
+            Base::Other { digest: other } if *other == digest => None,
+            Base::Other { .. } => Some(format!("its base has another `{name}`")),
+            Base::Absent => Some(format!("its base has no `{name}`")),
+            Base::Unknown { why } => Some(format!("nobody knows the base's `{name}`: {why}")),
+        };
+        changes(court, &mut open, digest, changed.into_iter().collect());
+        open.finish()
+    };
+    names.into_iter().map(each).collect()
 }
 
 /// What is said beside the gate of the policy.

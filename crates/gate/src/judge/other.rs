@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use gonogo_core::{Reason, Span, Verdict as Status};
 use serde_json::Value;
 
+use super::computed;
 use super::document;
 use super::obligation::Open;
 use super::{Court, short};
@@ -16,7 +17,7 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &Check) -> Vec<Obliga
     let open = |part: &str, required: String| Open::new(&gate.id, part, required);
     match check {
         // Judged elsewhere.
-        Check::Suite(_) => Vec::new(),
+        Check::Suite(_) | Check::Contract { .. } => Vec::new(),
         Check::Schema {
             document,
             pointer,
@@ -139,7 +140,11 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &Check) -> Vec<Obliga
             report,
             floors,
             age,
+            ..
         } => coverage(court, gate, report, floors, *age),
+        Check::Computed(check) => vec![computed::judge(court, gate, check)],
+        Check::Rubric { check, age } => vec![computed::rubric(court, gate, check, *age)],
+        Check::Platforms(check) => computed::platforms(court, gate, check),
         Check::DryRun {
             min_duration,
             min_uptime,
@@ -297,6 +302,37 @@ fn close(
         let text = format!("the times lie further apart than {within}: {first} and {last}");
         open.tell(Reason::CheckFailed, text);
     }
+}
+
+/// What is said beside a gate: what a coverage report left out, and targets that are not reached.
+pub(super) fn notes(court: &Court<'_>, check: &Check) -> Vec<String> {
+    let Check::Coverage {
+        report, targets, ..
+    } = check
+    else {
+        return Vec::new();
+    };
+    let Some(Found::Present { value, .. }) = court.inputs.coverage.get(report) else {
+        return Vec::new();
+    };
+    let mut notes: Vec<String> = value.notes.iter().map(|n| short(n)).collect();
+    for (module, target) in targets {
+        let covered = value.modules.get(module).copied().unwrap_or_default();
+        let asked = [
+            ("lines", target.line, covered.lines),
+            ("functions", target.function, covered.functions),
+            ("branches", target.branch, covered.branches),
+        ];
+        for (word, most, part) in asked {
+            let (Some(most), Some(part)) = (most, part) else {
+                continue;
+            };
+            if let Err((_, text)) = document::share(part.covered, part.total, most, 1) {
+                notes.push(format!("the target of `{module}`, {word}: {text}"));
+            }
+        }
+    }
+    notes
 }
 
 fn coverage(

@@ -7,6 +7,9 @@ use gonogo_core::{Share, Span};
 use regex::Regex;
 use serde_json::Value;
 
+use super::computed::{Computed, PlatformCheck, RubricCheck};
+use crate::coverage::{Globs, Paths};
+
 /// Which tree evidence must be of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trees {
@@ -283,10 +286,16 @@ pub enum Check {
     },
     /// Coverage.
     Coverage {
-        /// The report's id.
+        /// The report: a path in the project, or `run:SUITE/PATH`.
         report: String,
+        /// The files of each module.
+        modules: BTreeMap<String, Globs>,
+        /// How the report's names become paths.
+        paths: Paths,
         /// Floors by module; `*` is the whole.
         floors: BTreeMap<String, Floors>,
+        /// What should be reached; that it is not is told and holds nothing.
+        targets: BTreeMap<String, Floors>,
         /// Age and tree.
         age: Age,
     },
@@ -312,6 +321,22 @@ pub enum Check {
         name: String,
         /// How old.
         max_age: Span,
+    },
+    /// Something that is computed from files.
+    Computed(Computed),
+    /// A rubric of coverage.
+    Rubric {
+        /// What is compared.
+        check: RubricCheck,
+        /// Age and tree of the report.
+        age: Age,
+    },
+    /// Runs of several variants.
+    Platforms(PlatformCheck),
+    /// A certification contract: hard gates over the other gates of the lane. Judged last.
+    Contract {
+        /// The file with the contract.
+        file: String,
     },
     /// Performance budgets.
     Perf {
@@ -339,6 +364,10 @@ impl Check {
             Self::Readiness { .. } => "readiness",
             Self::Drill { .. } => "drill",
             Self::Perf { .. } => "perf",
+            Self::Computed(computed) => computed.kind(),
+            Self::Rubric { .. } => "rubric",
+            Self::Platforms(_) => "platforms",
+            Self::Contract { .. } => "contract",
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gonogo_core::Span;
 
 use super::read_check::check;
-use super::{BUILT_IN, Check, Defaults, Gate, Lane, Mode, Policy, SCHEMA, Severity};
+use super::{BUILT_IN, Check, Computed, Defaults, Gate, Lane, Mode, Policy, SCHEMA, Severity};
 use crate::strict::{self, Fault, Faults, Item, Node, Table};
 
 const DAY: u64 = 86_400;
@@ -65,11 +65,21 @@ fn root_of(faults: &Faults, node: &Node) -> Option<Policy> {
             );
         }
     }
+    let contracts = gates
+        .iter()
+        .filter(|g| matches!(g.check, Check::Contract { .. }));
+    if contracts.count() > 1 {
+        root.refuse("gates", "a policy has one certification contract");
+    }
+    let bundle = root
+        .table("bundle")
+        .and_then(|table| super::read_bundle::bundle(table, &gates));
     root.finish();
     Some(Policy {
         defaults,
         mode,
         aliases,
+        bundle,
         gates,
     })
 }
@@ -333,5 +343,22 @@ const fn remediation_of(check: &Check) -> &'static str {
         Check::Readiness { .. } => "Look at the surface that is not healthy.",
         Check::Drill { .. } => "Hold the drill on the real system.",
         Check::Perf { .. } => "Compare the two trees; mend what costs.",
+        Check::Computed(Computed::Tracker { .. }) => {
+            "Close the technical issues, or export every state of the tracker again."
+        }
+        Check::Computed(Computed::Wording { .. }) => {
+            "Take the claim out of the text, or certify first: the lane of the contract."
+        }
+        Check::Computed(Computed::Classification { .. }) => {
+            "Give each test file one class, and take out what its class does not admit."
+        }
+        Check::Computed(Computed::Doubles { .. }) => {
+            "Replace the double by the real thing or a recording, or have an exception approved."
+        }
+        Check::Rubric { .. } => "Raise what is below its floor; the rubric is part of the policy.",
+        Check::Platforms(_) => "Run the profile on that platform, on this tree.",
+        Check::Contract { .. } => {
+            "Close each problem of the hard gate with evidence, and judge again."
+        }
     }
 }

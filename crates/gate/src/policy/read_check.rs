@@ -1,26 +1,24 @@
 //! Reads the checks of gates: one kind each, its keys and nothing else.
 
-use std::collections::BTreeMap;
-
 use gonogo_core::{Share, Span};
 use serde_json::Value;
 
 use super::check::{check_pointer, pattern};
 use super::{
-    Age, Baseline, Budgets, Check, Defaults, Floor, Floors, Op, Operand, Place, Rule, SuiteCheck,
-    Trees,
+    Age, Baseline, Budgets, Check, Defaults, Floor, Op, Operand, Place, Rule, SuiteCheck, Trees,
+    read_computed,
 };
 use crate::strict::{Faults, Item, Node, Table};
 
 const TREES: [(&str, Trees); 2] = [("same", Trees::Same), ("any", Trees::Any)];
 
-struct Kind<'a, 'b> {
-    table: Table<'a>,
+pub(super) struct Kind<'a, 'b> {
+    pub(super) table: Table<'a>,
     defaults: &'b Defaults,
 }
 
 impl Kind<'_, '_> {
-    fn max_age(&self) -> Span {
+    pub(super) fn max_age(&self) -> Span {
         let age: Option<Span> = self.table.parsed("max_age");
         if age == Some(Span::ZERO) {
             self.table
@@ -33,14 +31,14 @@ impl Kind<'_, '_> {
         self.table.word("tree", &TREES).unwrap_or(Trees::Same)
     }
 
-    fn age(&self) -> Age {
+    pub(super) fn age(&self) -> Age {
         Age {
             max_age: self.max_age(),
             tree: self.tree(),
         }
     }
 
-    fn needed(&self, key: &'static str) -> Option<String> {
+    pub(super) fn needed(&self, key: &'static str) -> Option<String> {
         self.table.need(key, self.table.text(key))
     }
 
@@ -93,6 +91,7 @@ const KINDS: [&str; 13] = [
 pub(super) fn check(faults: &Faults, outer: Table<'_>, defaults: &Defaults) -> Option<Check> {
     let kinds: Vec<(&str, &Node)> = KINDS
         .into_iter()
+        .chain(read_computed::KINDS)
         .filter_map(|kind| Some((kind, outer.node(kind)?)))
         .collect();
     let first = kinds.first().copied();
@@ -158,7 +157,7 @@ pub(super) fn check(faults: &Faults, outer: Table<'_>, defaults: &Defaults) -> O
                 age,
             })
         }
-        "coverage" => coverage(faults, &kind),
+        "coverage" => read_computed::coverage(faults, &kind),
         "dry_run" => Some(Check::DryRun {
             min_duration: kind.table.parsed("min_duration").unwrap_or(Span::ZERO),
             min_uptime: kind.table.parsed("min_uptime").unwrap_or(Share::ZERO),
@@ -172,7 +171,8 @@ pub(super) fn check(faults: &Faults, outer: Table<'_>, defaults: &Defaults) -> O
             let (name, max_age) = (kind.needed("name"), kind.max_age());
             name.map(|name| Check::Drill { name, max_age })
         }
-        _ => perf(&kind),
+        "perf" => perf(&kind),
+        word => read_computed::check(word, faults, &kind),
     };
     kind.table.finish();
     made
@@ -397,37 +397,6 @@ fn lineage(kind: &Kind<'_, '_>) -> Option<Check> {
             .collect(),
         times,
         within: within.unwrap_or(Span::ZERO),
-        age,
-    })
-}
-
-fn coverage(faults: &Faults, kind: &Kind<'_, '_>) -> Option<Check> {
-    let report = kind.needed("report");
-    let table = kind.table.need("floors", kind.table.table("floors"))?;
-    let mut floors = BTreeMap::new();
-    for (module, node) in table.entries() {
-        let Some(inner) = Table::open(faults, &table.path(module), node) else {
-            continue;
-        };
-        let found = Floors {
-            line: inner.parsed("line"),
-            function: inner.parsed("function"),
-            branch: inner.parsed("branch"),
-        };
-        if found == Floors::default() {
-            inner.refuse("line", "a floor of lines, functions or branches is needed");
-        }
-        inner.finish();
-        floors.insert(module.clone(), found);
-    }
-    if floors.is_empty() {
-        kind.table
-            .refuse("floors", "there is none, so nothing would be judged");
-    }
-    let age = kind.age();
-    Some(Check::Coverage {
-        report: report?,
-        floors,
         age,
     })
 }

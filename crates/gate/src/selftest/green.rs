@@ -10,11 +10,13 @@ use serde_json::{Map, Value};
 use super::bench::{
     Bench, Ran, TOOK, TREE, Victim, before, compared, judged, recorded, report, summary,
 };
+use super::computed;
 use crate::inputs::{
     Base, BaseFile, Budgeted, CommandOutcome, Coverage, Covered, Declared, Drill, DryRun,
     ExcuseFile, FileState, Found, History, Inputs, Manifest, ManifestBase, Origin, Part, Perf,
     PerfResult, PolicyFile, Readiness, SCHEMA, Subject,
 };
+use crate::platforms::Platform;
 use crate::policy::{self, Budgets, Check, Lane, Op, Operand, Policy, Rule, SuiteCheck, matching};
 
 /// Most tests of a made report.
@@ -75,6 +77,9 @@ pub(super) fn make(
         documents: BTreeMap::new(),
         commands: BTreeMap::new(),
         coverage: BTreeMap::new(),
+        computed: BTreeMap::new(),
+        rules: BTreeMap::new(),
+        bundle: None,
         dry_runs: Vec::new(),
         readiness: Found::Absent,
         drills: BTreeMap::new(),
@@ -120,6 +125,13 @@ fn runs(bench: &mut Bench, policy: &Policy, lane: Lane) -> Result<(), String> {
     let mut profiles: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut least = 2;
     for gate in &policy.gates {
+        if let Check::Platforms(check) = &gate.check {
+            for platform in &check.platforms {
+                let names = declared.profiles.get(&platform.profile).cloned();
+                let all = profiles.entry(platform.profile.clone()).or_default();
+                all.extend(names.unwrap_or_default());
+            }
+        }
         let Check::Suite(check) = &gate.check else {
             continue;
         };
@@ -186,6 +198,26 @@ fn runs(bench: &mut Bench, policy: &Policy, lane: Lane) -> Result<(), String> {
         run.baselines = baselines;
         bench.inputs.runs.push(run);
     }
+    Ok(())
+}
+
+/// A run of a platform, beside that of its profile.
+fn shown(inputs: &mut Inputs, platform: &Platform) -> Result<(), String> {
+    let count = inputs.runs.len() as u64;
+    let of = inputs
+        .runs
+        .iter()
+        .find(|run| run.summary.profile == platform.profile && run.summary.variant.is_empty());
+    let of = of.ok_or_else(|| {
+        let profile = &platform.profile;
+        format!("the profile `{profile}`, which a platform must run, is not declared")
+    })?;
+    let mut summary = of.summary.clone();
+    summary.run_id = format!("{}-{}", summary.run_id, platform.name);
+    summary.variant = platform.variant.clone();
+    let mut run = recorded(summary, count + 1);
+    run.baselines = of.baselines.clone();
+    inputs.runs.push(run);
     Ok(())
 }
 
@@ -293,8 +325,46 @@ impl Made {
                 if let Some(Found::Present { value, .. }) = inputs.coverage.remove(report) {
                     modules.extend(value.modules);
                 }
-                let found = self.found(Coverage { modules });
+                let notes = Vec::new();
+                let found = self.found(Coverage { modules, notes });
                 inputs.coverage.insert(report.clone(), found);
+            }
+            Check::Computed(check) => {
+                let found = computed::artifact(check, self.now)?;
+                inputs.computed.insert(id.to_owned(), found);
+                for file in Check::Computed(check.clone()).rule_files() {
+                    let file = file.to_owned();
+                    inputs.rules.insert(file, computed::rules(String::new()));
+                }
+            }
+            Check::Rubric { check, .. } => {
+                let text = computed::rules(computed::rubric());
+                inputs.rules.insert(check.rubric.clone(), text);
+                let mut coverage = match inputs.coverage.remove(&check.report) {
+                    Some(Found::Present { value, .. }) => value,
+                    _ => Coverage::default(),
+                };
+                let lines = Some(Part {
+                    covered: 100,
+                    total: 100,
+                });
+                let covered = Covered {
+                    lines,
+                    ..Covered::default()
+                };
+                coverage.modules.insert(computed::MODULE.into(), covered);
+                let found = self.found(coverage);
+                inputs.coverage.insert(check.report.clone(), found);
+            }
+            Check::Platforms(check) => {
+                for platform in &check.platforms {
+                    shown(inputs, platform)?;
+                }
+            }
+            Check::Contract { file } => {
+                inputs.subject.commit = Some("0".repeat(40));
+                let text = computed::contract(&inputs.lane);
+                inputs.rules.insert(file.clone(), computed::rules(text));
             }
             Check::DryRun { min_duration, .. } => {
                 let known = inputs.dry_runs.iter().filter_map(|found| match found {

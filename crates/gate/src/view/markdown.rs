@@ -140,7 +140,7 @@ fn argv(words: &[String]) -> String {
 }
 
 /// Text that can be no markup.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -161,7 +161,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Text within backticks.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     text.chars()
         .map(|c| if c == '`' || c.is_control() { '\'' } else { c })
         .collect()

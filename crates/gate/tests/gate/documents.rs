@@ -339,9 +339,10 @@ fn commands_and_coverage() {
     };
     let coverage = Coverage {
         modules: BTreeMap::from([("core".into(), covered)]),
+        notes: Vec::new(),
     };
     expect(
-        "coverage = { report = \"r\", floors = { core = { line = \"75%\", function = \"73%\" } } }",
+        "coverage = { report = \"r\", modules = { core = [\"src/**\"] }, floors = { core = { line = \"75%\", function = \"73%\" } } }",
         &present(coverage, TREE),
         |i, f| {
             i.coverage.insert("r".into(), f);

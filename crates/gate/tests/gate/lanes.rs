@@ -253,7 +253,7 @@ fn a_verdict_can_be_explained_and_supposed() {
     assert_eq!(would.changes.len(), 1);
     inputs.lane = Lane::Certification.word().into();
     let found = verdict(&inputs);
-    let shown = view::certification_verdict(&found);
+    let shown = view::certification_lane(&found);
     assert_eq!(shown["promotion_rules"]["can_promote"], json!(true));
     assert_eq!(shown["promotion_rules"]["waiver_gates"], json!(["suites"]));
     assert_eq!(shown["waiver_audit"]["active"], json!(1));
@@ -270,7 +270,7 @@ fn a_verdict_can_be_explained_and_supposed() {
         (&json!("fail"), &json!(true))
     );
     inputs.now = now().after(Span::from_secs(30 * 86_400));
-    let late = view::certification_verdict(&verdict(&inputs));
+    let late = view::certification_lane(&verdict(&inputs));
     assert_eq!(late["promotion_rules"]["can_promote"], json!(false));
     assert_eq!(late["waiver_audit"]["expired"], json!(1));
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+mod computed;
 mod documents;
 mod excuses;
 mod lanes;

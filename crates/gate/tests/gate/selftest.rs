@@ -142,7 +142,7 @@ fn every_kind_of_gate_is_satisfied_and_all_is_caught() {
         ),
         gate(
             "coverage",
-            "coverage = { report = \"lcov\", floors = { core = { line = \"75%\" }, \"*\" = { function = \"60%\" } } }",
+            "coverage = { report = \"lcov\", modules = { core = [\"src/**\"] }, floors = { core = { line = \"75%\" }, \"*\" = { function = \"60%\" } } }",
         ),
         gate(
             "dry",
@@ -154,6 +154,28 @@ fn every_kind_of_gate_is_satisfied_and_all_is_caught() {
             "drill = { name = \"failover\", max_age = \"90d\" }",
         ),
         gate("perf", "perf = { budgets = \"declared\" }"),
+        gate("tracker", "tracker = { export = \"i.jsonl\" }"),
+        gate(
+            "wording",
+            "wording = { texts = [\"*.md\"], rules = \"r.toml\" }",
+        ),
+        gate(
+            "classes",
+            "classification = { files = [\"t/*\"], classes = \"c.toml\" }",
+        ),
+        gate(
+            "doubles",
+            "doubles = { files = [\"t/*\"], classes = \"c.toml\", exceptions = \"e.toml\" }",
+        ),
+        gate(
+            "rubric",
+            "rubric = { rubric = \"rubric.toml\", report = \"lcov\" }",
+        ),
+        gate(
+            "platforms",
+            "platforms = { profile = \"ci\", required = { mac = { os = \"macos\" } } }",
+        ),
+        gate("contract", "contract = { file = \"contract.toml\" }"),
     ];
     let policy = format!("{CODE}{}", all.concat());
     let result = of(&policy, &declared());

@@ -1,0 +1,97 @@
+//! Files of the tree under judgement that computed evidence rests on: picked by patterns from the tree's own list, read within bounds.
+//!
+//! Invariants: what the tree does not have is not read; a file that cannot be read whole, and too many or too large ones, are an error that
+//! the evidence says, and never left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use gonogo_gate::coverage::{Globs, Modules};
+use gonogo_gate::inputs::{FileState, Found};
+
+use super::documents;
+
+/// Most files of one check.
+pub const MOST: usize = 20_000;
+
+/// Most bytes of one file.
+const LARGEST: usize = 16 << 20;
+
+/// Most bytes of all files of one check.
+const ALL: usize = 512 << 20;
+
+/// The files of a tree that patterns mean.
+///
+/// # Errors
+/// One line.
+pub fn picked(files: &BTreeSet<String>, globs: &Globs) -> Result<BTreeSet<String>, String> {
+    let name = "files".to_owned();
+    let modules =
+        Modules::new(&BTreeMap::from([(name, globs.clone())])).map_err(|e| e.to_string())?;
+    let mut found = BTreeSet::new();
+    for file in files.iter().filter(|f| modules.of(f).next().is_some()) {
+        if found.len() >= MOST {
+            return Err(format!("the patterns mean more than {MOST} files"));
+        }
+        found.insert(file.clone());
+    }
+    Ok(found)
+}
+
+/// Their bytes.
+///
+/// # Errors
+/// One line.
+pub fn read(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    let mut found = BTreeMap::new();
+    let mut sum = 0;
+    for file in files {
+        let bytes = one(root, file)?;
+        sum += bytes.len();
+        if sum > ALL {
+            return Err(format!("the files have more than {ALL} bytes together"));
+        }
+        found.insert(file.clone(), bytes);
+    }
+    Ok(found)
+}
+
+/// The bytes of one.
+///
+/// # Errors
+/// One line.
+pub fn one(root: &Path, file: &str) -> Result<Vec<u8>, String> {
+    match documents::read(&root.join(file), None) {
+        Found::Present { value, .. } if value.len() <= LARGEST => Ok(value),
+        Found::Present { .. } => Err(format!("`{file}` has more than {LARGEST} bytes")),
+        Found::Absent => Err(format!("`{file}` is gone")),
+        Found::Unreadable { why, .. } => Err(format!("`{file}`: {why}")),
+    }
+}
+
+/// The same as texts.
+///
+/// # Errors
+/// One line: a file that is no UTF-8.
+pub fn texts(all: &BTreeMap<String, Vec<u8>>) -> Result<BTreeMap<String, &str>, String> {
+    let mut texts = BTreeMap::new();
+    for (file, bytes) in all {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|e| format!("`{file}` is no UTF-8 from byte {} on", e.valid_up_to()))?;
+        texts.insert(file.clone(), text);
+    }
+    Ok(texts)
+}
+
+/// A file of rules: of the tree, or not there.
+pub fn rules(root: &Path, files: &BTreeSet<String>, name: &str) -> FileState {
+    match (
+        super::gathering::file(&root.join(name)),
+        files.contains(name),
+    ) {
+        (FileState::Text { .. }, false) => FileState::Unreadable {
+            why: "it is no file of the tree: it is ignored, or a link leads there".into(),
+        },
+        (state, _) => state,
+    }
+}
