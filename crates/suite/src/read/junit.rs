@@ -622,7 +622,18 @@ impl Junit<'_> {
         if end == End::Whole
             && let Some(wrong) = suite.declared.against(suite.dialect, &suite.direct, &total)
         {
-            let text = format!("{} declares {wrong}", suite.shown());
+            let mut text = format!("{} declares {wrong}", suite.shown());
+            if suite.is_pytest
+                && suite
+                    .declared
+                    .tests
+                    .is_some_and(|tests| tests > total.nodes)
+            {
+                // From 9 on.
+                text.push_str(
+                    " (pytest counts subtests and does not write them: its report log has them)",
+                );
+            }
             // mocha's inner suites are held against the whole, which alone says how many are not written.
             match (suite.dialect, self.suites.is_empty()) {
                 (Dialect::Mocha, false) if suite.declared.is_but_lacking(&suite.direct, &total) => {
