@@ -25,6 +25,15 @@ fn ctrf_pytest() {
 }
 
 #[test]
+fn a_test_without_an_end_is_no_pass() {
+    let bytes = check::fixture("ctrf/pytest-exit.json");
+    check::known(Format::Ctrf, &bytes);
+    insta::assert_snapshot!(check::table(Format::Ctrf, &bytes));
+    check::cuts(Format::Ctrf, &bytes, |_| false);
+    check::noise(Format::Ctrf, &bytes);
+}
+
+#[test]
 fn what_is_no_ctrf_is_refused() {
     check::refusals(Format::Ctrf);
 }

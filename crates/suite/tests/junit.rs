@@ -10,7 +10,7 @@ use gonogo_suite::read::{Format, Limits, Parse, Reading, read};
 use gonogo_suite::{Attempt, IssueKind, Outcome};
 use proptest::prelude::*;
 
-const DIRECTORIES: [&str; 11] = [
+const DIRECTORIES: [&str; 22] = [
     "pytest-junit",
     "surefire",
     "vitest-junit",
@@ -22,6 +22,17 @@ const DIRECTORIES: [&str; 11] = [
     "junit-robot",
     "junit-mocha",
     "nextest",
+    "junit-node",
+    "junit-playwright",
+    "junit-boost",
+    "junit-catch2",
+    "junit-doctest",
+    "junit-gtest",
+    "junit-nose2",
+    "junit-behave",
+    "junit-cmocka",
+    "junit-phpunit",
+    "surefire-junit4",
 ];
 
 fn reports() -> Vec<(String, PathBuf)> {

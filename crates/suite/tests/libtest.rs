@@ -30,6 +30,42 @@ fn between_json(cut: &[u8]) -> bool {
 }
 
 #[test]
+fn text_mimic() {
+    let bytes = check::fixture("libtest/mimic.txt");
+    check::known(Format::Libtest, &bytes);
+    assert!(check::read(Format::Libtest, &bytes).0.is_whole());
+    insta::assert_snapshot!(check::table(Format::Libtest, &bytes));
+}
+
+/// A line of a test's output is no structure, however long it is.
+#[test]
+fn a_test_may_print_a_long_line() {
+    let long = "x".repeat(3 << 20);
+    let text = format!(
+        "running 2 tests (shuffle seed: 7)\ntest a ... ok\ntest b ... FAILED\n\nfailures:\n\n---- b stdout ----\n{long}\n\n\
+         thread 'b' panicked at src/lib.rs:1:1:\nafter much\n\n\nfailures:\n    b\n\n\
+         test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s\n"
+    );
+    let (reading, attempts) = check::read(Format::Libtest, text.as_bytes());
+    assert!(reading.is_whole(), "{:?}", reading.issues);
+    assert_eq!((reading.seen.passed, reading.seen.failed), (1, 1));
+    assert!(
+        attempts
+            .iter()
+            .any(|a| a.failures.iter().any(|f| f.message == "after much"))
+    );
+    let json = format!(
+        "{{ \"type\": \"suite\", \"event\": \"started\", \"test_count\": 1 }}\n\
+         {{ \"type\": \"test\", \"event\": \"started\", \"name\": \"b\" }}\n\
+         {{ \"type\": \"test\", \"name\": \"b\", \"event\": \"failed\", \"stdout\": \"{long}\" }}\n\
+         {{ \"type\": \"suite\", \"event\": \"failed\", \"passed\": 0, \"failed\": 1, \"ignored\": 0, \"measured\": 0, \"filtered_out\": 0, \"exec_time\": 0.1 }}\n"
+    );
+    let (reading, _) = check::read(Format::LibtestJson, json.as_bytes());
+    assert!(reading.is_whole(), "{:?}", reading.issues);
+    assert_eq!(reading.seen.failed, 1);
+}
+
+#[test]
 fn text_all() {
     let bytes = check::fixture("libtest/all.txt");
     check::known(Format::Libtest, &bytes);

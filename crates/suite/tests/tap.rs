@@ -51,6 +51,36 @@ fn tap_bats13() {
 }
 
 #[test]
+fn tap_node_broken() {
+    let bytes = check::fixture("tap/node-broken.txt");
+    check::known(Format::Tap, &bytes);
+    assert!(check::read(Format::Tap, &bytes).0.is_whole());
+    insta::assert_snapshot!(check::table(Format::Tap, &bytes));
+    check::cuts(Format::Tap, &bytes, between);
+    check::noise(Format::Tap, &bytes);
+}
+
+#[test]
+fn tap_mocha_hooks() {
+    let bytes = check::fixture("tap/mocha-hooks.txt");
+    check::known(Format::Tap, &bytes);
+    assert!(check::read(Format::Tap, &bytes).0.is_whole());
+    insta::assert_snapshot!(check::table(Format::Tap, &bytes));
+    check::cuts(Format::Tap, &bytes, between);
+    check::noise(Format::Tap, &bytes);
+}
+
+#[test]
+fn tap_catch2() {
+    let bytes = check::fixture("tap/catch2.txt");
+    check::known(Format::Tap, &bytes);
+    assert!(check::read(Format::Tap, &bytes).0.is_whole());
+    insta::assert_snapshot!(check::table(Format::Tap, &bytes));
+    check::cuts(Format::Tap, &bytes, between);
+    check::noise(Format::Tap, &bytes);
+}
+
+#[test]
 fn tap_perl() {
     let bytes = check::fixture("tap/perl.txt");
     check::known(Format::Tap, &bytes);

@@ -144,6 +144,8 @@ struct Test {
     raw: String,
     seconds: Option<f64>,
     odd: bool,
+    /// Whether it is told to have ended before it began: nobody saw it end.
+    endless: bool,
     started: Option<i64>,
     message: String,
     trace: String,
@@ -222,7 +224,10 @@ fn field(
         "duration" => match json.value(64)? {
             Value::Number(ms) if ms >= 0.0 && ms.is_finite() => one.seconds = Some(ms / 1000.0),
             Value::Null => {}
-            _ => one.odd = true,
+            value => {
+                one.odd = true;
+                one.endless = value.number().is_some_and(|ms| ms < 0.0);
+            }
         },
         "start" => {
             // Milliseconds; some writers give seconds.
@@ -294,11 +299,17 @@ fn give(gather: &mut Gather<'_>, seen: &mut Seen, mut one: Test, place: Place) {
     }
     let (file, line) = (one.file.clone(), one.line);
     for (index, one) in earlier.into_iter().chain(std::iter::once(one)).enumerate() {
-        let outcome = outcome(&one.status).unwrap_or_else(|| {
+        let mut outcome = outcome(&one.status).unwrap_or_else(|| {
             let text = format!("no outcome is known as `{}`", one.status);
             gather.tell(IssueKind::UnknownOutcome, place.from, text);
             Outcome::Unknown
         });
+        if one.endless && outcome == Outcome::Pass {
+            // pytest-json-ctrf of a test that the session was ended in.
+            let text = format!("`{id}` began and has no end");
+            gather.tell(IssueKind::Incomplete, place.from, text);
+            outcome = Outcome::Unknown;
+        }
         if one.odd {
             let text = format!("the duration of `{id}` cannot be read");
             gather.tell(IssueKind::OddValue, place.from, text);

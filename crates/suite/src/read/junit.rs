@@ -7,15 +7,18 @@
 
 mod case;
 mod counts;
+mod dialect;
 mod suite;
 mod words;
 
 use std::io::BufRead;
 
 use self::case::{Case, Child, Classes, Role};
+use self::counts::{Declared, Tally};
+use self::dialect::Dialect;
 use self::suite::Suite;
 use self::words::{Element, Says};
-use super::xml::ids::{self, Ids, Seen};
+use super::xml::ids::{self, Again, Ids, Seen};
 use super::xml::times::Marks;
 use super::xml::{self, End, Flow, Handler, Notes, Tag};
 use super::{Format, Limits, Reading, Sink};
@@ -36,6 +39,9 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         ids: Ids::default(),
         marks: Marks::default(),
         held: None,
+        again: Again::default(),
+        put_off: Vec::new(),
+        lacking: 0,
         value: String::new(),
         root: None,
         outside: None,
@@ -129,6 +135,11 @@ struct Junit<'s> {
     ids: Ids,
     marks: Marks,
     held: Option<Held>,
+    /// How often tests of Go came again.
+    again: Again,
+    /// What does not agree in suites of mocha's, and how many tests they lack.
+    put_off: Vec<(u64, String)>,
+    lacking: u64,
     value: String,
     root: Option<String>,
     outside: Option<String>,
@@ -180,6 +191,10 @@ impl Handler for Junit<'_> {
             }
             Element::Unknown if inner == Kind::Case && tag.prefix().is_empty() => {
                 self.unknown_child(tag);
+                Kind::Other
+            }
+            Element::Aside if self.open == 0 && tag.name() == "property" => {
+                self.property(tag);
                 Kind::Other
             }
             _ if inner == Kind::Wrapper => Kind::Wrapper,
@@ -336,6 +351,24 @@ impl Junit<'_> {
         Kind::Child
     }
 
+    /// Reads the first property of a suite, which may tell who wrote it.
+    fn property(&mut self, tag: &Tag<'_>) {
+        let Some(suite) = self.suites.last_mut().filter(|suite| !suite.is_told) else {
+            return;
+        };
+        suite.is_told = true;
+        let mut is_go = false;
+        tag.attributes(&self.limits, &mut self.notes, |_, key, raw| {
+            is_go |= key == "name" && raw == "go.version";
+        });
+        if is_go && suite.dialect == Dialect::Plain {
+            // What holds all of its suites counts in the same way.
+            for suite in &mut self.suites {
+                suite.dialect = Dialect::Go;
+            }
+        }
+    }
+
     fn unknown_child(&mut self, tag: &Tag<'_>) {
         let name = shown(tag.name());
         if let Some(case) = self.open.checked_sub(1).and_then(|i| self.cases.get_mut(i)) {
@@ -396,7 +429,16 @@ impl Junit<'_> {
                 .tell(IssueKind::OddValue, place.from, "a test without a name");
         }
         // Tests of one suite mostly are of one class too.
-        let suite = self.suites.last().map_or(0, |suite| suite.hash);
+        let mut suite = self.suites.last().map_or(0, |suite| suite.hash);
+        if let Some(file) = case.file()
+            && is_by_file(&self.suites, &test.class)
+        {
+            test.suite = Name::new(&match &*test.suite {
+                "" => file.to_owned(),
+                path => format!("{file} > {path}"),
+            });
+            suite = ids::part(&test.suite);
+        }
         if self.of_class.0 != suite || self.of_class.1 != test.class {
             self.of_class = (suite, test.class.clone(), ids::joined(suite, &test.class));
         }
@@ -435,6 +477,21 @@ impl Junit<'_> {
                 is_rerun = true;
             }
             Seen::Before if is_same(&self.held) && case.is_unloaded => is_double = true,
+            // In a package of Go a name is that of one test.
+            Seen::Before if self.suites.last().is_some_and(|s| s.dialect == Dialect::Go) => {
+                number = self.again.get(hash);
+            }
+            // Surefire with JUnit 4, green, subunit: one test, and what failed in it one by one.
+            Seen::Before
+                if is_same(&self.held)
+                    && case.is_bad()
+                    && self
+                        .held
+                        .as_ref()
+                        .is_some_and(|h| h.attempt.outcome.is_bad()) =>
+            {
+                is_double = true;
+            }
             Seen::Before => {
                 if self.notes.is_full(IssueKind::Collision) {
                     self.notes.tell(IssueKind::Collision, place.from, "");
@@ -552,11 +609,41 @@ impl Junit<'_> {
             total.own_failures += 1;
             self.give(attempt);
         }
+        if end == End::Whole && suite.declared.is_itself(&total) {
+            // cmocka: what its tests need failed, and none of them is there.
+            let says = Says {
+                outcome: Outcome::Error,
+                kind: FailureKind::Setup,
+            };
+            let attempt = suite.itself(says, &mut Child::default(), place, &self.limits);
+            total.own_failures += 1;
+            self.give(attempt);
+        }
         if end == End::Whole
-            && let Some(wrong) = suite.declared.against(&suite.direct, &total)
+            && let Some(wrong) = suite.declared.against(suite.dialect, &suite.direct, &total)
         {
-            let text = format!("{} declares {wrong}", suite.shown());
-            self.notes.tell(IssueKind::CountMismatch, place.from, text);
+            let mut text = format!("{} declares {wrong}", suite.shown());
+            if suite.is_pytest
+                && suite
+                    .declared
+                    .tests
+                    .is_some_and(|tests| tests > total.nodes)
+            {
+                // From 9 on.
+                text.push_str(
+                    " (pytest counts subtests and does not write them: its report log has them)",
+                );
+            }
+            // mocha's inner suites are held against the whole, which alone says how many are not written.
+            match (suite.dialect, self.suites.is_empty()) {
+                (Dialect::Mocha, false) if suite.declared.is_but_lacking(&suite.direct, &total) => {
+                    self.put_off(&suite, &total, place, text);
+                }
+                _ => self.notes.tell(IssueKind::CountMismatch, place.from, text),
+            }
+        }
+        if suite.dialect == Dialect::Mocha && self.suites.is_empty() {
+            self.settle(&suite.declared);
         }
         let declared = suite.declared.tests.or_else(|| {
             (suite.direct.nodes == 0)
@@ -567,12 +654,40 @@ impl Junit<'_> {
         match self.suites.last_mut() {
             Some(outer) => {
                 outer.inner.add(&total);
+                outer.direct.suites += 1;
+                outer.direct.bad_suites += u64::from(total.bad > 0);
+                outer.direct.skipped_suites += u64::from(total.skips > 0);
                 if declared.is_some() || !is_empty {
                     outer.below.add(declared);
                 }
             }
             None if declared.is_some() || !is_empty => self.declared.add(declared),
             None => {}
+        }
+    }
+
+    /// Keeps what does not agree in a suite of mocha's until it is known how many of its tests are not written.
+    fn put_off(&mut self, suite: &Suite, total: &Tally, place: Place, text: String) {
+        if total.hooks > 0 {
+            // Which tests the hook kept from running is not told.
+            return;
+        }
+        let tests = suite.declared.tests.unwrap_or(0);
+        self.lacking = self
+            .lacking
+            .saturating_add(tests.saturating_sub(total.nodes));
+        if self.put_off.len() < self.limits.issues {
+            self.put_off.push((place.from, text));
+        }
+    }
+
+    /// Tells what was kept, if more tests are lacking than are pending.
+    fn settle(&mut self, declared: &Declared) {
+        let told = std::mem::take(&mut self.put_off);
+        if std::mem::take(&mut self.lacking) > declared.skipped.unwrap_or(0) {
+            for (at, text) in told {
+                self.notes.tell(IssueKind::CountMismatch, at, text);
+            }
         }
     }
 
@@ -653,6 +768,15 @@ fn id(suites: &[Suite], (class, name): (Name, String)) -> TestId {
         suite: suites.last().map_or_else(Name::default, |s| s.path.clone()),
         class,
         name,
+    }
+}
+
+/// Whether the tests of the open suite are told apart by their files: node's.
+fn is_by_file(suites: &[Suite], class: &str) -> bool {
+    match suites {
+        [all] if all.is_all => class == "test",
+        [.., suite] => suite.dialect == Dialect::Node,
+        [] => false,
     }
 }
 

@@ -32,13 +32,16 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
 }
 
 impl<'a> lines::Log<'a> for Log<'a> {
+    const TOKENS: usize = 32;
+
     fn gather(&mut self) -> &mut Gather<'a> {
         &mut self.gather
     }
 
     fn line(&mut self, line: &lines::Line<'_>) {
         if line.is_cut && self.block.is_some() {
-            let text = format!("a line is longer than {} bytes", self.gather.limits.token);
+            let most = self.gather.limits.token.saturating_mul(Self::TOKENS);
+            let text = format!("a line is longer than {most} bytes");
             self.gather.tell(IssueKind::Limit, line.place.from, text);
         }
         // A lone carriage return became a line feed: progress of some tool, or of the terminal.

@@ -50,6 +50,9 @@ impl Line<'_> {
 pub(super) trait Log<'a> {
     fn gather(&mut self) -> &mut Gather<'a>;
 
+    /// How many tokens one line may hold: where all that a test printed is in one line, that of a noisy test is long.
+    const TOKENS: usize = 1;
+
     /// Takes the next line.
     fn line(&mut self, line: &Line<'_>);
 }
@@ -65,9 +68,13 @@ pub(super) struct Ended {
 }
 
 /// Reads all lines; a source that cannot be read further is told.
-pub(super) fn each<'a>(source: &mut dyn BufRead, limits: &Limits, log: &mut impl Log<'a>) -> Ended {
+pub(super) fn each<'a, L: Log<'a>>(
+    source: &mut dyn BufRead,
+    limits: &Limits,
+    log: &mut L,
+) -> Ended {
     let mut source = Decoded::new(source);
-    let mut lines = Lines::new(&mut source, limits.token);
+    let mut lines = Lines::new(&mut source, limits.token.saturating_mul(L::TOKENS));
     let (mut head, mut is_whole) = (Vec::new(), true);
     loop {
         match lines.next() {

@@ -79,6 +79,8 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
 }
 
 impl<'a> Log<'a> for Stream<'a> {
+    const TOKENS: usize = 32;
+
     fn gather(&mut self) -> &mut Gather<'a> {
         &mut self.gather
     }

@@ -59,6 +59,10 @@ struct Level {
     plan: Option<u64>,
     seen: u64,
     last: u64,
+    /// Whether the number of the last one may come again.
+    hook: bool,
+    /// Whether there are subtests in it.
+    inner: bool,
     /// The name that a comment gave to the subtests that come next.
     named: Option<String>,
     /// Whether the level is ended by a brace.
@@ -73,6 +77,8 @@ impl Level {
             plan: None,
             seen: 0,
             last: 0,
+            hook: false,
+            inner: false,
             named: None,
             braced: false,
         }
@@ -163,6 +169,12 @@ impl Stream<'_> {
         } else if let Some(point) = point::parse(text) {
             self.give();
             self.point(&point, indent, place);
+        } else if let Some(number) = point::warning(text).filter(|_| !self.harness) {
+            if let Some(level) = self.levels.last_mut()
+                && number == level.last.saturating_add(1)
+            {
+                level.last = number;
+            }
         } else if indent == 0 {
             self.harness_line(text, place);
         }
@@ -199,6 +211,7 @@ impl Stream<'_> {
             self.gather.tell(IssueKind::Limit, place.from, text);
             return false;
         }
+        top.inner = true;
         let name = top
             .named
             .take()
@@ -320,11 +333,22 @@ impl Stream<'_> {
         let Some(level) = self.levels.last_mut() else {
             return;
         };
-        level.named = None;
+        let named = level.named.take();
         level.seen += 1;
         let expected = level.last.saturating_add(1);
-        let number = point.number.unwrap_or(expected);
-        let wrong = if number == expected {
+        let number = match point.number {
+            // node: a file that could not be run, with the file's own number.
+            Some(_)
+                if !point.ok
+                    && named.as_ref() == Some(&point.name)
+                    && point::is_script(&point.name) =>
+            {
+                expected
+            }
+            number => number.unwrap_or(expected),
+        };
+        let again = std::mem::replace(&mut level.hook, !point.ok && point::is_hook(&point.name));
+        let wrong = if number == expected || (again && number == level.last) {
             None
         } else if number <= level.last {
             Some((IssueKind::Collision, "a number that was before"))
@@ -439,7 +463,8 @@ impl Stream<'_> {
             self.gather.tell(IssueKind::Incomplete, at, text);
         }
         match level.plan {
-            None if level.seen > 0 => {
+            // Also where the subtests are there, and the report ends before what they are of.
+            None if level.seen > 0 || level.inner => {
                 let text =
                     format!("`{what}` has no plan: how many tests there should be is not known");
                 self.gather.tell(IssueKind::Incomplete, at, text);

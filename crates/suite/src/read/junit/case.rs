@@ -25,6 +25,14 @@ impl Default for Role {
     }
 }
 
+/// jest-junit: what is set up or torn down for a file failed.
+const UNLOADED_HOOK: &str = "Test execution failure: could be caused by test hooks like";
+
+const UNEXPECTED: Says = Says {
+    outcome: Outcome::UnexpectedPass,
+    kind: FailureKind::Other,
+};
+
 const UNKNOWN: Says = Says {
     outcome: Outcome::Unknown,
     kind: FailureKind::Other,
@@ -204,6 +212,10 @@ pub(super) struct Case {
     /// How many statements say that cleaning up failed.
     n_teardown: u64,
     is_unnamed: bool,
+    /// A failure of it is none.
+    may_fail: bool,
+    /// mocha: it is no test but what runs before or behind some.
+    is_hook: bool,
     /// Its writer makes it up for what could not be built or loaded, and does not count it: gotestsum, jest-junit.
     is_uncounted: bool,
     /// jest-junit: a file that could not be loaded. It is written twice.
@@ -318,6 +330,7 @@ impl Case {
         (self.flaky, self.reran) = (0, 0);
         (self.n_failures, self.n_errors, self.n_skips) = (0, 0, 0);
         (self.n_expected, self.n_teardown) = (0, 0);
+        self.may_fail = false;
     }
 
     fn class(&self) -> &Name {
@@ -326,6 +339,11 @@ impl Case {
         } else {
             &self.classname
         }
+    }
+
+    /// The file that it names itself.
+    pub(super) fn file(&self) -> Option<&str> {
+        self.file.as_deref()
     }
 
     /// Its class and its name.
@@ -342,8 +360,12 @@ impl Case {
         };
         let name = std::mem::take(&mut self.name);
         self.is_unnamed = name.is_empty();
+        self.is_hook = self.outcome.is_some_and(Outcome::is_bad) && name.contains("\" hook");
         self.is_unloaded = class == *"Test suite failed to run";
-        self.is_uncounted = self.is_unloaded || (class.is_empty() && name == "TestMain");
+        // gotestsum, and GoogleTest for what belongs to no test.
+        let is_made_up = class.is_empty() && (name.is_empty() || name == "TestMain");
+        self.is_uncounted =
+            self.is_unloaded || is_made_up || class.trim_start().starts_with(UNLOADED_HOOK);
         (class, name)
     }
 
@@ -408,11 +430,40 @@ impl Case {
 
     /// Takes a child that says what the test came to.
     pub(super) fn add(&mut self, mut says: Says, child: &mut Child, limits: &Limits) {
+        if self.may_fail && matches!(says.outcome, Outcome::Fail | Outcome::Error) {
+            let failure = child.failure(says.kind, limits);
+            self.put_back(child, limits);
+            self.keep(says.outcome, failure, limits);
+            return;
+        }
         self.count(says.outcome);
         if let Outcome::Skip(kind) = &mut says.outcome {
             let mut failure = child.failure(says.kind, limits);
+            match failure.message.as_str() {
+                // Catch2: it failed, as it may; the failure follows. It is none of what is skipped.
+                "TEST_CASE tagged with !mayfail" => {
+                    self.n_skips -= 1;
+                    self.may_fail = true;
+                    says.outcome = Outcome::ExpectedFailure;
+                    self.say(says, &child.raw);
+                    self.skipped = Some(failure.message);
+                    self.put_back(child, limits);
+                    return;
+                }
+                // nose2.
+                "test passes unexpectedly" => {
+                    self.say(UNEXPECTED, &child.raw);
+                    self.keep(UNEXPECTED.outcome, failure, limits);
+                    return;
+                }
+                _ => {}
+            }
             match failure.class.as_str() {
                 "pytest.xfail" | "XFAIL" => says.outcome = Outcome::ExpectedFailure,
+                // nose2.
+                _ if failure.message == "expected test failure" => {
+                    says.outcome = Outcome::ExpectedFailure;
+                }
                 "pytest.skip" if failure.message == "unconditional skip" => {
                     *kind = SkipKind::Declared;
                 }
@@ -528,6 +579,11 @@ impl Case {
         self.outcome.is_none() && self.flaky == 0 && self.reran == 0
     }
 
+    /// Whether it did not do what it should.
+    pub(super) fn is_bad(&self) -> bool {
+        self.settled().is_bad()
+    }
+
     pub(super) fn span(&self) -> Option<Span> {
         let from = self.started?.ms;
         let ms = self.seconds.unwrap_or(0.0) * 1000.0;
@@ -541,6 +597,9 @@ impl Case {
         tally.reran += u64::from(self.reran > 0);
         tally.flaky += u64::from(self.flaky > 0);
         tally.uncounted += u64::from(!is_double && self.is_uncounted);
+        tally.attempts += u64::from(self.flaky) + u64::from(self.reran);
+        tally.hooks += u64::from(self.is_hook && outcome.is_bad());
+        tally.instant += u64::from(self.is_instant());
         tally.tails += u64::from(!is_double && self.is_only_teardown());
         tally.bad += u64::from(outcome.is_bad());
         tally.failures += self.n_failures;
@@ -553,6 +612,11 @@ impl Case {
         ));
         tally.skips += self.n_skips;
         tally.expected += self.n_expected;
+    }
+
+    /// Whether it is told to have taken no time at all, and nothing else.
+    fn is_instant(&self) -> bool {
+        self.outcome.is_none() && self.seconds == Some(0.0)
     }
 
     /// What it came to. Attempts that the format only writes of failed tests make it one.

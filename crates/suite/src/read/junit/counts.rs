@@ -1,7 +1,10 @@
 //! What a suite declares against what is in it.
 //!
 //! Writers count differently: tests or reports of tests, failures or failed tests, with those of inner suites or without. A
-//! declaration agrees if it is right in one of the ways that real writers count; a test that is missing agrees in none.
+//! declaration agrees if it is right in one of the ways that real writers count; a test that is missing agrees in none, but for
+//! those that mocha's reporter counts as skipped and does not write.
+
+use super::dialect::Dialect;
 
 /// What is in a suite.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,6 +20,16 @@ pub(super) struct Tally {
     /// Tests that were run again and never passed, and those that passed in the end.
     pub(super) reran: u64,
     pub(super) flaky: u64,
+    /// Other attempts at tests, written inside of them.
+    pub(super) attempts: u64,
+    /// Hooks that failed, where tests should be.
+    pub(super) hooks: u64,
+    /// Tests of which nothing is said but that they took no time.
+    pub(super) instant: u64,
+    /// Suites right inside, those with failures, and those with skipped tests.
+    pub(super) suites: u64,
+    pub(super) bad_suites: u64,
+    pub(super) skipped_suites: u64,
     /// Tests that did not do what they should.
     pub(super) bad: u64,
     /// Elements that say so, by their kind.
@@ -43,6 +56,9 @@ impl Tally {
         self.uncounted += other.uncounted;
         self.reran += other.reran;
         self.flaky += other.flaky;
+        self.attempts += other.attempts;
+        self.hooks += other.hooks;
+        self.instant += other.instant;
         self.bad += other.bad;
         self.failures += other.failures;
         self.errors += other.errors;
@@ -55,9 +71,13 @@ impl Tally {
         self.own_skips += other.own_skips;
     }
 
-    const fn tests(&self) -> [u64; 5] {
+    const fn tests(&self) -> [u64; 7] {
         let once = self.nodes - self.doubles;
         [
+            // Surefire with JUnit 4.
+            self.nodes + self.attempts,
+            // mocha's own reporter.
+            self.nodes - self.hooks,
             once,
             self.nodes,
             once + self.tails,
@@ -66,7 +86,7 @@ impl Tally {
         ]
     }
 
-    const fn bad(&self) -> [u64; 9] {
+    const fn bad(&self) -> [u64; 10] {
         let told = self.failures + self.errors;
         let with = self.with_failures + self.with_errors;
         [
@@ -79,6 +99,7 @@ impl Tally {
             self.bad + self.own_failures,
             told + self.own_failures,
             with + self.own_failures,
+            told + self.attempts,
         ]
     }
 
@@ -99,6 +120,8 @@ pub(super) struct Declared {
     pub(super) tests: Option<u64>,
     pub(super) failures: Option<u64>,
     pub(super) errors: Option<u64>,
+    /// PHPUnit up to 9: classes without tests and the like. They are written as errors are.
+    pub(super) warnings: Option<u64>,
     pub(super) skipped: Option<u64>,
     pub(super) disabled: Option<u64>,
 }
@@ -121,8 +144,57 @@ impl Declared {
             && self.skipped.unwrap_or(0) == 0
     }
 
+    /// Whether it declares that it failed, and no test at all.
+    pub(super) fn is_itself(&self, total: &Tally) -> bool {
+        self.tests == Some(0)
+            && total.nodes == 0
+            && total.own_failures == 0
+            && self.errors.unwrap_or(0) > 0
+    }
+
+    /// Whether the number of tests alone does not agree, and may be because of what is not written.
+    pub(super) fn is_but_lacking(&self, direct: &Tally, total: &Tally) -> bool {
+        let rest = Self {
+            tests: None,
+            ..*self
+        };
+        (total.hooks > 0 || self.tests.is_some_and(|tests| tests > total.nodes))
+            && rest.against(Dialect::Mocha, direct, total).is_none()
+    }
+
+    /// Whether that many tests are there, in the way of the dialect.
+    fn is_so_many(&self, tests: u64, dialect: Dialect, direct: &Tally, total: &Tally) -> bool {
+        let counted = total.nodes - total.doubles - total.uncounted;
+        match dialect {
+            Dialect::Boost => tests == total.nodes - total.skips.min(total.nodes),
+            Dialect::Jest => {
+                tests < counted
+                    && counted - tests <= total.instant
+                    && self.failures.is_some_and(|n| total.bad().contains(&n))
+            }
+            Dialect::Loose => tests <= total.nodes,
+            Dialect::Mocha => total.skips == 0 && tests == total.nodes + self.skipped.unwrap_or(0),
+            Dialect::Node => tests == direct.nodes + direct.suites,
+            Dialect::Plain | Dialect::Go | Dialect::Playwright => false,
+        }
+    }
+
+    /// How many failures and errors it declares, of what is to be compared.
+    fn bad(&self, dialect: Dialect, total: &Tally) -> (Option<u64>, Option<u64>) {
+        match dialect {
+            // `errors` are lines that the compiler wrote.
+            Dialect::Go if total.uncounted > 0 && total.bad > 0 => (self.failures, None),
+            _ => (self.failures, self.errors),
+        }
+    }
+
     /// What does not agree, in words; `None` if all does. `direct` is what is in the suite itself, `total` with inner suites.
-    pub(super) fn against(&self, direct: &Tally, total: &Tally) -> Option<String> {
+    pub(super) fn against(
+        &self,
+        dialect: Dialect,
+        direct: &Tally,
+        total: &Tally,
+    ) -> Option<String> {
         // A writer may leave inner suites to themselves, if there is something beside them.
         if self.is_last_round(total) {
             return None;
@@ -132,14 +204,22 @@ impl Declared {
         let mut wrong = Vec::new();
         if let Some(tests) = self.tests
             && !agrees(&|t| t.tests().contains(&tests))
+            && !self.is_so_many(tests, dialect, direct, total)
         {
             let seen = total.nodes - total.doubles;
             wrong.push(format!("{tests} tests, there are {seen}"));
         }
-        let bad = match (self.failures, self.errors) {
+        let is_node = dialect == Dialect::Node;
+        let bad = match self.bad(dialect, total) {
             (Some(failures), Some(errors)) => {
                 let sum = failures.saturating_add(errors);
-                (!agrees(&|t| t.bad().contains(&sum))).then_some(sum)
+                let by_suite = is_node && sum == direct.bad + direct.bad_suites;
+                let warned = sum.saturating_add(self.warnings.unwrap_or(0));
+                let is_so = |t: &Tally| {
+                    let ways = t.bad();
+                    ways.contains(&sum) || ways.contains(&warned)
+                };
+                (!by_suite && !agrees(&is_so)).then_some(sum)
             }
             (Some(failures), None) => (!agrees(&|t| {
                 t.bad().contains(&failures) || t.failures == failures || t.with_failures == failures
@@ -156,6 +236,14 @@ impl Declared {
             wrong.push(format!("{bad} failures and errors, there are {seen}"));
         }
         let skipped = match (self.skipped, self.disabled) {
+            (Some(skipped), _)
+                if (is_node && skipped == direct.skips + direct.skipped_suites)
+                    || (dialect == Dialect::Mocha
+                        && total.skips == 0
+                        && self.tests == Some(total.nodes + skipped)) =>
+            {
+                None
+            }
             (Some(skipped), Some(disabled)) => {
                 let sum = skipped.saturating_add(disabled);
                 (!agrees(&|t| {
@@ -233,15 +321,16 @@ mod tests {
             tests: Some(5),
             failures: Some(2),
             errors: Some(0),
+            warnings: None,
             skipped: Some(1),
             disabled: None,
         };
-        assert_eq!(declared.against(&seen, &seen), None);
+        assert_eq!(declared.against(Dialect::Plain, &seen, &seen), None);
         let elements = Declared {
             failures: Some(3),
             ..declared
         };
-        assert_eq!(elements.against(&seen, &seen), None);
+        assert_eq!(elements.against(Dialect::Plain, &seen, &seen), None);
         for wrong in [
             Declared {
                 tests: Some(6),
@@ -269,7 +358,10 @@ mod tests {
                 ..declared
             },
         ] {
-            assert!(wrong.against(&seen, &seen).is_some(), "{wrong:?}");
+            assert!(
+                wrong.against(Dialect::Plain, &seen, &seen).is_some(),
+                "{wrong:?}"
+            );
         }
     }
 }

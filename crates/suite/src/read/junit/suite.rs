@@ -2,6 +2,7 @@
 
 use super::case::Child;
 use super::counts::{self, Declared, Tally};
+use super::dialect::{Dialect, Marked};
 use super::words::{self, Says};
 use super::{Sum, bare};
 use crate::read::Limits;
@@ -31,6 +32,11 @@ pub(super) struct Suite {
     pub(super) below: Sum,
     /// Whether pytest wrote it: it writes a test once more for each time that it ran it again.
     pub(super) is_pytest: bool,
+    pub(super) dialect: Dialect,
+    /// Whether it is what holds all of them.
+    pub(super) is_all: bool,
+    /// Whether its first property was read.
+    pub(super) is_told: bool,
 }
 
 impl Suite {
@@ -47,12 +53,15 @@ impl Suite {
         let at = tag.place.from;
         let (mut began, mut seconds) = (None, None);
         let mut is_assertions = false;
+        let mut marked = Marked::default();
+        let mut host = String::new();
         tag.attributes(limits, notes, |notes, key, raw| {
             let lower = key.to_ascii_lowercase();
             let counted = match lower.as_str() {
                 "tests" | "test" | "total" => Some(&mut suite.declared.tests),
                 "failures" | "failed" | "failure" => Some(&mut suite.declared.failures),
                 "errors" | "error" => Some(&mut suite.declared.errors),
+                "warnings" => Some(&mut suite.declared.warnings),
                 "skipped" | "skips" | "skip" | "ignored" | "skipped-tests" => {
                     Some(&mut suite.declared.skipped)
                 }
@@ -87,13 +96,21 @@ impl Suite {
                     None => odd(notes, at, key, raw, "no outcome that is known"),
                 },
                 // Catch2 counts assertions in the place of tests; its writer knows no host.
-                "hostname" => is_assertions = value == "tbd",
+                "hostname" => {
+                    is_assertions = value == "tbd";
+                    host = TestId::new("", "", value).name;
+                    marked.host = true;
+                }
+                "id" => marked.id = Some(value.clone()),
+                "doctest_version" => marked.doctest = true,
                 _ => {}
             }
         });
         if is_assertions {
             suite.declared.tests = None;
         }
+        suite.is_all = is_all;
+        suite.dialect = marked.dialect(&suite, is_all, began.is_some(), outer);
         suite.span = began.map(|from| {
             let ms = seconds.unwrap_or(0.0) * 1000.0;
             // Saturating, as floats are cast.
@@ -103,7 +120,14 @@ impl Suite {
             || suite.name == "pytest tests"
             || outer.is_some_and(|outer| outer.is_pytest);
         let around = outer.map_or("", |outer| outer.path.as_str());
-        let own = if is_all { "" } else { suite.name.as_str() };
+        // Playwright runs a file once for each of its projects, and names the project where others name the host.
+        let by_project = (suite.dialect == Dialect::Playwright && !is_all && !host.is_empty())
+            .then(|| format!("{host} > {}", suite.name));
+        let own = match &by_project {
+            _ if is_all => "",
+            Some(own) => own.as_str(),
+            None => suite.name.as_str(),
+        };
         suite.path = if own.is_empty() || own == around || around.ends_with(&format!(" > {own}")) {
             outer.map_or_else(Name::default, |outer| outer.path.clone())
         } else if around.is_empty() {
@@ -116,6 +140,10 @@ impl Suite {
             suite.file = outer.and_then(|outer| outer.file.clone());
         }
         suite
+    }
+
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        self.name == name
     }
 
     pub(super) fn shown(&self) -> String {

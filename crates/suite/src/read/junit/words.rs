@@ -114,6 +114,10 @@ pub(super) fn status(word: &str) -> Option<Option<Says>> {
             is(Outcome::Fail, FailureKind::Other)
         }
         "error" | "errored" | "errors" | "exception" => is(Outcome::Error, FailureKind::Other),
+        // behave, cucumber.
+        "undefined" | "ambiguous" => is(Outcome::Error, FailureKind::Other),
+        "hookerror" => is(Outcome::Error, FailureKind::Setup),
+        "cleanuperror" => is(Outcome::Error, FailureKind::Teardown),
         "timeout" | "timedout" => is(Outcome::Fail, FailureKind::Timeout),
         "crash" | "crashed" => is(Outcome::Error, FailureKind::Crash),
         "aborted" | "abort" | "interrupted" | "cancelled" | "canceled" | "killed" => {
@@ -123,7 +127,7 @@ pub(super) fn status(word: &str) -> Option<Option<Says>> {
         "disabled" | "ignored" | "suppressed" => {
             is(Outcome::Skip(SkipKind::Declared), FailureKind::Other)
         }
-        "skipped" | "skip" | "notrun" | "notexecuted" | "pending" | "excluded" => {
+        "skipped" | "skip" | "notrun" | "notexecuted" | "pending" | "excluded" | "untested" => {
             is(Outcome::Skip(SkipKind::Other), FailureKind::Other)
         }
         "todo" => is(Outcome::Skip(SkipKind::Todo), FailureKind::Other),

@@ -674,7 +674,13 @@ impl Section {
         if is_assertion {
             kind = FailureKind::Assertion;
         }
-        let mut failure = gather::failure(limits, kind, &self.message, &self.trace);
+        // Another harness, another hook for panics: what was said is all that is known.
+        let is_plain = self.message.is_empty() && self.trace.is_empty();
+        let mut failure = if is_plain {
+            gather::failure(limits, kind, attempt.output.trim(), attempt.output.trim())
+        } else {
+            gather::failure(limits, kind, &self.message, &self.trace)
+        };
         failure.truncated |= self.cut;
         let is_empty = failure.message.is_empty() && failure.trace.is_empty();
         if !is_empty || attempt.failures.is_empty() {

@@ -123,6 +123,8 @@ impl<'a> Line<'a> {
             });
         }
         if let Some(rest) = trimmed.strip_prefix("running ") {
+            // `running 3 tests (shuffle seed: 7)`
+            let rest = rest.split(" (shuffle seed: ").next().unwrap_or(rest);
             let count = rest
                 .strip_suffix(" tests")
                 .or_else(|| rest.strip_suffix(" test"));
@@ -277,6 +279,11 @@ fn test(line: &str) -> Option<Line<'_>> {
     {
         return Some(Line::Slow(name.0));
     }
+    if at == 0
+        && let Some(test) = padded(rest)
+    {
+        return Some(test);
+    }
     let (name, after) = match rest.split_once(" ... ") {
         Some(parts) => parts,
         None => (rest.strip_suffix(" ...")?, ""),
@@ -297,6 +304,25 @@ fn test(line: &str) -> Option<Line<'_>> {
         name,
         word,
         before: &line[..at],
+        after,
+    })
+}
+
+/// `test      NAME    ... WORD`, as libtest-mimic writes it: in columns, maybe with a kind before the name, and any text as the name.
+fn padded(rest: &str) -> Option<Line<'_>> {
+    let (column, after) = rest.rsplit_once(" ... ")?;
+    outcome(after)?;
+    let kind = column
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("] "));
+    if kind.is_none() && column.trim() == column {
+        return None;
+    }
+    let name = kind.map_or(column, |(_, name)| name).trim();
+    (!name.is_empty() && name.len() <= 4096).then_some(Line::Test {
+        name,
+        word: Some(after),
+        before: "",
         after,
     })
 }
@@ -426,6 +452,26 @@ mod tests {
         );
         assert_eq!(header("   Doc-tests alpha"), "alpha (doc-tests)");
         assert_eq!(header("Running the migration now"), "Other");
+        assert_eq!(
+            Line::of("running 12 tests (shuffle seed: 1795329019266901340)"),
+            Line::Running(12)
+        );
+        for (line, name) in [
+            ("test      ok a b  ... ok", "ok a b"),
+            ("test [ui] kind    ... ok", "kind"),
+            ("test      ... ok  ... ok", "... ok"),
+        ] {
+            assert_eq!(
+                Line::of(line),
+                Line::Test {
+                    name,
+                    word: Some("ok"),
+                    before: "",
+                    after: "ok"
+                }
+            );
+        }
+        assert_eq!(Line::of("test that it works ... ok"), Line::Other);
         assert_eq!(Line::of("running 1 test"), Line::Running(1));
         assert!(matches!(
             Line::of("noise test a::b ... ok"),

@@ -157,6 +157,30 @@ pub(super) fn plan(text: &str) -> Option<(u64, Option<&str>)> {
     Some((count, reason))
 }
 
+/// The number of a line of Catch2 that warns: `warning 11 - 'careful'`. It has a number as if it were a test, and is none.
+pub(super) fn warning(text: &str) -> Option<u64> {
+    let rest = text
+        .strip_prefix("warning ")
+        .or_else(|| text.strip_prefix("info "))?;
+    rest.split_once(" - ")?.0.parse().ok()
+}
+
+/// Whether it is what mocha writes when a hook failed. It has the number of the next test.
+pub(super) fn is_hook(name: &str) -> bool {
+    ["before all", "before each", "after each", "after all"]
+        .iter()
+        .any(|hook| name.contains(&format!("\"{hook}\" hook")))
+}
+
+/// Whether it is the name of a file that node runs tests of.
+pub(super) fn is_script(name: &str) -> bool {
+    let end = name.rsplit_once('.').map_or("", |(_, end)| end);
+    matches!(
+        end,
+        "js" | "cjs" | "mjs" | "ts" | "cts" | "mts" | "jsx" | "tsx"
+    )
+}
+
 /// `t/a.t .. `: prove names the file whose document follows.
 pub(super) fn file(text: &str) -> Option<&str> {
     let stem = text.trim_end_matches('.');

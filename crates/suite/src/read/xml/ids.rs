@@ -111,6 +111,22 @@ impl Ids {
     }
 }
 
+/// How often ids came that may come again, of the first ones that do.
+#[derive(Debug, Default)]
+pub(in crate::read) struct Again(HashMap<u64, u32, Plain>);
+
+impl Again {
+    /// Which attempt it is, of an id that was there before.
+    pub(in crate::read) fn get(&mut self, id: u64) -> u32 {
+        if self.0.len() >= SPANS && !self.0.contains_key(&id) {
+            return 2;
+        }
+        let times = self.0.entry(id).or_insert(1);
+        *times = times.saturating_add(1);
+        *times
+    }
+}
+
 /// What ids there may be: of those that are not there it says so of 99 in 100, in less memory than the ids take. (Putze, Sanders,
 /// Singler, "Cache-, Hash- and Space-Efficient Bloom Filters", 2007: three bits of one word.) The words of one group of tests lie
 /// together, since a report has its tests group by group.

@@ -1,0 +1,77 @@
+//! Who wrote a suite, where that changes what its numbers and its names mean.
+//!
+//! Told by what only that writer writes. Whoever is not known is held to the letter: [`Dialect::Plain`].
+
+use super::suite::Suite;
+
+/// A writer that counts or names in a way of its own.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    #[default]
+    Plain,
+    /// Boost.Test: `tests` are those that ran.
+    Boost,
+    /// gotestsum, go-junit-report: a test that is there again was run again; names in a package are unique. `errors` counts lines.
+    Go,
+    /// jest-junit: what is to be done is written and not counted.
+    Jest,
+    /// doctest, nose2: parts of tests, and what is set up for a class, are written and not counted.
+    Loose,
+    /// mocha-junit-reporter: what is pending is counted and not written; tests that a hook kept from running are counted too.
+    Mocha,
+    /// node: an inner suite counts as one test of the outer one, and the same names may be in two files.
+    Node,
+    /// Playwright: a suite's host is the project.
+    Playwright,
+}
+
+/// Attributes of a suite that tell its writer.
+#[derive(Debug, Default)]
+pub(super) struct Marked {
+    pub(super) host: bool,
+    pub(super) id: Option<String>,
+    pub(super) doctest: bool,
+}
+
+impl Marked {
+    /// Who wrote a suite with these attributes; `dated` if it has a time.
+    pub(super) fn dialect(
+        &self,
+        suite: &Suite,
+        is_all: bool,
+        dated: bool,
+        outer: Option<&Suite>,
+    ) -> Dialect {
+        let declared = &suite.declared;
+        let inherited = outer.map_or(Dialect::Plain, |outer| outer.dialect);
+        if inherited != Dialect::Plain {
+            return inherited;
+        }
+        let id = self.id.as_deref();
+        if is_all && outer.is_none() {
+            return if suite.is_named("jest tests") {
+                Dialect::Jest
+            } else if id == Some("") && suite.is_named("") && declared.errors.is_some() {
+                Dialect::Playwright
+            } else if declared.tests.is_some()
+                && declared.skipped.is_some()
+                && declared.errors.is_none()
+                && declared.disabled.is_none()
+                && !dated
+            {
+                Dialect::Mocha
+            } else {
+                Dialect::Plain
+            };
+        }
+        if self.doctest || (outer.is_none() && suite.is_named("nose2-junit")) {
+            Dialect::Loose
+        } else if outer.is_none() && id == Some("0") && !dated && !self.host {
+            Dialect::Boost
+        } else if declared.disabled.is_some() && self.host {
+            Dialect::Node
+        } else {
+            Dialect::Plain
+        }
+    }
+}

@@ -1,0 +1,5 @@
+Feature: Hooks
+  @hook
+  Scenario: hook fails
+    When it passes
+  Scenario: empty

@@ -1,0 +1,2 @@
+package s; import org.junit.*;
+public class InitTest { @Test private void notPublic() {} }
