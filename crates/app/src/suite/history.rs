@@ -27,7 +27,7 @@ use crate::AppError;
 use crate::home::{Book, Home};
 
 pub use clusters::{Clustered, Described, clusters};
-pub use events::write_events;
+pub use events::{EVENTS, write_events};
 pub use flakes::{Flakes, Flaky, flakes};
 pub use proposals::{Ask, Proposals, Proposed, propose};
 

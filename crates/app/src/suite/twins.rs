@@ -6,9 +6,12 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use gonogo_suite::Summary;
+use gonogo_suite::run::Class;
 use gonogo_suite::timeline::twin_json;
 
 use super::artifacts::RunDir;
+use super::history::EVENTS;
+use super::retrying::DIR;
 use crate::AppError;
 
 /// Most bytes of a line.
@@ -34,7 +37,8 @@ pub(super) fn write(dir: &RunDir, summary: &Summary, root: &Path) -> Result<(), 
         (summary.correlation_id.as_str(), "<correlation>"),
     ];
     names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-    let mut paths = vec!["failure_timeline.jsonl".to_owned()];
+    let mut paths = vec!["failure_timeline.jsonl".to_owned(), EVENTS.to_owned()];
+    paths.extend(retried(dir)?);
     for target in summary.targets() {
         let home = target.tests_file.trim_end_matches("tests.jsonl");
         paths.push(target.test_log_jsonl.clone());
@@ -46,6 +50,26 @@ pub(super) fn write(dir: &RunDir, summary: &Summary, root: &Path) -> Result<(), 
         one(dir, path, &names)?;
     }
     Ok(())
+}
+
+/// What was written of quarantined tests that were tried once more.
+fn retried(dir: &RunDir) -> Result<Vec<String>, AppError> {
+    let mut found = Vec::new();
+    for class in Class::ALL {
+        let home = format!("{DIR}/{}", class.word());
+        let at = dir.at(&home);
+        let entries = match std::fs::read_dir(&at) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            entries => entries.map_err(|e| AppError::io("read", &at, &e))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(|e| AppError::io("read", &at, &e))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            found.push(format!("{home}/{name}/test-log.jsonl"));
+            found.push(format!("{home}/{name}/artifact-index.jsonl"));
+        }
+    }
+    Ok(found)
 }
 
 fn one(dir: &RunDir, path: &str, names: &[(&str, &str)]) -> Result<(), AppError> {

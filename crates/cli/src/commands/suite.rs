@@ -325,8 +325,15 @@ fn line(target: &TargetResult, screen: &Screen) -> String {
 }
 
 fn failure(row: &Row) -> String {
-    let message = row.failure.as_ref().map_or("", |f| f.message.as_str());
-    let first = message.lines().find(|l| !l.trim().is_empty()).unwrap_or("");
+    // What says most of it: the message, else what was thrown, else where it begins.
+    let said = row
+        .failure
+        .iter()
+        .flat_map(|f| [&f.message, &f.class, &f.trace]);
+    let first = said
+        .flat_map(|text| text.lines())
+        .find(|l| !l.trim().is_empty());
+    let first = first.unwrap_or("it says nothing of why");
     let first: String = plain(first).chars().take(160).collect();
     format!(
         "  {:<8} {}: {}\n           {first}",

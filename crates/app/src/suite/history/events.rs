@@ -15,7 +15,7 @@ use crate::gates::compared::{self, Recorded};
 use crate::suite::artifacts::RunDir;
 
 /// The file.
-const EVENTS: &str = "flake_events.jsonl";
+pub const EVENTS: &str = "flake_events.jsonl";
 
 /// The schema of a line.
 const EVENT: &str = "gonogo.suite.flake-event.v1";
@@ -36,18 +36,21 @@ pub fn write_events(
     rows: &[Row],
     earlier: &[Recorded],
 ) -> Result<(), AppError> {
-    let lines = events(summary, rows, earlier);
-    let mut text = String::new();
-    for line in lines.iter().take(MOST) {
-        text.push_str(&line.to_string());
-        text.push('\n');
-    }
+    let mut lines = events(summary, rows, earlier);
     if lines.len() > MOST {
-        let more = json!({"schema": EVENT, "kind": "omitted", "count": lines.len() - MOST});
-        text.push_str(&more.to_string());
-        text.push('\n');
+        let more = lines.len() - MOST;
+        lines.truncate(MOST);
+        lines.push(json!({
+            "schema": EVENT,
+            "correlation_id": summary.correlation_id,
+            "kind": "omitted",
+            "count": more,
+        }));
     }
-    dir.write_text(EVENTS, &text)
+    for (n, line) in lines.iter_mut().enumerate() {
+        line["ordinal"] = json!(n + 1);
+    }
+    dir.write_lines(EVENTS, lines)
 }
 
 fn events(summary: &Summary, rows: &[Row], earlier: &[Recorded]) -> Vec<Value> {
