@@ -403,7 +403,9 @@ impl Stream<'_> {
             let open = running.remove(&name).unwrap_or_default();
             let count = open.len() as u64;
             let are_ignored = !self.is_cut && binary.are_ignored(count);
-            if !binary.is_whole(count) {
+            // A block that has no end is told as that.
+            let is_told = self.is_cut && binary.declared.is_none();
+            if !is_told && !binary.is_whole(count) {
                 let text = format!(
                     "`{name}` declares {:?} tests, there are {}",
                     binary.declared.flatten(),
