@@ -25,6 +25,8 @@ mod documented;
 mod dried;
 #[path = "suites/ended.rs"]
 mod ended;
+#[path = "suites/evaded.rs"]
+mod evaded;
 #[path = "suites/gated.rs"]
 mod gated;
 #[path = "suites/green.rs"]

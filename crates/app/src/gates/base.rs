@@ -7,15 +7,16 @@ use gonogo_core::Reason;
 use crate::AppError;
 use crate::suite::source::{Tree, git};
 
-/// Branches that a change is usually made for, in the order in which they are looked for.
-const USUAL: [&str; 6] = [
-    "origin/HEAD",
-    "origin/main",
-    "origin/master",
-    "main",
-    "master",
-    "trunk",
+/// Branches that a change is usually made for, in the order in which they are looked for: whole names, which no tag and no other branch has.
+const REMOTE: [&str; 4] = [
+    "refs/remotes/origin/HEAD",
+    "refs/remotes/origin/main",
+    "refs/remotes/origin/master",
+    "refs/remotes/origin/trunk",
 ];
+
+/// The same where nothing was ever fetched. Beside branches that were, one's own may be the change itself.
+const LOCAL: [&str; 3] = ["refs/heads/main", "refs/heads/master", "refs/heads/trunk"];
 
 /// Most bytes of a file of the base.
 const LARGEST: usize = 4 << 20;
@@ -61,15 +62,35 @@ impl Base {
                 AppError::new(Reason::ArgumentInvalid, text)
             });
         }
-        for branch in USUAL {
-            if let Ok(commit) = common(branch) {
-                return Ok(Self::Commit(commit));
-            }
-        }
-        Ok(Self::Unknown(format!(
-            "none of {} is there; name a base",
-            USUAL.join(", ")
-        )))
+        let fetched = [
+            "for-each-ref",
+            "--count=1",
+            "--format=%(refname)",
+            "refs/remotes",
+        ];
+        let usual = match git(top, &[], &fetched)?.is_empty() {
+            true => &LOCAL[..],
+            false => &REMOTE[..],
+        };
+        let is_there = |name: &&&str| {
+            let commit = format!("{name}^{{commit}}");
+            git(top, &[], &["rev-parse", "--verify", "--quiet", &commit]).is_ok()
+        };
+        // The first that there is, and no other: one without common history says that something is odd.
+        let Some(branch) = usual.iter().find(is_there) else {
+            return Ok(Self::Unknown(format!(
+                "none of {} is there; name a base",
+                usual.join(", ")
+            )));
+        };
+        Ok(common(branch).map_or_else(
+            |_| {
+                Self::Unknown(format!(
+                    "nothing is known to be common with {branch}; name a base"
+                ))
+            },
+            Self::Commit,
+        ))
     }
 
     /// The commit, if it is known.
@@ -109,6 +130,22 @@ impl Base {
                 .map_or_else(|_| At::Unknown("it is no UTF-8".into()), At::Text),
             Err(e) => At::Unknown(e.to_string()),
         }
+    }
+
+    /// Paths of the base with this name, at most ten.
+    ///
+    /// # Errors
+    /// git's faults; nobody knows the base.
+    pub fn named(&self, tree: &Tree, name: &str) -> Result<Vec<String>, AppError> {
+        let commit = match self {
+            Self::Commit(commit) => commit,
+            Self::Unknown(why) => return Err(AppError::new(Reason::GitFailed, why.clone())),
+        };
+        let args = ["ls-tree", "-r", "-z", "--full-tree", "--name-only", commit];
+        let listed = git(tree.top(), &[], &args)?;
+        let is_named = |path: &&str| path.rsplit('/').next() == Some(name);
+        let found = listed.split('\0').filter(is_named).take(10);
+        Ok(found.map(str::to_owned).collect())
     }
 
     /// Whether a commit went in before the change: it is the base, or the base comes after it.

@@ -6,7 +6,7 @@ use gonogo_core::{Digest, canonical};
 use gonogo_gate::inputs::{Declared, Manifest, ManifestBase, Target};
 
 use super::base::{At, Base};
-use crate::config::{Config, SuiteFile};
+use crate::config::{Config, FILE, SuiteFile};
 use crate::suite::source::Tree;
 
 /// The declaration of a configuration.
@@ -43,7 +43,17 @@ pub fn manifest(config: &Config, tree: &Tree, base: &Base) -> Manifest {
     let digest = digest(&declared);
     let name = config.path.file_name().unwrap_or_default();
     let at_base = match base.file(tree, Path::new(name)) {
-        At::Absent => ManifestBase::Absent,
+        At::Absent => match base.named(tree, FILE) {
+            Ok(files) if files.is_empty() => ManifestBase::Absent,
+            Ok(files) => ManifestBase::Unknown {
+                why: format!(
+                    "it has no `{}`, and declares in {}",
+                    name.to_string_lossy(),
+                    files.join(", ")
+                ),
+            },
+            Err(e) => ManifestBase::Unknown { why: e.to_string() },
+        },
         At::Unknown(why) => ManifestBase::Unknown { why },
         At::Text(text) => match Config::parse(&config.path, text.as_bytes()) {
             Err(e) => ManifestBase::Unknown {

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use gonogo_core::{Digest, Timestamp};
+use gonogo_core::{Digest, Timestamp, Verdict};
 use gonogo_gate::inputs::{Found, Origin};
 use serde_json::Value;
 
@@ -48,6 +48,17 @@ pub fn bytes(root: &Path, name: &str, runs: &[&Recorded]) -> Found<Vec<u8>> {
     let Some((run, result)) = found else {
         return Found::Absent;
     };
+    if run.summary.status == Verdict::Invalid || result.status == Verdict::Invalid {
+        let reasons: Vec<&str> = run.summary.reasons.iter().map(|r| r.code()).collect();
+        return Found::Unreadable {
+            why: format!(
+                "the run `{}` that kept it is invalid: {}",
+                run.summary.run_id,
+                reasons.join(", ")
+            ),
+            digest: None,
+        };
+    }
     let home = result.tests_file.trim_end_matches("tests.jsonl");
     let inner = format!("{home}outputs/{path}");
     // What lies in a run's directory counts only as it was recorded.

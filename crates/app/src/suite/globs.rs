@@ -37,12 +37,30 @@ fn matcher(pattern: &str) -> Result<GlobMatcher, String> {
         .map_err(|e| format!("it is no pattern: {e}"))
 }
 
+/// What patterns mean.
+#[derive(Debug, Default)]
+pub struct Meant {
+    /// Plain files, sorted, each once.
+    pub files: Vec<PathBuf>,
+    /// What has such a name and is a link, or no plain file, and where a pattern leads through a link: none of it is followed.
+    pub odd: Vec<PathBuf>,
+}
+
 /// Plain files below `dir` that a pattern means, sorted, each once. Links are not followed.
 ///
 /// # Errors
 /// A pattern that cannot be used, a directory that cannot be read, too many files.
 pub fn find(dir: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, AppError> {
+    meant(dir, patterns).map(|meant| meant.files)
+}
+
+/// All that patterns mean below `dir`. Directories that are links are odd only where a pattern names them without wildcards.
+///
+/// # Errors
+/// As [`find`].
+pub fn meant(dir: &Path, patterns: &[String]) -> Result<Meant, AppError> {
     let mut found = Vec::new();
+    let mut odd = Vec::new();
     for pattern in patterns {
         let refused = |why: String| {
             let text = format!("the pattern `{pattern}` cannot be used: {why}");
@@ -51,7 +69,13 @@ pub fn find(dir: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, AppError> {
         check(pattern).map_err(refused)?;
         let matcher = matcher(pattern).map_err(refused)?;
         let mut looked = 0;
-        let mut open = vec![dir.join(fixed(pattern))];
+        let first = dir.join(fixed(pattern));
+        let is_link = |path: &Path| std::fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink());
+        if first != dir && (is_link(&first) || passes_link(dir, &first)) {
+            odd.push(first);
+            continue;
+        }
+        let mut open = vec![first];
         let deep = pattern.contains("**");
         let depth = dir.components().count() + pattern.trim_start_matches("./").split('/').count();
         while let Some(path) = open.pop() {
@@ -63,10 +87,14 @@ pub fn find(dir: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, AppError> {
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
                 other => other.map_err(|e| AppError::io("read", &path, &e))?,
             };
-            if meta.is_file() && !passes_link(dir, &path) {
-                let relative = path.strip_prefix(dir).unwrap_or(&path);
-                if matcher.is_match(relative) {
+            let is_meant = || matcher.is_match(path.strip_prefix(dir).unwrap_or(&path));
+            if meta.is_file() {
+                if is_meant() {
                     found.push(path);
+                }
+            } else if !meta.is_dir() {
+                if is_meant() {
+                    odd.push(path);
                 }
             } else if meta.is_dir() && (deep || path.components().count() < depth) {
                 let entries =
@@ -80,9 +108,11 @@ pub fn find(dir: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, AppError> {
             }
         }
     }
-    found.sort_unstable();
-    found.dedup();
-    Ok(found)
+    for list in [&mut found, &mut odd] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    Ok(Meant { files: found, odd })
 }
 
 /// Whether a directory between is a link: a pattern without wildcards names a path at once, and nothing outside is meant.
@@ -133,6 +163,12 @@ mod tests {
             ["b/c.xml", "b/d/e.xml", "b/d/f.txt"]
         );
         assert_eq!(of(&["no/*.xml", "b/link/passwd"]), Vec::<String>::new());
+        std::os::unix::fs::symlink("a.xml", dir.path().join("l.xml")).unwrap();
+        let odd = |pattern: &str| meant(dir.path(), &[pattern.to_owned()]).unwrap().odd;
+        assert_eq!(odd("*.xml"), [dir.path().join("l.xml")]);
+        assert_eq!(odd("l.xml"), [dir.path().join("l.xml")]);
+        assert_eq!(odd("b/link/*.xml"), [dir.path().join("b/link")]);
+        assert_eq!(odd("b/*.xml"), Vec::<PathBuf>::new());
         for bad in ["", "/etc/*", "../x", "a/../b", "[", "{a"] {
             assert!(check(bad).is_err(), "{bad}");
         }

@@ -144,7 +144,15 @@ pub fn run(
         let problems = &mut attempted.problems;
         keep_outputs(frame, suite, &dir, &home, &outputs, problems);
     }
-    let (rows, collisions) = read(frame, name, suite, &dir, &home, &before, &mut attempted);
+    let (rows, collisions) = read(
+        frame,
+        name,
+        suite,
+        &dir,
+        &before,
+        began.wall.as_millis(),
+        &mut attempted,
+    );
     conclude(frame, attempted, &collisions, rows, &mut events)
 }
 
@@ -343,6 +351,8 @@ fn process(
 ) -> Result<End, AppError> {
     let mut env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+        // Which part this is, the run itself says, or it is none.
+        .filter(|(name, _)| !name.starts_with("GONOGO_SHARD_"))
         .collect();
     env.extend(frame.env.clone());
     env.extend(suite.env.clone());
@@ -503,7 +513,11 @@ struct Seen {
     inode: u64,
     size: u64,
     changed: (i64, i64),
+    written: (i64, i64),
 }
+
+/// How much earlier than the clock says a file may seem to be written, milliseconds: file systems know seconds, some two.
+const COARSE_MS: i64 = 3000;
 
 fn seen(path: &Path) -> Result<Seen, AppError> {
     use std::os::unix::fs::MetadataExt;
@@ -513,6 +527,7 @@ fn seen(path: &Path) -> Result<Seen, AppError> {
         inode: meta.ino(),
         size: meta.len(),
         changed: (meta.ctime(), meta.ctime_nsec()),
+        written: (meta.mtime(), meta.mtime_nsec()),
     })
 }
 
@@ -528,10 +543,11 @@ fn read(
     name: &str,
     suite: &SuiteFile,
     dir: &Path,
-    home: &str,
     before: &[Seen],
+    since: i64,
     attempted: &mut Attempted,
 ) -> (Vec<Row>, Collisions) {
+    let home = attempted.home.clone();
     if suite.format == COMMAND {
         let log = frame.dir.at(&format!("{home}/output.log"));
         let input = Input {
@@ -564,7 +580,16 @@ fn read(
     if suite.reports.is_empty() {
         files.push((format!("{home}/output.log"), None));
     } else {
-        let now = match reports(dir, &suite.reports) {
+        let meant = globs::meant(dir, &suite.reports).and_then(|meant| {
+            for odd in &meant.odd {
+                let shown = frame.dir.clean(&relative(odd, frame.root));
+                let text = format!("`{shown}` is a link or no plain file: it is not followed");
+                let problem = Problem::new(Reason::EvidenceUnparsable, text);
+                attempted.problems.push(problem);
+            }
+            meant.files.iter().map(|path| seen(path)).collect()
+        });
+        let now: Vec<Seen> = match meant {
             Ok(now) => now,
             Err(e) => {
                 attempted
@@ -573,8 +598,12 @@ fn read(
                 Vec::new()
             }
         };
-        let old: Vec<&Seen> = now.iter().filter(|n| before.contains(n)).collect();
-        let fresh: Vec<&Seen> = now.iter().filter(|n| !before.contains(n)).collect();
+        // Under another name it is still what was there; and what says that it was written before the suite began was not written by it.
+        let is_old = |n: &&Seen| {
+            let same = |b: &Seen| b == *n || (b.inode == n.inode && b.written == n.written);
+            before.iter().any(same) || n.written.0.saturating_mul(1000) < since - COARSE_MS
+        };
+        let (old, fresh): (Vec<&Seen>, Vec<&Seen>) = now.iter().partition(is_old);
         for seen in old {
             let shown = relative(&seen.path, frame.root);
             let text = format!("`{shown}` was there before and was not written by this run");
@@ -664,10 +693,15 @@ fn relative(path: &Path, root: &Path) -> String {
 }
 
 /// The one test of a plain command; why it is not good is told when its log has been looked at.
+/// The one test of a target that is a plain command.
+pub(super) fn command(target: &str) -> TestId {
+    TestId::new(target, "", "(command)")
+}
+
 fn command_row(name: &str, end: &End) -> Row {
     Row {
         target: name.to_owned(),
-        test: TestId::new(name, "", "(command)"),
+        test: command(name),
         verdict: command_verdict(end),
         attempts: 1,
         seconds: None,

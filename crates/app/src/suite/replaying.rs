@@ -311,7 +311,11 @@ pub(super) fn one(
         tools: Vec::new(),
         needs: Vec::new(),
     };
-    let (result, rows) = one::run(frame, name, &suite, watcher)?;
+    let (result, mut rows) = one::run(frame, name, &suite, watcher)?;
+    // The one test of a plain command is named after its target, and here after the replay's directory.
+    for row in rows.iter_mut().filter(|row| row.test == one::command(name)) {
+        row.test = one::command(&target.target);
+    }
     let log = std::fs::read(frame.dir.at(&result.log_file)).unwrap_or_default();
     let tail = &log[log.len().saturating_sub(TAIL)..];
     let log = String::from_utf8_lossy(tail);

@@ -70,15 +70,15 @@ fn a_report_must_be_a_plain_file_of_the_project() {
     std::fs::create_dir(&outside).unwrap();
     std::fs::write(format!("{outside}/r.xml"), GREEN).unwrap();
     lab.script(&format!("ln -sf {outside}/r.xml out/r.xml"));
-    expect(&lab, 3, "hold", "EVIDENCE_MISSING");
+    expect(&lab, 3, "invalid", "EVIDENCE_UNPARSABLE");
     // A directory between is a link.
     lab.write(".gitignore", "out\n.gonogo\n");
     let linked = format!("rm -rf out; ln -sfn {outside} out");
     lab.script(&linked);
-    expect(&lab, 3, "hold", "EVIDENCE_MISSING");
+    expect(&lab, 3, "invalid", "EVIDENCE_UNPARSABLE");
     let config = std::fs::read_to_string(lab.path("gonogo.toml")).unwrap();
     lab.write("gonogo.toml", config.replace("out/*.xml", "out/r.xml"));
-    expect(&lab, 3, "hold", "EVIDENCE_MISSING");
+    expect(&lab, 3, "invalid", "EVIDENCE_UNPARSABLE");
     lab.write(
         "gonogo.toml",
         config.replace("out/*.xml", "../elsewhere/*.xml"),
@@ -89,7 +89,12 @@ fn a_report_must_be_a_plain_file_of_the_project() {
 
 #[test]
 fn a_directory_that_waits_for_a_reader_is_no_report() {
-    let lab = bad("mkfifo out/r.xml; true", 3, "hold", "EVIDENCE_MISSING");
+    let lab = bad(
+        "mkfifo out/r.xml; true",
+        3,
+        "invalid",
+        "EVIDENCE_UNPARSABLE",
+    );
     lab.script("rm -f out/r.xml; mkdir out/r.xml");
     expect(&lab, 3, "hold", "EVIDENCE_MISSING");
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use gonogo_core::{Reason, Verdict as Status};
 use gonogo_suite::TestVerdict;
 use gonogo_suite::diff::{Change, Status as DiffStatus};
+use gonogo_suite::redact::PREFIX;
 use gonogo_suite::run::{COMMAND, End, Row, TargetResult, Tests};
 use gonogo_suite::{Parse, TestId};
 
@@ -134,6 +135,12 @@ fn of_evidence(result: &TargetResult, declared: Option<&Target>, open: &mut Open
                 ),
             );
         }
+        if !is_same_command(&declared.command, &result.command) {
+            tell(
+                Reason::EvidenceUnparsable,
+                "it was run by another command than is declared".to_owned(),
+            );
+        }
         if declared.class != result.class {
             tell(
                 Reason::EvidenceUnparsable,
@@ -145,6 +152,13 @@ fn of_evidence(result: &TargetResult, declared: Option<&Target>, open: &mut Open
             );
         }
     }
+}
+
+/// Whether its process ended as a shell tells of one that a signal ended: 128 and the signal's number.
+fn is_crash(result: &TargetResult) -> bool {
+    result
+        .exit_code
+        .is_some_and(|code| (129..=159).contains(&code))
 }
 
 fn excuse(entry: &Quarantine, test: &TestId) -> Excuse {
@@ -191,6 +205,14 @@ fn tests<'a>(
                     Some(name),
                     test.clone(),
                 );
+            }
+            // Of a process that died nobody knows what else it would have said.
+            Cover::By(_) if is_crash(result) => {
+                let code = result.exit_code.unwrap_or_default();
+                let text = format!(
+                    "its process ended with {code}, as one does that a signal ended: no quarantine covers that"
+                );
+                open.tell_of(Reason::RunIncomplete, text, Some(name), test.clone());
             }
             Cover::By(entry) => {
                 covered.insert(&row.test);
@@ -456,4 +478,13 @@ pub(super) fn earlier(
             }
         }
     }
+}
+
+/// Whether a run's command is the declared one. A run keeps it without its secrets.
+fn is_same_command(declared: &[String], ran: &[String]) -> bool {
+    declared.len() == ran.len()
+        && declared
+            .iter()
+            .zip(ran)
+            .all(|(declared, ran)| declared == ran || ran.contains(PREFIX))
 }

@@ -381,6 +381,12 @@ fn whole(replay: &Replay, observed: &Observed<'_>, ran: &[&Row]) -> Verdict {
             code.unwrap_or_default()
         ));
     }
+    // The one test of a plain command is the command.
+    if let (true, [row], Some(_)) = (is_plain, observed.rows, bad)
+        && replay.test.as_ref().is_some_and(|test| *test == row.test)
+    {
+        return of_row(replay, observed, row);
+    }
     let text = match (bad, observed.problems.first()) {
         (_, Some(problem)) => format!("{}: {}", problem.reason.code(), problem.text),
         (Some(row), None) => format!("`{}` is {}", row.test, row.verdict.word()),

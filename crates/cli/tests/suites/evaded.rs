@@ -1,0 +1,152 @@
+//! Ways around the rules that were found by trying: evidence that is old, elsewhere or of something else, and a change that names its own judge.
+
+use crate::lab::{GREEN, JUNIT, Lab, RED, fails, writes};
+
+/// What is not new is told, and nothing of it passes.
+fn refuses(lab: &Lab, reason: &str) {
+    let run = lab.run(
+        3,
+        if reason == "EVIDENCE_STALE" {
+            "hold"
+        } else {
+            "invalid"
+        },
+    );
+    assert!(
+        run.reasons().contains(&reason.to_owned()),
+        "{:?}",
+        run.reasons()
+    );
+    let told = lab.data(&["gate", "check"]);
+    assert_ne!(told["verdict"]["verdict"], "pass", "{told:#}");
+}
+
+#[test]
+fn a_report_that_was_there_is_old_under_any_name() {
+    let lab = Lab::new(&writes(GREEN));
+    lab.run(0, "pass");
+    lab.script("mv out/r.xml out/again.xml");
+    refuses(&lab, "EVIDENCE_STALE");
+    // Written long before the suite began, by whatever keeps times.
+    lab.script(&format!(
+        "rm -f out/*.xml; {}touch -d 2020-01-01 out/r.xml",
+        writes(GREEN)
+    ));
+    refuses(&lab, "EVIDENCE_STALE");
+}
+
+#[test]
+fn what_is_no_plain_file_is_not_left_out_in_silence() {
+    let lab = Lab::new(&format!(
+        "mkdir -p build; rm -f out/*; printf '%s' '{RED}' > build/b.xml; ln -s ../build/b.xml out/b.xml; {}",
+        writes(GREEN)
+    ));
+    lab.write(".gitignore", "out/\nbuild/\n.gonogo/\n");
+    lab.commit("build");
+    refuses(&lab, "EVIDENCE_UNPARSABLE");
+}
+
+#[test]
+fn an_outer_shard_is_not_this_runs() {
+    let lab = Lab::with(
+        "test -z \"$GONOGO_SHARD_INDEX$GONOGO_SHARD_TOTAL$GONOGO_SHARD_PLAN\" || exit 1",
+        "",
+    );
+    let mut command = lab.command(&["suite", "run", "--profile", "ci"]);
+    command
+        .env("GONOGO_SHARD_INDEX", "0")
+        .env("GONOGO_SHARD_TOTAL", "3");
+    assert!(command.status().unwrap().success());
+}
+
+#[test]
+fn a_run_of_other_commands_is_none_of_what_is_declared() {
+    let lab = Lab::new(&fails());
+    let declared = std::fs::read_to_string(lab.path("gonogo.toml")).unwrap();
+    lab.write(".gitignore", "out/\n.gonogo/\nx.toml\n");
+    lab.commit("ignored");
+    lab.write("green.sh", format!("mkdir -p out\n{}", writes(GREEN)));
+    lab.commit("green");
+    lab.write("x.toml", declared.replace("\"unit.sh\"", "\"green.sh\""));
+    lab.gonogo(&["suite", "run", "--profile", "ci", "--config", "x.toml"])
+        .expect(0);
+    lab.check(&[], 3, "invalid")
+        .tells("suites", "EVIDENCE_UNPARSABLE");
+}
+
+#[test]
+fn a_change_does_not_name_its_own_base() {
+    let lab = Lab::new(&writes(GREEN));
+    lab.declare("[suites.more]\nclass = \"unit\"\ncommand = [\"false\"]\n");
+    lab.commit("more");
+    lab.git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    lab.git(&["checkout", "-q", "-b", "trunk"]);
+    let path = lab.path("gonogo.toml");
+    let less = std::fs::read_to_string(&path).unwrap();
+    let less = less.split("[suites.more]").next().unwrap().to_owned();
+    lab.write("gonogo.toml", less);
+    lab.commit("less");
+    lab.run(0, "pass");
+    let holds = || {
+        lab.check(&[], 1, "hold")
+            .tells("policy", "POLICY_CHANGED_BY_SUBJECT");
+    };
+    holds();
+    // Tags and own branches of such names are no base.
+    lab.git(&["tag", "origin/HEAD"]);
+    lab.git(&["tag", "main"]);
+    lab.git(&["branch", "-q", "-f", "master"]);
+    holds();
+    // One without common history is odd, and the next one is no better.
+    lab.git(&["update-ref", "-d", "refs/remotes/origin/main"]);
+    holds();
+    let tree = lab.git(&["write-tree"]);
+    let alone = lab.git(&["commit-tree", "-m", "alone", tree.trim()]);
+    lab.git(&["update-ref", "refs/remotes/origin/main", alone.trim()]);
+    holds();
+}
+
+#[test]
+fn a_configuration_of_another_name_takes_nothing_away() {
+    let lab = Lab::new(&writes(GREEN));
+    lab.declare("[suites.more]\nclass = \"unit\"\ncommand = [\"false\"]\n");
+    lab.commit("more");
+    lab.git(&["checkout", "-q", "-b", "change"]);
+    let text = std::fs::read_to_string(lab.path("gonogo.toml")).unwrap();
+    lab.write("ci.toml", text.split("[suites.more]").next().unwrap());
+    lab.commit("less");
+    let with = ["--config", "ci.toml"];
+    lab.gonogo(&[&["suite", "run", "--profile", "ci"], with.as_slice()].concat())
+        .expect(0);
+    lab.check(&with, 1, "hold")
+        .tells("policy", "POLICY_CHANGED_BY_SUBJECT");
+}
+
+#[test]
+fn documents_of_an_invalid_run_are_none() {
+    let keys = format!("{JUNIT}outputs = [\"out/*.json\"]\n");
+    let lab = Lab::with(
+        &format!(
+            "{}echo '{{\"ok\": true}}' > out/d.json\nexit 1\n",
+            writes(GREEN)
+        ),
+        &keys,
+    );
+    let gate = "schema = \"gonogo.gate.policy.v1\"\n[gates.d]\ntitle = \"d\"\nowner = \"core\"\nseverity = \"high\"\nblocking = true\nlanes = [\"full\"]\ncheck = { json = { document = \"run:unit/out/d.json\", rules = [ { pointer = \"/ok\", op = \"==\", value = true } ] } }\nremediation = \"Mend it.\"\n";
+    lab.write("gates.toml", gate);
+    lab.commit("gate");
+    let run = lab.run(3, "invalid");
+    assert!(run.reasons().contains(&"EXIT_CODE_CONFLICT".to_owned()));
+    lab.check(&[], 3, "invalid")
+        .tells("d", "EVIDENCE_UNPARSABLE");
+}
+
+#[test]
+fn a_plain_command_is_reproduced() {
+    let lab = Lab::with("echo 'a.c:3:5: error: no such thing' >&2; exit 1", "");
+    lab.run(2, "fail");
+    let ran = lab.gonogo(&["suite", "replay", "--json"]);
+    ran.expect(2);
+    let results = ran.envelope()["data"]["results"].clone();
+    assert_eq!(results[0]["verdict"], "reproduced", "{results:#}");
+}
