@@ -61,7 +61,7 @@ pub struct Target {
     pub dir: String,
     /// The format of its report; `command` if an exit code is all there is.
     pub format: String,
-    /// Where its reports are, relative to the project; empty if its standard output is the report.
+    /// Where its reports are, relative to its directory; empty if its standard output is the report.
     pub reports: Vec<String>,
     /// The programs that it needs.
     pub tools: Vec<String>,
@@ -187,18 +187,9 @@ impl Found<'_> {
         self.notes.push(format!("{place}{}", text.into()));
     }
 
-    /// A report's path as a command in this directory writes it, and as the project knows it.
-    fn report(&self, name: &str) -> (String, String) {
-        let slug: String = self
-            .dir
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .collect();
-        let path = match slug.as_str() {
-            "" => format!(".gonogo/reports/{name}"),
-            slug => format!(".gonogo/reports/{slug}-{name}"),
-        };
-        (relative(self.dir, &path), path)
+    /// A report's path, for the command as for the suite: both are relative to this directory.
+    fn report(name: &str) -> String {
+        format!(".gonogo/reports/{name}")
     }
 }
 

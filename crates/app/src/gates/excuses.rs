@@ -85,7 +85,7 @@ pub fn inputs(
 /// The quarantines of the project as they stand.
 ///
 /// # Errors
-/// As [`inputs`]; a policy that cannot be read.
+/// As [`inputs()`]; a policy that cannot be read.
 pub fn standing(
     place: &Place<'_>,
     source: &Source,

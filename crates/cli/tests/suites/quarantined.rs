@@ -27,7 +27,7 @@ fn a_proposal_counts_when_a_person_has_filled_it_in_and_it_is_in_the_base() {
     lab.commit("at once");
     let none = lab.gonogo(&["suite", "quarantine", "propose"]);
     none.expect(0);
-    assert!(none.out.contains("nothing to propose"), "{}", none.out);
+    assert!(none.err.contains("nothing to propose"), "{}", none.err);
     lab.gonogo(&["suite", "quarantine", "propose", "b"])
         .expect(1);
     flaky(&lab);

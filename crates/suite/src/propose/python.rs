@@ -91,11 +91,11 @@ pub(super) fn look(found: &mut Found<'_>) {
         } else {
             ("pytest.xml", "junit")
         };
-        let (here, path) = found.report(name);
+        let path = Found::report(name);
         let flag = if log {
-            format!("--report-log={here}")
+            format!("--report-log={path}")
         } else {
-            format!("--junitxml={here}")
+            format!("--junitxml={path}")
         };
         let command = [&ours("pytest")[..], &[flag.as_str()]].concat();
         found

@@ -396,7 +396,13 @@ fn prove_the_proposal(root: &Path, target: &str, failures: usize, path: Option<&
         .find(|t| t.name == target)
         .unwrap_or_else(|| panic!("{names:?}"));
     let command: Vec<&str> = target.command.iter().map(String::as_str).collect();
-    let reports: Vec<&str> = target.reports.iter().map(String::as_str).collect();
+    // As a suite's are: relative to its directory.
+    let reports: Vec<String> = target
+        .reports
+        .iter()
+        .map(|path| Path::new(&target.dir).join(path).display().to_string())
+        .collect();
+    let reports: Vec<&str> = reports.iter().map(String::as_str).collect();
     let mut project = Project::new(root, &command, &target.format, &reports);
     project.origin.dir.clone_from(&target.dir);
     if let Some(path) = path {

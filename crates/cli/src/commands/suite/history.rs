@@ -316,7 +316,8 @@ pub(super) fn propose(select: &Select, a: &SuitePropose, screen: &Screen) -> Ans
         screen.say(found.toml().trim_end());
         screen.talk("fill in what is empty and add it to quarantine.toml: until then it is refused, and excuses nothing");
     } else {
-        screen.say(match (&a.test, found.passed_over.is_empty()) {
+        // Nothing that a file could be made of.
+        screen.talk(match (&a.test, found.passed_over.is_empty()) {
             (Some(_), true) => {
                 "nothing to propose: no test of that name is flaky in the recorded runs"
             }
