@@ -22,6 +22,16 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The name and the key's id that [`Self::of`] would give; no id if it would make a key. Nothing is made and nothing is enrolled.
+    pub(crate) fn would_be(ws: &Workspace) -> Result<(String, String), AppError> {
+        let name = caller_name(ws.caller.name.as_deref())?;
+        if ws.caller.key.is_none() && !ws.key_file(&name).exists() {
+            return Ok((name, String::new()));
+        }
+        let me = Self::claimed(ws)?;
+        Ok((name, me.key_id()))
+    }
+
     /// The caller with the key that the configuration lists for the name. A name that it does not list gets a key of its own
     /// on first use; a listed name never does, and a listed key works under its own name alone.
     pub(crate) fn of(ws: &Workspace) -> Result<Self, AppError> {

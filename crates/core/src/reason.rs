@@ -279,6 +279,7 @@ catalogue! {
     WaiverExpired "WAIVER_EXPIRED" Fail Fail "A waiver's time is over, and it excuses nothing." "Remove it, or ask for a new one.";
     WaiverInvalid "WAIVER_INVALID" Invalid Unjudged "A waiver breaks a rule, or its file cannot be read." "Correct the entry as the text says.";
     WaiverSelfApproved "WAIVER_SELF_APPROVED" Fail Fail "An excuse is approved by its owner or by the change's author." "Ask somebody else to approve it.";
+    ApproverNotEntitled "APPROVER_NOT_ENTITLED" Hold Permission "Whoever signs may not approve this: they made or own it, the entry names another approver, or the base's policy lists others." "Ask somebody who may: `approvers` in the base's gates.toml lists them by key.";
     ExcuseUnapproved "EXCUSE_UNAPPROVED" Hold Hold "The change under judgement brings its own excuse, and nobody else has signed for it." "Ask its approver to sign it, or let it in by a change of its own.";
     PolicyError "POLICY_ERROR" Invalid Unjudged "The policy cannot be read." "Correct the place that the text names.";
     PolicyUndefined "POLICY_UNDEFINED" Invalid Unjudged "The policy asks for something that is not declared, or for nothing." "Declare it, or correct the policy.";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gonogo_core::{Digest, Reason, Span, Timestamp, canonical};
 
-use crate::inputs::{Approval, BaseFile, FileState, Inputs};
+use crate::inputs::{Approval, Approvers, BaseFile, FileState, Inputs};
 use crate::person::People;
 use crate::policy::Defaults;
 use crate::strict::{self, Fault, Item, Node};
@@ -19,6 +19,7 @@ pub(crate) struct Law<'a> {
     pub(crate) people: People<'a>,
     pub(crate) authors: &'a [String],
     pub(crate) approvals: &'a [Approval],
+    pub(crate) approvers: &'a Approvers,
 }
 
 impl<'a> Law<'a> {
@@ -33,6 +34,7 @@ impl<'a> Law<'a> {
             people: People::new(aliases),
             authors: &inputs.subject.authors,
             approvals: &inputs.approvals,
+            approvers: &inputs.approvers,
         }
     }
 
@@ -50,18 +52,67 @@ impl<'a> Law<'a> {
         owner: Option<&str>,
         approver: Option<&str>,
     ) -> Option<&'a Approval> {
+        self.approvals
+            .iter()
+            .find(|a| a.over == over && self.refusal(a, owner, approver).is_none())
+    }
+
+    /// Why an approval counts for nothing; `None` if it counts.
+    fn refusal(
+        &self,
+        approval: &Approval,
+        owner: Option<&str>,
+        approver: Option<&str>,
+    ) -> Option<String> {
+        let signer = approval.signer.as_str();
         if self.authors.is_empty() {
-            return None;
+            return Some("nobody knows who made the change, so nobody is somebody else".into());
         }
-        let latest = self.now.after(self.defaults.clock_skew);
-        self.approvals.iter().find(|a| {
-            a.over == over
-                && a.at <= latest
-                && !strict::is_blank(&a.signer)
-                && !self.is_author(&a.signer)
-                && owner.is_none_or(|owner| !self.people.are_one(owner, &a.signer))
-                && approver.is_none_or(|name| self.people.are_one(name, &a.signer))
-        })
+        if approval.at > self.now.after(self.defaults.clock_skew) {
+            return Some(format!("it is dated in the future ({})", approval.at));
+        }
+        if strict::is_blank(signer) {
+            return Some("nobody signed it".into());
+        }
+        let is_author = |name: &str| {
+            let listed = match self.approvers {
+                Approvers::Listed { aliases, .. } => Some(People::new(aliases)),
+                Approvers::Anyone | Approvers::Nobody { .. } => None,
+            };
+            self.is_author(name)
+                || listed.is_some_and(|people| self.authors.iter().any(|a| people.are_one(a, name)))
+        };
+        if is_author(signer) {
+            return Some(format!("`{signer}` made the change"));
+        }
+        match self.approvers {
+            Approvers::Anyone => {
+                if let Some(name) = approval.also.iter().find(|name| is_author(name)) {
+                    return Some(format!(
+                        "`{signer}` gave no name of their own, and `{name}`, who commits there, made the change"
+                    ));
+                }
+            }
+            Approvers::Listed { keys, .. } => {
+                if keys.get(signer).is_none_or(|own| !own.contains(&approval.key)) {
+                    return Some(format!(
+                        "the base's policy does not list `{signer}` with this key under `approvers`"
+                    ));
+                }
+            }
+            Approvers::Nobody { why } => {
+                return Some(format!("nobody knows who may approve: {why}"));
+            }
+        }
+        if owner.is_some_and(|owner| self.people.are_one(owner, signer)) {
+            return Some(format!("`{signer}` owns it"));
+        }
+        match approver {
+            Some(name) if !self.people.are_one(name, signer) => {
+                Some(format!("its approver is `{name}`"))
+            }
+            _ => None,
+        }
     }
 
     /// How a span of days stands: problems of its form, or whether it holds.
@@ -86,6 +137,22 @@ impl<'a> Law<'a> {
             is_over: left <= 0,
             left: to.since(self.now),
         })
+    }
+}
+
+/// Why an approval counts for nothing, as the same approval in [`Inputs::approvals`] would; `None` if it counts. `owner` and `approver` are
+/// those of an excuse's entry.
+pub fn refusal(
+    inputs: &Inputs,
+    approval: &Approval,
+    owner: Option<&str>,
+    approver: Option<&str>,
+) -> Option<String> {
+    match crate::judge::policy_of(inputs).0 {
+        Ok(policy) => {
+            Law::new(inputs, &policy.defaults, &policy.aliases).refusal(approval, owner, approver)
+        }
+        Err(_) => Some("the policy cannot be read".into()),
     }
 }
 

@@ -4,6 +4,8 @@
 //! here. Invariants: what was not found is said to be absent; what was found and cannot be read is said to be unreadable; nothing is
 //! left out because it looks bad. Runs of the same targets on the same tree are all given: the gate must see a red one beside a green.
 
+mod approval;
+
 use std::collections::BTreeMap;
 
 use gonogo_core::{Digest, Reason, Share, Timestamp, Verdict};
@@ -13,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bundle::Bundle;
+pub use approval::{Approval, Approvers};
 
 /// The schema.
 pub const SCHEMA: &str = "gonogo.gate.inputs.v1";
@@ -79,6 +82,9 @@ pub struct Inputs {
     /// Approvals by signature that the ledger has.
     #[serde(default)]
     pub approvals: Vec<Approval>,
+    /// Who may give them.
+    #[serde(default, skip_serializing_if = "Approvers::is_anyone")]
+    pub approvers: Approvers,
     /// When a quarantine last matched a failure, by the digest of its entry.
     #[serde(default)]
     pub quarantine_matched: BTreeMap<String, Timestamp>,
@@ -486,16 +492,3 @@ pub enum BaseFile {
     },
 }
 
-/// An approval whose signature was verified when it was recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Approval {
-    /// Of what was approved: an excuse's entry, a policy, a declaration.
-    pub over: Digest,
-    /// Who signed.
-    pub signer: String,
-    /// When.
-    pub at: Timestamp,
-    /// Its record in the ledger.
-    pub record: u64,
-}

@@ -34,6 +34,7 @@ pub mod view;
 pub mod waiver;
 pub mod wording;
 
+pub use excuse::refusal;
 pub use artifacts::{Artifacts, artifacts};
 pub use explain::explain;
 pub use inputs::Inputs;

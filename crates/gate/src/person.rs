@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use unicode_normalization::UnicodeNormalization;
+use unicode_security::skeleton;
+
 /// Names that are known to be one person's.
 pub(crate) struct People<'a> {
     aliases: &'a BTreeMap<String, Vec<String>>,
@@ -12,8 +15,8 @@ impl<'a> People<'a> {
         Self { aliases }
     }
 
-    /// Whether both names are one person's: upper and lower case, an `@` before, a name beside an address, and the policy's aliases
-    /// make no difference.
+    /// Whether both names are one person's: upper and lower case, letters that look alike (Unicode Technical Standard 39, section 4),
+    /// signs around it, a name beside an address, and the policy's aliases make no difference.
     pub(crate) fn are_one(&self, a: &str, b: &str) -> bool {
         let (a, b) = (self.forms(a), self.forms(b));
         a.iter()
@@ -42,9 +45,15 @@ fn forms(name: &str) -> Vec<String> {
         let visible = text
             .chars()
             .filter(|c| !crate::strict::is_blank(&c.to_string()) || *c == ' ');
-        let lower: String = visible.flat_map(char::to_lowercase).collect();
-        let words: Vec<&str> = lower.split_whitespace().collect();
-        words.join(" ").trim_start_matches('@').to_owned()
+        // Twice: what is compatible with a capital letter is one only afterwards.
+        let lower = |text: String| -> String {
+            let small: String = text.chars().flat_map(char::to_lowercase).collect();
+            skeleton(&small).nfc().collect()
+        };
+        let alike = lower(lower(visible.nfkc().collect()));
+        let words: Vec<&str> = alike.split_whitespace().collect();
+        let is_sign = |c: char| !c.is_alphanumeric();
+        words.join(" ").trim_matches(is_sign).to_owned()
     };
     let mut all = vec![plain(name)];
     if let Some((before, rest)) = name.split_once('<')
@@ -84,12 +93,20 @@ mod tests {
             ("A.B@work.org", "Somebody <ana@home.org>"),
             ("ana\u{200b}", "ana"),
             ("ana+ci@x.org", "ana"),
+            ("ana.", "ana"),
+            ("\u{ff41}\u{ff4e}\u{ff41}", "ana"),
+            ("\u{430}n\u{430}", "ana"),
+            ("\u{410}N\u{410}", "ana"),
+            ("\u{1d4d0}na", "ana"),
+            ("jose\u{301}", "jos\u{e9}"),
         ] {
             assert!(people.are_one(a, b), "{a} {b}");
             assert!(people.are_one(b, a), "{b} {a}");
         }
         for (a, b) in [
             ("ana", "anna"),
+            ("jose", "jos\u{e9}"),
+            ("ana b", "ana c"),
             ("ana@x.org", "ana@y.org"),
             ("", ""),
             ("bo", "ana"),

@@ -11,7 +11,7 @@ mod read_bundle;
 mod read_check;
 mod read_computed;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gonogo_core::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -170,6 +170,8 @@ pub struct Policy {
     pub mode: Mode,
     /// Other names of people, by the name that stands for all of them.
     pub aliases: BTreeMap<String, Vec<String>>,
+    /// The ids of the keys of those who may approve what a change brings, by name; absent if whoever is somebody else may.
+    pub approvers: Option<BTreeMap<String, BTreeSet<String>>>,
     /// What the evidence bundle has; absent if none is declared.
     pub bundle: Option<Contents>,
     /// The gates, in the file's order.

@@ -302,9 +302,6 @@ fn entry(
     let mut quarantine = None;
     if let Some(entry) = read {
         state.id = format!("{}: {}", entry.target, entry.test.text());
-        if !entry.owner.chars().any(char::is_alphanumeric) {
-            problems.push(format!("`{}` names nobody", entry.owner));
-        }
         if !targets.contains(entry.target.as_str()) {
             let near = gonogo_core::near::nearest(&entry.target, targets.iter().copied());
             let hint = near.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
@@ -379,15 +376,15 @@ fn fields(faults: &Faults, table: Table<'_>) -> Option<Entry> {
     let test = table.need("test", test(faults, &table));
     let variant = table.need("variant", table.text_map("variant"));
     let signatures = table.need("signature", signatures(&table));
-    let owner = table.need("owner", table.text("owner"));
+    let owner = table.need("owner", table.said("owner"));
     let category = table.need("category", table.word("category", &CATEGORIES));
     let quarantined = table.need("quarantined", table.time("quarantined"));
     let expires = table.need("expires", table.time("expires"));
     let others = [
-        table.need("issue", table.text("issue")),
-        table.need("repro", table.text("repro")),
-        table.need("reason", table.text("reason")),
-        table.need("remove_when", table.text("remove_when")),
+        table.need("issue", table.said("issue")),
+        table.need("repro", table.said("repro")),
+        table.need("reason", table.said("reason")),
+        table.need("remove_when", table.said("remove_when")),
     ];
     let evidence = table.need("evidence", table.texts("evidence"));
     if let Some(runs) = &evidence

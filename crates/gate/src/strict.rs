@@ -258,6 +258,16 @@ impl<'a> Table<'a> {
         Some(text.clone())
     }
 
+    /// A text that says something: none of the words that stand where somebody still has to write.
+    pub(crate) fn said(&self, key: &'static str) -> Option<String> {
+        let text = self.text(key)?;
+        if is_placeholder(&text) {
+            self.refuse(key, format!("`{text}` says nothing"));
+            return None;
+        }
+        Some(text)
+    }
+
     /// A text that parses.
     pub(crate) fn parsed<T: FromStr<Err: Display>>(&self, key: &'static str) -> Option<T> {
         let text = self.text(key)?;
@@ -393,6 +403,23 @@ fn suggestion(word: &str, known: &[&str]) -> String {
         Some(near) => format!("; did you mean `{near}`?"),
         None => format!("; known here: {}", known.join(", ")),
     }
+}
+
+/// Words that stand where somebody still has to write, or that name nobody.
+const PLACEHOLDERS: [&str; 33] = [
+    "none", "nobody", "no one", "noone", "n a", "na", "nil", "null", "undefined", "unknown", "tbd", "tba", "tbc",
+    "todo", "fixme", "xxx", "x x x", "placeholder", "changeme", "change me", "unassigned", "anyone", "anybody",
+    "someone", "somebody", "everyone", "everybody", "later", "soon", "pending", "dummy", "to do", "to be done",
+];
+
+/// Whether a text is such a word and nothing else, whatever signs are around it, or has no letter and no digit.
+pub(crate) fn is_placeholder(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let words: Vec<&str> = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.is_empty() || PLACEHOLDERS.contains(&words.join(" ").as_str())
 }
 
 /// Whether nobody could read anything in it.

@@ -1,10 +1,13 @@
 //! Approvals of what a change brings itself: an excuse, another policy, another declaration. Signed with the approver's own key.
 //!
 //! What is approved is a digest: another word in the entry is another entry, which nobody has approved. Whether the signer may approve it
-//! (not the author, not the owner, the one that the entry names) is judged with everything else.
+//! (not the author, not the owner, the one that the entry names, one that the base's policy lists) is judged with everything else, by the
+//! same rule by which an approval that would count for nothing is refused here.
+
+use std::collections::BTreeMap;
 
 use gonogo_core::{Digest, Reason};
-use gonogo_gate::inputs::{Base, FileState, Inputs};
+use gonogo_gate::inputs::{Approval, Base, FileState, Inputs};
 use gonogo_ledger::Subject;
 use gonogo_store::ledger::Draft;
 use serde_json::json;
@@ -12,6 +15,7 @@ use serde_json::json;
 use super::gathering::{self, APPROVAL, APPROVALS, Asked, Place};
 use crate::AppError;
 use crate::home::Home;
+use crate::identity::Identity;
 
 /// What is approved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,23 +64,36 @@ pub fn approve(
             false => error.hint(format!("known: {}", known.join(", "))),
         }
     };
-    let (over, shown) = match what {
+    let field = |fields: &BTreeMap<String, String>, name: &str| fields.get(name).cloned();
+    let (over, shown, owner, approver) = match what {
         What::Waiver(id) => {
             let found = verdict.waivers.iter().find(|w| w.gate_id == *id);
             let known = verdict.waivers.iter().map(|w| w.gate_id.as_str()).collect();
             let found = found.ok_or_else(|| unknown("waiver", id, known))?;
-            (found.digest, format!("the waiver of `{id}`"))
+            let (owner, approver) = (
+                field(&found.fields, "owner"),
+                field(&found.fields, "approver"),
+            );
+            (
+                found.digest,
+                format!("the waiver of `{id}`"),
+                owner,
+                approver,
+            )
         }
         What::Quarantine(id) => {
             let found = verdict.quarantines.iter().find(|q| q.id == *id);
             let known = verdict.quarantines.iter().map(|q| q.id.as_str()).collect();
             let found = found.ok_or_else(|| unknown("quarantine", id, known))?;
-            (found.digest, format!("the quarantine of `{id}`"))
+            let owner = field(&found.fields, "owner");
+            (found.digest, format!("the quarantine of `{id}`"), owner, None)
         }
-        What::Policy => (verdict.policy_digest, "the policy".to_owned()),
+        What::Policy => (verdict.policy_digest, "the policy".to_owned(), None, None),
         What::Suites => (
             inputs.manifest.digest,
             "what the project declares".to_owned(),
+            None,
+            None,
         ),
     };
     let book = home.open(&home.here)?;
@@ -84,8 +101,33 @@ pub fn approve(
         let text = "an approval needs a project with a ledger";
         return Err(AppError::new(Reason::ConfigNotFound, text));
     };
-    let me = ws.identity()?;
+    let (name, key) = Identity::would_be(ws)?;
     let time = ws.now()?;
+    // Whoever gives no name and no key of their own is whoever commits here.
+    let also = match (&home.caller.name, &home.caller.key) {
+        (None, None) => place.tree.commits_as(),
+        _ => Vec::new(),
+    };
+    let candidate = Approval {
+        over,
+        signer: name,
+        key,
+        also: also.clone(),
+        at: time,
+        record: 0,
+    };
+    let inputs = Inputs {
+        now: inputs.now.max(time),
+        ..inputs
+    };
+    if let Some(why) =
+        gonogo_gate::refusal(&inputs, &candidate, owner.as_deref(), approver.as_deref())
+    {
+        let text = format!("your approval of {shown} would count for nothing: {why}");
+        return Err(AppError::new(Reason::ApproverNotEntitled, text)
+            .hint("ask somebody else; they sign with their own key: --as NAME --key FILE"));
+    }
+    let me = ws.identity()?;
     let draft = |over: Digest, shown: &str| Draft {
         stream: APPROVALS.to_owned(),
         key: format!("{over}/{}", me.key_id()),
@@ -96,7 +138,7 @@ pub fn approve(
         }],
         time,
         actor: me.name.clone(),
-        body: json!({"over": over, "what": shown, "note": note, "tree": inputs.subject.tree}),
+        body: json!({"over": over, "what": shown, "note": note, "also": also, "tree": inputs.subject.tree}),
         signer: Some(me.key.clone()),
     };
     let mut drafts = vec![draft(over, &shown)];

@@ -42,10 +42,9 @@ pub fn inputs(
 ) -> Result<Inputs, AppError> {
     let base = Base::find(&place.tree, base)?;
     let book = place.home.open(&place.home.here)?;
-    let mut authors = base.authors(&place.tree)?;
-    if source.dirty {
-        authors.push(place.home.actor()?);
-    }
+    let authors = gathering::authors(place, &base, source)?;
+    let policy = gathering::policy(place, &base);
+    let approvers = gathering::approvers(place, &base, &policy);
     Ok(Inputs {
         schema: inputs::SCHEMA.into(),
         now,
@@ -59,7 +58,7 @@ pub fn inputs(
             artifacts: BTreeMap::new(),
             uncommitted: source.dirty,
         },
-        policy: gathering::policy(place, &base),
+        policy,
         manifest: declared::manifest(place.config, &place.tree, &base),
         runs: Vec::new(),
         unreadable_runs: Vec::new(),
@@ -77,6 +76,7 @@ pub fn inputs(
         waivers: gathering::excuses(place, &base, WAIVERS),
         quarantine: gathering::excuses(place, &base, QUARANTINE),
         approvals: approvals(&book)?,
+        approvers,
         quarantine_matched: BTreeMap::new(),
         quarantine_clean: BTreeMap::new(),
     })

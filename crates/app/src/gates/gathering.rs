@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use gonogo_core::{Reason, Timestamp};
 use gonogo_gate::inputs::{
-    self, Approval, BaseFile, ExcuseFile, FileState, Found, Inputs, PolicyFile, Run, Subject,
+    self, Approval, Approvers, BaseFile, ExcuseFile, FileState, Found, Inputs, PolicyFile, Run, Subject,
 };
 use gonogo_gate::policy::{Check, Lane, Policy};
+use gonogo_suite::run::Source;
 use serde_json::Value;
 
 use super::base::{At, Base};
@@ -98,6 +99,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
     let source = place.tree.now()?;
     let base = Base::find(&place.tree, asked.base.as_deref())?;
     let policy = policy(place, &base);
+    let approvers = approvers(place, &base, &policy);
     let rules = match &policy.state {
         FileState::Absent => Policy::read(gonogo_gate::policy::DEFAULT).ok(),
         FileState::Text { text } => Policy::read(text).ok(),
@@ -136,10 +138,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         })
         .collect();
     let first = own.iter().map(|r| r.index).min().unwrap_or(u64::MAX);
-    let mut authors = base.authors(&place.tree)?;
-    if source.dirty {
-        authors.push(home.actor()?);
-    }
+    let authors = authors(place, &base, &source)?;
     let artifacts = dry_runs::artifacts(&own, &records);
     let now = asked.at.unwrap_or_else(|| home.clock.now().wall);
     let mut inputs = Inputs {
@@ -180,6 +179,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         waivers: excuses(place, &base, WAIVERS),
         quarantine: excuses(place, &base, QUARANTINE),
         approvals: approvals(&book)?,
+        approvers,
         quarantine_matched: BTreeMap::new(),
         quarantine_clean: BTreeMap::new(),
     };
@@ -317,6 +317,45 @@ pub(super) fn excuses(place: &Place<'_>, base: &Base, name: &str) -> ExcuseFile 
     ExcuseFile { state, base }
 }
 
+/// Who made the change: the authors of its commits, and whoever is here if something of it is in none.
+pub(super) fn authors(
+    place: &Place<'_>,
+    base: &Base,
+    source: &Source,
+) -> Result<Vec<String>, AppError> {
+    let mut authors = base.authors(&place.tree)?;
+    if source.dirty {
+        authors.push(place.home.actor()?);
+        authors.extend(place.tree.commits_as());
+    }
+    Ok(authors)
+}
+
+/// Whom the base's policy lists.
+pub(super) fn approvers(place: &Place<'_>, base: &Base, policy: &PolicyFile) -> Approvers {
+    let nobody = |why: &str| Approvers::Nobody { why: why.into() };
+    let text = match (&policy.base, &policy.state) {
+        (inputs::Base::Unknown { why }, _) => return nobody(why),
+        (inputs::Base::Absent, _) | (inputs::Base::Same, FileState::Absent) => {
+            return Approvers::Anyone;
+        }
+        (inputs::Base::Same, FileState::Text { text }) => text.clone(),
+        (inputs::Base::Same, FileState::Unreadable { why }) => return nobody(why),
+        (inputs::Base::Other { .. }, _) => match base.file(&place.tree, Path::new(POLICY)) {
+            At::Text(text) => text,
+            At::Absent => return Approvers::Anyone,
+            At::Unknown(why) => return nobody(&why),
+        },
+    };
+    match Policy::read(&text) {
+        Ok(policy) => policy.approvers.map_or(Approvers::Anyone, |keys| {
+            let aliases = policy.aliases;
+            Approvers::Listed { keys, aliases }
+        }),
+        Err(_) => nobody("the base's policy cannot be read"),
+    }
+}
+
 /// Approvals that people signed with their own keys.
 pub(super) fn approvals(book: &Book) -> Result<Vec<Approval>, AppError> {
     let keys = book.ledger.enrolled_keys()?;
@@ -332,9 +371,18 @@ pub(super) fn approvals(book: &Book) -> Result<Vec<Approval>, AppError> {
         all.push(Approval {
             over,
             signer: person.who.clone(),
+            key: person.key.id().to_string(),
+            also: also(&record.body),
             at: record.time,
             record: record.index,
         });
     }
     Ok(all)
+}
+
+/// Who commits there, as the record of an approval has it.
+fn also(body: &Value) -> Vec<String> {
+    let names = body.get("also").and_then(Value::as_array);
+    let names = names.into_iter().flatten().filter_map(Value::as_str);
+    names.map(str::to_owned).collect()
 }

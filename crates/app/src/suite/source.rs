@@ -114,6 +114,18 @@ impl Tree {
         })
     }
 
+    /// Whom git would name as the author of a commit made here, name and address; empty where it would refuse to make one.
+    pub fn commits_as(&self) -> Vec<String> {
+        let Some(top) = &self.top else {
+            return Vec::new();
+        };
+        let ident = git(top, &[], &["var", "GIT_AUTHOR_IDENT"]).unwrap_or_default();
+        let (name, rest) = ident.split_once('<').unwrap_or_default();
+        let address = rest.split('>').next().unwrap_or_default();
+        let names = [name, address].map(|n| n.trim().to_owned());
+        names.into_iter().filter(|n| !n.is_empty()).collect()
+    }
+
     /// The variables under which git sees our objects beside the repository's.
     pub fn objects_env(&self) -> Result<Vec<(&'static str, PathBuf)>, AppError> {
         let own = git(self.top(), &[], &["rev-parse", "--git-path", "objects"])?;

@@ -150,3 +150,75 @@ fn a_plain_command_is_reproduced() {
     let results = ran.envelope()["data"]["results"].clone();
     assert_eq!(results[0]["verdict"], "reproduced", "{results:#}");
 }
+
+#[test]
+fn who_may_say_yes_stands_in_the_base() {
+    let lab = Lab::new(&writes(GREEN));
+    let key = |name: &str| {
+        let file = lab.beside(&format!("{name}.pem"));
+        let id = lab.data(&["key", "new", "--out", &file])["key"].clone();
+        (file, id.as_str().unwrap().to_owned())
+    };
+    let ((dana, id), (own, own_id)) = (key("dana"), key("eve"));
+    let policy = |max: &str, who: &str, id: &str| {
+        let default = include_str!("../../../gate/src/policy/default.toml");
+        let max = format!("max_age = \"{max}\"");
+        let text = default.replace("max_age = \"24h\"", &max);
+        assert!(text.contains(&max));
+        format!("{text}\n[approvers]\n{who} = [\"{id}\"]\n")
+    };
+    lab.write("gates.toml", policy("23h", "dana", &id));
+    lab.commit("policy");
+    lab.git(&["checkout", "-q", "-b", "change"]);
+    lab.write("gates.toml", policy("30h", "eve", &own_id));
+    lab.commit("longer, and somebody else approves");
+    lab.run(0, "pass");
+    lab.check(&[], 1, "hold")
+        .tells("policy", "POLICY_CHANGED_BY_SUBJECT");
+    let approve = |more: &[&str]| {
+        let args = [&["gate", "approve", "--policy"], more].concat();
+        let ran = lab.gonogo(&args);
+        (ran.status, ran.err)
+    };
+    for more in [
+        &[][..],
+        &["--as", "dana"],
+        &["--as", "bo"],
+        &["--as", "eve", "--key", &own],
+        &["--as", "bo", "--key", &own],
+    ] {
+        let (status, said) = approve(more);
+        assert_eq!(status, 77, "{more:?}: {said}");
+        assert!(said.contains("does not list"), "{more:?}: {said}");
+    }
+    lab.check(&[], 1, "hold");
+    let (status, said) = approve(&["--as", "erik", "--key", &dana]);
+    assert_eq!(status, 77, "{said}");
+    // What was refused left nothing behind: the key is still nobody else's.
+    assert_eq!(approve(&["--as", "dana", "--key", &dana]).0, 0);
+    lab.check(&[], 0, "excused")
+        .tells("policy", "POLICY_CHANGE_APPROVED");
+}
+
+#[test]
+fn the_author_under_the_systems_name_is_the_author() {
+    let lab = Lab::new(&writes(GREEN));
+    lab.git(&["checkout", "-q", "-b", "change"]);
+    lab.declare("blocking = false\n");
+    lab.commit("no longer blocks");
+    lab.run(0, "pass");
+    let approve = |name: &str| {
+        let mut command = lab.command(&["gate", "approve", "--suites"]);
+        command.env_remove("GONOGO_ACTOR").env("USER", name);
+        let said = command.output().unwrap();
+        (
+            said.status.code(),
+            String::from_utf8_lossy(&said.stderr).into_owned(),
+        )
+    };
+    let (status, said) = approve("root");
+    assert_eq!(status, Some(77), "{said}");
+    assert!(said.contains("`ana`, who commits there"), "{said}");
+    lab.gonogo(&["gate", "approve", "--suites", "--as", "bo"])
+        .expect(0);
+}

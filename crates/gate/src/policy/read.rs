@@ -47,6 +47,7 @@ fn root_of(faults: &Faults, node: &Node) -> Option<Policy> {
     };
     let mode = root.table("mode").and_then(mode).unwrap_or(Mode::Strict);
     let aliases = root.table("aliases").map(aliases).unwrap_or_default();
+    let approvers = root.table("approvers").map(approvers);
     let mut gates = Vec::new();
     if let Some(table) = root.need("gates", root.table("gates")) {
         if table.entries().is_empty() {
@@ -79,6 +80,7 @@ fn root_of(faults: &Faults, node: &Node) -> Option<Policy> {
         defaults,
         mode,
         aliases,
+        approvers,
         bundle,
         gates,
     })
@@ -156,7 +158,7 @@ fn mode(table: Table<'_>) -> Option<Mode> {
         "promotion",
         table.word("promotion", &[("strict", false), ("rollback", true)]),
     );
-    let rationale = table.text("rationale");
+    let rationale = table.said("rationale");
     let since = table.time("since");
     let expires = table.time("expires");
     let thresholds = table.text("thresholds");
@@ -218,6 +220,46 @@ fn aliases(table: Table<'_>) -> BTreeMap<String, Vec<String>> {
         found.insert(name.clone(), names);
     }
     found
+}
+
+fn approvers(table: Table<'_>) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    if table.entries().is_empty() {
+        table.refuse("", "it lists nobody");
+    }
+    for (name, node) in table.entries() {
+        let Item::List(items) = &node.item else {
+            table.refuse(name, "expected a list of key ids");
+            continue;
+        };
+        let mut keys = BTreeSet::new();
+        for item in items {
+            match &item.item {
+                Item::Text(id) if is_key_id(id) => {
+                    if found.values().any(|other| other.contains(id)) {
+                        table.refuse(name, format!("the key {id} is listed for somebody else"));
+                    }
+                    keys.insert(id.clone());
+                }
+                _ => table.refuse(
+                    name,
+                    "expected ids of keys, 64 hex digits each; `gonogo key show FILE` tells one",
+                ),
+            }
+        }
+        if keys.is_empty() {
+            table.refuse(name, "no key of theirs is listed");
+        }
+        found.insert(name.clone(), keys);
+    }
+    found
+}
+
+fn is_key_id(text: &str) -> bool {
+    text.len() == 64
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// Whether a text can be an id: lower-case letters, digits, `_`, `-`, `.`.

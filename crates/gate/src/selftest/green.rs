@@ -87,6 +87,7 @@ pub(super) fn make(
         waivers: excuses.clone(),
         quarantine: excuses,
         approvals: Vec::new(),
+        approvers: crate::inputs::Approvers::Anyone,
         quarantine_matched: BTreeMap::new(),
         quarantine_clean: BTreeMap::new(),
     };

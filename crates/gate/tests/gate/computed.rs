@@ -236,6 +236,8 @@ fn a_rule_file_that_the_change_brings_holds_until_somebody_else_says_yes() {
             inputs.approvals.push(gonogo_gate::inputs::Approval {
                 over: Digest::of(text.as_bytes()),
                 signer: "somebody-else".into(),
+                key: String::new(),
+                also: Vec::new(),
                 at: inputs.now,
                 record: 7,
             });

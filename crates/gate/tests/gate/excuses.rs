@@ -96,8 +96,18 @@ fn a_waiver_that_breaks_a_rule_is_told_and_excuses_nothing() {
         ),
         (
             edit("approver = \"bo\"", "approver = \"-\""),
-            "names nobody",
+            "`-` says nothing",
         ),
+        (
+            edit("approver = \"bo\"", "approver = \"Nobody\""),
+            "`Nobody` says nothing",
+        ),
+        (
+            edit("approver = \"bo\"", "approver = \"\u{430}n\u{430}.\""),
+            "approves what is their own",
+        ),
+        (edit("\"X-1\"", "\"N/A\""), "`N/A` says nothing"),
+        (edit("\"done\"", "\"TODO!\""), "`TODO!` says nothing"),
         (edit("\"full\"", "\"everything\""), "no scope"),
         (edit("\"full\"", "[]"), "it is empty"),
         (
@@ -201,6 +211,8 @@ fn an_excuse_that_the_change_brings_needs_somebody_elses_signature() {
             inputs.approvals = vec![Approval {
                 over,
                 signer: signer.into(),
+                key: String::new(),
+                also: Vec::new(),
                 at,
                 record: 7,
             }];

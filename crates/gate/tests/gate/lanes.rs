@@ -1,10 +1,10 @@
 //! Lanes, modes, changes of the policy, and what is told of a verdict.
 
 use gonogo_core::{Digest, Span, Verdict as Status};
-use gonogo_gate::inputs::{Approval, Base, FileState, Inputs, ManifestBase};
+use gonogo_gate::inputs::{Approval, Approvers, Base, FileState, Inputs, ManifestBase};
 use gonogo_gate::policy::{DEFAULT, Lane};
 use gonogo_gate::verdict::Asked;
-use gonogo_gate::{Suppose, explain, simulate, view};
+use gonogo_gate::{Policy, Suppose, explain, simulate, view};
 use serde_json::json;
 
 use crate::common::{CODE, failing, gate, good, good_of, now, of, unit, verdict};
@@ -156,6 +156,8 @@ fn a_change_of_the_rules_needs_somebody_else() {
             let approval = |signer: &str| Approval {
                 over: default,
                 signer: signer.into(),
+                key: String::new(),
+                also: Vec::new(),
                 at: now(),
                 record: 3,
             };
@@ -303,4 +305,71 @@ fn views_hold_what_the_verdict_says() {
     }
     assert!(!view::markdown(&verdict(&good())).contains("FAIL"));
     assert!(CODE.contains("policy.v1"));
+}
+
+#[test]
+fn only_those_whom_the_base_lists_may_say_yes() {
+    let default = Digest::of(DEFAULT.as_bytes());
+    let key = |c: &str| c.repeat(64);
+    let mut inputs = good();
+    inputs.policy.base = Base::Unknown { why: "w".into() };
+    let approval = |signer: &str, key: &str, also: &[&str]| Approval {
+        over: default,
+        signer: signer.into(),
+        key: key.into(),
+        also: also.iter().map(|name| (*name).to_owned()).collect(),
+        at: now(),
+        record: 3,
+    };
+    let counts = |inputs: &Inputs, approval: Approval| {
+        let why = gonogo_gate::refusal(inputs, &approval, None, None);
+        let mut inputs = inputs.clone();
+        inputs.approvals = vec![approval];
+        let is_excused = of(&verdict(&inputs), "policy").0 == Status::Excused;
+        assert_eq!(is_excused, why.is_none(), "{why:?}");
+        is_excused
+    };
+    // Nobody is listed: whoever is somebody else may, and the author under the system's name is not.
+    assert!(counts(&inputs, approval("bo", "", &[])));
+    assert!(counts(&inputs, approval("bo", "", &["bo@x.org"])));
+    assert!(!counts(&inputs, approval("root", "", &["Selftest-Author"])));
+    let keys = std::collections::BTreeMap::from([
+        ("bo".to_owned(), [key("b"), key("c")].into()),
+        ("cy".to_owned(), [key("d")].into()),
+    ]);
+    let aliases = [("cy".to_owned(), vec!["selftest-author".to_owned()])];
+    inputs.approvers = Approvers::Listed {
+        keys,
+        aliases: aliases.into(),
+    };
+    assert!(counts(&inputs, approval("bo", &key("c"), &[])));
+    for (signer, key) in [
+        ("bo", key("d")),
+        ("bo", String::new()),
+        ("Bo", key("b")),
+        ("dan", key("b")),
+        ("cy", key("d")),
+    ] {
+        assert!(!counts(&inputs, approval(signer, &key, &[])), "{signer} {key}");
+    }
+    inputs.approvers = Approvers::Nobody { why: "w".into() };
+    assert!(!counts(&inputs, approval("bo", &key("b"), &[])));
+}
+
+#[test]
+fn a_list_of_approvers_names_keys() {
+    let policy = |list: &str| Policy::read(&format!("{DEFAULT}\n[approvers]\n{list}"));
+    let (a, b) = ("a".repeat(64), "b".repeat(64));
+    let read = policy(&format!("bo = [\"{a}\", \"{b}\"]")).unwrap();
+    assert_eq!(read.approvers.unwrap()["bo"], [a.clone(), b].into());
+    for (list, part) in [
+        (String::new(), "lists nobody"),
+        ("bo = []".into(), "no key of theirs"),
+        ("bo = \"x\"".into(), "list of key ids"),
+        (format!("bo = [\"{}\"]", a.to_uppercase()), "ids of keys"),
+        (format!("bo = [\"{a}\"]\ncy = [\"{a}\"]"), "somebody else"),
+    ] {
+        let faults = policy(&list).unwrap_err();
+        assert!(faults.iter().any(|f| f.text.contains(part)), "{list}: {faults:?}");
+    }
 }
