@@ -205,7 +205,8 @@ impl Artifact for Checkpoint {
         if ids.windows(2).any(|pair| pair[0] == pair[1]) {
             tell(Reason::IdCollision, "an issue stands twice");
         }
-        let is_ahead = self.evidence_at().is_some_and(|at| at > self.generated_at);
+        let newest = self.evidence_at().max(self.source.newest_change);
+        let is_ahead = newest.is_some_and(|at| at > self.generated_at);
         if is_ahead && self.status != Verdict::Invalid {
             tell(Reason::ClockSkew, "the export is newer than the checkpoint");
         }
@@ -213,7 +214,7 @@ impl Artifact for Checkpoint {
     }
 }
 
-/// Reads an export and counts. `exported_at` is when it was taken, where the caller knows that from the tracker.
+/// Reads an export and counts. `exported_at` is when it was taken, where the export does not say and the caller knows.
 pub fn checkpoint(
     bytes: &[u8],
     fields: &Fields,
@@ -257,7 +258,8 @@ pub fn checkpoint(
     source.form = Some(export.form);
     source.rows = export.rows;
     source.issues = export.issues.len() as u64;
-    source.exported_at = exported_at.or(export.exported_at);
+    // What the export says of itself is older than whoever kept it.
+    source.exported_at = export.exported_at.or(exported_at);
     source.newest_change = export.newest_change;
     made.source = source;
     if export.issues.is_empty() {
@@ -265,8 +267,13 @@ pub fn checkpoint(
             "the export has no issue at all, open or closed; export every state".to_owned();
         return made;
     }
-    if made.evidence_at().is_some_and(|at| at > now) {
+    let changed = made.source.newest_change;
+    if made.evidence_at().max(changed).is_some_and(|at| at > now) {
         made.detail = "the export is dated in the future; set the clocks right".to_owned();
+        return made;
+    }
+    if changed.zip(export.exported_at).is_some_and(|(c, at)| c > at) {
+        made.detail = "an issue was changed after the export says it was taken".to_owned();
         return made;
     }
     count(&mut made, export.issues, terms);

@@ -217,3 +217,65 @@ proptest::proptest! {
         proptest::prop_assert!(found.status != Verdict::Pass || found.source.issues > 0);
     }
 }
+
+#[test]
+fn a_page_of_an_export_is_no_export() {
+    let of = |more: &str| {
+        made(&format!(
+            r#"{{"issues":[{{"id":"a","status":"closed"}},{{"id":"b","status":"done"}}]{more}}}"#
+        ))
+    };
+    for whole in [
+        "",
+        r#","total":2,"startAt":0,"maxResults":50,"isLast":true"#,
+        r#","pageInfo":{"hasNextPage":false},"next":null"#,
+        r#","nextPageToken":"","total_count":2"#,
+    ] {
+        assert_eq!(of(whole).status, Verdict::Pass, "{whole}");
+    }
+    for (part, why) in [
+        (r#","total":51"#, "`total` is 51, and 2 are there"),
+        (r#","total":"many""#, "`total`"),
+        (r#","startAt":50,"total":2"#, "`startAt` is 50"),
+        (r#","isLast":false"#, "`isLast`"),
+        (r#","nextPageToken":"x""#, "another page"),
+        (r#","pageInfo":{"hasNextPage":true}"#, "`hasNextPage`"),
+        (r#","meta":{"total":3}"#, "`total` is 3"),
+        (r#","incomplete_results":true"#, "`incomplete_results`"),
+    ] {
+        let found = of(part);
+        assert_eq!(found.status, Verdict::Invalid, "{part}");
+        assert!(found.detail.contains(why), "{part}: {}", found.detail);
+    }
+}
+
+#[test]
+fn an_export_is_as_old_as_it_says() {
+    let of = |taken: &str, changed: &str| {
+        let text = format!(
+            r#"{{"exported_at":{taken},"issues":[{{"id":"a","status":"closed","updated_at":"{changed}"}}]}}"#
+        );
+        // Kept by a run just now.
+        checkpoint(
+            text.as_bytes(),
+            &Fields::default(),
+            &Terms::default(),
+            Some(now()),
+            now(),
+        )
+    };
+    let old = of("\"2025-01-02T00:00:00Z\"", "2025-01-01T00:00:00Z");
+    assert_eq!(old.status, Verdict::Pass);
+    let at = old.evidence_at().unwrap().to_string();
+    assert_eq!(at, "2025-01-02T00:00:00.000Z");
+    for (taken, changed, why) in [
+        ("\"2025-01-02T00:00:00Z\"", "2025-01-03T00:00:00Z", "after the export"),
+        ("\"2026-11-22T11:00:00Z\"", "2027-01-03T00:00:00Z", "in the future"),
+        ("\"yesterday\"", "2025-01-01T00:00:00Z", "is no time"),
+        ("7", "2025-01-01T00:00:00Z", "is no time"),
+    ] {
+        let found = of(taken, changed);
+        assert_eq!(found.status, Verdict::Invalid, "{taken} {changed}");
+        assert!(found.detail.contains(why), "{}", found.detail);
+    }
+}

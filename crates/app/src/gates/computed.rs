@@ -198,7 +198,7 @@ impl Maker<'_> {
                     }
                     Found::Present { value, origin } => (value, origin),
                 };
-                // A run says when it exported; of a file, only its content does.
+                // A run says when it exported where its content does not; of a file, only its content does.
                 let made = checkpoint(&bytes, &Fields::default(), terms, from.at, self.now);
                 let origin = Origin {
                     at: made.evidence_at(),

@@ -1,10 +1,11 @@
 //! The tree that is tested: its identity before and after a run.
 //!
 //! In a repository it is the id of the git tree that all files make that git would track, changed and new ones included. Every file's bytes
-//! are hashed each time: neither the index's memory of times nor a flag that says "take it as unchanged" is believed. The objects go to a
-//! directory of ours, so that a replay can make the very tree again, and the repository is not touched. Elsewhere it is a digest over the
+//! are hashed each time: neither the index's memory of times nor a flag that says "take it as unchanged" is believed, and a file that git
+//! would check out with other bytes is marked. The objects go to a directory of ours, so that a replay can make the very tree again, and the repository is not touched. Elsewhere it is a digest over the
 //! files.
 
+mod filtered;
 mod listing;
 
 use std::collections::BTreeMap;
@@ -98,13 +99,15 @@ impl Tree {
             });
         };
         let commit = git(top, &[], &["rev-parse", "--verify", "--quiet", "HEAD"]).ok();
-        let tree = self.write_tree(top, commit.is_some())?;
+        let (tree, filtered) = self.write_tree(top, commit.is_some())?;
         let committed = match &commit {
             Some(_) => git(top, &[], &["rev-parse", "HEAD^{tree}"]).ok(),
             None => None,
         };
         let branch = git(top, &[], &["symbolic-ref", "--quiet", "--short", "HEAD"]).ok();
-        let within = self.within(top, &tree)?;
+        let mut beside = self.within(top, &tree)?;
+        beside.extend(filtered);
+        let within = filtered::mark(&beside);
         Ok(Source {
             dirty: committed.as_deref() != Some(tree.as_str()) || !within.is_empty(),
             tree: format!("git:{tree}{within}"),
@@ -153,7 +156,7 @@ impl Tree {
         listed.lines().take(TOLD).map(str::to_owned).collect()
     }
 
-    fn write_tree(&self, top: &Path, has_head: bool) -> Result<String, AppError> {
+    fn write_tree(&self, top: &Path, has_head: bool) -> Result<(String, BTreeMap<String, String>), AppError> {
         let dir = tempfile::Builder::new()
             .prefix(".index-")
             .tempdir_in(&self.objects)
@@ -195,13 +198,14 @@ impl Tree {
             &env,
             &["-c", &excludes, "-c", quick, "add", "--all", "--", ":/"],
         )?;
-        git(top, &env, &["write-tree"])
+        let tree = git(top, &env, &["write-tree"])?;
+        Ok((tree, Self::filtered(top, &env, dir.path())?))
     }
 
-    /// What repositories within this one have that is in none of their commits: a mark of it behind the tree's id, empty if nothing is.
+    /// What repositories within this one have that is in none of their commits, by path.
     ///
     /// git's tree names their commits alone. What stands behind `+` is no git id, so such a tree can be told from others and not made again.
-    fn within(&self, top: &Path, tree: &str) -> Result<String, AppError> {
+    fn within(&self, top: &Path, tree: &str) -> Result<BTreeMap<String, String>, AppError> {
         let env = self.objects_env()?;
         let listed = git(top, &env, &["ls-tree", "-r", "-z", "--full-tree", tree])?;
         let mut changed = BTreeMap::new();
@@ -225,11 +229,7 @@ impl Tree {
                 changed.insert(path.to_owned(), now.tree);
             }
         }
-        if changed.is_empty() {
-            return Ok(String::new());
-        }
-        let text = serde_json::to_vec(&changed).unwrap_or_default();
-        Ok(format!("+{}", Digest::of(&text).hex()))
+        Ok(changed)
     }
 
     /// Paths that are left out, from the top.

@@ -222,3 +222,41 @@ fn the_author_under_the_systems_name_is_the_author() {
     lab.gonogo(&["gate", "approve", "--suites", "--as", "bo"])
         .expect(0);
 }
+
+#[test]
+fn what_git_keeps_in_another_form_is_told_from_what_it_would_check_out() {
+    let lab = Lab::new(&writes(GREEN));
+    lab.write(".gitattributes", "*.id ident\n*.txt text eol=lf\n*.f filter=blank\n");
+    lab.git(&["config", "filter.blank.clean", "echo same"]);
+    lab.git(&["config", "filter.blank.smudge", "cat"]);
+    for (file, text) in [
+        ("a.id", "$Id$\n"),
+        ("b.txt", "one\n"),
+        ("c.f", "same\n"),
+        ("with \"quotes\" and\nlines.f", "same\n"),
+        ("plain", "p\n"),
+    ] {
+        lab.write(file, text);
+    }
+    lab.commit("attributes");
+    // As a clean checkout has it.
+    std::fs::remove_file(lab.path("a.id")).unwrap();
+    lab.git(&["checkout", "-q", "--", "a.id"]);
+    let tree = |lab: &Lab| lab.run(0, "pass").summary()["source"]["tree"].to_string();
+    let clean = tree(&lab);
+    assert!(!clean.contains('+'), "{clean}");
+    for (file, text) in [
+        ("a.id", "$Id: a bug $\n"),
+        ("b.txt", "one\r\n"),
+        ("c.f", "another\n"),
+        ("with \"quotes\" and\nlines.f", "another\n"),
+    ] {
+        let before = std::fs::read(lab.path(file)).unwrap();
+        lab.write(file, text);
+        assert_eq!(lab.git(&["diff", "HEAD", "--name-only"]), "", "{file}");
+        let changed = tree(&lab);
+        assert_ne!(changed, clean, "{file}");
+        lab.write(file, before);
+        assert_eq!(tree(&lab), clean, "{file}");
+    }
+}

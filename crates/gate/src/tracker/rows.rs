@@ -144,9 +144,17 @@ fn object(export: &mut Export, text: &str, fields: &Fields) -> Result<(), String
         export.form = Form::JsonList;
         let at = ["exported_at", "generated_at"]
             .iter()
-            .find_map(|key| value.get(key));
-        export.exported_at = at.and_then(Value::as_str).and_then(|t| t.parse().ok());
-        return list(export, issues, fields);
+            .find_map(|key| value.get(key).map(|at| (key, at)));
+        if let Some((key, at)) = at {
+            let time = at.as_str().and_then(|text| text.parse().ok());
+            let why = || format!("`{key}` is no time: {at}");
+            export.exported_at = Some(time.ok_or_else(why)?);
+        }
+        list(export, issues, fields)?;
+        return match part(&value, export.rows) {
+            Some(why) => Err(format!("it is a part of the issues: {why}")),
+            None => Ok(()),
+        };
     }
     export.form = Form::JsonLines;
     for (n, line) in text.lines().enumerate() {
@@ -159,6 +167,49 @@ fn object(export: &mut Export, text: &str, fields: &Fields) -> Result<(), String
         export.take(row, changed)?;
     }
     Ok(())
+}
+
+/// What an answer of a tracker says of itself where there is more to ask for: totals of Jira and of GitHub's search, pages of GraphQL,
+/// Linear and GitLab.
+fn part(value: &Value, rows: u64) -> Option<String> {
+    let paging = ["pageInfo", "page_info", "meta", "pagination", "paging"];
+    let inner = paging.iter().filter_map(|key| value.get(*key));
+    let inner = inner.chain(value.get("issues").and_then(|i| i.get("pageInfo")));
+    let mut places: Vec<&Value> = vec![value];
+    places.extend(inner);
+    for place in places {
+        let of = |keys: &[&'static str]| -> Option<(&'static str, &Value)> {
+            keys.iter().find_map(|key| place.get(*key).map(|found| (*key, found)))
+        };
+        if let Some((key, n)) = of(&["total", "total_count", "totalCount"])
+            && n.as_u64() != Some(rows)
+        {
+            return Some(format!("`{key}` is {n}, and {rows} are there"));
+        }
+        if let Some((key, n)) = of(&["startAt", "offset"])
+            && n.as_u64() != Some(0)
+        {
+            return Some(format!("`{key}` is {n}"));
+        }
+        let more = [
+            ("isLast", Value::Bool(false)),
+            ("hasNextPage", Value::Bool(true)),
+            ("has_next_page", Value::Bool(true)),
+            ("has_more", Value::Bool(true)),
+            ("hasMore", Value::Bool(true)),
+            ("incomplete_results", Value::Bool(true)),
+        ];
+        if let Some((key, is)) = more.iter().find(|(key, is)| place.get(*key) == Some(is)) {
+            return Some(format!("`{key}` is {is}"));
+        }
+        if let Some((key, next)) = of(&["nextPageToken", "next_page", "nextPage", "next"])
+            && !next.is_null()
+            && next.as_str() != Some("")
+        {
+            return Some(format!("there is another page, `{key}`"));
+        }
+    }
+    None
 }
 
 fn list(export: &mut Export, value: &Value, fields: &Fields) -> Result<(), String> {
