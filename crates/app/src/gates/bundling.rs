@@ -115,6 +115,8 @@ pub struct Verified {
     pub added: Vec<String>,
     /// What else is wrong.
     pub problems: Vec<Problem>,
+    /// The verdict, if it follows from its inputs.
+    pub verdict: Option<verdict::Verdict>,
 }
 
 impl Verified {
@@ -447,6 +449,7 @@ pub fn verify(path: &Path) -> Result<Verified, AppError> {
         missing: Vec::new(),
         added: Vec::new(),
         problems: Vec::new(),
+        verdict: None,
     };
     let mut tell = |reason, text: String| found.problems.push(Problem::new(reason, text));
     let Some(bytes) = members.get(INDEX) else {
@@ -610,6 +613,7 @@ fn follows(found: &mut Verified, index: &Index, files: &BTreeMap<String, &[u8]>)
             }
         }
     }
+    found.verdict = Some(verdict);
 }
 
 fn packed(path: &Path) -> Result<Members, AppError> {

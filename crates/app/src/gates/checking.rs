@@ -284,6 +284,31 @@ pub(super) fn verdicts(book: &Book) -> Result<Vec<RecordView>, AppError> {
     }
 }
 
+/// Whether a record of this project's ledger is of these files: its verdict's id; `None` if no record is.
+///
+/// # Errors
+/// Files that cannot be read; the ledger's faults.
+pub fn recorded(home: &Home, inputs: &Path, verdict: &Path) -> Result<Option<String>, AppError> {
+    let Some(book) = crate::suite::reading::book(home)? else {
+        return Ok(None);
+    };
+    let digest = |path| crate::dry_run::keeping::digest(path).map(|(_, digest)| digest.to_string());
+    let (inputs, verdict) = (digest(inputs)?, digest(verdict)?);
+    let found = verdicts(&book)?.into_iter().rev().find(|record| {
+        let is = |key: &str, of: &str| record.body.get(key).and_then(|v| v.as_str()) == Some(of);
+        is("inputs", &inputs) && is("blob", &verdict)
+    });
+    Ok(found.and_then(|r| r.stream.strip_prefix(&stream("")).map(str::to_owned)))
+}
+
+/// Whose directory this is, where the project keeps its verdicts: the id.
+pub fn kept(home: &Home, dir: &Path) -> Option<String> {
+    let all = home.root().join(STATE_DIR).join("runs/gate");
+    let (all, dir) = (all.canonicalize().ok()?, dir.canonicalize().ok()?);
+    let id = dir.strip_prefix(all).ok()?.iter().next()?;
+    Some(id.to_string_lossy().into_owned())
+}
+
 /// Judges kept inputs again and says whether the bytes are the same.
 ///
 /// # Errors

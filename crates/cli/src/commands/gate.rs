@@ -279,18 +279,34 @@ const fn lane(lane: Lane) -> Asking {
 }
 
 fn rejudge(select: &Select, a: &GateRejudge, screen: &Screen) -> Answer {
+    // Elsewhere there need not be a project.
+    let own = home(select).ok();
     let dir = match &a.dir {
         Some(dir) => super::here()?.join(dir),
         None => checking::find(&home(select)?, None)?.dir,
     };
-    let (verdict, same) = checking::again(&dir.join("inputs.json"), &dir.join("verdict.json"))?;
-    screen.say(match same {
-        true => "the same verdict, byte by byte",
-        false => "ANOTHER VERDICT: the kept one does not follow from the kept inputs",
+    let files = (dir.join("inputs.json"), dir.join("verdict.json"));
+    let (verdict, same) = checking::again(&files.0, &files.1)?;
+    let record = match &own {
+        Some(home) => checking::recorded(home, &files.0, &files.1)?,
+        None => None,
+    };
+    // What lies where this project keeps a verdict is that verdict.
+    let kept = own.as_ref().and_then(|home| checking::kept(home, &dir));
+    let is_other = kept.is_some() && kept != record;
+    let holds = same && !is_other;
+    screen.say(match (same, is_other, &record) {
+        (false, ..) => "ANOTHER VERDICT: the kept one does not follow from the kept inputs",
+        (true, true, _) => "NOT WHAT WAS RECORDED: the files follow from each other, and the ledger has others of this verdict",
+        (true, false, Some(_)) => "the same verdict, byte by byte, as the ledger has it",
+        (true, false, None) => "the same verdict, byte by byte; no ledger here has it, so who made it is not proven",
     });
     tell(&verdict, screen);
-    screen.answer("gate_rejudge", json!({"same": same, "verdict": verdict}));
-    Ok(match same {
+    screen.answer(
+        "gate_rejudge",
+        json!({"same": same, "recorded": record, "verdict": verdict}),
+    );
+    Ok(match holds {
         true => verdict.exit(),
         false => Exit::Unjudged,
     })

@@ -257,3 +257,41 @@ fn a_bundle_without_what_is_required_says_so() {
     ran.expect(3);
     assert!(ran.out.contains("insufficient"), "{}", ran.out);
 }
+
+#[test]
+fn a_bundle_of_a_bad_verdict_says_that_it_is_bad() {
+    let lab = judged();
+    let good = lab.data(&["gate", "check"])["directory"].clone();
+    let issues = "echo '{\"id\":\"1\",\"status\":\"closed\"}' > out/issues.jsonl\n";
+    lab.script(&format!("{issues}{}", crate::lab::fails()));
+    lab.run(2, "fail");
+    let ran = lab.gonogo(&["gate", "check", "--json"]);
+    ran.expect(2);
+    let bad = ran.envelope()["data"]["directory"].clone();
+    let out = lab.beside("bad.tar");
+    lab.gonogo(&["gate", "bundle", "--out", &out, "--json"]);
+    let found = verify(&lab, &out, 2);
+    assert_eq!((&found["holds"], &found["verdict"]), (&true.into(), &"fail".into()));
+    let text = lab.gonogo(&["gate", "bundle", "--verify", &out]).out;
+    assert!(text.contains("FAIL full  git:"), "{text}");
+    // A good verdict's files under the bad one's name follow from each other, and are not what was recorded.
+    let rejudge = |dir: &Path| {
+        let ran = lab.gonogo(&["gate", "rejudge", dir.to_str().unwrap(), "--json"]);
+        (ran.status, ran.envelope()["data"].clone())
+    };
+    let (good, bad) = (Path::new(good.as_str().unwrap()), Path::new(bad.as_str().unwrap()));
+    let (status, told) = rejudge(bad);
+    assert_eq!((status, told["recorded"].as_str()), (2, bad.file_name().and_then(|n| n.to_str())));
+    for file in ["inputs.json", "verdict.json"] {
+        std::fs::copy(good.join(file), bad.join(file)).unwrap();
+    }
+    let (status, told) = rejudge(bad);
+    assert_eq!((status, &told["same"]), (3, &true.into()));
+    assert_eq!(lab.gonogo(&["gate", "rejudge"]).status, 3);
+    let away = lab.beside("away");
+    std::fs::create_dir(&away).unwrap();
+    for file in ["inputs.json", "verdict.json"] {
+        std::fs::copy(good.join(file), Path::new(&away).join(file)).unwrap();
+    }
+    assert_eq!(rejudge(Path::new(&away)).0, 0);
+}

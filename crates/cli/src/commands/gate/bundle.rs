@@ -4,6 +4,7 @@ use std::path::Path;
 
 use gonogo_app::gates::bundling::{self, Index};
 use gonogo_core::{Exit, Verdict as Status};
+use gonogo_gate::Verdict;
 use gonogo_gate::bundle::{Completeness, Standing};
 use serde_json::json;
 
@@ -110,8 +111,21 @@ fn verify(path: &Path, screen: &Screen) -> Answer {
         screen.say(&format!("  {} {}", problem.reason, plain(&problem.text)));
     }
     let holds = found.holds();
+    if let Some(verdict) = &found.verdict {
+        let word = verdict.verdict.to_string().to_uppercase();
+        let until = verdict
+            .expires_at
+            .map_or_else(String::new, |at| format!(", until {at}"));
+        screen.say(&format!(
+            "{} {}  {}, judged at {}{until}",
+            screen.paint(crate::commands::suite::tone(Some(verdict.verdict)), &word),
+            plain(&verdict.gate_id),
+            plain(&verdict.tree),
+            verdict.judged_at,
+        ));
+    }
     screen.say(match holds {
-        true => "every file is as it was bundled, and the verdict follows from its inputs",
+        true => "every file is as it was bundled, and the verdict follows from its inputs; who recorded it, the bundle cannot prove",
         false => "NOT AS IT WAS BUNDLED: do not trust it",
     });
     screen.answer(
@@ -123,13 +137,20 @@ fn verify(path: &Path, screen: &Screen) -> Answer {
             "missing": found.missing,
             "added": found.added,
             "problems": found.problems,
+            "verdict": found.verdict.as_ref().map(|v| v.verdict),
+            "tree": found.verdict.as_ref().map(|v| &v.tree),
+            "judgedAt": found.verdict.as_ref().map(|v| v.judged_at),
             "sha256": found.sha256,
             "index": found.index,
         }),
     );
     if holds {
-        let verdict = found.index.as_ref().map(|i| i.bundle.verdict);
-        return Ok(verdict.map_or(Exit::Unjudged, bundling::exit));
+        let completeness = found.index.as_ref().map(|i| bundling::exit(i.bundle.verdict));
+        return Ok(match (found.verdict.as_ref().map(Verdict::exit), completeness) {
+            (Some(Exit::Done), Some(completeness)) => completeness,
+            (Some(bad), Some(_)) => bad,
+            _ => Exit::Unjudged,
+        });
     }
     // Bytes that are not those that were bundled cannot be judged; a verdict that does not follow from its inputs is a lie.
     let worst = found.problems.iter().map(|p| p.reason.verdict()).max();
