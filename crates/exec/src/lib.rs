@@ -8,6 +8,7 @@
 //! - A zombie is dead. A child is reaped only after its group is empty, so that its pid cannot be given away before.
 //! - Output goes to a file, not a pipe: it goes on when the process that started it is gone.
 
+mod adopt;
 mod end;
 mod launch;
 pub mod measure;
@@ -19,6 +20,7 @@ mod scan;
 use std::io;
 use std::path::PathBuf;
 
+pub use adopt::{adopt, end_adopted};
 pub use end::{Ended, Ladder, StopSignal, end, reap, sweep};
 pub use launch::Launch;
 pub use probe::{ProbeError, http_ready, tcp_ready};
@@ -88,6 +90,9 @@ pub enum ExecError {
         /// The system's reason.
         source: io::Error,
     },
+    /// Orphans cannot be adopted.
+    #[error("cannot adopt what loses its parent: {0}")]
+    Adopt(io::Error),
     /// Members of the group live on after SIGKILL.
     #[error(
         "process group {pid} still has {left} members after SIGKILL; they may hang in the kernel, look at `ps -eo pid,pgid,stat,wchan`"

@@ -12,6 +12,7 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) state: char,
+    pub(crate) parent: u32,
     pub(crate) group: u32,
     pub(crate) flags: u64,
     pub(crate) threads: u64,
@@ -32,6 +33,7 @@ impl Stat {
         let number = |n: usize| fields.get(n - 3)?.parse::<u64>().ok();
         Some(Self {
             state: fields.first()?.chars().next()?,
+            parent: u32::try_from(number(4)?).ok()?,
             group: u32::try_from(number(5)?).ok()?,
             flags: number(9)?,
             threads: number(20)?,
@@ -128,6 +130,7 @@ mod tests {
     fn a_zombie_is_dead_unless_other_threads_run() {
         let zombie = Stat {
             state: 'Z',
+            parent: 1,
             group: 1,
             flags: 0,
             threads: 1,

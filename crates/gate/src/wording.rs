@@ -322,6 +322,11 @@ pub fn guard(
                 .insert(file.clone(), "it is not UTF-8".to_owned());
             continue;
         };
+        if !text.chars().any(char::is_alphanumeric) {
+            made.unread
+                .insert(file.clone(), "it is empty, so nothing was looked at".to_owned());
+            continue;
+        }
         made.texts.insert(file.clone(), Digest::of(bytes));
         let lower = file.to_lowercase();
         let is_markdown = [".md", ".markdown", ".mdx"]

@@ -355,3 +355,20 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_report_of_other_files_is_told_by_lines_that_they_do_not_have() {
+    let lengths = std::collections::BTreeMap::from([("src/a.c".to_owned(), 5)]);
+    let told = |name: &str, line: u64| {
+        let text = format!("SF:{name}\nDA:1,1\nDA:{line},1\nend_of_record\n");
+        let report = read(text.as_bytes(), None).unwrap();
+        gonogo_gate::coverage::beyond(&report, &lengths, &Paths::default())
+    };
+    // The one behind the last is that of the end.
+    assert_eq!(told("src/a.c", 6), None);
+    assert_eq!(told("/usr/include/big.h", 7_000), None);
+    for name in ["src/a.c", "./src/x/../a.c", "src\\a.c"] {
+        let why = told(name, 7).unwrap();
+        assert!(why.contains("line 7 of `src/a.c`, which has 5"), "{why}");
+    }
+}

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use gonogo_gate::coverage::{self, Globs, Modules, Paths, Report, code_lines, measure};
+use gonogo_gate::coverage::{self, Globs, Modules, Paths, Report, beyond, code_lines, measure};
 use gonogo_gate::inputs::{Coverage, FileState, Found, PolicyFile};
 use gonogo_gate::policy::{Check, Policy};
 use gonogo_gate::rubric::Rubric;
@@ -108,8 +108,8 @@ fn one(
         Ok(modules) => modules,
         Err(e) => return unreadable(e.to_string()),
     };
-    let listing = match listing(root, &report, &modules, files) {
-        Ok(listing) => listing,
+    let (listing, lengths) = match listing(root, &report, &modules, files) {
+        Ok(both) => both,
         Err(why) => return unreadable(why),
     };
     let mut paths = wanted.paths.unwrap_or_default();
@@ -119,6 +119,9 @@ fn one(
     }
     if origin.at.is_none() {
         origin.at = report.at;
+    }
+    if let Some(why) = beyond(&report, &lengths, &paths) {
+        return unreadable(why);
     }
     let measured = measure(&report, &modules, &listing, &paths);
     let mut notes: Vec<String> = measured.notes.into_iter().map(|n| n.text).collect();
@@ -135,29 +138,32 @@ fn one(
     }
 }
 
-/// The files of the tree, and how many lines a report should know of each: those of a module, in a language that the report measures.
+/// The files of the tree, and how many lines a report should know of each: those of a module, in a language that the report measures; and
+/// how many lines these have in all.
 fn listing(
     root: &Path,
     report: &Report,
     modules: &Modules,
     files: &BTreeSet<String>,
-) -> Result<BTreeMap<String, u64>, String> {
+) -> Result<(BTreeMap<String, u64>, BTreeMap<String, u64>), String> {
     let ending = |path: &str| path.rsplit_once('.').map(|(_, ending)| ending.to_owned());
     let measured: BTreeSet<String> = report
         .files()
         .filter_map(|(name, _)| ending(name))
         .collect();
-    let mut listing = BTreeMap::new();
+    let (mut listing, mut lengths) = (BTreeMap::new(), BTreeMap::new());
     for file in files {
         let is_measured = ending(file).is_some_and(|e| measured.contains(&e));
         let lines = match is_measured && modules.of(file).next().is_some() {
             false => 0,
             true => {
                 let bytes = sources::one(root, file)?;
-                code_lines(&String::from_utf8_lossy(&bytes))
+                let text = String::from_utf8_lossy(&bytes);
+                lengths.insert(file.clone(), text.lines().count() as u64);
+                code_lines(&text)
             }
         };
         listing.insert(file.clone(), lines);
     }
-    Ok(listing)
+    Ok((listing, lengths))
 }

@@ -368,6 +368,10 @@ fn process(
         errors: raw.errors.clone(),
         mark: format!("{}/{name}", frame.run_id),
     };
+    // What leaves its group and its environment behind comes to us when its parent ends.
+    if let Err(e) = gonogo_exec::adopt() {
+        return Ok(End::NotStarted { why: e.to_string() });
+    }
     let process = match launch.start() {
         Ok(process) => process,
         Err(e) => return Ok(End::NotStarted { why: e.to_string() }),
@@ -402,8 +406,11 @@ fn process(
         ask: asks.then_some(StopSignal::Term),
         within: GRACE,
     };
-    match gonogo_exec::end(&process, ladder) {
-        Ok(gonogo_exec::Ended::Killed) if !asks => {
+    let ended = gonogo_exec::end(&process, ladder);
+    let adopted = gonogo_exec::end_adopted(&process);
+    let left = matches!(ended, Ok(gonogo_exec::Ended::Killed)) && !asks;
+    match ended.and(adopted) {
+        Ok(adopted) if left || adopted > 0 => {
             let text = "it left processes behind, which were ended";
             events.tell("warn", "leak", text, json!({}))?;
             watcher.told(&format!("{name}: {text}"));

@@ -214,6 +214,7 @@ fn texts_classes_and_doubles_are_those_of_the_tree() {
         "docs/sales.md",
         "This release is certified and a drop-in replacement.\n",
     );
+    lab.write("docs/empty.md", "\n");
     lab.write("docs/odd.md", b"\xff\xfe".as_slice());
     // Ignored by the repository: not looked at.
     lab.write("out/deep/draft.md", "production ready\n");
@@ -239,9 +240,11 @@ fn texts_classes_and_doubles_are_those_of_the_tree() {
         &lab,
         &[
             (
-                "texts",
+                "drafts",
                 "wording = { texts = [\"README.md\", \"**/draft.md\"] }",
             ),
+            ("texts", "wording = { texts = [\"README.md\"] }"),
+            ("empty", "wording = { texts = [\"docs/empty.md\"] }"),
             (
                 "claims",
                 "wording = { texts = [\"README.md\", \"docs/sales.md\"] }",
@@ -261,6 +264,8 @@ fn texts_classes_and_doubles_are_those_of_the_tree() {
     lab.run(0, "pass");
     let judged = lab.check(&[], 0, "pass");
     judged.comes_to("texts", "pass", "");
+    judged.comes_to("drafts", "invalid", "EVIDENCE_UNPARSABLE");
+    judged.comes_to("empty", "invalid", "CHECK_UNDECIDABLE");
     judged.comes_to("claims", "fail", "CHECK_FAILED");
     judged.comes_to("unread", "invalid", "CHECK_UNDECIDABLE");
     judged.comes_to("nothing", "invalid", "CHECK_UNDECIDABLE");

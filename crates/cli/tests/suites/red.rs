@@ -129,14 +129,22 @@ fn an_end_by_a_signal_or_by_the_clock_is_no_end() {
 
 #[test]
 fn what_a_target_leaves_running_is_ended_and_told() {
-    let leaves = format!("{}sleep 600 & exit 0", writes(GREEN));
-    let lab = Lab::new(&leaves);
-    let ran = lab.gonogo(&["suite", "run", "--profile", "ci"]);
-    ran.expect(0);
-    assert!(ran.err.contains("left processes behind"), "{}", ran.err);
-    let work = lab.path("");
-    let left = crate::project::processes_of(work.parent().unwrap());
-    assert!(left.is_empty(), "{left:?}");
+    let quiet = "</dev/null >/dev/null 2>&1";
+    for leaves in [
+        "sleep 600 &".to_owned(),
+        "setsid sleep 600 &".to_owned(),
+        // Neither group, session, parent nor environment tell whose it is.
+        format!("(setsid env -i sleep 600 {quiet} &)"),
+        format!("(setsid env -i sh -c '(sleep 600 & sleep 600 &); sleep 600' {quiet} &) ; sleep 0.1"),
+    ] {
+        let lab = Lab::new(&format!("{}{leaves}\nexit 0", writes(GREEN)));
+        let ran = lab.gonogo(&["suite", "run", "--profile", "ci"]);
+        ran.expect(0);
+        assert!(ran.err.contains("left processes behind"), "{}", ran.err);
+        let work = lab.path("");
+        let left = crate::project::processes_of(work.parent().unwrap());
+        assert!(left.is_empty(), "{leaves}: {left:?}");
+    }
 }
 
 #[test]

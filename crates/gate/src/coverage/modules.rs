@@ -241,6 +241,19 @@ pub fn measure(
     measured
 }
 
+/// Says which file of the tree ends before a line that the report speaks of, if one does: the report is of other files then. `lengths` are
+/// the files' lines by path; the one behind the last may be spoken of, as some tools do.
+pub fn beyond(report: &Report, lengths: &BTreeMap<String, u64>, paths: &Paths) -> Option<String> {
+    report.files.iter().find_map(|(name, tally)| {
+        let found = candidates(name, report, paths);
+        let (path, lines) = found.iter().find_map(|path| lengths.get_key_value(path))?;
+        let last = tally.last_line();
+        (last > lines.saturating_add(1)).then(|| {
+            format!("it speaks of line {last} of `{path}`, which has {lines}: it is of other files")
+        })
+    })
+}
+
 fn tell(
     measured: &mut Measured,
     modules: &Modules,

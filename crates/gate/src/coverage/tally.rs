@@ -59,6 +59,14 @@ impl Tally {
         *self.branches.entry(key).or_default() |= taken;
     }
 
+    /// The last line that something is said of; 0 if nothing is said by line.
+    pub(super) fn last_line(&self) -> u64 {
+        let lines = self.lines.keys().next_back().copied();
+        let functions = self.functions.keys().next_back().map(|(line, _)| *line);
+        let branches = self.branches.keys().next_back().map(|(line, ..)| *line);
+        lines.max(functions).max(branches).unwrap_or(0)
+    }
+
     /// What is shown.
     pub(super) fn shown(&self) -> Parts {
         [

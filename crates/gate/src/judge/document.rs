@@ -158,6 +158,9 @@ pub(crate) fn counts(document: &Value, total: &str, parts: &[String]) -> Result<
             .checked_add(count(document, part)?)
             .ok_or_else(|| undecidable("the counts are too large to be added".into()))?;
     }
+    if sum == 0 && whole == 0 {
+        return Err(undecidable(format!("`{total}` is 0: nothing was counted")));
+    }
     if sum == whole {
         return Ok(());
     }

@@ -471,7 +471,7 @@ pub(super) fn earlier(
                     continue;
                 }
                 let text = format!(
-                    "it failed in run `{}` on this tree, and passes now",
+                    "it failed in run `{}` on this tree, and is not bad in the one that counts",
                     s.run_id
                 );
                 open.tell_of(Reason::FlakyBlocking, text, Some(name), test);

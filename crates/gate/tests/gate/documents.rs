@@ -120,6 +120,11 @@ fn schemas_counts_shares_and_times() {
         &[
             (json!({"t": 3, "a": 1, "b": [0, 0]}), Status::Pass, &[]),
             (
+                json!({"t": 0, "a": 0, "b": []}),
+                Status::Invalid,
+                &["CHECK_UNDECIDABLE"],
+            ),
+            (
                 json!({"t": 3, "a": 1, "b": 1}),
                 Status::Invalid,
                 &["EVIDENCE_COUNT_MISMATCH"],
