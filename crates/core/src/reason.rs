@@ -201,6 +201,7 @@ catalogue! {
     EvidenceMissing "EVIDENCE_MISSING" Hold Unjudged "What must be shown was not shown." "Run what the obligation names.";
     EvidenceStale "EVIDENCE_STALE" Hold Unjudged "The evidence is older than the policy admits, or dated in the future." "Run again.";
     EvidenceWrongTree "EVIDENCE_WRONG_TREE" Hold Unjudged "The evidence is about another tree than the one under judgement." "Run on this tree.";
+    EvidenceOtherDeclaration "EVIDENCE_OTHER_DECLARATION" Hold Unjudged "The run was made when the configuration declared something else than now." "Run again.";
     EvidenceUnparsable "EVIDENCE_UNPARSABLE" Invalid Unjudged "A report cannot be read, or says something that no reader knows." "Read the place that the text names; write the report again.";
     EvidenceTruncated "EVIDENCE_TRUNCATED" Invalid Unjudged "A report ends before its end." "Look for a crash or a full disk; run again.";
     EvidenceCountMismatch "EVIDENCE_COUNT_MISMATCH" Invalid Unjudged "A report declares another number of tests than it holds." "Find the tests that are missing from the report; run again.";

@@ -13,7 +13,9 @@ mod modules;
 mod python;
 mod tally;
 
-pub use modules::{Globs, Measured, ModuleError, Modules, Paths, WHOLE, beyond, code_lines, measure};
+pub use modules::{
+    Globs, Measured, ModuleError, Modules, Paths, WHOLE, beyond, code_lines, measure,
+};
 pub use tally::Report;
 
 use gonogo_core::Reason;

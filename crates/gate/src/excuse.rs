@@ -94,7 +94,10 @@ impl<'a> Law<'a> {
                 }
             }
             Approvers::Listed { keys, .. } => {
-                if keys.get(signer).is_none_or(|own| !own.contains(&approval.key)) {
+                if keys
+                    .get(signer)
+                    .is_none_or(|own| !own.contains(&approval.key))
+                {
                     return Some(format!(
                         "the base's policy does not list `{signer}` with this key under `approvers`"
                     ));

@@ -491,4 +491,3 @@ pub enum BaseFile {
         why: String,
     },
 }
-

@@ -34,8 +34,8 @@ pub mod view;
 pub mod waiver;
 pub mod wording;
 
-pub use excuse::refusal;
 pub use artifacts::{Artifacts, artifacts};
+pub use excuse::refusal;
 pub use explain::explain;
 pub use inputs::Inputs;
 pub use judge::judge;

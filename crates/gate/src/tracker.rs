@@ -272,7 +272,10 @@ pub fn checkpoint(
         made.detail = "the export is dated in the future; set the clocks right".to_owned();
         return made;
     }
-    if changed.zip(export.exported_at).is_some_and(|(c, at)| c > at) {
+    if changed
+        .zip(export.exported_at)
+        .is_some_and(|(c, at)| c > at)
+    {
         made.detail = "an issue was changed after the export says it was taken".to_owned();
         return made;
     }

@@ -323,8 +323,10 @@ pub fn guard(
             continue;
         };
         if !text.chars().any(char::is_alphanumeric) {
-            made.unread
-                .insert(file.clone(), "it is empty, so nothing was looked at".to_owned());
+            made.unread.insert(
+                file.clone(),
+                "it is empty, so nothing was looked at".to_owned(),
+            );
             continue;
         }
         made.texts.insert(file.clone(), Digest::of(bytes));

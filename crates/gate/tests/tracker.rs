@@ -269,8 +269,16 @@ fn an_export_is_as_old_as_it_says() {
     let at = old.evidence_at().unwrap().to_string();
     assert_eq!(at, "2025-01-02T00:00:00.000Z");
     for (taken, changed, why) in [
-        ("\"2025-01-02T00:00:00Z\"", "2025-01-03T00:00:00Z", "after the export"),
-        ("\"2026-11-22T11:00:00Z\"", "2027-01-03T00:00:00Z", "in the future"),
+        (
+            "\"2025-01-02T00:00:00Z\"",
+            "2025-01-03T00:00:00Z",
+            "after the export",
+        ),
+        (
+            "\"2026-11-22T11:00:00Z\"",
+            "2027-01-03T00:00:00Z",
+            "in the future",
+        ),
         ("\"yesterday\"", "2025-01-01T00:00:00Z", "is no time"),
         ("7", "2025-01-01T00:00:00Z", "is no time"),
     ] {

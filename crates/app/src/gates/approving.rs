@@ -86,7 +86,12 @@ pub fn approve(
             let known = verdict.quarantines.iter().map(|q| q.id.as_str()).collect();
             let found = found.ok_or_else(|| unknown("quarantine", id, known))?;
             let owner = field(&found.fields, "owner");
-            (found.digest, format!("the quarantine of `{id}`"), owner, None)
+            (
+                found.digest,
+                format!("the quarantine of `{id}`"),
+                owner,
+                None,
+            )
         }
         What::Policy => (verdict.policy_digest, "the policy".to_owned(), None, None),
         What::Suites => (

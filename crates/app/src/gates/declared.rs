@@ -83,6 +83,11 @@ pub fn manifest(config: &Config, tree: &Tree, base: &Base) -> Manifest {
     }
 }
 
+/// Of the declaration of a configuration.
+pub fn digest_of(config: &Config) -> Digest {
+    digest(&of(config))
+}
+
 fn digest(declared: &Declared) -> Digest {
     let bytes = canonical::to_vec(declared);
     // Names, words and whole numbers have a canonical form; what has none is no other declaration's digest all the same.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use gonogo_core::{Reason, Timestamp};
 use gonogo_gate::inputs::{
-    self, Approval, Approvers, BaseFile, ExcuseFile, FileState, Found, Inputs, PolicyFile, Run, Subject,
+    self, Approval, Approvers, BaseFile, ExcuseFile, FileState, Found, Inputs, PolicyFile, Run,
+    Subject,
 };
 use gonogo_gate::policy::{Check, Lane, Policy};
 use gonogo_suite::run::Source;

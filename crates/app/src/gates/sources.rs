@@ -35,8 +35,8 @@ pub fn picked(files: &BTreeSet<String>, globs: &Globs) -> Result<BTreeSet<String
             include: vec![pattern.clone()],
             exclude: Vec::new(),
         };
-        let alone =
-            Modules::new(&BTreeMap::from([("file".to_owned(), alone)])).map_err(|e| e.to_string())?;
+        let alone = Modules::new(&BTreeMap::from([("file".to_owned(), alone)]))
+            .map_err(|e| e.to_string())?;
         if !files.iter().any(|file| alone.of(file).next().is_some()) {
             return Err(format!("no file of the tree is `{pattern}`"));
         }

@@ -1,11 +1,14 @@
 //! The directory of a run: what is written there, with secrets taken out, and the list of it.
 //!
 //! Every file is written whole or not at all, named relative to the run's directory, and stands in `files.json` with its digest; the
-//! digest of that list is what the ledger records. A file whose secrets cannot be taken out is not kept, and the run says so.
+//! digest of that list is what the ledger records. A file whose secrets cannot be taken out is not kept, and the run says so. What was written
+//! is remembered by its digest, so that a file that a suite changed or put here is found ([`RunDir::tampered`]).
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use gonogo_core::digest::Hasher;
 use gonogo_core::{Digest, Reason};
@@ -70,6 +73,8 @@ pub struct RunDir {
     /// Where it is.
     pub path: PathBuf,
     redactor: Redactor,
+    /// What was written, by name.
+    written: Mutex<BTreeMap<String, Digest>>,
 }
 
 /// A file that was copied.
@@ -103,6 +108,7 @@ impl RunDir {
         Ok(Self {
             path: path.to_owned(),
             redactor,
+            written: Mutex::default(),
         })
     }
 
@@ -111,7 +117,38 @@ impl RunDir {
         Self {
             path: path.to_owned(),
             redactor,
+            written: Mutex::default(),
         }
+    }
+
+    /// Remembers what a file is that was just written.
+    pub(super) fn note(&self, name: &str, digest: Digest) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.insert(name.to_owned(), digest);
+    }
+
+    /// Files that are not what was written here, and files that were never written; `is_own` are those that somebody else of ours writes.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub(super) fn tampered(&self, is_own: impl Fn(&str) -> bool) -> Result<Vec<String>, AppError> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let now: BTreeMap<String, Digest> = kept(&self.path, &[FILES])?
+            .into_iter()
+            .map(|file| (file.path, file.sha256))
+            .collect();
+        let mut found = Vec::new();
+        for (name, was) in written.iter() {
+            match now.get(name) {
+                None => found.push(format!("`{name}` was taken away")),
+                Some(is) if is != was => found.push(format!("`{name}` was changed")),
+                Some(_) => {}
+            }
+        }
+        let foreign = now.keys().filter(|name| !written.contains_key(*name));
+        let foreign = foreign.filter(|name| !is_own(name));
+        found.extend(foreign.map(|name| format!("`{name}` was put there")));
+        Ok(found)
     }
 
     /// A path below it.
@@ -136,7 +173,10 @@ impl RunDir {
     pub fn write_text(&self, name: &str, text: &str) -> Result<(), AppError> {
         let path = self.at(name);
         make_dir(parent(&path))?;
-        write_atomic(&path, self.redactor.text(text).as_bytes())
+        let text = self.redactor.text(text);
+        write_atomic(&path, text.as_bytes())?;
+        self.note(name, Digest::of(text.as_bytes()));
+        Ok(())
     }
 
     /// Writes documents, a line each, with the secrets of each text in them taken out by itself: what stands in one line are many texts, and
@@ -157,7 +197,9 @@ impl RunDir {
         }
         let path = self.at(name);
         make_dir(parent(&path))?;
-        write_atomic(&path, text.as_bytes())
+        write_atomic(&path, text.as_bytes())?;
+        self.note(name, Digest::of(text.as_bytes()));
+        Ok(())
     }
 
     /// Takes secrets out of every text of a document; says how many texts had one. A key is part of what a value means.
@@ -266,9 +308,11 @@ impl RunDir {
         let fresh = out.into_inner().map_err(|e| fault(e.into_error()))?;
         fresh.as_file().sync_all().map_err(fault)?;
         fresh.persist(&to).map_err(|e| fault(e.error))?;
+        let sha256 = hasher.finish();
+        self.note(name, sha256);
         Ok(Copied {
             bytes,
-            sha256: hasher.finish(),
+            sha256,
             taken: within.taken,
         })
     }

@@ -238,7 +238,9 @@ fn conclude(
         true => logs::first_failure(frame.dir, &home, frame.rules)?,
         false => shown,
     };
-    result.tests_sha256 = Some(write_rows(&frame.dir.at(&result.tests_file), &rows)?);
+    let tests = write_rows(&frame.dir.at(&result.tests_file), &rows)?;
+    frame.dir.note(&result.tests_file, tests);
+    result.tests_sha256 = Some(tests);
     for problem in &result.problems {
         let data = json!({"reason": problem.reason});
         events.tell("error", "problem", &problem.text, data)?;

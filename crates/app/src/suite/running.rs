@@ -31,6 +31,7 @@ use super::{marking, twins};
 use crate::AppError;
 use crate::config::{Config, SuiteFile, SuitesFile};
 use crate::gates::compared::{self, Recorded};
+use crate::gates::declared;
 use crate::home::{Book, Home};
 use crate::identity;
 use crate::workspace::STATE_DIR;
@@ -199,6 +200,23 @@ pub fn run(
         watcher,
     )?;
     summary.quarantined.clone_from(&retried.block);
+    // A suite can write where the run writes; what it wrote there says nothing.
+    let is_own = |name: &str| name.ends_with("/test-log.jsonl") || name.starts_with(retrying::DIR);
+    let tampered = dir.tampered(is_own)?;
+    if !tampered.is_empty() {
+        let more = tampered.len().saturating_sub(8);
+        let text = format!(
+            "while it ran, {}{} in its directory",
+            tampered[..tampered.len() - more].join(", "),
+            if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            },
+        );
+        let problem = Problem::new(Reason::ArtifactsChanged, text);
+        summary.problems.push(problem);
+    }
     let after = tree.now()?;
     if after.tree != summary.source.tree || after.commit != summary.source.commit {
         let text = match after.tree == summary.source.tree {
@@ -489,6 +507,7 @@ fn empty(plan: &Plan<'_>, request: &Request, source: Source) -> Summary {
         artifact_dir: dir.to_string_lossy().into_owned(),
         shard: plan.shard.clone(),
         variant: plan.config.suites.variant.clone(),
+        declared: Some(declared::digest_of(plan.config)),
         selected: plan.chosen.iter().map(|(n, _)| (*n).to_owned()).collect(),
         ..blank(
             &plan.config.service,
@@ -542,6 +561,7 @@ pub(crate) fn blank(
         status: Verdict::Pass,
         reasons: Vec::new(),
         runner_outcome: None,
+        declared: None,
         evidence_contract: None,
         quarantined: None,
     }

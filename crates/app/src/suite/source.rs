@@ -156,7 +156,11 @@ impl Tree {
         listed.lines().take(TOLD).map(str::to_owned).collect()
     }
 
-    fn write_tree(&self, top: &Path, has_head: bool) -> Result<(String, BTreeMap<String, String>), AppError> {
+    fn write_tree(
+        &self,
+        top: &Path,
+        has_head: bool,
+    ) -> Result<(String, BTreeMap<String, String>), AppError> {
         let dir = tempfile::Builder::new()
             .prefix(".index-")
             .tempdir_in(&self.objects)

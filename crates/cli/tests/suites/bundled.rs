@@ -271,7 +271,10 @@ fn a_bundle_of_a_bad_verdict_says_that_it_is_bad() {
     let out = lab.beside("bad.tar");
     lab.gonogo(&["gate", "bundle", "--out", &out, "--json"]);
     let found = verify(&lab, &out, 2);
-    assert_eq!((&found["holds"], &found["verdict"]), (&true.into(), &"fail".into()));
+    assert_eq!(
+        (&found["holds"], &found["verdict"]),
+        (&true.into(), &"fail".into())
+    );
     let text = lab.gonogo(&["gate", "bundle", "--verify", &out]).out;
     assert!(text.contains("FAIL full  git:"), "{text}");
     // A good verdict's files under the bad one's name follow from each other, and are not what was recorded.
@@ -279,9 +282,15 @@ fn a_bundle_of_a_bad_verdict_says_that_it_is_bad() {
         let ran = lab.gonogo(&["gate", "rejudge", dir.to_str().unwrap(), "--json"]);
         (ran.status, ran.envelope()["data"].clone())
     };
-    let (good, bad) = (Path::new(good.as_str().unwrap()), Path::new(bad.as_str().unwrap()));
+    let (good, bad) = (
+        Path::new(good.as_str().unwrap()),
+        Path::new(bad.as_str().unwrap()),
+    );
     let (status, told) = rejudge(bad);
-    assert_eq!((status, told["recorded"].as_str()), (2, bad.file_name().and_then(|n| n.to_str())));
+    assert_eq!(
+        (status, told["recorded"].as_str()),
+        (2, bad.file_name().and_then(|n| n.to_str()))
+    );
     for file in ["inputs.json", "verdict.json"] {
         std::fs::copy(good.join(file), bad.join(file)).unwrap();
     }

@@ -226,7 +226,10 @@ fn the_author_under_the_systems_name_is_the_author() {
 #[test]
 fn what_git_keeps_in_another_form_is_told_from_what_it_would_check_out() {
     let lab = Lab::new(&writes(GREEN));
-    lab.write(".gitattributes", "*.id ident\n*.txt text eol=lf\n*.f filter=blank\n");
+    lab.write(
+        ".gitattributes",
+        "*.id ident\n*.txt text eol=lf\n*.f filter=blank\n",
+    );
     lab.git(&["config", "filter.blank.clean", "echo same"]);
     lab.git(&["config", "filter.blank.smudge", "cat"]);
     for (file, text) in [
@@ -259,4 +262,61 @@ fn what_git_keeps_in_another_form_is_told_from_what_it_would_check_out() {
         lab.write(file, before);
         assert_eq!(tree(&lab), clean, "{file}");
     }
+}
+
+#[test]
+fn what_a_suite_writes_among_the_runs_files_is_told() {
+    let lab = Lab::new(&writes(GREEN));
+    lab.run(0, "pass");
+    for (does, told) in [
+        (
+            "echo '{}' > $d/environment.json",
+            "`environment.json` was changed",
+        ),
+        ("echo >> $d/preflight.json", "`preflight.json` was changed"),
+        (
+            "rm $d/environment.json",
+            "`environment.json` was taken away",
+        ),
+        (
+            "echo x > $d/flake_events.jsonl",
+            "`flake_events.jsonl` was put there",
+        ),
+        (
+            "mkdir -p $d/e2e/x; echo '{}' > $d/e2e/x/result.json",
+            "`e2e/x/result.json` was put there",
+        ),
+    ] {
+        lab.script(&format!(
+            "{}for d in .gonogo/runs/suite/*/; do [ -e $d/summary.json ] || {{ {does}; }}; done\n",
+            writes(GREEN)
+        ));
+        let run = lab.run(3, "invalid");
+        let told_of = run.reasons().contains(&"ARTIFACTS_CHANGED".to_owned());
+        assert!(told_of, "{does}: {:?}", run.reasons());
+        let text = run.summary()["problems"].to_string();
+        assert!(text.contains(told), "{does}: {text}");
+    }
+}
+
+#[test]
+fn a_run_of_another_configuration_is_none_of_this_one() {
+    let lab = Lab::new(&writes(GREEN));
+    lab.run(0, "pass");
+    lab.check(&[], 0, "pass");
+    // The same tree, commands and names, and another environment.
+    let own = std::fs::read_to_string(lab.path("gonogo.toml")).unwrap();
+    let other = own.replace(
+        "owner = \"ana\"",
+        "env = { GREEN = \"1\" }\nowner = \"ana\"",
+    );
+    assert_ne!(own, other);
+    lab.write(".git/info/exclude", "x.toml\n");
+    lab.write("x.toml", other);
+    lab.gonogo(&["--config", "x.toml", "suite", "run", "--profile", "ci"])
+        .expect(0);
+    lab.check(&[], 3, "hold")
+        .tells("suites", "EVIDENCE_OTHER_DECLARATION");
+    lab.run(0, "pass");
+    lab.check(&[], 0, "pass");
 }

@@ -135,7 +135,9 @@ fn what_a_target_leaves_running_is_ended_and_told() {
         "setsid sleep 600 &".to_owned(),
         // Neither group, session, parent nor environment tell whose it is.
         format!("(setsid env -i sleep 600 {quiet} &)"),
-        format!("(setsid env -i sh -c '(sleep 600 & sleep 600 &); sleep 600' {quiet} &) ; sleep 0.1"),
+        format!(
+            "(setsid env -i sh -c '(sleep 600 & sleep 600 &); sleep 600' {quiet} &) ; sleep 0.1"
+        ),
     ] {
         let lab = Lab::new(&format!("{}{leaves}\nexit 0", writes(GREEN)));
         let ran = lab.gonogo(&["suite", "run", "--profile", "ci"]);

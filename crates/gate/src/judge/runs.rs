@@ -92,6 +92,14 @@ pub(super) fn choose<'a>(
     let mut seen = Vec::new();
     for run in chosen {
         let before = seen.len();
+        if run.summary.declared != Some(court.inputs.manifest.digest) {
+            open.cite("run", run.digest, run.record);
+            let text = format!(
+                "the run `{}` was made when something else was declared",
+                run.summary.run_id
+            );
+            open.tell_of(Reason::EvidenceOtherDeclaration, text, Some(name), None);
+        }
         let of_it = run.summary.targets().filter(|t| t.target == name);
         seen.extend(of_it.map(|result| Seen { run, result }));
         if seen.len() == before && run.summary.selected.iter().any(|s| s == name) {

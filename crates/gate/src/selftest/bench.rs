@@ -15,6 +15,9 @@ use crate::inputs::{Compared, Inputs, Run, Target};
 /// The tree that is judged.
 pub(crate) const TREE: &str = "git:5e1f7e575e1f7e575e1f7e575e1f7e575e1f7e57";
 
+/// What the manifest of the bench is a digest of.
+pub(crate) const DECLARED: &[u8] = b"selftest";
+
 /// How long a good run of a target takes, milliseconds, unless its declaration asks for more.
 pub(crate) const TOOK: u64 = 60_000;
 
@@ -212,6 +215,7 @@ pub(crate) fn summary(
         status: Status::Pass,
         reasons: Vec::new(),
         runner_outcome: None,
+        declared: Some(Digest::of(DECLARED)),
         evidence_contract: None,
         quarantined: None,
     };

@@ -49,7 +49,7 @@ pub(super) fn make(
         declared.budgets.insert(BUDGET.to_owned(), budget);
     }
     let manifest = Manifest {
-        digest: Digest::of(b"selftest"),
+        digest: Digest::of(super::bench::DECLARED),
         declared,
         base: ManifestBase::Same,
     };

@@ -179,7 +179,8 @@ fn part(value: &Value, rows: u64) -> Option<String> {
     places.extend(inner);
     for place in places {
         let of = |keys: &[&'static str]| -> Option<(&'static str, &Value)> {
-            keys.iter().find_map(|key| place.get(*key).map(|found| (*key, found)))
+            keys.iter()
+                .find_map(|key| place.get(*key).map(|found| (*key, found)))
         };
         if let Some((key, n)) = of(&["total", "total_count", "totalCount"])
             && n.as_u64() != Some(rows)

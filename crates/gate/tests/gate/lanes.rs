@@ -350,7 +350,10 @@ fn only_those_whom_the_base_lists_may_say_yes() {
         ("dan", key("b")),
         ("cy", key("d")),
     ] {
-        assert!(!counts(&inputs, approval(signer, &key, &[])), "{signer} {key}");
+        assert!(
+            !counts(&inputs, approval(signer, &key, &[])),
+            "{signer} {key}"
+        );
     }
     inputs.approvers = Approvers::Nobody { why: "w".into() };
     assert!(!counts(&inputs, approval("bo", &key("b"), &[])));
@@ -370,6 +373,9 @@ fn a_list_of_approvers_names_keys() {
         (format!("bo = [\"{a}\"]\ncy = [\"{a}\"]"), "somebody else"),
     ] {
         let faults = policy(&list).unwrap_err();
-        assert!(faults.iter().any(|f| f.text.contains(part)), "{list}: {faults:?}");
+        assert!(
+            faults.iter().any(|f| f.text.contains(part)),
+            "{list}: {faults:?}"
+        );
     }
 }

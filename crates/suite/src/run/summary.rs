@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gonogo_core::{Exit, Reason, Timestamp, Verdict};
+use gonogo_core::{Digest, Exit, Reason, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::judge;
@@ -130,6 +130,9 @@ pub struct Summary {
     pub source: Source,
     /// What else makes its results its own: system, feature set.
     pub variant: BTreeMap<String, String>,
+    /// Of everything that the project declared when it began; absent of reports that were only read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Digest>,
     /// How far it came.
     pub state: State,
     /// When it began.

@@ -364,6 +364,7 @@ fn summary(results: Vec<TargetResult>) -> Summary {
         status: Judged::Pass,
         reasons: Vec::new(),
         runner_outcome: None,
+        declared: None,
         evidence_contract: None,
         quarantined: None,
     };

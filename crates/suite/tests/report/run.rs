@@ -139,6 +139,7 @@ pub(crate) fn summary(results: Vec<TargetResult>) -> Summary {
         status: Verdict::Pass,
         reasons: Vec::new(),
         runner_outcome: None,
+        declared: None,
         evidence_contract: None,
         quarantined: None,
     };

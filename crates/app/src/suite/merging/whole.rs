@@ -255,6 +255,7 @@ fn summarise(
         .map(|g| g.summary.profile.clone())
         .unwrap_or_default();
     summary.variant.clone_from(&config.suites.variant);
+    summary.declared = Some(crate::gates::declared::digest_of(config));
     let partial = given.iter().any(|g| g.summary.state != State::Complete);
     if partial {
         summary.state = State::Partial;

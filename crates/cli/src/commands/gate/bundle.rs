@@ -145,12 +145,17 @@ fn verify(path: &Path, screen: &Screen) -> Answer {
         }),
     );
     if holds {
-        let completeness = found.index.as_ref().map(|i| bundling::exit(i.bundle.verdict));
-        return Ok(match (found.verdict.as_ref().map(Verdict::exit), completeness) {
-            (Some(Exit::Done), Some(completeness)) => completeness,
-            (Some(bad), Some(_)) => bad,
-            _ => Exit::Unjudged,
-        });
+        let completeness = found
+            .index
+            .as_ref()
+            .map(|i| bundling::exit(i.bundle.verdict));
+        return Ok(
+            match (found.verdict.as_ref().map(Verdict::exit), completeness) {
+                (Some(Exit::Done), Some(completeness)) => completeness,
+                (Some(bad), Some(_)) => bad,
+                _ => Exit::Unjudged,
+            },
+        );
     }
     // Bytes that are not those that were bundled cannot be judged; a verdict that does not follow from its inputs is a lie.
     let worst = found.problems.iter().map(|p| p.reason.verdict()).max();
