@@ -303,7 +303,7 @@ fn finish(proposal: &mut Proposal) {
     use Class::{Build, E2e, Lint, Recorded, Unit};
     for (name, classes) in [
         ("quick", &[Build, Lint, Unit][..]),
-        ("focused", &[Build, Lint, Unit, Recorded]),
+        ("focused", &[Build, Lint, Unit]),
         ("ci", &[Build, Lint, Unit, Recorded]),
         ("full", &[Build, Lint, Unit, Recorded, E2e]),
     ] {

@@ -108,7 +108,7 @@ fn one(
         Ok(modules) => modules,
         Err(e) => return unreadable(e.to_string()),
     };
-    let (listing, lengths) = match listing(root, &report, &modules, files) {
+    let [listing, lengths] = match listing(root, &report, &modules, files) {
         Ok(both) => both,
         Err(why) => return unreadable(why),
     };
@@ -145,7 +145,7 @@ fn listing(
     report: &Report,
     modules: &Modules,
     files: &BTreeSet<String>,
-) -> Result<(BTreeMap<String, u64>, BTreeMap<String, u64>), String> {
+) -> Result<[BTreeMap<String, u64>; 2], String> {
     let ending = |path: &str| path.rsplit_once('.').map(|(_, ending)| ending.to_owned());
     let measured: BTreeSet<String> = report
         .files()
@@ -165,5 +165,5 @@ fn listing(
         };
         listing.insert(file.clone(), lines);
     }
-    Ok((listing, lengths))
+    Ok([listing, lengths])
 }

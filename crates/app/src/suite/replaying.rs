@@ -9,6 +9,7 @@ use gonogo_core::{Exit, Reason};
 use gonogo_suite::replay::{
     Level, Observed, Replay, ReplayResult, Verdict, compare, replay_target,
 };
+use gonogo_suite::run::End;
 use gonogo_suite::{Row, TargetResult};
 use serde_json::{Value, json};
 
@@ -237,6 +238,9 @@ fn wanted<'a>(
     let mut all: Vec<(Replay, &TargetResult)> = Vec::new();
     let files = ProjectFiles(beside.root);
     let summary = &loaded.summary;
+    let began = |target: &TargetResult| !matches!(target.end, End::NotStarted { .. });
+    let is_bad = |target: &&TargetResult| target.status != gonogo_core::Verdict::Pass;
+    let has_begun = summary.targets().filter(is_bad).any(began);
     for target in summary.targets() {
         let is_it = ask.target.as_ref().is_none_or(|t| *t == target.target);
         if !is_it || target.status == gonogo_core::Verdict::Pass {
@@ -248,6 +252,10 @@ fn wanted<'a>(
                 .as_ref()
                 .is_none_or(|part| shown.contains(part.as_str()))
         };
+        // What another's failure kept from running failed in nothing of its own.
+        if !began(target) && has_begun && ask.target.is_none() {
+            continue;
+        }
         let bad: Vec<&Row> = target.bad.iter().filter(named).collect();
         let whole = ask.level == Some(Level::Target) || (bad.is_empty() && ask.test.is_none());
         if whole {

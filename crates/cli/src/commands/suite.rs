@@ -19,7 +19,7 @@ use gonogo_app::workspace::Caller;
 use gonogo_core::clock::SystemClock;
 use gonogo_core::{Exit, Verdict};
 use gonogo_suite::run::Class;
-use gonogo_suite::{Row, Summary, TargetResult};
+use gonogo_suite::{Row, Summary, TargetResult, TestVerdict};
 use serde_json::json;
 
 use super::Answer;
@@ -114,10 +114,7 @@ fn told(use_case: &str, finished: &Finished, screen: &Screen) -> Exit {
     if finished.summary.shard.is_some() {
         screen.frame("next: gonogo suite merge with the runs of all shards");
     } else if finished.summary.status > Verdict::Excused {
-        screen.frame(&format!(
-            "next: gonogo suite replay {}",
-            finished.summary.run_id
-        ));
+        screen.frame(&format!("next: gonogo {}", after_bad(finished)));
     } else {
         screen.frame("next: gonogo gate check");
     }
@@ -135,6 +132,20 @@ fn told(use_case: &str, finished: &Finished, screen: &Screen) -> Exit {
         }),
     );
     exit
+}
+
+/// What shows more of a run that is not good: a replay where a failure can be run again in its own tree, or what its reason means.
+fn after_bad(finished: &Finished) -> String {
+    let ran = |row: &Row| !row.verdict.is_good() && row.verdict != TestVerdict::Precluded;
+    let summary = &finished.summary;
+    match summary.reasons.first() {
+        Some(reason)
+            if !summary.source.tree.starts_with("git:") || !finished.rows.iter().any(ran) =>
+        {
+            format!("explain {reason}")
+        }
+        _ => format!("suite replay {}", summary.run_id),
+    }
 }
 
 fn list(select: &Select, a: &SuiteList, screen: &Screen) -> Answer {

@@ -203,3 +203,42 @@ fn two_runs_side_by_side() {
     lab.gonogo(&["suite", "diff", "--against", "nope", "--json"])
         .refusal(66, &["RUN_UNKNOWN"]);
 }
+
+#[test]
+fn what_never_ran_is_not_run_again() {
+    let lab = Lab::new(&fails());
+    lab.declare(
+        "[suites.build]\nclass = \"build\"\ncommand = [\"sh\", \"-c\", \"echo no; exit 3\"]\n",
+    );
+    lab.commit("a build that fails");
+    let run = lab.run(3, "invalid");
+    let ran = lab.gonogo(&["suite", "replay", run.id(), "--json"]);
+    ran.expect(2);
+    let told = ran.envelope()["data"].clone();
+    let results = told["results"].as_array().unwrap();
+    assert_eq!(results.len(), 1, "{told:#}");
+    assert_eq!(results[0]["verdict"], "reproduced", "{told:#}");
+    // By its name it is.
+    let ran = lab.gonogo(&["suite", "replay", run.id(), "--target", "unit", "--print"]);
+    ran.expect(0);
+}
+
+#[test]
+fn the_next_command_is_one_that_can_do_something() {
+    let next = |lab: &Lab| {
+        let ran = lab.gonogo(&["suite", "run", "--profile", "ci"]);
+        let line = ran
+            .err
+            .lines()
+            .chain(ran.out.lines())
+            .find_map(|l| l.strip_prefix("next: "));
+        line.unwrap_or_else(|| panic!("{} {}", ran.out, ran.err))
+            .to_owned()
+    };
+    let lab = Lab::new(&fails());
+    assert!(next(&lab).starts_with("gonogo suite replay run_"));
+    lab.script("exit 0");
+    assert_eq!(next(&lab), "gonogo explain EVIDENCE_STALE");
+    lab.script(&writes(GREEN));
+    assert_eq!(next(&lab), "gonogo gate check");
+}

@@ -166,7 +166,8 @@ fn places(item: &Item, dir: &str) -> Vec<Place> {
     vec![Place {
         path: named
             .and_then(|(file, _)| relative(dir, file))
-            .unwrap_or_else(|| dir.trim_start_matches("./").to_owned()),
+            // A place that is a file is needed; this one declares the target.
+            .unwrap_or_else(|| "gonogo.toml".to_owned()),
         line: named.and_then(|(_, line)| *line).unwrap_or(1),
         text: format!("{}: {}", item.test, text.unwrap_or(says(item.verdict))),
         is_warning: false,
