@@ -5,6 +5,7 @@
 
 pub mod approving;
 pub mod base;
+mod blame;
 pub mod bundling;
 pub mod checking;
 pub mod commands;

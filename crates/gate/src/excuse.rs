@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gonogo_core::{Digest, Reason, Span, Timestamp, canonical};
 
-use crate::inputs::{Approval, Approvers, BaseFile, FileState, Inputs};
+use crate::inputs::{Approval, Approvers, BaseFile, ExcuseFile, FileState, Inputs};
 use crate::person::People;
 use crate::policy::Defaults;
 use crate::strict::{self, Fault, Item, Node};
@@ -236,6 +236,20 @@ fn json(item: &Item) -> serde_json::Value {
         ),
         Item::Odd => Value::Null,
     }
+}
+
+/// Who wrote an entry: the names of everybody with a line of it.
+pub(crate) fn writers<'a>(file: &'a ExcuseFile, entry: &Node) -> Vec<&'a str> {
+    let Item::Table(fields) = &entry.item else {
+        return Vec::new();
+    };
+    let lines = fields.iter().map(|(_, node)| node.line as u64);
+    let lines: Vec<u64> = lines.chain([entry.line as u64]).collect();
+    let own = file
+        .writers
+        .iter()
+        .filter(|w| lines.iter().any(|line| (w.from..=w.to).contains(line)));
+    own.flat_map(|w| w.names.iter().map(String::as_str)).collect()
 }
 
 /// The fields of an entry as texts, for reports.

@@ -470,6 +470,21 @@ pub struct ExcuseFile {
     pub state: FileState,
     /// What the base of the change has.
     pub base: BaseFile,
+    /// Who wrote its lines, as far as that is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writers: Vec<Writer>,
+}
+
+/// Who wrote some lines of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Writer {
+    /// The first line, from 1.
+    pub from: u64,
+    /// The last one.
+    pub to: u64,
+    /// Name and address.
+    pub names: Vec<String>,
 }
 
 /// A file at the base of a change.

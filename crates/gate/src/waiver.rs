@@ -99,7 +99,9 @@ pub(crate) fn read(file: &ExcuseFile, law: &Law<'_>, gates: &BTreeSet<&str>) -> 
             .push(told(Reason::WaiverInvalid, format!("waivers: {fault}")));
     }
     for (id, node) in entries(root).into_iter().take(MOST) {
-        entry(&id, node, law, gates, parsed.base.as_deref(), &mut found);
+        let writers = excuse::writers(file, node);
+        let base = parsed.base.as_deref();
+        entry(&id, node, law, gates, base, &writers, &mut found);
     }
     found
 }
@@ -119,6 +121,7 @@ fn entry(
     law: &Law<'_>,
     gates: &BTreeSet<&str>,
     base: Option<&[Digest]>,
+    writers: &[&str],
     found: &mut Waivers,
 ) {
     let digest = excuse::digest(id, node);
@@ -161,6 +164,13 @@ fn entry(
                 "`{}` made the change and approves its excuse",
                 entry.approver
             );
+            tell(Reason::WaiverSelfApproved, text);
+        }
+        if let Some(writer) = writers
+            .iter()
+            .find(|w| law.people.are_one(w, &entry.approver))
+        {
+            let text = format!("`{writer}` wrote the entry and approves it");
             tell(Reason::WaiverSelfApproved, text);
         }
         match law.term(entry.created, entry.expires, law.defaults.waiver_max) {

@@ -731,7 +731,7 @@ fn findings_of_lint_keep_their_fingerprints() {
             ("src/a.rs", 5, "major"),
             ("src/a.rs", 15, "major"),
             ("web/b.py", 3, "major"),
-            (".", 1, "critical"),
+            ("gonogo.toml", 1, "critical"),
         ]
     );
     let prints = |all: &[gitlab::Finding]| {

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::base::{At, Base};
 use super::compared::{self, Recorded};
-use super::{commands, computed, declared, documents, dry_runs, looking, matched};
+use super::{blame, commands, computed, declared, documents, dry_runs, looking, matched};
 use crate::AppError;
 use crate::config::Config;
 use crate::home::{Book, Home};
@@ -315,7 +315,15 @@ pub(super) fn excuses(place: &Place<'_>, base: &Base, name: &str) -> ExcuseFile 
         (At::Text(before), FileState::Text { text }) if before == *text => BaseFile::Same,
         (At::Text(text), _) => BaseFile::Other { text },
     };
-    ExcuseFile { state, base }
+    let writers = match &state {
+        FileState::Text { .. } => blame::writers(&place.tree, Path::new(name)),
+        FileState::Absent | FileState::Unreadable { .. } => Vec::new(),
+    };
+    ExcuseFile {
+        state,
+        base,
+        writers,
+    }
 }
 
 /// Who made the change: the authors of its commits, and whoever is here if something of it is in none.

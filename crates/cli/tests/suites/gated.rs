@@ -381,3 +381,19 @@ fn a_gate_on_outputs_reads_what_the_run_recorded() {
         run.reasons()
     );
 }
+
+#[test]
+fn a_waiver_is_approved_by_somebody_else_than_wrote_it() {
+    let lab = Lab::new(&fails());
+    lab.write("waivers.toml", waiver(-1, 5));
+    lab.commit("waived");
+    lab.run(2, "fail");
+    lab.check(&[], 0, "excused");
+    // Whoever approves has put it there.
+    let text = waiver(-1, 5).replace("approver = \"bo\"", "approver = \"ana@example.org\"");
+    lab.write("waivers.toml", text);
+    lab.commit("approved by its author");
+    lab.run(2, "fail");
+    lab.check(&[], 2, "fail")
+        .tells("waiver_lifecycle", "WAIVER_SELF_APPROVED");
+}

@@ -56,6 +56,7 @@ pub(super) fn make(
     let excuses = ExcuseFile {
         state: FileState::Absent,
         base: BaseFile::Absent,
+        writers: Vec::new(),
     };
     let inputs = Inputs {
         schema: SCHEMA.to_owned(),

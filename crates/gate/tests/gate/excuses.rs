@@ -1,7 +1,7 @@
 //! Waivers and quarantines: what they cover, and what makes them cover nothing.
 
 use gonogo_core::{Digest, Span, Timestamp, Verdict as Status};
-use gonogo_gate::inputs::{Approval, BaseFile, FileState, Inputs};
+use gonogo_gate::inputs::{Approval, BaseFile, FileState, Inputs, Writer};
 use gonogo_gate::policy::Lane;
 use gonogo_gate::verdict::ExcuseStatus;
 use gonogo_suite::Signature;
@@ -587,4 +587,26 @@ fn what_stands_is_what_a_verdict_says() {
         text: "[[[".to_owned(),
     };
     assert!(gonogo_gate::quarantine::standing(&unreadable).is_err());
+}
+
+#[test]
+fn whoever_wrote_an_entry_does_not_approve_it() {
+    let mut inputs = waived(WAIVER, BaseFile::Same);
+    assert_eq!(verdict(&inputs).verdict, Status::Excused);
+    let line = |n: u64, name: &str| Writer {
+        from: n,
+        to: n,
+        names: vec![name.into(), format!("{name}@x.org")],
+    };
+    // Of another line than the entry's, or somebody else.
+    inputs.waivers.writers = vec![line(1, "Bo"), line(3, "ana"), line(40, "Bo")];
+    assert_eq!(verdict(&inputs).verdict, Status::Excused);
+    inputs.waivers.writers.push(line(6, "Bo"));
+    let found = verdict(&inputs);
+    assert_eq!(found.verdict, Status::Fail);
+    assert!(
+        of(&found, "waiver_lifecycle")
+            .1
+            .contains(&"WAIVER_SELF_APPROVED")
+    );
 }
