@@ -47,11 +47,7 @@ pub fn test(docs: bool) -> Result<()> {
         "programs",
         cargo().args(["build", "--quiet", "--workspace", "--bins", "--examples"]),
     )?;
-    let mut skipped_tests = tests(&["--workspace"])?;
-    // Off by default, so the tests of the workspace leave out what it adds; these alone, so that each test has one result.
-    let ml_dsa = ["-p", "gonogo-ledger", "--features", "ml-dsa", "--lib", "--"];
-    let added = ["ml_dsa", "post_quantum"];
-    skipped_tests.extend(tests(&[&ml_dsa[..], &added].concat())?);
+    // What takes seconds comes before what takes many minutes.
     drift::drift(false)?;
     if docs {
         let mut doc = cargo();
@@ -67,6 +63,11 @@ pub fn test(docs: bool) -> Result<()> {
     } else {
         skipped.push("licences and sources: cargo-deny is not installed".into());
     }
+    let mut skipped_tests = tests(&["--workspace"])?;
+    // Off by default, so the tests of the workspace leave out what it adds; these alone, so that each test has one result.
+    let ml_dsa = ["-p", "gonogo-ledger", "--features", "ml-dsa", "--lib", "--"];
+    let added = ["ml_dsa", "post_quantum"];
+    skipped_tests.extend(tests(&[&ml_dsa[..], &added].concat())?);
     // Last: it may have to install tools first.
     skipped.extend(conformance::conformance(&[])?);
     show(&skipped_tests);

@@ -249,7 +249,8 @@ pub(crate) fn writers<'a>(file: &'a ExcuseFile, entry: &Node) -> Vec<&'a str> {
         .writers
         .iter()
         .filter(|w| lines.iter().any(|line| (w.from..=w.to).contains(line)));
-    own.flat_map(|w| w.names.iter().map(String::as_str)).collect()
+    own.flat_map(|w| w.names.iter().map(String::as_str))
+        .collect()
 }
 
 /// The fields of an entry as texts, for reports.
