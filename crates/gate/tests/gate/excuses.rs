@@ -610,3 +610,31 @@ fn whoever_wrote_an_entry_does_not_approve_it() {
             .contains(&"WAIVER_SELF_APPROVED")
     );
 }
+
+#[test]
+fn a_quarantine_does_not_cover_what_a_crash_kept_from_being_said() {
+    let (inputs, _) = quarantined(str::to_owned);
+    for (code, is_excused) in [
+        (1, true),
+        (128, true),
+        (129, false),
+        (139, false),
+        (159, false),
+    ] {
+        let mut inputs = inputs.clone();
+        for run in &mut inputs.runs {
+            for result in &mut run.summary.unit_targets {
+                if result.status != Status::Pass {
+                    result.exit_code = Some(code);
+                    result.end = gonogo_suite::run::End::Exited { code };
+                }
+            }
+        }
+        let found = verdict(&inputs);
+        assert_eq!(found.verdict == Status::Excused, is_excused, "{code}");
+        if !is_excused {
+            let (_, codes) = of(&found, "suites");
+            assert!(codes.contains(&"RUN_INCOMPLETE"), "{code}: {codes:?}");
+        }
+    }
+}
