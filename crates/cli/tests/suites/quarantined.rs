@@ -124,6 +124,16 @@ fn a_proposal_counts_when_a_person_has_filled_it_in_and_it_is_in_the_base() {
     for name in ["waiver_audit.json", "quarantine_report.json"] {
         assert!(lab.path("out/excuses").join(name).is_file(), "{name}");
     }
+    // Once it is mended, it is told that nothing needs the entry any more.
+    let notes = |lab: &Lab| lab.gonogo(&["gate", "excuses"]).out;
+    lab.script(&writes(GREEN));
+    lab.commit("mended");
+    lab.run(0, "pass");
+    lab.run(0, "pass");
+    assert!(!notes(&lab).contains("in a row"), "{}", notes(&lab));
+    lab.run(0, "pass");
+    let told = notes(&lab);
+    assert!(told.contains("ran and passed in 3 runs in a row"), "{told}");
     std::fs::remove_file(lab.path("quarantine.toml")).unwrap();
     lab.commit("out");
     lab.gonogo(&["gate", "check"]);
