@@ -401,7 +401,7 @@ fn traps() -> Vec<(&'static str, &'static str, &'static str)> {
         (
             "<testsuite tests='many'><testcase name='a'/></testsuite>",
             "pass a",
-            "",
+            "CountMismatch",
         ),
         ("<testsuites/>", "", "NoTests"),
         (
@@ -518,9 +518,14 @@ fn traps() -> Vec<(&'static str, &'static str, &'static str)> {
             "Truncated",
         ),
         (
-            "building...\n<testsuite><testcase name='a'/></testsuite>\ndone",
+            "building...\n<testsuite><testcase name='a'/></testsuite>\n",
             "pass a",
             "",
+        ),
+        (
+            "<testsuite><testcase name='a'/></testsuite>\ndone",
+            "pass a",
+            "Unparsable",
         ),
         // Nothing of the kind.
         ("", "", "Unparsable"),

@@ -1,7 +1,8 @@
 //! Common Test Report Format: one object, its tests in an array, read one at a time.
 //!
 //! Source: the schema of ctrf.io, `specVersion` 0.0.0. Invariants: `other` and what nobody knows are never green; what was tried
-//! again is told as attempts, also where the report only says how often; the counts of the summary are held against what was read.
+//! again is told as attempts, also where the report only says how often; the counts of the summary are held against what was read;
+//! the runner's own word for a failure beside `passed` is a failure.
 
 use std::io::BufRead;
 
@@ -21,6 +22,8 @@ struct Told {
     /// As [`WORDS`].
     counts: [Option<u64>; 5],
     has_summary: bool,
+    /// Counts of the summary that are none.
+    odd: Vec<String>,
     has_tests: bool,
     has_tool: bool,
     is_named: bool,
@@ -102,10 +105,14 @@ fn summary(json: &mut Source<'_, '_>, told: &mut Told) -> Result<(), Broken> {
     told.has_summary = true;
     while let Some(key) = json.key()? {
         let value = json.value(64)?;
-        if key == "tests" {
-            told.tests = value.count();
-        } else if let Some(index) = WORDS.iter().position(|word| *word == key) {
-            told.counts[index] = value.count();
+        let field = match WORDS.iter().position(|word| *word == key) {
+            Some(index) => &mut told.counts[index],
+            None if key == "tests" => &mut told.tests,
+            None => continue,
+        };
+        *field = value.count();
+        if field.is_none() && !matches!(value, Value::Null) {
+            told.odd.push(key);
         }
     }
     Ok(())
@@ -121,6 +128,10 @@ fn reconcile(gather: &mut Gather<'_>, told: &Told, seen: &Seen, at: u64) {
             at,
             "it has no `summary` that says how many tests there are",
         );
+    }
+    for name in told.odd.iter().take(WORDS.len()) {
+        let text = format!("the summary has no count as `{name}`");
+        gather.tell(IssueKind::CountMismatch, at, text);
     }
     let pairs = std::iter::once(("tests", told.tests, seen.tests)).chain(
         (0..WORDS.len()).map(|index| (WORDS[index], told.counts[index], seen.counts[index])),
@@ -260,6 +271,27 @@ fn outcome(word: &str) -> Option<Outcome> {
     })
 }
 
+/// Whether a runner's own word says that a test failed. Words that are not known say nothing: each runner has its own.
+fn is_failure(raw: &str) -> bool {
+    let mut word = raw.to_ascii_lowercase();
+    word.retain(|c| c.is_ascii_alphabetic());
+    matches!(
+        word.as_str(),
+        "failed"
+            | "fail"
+            | "failure"
+            | "error"
+            | "errored"
+            | "broken"
+            | "crashed"
+            | "timedout"
+            | "timeout"
+            | "aborted"
+            | "interrupted"
+            | "unexpected"
+    )
+}
+
 fn give(gather: &mut Gather<'_>, seen: &mut Seen, mut one: Test, place: Place) {
     seen.tests += 1;
     if let Some(index) = WORDS.iter().position(|word| *word == one.status) {
@@ -298,12 +330,21 @@ fn give(gather: &mut Gather<'_>, seen: &mut Seen, mut one: Test, place: Place) {
         });
     }
     let (file, line) = (one.file.clone(), one.line);
-    for (index, one) in earlier.into_iter().chain(std::iter::once(one)).enumerate() {
+    for (index, mut one) in earlier.into_iter().chain(std::iter::once(one)).enumerate() {
         let mut outcome = outcome(&one.status).unwrap_or_else(|| {
             let text = format!("no outcome is known as `{}`", one.status);
             gather.tell(IssueKind::UnknownOutcome, place.from, text);
             Outcome::Unknown
         });
+        if !outcome.is_bad() && is_failure(&one.raw) {
+            if one.message.is_empty() {
+                one.message = format!(
+                    "it is told as `{}`, and by the runner as `{}`",
+                    one.status, one.raw
+                );
+            }
+            outcome = Outcome::Fail;
+        }
         if one.endless && outcome == Outcome::Pass {
             // pytest-json-ctrf of a test that the session was ended in.
             let text = format!("`{id}` began and has no end");

@@ -102,6 +102,15 @@ impl Stream<'_> {
                 self.not_built(&name, &said, rest, place);
                 return;
             }
+            // As go prints of a package where it writes no events.
+            let is_time = rest.split_whitespace().nth(1).is_some_and(|word| {
+                word.strip_suffix('s')
+                    .is_some_and(|n| n.parse::<f64>().is_ok())
+            });
+            if is_time {
+                self.not_shown(&name, rest, place);
+                return;
+            }
         }
         if self.plain.len() > 8192 {
             let keep = text::tail(self.plain.as_bytes(), 4096);
@@ -202,6 +211,17 @@ impl Stream<'_> {
         attempt.number = self.gather.next_number(&attempt.test);
         let mut failure = gather::failure(self.gather.limits, FailureKind::Compile, &first, &said);
         failure.location = gather::location(&first);
+        attempt.failures.push(failure);
+        self.gather.add(attempt);
+    }
+
+    /// A package that failed, and whose events are not here.
+    fn not_shown(&mut self, package: &str, said: &str, place: Place) {
+        let test = TestId::new(package, "", "(package)");
+        let mut attempt = gather::attempt(test, Outcome::Fail, "FAIL", place);
+        attempt.number = self.gather.next_number(&attempt.test);
+        let text = format!("it failed, and its events are not in the report: {said}");
+        let failure = gather::failure(self.gather.limits, FailureKind::Other, &text, "");
         attempt.failures.push(failure);
         self.gather.add(attempt);
     }

@@ -2,7 +2,7 @@
 //!
 //! The name of a file stands behind its tests, so those of one file are kept until it has been read, and no others. Invariants: a
 //! file that failed and has no failed test is an error of its own; what was tried again is told as attempts; the counts of the
-//! report are held against what was read.
+//! report are held against what was read; a run that says that it failed, and shows no test that did, is no pass.
 
 use std::io::BufRead;
 
@@ -30,6 +30,31 @@ struct Told {
     success: Option<bool>,
     interrupted: bool,
     has_results: bool,
+    snapshots: Snapshots,
+    /// Errors that belong to no test.
+    unhandled: Vec<String>,
+}
+
+/// What it says of stored snapshots.
+#[derive(Default)]
+struct Snapshots {
+    has_failed: bool,
+    unmatched: u64,
+    unchecked: u64,
+    files_removed: u64,
+}
+
+impl Snapshots {
+    /// Why the run failed because of them; empty if it did not.
+    fn complaint(&self) -> String {
+        if !self.has_failed && self.unmatched == 0 {
+            return String::new();
+        }
+        format!(
+            "snapshots: {} do not match, {} are obsolete, {} files are obsolete",
+            self.unmatched, self.unchecked, self.files_removed
+        )
+    }
 }
 
 /// What was read, by the runner's own words.
@@ -42,6 +67,8 @@ struct Seen {
     todo: u64,
     files: u64,
     failed_files: u64,
+    /// Failures of the run, of no file.
+    itself: u64,
 }
 
 pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sink) -> Reading {
@@ -67,7 +94,9 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         "Jest's or Vitest's",
     );
     if matches!(result, Ok(true)) && is_ours {
-        reconcile(&mut gather, &told, &seen, json.at());
+        let at = json.at();
+        itself(&mut gather, &told, &mut seen, at);
+        reconcile(&mut gather, &told, &seen, at);
     }
     gather.reading.declared = told.total;
     let at = json.at();
@@ -142,6 +171,14 @@ fn report(
             }
             continue;
         }
+        if key == "snapshot" {
+            snapshots(json, &mut told.snapshots)?;
+            continue;
+        }
+        if key == "unhandledErrors" {
+            told.unhandled = list(json, gather.limits.failures, gather.limits.trace)?.0;
+            continue;
+        }
         let at = json.at();
         let value = json.value(64)?;
         let field = match key.as_str() {
@@ -153,12 +190,17 @@ fn report(
             "numFailedTestSuites" => &mut told.failed_suites,
             "numRuntimeErrorTestSuites" => &mut told.runtime_errors,
             "numTotalTestSuites" => &mut told.suites,
-            "success" => {
-                told.success = value.bool();
-                continue;
-            }
-            "wasInterrupted" => {
-                told.interrupted = value.bool().unwrap_or_default();
+            "success" | "wasInterrupted" => {
+                let said = value.bool();
+                if key == "success" {
+                    told.success = said;
+                } else {
+                    told.interrupted = said == Some(true);
+                }
+                if said.is_none() {
+                    let text = format!("`{key}` is neither true nor false");
+                    gather.tell(IssueKind::CountMismatch, at, text);
+                }
                 continue;
             }
             _ => continue,
@@ -170,6 +212,49 @@ fn report(
         }
     }
     Ok(())
+}
+
+fn snapshots(json: &mut Source<'_, '_>, told: &mut Snapshots) -> Result<(), Broken> {
+    if !json.enter(Kind::Object)? {
+        return Ok(());
+    }
+    while let Some(key) = json.key()? {
+        let value = json.value(64)?;
+        match key.as_str() {
+            "failure" => told.has_failed = value.bool() == Some(true),
+            "unmatched" => told.unmatched = value.count().unwrap_or_default(),
+            "unchecked" => told.unchecked = value.count().unwrap_or_default(),
+            "filesRemoved" => told.files_removed = value.count().unwrap_or_default(),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What the run complains of by itself, as failed tests.
+fn itself(gather: &mut Gather<'_>, told: &Told, seen: &mut Seen, at: u64) {
+    let place = Place { from: at, to: at };
+    let complaint = told.snapshots.complaint();
+    if !complaint.is_empty() && seen.failed == 0 && seen.failed_files == 0 {
+        let test = TestId::new("", "", "(snapshots)");
+        let mut attempt = gather::attempt(test, Outcome::Fail, "failure", place);
+        let kind = FailureKind::Assertion;
+        let failure = gather::failure(gather.limits, kind, &complaint, "");
+        attempt.failures.push(failure);
+        gather.add(attempt);
+        seen.itself += 1;
+    }
+    if !told.unhandled.is_empty() {
+        let test = TestId::new("", "", "(run)");
+        let mut attempt = gather::attempt(test, Outcome::Error, "unhandledErrors", place);
+        let failures = told
+            .unhandled
+            .iter()
+            .map(|said| thrown(gather.limits, said));
+        attempt.failures.extend(failures);
+        gather.add(attempt);
+        seen.itself += 1;
+    }
 }
 
 fn reconcile(gather: &mut Gather<'_>, told: &Told, seen: &Seen, at: u64) {
@@ -196,7 +281,9 @@ fn reconcile(gather: &mut Gather<'_>, told: &Told, seen: &Seen, at: u64) {
     // Vitest counts its groups as suites, Jest its files.
     if told.runtime_errors.is_some() {
         pairs.push(("numTotalTestSuites", told.suites, seen.files));
-        pairs.push(("numFailedTestSuites", told.failed_suites, seen.failed_files));
+        if seen.failed_files > 0 {
+            pairs.push(("numFailedTestSuites", told.failed_suites, seen.failed_files));
+        }
     }
     for (name, told, seen) in pairs {
         if told.is_some_and(|told| told != seen) {
@@ -204,7 +291,23 @@ fn reconcile(gather: &mut Gather<'_>, told: &Told, seen: &Seen, at: u64) {
             gather.tell(IssueKind::CountMismatch, at, text);
         }
     }
-    let bad = seen.failed > 0 || seen.failed_files > 0;
+    let bad = seen.failed > 0 || seen.failed_files > 0 || seen.itself > 0;
+    // Vitest's groups that failed cannot be told from what is there, but that there are some.
+    let told_bad = [
+        ("numFailedTestSuites", told.failed_suites, seen.failed_files),
+        (
+            "numRuntimeErrorTestSuites",
+            told.runtime_errors,
+            seen.failed_files,
+        ),
+    ];
+    for (name, told, _) in told_bad
+        .into_iter()
+        .filter(|(_, told, seen)| *seen == 0 && told.is_some_and(|told| told > 0))
+    {
+        let text = format!("`{name}` is {}, and no file failed", told.unwrap_or(0));
+        gather.tell(IssueKind::CountMismatch, at, text);
+    }
     if told.success == Some(true) && bad {
         gather.tell(
             IssueKind::CountMismatch,
@@ -242,6 +345,7 @@ fn file(json: &mut Source<'_, '_>, gather: &mut Gather<'_>, seen: &mut Seen) -> 
     json.next_byte()?;
     let from = json.at();
     let (mut name, mut status, mut message) = (String::new(), String::new(), String::new());
+    let mut has_error = false;
     let mut tests = Vec::new();
     let mut size = 0;
     let mut walk = || -> Result<(), Broken> {
@@ -271,11 +375,10 @@ fn file(json: &mut Source<'_, '_>, gather: &mut Gather<'_>, seen: &mut Seen) -> 
                 }
                 "testExecError" => {
                     let said = json.texts(gather.limits.trace)?;
+                    // `null` where there was none.
+                    has_error = !said.is_empty();
                     if message.is_empty() {
                         message = said;
-                    }
-                    if status.is_empty() {
-                        "failed".clone_into(&mut status);
                     }
                 }
                 _ => json.skip()?,
@@ -284,6 +387,9 @@ fn file(json: &mut Source<'_, '_>, gather: &mut Gather<'_>, seen: &mut Seen) -> 
         Ok(())
     };
     let result = walk();
+    if has_error {
+        "failed".clone_into(&mut status);
+    }
     seen.files += 1;
     let failed_before = seen.failed;
     for one in tests {

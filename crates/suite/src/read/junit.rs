@@ -45,6 +45,7 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         value: String::new(),
         root: None,
         outside: None,
+        is_followed: false,
         is_junit: false,
         is_page: false,
         unchecked: false,
@@ -142,7 +143,10 @@ struct Junit<'s> {
     lacking: u64,
     value: String,
     root: Option<String>,
+    /// Text before the document.
     outside: Option<String>,
+    /// Whether text behind its end was told.
+    is_followed: bool,
     is_junit: bool,
     is_page: bool,
     unchecked: bool,
@@ -161,6 +165,16 @@ impl Handler for Junit<'_> {
                 self.is_page = true;
                 return Flow::Stop;
             }
+        } else if tag.depth == 0
+            && self.is_junit
+            && !matches!(element, Element::Suites | Element::Suite | Element::Case)
+        {
+            // Whole documents one behind the other are read; of anything else nobody knows what it says.
+            let text = format!(
+                "<{}> behind the report's end: it was not read",
+                shown(tag.name())
+            );
+            self.notes.tell(IssueKind::Unparsable, tag.place.from, text);
         }
         let inner = self.frames.last().map_or(Kind::Wrapper, |f| f.kind);
         let before = self.target;
@@ -239,11 +253,17 @@ impl Handler for Junit<'_> {
         Flow::On
     }
 
-    fn text(&mut self, piece: &str, _: u64) {
+    fn text(&mut self, piece: &str, at: u64) {
         let limits = &self.limits;
         match self.target {
             Target::Nothing => {
-                if self.frames.is_empty() && self.outside.is_none() {
+                if self.frames.is_empty() && self.is_junit {
+                    if !self.is_followed && !piece.trim().is_empty() {
+                        self.is_followed = true;
+                        let text = format!("text behind the report's end: {}", shown(piece.trim()));
+                        self.notes.tell(IssueKind::Unparsable, at, text);
+                    }
+                } else if self.frames.is_empty() && self.outside.is_none() {
                     let text: String = piece.trim_start().chars().take(60).collect();
                     self.outside = (!text.is_empty()).then_some(text);
                 }
@@ -713,7 +733,7 @@ impl Junit<'_> {
             return self.notes.reading;
         }
         if let Some(text) = &self.outside {
-            let text = format!("text outside of the document: {text}");
+            let text = format!("text before the document: {text}");
             self.notes.tell(IssueKind::OddValue, 0, text);
         }
         if self.notes.reading.seen.attempts == 0 {

@@ -33,6 +33,8 @@ struct Event {
     reason: String,
     seconds: Option<f64>,
     odd: bool,
+    /// A count that is none.
+    odd_count: bool,
     test_count: Option<u64>,
     passed: Option<u64>,
     failed: Option<u64>,
@@ -66,6 +68,8 @@ struct Stream<'a> {
     binaries: Binaries,
     /// Whether a block has no end.
     is_cut: bool,
+    /// Whether tests were told that are in no block.
+    is_headless: bool,
     any: bool,
 }
 
@@ -77,6 +81,7 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         running: BTreeMap::new(),
         binaries: Binaries::default(),
         is_cut: false,
+        is_headless: false,
         any: false,
     };
     let ended = lines::each(source, limits, &mut stream);
@@ -154,6 +159,18 @@ impl Stream<'_> {
     }
 
     fn event(&mut self, event: Event, place: Place) {
+        if event.odd_count {
+            let text = format!("a count of `{} {}` is no number", event.kind, event.event);
+            self.gather.tell(IssueKind::CountMismatch, place.from, text);
+        }
+        let is_test = matches!(event.kind.as_str(), "test" | "bench");
+        // Behind a block that has no end, that was told.
+        if is_test && !self.suite.open && !self.is_headless && !self.is_cut {
+            self.is_headless = true;
+            let text =
+                "tests of no binary: their beginning is missing, and how many there should be";
+            self.gather.tell(IssueKind::Incomplete, place.from, text);
+        }
         match (event.kind.as_str(), event.event.as_str()) {
             ("suite", "started") => {
                 self.close(place.from);
@@ -507,11 +524,18 @@ fn event(line: &mut &[u8], limits: &Limits) -> Result<Event, Broken> {
                 }
                 _ => event.odd = true,
             },
-            "test_count" => event.test_count = value.count(),
-            "passed" => event.passed = value.count(),
-            "failed" => event.failed = value.count(),
-            "ignored" => event.ignored = value.count(),
-            "measured" => event.measured = value.count(),
+            "test_count" | "passed" | "failed" | "ignored" | "measured" => {
+                let count = value.count();
+                event.odd_count |= count.is_none();
+                let field = match key.as_str() {
+                    "test_count" => &mut event.test_count,
+                    "passed" => &mut event.passed,
+                    "failed" => &mut event.failed,
+                    "ignored" => &mut event.ignored,
+                    _ => &mut event.measured,
+                };
+                *field = count;
+            }
             _ => {}
         }
     }

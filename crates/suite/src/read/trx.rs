@@ -145,6 +145,11 @@ impl Handler for Trx<'_> {
                 return Flow::Stop;
             }
         }
+        if tag.depth == 0 && self.is_trx {
+            let name: String = name.chars().take(60).collect();
+            let text = format!("<{name}> behind the report's end");
+            self.notes.tell(IssueKind::Unparsable, tag.place.from, text);
+        }
         if name == "TestRun" {
             self.is_trx = true;
         }
@@ -218,9 +223,15 @@ impl Handler for Trx<'_> {
         Flow::On
     }
 
-    fn text(&mut self, piece: &str, _: u64) {
+    fn text(&mut self, piece: &str, at: u64) {
         let Some((kind, _)) = self.frames.last() else {
-            if self.outside.is_none() {
+            if self.is_trx {
+                if !piece.trim().is_empty() && !self.notes.has(IssueKind::Unparsable) {
+                    let piece: String = piece.trim().chars().take(60).collect();
+                    let text = format!("text behind the report's end: {piece}");
+                    self.notes.tell(IssueKind::Unparsable, at, text);
+                }
+            } else if self.outside.is_none() {
                 self.outside = Some(piece.trim_start().chars().take(60).collect());
             }
             return;
@@ -581,14 +592,22 @@ impl Trx<'_> {
             let slot = match name {
                 "total" => &mut declared.total,
                 "passed" => &mut declared.passed,
-                "failed" | "error" | "timeout" | "aborted" | "disconnected" | "notRunnable" => {
-                    &mut declared.failed
-                }
+                "failed"
+                | "error"
+                | "timeout"
+                | "aborted"
+                | "disconnected"
+                | "notRunnable"
+                | "passedButRunAborted" => &mut declared.failed,
                 _ => return,
             };
             match raw.trim().parse::<u64>() {
                 Ok(n) => *slot = Some(slot.unwrap_or(0).saturating_add(n)),
-                Err(_) => odd(notes, at, name, raw),
+                Err(_) => {
+                    let raw: String = raw.chars().take(60).collect();
+                    let text = format!("{name}=\"{raw}\" of the counters is no number");
+                    notes.tell(IssueKind::CountMismatch, at, text);
+                }
             }
         });
         self.declared = declared;

@@ -334,6 +334,8 @@ fn window<H: Handler>(
                 if tree.is_open() {
                     let piece = &text[from + 9..to - 3];
                     handler.text(piece, offsets.of(whole, base + from));
+                } else if tree.is_empty() {
+                    handler.text(&text[from..to], offsets.of(whole, base + from));
                 }
                 (to, Flow::On)
             }
@@ -341,6 +343,8 @@ fn window<H: Handler>(
                 if tree.is_open() {
                     let name = &text[from + 1..to - 1];
                     reference(name, offsets.of(whole, base + from), handler);
+                } else if tree.is_empty() {
+                    handler.text(&text[from..to], offsets.of(whole, base + from));
                 }
                 (to, Flow::On)
             }

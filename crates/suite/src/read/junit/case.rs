@@ -2,7 +2,7 @@
 
 use super::bare;
 use super::counts::{self, Tally};
-use super::suite::{file, odd};
+use super::suite::{file, odd, unread};
 use super::words::{self, Says};
 use crate::read::xml::ids::Span;
 use crate::read::xml::times::{self, Marks, Moment};
@@ -279,11 +279,17 @@ impl Case {
                 "disabled" if xml::truth(raw) == Some(true) => {
                     self.tell(Outcome::Skip(SkipKind::Declared), key);
                 }
-                "failures" if counts::count(raw).is_some_and(|n| n > 0) => {
-                    self.tell(Outcome::Fail, "failures");
-                }
-                "errors" if counts::count(raw).is_some_and(|n| n > 0) => {
-                    self.tell(Outcome::Error, "errors");
+                "failures" | "errors" => match counts::declared(raw) {
+                    Some(0) => {}
+                    Some(_) if key == "failures" => self.tell(Outcome::Fail, key),
+                    Some(_) => self.tell(Outcome::Error, key),
+                    None if raw.trim().is_empty() => {}
+                    None => unread(notes, at, key, raw),
+                },
+                "aborted" | "crashed" | "timedout" | "interrupted" | "incomplete"
+                    if xml::truth(raw) == Some(true) =>
+                {
+                    self.tell(Outcome::Error, key);
                 }
                 "cached" => self.cached = xml::truth(raw) == Some(true),
                 _ => {}

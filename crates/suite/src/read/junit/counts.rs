@@ -268,6 +268,12 @@ impl Declared {
     }
 }
 
+/// What is declared of tests: a number, or `false` for none.
+pub(super) fn declared(text: &str) -> Option<u64> {
+    let is_none = text.trim().eq_ignore_ascii_case("false");
+    count(text).or_else(|| is_none.then_some(0))
+}
+
 /// A number of tests: digits, maybe grouped, maybe with a fraction of zero.
 pub(super) fn count(text: &str) -> Option<u64> {
     let text = text.trim();

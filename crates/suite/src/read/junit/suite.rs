@@ -62,15 +62,32 @@ impl Suite {
                 "failures" | "failed" | "failure" => Some(&mut suite.declared.failures),
                 "errors" | "error" => Some(&mut suite.declared.errors),
                 "warnings" => Some(&mut suite.declared.warnings),
+                "aborted" | "crashed" | "timeouts" | "timedout" | "interrupted" | "incomplete" => {
+                    suite.ended(&lower, counts::count(raw), raw);
+                    return;
+                }
                 "skipped" | "skips" | "skip" | "ignored" | "skipped-tests" => {
                     Some(&mut suite.declared.skipped)
                 }
                 "disabled" | "notrun" => Some(&mut suite.declared.disabled),
                 _ => None,
             };
+            let is_strict = !matches!(
+                lower.as_str(),
+                "warnings"
+                    | "skipped"
+                    | "skips"
+                    | "skip"
+                    | "ignored"
+                    | "skipped-tests"
+                    | "disabled"
+                    | "notrun"
+            );
             if let Some(slot) = counted {
-                match counts::count(raw) {
+                match counts::declared(raw) {
                     Some(n) => *slot = Some(slot.map_or(n, |old| old.max(n))),
+                    None if is_strict && !raw.trim().is_empty() => unread(notes, at, key, raw),
+                    // Empty it says nothing, as if it were not there; and mocha's xunit skips -1 where a hook failed.
                     None => odd(notes, at, key, raw, "no number"),
                 }
                 return;
@@ -88,13 +105,18 @@ impl Suite {
                     None => odd(notes, at, key, raw, "no time"),
                 },
                 "status" | "result" => match words::status(value) {
-                    Some(Some(says)) => {
-                        suite.status = Some(says);
-                        suite.word.clone_from(value);
-                    }
+                    Some(Some(says)) => suite.say(says, value),
                     Some(None) => {}
-                    None => odd(notes, at, key, raw, "no outcome that is known"),
+                    None => {
+                        let word: String = value.chars().take(60).collect();
+                        let text =
+                            format!("{key}=\"{word}\" of a suite: nobody knows this outcome");
+                        notes.tell(IssueKind::UnknownOutcome, at, text);
+                    }
                 },
+                "success" | "successful" if xml::truth(raw) == Some(false) => {
+                    suite.say(words::FAILED, "success=\"false\"");
+                }
                 // Catch2 counts assertions in the place of tests; its writer knows no host.
                 "hostname" => {
                     is_assertions = value == "tbd";
@@ -140,6 +162,31 @@ impl Suite {
             suite.file = outer.and_then(|outer| outer.file.clone());
         }
         suite
+    }
+
+    /// Takes what its attributes say that it came to; the worst counts.
+    fn say(&mut self, says: Says, word: &str) {
+        let worse = self
+            .status
+            .is_none_or(|before| says.outcome.rank() > before.outcome.rank());
+        if worse {
+            self.status = Some(says);
+            self.word = word.chars().take(60).collect();
+        }
+    }
+
+    /// Takes an attribute that counts what did not come to its end, or says that it did not.
+    fn ended(&mut self, key: &str, count: Option<u64>, raw: &str) {
+        let is_none = count == Some(0) || xml::truth(raw) == Some(false) || raw.trim().is_empty();
+        if !is_none {
+            let kind = match key {
+                "timeouts" | "timedout" => FailureKind::Timeout,
+                "crashed" => FailureKind::Crash,
+                _ => FailureKind::Other,
+            };
+            let outcome = Outcome::Error;
+            self.say(Says { outcome, kind }, &format!("{key}=\"{raw}\""));
+        }
     }
 
     pub(super) fn is_named(&self, name: &str) -> bool {
@@ -229,6 +276,13 @@ fn undated(name: &str) -> &str {
 pub(super) fn file(value: &str) -> Option<String> {
     let name = TestId::new("", "", value).name;
     (!name.is_empty()).then_some(name)
+}
+
+/// Notes a declared number of tests or failures that cannot be read: what there should be is not known.
+pub(super) fn unread(notes: &mut Notes, at: u64, key: &str, raw: &str) {
+    let raw: String = raw.chars().take(60).collect();
+    let text = format!("{key}=\"{raw}\" is no number");
+    notes.tell(IssueKind::CountMismatch, at, text);
 }
 
 /// Notes a value that cannot be read.

@@ -32,6 +32,12 @@ pub(super) struct Says {
     pub(super) kind: FailureKind,
 }
 
+/// It failed.
+pub(super) const FAILED: Says = Says {
+    outcome: Outcome::Fail,
+    kind: FailureKind::Other,
+};
+
 const fn says(outcome: Outcome, kind: FailureKind) -> Element {
     Element::Says(Says { outcome, kind })
 }
@@ -120,9 +126,9 @@ pub(super) fn status(word: &str) -> Option<Option<Says>> {
         "cleanuperror" => is(Outcome::Error, FailureKind::Teardown),
         "timeout" | "timedout" => is(Outcome::Fail, FailureKind::Timeout),
         "crash" | "crashed" => is(Outcome::Error, FailureKind::Crash),
-        "aborted" | "abort" | "interrupted" | "cancelled" | "canceled" | "killed" => {
-            is(Outcome::Error, FailureKind::Other)
-        }
+        // What did not come to its end has no result; that a body ended early on purpose is `inconclusive`.
+        "aborted" | "abort" | "interrupted" | "cancelled" | "canceled" | "killed"
+        | "incomplete" => is(Outcome::Error, FailureKind::Other),
         "blocked" | "notrunnable" | "precluded" => is(Outcome::Precluded, FailureKind::Other),
         "disabled" | "ignored" | "suppressed" => {
             is(Outcome::Skip(SkipKind::Declared), FailureKind::Other)
@@ -132,7 +138,7 @@ pub(super) fn status(word: &str) -> Option<Option<Says>> {
         }
         "todo" => is(Outcome::Skip(SkipKind::Todo), FailureKind::Other),
         "filtered" => is(Outcome::Skip(SkipKind::Filtered), FailureKind::Other),
-        "inconclusive" | "incomplete" => is(Outcome::Skip(SkipKind::Body), FailureKind::Other),
+        "inconclusive" => is(Outcome::Skip(SkipKind::Body), FailureKind::Other),
         "xfail" | "xfailed" | "expectedfailure" => is(Outcome::ExpectedFailure, FailureKind::Other),
         "xpass" | "xpassed" | "unexpectedpass" | "unexpectedsuccess" => {
             is(Outcome::UnexpectedPass, FailureKind::Other)
