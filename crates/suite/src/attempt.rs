@@ -102,7 +102,7 @@ pub enum FailureKind {
 /// A place in somebody's source.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Location {
-    /// As the runner writes it.
+    /// As the runner writes it; of a run's tests relative to the project, where that file is there.
     pub file: String,
     /// From 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]

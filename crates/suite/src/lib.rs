@@ -13,6 +13,7 @@ pub mod first_failure;
 pub mod flake;
 mod id;
 mod issue;
+pub mod located;
 mod outcome;
 pub mod owner;
 pub mod perf;

@@ -152,3 +152,28 @@ fn logs_by_hand() {
         ],
     );
 }
+
+#[test]
+fn each_file_that_cannot_be_collected_is_a_failure_of_its_own() {
+    let bytes = check::fixture("pytest-junit/collection-two.xml");
+    let (_, attempts) = check::read(Format::Junit, &bytes);
+    let said: Vec<(&str, &str)> = attempts
+        .iter()
+        .map(|a| (&*a.test.name, &*a.failures[0].message))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (
+                "test_one",
+                "ModuleNotFoundError: No module named 'no_such_module'"
+            ),
+            ("test_two", "SyntaxError: invalid syntax"),
+        ]
+    );
+    let signatures = attempts
+        .iter()
+        .map(|a| gonogo_suite::Signature::of(&a.failures[0]).to_string());
+    let distinct: std::collections::BTreeSet<String> = signatures.collect();
+    assert_eq!(distinct.len(), 2);
+}

@@ -117,8 +117,8 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
             Err(e) => problems.push(Problem::new(e.reason, e.to_string())),
             Ok(_) => inputs.push(one::read_report(
                 &place,
-                &copy,
-                Some(shown),
+                (&copy, Some(shown)),
+                &root,
                 format,
                 &mut tally,
             )?),
@@ -129,6 +129,8 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
     formats.dedup();
     let collisions = tally.collisions();
     let mut rows = tally.into_rows(&wanted.target, &known.rules);
+    let declared = file.suites.get(&wanted.target);
+    one::locate(&root, declared.map_or(".", |suite| &suite.dir), &mut rows);
     rows.iter_mut().for_each(|row| dir.clean_row(row));
     let correlation_id = wanted
         .correlation_id

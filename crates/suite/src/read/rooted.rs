@@ -1,14 +1,16 @@
 //! Names without the directory that a run was in, so that two runs in two directories name the same tests.
 //!
-//! Jest and Vitest write absolute paths of their files, and their reports do not say which directory was the project's. Whoever ran
-//! them knows. Invariant: only whole directories are taken off, and only at the beginning; a name that lies elsewhere stays as it is.
+//! Jest, Vitest, node and others write absolute paths of their files, and their reports do not say which directory was the project's.
+//! Whoever ran them knows. Invariant: only whole directories are taken off, and only at the beginning; a name that lies elsewhere
+//! stays as it is.
 
 use super::Sink;
 use crate::{Attempt, Name};
 
-/// A [`Sink`] that takes a directory off the names of suites and files before it hands an attempt on.
+/// A [`Sink`] that takes a directory off the names of tests and files before it hands an attempt on.
 pub struct Rooted<'a> {
-    root: String,
+    /// Without a slash at their ends, the longest first.
+    roots: Vec<String>,
     sink: &'a mut dyn Sink,
     /// The suite that came last, and what it is called without the root.
     last: (Name, Name),
@@ -17,21 +19,32 @@ pub struct Rooted<'a> {
 impl<'a> Rooted<'a> {
     /// Takes `root` off, an absolute directory of either system.
     pub fn new(root: &str, sink: &'a mut dyn Sink) -> Self {
+        Self::any(&[root], sink)
+    }
+
+    /// Takes any of `roots` off: one directory may have several names.
+    pub fn any(roots: &[&str], sink: &'a mut dyn Sink) -> Self {
+        let mut roots: Vec<String> = roots
+            .iter()
+            .map(|root| root.trim_end_matches(['/', '\\']).to_owned())
+            .filter(|root| !root.is_empty())
+            .collect();
+        roots.sort_by_key(|root| std::cmp::Reverse(root.len()));
         Self {
-            root: root.trim_end_matches(['/', '\\']).to_owned(),
+            roots,
             sink,
             last: (Name::default(), Name::default()),
         }
     }
 
-    /// What of `path` is below the root; `None` if it is not below it.
+    /// What of `path` is below a root; `None` if it is below none.
     fn below<'p>(&self, path: &'p str) -> Option<&'p str> {
-        if self.root.is_empty() {
-            return None;
-        }
-        let below = path.strip_prefix(self.root.as_str())?;
-        let below = below.strip_prefix(['/', '\\'])?;
-        (!below.is_empty()).then_some(below)
+        let path = path.strip_prefix("file://").unwrap_or(path);
+        self.roots.iter().find_map(|root| {
+            let below = path.strip_prefix(root.as_str())?;
+            let below = below.strip_prefix(['/', '\\'])?;
+            (!below.is_empty()).then_some(below)
+        })
     }
 }
 
@@ -43,6 +56,13 @@ impl Sink for Rooted<'_> {
             self.last = (whole.clone(), below.unwrap_or(whole));
         }
         attempt.test.suite = self.last.1.clone();
+        if let Some(below) = self.below(&attempt.test.class).map(Name::from) {
+            attempt.test.class = below;
+        }
+        // A file that stands for its tests.
+        if let Some(below) = self.below(&attempt.test.name).map(str::to_owned) {
+            attempt.test.name = below;
+        }
         if let Some(file) = &mut attempt.file
             && let Some(below) = self.below(file)
         {
@@ -98,6 +118,21 @@ mod tests {
         assert_eq!(one, two);
         let windows = suites(r"C:\w\p", &[r"C:\w\p\x.test.js"]);
         assert_eq!(windows, ["x.test.js"]);
+    }
+
+    #[test]
+    fn classes_names_and_places_are_below_it_too() {
+        let report = "<testsuite name='file:///p/a.js'><testcase classname='/p/a.js' name='/p/a.js' file='/q/a.js'>\
+            <failure file='/p/a.js' line='3'/></testcase></testsuite>";
+        let mut attempts: Vec<Attempt> = Vec::new();
+        let mut rooted = Rooted::any(&["/p", "/q/"], &mut attempts);
+        let limits = Limits::default();
+        read(Format::Junit, &mut report.as_bytes(), &limits, &mut rooted);
+        let one = &attempts[0];
+        assert_eq!(one.test, crate::TestId::new("a.js", "a.js", "a.js"));
+        assert_eq!(one.file.as_deref(), Some("a.js"));
+        let location = one.failures[0].location.as_ref().unwrap();
+        assert_eq!((location.file.as_str(), location.line), ("a.js", Some(3)));
     }
 
     #[test]

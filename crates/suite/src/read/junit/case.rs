@@ -143,6 +143,15 @@ impl Child {
             location: self.location.take(),
             truncated: self.is_cut || cut,
         };
+        // pytest says the same of every file that it cannot collect; why stands in the trace, last.
+        if failure.message == "collection failure"
+            && let Some(said) = collected(&failure.trace)
+        {
+            let (message, cut) = text::head(said.as_bytes(), limits.message);
+            failure.class = raised(said).to_owned();
+            failure.message = message;
+            failure.truncated |= cut;
+        }
         // nextest gives the line above what was said.
         if failure.kind == FailureKind::Panic
             && failure.message.starts_with("thread '")
@@ -158,6 +167,23 @@ impl Child {
         }
         failure
     }
+}
+
+/// The last line of pytest's that says what was raised: `E   ImportError: …`.
+fn collected(trace: &str) -> Option<&str> {
+    let lines = trace.lines().filter_map(|line| line.strip_prefix("E  "));
+    lines.map(str::trim).rfind(|line| !line.is_empty())
+}
+
+/// The name of an exception before its text.
+fn raised(said: &str) -> &str {
+    let name = said.split(':').next().unwrap_or_default();
+    let is_name = !name.is_empty()
+        && name.len() < 200
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._".contains(&b));
+    if is_name { name } else { "" }
 }
 
 /// The class that was read last: most tests have that of the test before them.
