@@ -11,8 +11,11 @@ mod counts;
 mod go;
 mod js;
 mod jvm;
+mod lint;
+mod node;
 mod python;
 mod rust;
+mod spec;
 mod system;
 
 use std::collections::BTreeMap;
@@ -53,6 +56,18 @@ pub enum Runner {
     Gtest,
     /// gcc, clang, ld, make.
     Native,
+    /// ruff, flake8, pylint, formatters.
+    Lint,
+    /// A program of node's that ended with an error that nobody caught.
+    Node,
+    /// npm.
+    Npm,
+    /// RSpec.
+    Rspec,
+    /// PHPUnit.
+    Phpunit,
+    /// CTest.
+    Ctest,
     /// tsc.
     Typescript,
     /// ESLint.
@@ -323,14 +338,18 @@ impl Verdicts {
 pub fn scan(source: &mut dyn BufRead, limits: &Limits) -> io::Result<Scan> {
     let mut lines = clean::Lines::new(source, limits.line.max(64));
     let mut verdicts = Verdicts::default();
-    let mut trackers: [Box<dyn Tracker>; 7] = [
+    let mut trackers: [Box<dyn Tracker>; 10] = [
+        // Of one line, what the system says of it is more than who repeats it.
+        Box::<system::System>::default(),
         Box::<rust::Rust>::default(),
         Box::<python::Python>::default(),
         Box::<js::Js>::default(),
         Box::<go::Go>::default(),
         Box::<jvm::Jvm>::default(),
         Box::<build::Build>::default(),
-        Box::<system::System>::default(),
+        Box::<lint::Lint>::default(),
+        Box::<node::Node>::default(),
+        Box::<spec::Spec>::default(),
     ];
     let mut number = 0;
     while let Some(text) = lines.next()? {

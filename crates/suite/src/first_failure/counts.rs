@@ -72,6 +72,9 @@ pub(super) fn summary(line: &str) -> Option<(Runner, Tally)> {
         return Some((Runner::Unittest, tally));
     }
     if let Some(rest) = line.strip_prefix("Tests:") {
+        if rest.contains(", Assertions: ") {
+            return phpunit(line);
+        }
         return rest.contains("total").then(|| (Runner::Jest, listed(rest)));
     }
     if trimmed.starts_with("Tests  ") && trimmed.ends_with(')') {
@@ -147,6 +150,41 @@ pub(super) fn summary(line: &str) -> Option<(Runner, Tally)> {
             },
         ));
     }
+    if trimmed.contains(" failure") && trimmed.contains(" example") {
+        // RSpec: `3 examples, 2 failures, 1 pending`, `0 examples, 0 failures, 1 error occurred outside of examples`.
+        let parts = pattern!(
+            r"^(\d+) examples?, (\d+) failures?(?:, (\d+) pending)?(?:, (\d+) errors? occurred outside of examples)?$"
+        )
+        .captures(trimmed)?;
+        let number = |n: usize| -> u64 {
+            parts
+                .get(n)
+                .and_then(|n| n.as_str().parse().ok())
+                .unwrap_or(0)
+        };
+        let (failed, skipped) = (number(2).saturating_add(number(4)), number(3));
+        let passed = number(1).saturating_sub(number(2)).saturating_sub(skipped);
+        let tally = Tally {
+            passed,
+            failed,
+            skipped,
+        };
+        return Some((Runner::Rspec, tally));
+    }
+    if trimmed.contains("% tests passed, ") {
+        let parts =
+            pattern!(r"^\d+% tests passed, (\d+) tests? failed out of (\d+)$").captures(trimmed)?;
+        let (failed, all): (u64, u64) = (parts[1].parse().ok()?, parts[2].parse().ok()?);
+        let tally = Tally {
+            passed: all.saturating_sub(failed),
+            failed,
+            skipped: 0,
+        };
+        return Some((Runner::Ctest, tally));
+    }
+    if line.starts_with("OK (") {
+        return phpunit(line);
+    }
     if line.starts_with("ok  \t") && !line.contains("[no test files]") {
         return Some((
             Runner::Go,
@@ -174,6 +212,32 @@ pub(super) fn summary(line: &str) -> Option<(Runner, Tally)> {
         return Some((Runner::Mocha, listed(trimmed)));
     }
     None
+}
+
+/// PHPUnit's: `OK (3 tests, 4 assertions)`, `Tests: 3, Assertions: 2, Errors: 1, Failures: 1.`
+fn phpunit(line: &str) -> Option<(Runner, Tally)> {
+    let number = |name: &str| -> u64 {
+        let rest = line.split(&format!("{name}: ")).nth(1).unwrap_or_default();
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        rest[..end].parse().unwrap_or(0)
+    };
+    let (all, failed) = match pattern!(r"^OK \((\d+) tests?, \d+ assertions?\)$").captures(line) {
+        Some(parts) => (parts[1].parse().ok()?, 0),
+        None if line.starts_with("OK (") => return None,
+        None => (
+            number("Tests"),
+            number("Errors").saturating_add(number("Failures")),
+        ),
+    };
+    let skipped = number("Skipped").saturating_add(number("Incomplete"));
+    let tally = Tally {
+        passed: all.saturating_sub(failed).saturating_sub(skipped),
+        failed,
+        skipped,
+    };
+    Some((Runner::Phpunit, tally))
 }
 
 /// Numbers and the words behind them: `5 passed; 1 failed`, `1 failed | 2 passed (3)`.

@@ -166,7 +166,7 @@ fn is_frame(text: &str) -> bool {
 }
 
 /// `at f (file:3:5)`, `at file:3:5`, `❯ file:3:5`, `location: 'file:3:5'`; not in a dependency or the runtime.
-fn location(text: &str) -> Option<Location> {
+pub(super) fn location(text: &str) -> Option<Location> {
     let rest = text
         .strip_prefix("at ")
         .or_else(|| text.strip_prefix("❯ "))
