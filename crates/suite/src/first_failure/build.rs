@@ -15,12 +15,26 @@ pub(super) struct Build {
     gtest_open: bool,
     gtest_named: bool,
     closing: u64,
+    /// Where makes are at work, the innermost last.
+    dirs: Vec<String>,
 }
 
 impl Tracker for Build {
     fn line(&mut self, line: &Line<'_>) {
         let text = line.text;
+        let before = self.native.is_some();
         self.native(line);
+        if let Some(place) = self
+            .native
+            .as_mut()
+            .filter(|_| !before)
+            .and_then(|c| c.location.as_mut())
+            && let Some(dir) = self.dirs.last().filter(|_| !place.file.starts_with('/'))
+        {
+            // Compilers name files from where their make is.
+            place.file = format!("{dir}/{}", place.file);
+        }
+        self.directory(text);
         self.gtest(line);
         if self.typescript.is_none() && text.contains("error TS") {
             // `file(3,5): error TS1: m`, and prettier: `file:3:5 - error TS1: m`.
@@ -73,6 +87,23 @@ impl Tracker for Build {
 }
 
 impl Build {
+    /// `make[1]: Entering directory '/src/sub'`, and that it left it.
+    fn directory(&mut self, text: &str) {
+        if !text.contains("ing directory ") {
+            return;
+        }
+        let shape = pattern!(r"^g?make(?:\[\d+\])?: (Entering|Leaving) directory [`'](.+)'$");
+        match shape.captures(text) {
+            Some(parts) if &parts[1] == "Entering" && self.dirs.len() < 64 => {
+                self.dirs.push(parts[2].to_owned());
+            }
+            Some(parts) if &parts[1] == "Leaving" => {
+                self.dirs.pop();
+            }
+            _ => {}
+        }
+    }
+
     fn native(&mut self, line: &Line<'_>) {
         let text = line.text;
         let closes = text.starts_with("collect2: error:")

@@ -1,4 +1,4 @@
-//! Makefiles and justfiles: targets as plain commands, where nothing better is known.
+//! Makefiles and justfiles: targets as plain commands, where nothing better is known. What a Makefile above runs by `make -C` is its own.
 
 use super::Found;
 use crate::run::Class;
@@ -34,6 +34,12 @@ pub(super) fn look(found: &mut Found<'_>) {
         else {
             continue;
         };
+        if tool == "make"
+            && let Some(above) = handed_on(found)
+        {
+            found.note(format!("`{file}` is not looked at: `{above}` runs it"));
+            continue;
+        }
         let targets = targets(&said);
         let known = NAMES
             .iter()
@@ -56,6 +62,57 @@ pub(super) fn look(found: &mut Found<'_>) {
             );
         }
     }
+}
+
+/// The Makefile of a directory above that runs make in this one.
+fn handed_on(found: &Found<'_>) -> Option<String> {
+    let mut above = found.dir;
+    while !above.is_empty() {
+        above = above.rsplit_once('/').map_or("", |(up, _)| up);
+        for name in ["GNUmakefile", "makefile", "Makefile"] {
+            let Some(path) = super::join(above, name) else {
+                continue;
+            };
+            let Some(said) = super::text(found.files, &path) else {
+                continue;
+            };
+            let below = super::relative(above, found.dir);
+            if runs(&said, &below) {
+                return Some(path);
+            }
+        }
+    }
+    None
+}
+
+/// Whether a Makefile runs make in a directory that it names so: `$(MAKE) -C sub`, or `-C $@` and the like with `sub` in a list.
+fn runs(said: &str, dir: &str) -> bool {
+    let is_dir = |word: &str| {
+        let word = word.trim_matches(['"', '\'', ';', ')']);
+        word.trim_start_matches("./").trim_end_matches('/') == dir
+    };
+    let mut is_any = false;
+    for line in said.lines().take(20_000) {
+        let mut words = line.split_whitespace().skip_while(|word| {
+            let word = word.trim_start_matches(['@', '-', '+', '(']);
+            !matches!(word, "make" | "$(MAKE)" | "${MAKE}" | "gmake")
+        });
+        while let Some(word) = words.next() {
+            let named = match word
+                .strip_prefix("-C")
+                .or_else(|| word.strip_prefix("--directory"))
+            {
+                Some("") => words.next().unwrap_or_default(),
+                Some(rest) => rest.trim_start_matches('='),
+                None => continue,
+            };
+            if is_dir(named) {
+                return true;
+            }
+            is_any |= named.contains('$');
+        }
+    }
+    is_any && said.split_whitespace().any(is_dir)
 }
 
 /// Names before a colon at the beginning of a line; no assignments, no recipes.

@@ -47,14 +47,20 @@ pub(super) fn look(found: &mut Found<'_>) {
     let vitest =
         needs("vitest") && (in_script("vitest") || config("vitest") || script("test").is_none());
     if vitest {
-        let command = [run, &["vitest", "run", "--reporter=json"]].concat();
-        found.add(
+        // What its tests and its plugins print goes to the standard output too: the report has a file of its own.
+        let report = Found::report("vitest.json");
+        let file = format!("--outputFile.json={report}");
+        let own = [
             "vitest",
-            Class::Unit,
-            &command,
-            "jest",
-            "`package.json` needs vitest; it writes its report to the standard output",
-        );
+            "run",
+            "--reporter=default",
+            "--reporter=json",
+            &*file,
+        ];
+        let why = "`package.json` needs vitest; its report is a file";
+        found
+            .add("vitest", Class::Unit, &[run, &own].concat(), "jest", why)
+            .reports = vec![report];
     }
     if jest {
         let command = [run, &["jest", "--ci", "--json"]].concat();

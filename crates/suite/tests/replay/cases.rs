@@ -675,3 +675,30 @@ fn proposals_follow_what_is_there() {
         1
     );
 }
+
+#[test]
+fn what_a_makefile_runs_in_a_directory_below_is_not_proposed_twice() {
+    let of = |top: &str| {
+        let proposal = propose(&tree(&[
+            ("Makefile", top),
+            ("lib/a/Makefile", "test:\n\t./t.sh\n"),
+        ]));
+        let names: Vec<String> = proposal.targets.into_iter().map(|t| t.name).collect();
+        names.join(" ")
+    };
+    for top in [
+        "test:\n\t$(MAKE) -C lib/a test\n",
+        "test:\n\t@${MAKE} --directory=./lib/a/ test\n",
+        "test:\n\tcd x && make -s -C lib/a; true\n",
+        "DIRS = lib/a other\ntest:\n\tfor d in $(DIRS); do $(MAKE) -C $$d test; done\n",
+    ] {
+        assert_eq!(of(top), "make-test", "{top}");
+    }
+    for top in [
+        "test:\n\t./other.sh lib/a\n",
+        "test:\n\t$(MAKE) -C lib/b test\n",
+        "test:\n\ttar -C lib/a -x\n",
+    ] {
+        assert_eq!(of(top), "make-test lib-a-make-test", "{top}");
+    }
+}
