@@ -194,6 +194,7 @@ fn ctrf() {
         (of(",\"failed\":1", ""), "CountMismatch"),
         (of(",\"failed\":\"1\"", ""), "CountMismatch"),
         (of(",\"failed\":-1", ""), "CountMismatch"),
+        (of(",\"flaky\":1", ""), "CountMismatch"),
     ];
     check(Format::Ctrf, &good, &bad);
 }
@@ -256,6 +257,12 @@ fn libtest_json() {
     let bad = [
         (test.to_owned(), "Incomplete"),
         (format!("{begin}{test}"), "Incomplete"),
+        (
+            format!(
+                "{{\"type\":\"suite\",\"event\":\"started\"}}\n{test}{{\"type\":\"suite\",\"event\":\"ok\"}}\n"
+            ),
+            "Incomplete",
+        ),
         (
             format!("{begin}{test}{}", end("\"1\"", "ok")),
             "CountMismatch",

@@ -687,7 +687,9 @@ pub fn read_report(
     // Runners name files as they are, without the links that led there.
     let real = root.canonicalize().unwrap_or_else(|_| root.to_owned());
     let roots = [root.to_string_lossy(), real.to_string_lossy()];
-    let mut rooted = Rooted::any(&[&*roots[0], &*roots[1]], tally);
+    let is_there = |path: &str| root.join(path).is_file();
+    let rooted = Rooted::any(&[&*roots[0], &*roots[1]], tally);
+    let mut rooted = rooted.or_wherever(&is_there);
     let reading = gonogo_suite::read::read(format, &mut source, &Limits::default(), &mut rooted);
     Ok(Input {
         path: path.to_owned(),
@@ -761,6 +763,7 @@ fn explain(
         row.cause = Some(cause::cause(&failure, frame.rules));
         row.failure = Some(failure);
     }
+    locate(frame.root, &attempted.dir, rows);
     Ok(shown)
 }
 

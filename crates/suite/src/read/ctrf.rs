@@ -24,6 +24,7 @@ struct Told {
     has_summary: bool,
     /// Counts of the summary that are none.
     odd: Vec<String>,
+    flaky: u64,
     has_tests: bool,
     has_tool: bool,
     is_named: bool,
@@ -33,6 +34,8 @@ struct Told {
 struct Seen {
     tests: u64,
     counts: [u64; 5],
+    /// Whether any was tried more than once.
+    is_flaky: bool,
 }
 
 pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sink) -> Reading {
@@ -105,6 +108,9 @@ fn summary(json: &mut Source<'_, '_>, told: &mut Told) -> Result<(), Broken> {
     told.has_summary = true;
     while let Some(key) = json.key()? {
         let value = json.value(64)?;
+        if key == "flaky" {
+            told.flaky = value.count().unwrap_or_default();
+        }
         let field = match WORDS.iter().position(|word| *word == key) {
             Some(index) => &mut told.counts[index],
             None if key == "tests" => &mut told.tests,
@@ -131,6 +137,10 @@ fn reconcile(gather: &mut Gather<'_>, told: &Told, seen: &Seen, at: u64) {
     }
     for name in told.odd.iter().take(WORDS.len()) {
         let text = format!("the summary has no count as `{name}`");
+        gather.tell(IssueKind::CountMismatch, at, text);
+    }
+    if told.flaky > 0 && !seen.is_flaky {
+        let text = format!("the summary has {} as `flaky`, and no test is", told.flaky);
         gather.tell(IssueKind::CountMismatch, at, text);
     }
     let pairs = std::iter::once(("tests", told.tests, seen.tests)).chain(
@@ -329,6 +339,7 @@ fn give(gather: &mut Gather<'_>, seen: &mut Seen, mut one: Test, place: Place) {
             ..Test::default()
         });
     }
+    seen.is_flaky |= !earlier.is_empty();
     let (file, line) = (one.file.clone(), one.line);
     for (index, mut one) in earlier.into_iter().chain(std::iter::once(one)).enumerate() {
         let mut outcome = outcome(&one.status).unwrap_or_else(|| {

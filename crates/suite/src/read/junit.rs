@@ -8,6 +8,7 @@
 mod case;
 mod counts;
 mod dialect;
+mod refused;
 mod suite;
 mod words;
 
@@ -728,7 +729,12 @@ impl Junit<'_> {
         self.notes.reading.bytes = bytes;
         self.notes.reading.declared = self.declared.whole();
         if !self.is_junit {
-            let found = self.found(bytes);
+            let found = if self.is_page && bytes > 0 {
+                "it is an HTML page".to_owned()
+            } else {
+                let is_cut = self.notes.has(IssueKind::Truncated);
+                refused::found(bytes, self.root.as_deref(), self.outside.as_deref(), is_cut)
+            };
             self.notes.reject(format!("no JUnit report: {found}"));
             return self.notes.reading;
         }
@@ -741,44 +747,6 @@ impl Junit<'_> {
                 .tell(IssueKind::NoTests, 0, "there is no test in the report");
         }
         self.notes.reading
-    }
-
-    /// What it is, if it is no JUnit report.
-    fn found(&self, bytes: u64) -> String {
-        if bytes == 0 {
-            return "it is empty".to_owned();
-        }
-        if self.is_page {
-            return "it is an HTML page".to_owned();
-        }
-        let root = self.root.as_deref().unwrap_or("");
-        let known = match root {
-            "" => None,
-            "TestRun" => Some("a TRX report"),
-            "assemblies" | "assembly" => Some("a report of xUnit.net"),
-            "test-run" | "test-results" => Some("a report of NUnit"),
-            "testng-results" => Some("a report of TestNG"),
-            "coverage" => Some("a coverage report"),
-            "robot" => Some("output of Robot Framework (its `--xunit` is JUnit)"),
-            "Site" => Some("a CTest dashboard (`--output-junit` is JUnit)"),
-            "checkstyle" => Some("a report of Checkstyle"),
-            _ => Some("something else"),
-        };
-        if let Some(known) = known {
-            return format!("its root is <{root}>, {known}");
-        }
-        match self.outside.as_deref() {
-            Some(text) if text.starts_with(['{', '[']) => "it is JSON".to_owned(),
-            Some(text) if text.starts_with("PK\u{3}") || text.starts_with('\u{1f}') => {
-                "it is compressed".to_owned()
-            }
-            Some(text) if text.contains('\0') => "it is no text".to_owned(),
-            Some(text) => format!("it begins with text: {text}"),
-            None if self.notes.has(IssueKind::Truncated) => {
-                "it ends before its first element does".to_owned()
-            }
-            None => "it has no element".to_owned(),
-        }
     }
 }
 

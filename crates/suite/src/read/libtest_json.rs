@@ -361,6 +361,11 @@ impl Stream<'_> {
                 _ => Some(suite.declared),
             };
         }
+        let is_uncounted = suite.declared.is_none() && told.iter().all(Option::is_none);
+        if suite.open && is_uncounted {
+            let text = format!("nothing says how many tests `{}` has", suite.name);
+            self.gather.tell(IssueKind::Incomplete, place.from, text);
+        }
         if !suite.open {
             self.gather.tell(
                 IssueKind::Incomplete,

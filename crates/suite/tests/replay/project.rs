@@ -165,7 +165,9 @@ impl Project {
                 continue;
             };
             tally.next_input();
-            let reading = read::read(format, &mut &bytes[..], &Limits::default(), &mut tally);
+            // As a run reads it: a test is named from the project on.
+            let mut rooted = read::Rooted::new(self.root.to_str().unwrap(), &mut tally);
+            let reading = read::read(format, &mut &bytes[..], &Limits::default(), &mut rooted);
             let issues = reading
                 .issues
                 .iter()

@@ -148,6 +148,7 @@ impl Child {
             && let Some(said) = collected(&failure.trace)
         {
             let (message, cut) = text::head(said.as_bytes(), limits.message);
+            failure.kind = FailureKind::Compile;
             failure.class = raised(said).to_owned();
             failure.message = message;
             failure.truncated |= cut;
