@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use regex::{Captures, Regex, RegexSet};
 
 /// A place that a trace names.
 #[derive(Debug, Clone, Copy)]
@@ -66,16 +66,19 @@ static GRAMMARS: LazyLock<Vec<Grammar>> = LazyLock::new(|| {
     ]
 });
 
+/// All of them at once: most lines are none.
+static ANY: LazyLock<RegexSet> = LazyLock::new(|| {
+    let patterns = GRAMMARS.iter().map(|grammar| grammar.pattern.as_str());
+    RegexSet::new(patterns).expect("invariant: each of them is a pattern")
+});
+
 /// The frames of a text, in its order.
 pub(super) fn of(text: &str) -> impl Iterator<Item = Frame<'_>> {
     text.lines()
         .filter(|line| line.len() < 4096)
         .filter_map(|line| {
-            // All of them name a line behind a colon, or in words.
-            if !line.contains(':') && !line.contains("line ") {
-                return None;
-            }
-            GRAMMARS.iter().find_map(|grammar| {
+            ANY.matches(line).iter().find_map(|n| {
+                let grammar = GRAMMARS.get(n)?;
                 let found = grammar.pattern.captures(line)?;
                 frame(&found, grammar.is_later_better)
             })
