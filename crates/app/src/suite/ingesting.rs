@@ -15,6 +15,7 @@ use super::artifacts::{FILES, RunDir};
 use super::knowing::Known;
 use super::marking;
 use super::one;
+use super::placed;
 use super::running;
 use super::source::Tree;
 use crate::AppError;
@@ -115,7 +116,7 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
         let copy = format!("{home_dir}/reports/{n:04}-{base}");
         match dir.copy_report(&path, &copy) {
             Err(e) => problems.push(Problem::new(e.reason, e.to_string())),
-            Ok(_) => inputs.push(one::read_report(
+            Ok(_) => inputs.push(placed::read_report(
                 &place,
                 (&copy, Some(shown)),
                 &root,
@@ -130,7 +131,7 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
     let collisions = tally.collisions();
     let mut rows = tally.into_rows(&wanted.target, &known.rules);
     let declared = file.suites.get(&wanted.target);
-    one::locate(&root, declared.map_or(".", |suite| &suite.dir), &mut rows);
+    placed::locate(&root, declared.map_or(".", |suite| &suite.dir), &mut rows);
     rows.iter_mut().for_each(|row| dir.clean_row(row));
     let correlation_id = wanted
         .correlation_id

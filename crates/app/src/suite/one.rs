@@ -1,8 +1,7 @@
 //! One target: its process is started, followed and ended; its log and its reports are kept and read; what came of it is judged.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,20 +10,17 @@ use gonogo_core::digest::Hasher;
 use gonogo_core::{Clock, Digest, Reason, Verdict};
 use gonogo_exec::{Exit, Ladder, Launch, StopSignal};
 use gonogo_suite::cause::{self, Rule};
-use gonogo_suite::located::Locator;
-use gonogo_suite::read::Rooted;
 use gonogo_suite::run::{
     Attempted, COMMAND, Collisions, End, Input, LogFailure, Problem, Row, command_failure,
     command_verdict, judge,
 };
-use gonogo_suite::{Format, Limits, Signature, Tally, TargetResult, TestId};
+use gonogo_suite::{Format, Signature, Tally, TargetResult, TestId};
 use serde_json::json;
 
-use super::analysing::ProjectFiles;
 use super::artifacts::RunDir;
 use super::events::Events;
 use super::knowing::Known;
-use super::{globs, logs};
+use super::{globs, logs, placed};
 use crate::AppError;
 use crate::config::SuiteFile;
 
@@ -645,7 +641,7 @@ fn read(
     let mut tally = Tally::default();
     for (path, from) in files {
         let from = (path.as_str(), from);
-        match read_report(&frame.dir.path, from, frame.root, format, &mut tally) {
+        match placed::read_report(&frame.dir.path, from, frame.root, format, &mut tally) {
             Ok(input) => attempted.inputs.push(input),
             Err(e) => attempted
                 .problems
@@ -655,54 +651,8 @@ fn read(
     }
     let collisions = tally.collisions();
     let mut rows = tally.into_rows(name, frame.rules);
-    locate(frame.root, &suite.dir, &mut rows);
+    placed::locate(frame.root, &suite.dir, &mut rows);
     (rows, collisions)
-}
-
-/// Says of failures which files of the project they are in, as far as reports and traces of a target in `dir` show it.
-pub fn locate(root: &Path, dir: &str, rows: &mut [Row]) {
-    let real = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let roots = [root.to_string_lossy(), real.to_string_lossy()];
-    let files = ProjectFiles(root);
-    let mut locator = Locator::new(dir, &[&*roots[0], &*roots[1]], &files);
-    rows.iter_mut().for_each(|row| locator.locate(row));
-}
-
-/// Reads a report of a run's directory: its path there, and where it was. What it names below `root`, the project, is named from
-/// there on: a test is the same one wherever its project lies.
-///
-/// # Errors
-/// It cannot be opened.
-pub fn read_report(
-    dir: &Path,
-    (path, from): (&str, Option<String>),
-    root: &Path,
-    format: Format,
-    tally: &mut Tally,
-) -> Result<Input, AppError> {
-    let file = dir.join(path);
-    let (bytes, sha256) = crate::dry_run::keeping::digest(&file)?;
-    let opened = File::open(&file).map_err(|e| AppError::io("read", &file, &e))?;
-    let mut source = BufReader::with_capacity(1 << 18, opened);
-    // Runners name files as they are, without the links that led there.
-    let real = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let roots = [root.to_string_lossy(), real.to_string_lossy()];
-    let is_there = |path: &str| root.join(path).is_file();
-    let rooted = Rooted::any(&[&*roots[0], &*roots[1]], tally);
-    let mut rooted = rooted.or_wherever(&is_there);
-    let reading = gonogo_suite::read::read(format, &mut source, &Limits::default(), &mut rooted);
-    Ok(Input {
-        path: path.to_owned(),
-        from,
-        sha256,
-        bytes,
-        format: word_of(format),
-        parse: reading.parse,
-        declared: reading.declared,
-        attempts: reading.seen.attempts,
-        issues: reading.issues,
-        issues_omitted: reading.issues_omitted,
-    })
 }
 
 /// The format that has this word.
@@ -763,44 +713,6 @@ fn explain(
         row.cause = Some(cause::cause(&failure, frame.rules));
         row.failure = Some(failure);
     }
-    locate(frame.root, &attempted.dir, rows);
+    placed::locate(frame.root, &attempted.dir, rows);
     Ok(shown)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A report that Vitest wrote, as of a project in this directory; and the ids of its tests.
-    fn ids(root: &Path) -> Vec<TestId> {
-        let report = include_str!("../../../suite/tests/reports/vitest/all.json");
-        let shown = root.canonicalize().unwrap();
-        let text = report.replace("/src/vt/", &format!("{}/web/", shown.display()));
-        assert_ne!(text, report);
-        std::fs::write(root.join("report.json"), text).unwrap();
-        let mut tally = Tally::default();
-        read_report(root, ("report.json", None), root, Format::Jest, &mut tally).unwrap();
-        let rows = tally.into_rows("unit", &[]);
-        let places = rows
-            .iter()
-            .filter_map(|row| row.failure.as_ref()?.location.as_ref());
-        let mut places = places.map(|place| place.file.as_str()).peekable();
-        assert!(places.peek().is_some() && places.all(|file| file.starts_with("web/")));
-        rows.into_iter().map(|row| row.test).collect()
-    }
-
-    #[test]
-    fn a_test_is_the_same_one_wherever_its_project_lies() {
-        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let link = two.path().join("link");
-        let real = two.path().join("real");
-        std::fs::create_dir(&real).unwrap();
-        std::os::unix::fs::symlink(&real, &link).unwrap();
-        let ids = [ids(one.path()), ids(&link)];
-        assert_eq!(ids[0], ids[1]);
-        assert!(
-            ids[0].iter().all(|id| id.suite.starts_with("web/")),
-            "{ids:?}"
-        );
-    }
 }

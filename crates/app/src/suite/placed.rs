@@ -1,0 +1,100 @@
+//! Reports and traces of a project, whose tests and files are named from the project on: the same ones wherever it lies.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use gonogo_suite::located::Locator;
+use gonogo_suite::read::Rooted;
+use gonogo_suite::run::{Input, Row};
+use gonogo_suite::{Format, Limits, Tally};
+
+use super::analysing::ProjectFiles;
+use super::one::word_of;
+use crate::AppError;
+
+/// Says of failures which files of the project they are in, as far as reports and traces of a target in `dir` show it.
+pub(super) fn locate(root: &Path, dir: &str, rows: &mut [Row]) {
+    let real = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let roots = [root.to_string_lossy(), real.to_string_lossy()];
+    let files = ProjectFiles(root);
+    let mut locator = Locator::new(dir, &[&*roots[0], &*roots[1]], &files);
+    rows.iter_mut().for_each(|row| locator.locate(row));
+}
+
+/// Reads a report of a run's directory: its path there, and where it was. What it names below `root`, the project, is named from
+/// there on: a test is the same one wherever its project lies.
+///
+/// # Errors
+/// It cannot be opened.
+pub(super) fn read_report(
+    dir: &Path,
+    (path, from): (&str, Option<String>),
+    root: &Path,
+    format: Format,
+    tally: &mut Tally,
+) -> Result<Input, AppError> {
+    let file = dir.join(path);
+    let (bytes, sha256) = crate::dry_run::keeping::digest(&file)?;
+    let opened = File::open(&file).map_err(|e| AppError::io("read", &file, &e))?;
+    let mut source = BufReader::with_capacity(1 << 18, opened);
+    // Runners name files as they are, without the links that led there.
+    let real = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let roots = [root.to_string_lossy(), real.to_string_lossy()];
+    let is_there = |path: &str| root.join(path).is_file();
+    let rooted = Rooted::any(&[&*roots[0], &*roots[1]], tally);
+    let mut rooted = rooted.or_wherever(&is_there);
+    let reading = gonogo_suite::read::read(format, &mut source, &Limits::default(), &mut rooted);
+    Ok(Input {
+        path: path.to_owned(),
+        from,
+        sha256,
+        bytes,
+        format: word_of(format),
+        parse: reading.parse,
+        declared: reading.declared,
+        attempts: reading.seen.attempts,
+        issues: reading.issues,
+        issues_omitted: reading.issues_omitted,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use gonogo_suite::TestId;
+
+    use super::*;
+
+    /// A report that Vitest wrote, as of a project in this directory; and the ids of its tests.
+    fn ids(root: &Path) -> Vec<TestId> {
+        let report = include_str!("../../../suite/tests/reports/vitest/all.json");
+        let shown = root.canonicalize().unwrap();
+        let text = report.replace("/src/vt/", &format!("{}/web/", shown.display()));
+        assert_ne!(text, report);
+        std::fs::write(root.join("report.json"), text).unwrap();
+        let mut tally = Tally::default();
+        read_report(root, ("report.json", None), root, Format::Jest, &mut tally).unwrap();
+        let rows = tally.into_rows("unit", &[]);
+        let places = rows
+            .iter()
+            .filter_map(|row| row.failure.as_ref()?.location.as_ref());
+        let mut places = places.map(|place| place.file.as_str()).peekable();
+        assert!(places.peek().is_some() && places.all(|file| file.starts_with("web/")));
+        rows.into_iter().map(|row| row.test).collect()
+    }
+
+    #[test]
+    fn a_test_is_the_same_one_wherever_its_project_lies() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let link = two.path().join("link");
+        let real = two.path().join("real");
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let ids = [ids(one.path()), ids(&link)];
+        assert_eq!(ids[0], ids[1]);
+        assert!(
+            ids[0].iter().all(|id| id.suite.starts_with("web/")),
+            "{ids:?}"
+        );
+    }
+}
