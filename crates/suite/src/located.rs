@@ -273,7 +273,7 @@ mod tests {
             ..Failure::default()
         };
         let mut row = row(TestId::new(test.0, "", test.1), failure);
-        Locator::new(dir, &["/work/p"], &files).locate(&mut row);
+        Locator::new(dir, &["/home/p"], &files).locate(&mut row);
         let place = row.failure.and_then(|f| f.location);
         place.map_or_else(String::new, |l| {
             format!("{}:{}", l.file, l.line.unwrap_or(0))
@@ -402,11 +402,11 @@ mod tests {
                 "web/tests/test_a.py:7",
             ),
             (
-                "Traceback (most recent call last):\n  File \"/work/p/web/tests/test_a.py\", line 9, in t\n  File \"/usr/lib/python3/x.py\", line 1, in f\n",
+                "Traceback (most recent call last):\n  File \"/home/p/web/tests/test_a.py\", line 9, in t\n  File \"/usr/lib/python3/x.py\", line 1, in f\n",
                 "web/tests/test_a.py:9",
             ),
             (
-                "app/core.py:1: in <module>\nE     File \"/work/p/web/tests/test_a.py\", line 4\nE       def f(:\nE   SyntaxError: x\n",
+                "app/core.py:1: in <module>\nE     File \"/home/p/web/tests/test_a.py\", line 4\nE       def f(:\nE   SyntaxError: x\n",
                 "web/tests/test_a.py:4",
             ),
             ("nowhere/test_z.py:7: AssertionError", ""),
@@ -420,22 +420,22 @@ mod tests {
             ),
             ("x\n\tat other.ATest.t(ATest.java:12)\n", ""),
             (
-                "Error: x\n    at f (/work/p/web/node_modules/x/i.js:1:1)\n    at Object.<anonymous> (/work/p/web/src/a.test.js:3:9)\n",
+                "Error: x\n    at f (/home/p/web/node_modules/x/i.js:1:1)\n    at Object.<anonymous> (/home/p/web/src/a.test.js:3:9)\n",
                 "web/src/a.test.js:3",
             ),
             (
-                "Error: x\n    at async file:///work/p/web/src/a.test.js:3:9\n",
+                "Error: x\n    at async file:///home/p/web/src/a.test.js:3:9\n",
                 "web/src/a.test.js:3",
             ),
             (
-                "Failed asserting that 2 matches expected 3.\n\n/work/p/tests/CartTest.php:12\n",
+                "Failed asserting that 2 matches expected 3.\n\n/home/p/tests/CartTest.php:12\n",
                 "tests/CartTest.php:12",
             ),
             (
                 "Failure/Error: x\n# ./spec/cart_spec.rb:7:in `block'\n",
                 "web/spec/cart_spec.rb:7",
             ),
-            ("   at N.T.M() in /work/p/web/T.cs:line 12\n", "web/T.cs:12"),
+            ("   at N.T.M() in /home/p/web/T.cs:line 12\n", "web/T.cs:12"),
             ("x.cc:4\nExpected equality of these values:\n", "web/x.cc:4"),
             ("it said 12:30 at noon, see https://x.cc:4/", ""),
             ("/elsewhere/tests/test_a.py:7: AssertionError", ""),
@@ -457,8 +457,8 @@ mod tests {
             ("./a.py", "web/a.py:1"),
             ("../a.py", "a.py:1"),
             ("b.py", "b.py:1"),
-            ("/work/p/b.py", "b.py:1"),
-            ("/work/p2/b.py", "/work/p2/b.py:1"),
+            ("/home/p/b.py", "b.py:1"),
+            ("/home/p2/b.py", "/home/p2/b.py:1"),
             ("c.py", "c.py:1"),
         ] {
             assert_eq!(found("web", &paths, ("s", "t"), "", Some(told)), expected);
