@@ -15,6 +15,7 @@ pub mod globs;
 pub mod history;
 pub mod ingesting;
 pub mod knowing;
+mod lending;
 mod logs;
 mod marking;
 pub mod merging;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use gonogo_core::Reason;
 use gonogo_suite::run::Source;
 
+use super::lending;
 use super::source::{Tree, git};
 use crate::AppError;
 use crate::workspace::make_dir;
@@ -88,6 +89,7 @@ impl Checkout {
             let text = format!("the tree is `{now}`, and `{id}` was tested");
             return Err(AppError::new(Reason::EvidenceWrongTree, text));
         }
+        lending::lend(tree.top(), dir)?;
         Ok(made)
     }
 
