@@ -9,7 +9,7 @@ use std::sync::Arc;
 use gonogo_core::id::RunId;
 use gonogo_core::{Digest, Exit, Reason, Timestamp, Verdict};
 use gonogo_suite::contract::Of;
-use gonogo_suite::redact::{Redactor, is_secret_name};
+use gonogo_suite::redact::{Redactor, is_secret_variable};
 use gonogo_suite::run::{
     Class, End, Outcome, Problem, SUMMARY, Shard, Source, State, Summary, Tests,
 };
@@ -461,7 +461,7 @@ fn correlation(request: &Request, slug: &str, shard: Option<&Shard>) -> Result<S
 pub(crate) fn redactor(file: &SuitesFile) -> Result<Redactor, AppError> {
     let secrets: Vec<String> = std::env::vars_os()
         .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
-        .filter(|(name, _)| is_secret_name(name))
+        .filter(|(name, value)| is_secret_variable(name, value))
         .map(|(_, value)| value)
         .collect();
     Redactor::new(&file.redact, &secrets)

@@ -1,0 +1,165 @@
+//! What goes and what stays; marks, keys, values.
+
+use super::*;
+
+fn redactor() -> Redactor {
+    Redactor::new(&["CUST-[0-9]{6}".into()], &["hunter2hunter2".into()]).unwrap()
+}
+
+#[test]
+fn secrets_go_and_the_rest_stays() {
+    let redactor = redactor();
+    for (text, expected) in [
+        (
+            "token sk-abcdefghijklmnopqrstu end",
+            "token sk-[REDACTED] end",
+        ),
+        (
+            "Authorization: Bearer abcdefghijkl0123",
+            "Authorization: [REDACTED] abcdefghijkl0123",
+        ),
+        ("got bearer abcdefghijkl0123=", "got bearer [REDACTED]"),
+        (
+            "\"password\": \"s3cr3t!\",",
+            "\"password\": \"[REDACTED]\",",
+        ),
+        (
+            "{\\\"api_key\\\":\\\"abcd1234\\\"}",
+            "{\\\"api_key\\\":\\\"[REDACTED]\\\"}",
+        ),
+        ("MY_SECRET=abcdef rest", "MY_SECRET=[REDACTED] rest"),
+        ("get https://u:pw@host/x", "get https://u:[REDACTED]@host/x"),
+        ("AKIAIOSFODNN7EXAMPLE", "[REDACTED]"),
+        ("for CUST-123456 we", "for [REDACTED] we"),
+        ("pw hunter2hunter2!", "pw [REDACTED]!"),
+        (
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+            "[REDACTED]",
+        ),
+    ] {
+        let found = redactor.text(text);
+        if text.starts_with("Authorization") {
+            assert!(!found.contains("abcdefghijkl0123"), "{found}");
+        } else {
+            assert_eq!(found, expected);
+        }
+    }
+    for text in [
+        "test password_is_checked ... ok",
+        "expected token, found `}`",
+        "password: null",
+        "secret = None",
+        "test config::secret::tests::names_are_judged ... ok",
+        "assert secret == other",
+        "assertion failed: cookie.is_some()",
+        "http://localhost:8080/a:b@c",
+        "sk-short",
+    ] {
+        assert_eq!(redactor.text(text), text);
+    }
+}
+
+#[test]
+fn a_private_key_goes_whole_and_its_surroundings_stay() {
+    let key = "a\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----\nb\n";
+    let found = redactor().text(key);
+    assert!(!found.contains("MIIE") && !found.contains("abc"), "{found}");
+    assert!(found.starts_with("a\n[REDACTED]\n") && found.ends_with("b\n"));
+    assert_eq!(found.lines().count(), key.lines().count());
+    let certificate = "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----\n";
+    assert_eq!(redactor().text(certificate), certificate);
+    // Twice is once.
+    assert_eq!(redactor().text(&found), found);
+}
+
+#[test]
+fn a_value_goes_however_it_is_written() {
+    let secret = "s3&cr<e>t\"v'a\\l/ü";
+    let redactor = Redactor::new(&[], &[secret.into()]).unwrap();
+    let json = serde_json::to_string(secret).unwrap();
+    for text in [
+        secret.to_owned(),
+        json.trim_matches('"').to_owned(),
+        "s3&amp;cr&lt;e&gt;t&quot;v&apos;a\\l/ü".to_owned(),
+        "s3&#38;cr&#x3C;e>t&#34;v&#039;a\\l/&#xfc;".to_owned(),
+        r#"s3\u0026cr\u003ce\u003Et\"v'a\\l\/\u00fc"#.to_owned(),
+    ] {
+        assert_eq!(redactor.text(&format!("a {text} b")), "a [REDACTED] b");
+    }
+    let lines = Redactor::new(&[], &["first line of a secret\nsecond line of it\n".into()]);
+    let found = lines.unwrap().text("x second line of it y");
+    assert_eq!(found, "x [REDACTED] y");
+}
+
+#[test]
+fn what_stands_behind_a_key_stays() {
+    let key = "<o>-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----</o><n>pw hunter2hunter2</n>\n<z/>\n";
+    let expected = "<o>[REDACTED]\n\n</o><n>pw [REDACTED]</n>\n<z/>\n";
+    assert_eq!(redactor().text(key), expected);
+}
+
+#[test]
+fn patterns_that_cannot_be_used_are_refused() {
+    for bad in ["(", "", "a*"] {
+        assert!(Redactor::new(&[bad.into()], &[]).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn names_that_differ_by_a_secret_stay_two() {
+    let report = |key: u8, text: &str| {
+        let redactor = redactor().keyed([key; 32]);
+        let found = redactor.line(text.as_bytes(), &mut Within::report());
+        String::from_utf8(found.into_owned()).unwrap()
+    };
+    let (a, b) = ("n=\"t[password=abcd]\"", "n=\"t[password=defg]\"");
+    let first = report(1, a);
+    assert!(first.starts_with("n=\"t[password=[REDACTED:"), "{first}");
+    assert!(!first.contains("abcd"), "{first}");
+    assert_ne!(first, report(1, b));
+    // One name in every run of the project, and another for who does not have its key.
+    assert_eq!(first, report(1, a));
+    assert_ne!(first, report(2, a));
+    // Own patterns and values too; logs tell nothing apart.
+    assert_ne!(report(1, "CUST-123456"), report(1, "CUST-123457"));
+    assert!(report(1, "hunter2hunter2").starts_with(PREFIX));
+    let keyed = redactor().keyed([1; 32]);
+    assert_eq!(keyed.text(a), "n=\"t[password=[REDACTED]]\"");
+    // Without a key nothing is told apart.
+    let plain = redactor();
+    let found = plain.line(a.as_bytes(), &mut Within::report());
+    assert_eq!(found.as_ref(), b"n=\"t[password=[REDACTED]]\"");
+}
+
+#[test]
+fn marks_are_left_alone() {
+    let own = ["[A-Z]{8}".into(), "[0-9a-f]{12}".into()];
+    let redactor = Redactor::new(&own, &[]).unwrap().keyed([7; 32]);
+    for text in [
+        "a ABCDEFGH b",
+        "x 0123456789ab y",
+        "t[password=abcd] https://u:pw@h/x",
+        "[REDACTED] [REDACTED:x] [REDACTED:0123456789ab] ABCDEFGHIJ",
+    ] {
+        let mut within = Within::report();
+        let once = redactor.line(text.as_bytes(), &mut within).into_owned();
+        assert!(within.taken > 0, "{text}");
+        let mut again = Within::report();
+        let twice = redactor.line(&once, &mut again).into_owned();
+        assert_eq!(once, twice, "{text}");
+        let shown = String::from_utf8(once.clone()).unwrap();
+        assert_eq!((again.taken, redactor.text(&shown)), (0, shown), "{text}");
+    }
+    // A mark that somebody prints hides nothing.
+    let found = redactor.text("[REDACTED] password=abcd");
+    assert_eq!(found, "[REDACTED] password=[REDACTED]");
+}
+
+#[test]
+fn the_digest_is_that_of_the_standard() {
+    // RFC 4231, case 1 has 20 bytes of 0x0b; a key is filled up with zeros.
+    let mut key = [0; 32];
+    key[..20].fill(0x0b);
+    let expected = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
+    assert_eq!(hmac(&key, b"Hi There"), expected);
+}
