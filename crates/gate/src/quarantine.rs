@@ -24,7 +24,10 @@ const MOST: usize = 10_000;
 pub const CLEAN: u64 = 3;
 
 /// Algorithms of signatures that this version can compare.
-const ALGORITHMS: [&str; 2] = [gonogo_suite::signature::ALGORITHM, "test+reason.v1"];
+const ALGORITHMS: [&str; 2] = [
+    gonogo_suite::signature::ALGORITHM,
+    gonogo_suite::signature::OF_TEST,
+];
 
 /// A quarantine that could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -448,7 +451,7 @@ fn signatures(table: &Table<'_>) -> Option<Vec<String>> {
             table.refuse(
                 "signature",
                 format!(
-                    "`{text}` is no signature of this version: expected `{}:` and 32 hexadecimal digits",
+                    "`{text}` is no signature of this version: expected `{}:` and 32 hexadecimal digits, as `gonogo suite quarantine propose` prints them",
                     ALGORITHMS[0]
                 ),
             );

@@ -1,7 +1,10 @@
-//! The class of a failure's cause, told from the failure itself: its kind, class, message and trace, never from a whole log, where any
-//! passing test may mention a timeout.
+//! The class of a failure's cause, told from the failure itself and never from a whole log, where any passing test may mention a timeout.
 //!
-//! First match by priority; a user's rules come before ours. What no rule knows is [`Cause::Unclassified`], and that counts.
+//! A user's rules come first. Then what is said by its place: the kind that the runner reports, the exception's type, how an expectation
+//! begins ([`kinds`]), how the process ended. Only then words of the message, and of those lines of the trace that are an error's own: an
+//! expectation about the text "connection refused" is an expectation. What no rule knows is [`Cause::Unclassified`], and that counts.
+
+mod kinds;
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -177,14 +180,26 @@ pub fn cause(failure: &Failure, own: &[Rule]) -> Cause {
         FailureKind::Compile => return Cause::CompileError,
         FailureKind::OutOfMemory => return Cause::OutOfMemory,
         FailureKind::Timeout => return Cause::Timeout,
-        FailureKind::Crash => return by_text(failure).unwrap_or(Cause::Signal),
+        // What ends a process may say why.
+        FailureKind::Crash => {
+            let why = by_words(&failure.message).or_else(|| by_words(&failure.trace));
+            let ended = [Cause::OutOfMemory, Cause::DiskFull];
+            return why
+                .filter(|why| ended.contains(why))
+                .unwrap_or(Cause::Signal);
+        }
         _ => {}
     }
-    by_text(failure).unwrap_or(match failure.kind {
-        FailureKind::Assertion => Cause::AssertionFailure,
-        FailureKind::Panic => Cause::Panic,
-        _ => Cause::Unclassified,
-    })
+    if let Some(cause) = kinds::of(failure) {
+        return cause;
+    }
+    let of_kind = match failure.kind {
+        FailureKind::Assertion => return Cause::AssertionFailure,
+        FailureKind::Panic => Some(Cause::Panic),
+        _ => None,
+    };
+    let said = by_words(&failure.message).or_else(|| by_lines(failure));
+    said.or(of_kind).unwrap_or(Cause::Unclassified)
 }
 
 /// Words of causes, in the order in which they are looked for: the more a word explains, the earlier.
@@ -308,24 +323,42 @@ const WORDS: [(Cause, &[&str]); 11] = [
     ),
 ];
 
-fn by_text(failure: &Failure) -> Option<Cause> {
-    // Message and class first: a trace names many things that were not the cause.
-    for text in [
-        format!("{}: {}", failure.class, failure.message),
-        failure.trace.clone(),
-    ] {
-        let text = text.to_lowercase();
-        let found = WORDS
-            .iter()
-            .find(|(_, words)| words.iter().any(|word| text.contains(word)));
-        if let Some((cause, _)) = found {
-            return Some(cause.clone());
-        }
-        if text.contains("panicked at") || text.contains("panic:") {
-            return Some(Cause::Panic);
-        }
+/// The cause that words of a text tell.
+fn by_words(text: &str) -> Option<Cause> {
+    let text = text.to_lowercase();
+    let found = WORDS
+        .iter()
+        .find(|(_, words)| words.iter().any(|word| text.contains(word)));
+    if let Some((cause, _)) = found {
+        return Some(cause.clone());
     }
-    None
+    let panicked = text.contains("panicked at") || text.contains("panic:");
+    panicked.then_some(Cause::Panic)
+}
+
+/// The cause that a trace tells: in the lines that are an error's own, or in all of it where there is no message.
+fn by_lines(failure: &Failure) -> Option<Cause> {
+    const STARTS: [&str; 10] = [
+        "e ",
+        "importerror while",
+        "error",
+        "fatal",
+        "panic",
+        "caused by",
+        "curl: ",
+        "npm err",
+        "npm error",
+        "fatal error",
+    ];
+    let own = |line: &&str| {
+        let line = line.trim_start().to_lowercase();
+        STARTS.iter().any(|start| line.starts_with(start))
+    };
+    let lines: Vec<&str> = failure.trace.lines().filter(own).collect();
+    by_words(&lines.join("\n")).or_else(|| match failure.message.is_empty() {
+        true => by_words(&failure.trace),
+        false => None,
+    })
 }
 
 #[cfg(test)]
@@ -408,6 +441,124 @@ mod tests {
             ),
             (Panic, "boom", "", Cause::Panic),
             (Other, "boom", "", Cause::Unclassified),
+            // By kind and place, whatever the words are.
+            (
+                Assertion,
+                "assert 'connection refused' in 'x'",
+                "",
+                Cause::AssertionFailure,
+            ),
+            (
+                Assertion,
+                "AssertionError: expected timed out",
+                "",
+                Cause::AssertionFailure,
+            ),
+            (
+                Other,
+                "AssertionError: assert 'timed out' == 'No space left on device'",
+                "",
+                Cause::AssertionFailure,
+            ),
+            (
+                Panic,
+                "assertion failed: text.contains(\"Connection refused\")",
+                "",
+                Cause::AssertionFailure,
+            ),
+            (
+                Other,
+                "expect(received).toBe(expected)",
+                "timed out",
+                Cause::AssertionFailure,
+            ),
+            (
+                Other,
+                "expected 'ECONNREFUSED' to equal 'x'",
+                "",
+                Cause::AssertionFailure,
+            ),
+            (
+                Assertion,
+                "assert 2 == 3",
+                "    # retried on \"connection reset\" or \"timed out\"\n    return 2",
+                Cause::AssertionFailure,
+            ),
+            (
+                Assertion,
+                "ConnectionRefusedError: [Errno 111] Connection refused",
+                "",
+                Cause::NetworkIo,
+            ),
+            (
+                Assertion,
+                "java.net.SocketTimeoutException: Read timed out",
+                "",
+                Cause::Timeout,
+            ),
+            (
+                Other,
+                "TimeoutError: deadline of the lease",
+                "",
+                Cause::Timeout,
+            ),
+            (
+                Other,
+                "ModuleNotFoundError: No module named 'x'",
+                "",
+                Cause::MissingFile,
+            ),
+            (Other, "MemoryError", "", Cause::OutOfMemory),
+            (Other, "it ended with 137", "", Cause::Signal),
+            (Other, "it ended with 124", "", Cause::Timeout),
+            (
+                Other,
+                "it ended with 127\nsh: 1: foo: not found",
+                "",
+                Cause::MissingFile,
+            ),
+            (
+                Other,
+                "it ended with 126\nbash: ./run.sh: Permission denied",
+                "",
+                Cause::PermissionDenied,
+            ),
+            (
+                Other,
+                "it ended with 1\nnot good: total is 3",
+                "ok 1 - connection refused is retried\nok 2 - timed out",
+                Cause::Unclassified,
+            ),
+            (
+                Other,
+                "it ended with 1\ncurl: (28) Operation timed out",
+                "",
+                Cause::Timeout,
+            ),
+            (
+                Other,
+                "it failed",
+                "x = f(timeout)  # timed out\nE   OSError: [Errno 28] No space left on device",
+                Cause::DiskFull,
+            ),
+            (
+                Other,
+                "it failed",
+                "Caused by: java.net.ConnectException: Connection refused",
+                Cause::NetworkIo,
+            ),
+            (
+                Panic,
+                "called `Result::unwrap()` on an `Err` value: Os { code: 13, kind: PermissionDenied, message: \"Permission denied\" }",
+                "",
+                Cause::PermissionDenied,
+            ),
+            (
+                Crash,
+                "signal 11 ended it",
+                "test timeout ... ok",
+                Cause::Signal,
+            ),
             (
                 Other,
                 "the timeout of 5 s is not read from the file",

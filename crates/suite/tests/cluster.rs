@@ -371,7 +371,7 @@ fn what_looks_alike_is_suggested_and_not_joined() {
 
 /// A second version that knows letters only, so that some signatures stay one, some join and some split.
 const NEXT: Algorithm = Algorithm {
-    name: "reason.v2",
+    name: "reason.v3",
     key: |failure| {
         let first = failure.message.split(' ').next().unwrap_or_default();
         if first == "split" {
@@ -393,16 +393,16 @@ fn a_new_algorithm_says_what_old_signatures_become() {
                 ("a", "one x"),
                 ("b", "join x"),
                 ("c", "join y"),
-                ("d", "split 1"),
+                ("d", "split pid 1"),
                 ("e", &long),
             ],
         ),
-        Told::new("r2", 2, &[("d", "split 2"), ("a", "one x")]),
+        Told::new("r2", 2, &[("d", "split pid 2"), ("a", "one x")]),
     ]);
     let found = clusters.migrate(&NEXT);
     assert_eq!(
         (found.from.as_str(), found.to.as_str()),
-        (ALGORITHM, "reason.v2")
+        (ALGORITHM, "reason.v3")
     );
     let mapping = |message: &str| {
         let old = Signature::of(&failure(message));
@@ -423,11 +423,11 @@ fn a_new_algorithm_says_what_old_signatures_become() {
             with
         }
     );
-    assert!(matches!(mapping("split 1"), Mapping::Split(to) if to.len() == 2));
+    assert!(matches!(mapping("split pid 1"), Mapping::Split(to) if to.len() == 2));
     assert_eq!(mapping(&long), Mapping::Unknown);
     let exact = |message: &str| found.exact(&Signature::of(&failure(message)));
     assert_eq!(exact("one x"), Some(&new("one x")));
-    for doubtful in ["join x", "split 1", &long, "never seen"] {
+    for doubtful in ["join x", "split pid 1", &long, "never seen"] {
         assert_eq!(exact(doubtful), None, "{doubtful}");
     }
     // The same out of a file whose algorithm is no longer known.

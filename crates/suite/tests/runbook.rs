@@ -91,7 +91,7 @@ fn files_that_are_no_runbooks_are_refused() {
             "nothing tells when it applies",
         ),
         (
-            file(&entry("a", "signatures = [\"reason.v1:12\"]")),
+            file(&entry("a", "signatures = [\"reason.v2:12\"]")),
             "is no signature",
         ),
         (file(&entry("a", "match = [{}]")), "asks for nothing"),
@@ -311,6 +311,19 @@ fn what_comes_with_gonogo_knows_its_failures() {
             "{\"budget_name\":\"idle\",\"status\":\"NO_DATA\"}",
             "perf-evidence-missing",
         ),
+        ("--- FAIL: TestSum (0.00s)", "test-failed"),
+        ("a.py:12: error: Bad return  [return-value]", "type-error"),
+        ("a.c:12: undefined reference to `foo'", "link-error"),
+        (
+            "==1==ERROR: AddressSanitizer: heap-use-after-free",
+            "sanitizer",
+        ),
+        ("bash: line 1: 12345 Segmentation fault ./app", "crashed"),
+        ("panic: assignment to entry in nil map", "panicked"),
+        ("curl: (6) Could not resolve host: a.example", "network"),
+        ("bash: ./run.sh: Permission denied", "permission-denied"),
+        ("sh: 1: foocmd: not found", "missing-file"),
+        ("would reformat a.py", "lint-failed"),
     ] {
         assert_eq!(ids(&runbook.matches(line.as_bytes())), [expected], "{line}");
         left.remove(expected);
@@ -471,7 +484,7 @@ fn lint_tells_patterns_that_find_too_much_or_twice() {
         assert_eq!(found.map(|f| f.line), Some(9), "{body}");
     }
     let hash = "0".repeat(32);
-    let body = format!("{where_to}signatures = [\"reason.v1:{hash}\"]");
+    let body = format!("{where_to}signatures = [\"reason.v2:{hash}\"]");
     let two = file(&(entry("a", &body) + &entry("b", &body)));
     let lint = lint(&Runbook::parse(&two).unwrap(), &existing());
     assert_eq!((lint.errors, lint.findings[0].entry.as_str()), (1, "b"));
@@ -513,8 +526,8 @@ fn a_failure_is_looked_up_by_signature_then_text_then_cause() {
     let failure = Failure {
         kind: FailureKind::Timeout,
         class: "Elapsed".into(),
-        message: "broker b7 did not answer".into(),
-        trace: "at main.rs:3\nwaited for broker b7".into(),
+        message: "broker worker7 did not answer".into(),
+        trace: "at main.rs:3\nwaited for broker worker7".into(),
         ..Failure::default()
     };
     let signature = Signature::of(&failure);
@@ -550,7 +563,7 @@ fn a_failure_is_looked_up_by_signature_then_text_then_cause() {
     assert_eq!(found.entries[1].first.as_ref().map(|s| s.line), Some(3));
     // Another number, the same failure.
     let again = Failure {
-        message: "broker b9 did not answer".into(),
+        message: "broker worker9 did not answer".into(),
         ..failure
     };
     assert_eq!(runbook.match_failure(&again).entries[0].by, By::Signature);
@@ -579,4 +592,130 @@ fn answers_are_the_same_bytes_each_time_and_are_read_back() {
             .hits,
         2
     );
+}
+
+/// The entries of the built-in runbook that a log shows.
+fn built_in(log: &str) -> Vec<String> {
+    let matcher = Matcher::new(Runbook::parse(BUILT_IN).unwrap()).unwrap();
+    let found = matcher.matches(log.as_bytes());
+    found.entries.into_iter().map(|m| m.entry).collect()
+}
+
+#[test]
+fn plain_logs_of_well_known_tools_are_recognised() {
+    for (log, expected) in [
+        (
+            "=== RUN   TestSum\n    sum_test.go:7: got 3, want 4\n--- FAIL: TestSum (0.00s)\nFAIL\nFAIL\texample.com/g\t0.002s\n",
+            "test-failed",
+        ),
+        ("running 1 test\ntest sums ... FAILED\n", "test-failed"),
+        (
+            "E       AssertionError: assert 1 == 2\nFAILED tests/test_a.py::test_x - assert 1 == 2\n",
+            "test-failed",
+        ),
+        ("FAIL: test_x (tests.test_a.TestA.test_x)\n", "test-failed"),
+        ("  ● cart › sums\n", "test-failed"),
+        (
+            "prog: main.c:6: main: Assertion `x == 2' failed.\n",
+            "test-failed",
+        ),
+        (
+            "src/a.py:12: error: Incompatible return value type (got \"str\", expected \"int\")  [return-value]\nFound 1 error in 1 file (checked 3 source files)\n",
+            "type-error",
+        ),
+        (
+            "/usr/bin/ld: a.o: in function `main':\n/src/a.c:12: undefined reference to `foo'\ncollect2: error: ld returned 1 exit status\n",
+            "link-error",
+        ),
+        (
+            "==1==ERROR: AddressSanitizer: heap-use-after-free on address 0x602000000010\n",
+            "sanitizer",
+        ),
+        (
+            "a.c:5:9: runtime error: signed integer overflow: 2147483647 + 1\n",
+            "sanitizer",
+        ),
+        (
+            "bash: line 1: 12345 Segmentation fault      (core dumped) ./app\n",
+            "crashed",
+        ),
+        (
+            "panic: runtime error: index out of range [5] with length 3\n",
+            "panicked",
+        ),
+        (
+            "curl: (6) Could not resolve host: api.example.com\n",
+            "network",
+        ),
+        ("bash: ./run.sh: Permission denied\n", "permission-denied"),
+        ("sh: 1: foocmd: not found\n", "missing-file"),
+        ("would reformat /app/a.py\n", "lint-failed"),
+    ] {
+        assert!(
+            built_in(log).iter().any(|id| id == expected),
+            "{expected}: {log}{:?}",
+            built_in(log)
+        );
+    }
+    // What passes, and what only speaks of failures, is none.
+    for log in [
+        "test timeout_is_respected ... ok\ntest permission_denied_is_reported ... ok\n",
+        "--- PASS: TestFail (0.00s)\nok  \texample.com/g\t0.002s\n",
+        "ok 1 - connection refused is retried\n",
+        "tests/test_a.py::test_segmentation PASSED\n0 errors, 0 failures\n",
+        "note: error handling docs at docs/error.md\nwarning: error budget left 3\n",
+        "Success: no issues found in 3 source files\n",
+    ] {
+        assert_eq!(built_in(log), Vec::<String>::new(), "{log}");
+    }
+}
+
+#[test]
+fn the_example_of_the_documentation_is_a_runbook() {
+    let page = include_str!("../../../docs/runbook.md");
+    let example = page
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let runbook = Runbook::parse(example).unwrap();
+    let found = lint(
+        &runbook,
+        &Existing {
+            artifacts: ["*/*/output.log".to_owned()].into(),
+            paths: ["tools/broker.sh".to_owned()].into(),
+            ..Existing::default()
+        },
+    );
+    assert_eq!((found.errors, found.findings.len()), (0, 0), "{found:?}");
+    let matcher = Matcher::new(runbook).unwrap();
+    let shown = page
+        .split("```text\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    assert_eq!(ids(&matcher.matches(shown.as_bytes())), ["broker-gone"]);
+    // Every key and every placeholder is told.
+    for key in [
+        "id",
+        "title",
+        "means",
+        "severity",
+        "cause",
+        "signatures",
+        "artifacts",
+        "replay",
+        "remediation",
+        "links",
+        "owner",
+        "all",
+        "any",
+        "regex",
+        "ignore_case",
+    ] {
+        assert!(page.contains(&format!("| `{key}` |")), "{key}");
+    }
+    for (name, _) in PLACEHOLDERS {
+        assert!(page.contains(&format!("`{{{name}}}`")), "{name}");
+    }
 }

@@ -124,6 +124,8 @@ fn what_breaks_a_run_while_it_runs_makes_it_invalid() {
 #[test]
 fn runs_that_went_the_same_way_have_the_same_twins() {
     let noise = "date; echo \"pid $$ at $(pwd)/x, 0x7f3a2b10, http://localhost:4$$/\"; echo \"took 0.$$s\"; echo 'thread '\"'a'\"' panicked at src/a.rs:1:2:'\n";
+    let made = "date +%s; date +%s%3N; date +%s.%N; date -R; date '+%F %T,%3N'; date '+%d/%b/%Y:%H:%M:%S %z'; d=$(mktemp -d); echo \"in $d and $d/a.txt\"; rmdir $d\n";
+    let noise = format!("{noise}{made}");
     let lab = Lab::new(&format!("{noise}{}", fails()));
     lab.declare("[suites.lint]\nclass = \"lint\"\ncommand = [\"sh\", \"-c\", \"echo 'src/a.c:3:5: error: no such thing' >&2; exit 1\"]\n");
     let twins = |run: &Run| -> BTreeMap<String, Vec<u8>> {

@@ -117,7 +117,7 @@ fn what_failed_and_passed_on_one_tree_is_flaky_and_nothing_else_is() {
         "broken"
     );
     let shown = lab.gonogo(&["suite", "flakes"]);
-    for part in ["0 flaky, 1 broken", "2 mixed on 2 of 5 trees", "reason.v1:"] {
+    for part in ["0 flaky, 1 broken", "2 mixed on 2 of 5 trees", "reason.v2:"] {
         assert!(shown.out.contains(part), "{part}: {}", shown.out);
     }
     // Of the newest alone nothing is known.

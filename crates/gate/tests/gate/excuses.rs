@@ -372,7 +372,7 @@ fn a_quarantine_that_breaks_a_rule_is_told_and_excuses_nothing() {
             "two different runs",
         ),
         ("[\"run-1\", \"run-2\"]", "[]", "two different runs"),
-        ("reason.v1:", "reason.v9:", "no signature of this version"),
+        ("reason.v2:", "reason.v9:", "no signature of this version"),
         (
             "signature = \"",
             "signature = \"*\" #",

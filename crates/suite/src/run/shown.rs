@@ -66,7 +66,10 @@ pub fn command_failure(end: &End, shown: Option<&LogFailure>, tail: String) -> F
     let (kind, message) = match end {
         End::Exited { code } | End::Read { code: Some(code) } => match shown {
             Some(shown) => return shown.found.failure.clone(),
-            None => (FailureKind::Other, format!("it ended with {code}")),
+            None => (
+                FailureKind::Other,
+                with_lines(format!("it ended with {code}"), &tail),
+            ),
         },
         End::Signalled { signal } => {
             let message = format!("signal {signal} ended it");
@@ -77,7 +80,7 @@ pub fn command_failure(end: &End, shown: Option<&LogFailure>, tail: String) -> F
                     ..shown.found.failure.clone()
                 };
             }
-            (FailureKind::Crash, message)
+            (FailureKind::Crash, with_lines(message, &tail))
         }
         // What it waited for stands at the end of the log, whatever went wrong before.
         End::TimedOut { after_ms } => (
@@ -94,6 +97,69 @@ pub fn command_failure(end: &End, shown: Option<&LogFailure>, tail: String) -> F
         trace: tail,
         ..Failure::default()
     }
+}
+
+/// Most lines of a log that tell two failures apart, and most bytes of one.
+const TELLING: usize = 3;
+const LONGEST: usize = 300;
+
+/// A message with the last lines of a log that say something: those of errors, and where there are none the last ones. Without them all
+/// failures of a command that nobody understands would be one.
+fn with_lines(message: String, tail: &str) -> String {
+    const WORDS: [&str; 20] = [
+        "error",
+        "fail",
+        "fatal",
+        "panic",
+        "exception",
+        "cannot",
+        "can't",
+        "could not",
+        "denied",
+        "undefined",
+        "not found",
+        "no such",
+        "abort",
+        "killed",
+        "refused",
+        "timed out",
+        "unable",
+        "invalid",
+        "✗",
+        "✖",
+    ];
+    let lines: Vec<String> = tail
+        .lines()
+        .map(|line| crate::first_failure::clean(line).trim().to_owned())
+        .collect();
+    let says = |line: &&String| {
+        let small = line.to_lowercase();
+        let good = ["ok ", "pass", "✓", "✔", "--- pass", "[info]"]
+            .iter()
+            .any(|start| small.starts_with(start));
+        let good = good
+            || ["... ok", " passed", " 0 failed"]
+                .iter()
+                .any(|end| small.ends_with(end));
+        !good && line.chars().any(char::is_alphanumeric)
+    };
+    let all: Vec<&String> = lines.iter().filter(says).collect();
+    let told: Vec<&String> = all
+        .iter()
+        .copied()
+        .filter(|line| {
+            let small = line.to_lowercase();
+            WORDS.iter().any(|word| small.contains(word))
+        })
+        .collect();
+    let told = if told.is_empty() { all } else { told };
+    let mut text = message;
+    for line in &told[told.len().saturating_sub(TELLING)..] {
+        let end = line.floor_char_boundary(LONGEST);
+        text.push('\n');
+        text.push_str(&line[..end]);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -144,7 +210,31 @@ mod tests {
         let failure = command_failure(&End::Exited { code: 3 }, None, "all is well".into());
         assert_eq!(
             (failure.message.as_str(), failure.trace.as_str()),
-            ("it ended with 3", "all is well")
+            ("it ended with 3\nall is well", "all is well")
         );
+    }
+
+    #[test]
+    fn logs_that_nobody_understands_are_told_apart() {
+        let of = |code: i32, log: &str| {
+            Signature::of(&command_failure(
+                &End::Exited { code },
+                None,
+                log.to_owned(),
+            ))
+        };
+        let log = "2026-11-22 10:00:01 begin\nwidget count is 3, want 4\ndone in 12 ms\n";
+        // Another run in another place.
+        let again = "2026-11-23 11:11:01 begin\nwidget count is 3, want 4\ndone in 99 ms\n";
+        assert_eq!(of(1, log), of(1, again));
+        assert_ne!(of(1, log), of(2, log));
+        assert_ne!(of(1, log), of(1, "begin\nno licence for widgets\n"));
+        // Where it says what went wrong, this counts and not what came behind it.
+        let failed = of(1, "loading\nFATAL: no shard answers\nbye 1\n");
+        assert_eq!(failed, of(1, "waiting\nFATAL: no shard answers\nsee you\n"));
+        // What passed says nothing of it.
+        let passed = "FATAL: x\nok 3 - refuses an error\ntest fatal ... ok\n";
+        assert_eq!(of(1, passed), of(1, "FATAL: x\n"));
+        assert_eq!(of(3, ""), of(3, "\n\n"));
     }
 }

@@ -54,7 +54,7 @@ pub struct Entry {
     pub cause: Option<Cause>,
     /// Lines of a log that show it; any of them.
     pub patterns: Vec<Pattern>,
-    /// Failures that are it, as `reason.v1:…` (see [`crate::Signature`]).
+    /// Failures that are it, as `reason.v2:…` (see [`crate::Signature`]).
     pub signatures: Vec<String>,
     /// Files to look at, relative to the run's directory, with placeholders ([`super::PLACEHOLDERS`]).
     pub artifacts: Vec<String>,

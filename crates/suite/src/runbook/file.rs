@@ -217,7 +217,7 @@ impl<'t> Reader<'t> {
         for (signature, at) in &signatures {
             if !is_signature(signature) {
                 let text = format!("`{signature}` is no signature");
-                let hint = "a signature is its algorithm, a colon and 32 hexadecimal digits: `reason.v1:0123…`";
+                let hint = "a signature is its algorithm, a colon and 32 hexadecimal digits: `reason.v2:0123…`";
                 self.fault(at.clone(), text, Some(hint.into()));
             }
         }
@@ -486,7 +486,7 @@ fn plain(found: Option<(String, Range<usize>)>) -> String {
     found.map(|(text, _)| text).unwrap_or_default()
 }
 
-/// `reason.v1:` or another algorithm, and 32 hexadecimal digits in small letters.
+/// `reason.v2:` or another algorithm, and 32 hexadecimal digits in small letters.
 fn is_signature(text: &str) -> bool {
     let Some((algorithm, hash)) = text.rsplit_once(':') else {
         return false;

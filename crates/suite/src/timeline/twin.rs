@@ -44,6 +44,8 @@ pub fn twin(line: &str) -> String {
 struct Twin;
 
 impl Writer for Twin {
+    const PARTS: usize = 2;
+
     fn put(&mut self, what: Volatile, value: &str, out: &mut String) {
         match what {
             Volatile::Time => out.push_str("<time>"),
@@ -122,6 +124,28 @@ mod tests {
             ("2026-11-21T10:00:00.1234567Z \u{1b}[31mred\u{1b}[0m", "red"),
             ("expected 5, got 6", "expected 5, got 6"),
             ("ratio 16:9", "ratio 16:9"),
+            (
+                "epoch 1732264862 or 1732264862.123 or 1732264862123",
+                "epoch <time> or <time> or <time>",
+            ),
+            (
+                "on Sat, 22 Nov 2026 07:28:00 GMT, a Saturday",
+                "on <time>, a <time>",
+            ),
+            (
+                "cd /tmp/tmpab_12cd; cd /tmp/tmp.Ab12Cd34Ef",
+                "cd <dir>/<id>; cd <dir>/<id>",
+            ),
+            (
+                "in /tmp/pytest-of-ana/pytest-12/test_a0/f.txt",
+                "in <dir>/test_a0/f.txt",
+            ),
+            ("in /tmp/pytest-of-ana/pytest-12", "in <dir>/"),
+            (
+                "in /var/folders/zz/a1b2c3/T/tmpab_12cd/f.txt",
+                "in <dir>/f.txt",
+            ),
+            ("HTTP 404, exit code 2", "HTTP 404, exit code 2"),
             ("", ""),
         ] {
             assert_eq!(twin(line), expected, "{line}");
