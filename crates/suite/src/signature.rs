@@ -596,6 +596,27 @@ mod tests {
         assert_eq!(resemblance("", ""), 0.0);
     }
 
+    #[test]
+    fn time_grows_with_the_text_alone() {
+        struct Count(usize);
+        impl Writer for Count {
+            const PARTS: usize = 2;
+            fn put(&mut self, _: Volatile, _: &str, _: &mut String) {
+                self.0 += 1;
+            }
+            fn root(&mut self, _: &mut String) {}
+        }
+        for piece in ["1:", "1.", "/a", "a_1", "(1,", "Nov 2", "== ", "-1 "] {
+            let mut count = Count(0);
+            mask(
+                &piece.repeat((1 << 20) / piece.len()),
+                &mut count,
+                &mut String::new(),
+            );
+            assert!(count.0 <= 1 << 20, "{piece}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn any_text_is_normalised_once(text in "\\PC*") {

@@ -19,6 +19,9 @@ pub(super) enum Is {
 /// Most digits of a value whose place says nothing.
 const SHORT: usize = 4;
 
+/// Most bytes before a number that are looked at.
+const NEAR: usize = 256;
+
 /// Most digits behind the point of a value that somebody wrote.
 const FRACTION: usize = 3;
 
@@ -132,7 +135,9 @@ pub(super) fn of(line: &str, range: Range<usize>) -> Is {
         .count();
     let (bare, glued) = word.split_at(digits);
     let bare = bare.trim_end_matches('.');
-    let (before, behind) = (&line[..range.start], &line[range.end..]);
+    // What is farther away says nothing, and a line may be long.
+    let near = line.floor_char_boundary(range.start.saturating_sub(NEAR));
+    let (before, behind) = (&line[near..range.start], &line[range.end..]);
     let joint = before.trim_end_matches([' ', ':', '=', '(', '[', '\'', '"', '-']);
     let gap = &before[joint.len()..];
     let from = joint

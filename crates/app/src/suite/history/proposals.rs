@@ -12,6 +12,7 @@ use gonogo_gate::policy::{DEFAULT, Policy};
 use gonogo_gate::quarantine::SCHEMA;
 use gonogo_suite::TestId;
 use gonogo_suite::flake::{Draft, Rules, State, draft};
+use gonogo_suite::signature::ALGORITHM;
 use serde::Serialize;
 
 use super::flakes::{Flaky, flakes};
@@ -137,12 +138,19 @@ pub fn propose(home: &Home, ask: &Ask) -> Result<Proposals, AppError> {
         let is_command = one.stat.test == TestId::new(&one.target, "", "(command)");
         match draft(&one.stat, &rules, today, Some(most)) {
             Ok(_) if is_command => why.push(
-                "it is a plain command, whose failures cannot be told from one another: an entry would cover all of them"
+                "it is a plain command: a log that ends alike is no proof of the same failure, and an entry would cover them all"
                     .to_owned(),
             ),
             Err(errors) => why.extend(errors.iter().map(ToString::to_string)),
             Ok(drafts) => {
                 for draft in drafts {
+                    let algorithm = &draft.signature.algorithm;
+                    if algorithm != ALGORITHM {
+                        why.push(format!(
+                            "its runs know the failure by `{algorithm}`, and gates compare by `{ALGORITHM}`: run it again"
+                        ));
+                        continue;
+                    }
                     let signature = draft.signature.to_string();
                     let has = standing.read.iter().find(|q| {
                         q.is_for(&one.target, &draft.test, &one.selector)
