@@ -1,7 +1,7 @@
 //! The class of a failure's cause, told from the failure itself and never from a whole log, where any passing test may mention a timeout.
 //!
 //! A user's rules come first. Then what is said by its place: the kind that the runner reports, the exception's type, how an expectation
-//! begins ([`kinds`]), how the process ended. Only then words of the message, and of those lines of the trace that are an error's own: an
+//! begins (`kinds`), how the process ended. Only then words of the message, and of those lines of the trace that are an error's own: an
 //! expectation about the text "connection refused" is an expectation. What no rule knows is [`Cause::Unclassified`], and that counts.
 
 mod kinds;

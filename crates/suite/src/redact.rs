@@ -1,11 +1,11 @@
 //! Secrets taken out of what a run keeps, before it is kept.
 //!
-//! Known forms of tokens ([`shape`]), values behind names that mean a secret ([`assigned`], [`name`]), credentials in URLs ([`url`]) and
-//! commands ([`command`]), private keys in PEM ([`pem`]), the user's own patterns, and the very values of variables whose names mean a secret,
-//! also encoded ([`written`]). It works line by line on bytes, in time linear in them, so that logs of any size pass in bounded memory; a
+//! Known forms of tokens (`shape`), values behind names that mean a secret (`assigned`, `name`), credentials in URLs (`url`) and
+//! commands (`command`), private keys in PEM (`pem`), the user's own patterns, and the very values of variables whose names mean a secret,
+//! also encoded (`written`). It works line by line on bytes, in time linear in them, so that logs of any size pass in bounded memory; a
 //! private key's lines are taken out until its end. What it takes out becomes [`MARK`], which nothing is looked for in again.
 //!
-//! Where a text may be a secret or a word said of one, it is taken for a secret; what is surely none is listed in [`plain`].
+//! Where a text may be a secret or a word said of one, it is taken for a secret; what is surely none is listed in `plain`.
 //!
 //! In a report a name may differ from another only by what is taken out: `t[password=…]`. There the mark carries a digest of the value, so that
 //! two names stay two and one name stays one over runs. It is keyed (HMAC-SHA256, 48 bits of it): short secrets are guessed from a plain digest in

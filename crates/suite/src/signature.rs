@@ -2,7 +2,7 @@
 //!
 //! Ids, addresses, times, durations, sizes, ports, process ids and directories change from run to run; they become `U1`, `U2`, … in the order of
 //! their first appearance, the same name for the same value (Kubernetes triage renames in that way). Numbers that say what went wrong stay:
-//! statuses, exit codes, error numbers, signals, small values of an expectation ([`number`] decides), so that an excuse for one is none for another.
+//! statuses, exit codes, error numbers, signals, small values of an expectation (`number` decides), so that an excuse for one is none for another.
 //! The algorithm has a name and a version in every signature; another algorithm gets another version, because records name signatures.
 //! `reason.v1` renamed every number; its signatures are compared with none of this version.
 //! Equality is exact. What only looks alike may be suggested to people ([`resemblance`]) and excuses nothing.

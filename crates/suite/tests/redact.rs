@@ -90,6 +90,7 @@ const SECRET: &[&str] = &[
     "> proxy-authorization: Basic «dXNlcjpwYXNz»",
     "Cookie: «a=1; session=deadbeef; b=2»",
     "Set-Cookie: «session=abc; Path=/; Expires=Wed, 21 Oct 2026 07:28:00 GMT; HttpOnly»",
+    "password :«𐺰»",
     "got bearer «abcdefghijkl0123=»",
     // URLs.
     "https://user:«p@ss@word»@host/x",
@@ -319,6 +320,16 @@ proptest! {
         let once = redactor.text(&text);
         prop_assert_eq!(once.matches('\n').count(), text.matches('\n').count(), "{}", once);
         prop_assert_eq!(redactor.text(&once), once.clone());
+    }
+
+    #[test]
+    fn json_stays_json(text in "(?s)([ -~]|\\n|\\PC|(password|token|Cookie|https://u|curl -u a|sk-|<secret>|api_key)[=:\"'@> ]?){0,40}") {
+        let line = serde_json::json!({"a": text, "b": [text]}).to_string();
+        let twice = serde_json::json!({"c": line}).to_string();
+        for line in [line, twice] {
+            let found = redactor().text(&line);
+            prop_assert!(serde_json::from_str::<serde_json::Value>(&found).is_ok(), "{line}\n{found}");
+        }
     }
 
     #[test]

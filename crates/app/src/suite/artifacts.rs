@@ -163,6 +163,14 @@ impl RunDir {
     pub fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<(), AppError> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|e| AppError::new(Reason::Internal, format!("{name}: {e}")))?;
+        let mut text = self.redactor.text(&text);
+        // What only shows where the escapes of JSON are undone goes too.
+        if let Ok(mut read) = serde_json::from_str::<Value>(&text)
+            && self.clean_value("", &mut read) > 0
+        {
+            text = serde_json::to_string_pretty(&read)
+                .map_err(|e| AppError::new(Reason::Internal, format!("{name}: {e}")))?;
+        }
         self.write_text(name, &(text + "\n"))
     }
 

@@ -79,7 +79,7 @@ fn a_build_fails_where_its_log_shows_it() {
     let first = &none["first_failing_assertion"];
     assert_eq!(
         (&first["log"], &first["message"]),
-        (&Value::Null, &"it ended with 3".into())
+        (&Value::Null, &"it ended with 3\nall is well".into())
     );
 }
 

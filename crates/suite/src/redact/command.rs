@@ -44,7 +44,7 @@ const FORMS: [(&[&str], &str); 9] = [
 ];
 
 /// A line of a `.netrc` that is written over several.
-const ALONE: &str = r"(?-u)^\s*password\s+(?P<v>\S+)\s*$";
+const ALONE: &str = r"(?-u)^\s*password\s+(?P<v>[^\s:=]\S*)\s*$";
 
 /// What stands alone behind the word `password` and is none.
 const SAID: [&[u8]; 20] = [
@@ -92,12 +92,13 @@ pub(super) fn find(text: &[u8], found: &mut Vec<Range<usize>>) {
             let Some(value) = parts.name("v") else {
                 continue;
             };
-            let bytes = value.as_bytes();
+            let whole = super::value::before_escape(value.as_bytes(), &text[value.end()..]);
+            let bytes = &value.as_bytes()[..whole];
             let said = SAID.contains(&bytes.trim_ascii_end().strip_suffix(b":").unwrap_or(bytes))
                 || bytes.starts_with(b"$")
                 || !bytes.iter().any(u8::is_ascii_alphanumeric);
             if !said {
-                found.push(value.range());
+                found.push(value.start()..value.start() + whole);
             }
         }
     }

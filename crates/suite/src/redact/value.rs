@@ -110,6 +110,15 @@ fn close(text: &[u8], from: usize, open: Quote) -> Option<usize> {
             let doubled = depth == 0
                 && text.get(mark + 1) == Some(&open.mark)
                 && text.get(mark + 2).is_some_and(u8::is_ascii_alphanumeric);
+            // Within a text of JSON, its end is an end.
+            let json = [&b"\","[..], b"\":", b"\"]", b"\"}"];
+            let left = open.mark != b'"'
+                && json
+                    .iter()
+                    .any(|end| memchr::memmem::find(&text[from..mark], end).is_some());
+            if left {
+                return None;
+            }
             if !doubled {
                 return Some(mark - slashes.min(depth));
             }
@@ -165,6 +174,17 @@ pub(super) fn run(text: &[u8], from: usize, query: bool) -> usize {
         at += 1;
     }
     at
+}
+
+/// How much of a value stands before an escape that ends it.
+pub(super) fn before_escape(value: &[u8], behind: &[u8]) -> usize {
+    let ends = |at: &usize| {
+        let rest = &value[at + 1..];
+        escape_ends(if rest.is_empty() { behind } else { rest }, false)
+    };
+    memchr::memchr_iter(b'\\', value)
+        .find(ends)
+        .unwrap_or(value.len())
 }
 
 /// Whether what follows a backslash ends a line or what is quoted.
