@@ -198,7 +198,8 @@ impl Writer for Names {
     }
 }
 
-fn floor(text: &str, at: usize) -> usize {
+/// The nearest border of characters at or before a place.
+pub(crate) fn floor(text: &str, at: usize) -> usize {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {
         at -= 1;

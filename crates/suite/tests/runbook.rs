@@ -596,7 +596,8 @@ fn answers_are_the_same_bytes_each_time_and_are_read_back() {
 
 /// The entries of the built-in runbook that a log shows.
 fn built_in(log: &str) -> Vec<String> {
-    let matcher = Matcher::new(Runbook::parse(BUILT_IN).unwrap()).unwrap();
+    let matcher =
+        Matcher::new(Runbook::parse(BUILT_IN).expect("a good file")).expect("good patterns");
     let found = matcher.matches(log.as_bytes());
     found.entries.into_iter().map(|m| m.entry).collect()
 }

@@ -319,6 +319,7 @@ fn element(text: &[u8], name: Name) -> Option<Range<usize>> {
     let window = &text[from..text.len().min(from + ELEMENT)];
     let end = memchr::memmem::find(window, &[open, &b"/"[..]].concat())?;
     let value = &window[..end];
+    let value = &value[..value::json_end(value).unwrap_or(end)];
     let value = value.strip_suffix(b"]]>").unwrap_or(value);
     let seen = Seen {
         name: &text[name.start..name.end],

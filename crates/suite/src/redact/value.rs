@@ -111,11 +111,7 @@ fn close(text: &[u8], from: usize, open: Quote) -> Option<usize> {
                 && text.get(mark + 1) == Some(&open.mark)
                 && text.get(mark + 2).is_some_and(u8::is_ascii_alphanumeric);
             // Within a text of JSON, its end is an end.
-            let json = [&b"\","[..], b"\":", b"\"]", b"\"}"];
-            let left = open.mark != b'"'
-                && json
-                    .iter()
-                    .any(|end| memchr::memmem::find(&text[from..mark], end).is_some());
+            let left = open.mark != b'"' && json_end(&text[from..mark]).is_some();
             if left {
                 return None;
             }
@@ -174,6 +170,12 @@ pub(super) fn run(text: &[u8], from: usize, query: bool) -> usize {
         at += 1;
     }
     at
+}
+
+/// Where a text of JSON ends that began before: its quotation mark, and what stands between two texts.
+pub(super) fn json_end(text: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'"', text)
+        .find(|at| matches!(text.get(at + 1), Some(b',' | b':' | b']' | b'}')))
 }
 
 /// How much of a value stands before an escape that ends it.

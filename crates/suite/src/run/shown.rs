@@ -155,7 +155,7 @@ fn with_lines(message: String, tail: &str) -> String {
     let told = if told.is_empty() { all } else { told };
     let mut text = message;
     for line in &told[told.len().saturating_sub(TELLING)..] {
-        let end = line.floor_char_boundary(LONGEST);
+        let end = crate::signature::floor(line, LONGEST);
         text.push('\n');
         text.push_str(&line[..end]);
     }

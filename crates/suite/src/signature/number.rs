@@ -136,7 +136,7 @@ pub(super) fn of(line: &str, range: Range<usize>) -> Is {
     let (bare, glued) = word.split_at(digits);
     let bare = bare.trim_end_matches('.');
     // What is farther away says nothing, and a line may be long.
-    let near = line.floor_char_boundary(range.start.saturating_sub(NEAR));
+    let near = super::floor(line, range.start.saturating_sub(NEAR));
     let (before, behind) = (&line[near..range.start], &line[range.end..]);
     let joint = before.trim_end_matches([' ', ':', '=', '(', '[', '\'', '"', '-']);
     let gap = &before[joint.len()..];
