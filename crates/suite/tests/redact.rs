@@ -80,6 +80,7 @@ const SECRET: &[&str] = &[
     "Authorization: Bearer «abcDEF1234567890ghiJKL»",
     "Authorization: Basic «dXNlcjpwYXNz»",
     "Authorization: Digest «username=\"u\", realm=\"r\", nonce=\"n1\", response=\"6629fae49393a05397450978507c4ef1\"»",
+    "{\"Output\":\"Authorization: Digest «username=\\\"u\\\", response=\\\"6629fae\\\"»\\n\"}",
     "authorization: AWS4-HMAC-SHA256 «Credential=AKID/2026/us-east-1, SignedHeaders=host, Signature=fe5f80»",
     "Authorization: «rawtoken123»",
     "curl -H \"Authorization: Token «abc123»\" https://example.org",

@@ -174,15 +174,21 @@ pub(super) fn run(text: &[u8], from: usize, query: bool) -> usize {
 
 /// Where a text of JSON ends that began before: its quotation mark, and what stands between two texts.
 pub(super) fn json_end(text: &[u8]) -> Option<usize> {
-    memchr::memchr_iter(b'"', text)
-        .find(|at| matches!(text.get(at + 1), Some(b',' | b':' | b']' | b'}')))
+    let mut marks = memchr::memchr_iter(b'"', text);
+    let at = marks.find(|at| {
+        let next = text[at + 1..].iter().find(|b| **b != b'\\');
+        matches!(next, Some(b',' | b':' | b']' | b'}'))
+    })?;
+    let slashes = text[..at].iter().rev().take_while(|b| **b == b'\\');
+    Some(at - slashes.count())
 }
 
 /// How much of a value stands before an escape that ends it.
 pub(super) fn before_escape(value: &[u8], behind: &[u8]) -> usize {
     let ends = |at: &usize| {
         let rest = &value[at + 1..];
-        escape_ends(if rest.is_empty() { behind } else { rest }, false)
+        let whole = rest.iter().all(|b| *b == b'\\');
+        escape_ends(if whole { behind } else { rest }, false)
     };
     memchr::memchr_iter(b'\\', value)
         .find(ends)
@@ -229,12 +235,18 @@ pub(super) fn list(text: &[u8], from: usize, separator: u8) -> usize {
     loop {
         let before = at;
         while let Some(&b) = text.get(at) {
-            if b == b'"' && at > before && text[at - 1] == b'=' {
-                let Some(n) = memchr::memchr(b'"', &text[at + 1..text.len().min(at + 1 + LONGEST)])
-                else {
-                    return at;
-                };
-                at += n + 2;
+            // `a="b"`, also where the quotation marks are escaped.
+            if matches!(b, b'"' | b'\\')
+                && at > before
+                && text[at - 1] == b'='
+                && let Some(open) = quote(text, at)
+                && text
+                    .get(at + open.len)
+                    .is_some_and(u8::is_ascii_alphanumeric)
+                && let Some(end) = close(text, at + open.len, open)
+                && json_end(&text[at + open.len..end]).is_none()
+            {
+                at = end + open.len;
                 continue;
             }
             if b == separator
