@@ -77,6 +77,14 @@ const EXPECTATIONS: &[&str] = &[
 
 /// The cause that class and message tell by their form.
 pub(super) fn of(failure: &Failure) -> Option<Cause> {
+    // A file of tests that could not be loaded was never built, whatever it missed.
+    if failure
+        .trace
+        .trim_start()
+        .starts_with("ImportError while importing test module")
+    {
+        return Some(Cause::CompileError);
+    }
     let first = failure
         .message
         .lines()
