@@ -2,7 +2,7 @@
 //!
 //! Every file is written whole or not at all, named relative to the run's directory, and stands in `files.json` with its digest; the
 //! digest of that list is what the ledger records. A file whose secrets cannot be taken out is not kept, and the run says so. What was written
-//! is remembered by its digest, so that a file that a suite changed or put here is found ([`RunDir::tampered`]).
+//! is remembered by its digest, so that a file that a suite changed or put here is found (`tampered`).
 
 use std::collections::BTreeMap;
 use std::fs::File;
