@@ -203,23 +203,13 @@ impl Workspace {
         Ok(())
     }
 
-    /// Every record that matches, page by page. `filter.limit` and `filter.after` are set here.
+    /// Every record of a stream and a kind.
     pub(crate) fn every(&self, stream: String, kind: &str) -> Result<Vec<RecordView>, AppError> {
-        let mut filter = Filter {
+        Ok(self.ledger.every(Filter {
             stream: Some(stream),
             kind: Some(kind.into()),
-            limit: 1000,
             ..Filter::default()
-        };
-        let mut all = Vec::new();
-        loop {
-            let page = self.ledger.records(&filter)?;
-            let Some(last) = page.last() else {
-                return Ok(all);
-            };
-            filter.after = Some(last.index);
-            all.extend(page);
-        }
+        })?)
     }
 
     /// Path of a plan's file.

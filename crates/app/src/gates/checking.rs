@@ -268,20 +268,10 @@ pub fn find(home: &Home, id: Option<&str>) -> Result<Checked, AppError> {
 
 /// Every verdict that the ledger has, the oldest first.
 pub(super) fn verdicts(book: &Book) -> Result<Vec<RecordView>, AppError> {
-    let mut filter = Filter {
+    Ok(book.ledger.every(Filter {
         kind: Some(VERDICT.into()),
-        limit: 1000,
         ..Filter::default()
-    };
-    let mut all = Vec::new();
-    loop {
-        let page = book.ledger.records(&filter)?;
-        let Some(last) = page.last() else {
-            return Ok(all);
-        };
-        filter.after = Some(last.index);
-        all.extend(page);
-    }
+    })?)
 }
 
 /// Whether a record of this project's ledger is of these files: its verdict's id; `None` if no record is.

@@ -62,21 +62,11 @@ pub(super) fn every(
     stream: &str,
     kind: &str,
 ) -> Result<Vec<gonogo_store::ledger::RecordView>, AppError> {
-    let mut filter = Filter {
+    Ok(book.ledger.every(Filter {
         stream: Some(stream.to_owned()),
         kind: Some(kind.to_owned()),
-        limit: 1000,
         ..Filter::default()
-    };
-    let mut all = Vec::new();
-    loop {
-        let page = book.ledger.records(&filter)?;
-        let Some(last) = page.last() else {
-            return Ok(all);
-        };
-        filter.after = Some(last.index);
-        all.extend(page);
-    }
+    })?)
 }
 
 /// Runs a gate's command and records what came of it. `look` says what the tree is, before and behind it.

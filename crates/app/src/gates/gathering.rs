@@ -252,18 +252,10 @@ pub(crate) fn every_kind(
     book: &Book,
     kind: &str,
 ) -> Result<Vec<gonogo_store::ledger::RecordView>, AppError> {
-    let mut filter = gonogo_store::ledger::Filter {
+    let mut all = book.ledger.every(gonogo_store::ledger::Filter {
         kind: Some(kind.to_owned()),
-        limit: 1000,
         ..gonogo_store::ledger::Filter::default()
-    };
-    let mut all = Vec::new();
-    loop {
-        let page = book.ledger.records(&filter)?;
-        let Some(last) = page.last() else { break };
-        filter.after = Some(last.index);
-        all.extend(page);
-    }
+    })?;
     all.retain(|r| r.stream.starts_with("run/suite/"));
     Ok(all)
 }

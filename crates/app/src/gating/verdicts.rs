@@ -103,17 +103,10 @@ pub(super) fn seen(ws: &Workspace, wanted: &[Digest]) -> Result<Seen, AppError> 
     for index in indexes {
         records.push(ws.ledger.record_at(index)?);
     }
-    let mut filter = Filter {
+    records.extend(ws.ledger.every(Filter {
         kind: Some(VERDICT.into()),
-        limit: 1000,
         ..Filter::default()
-    };
-    loop {
-        let page = ws.ledger.records(&filter)?;
-        let Some(last) = page.last() else { break };
-        filter.after = Some(last.index);
-        records.extend(page);
-    }
+    })?);
     for record in records.iter().filter(|r| controllers.contains(&r.signer)) {
         seen.add(&Said {
             index: record.index,

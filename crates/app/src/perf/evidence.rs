@@ -153,18 +153,10 @@ fn read(book: &Book, record: &RecordView) -> Read {
 }
 
 fn records(book: &Book) -> Result<Vec<RecordView>, AppError> {
-    let mut filter = Filter {
+    let mut all = book.ledger.every(Filter {
         kind: Some(RECORD.to_owned()),
-        limit: 1000,
         ..Filter::default()
-    };
-    let mut all = Vec::new();
-    loop {
-        let page = book.ledger.records(&filter)?;
-        let Some(last) = page.last() else { break };
-        filter.after = Some(last.index);
-        all.extend(page);
-    }
+    })?;
     all.retain(|r| r.stream.starts_with(&stream("")));
     Ok(all)
 }

@@ -63,20 +63,10 @@ impl Open {
 
 fn open_runs(book: &Book) -> Result<Vec<Open>, AppError> {
     let of = |kind: &str| -> Result<Vec<RecordView>, AppError> {
-        let mut filter = Filter {
+        Ok(book.ledger.every(Filter {
             kind: Some(kind.to_owned()),
-            limit: 1000,
             ..Filter::default()
-        };
-        let mut all = Vec::new();
-        loop {
-            let page = book.ledger.records(&filter)?;
-            let Some(last) = page.last() else {
-                return Ok(all);
-            };
-            filter.after = Some(last.index);
-            all.extend(page);
-        }
+        })?)
     };
     let begun = of(BEGUN)?;
     let ended: BTreeSet<String> = of(RESULT)?.into_iter().map(|r| r.stream).collect();

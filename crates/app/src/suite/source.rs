@@ -319,16 +319,10 @@ fn escaped(path: &str) -> String {
     out
 }
 
-/// Runs git and gives what it says, without the line's end.
-///
-/// # Errors
-/// [`Reason::GitFailed`] with its own words.
-pub fn git(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Result<String, AppError> {
-    let failed = |why: String| {
-        let text = format!("git {} in `{}`: {why}", args.join(" "), dir.display());
-        AppError::new(Reason::GitFailed, text)
-    };
-    let output = Command::new("git")
+/// git, away from whatever repository the caller's environment names.
+fn command(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Command {
+    let mut command = Command::new("git");
+    command
         .args([
             "-c",
             "advice.addEmbeddedRepo=false",
@@ -342,7 +336,20 @@ pub fn git(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Result<String,
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .env_remove("GIT_INDEX_FILE")
-        .envs(env.iter().map(|(name, value)| (name, value)))
+        .envs(env.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+/// Runs git and gives what it says, without the line's end.
+///
+/// # Errors
+/// [`Reason::GitFailed`] with its own words.
+pub fn git(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Result<String, AppError> {
+    let failed = |why: String| {
+        let text = format!("git {} in `{}`: {why}", args.join(" "), dir.display());
+        AppError::new(Reason::GitFailed, text)
+    };
+    let output = command(dir, env, args)
         .stdin(Stdio::null())
         .output()
         .map_err(|e| failed(e.to_string()))?;

@@ -18,6 +18,26 @@ const LARGEST_PAGE: usize = 1000;
 const PAGE_BYTES: usize = 16 << 20;
 
 impl Ledger {
+    /// Returns every record that matches, ascending by index, read page by page; all of them are held at once. `filter.limit` says nothing here.
+    ///
+    /// # Errors
+    /// As [`Self::records`].
+    pub fn every(&self, filter: Filter) -> Result<Vec<RecordView>, LedgerError> {
+        let mut filter = Filter {
+            limit: LARGEST_PAGE,
+            ..filter
+        };
+        let mut all = Vec::new();
+        loop {
+            let page = self.records(&filter)?;
+            let Some(last) = page.last() else {
+                return Ok(all);
+            };
+            filter.after = Some(last.index);
+            all.extend(page);
+        }
+    }
+
     /// Returns a page of records, ascending by index. An empty page is the end; go on after the last record's index.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use gonogo_core::{Digest, Reason};
 
@@ -148,15 +148,7 @@ fn fed(
         let text = format!("git {} in `{}`: {why}", args.join(" "), top.display());
         AppError::new(Reason::GitFailed, text)
     };
-    let output = Command::new("git")
-        .args(args)
-        .current_dir(top)
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .env_remove("GIT_INDEX_FILE")
-        .envs(env.iter().map(|(name, value)| (name, value)))
+    let output = super::command(top, env, args)
         .stdin(Stdio::from(input))
         .output()
         .map_err(|e| failed(e.to_string()))?;
