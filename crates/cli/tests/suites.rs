@@ -23,6 +23,8 @@ mod contract;
 mod documented;
 #[path = "suites/dried.rs"]
 mod dried;
+#[path = "suites/elsewhere.rs"]
+mod elsewhere;
 #[path = "suites/ended.rs"]
 mod ended;
 #[path = "suites/evaded.rs"]

@@ -20,6 +20,7 @@ pub(crate) struct Law<'a> {
     pub(crate) authors: &'a [String],
     pub(crate) approvals: &'a [Approval],
     pub(crate) approvers: &'a Approvers,
+    pub(crate) base: Option<&'a str>,
 }
 
 impl<'a> Law<'a> {
@@ -35,6 +36,7 @@ impl<'a> Law<'a> {
             authors: &inputs.subject.authors,
             approvals: &inputs.approvals,
             approvers: &inputs.approvers,
+            base: inputs.subject.base_commit.as_deref(),
         }
     }
 
@@ -73,6 +75,13 @@ impl<'a> Law<'a> {
         }
         if strict::is_blank(signer) {
             return Some("nobody signed it".into());
+        }
+        // An excuse ends by itself; what a change does to the rules is approved for this change alone.
+        let is_of_change = owner.is_none() && approver.is_none();
+        if is_of_change && approval.base.as_deref() != self.base {
+            return Some(
+                "it is of another change: what the change is a change of was another commit".into(),
+            );
         }
         let is_author = |name: &str| {
             let listed = match self.approvers {
@@ -249,9 +258,15 @@ pub(crate) fn writers<'a>(file: &'a ExcuseFile, entry: &Node) -> Vec<&'a str> {
         .writers
         .iter()
         .filter(|w| lines.iter().any(|line| (w.from..=w.to).contains(line)));
-    own.flat_map(|w| w.names.iter().map(String::as_str))
-        .collect()
+    own.flat_map(|w| match w.names.is_empty() {
+        true => vec![UNKNOWN],
+        false => w.names.iter().map(String::as_str).collect(),
+    })
+    .collect()
 }
+
+/// Stands for a writer whom a history that is cut off does not tell.
+pub(crate) const UNKNOWN: &str = "";
 
 /// The fields of an entry as texts, for reports.
 pub(crate) fn fields(node: &Node) -> BTreeMap<String, String> {

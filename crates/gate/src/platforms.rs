@@ -10,6 +10,7 @@ use gonogo_suite::run::{Problem, State, Summary};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
+use crate::inputs::Manifest;
 
 /// The schema.
 pub const SCHEMA: &str = "gonogo.gate.platform-matrix.v1";
@@ -142,12 +143,21 @@ impl Artifact for Matrix {
 }
 
 /// Makes the matrix of a tree.
-pub fn matrix(tree: &str, wanted: &[Platform], runs: &[Summary], now: Timestamp) -> Matrix {
+pub fn matrix(
+    tree: &str,
+    wanted: &[Platform],
+    runs: &[Summary],
+    manifest: &Manifest,
+    now: Timestamp,
+) -> Matrix {
     let mut made = Matrix {
         schema: SCHEMA.to_owned(),
         generated_at: now,
         tree: tree.to_owned(),
-        platforms: wanted.iter().map(|p| row(tree, p, runs, now)).collect(),
+        platforms: wanted
+            .iter()
+            .map(|p| row(tree, p, runs, manifest, now))
+            .collect(),
         required: 0,
         required_passed: 0,
         all_required_pass: false,
@@ -162,7 +172,13 @@ pub fn matrix(tree: &str, wanted: &[Platform], runs: &[Summary], now: Timestamp)
     made
 }
 
-fn row(tree: &str, platform: &Platform, runs: &[Summary], now: Timestamp) -> Row {
+fn row(
+    tree: &str,
+    platform: &Platform,
+    runs: &[Summary],
+    manifest: &Manifest,
+    now: Timestamp,
+) -> Row {
     let is_of = |run: &&Summary| {
         let mut asked = platform.variant.iter();
         run.profile == platform.profile && asked.all(|(k, v)| run.variant.get(k) == Some(v))
@@ -199,6 +215,23 @@ fn row(tree: &str, platform: &Platform, runs: &[Summary], now: Timestamp) -> Row
         let id = &run.run_id;
         for problem in run.check() {
             tell(problem.reason, format!("run `{id}`: {}", problem.text));
+        }
+        if run.declared != Some(manifest.digest) {
+            tell(
+                Reason::EvidenceOtherDeclaration,
+                format!("run `{id}` was made when something else was declared"),
+            );
+        }
+        let declared = manifest.declared.profiles.get(&platform.profile);
+        if let Some(absent) = declared
+            .into_iter()
+            .flatten()
+            .find(|t| !run.selected.contains(t))
+        {
+            tell(
+                Reason::RunIncomplete,
+                format!("run `{id}` did not select `{absent}`"),
+            );
         }
         if run.state != State::Complete {
             tell(

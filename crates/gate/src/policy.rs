@@ -178,6 +178,11 @@ pub struct Policy {
     pub gates: Vec<Gate>,
 }
 
+/// The path that a word of a command may be: a script that a gate runs is a rule like any other.
+pub fn file_of(word: &str) -> &str {
+    word.strip_prefix("./").unwrap_or(word)
+}
+
 impl Policy {
     /// Reads a policy.
     ///

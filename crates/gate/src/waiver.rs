@@ -166,6 +166,10 @@ fn entry(
             );
             tell(Reason::WaiverSelfApproved, text);
         }
+        if writers.contains(&excuse::UNKNOWN) {
+            let text = "nobody knows who wrote the entry: the repository's history is cut off; fetch all of it";
+            tell(Reason::ExcuseUnapproved, text.to_owned());
+        }
         if let Some(writer) = writers
             .iter()
             .find(|w| law.people.are_one(w, &entry.approver))

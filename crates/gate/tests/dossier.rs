@@ -539,7 +539,7 @@ fn every_required_platform_must_be_shown() {
         profile: linux.profile.clone(),
     };
     let made = |wanted: &[Platform], runs: &[gonogo_suite::run::Summary]| {
-        let made = matrix(&tree, wanted, runs, now());
+        let made = matrix(&tree, wanted, runs, &inputs.manifest, now());
         assert_eq!(made.check(), []);
         assert_eq!(Matrix::read(&made.to_bytes().unwrap()).unwrap(), made);
         made
@@ -552,6 +552,18 @@ fn every_required_platform_must_be_shown() {
     assert_eq!(both.platforms[1].reasons, [Reason::EvidenceMissing]);
     assert_eq!(made(&[], &runs).status, Status::Invalid);
     assert!(!made(&[platform("macos", false)], &runs).all_required_pass);
+    let other = gonogo_core::Digest::of(b"another configuration");
+    for change in [
+        |run: &mut gonogo_suite::run::Summary, other| run.declared = Some(other),
+        |run: &mut gonogo_suite::run::Summary, _| run.declared = None,
+        |run: &mut gonogo_suite::run::Summary, _| {
+            run.selected.pop();
+        },
+    ] {
+        let mut run = linux.clone();
+        change(&mut run, other);
+        assert!(!made(&[platform("linux", true)], &[run]).all_required_pass);
+    }
     let broken = |change: &dyn Fn(&mut gonogo_suite::run::Summary)| {
         let mut run = linux.clone();
         change(&mut run);

@@ -118,6 +118,8 @@ pub struct Built {
     pub tree: String,
     /// Whether it was good.
     pub good: bool,
+    /// The digest of everything that was declared when it began, if its record says so.
+    pub declared: Option<String>,
     /// Digests of the files that it kept.
     pub outputs: Vec<Digest>,
 }
@@ -135,6 +137,8 @@ pub struct Judged {
     pub verdict: String,
     /// The tree.
     pub tree: String,
+    /// The digest of everything that was declared when it was judged, if its record says so.
+    pub declared: Option<String>,
     /// When.
     pub at: Timestamp,
     /// When the first of what it rests on ends.
@@ -196,6 +200,13 @@ pub fn verdict<'a>(
             newest.verdict
         );
         return closed(Reason::GateEvidenceFailed, text);
+    }
+    if origin.declared.is_none() || origin.declared != newest.declared {
+        let text = format!(
+            "{} (record {}) built it when something else was declared than what {stream} (record {index}) judged",
+            origin.stream, origin.index
+        );
+        return closed(Reason::GateEvidenceMissing, text);
     }
     if newest.at > now.after(SKEW) {
         let text = format!(
@@ -456,6 +467,7 @@ mod tests {
             stream: format!("run/suite/run_{index}"),
             tree: tree.into(),
             good,
+            declared: Some("d".into()),
             outputs: outputs.iter().map(|o| digest(o)).collect(),
         };
         let judged = |index, tree: &str, verdict: &str, at, ends: Option<i64>| Judged {
@@ -464,6 +476,7 @@ mod tests {
             lane: "full".into(),
             verdict: verdict.into(),
             tree: tree.into(),
+            declared: Some("d".into()),
             at: Timestamp::from_millis(at),
             expires_at: ends.map(Timestamp::from_millis),
         };
@@ -506,6 +519,22 @@ mod tests {
             ..pass.clone()
         }];
         assert_eq!(judge(&["a"], false, &runs, &lane, 2000), missing);
+        // Nor is a run of another declaration the one that was judged, or one that says none.
+        for declared in [None, Some("e".to_owned())] {
+            let runs = [Built {
+                declared: declared.clone(),
+                ..runs[0].clone()
+            }];
+            assert_eq!(judge(&["a"], false, &runs, one, 2000), missing);
+            let other = [Judged {
+                declared,
+                ..pass.clone()
+            }];
+            assert_eq!(
+                judge(&["a"], false, &runs, &other, 2000).is_ok(),
+                runs[0].declared.is_some()
+            );
+        }
         // The newest counts, and what is excused only where that was said.
         let worse = [pass.clone(), judged(3, "t1", "hold", 1500, None)];
         assert_eq!(judge(&["a"], false, &runs, &worse, 2000), failed);

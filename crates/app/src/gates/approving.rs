@@ -118,6 +118,7 @@ pub fn approve(
         signer: name,
         key,
         also: also.clone(),
+        base: inputs.subject.base_commit.clone(),
         at: time,
         record: 0,
     };
@@ -135,7 +136,13 @@ pub fn approve(
     let me = ws.identity()?;
     let draft = |over: Digest, shown: &str| Draft {
         stream: APPROVALS.to_owned(),
-        key: format!("{over}/{}", me.key_id()),
+        // Another change, another approval; another word to the same is none.
+        key: {
+            let base = inputs.subject.base_commit.as_deref().unwrap_or("-");
+            let said = note.unwrap_or_default();
+            let all = format!("{over}\n{}\n{base}\n{said}", me.key_id());
+            Digest::of(all.as_bytes()).hex()
+        },
         kind: APPROVAL.to_owned(),
         subject: vec![Subject {
             name: shown.to_owned(),
@@ -143,7 +150,7 @@ pub fn approve(
         }],
         time,
         actor: me.name.clone(),
-        body: json!({"over": over, "what": shown, "note": note, "also": also, "tree": inputs.subject.tree}),
+        body: json!({"over": over, "what": shown, "note": note, "also": also, "base": inputs.subject.base_commit, "tree": inputs.subject.tree}),
         signer: Some(me.key.clone()),
     };
     let mut drafts = vec![draft(over, &shown)];

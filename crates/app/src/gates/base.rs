@@ -25,7 +25,12 @@ const LARGEST: usize = 4 << 20;
 #[derive(Debug, Clone)]
 pub enum Base {
     /// This commit.
-    Commit(String),
+    Commit {
+        /// Its id.
+        commit: String,
+        /// The branch or commit that the change is for: its own newest may be later.
+        tip: String,
+    },
     /// Nobody knows.
     Unknown(String),
 }
@@ -57,7 +62,11 @@ impl Base {
                 let text = format!("`{given}` is no commit");
                 return Err(AppError::new(Reason::ArgumentInvalid, text));
             }
-            return common(given).map(Self::Commit).map_err(|e| {
+            let of = |commit| Self::Commit {
+                commit,
+                tip: given.to_owned(),
+            };
+            return common(given).map(of).map_err(|e| {
                 let text = format!("there is no base `{given}`: {e}");
                 AppError::new(Reason::ArgumentInvalid, text)
             });
@@ -89,14 +98,17 @@ impl Base {
                     "nothing is known to be common with {branch}; name a base"
                 ))
             },
-            Self::Commit,
+            |commit| Self::Commit {
+                commit,
+                tip: (*branch).to_owned(),
+            },
         ))
     }
 
     /// The commit, if it is known.
     pub fn commit(&self) -> Option<&str> {
         match self {
-            Self::Commit(commit) => Some(commit),
+            Self::Commit { commit, .. } => Some(commit),
             Self::Unknown(_) => None,
         }
     }
@@ -104,7 +116,7 @@ impl Base {
     /// A file of the project as the base has it.
     pub fn file(&self, tree: &Tree, path: &Path) -> At {
         let commit = match self {
-            Self::Commit(commit) => commit,
+            Self::Commit { commit, .. } => commit,
             Self::Unknown(why) => return At::Unknown(why.clone()),
         };
         let below = tree.below().join(path);
@@ -132,13 +144,34 @@ impl Base {
         }
     }
 
+    /// A file of the project as the branch has it now that the change is for; `None` where nobody knows the base.
+    pub fn tip(&self, tree: &Tree, path: &Path) -> Option<At> {
+        let Self::Commit { tip, .. } = self else {
+            return None;
+        };
+        let commit = format!("{tip}^{{commit}}");
+        let found = git(
+            tree.top(),
+            &[],
+            &["rev-parse", "--verify", "--end-of-options", &commit],
+        );
+        Some(match found {
+            Ok(commit) => Self::Commit {
+                tip: commit.clone(),
+                commit,
+            }
+            .file(tree, path),
+            Err(e) => At::Unknown(e.to_string()),
+        })
+    }
+
     /// Paths of the base with this name, at most ten.
     ///
     /// # Errors
     /// git's faults; nobody knows the base.
     pub fn named(&self, tree: &Tree, name: &str) -> Result<Vec<String>, AppError> {
         let commit = match self {
-            Self::Commit(commit) => commit,
+            Self::Commit { commit, .. } => commit,
             Self::Unknown(why) => return Err(AppError::new(Reason::GitFailed, why.clone())),
         };
         let args = ["ls-tree", "-r", "-z", "--full-tree", "--name-only", commit];
@@ -150,7 +183,7 @@ impl Base {
 
     /// Whether a commit went in before the change: it is the base, or the base comes after it.
     pub fn has(&self, tree: &Tree, commit: &str) -> bool {
-        let Self::Commit(base) = self else {
+        let Self::Commit { commit: base, .. } = self else {
             return false;
         };
         let is_name = !commit.is_empty() && commit.bytes().all(|b| b.is_ascii_hexdigit());
@@ -168,7 +201,7 @@ impl Base {
     /// # Errors
     /// git's faults.
     pub fn ancestors(&self, tree: &Tree) -> Result<std::collections::HashSet<String>, AppError> {
-        let Self::Commit(base) = self else {
+        let Self::Commit { commit: base, .. } = self else {
             return Ok(std::collections::HashSet::new());
         };
         let text = git(tree.top(), &[], &["rev-list", base])?;
@@ -180,7 +213,7 @@ impl Base {
     /// # Errors
     /// git's faults.
     pub fn authors(&self, tree: &Tree) -> Result<Vec<String>, AppError> {
-        let Self::Commit(base) = self else {
+        let Self::Commit { commit: base, .. } = self else {
             return Ok(Vec::new());
         };
         let range = format!("{base}..HEAD");
@@ -205,6 +238,7 @@ fn whole(dir: &Path, name: &str) -> Result<Vec<u8>, AppError> {
         .args(["cat-file", "blob", name])
         .current_dir(dir)
         .env("GIT_OPTIONAL_LOCKS", "0")
+        .env("GIT_NO_REPLACE_OBJECTS", "1")
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .stdin(std::process::Stdio::null())

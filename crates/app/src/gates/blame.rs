@@ -1,6 +1,6 @@
 //! Who wrote the lines of a file of excuses, by the repository's history.
 //!
-//! What nobody knows is left out: lines that are in no commit, and those from before a history that was cut off.
+//! Lines that are in no commit are left out; those from before a history that was cut off are nobody's by name.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -71,15 +71,19 @@ fn of(told: &str, is_cut: bool) -> Vec<Writer> {
             continue;
         };
         let is_committed = id.bytes().any(|b| b != b'0');
-        if !is_committed || (is_cut && commit.is_first) {
+        if !is_committed {
             continue;
         }
+        let names = match is_cut && commit.is_first {
+            true => Vec::new(),
+            false => commit.names.clone(),
+        };
         match found.last_mut() {
-            Some(last) if last.to + 1 == line && last.names == commit.names => last.to = line,
+            Some(last) if last.to + 1 == line && last.names == names => last.to = line,
             _ => found.push(Writer {
                 from: line,
                 to: line,
-                names: commit.names.clone(),
+                names,
             }),
         }
     }
@@ -99,7 +103,7 @@ mod tests {
             all.map(|w| (w.from, w.to, w.names.join(" "))).collect()
         };
         let bo = (4, 4, "Bo bo@x.org".to_owned());
-        assert_eq!(shown(true), std::slice::from_ref(&bo));
+        assert_eq!(shown(true), [(1, 2, String::new()), bo.clone()]);
         assert_eq!(shown(false), [(1, 2, "Ana B ana@x.org".to_owned()), bo]);
         assert_eq!(of("", false), []);
     }

@@ -136,6 +136,7 @@ fn keep(
             "tree": verdict.tree,
             "commit": verdict.commit,
             "policy": verdict.policy_digest,
+            "declared": inputs.manifest.digest,
             "reasons": verdict.reasons,
             "expiresAt": verdict.expires_at,
             "inputs": kept,

@@ -99,17 +99,14 @@ pub(super) fn these<'a>(
 pub fn baselines(
     run: &Recorded,
     all: &[Recorded],
-    before: &BTreeSet<String>,
+    before: &BTreeSet<u64>,
     stopped: Option<&str>,
 ) -> BTreeMap<String, Compared> {
     let earlier: Vec<&Recorded> = all
         .iter()
         .filter(|r| r.index < run.index && r.summary.source.tree != run.summary.source.tree)
         .collect();
-    let of_base = |r: &&Recorded| {
-        let source = &r.summary.source;
-        !source.dirty && source.commit.as_ref().is_some_and(|c| before.contains(c))
-    };
+    let of_base = |r: &&Recorded| before.contains(&r.index);
     let base: Vec<&Recorded> = earlier.iter().copied().filter(of_base).collect();
     let first: Vec<&Recorded> = earlier.iter().rev().copied().collect();
     let mut found = BTreeMap::new();
@@ -144,7 +141,8 @@ pub fn baselines(
     found
 }
 
-/// The first of these of the same variant and part in which a target was good.
+/// The first of these of the same variant and part in which a target was good; of those of its tree the one in which the most of it ran, since
+/// a part of a target's tests can be good without the rest.
 fn good<'a>(earlier: &[&'a Recorded], summary: &Summary, target: &str) -> Option<&'a Recorded> {
     let alike = |r: &&&Recorded| {
         r.summary.variant == summary.variant
@@ -155,7 +153,18 @@ fn good<'a>(earlier: &[&'a Recorded], summary: &Summary, target: &str) -> Option
         let mut own = r.summary.targets();
         own.any(|t| t.target == target && t.status == Verdict::Pass)
     };
-    earlier.iter().filter(alike).find(is_good).copied()
+    let mut fitting = earlier.iter().filter(alike).filter(is_good).copied();
+    let first = fitting.next()?;
+    let ran = |r: &Recorded| {
+        let mut own = r.summary.targets();
+        own.find(|t| t.target == target)
+            .map_or(0, |t| t.tests.ran())
+    };
+    let same = fitting.filter(|r| r.summary.source.tree == first.summary.source.tree);
+    Some(same.fold(first, |best, r| match ran(r) > ran(best) {
+        true => r,
+        false => best,
+    }))
 }
 
 /// The newest earlier run in which a target was good, with its tests; none if there is none that can be read.

@@ -83,6 +83,21 @@ pub fn manifest(config: &Config, tree: &Tree, base: &Base) -> Manifest {
     }
 }
 
+/// Of what a commit declares; `None` if it declares nothing that can be read.
+pub(super) fn at(config: &Config, tree: &Tree, commit: &str) -> Option<Digest> {
+    let name = config.path.file_name().unwrap_or_default();
+    let commit = Base::Commit {
+        commit: commit.to_owned(),
+        tip: commit.to_owned(),
+    };
+    match commit.file(tree, Path::new(name)) {
+        At::Text(text) => Config::parse(&config.path, text.as_bytes())
+            .ok()
+            .map(|config| digest_of(&config)),
+        At::Absent | At::Unknown(_) => None,
+    }
+}
+
 /// Of the declaration of a configuration.
 pub fn digest_of(config: &Config) -> Digest {
     digest(&of(config))

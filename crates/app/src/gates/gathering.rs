@@ -140,7 +140,14 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         .collect();
     let first = own.iter().map(|r| r.index).min().unwrap_or(u64::MAX);
     let authors = authors(place, &base, &source)?;
-    let artifacts = dry_runs::artifacts(&own, &records);
+    let manifest = declared::manifest(place.config, &place.tree, &base);
+    // What a run kept that was made when something else was declared is not this tree's.
+    let ours: Vec<&Recorded> = own
+        .iter()
+        .copied()
+        .filter(|run| run.summary.declared == Some(manifest.digest))
+        .collect();
+    let artifacts = dry_runs::artifacts(&ours, &records);
     let now = asked.at.unwrap_or_else(|| home.clock.now().wall);
     let mut inputs = Inputs {
         schema: inputs::SCHEMA.into(),
@@ -156,7 +163,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
             uncommitted: source.dirty,
         },
         policy,
-        manifest: declared::manifest(place.config, &place.tree, &base),
+        manifest,
         runs,
         unreadable_runs: looked.unreadable,
         history: compared::history(all, first),
@@ -191,8 +198,8 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         inputs.quarantine_clean = known.clean;
     }
     if let Some(rules) = &rules {
-        shown(place, &book, rules, &own, &mut inputs)?;
-        computed::add(place, &book, rules, &base, &own, &mut inputs)?;
+        shown(place, &book, rules, &base, &ours, &mut inputs)?;
+        computed::add(place, &book, rules, &base, &ours, &mut inputs)?;
     }
     Ok(inputs)
 }
@@ -202,11 +209,15 @@ fn shown(
     place: &Place<'_>,
     book: &Book,
     rules: &Policy,
+    base: &Base,
     own: &[&Recorded],
     inputs: &mut Inputs,
 ) -> Result<(), AppError> {
     let tree = inputs.subject.tree.clone();
-    let reads = rules.gates.iter().any(|g| !g.check.documents().is_empty());
+    let reads = rules
+        .gates
+        .iter()
+        .any(|g| !g.check.documents().is_empty() || matches!(g.check, Check::Command { .. }));
     let files = match reads {
         true => place.tree.files(&tree)?,
         false => BTreeSet::new(),
@@ -224,6 +235,14 @@ fn shown(
         if let Check::Command { argv, .. } = &gate.check {
             let found = commands::found(book, &gate.id, argv, &tree)?;
             inputs.commands.insert(gate.id.clone(), found);
+            // A script that it runs is a rule; what is no text is none.
+            for name in argv.iter().map(|word| gonogo_gate::policy::file_of(word)) {
+                let state = file(&place.root.join(name));
+                if files.contains(name) && matches!(state, FileState::Text { .. }) {
+                    let file = computed::beside(place, base, name, state);
+                    inputs.rules.insert(name.to_owned(), file);
+                }
+            }
         }
     }
     Ok(())
@@ -332,8 +351,39 @@ pub(super) fn authors(
     Ok(authors)
 }
 
-/// Whom the base's policy lists.
+/// Whom the base's policy lists, and that of the branch that the change is for still does.
 pub(super) fn approvers(place: &Place<'_>, base: &Base, policy: &PolicyFile) -> Approvers {
+    let nobody = |why: &str| Approvers::Nobody { why: why.into() };
+    let at_base = listed(place, base, policy);
+    // Who was taken off the list since is on it no more.
+    let now = match base.tip(&place.tree, Path::new(POLICY)) {
+        None | Some(At::Absent) => return at_base,
+        Some(At::Unknown(why)) => return nobody(&why),
+        Some(At::Text(text)) => match Policy::read(&text) {
+            Ok(policy) => policy.approvers,
+            Err(_) => {
+                return nobody("the policy of the branch that the change is for cannot be read");
+            }
+        },
+    };
+    match (at_base, now) {
+        (at_base, None) => at_base,
+        (Approvers::Anyone, Some(keys)) => Approvers::Listed {
+            keys,
+            aliases: BTreeMap::new(),
+        },
+        (Approvers::Listed { mut keys, aliases }, Some(now)) => {
+            keys.retain(|name, own| {
+                own.retain(|key| now.get(name).is_some_and(|still| still.contains(key)));
+                !own.is_empty()
+            });
+            Approvers::Listed { keys, aliases }
+        }
+        (nobody @ Approvers::Nobody { .. }, Some(_)) => nobody,
+    }
+}
+
+fn listed(place: &Place<'_>, base: &Base, policy: &PolicyFile) -> Approvers {
     let nobody = |why: &str| Approvers::Nobody { why: why.into() };
     let text = match (&policy.base, &policy.state) {
         (inputs::Base::Unknown { why }, _) => return nobody(why),
@@ -374,6 +424,11 @@ pub(super) fn approvals(book: &Book) -> Result<Vec<Approval>, AppError> {
             signer: person.who.clone(),
             key: person.key.id().to_string(),
             also: also(&record.body),
+            base: record
+                .body
+                .get("base")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
             at: record.time,
             record: record.index,
         });

@@ -4,15 +4,16 @@
 //! is looked for until every target has one, or it is said that the looking stopped. Memory: runs of other trees are kept without
 //! their failures, and of those beyond the newest only what becomes a baseline.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use gonogo_core::Verdict;
+use gonogo_core::{Digest, Verdict};
 use gonogo_store::ledger::RecordView;
 use gonogo_suite::Summary;
 use serde_json::Value;
 
 use super::base::Base;
 use super::compared::{self, LOOKED, Recorded};
+use super::declared;
 use super::gathering::Place;
 use crate::AppError;
 use crate::home::Book;
@@ -29,8 +30,8 @@ pub(super) struct Looked {
     pub all: Vec<Recorded>,
     /// Why runs of the tree cannot be read, or were not looked at.
     pub unreadable: Vec<String>,
-    /// Commits of these that went in before the change.
-    pub before: BTreeSet<String>,
+    /// Records of those that are of commits that went in before the change, as these declare them.
+    pub before: BTreeSet<u64>,
     /// Why not every run of the base was looked at.
     pub stopped: Option<String>,
 }
@@ -71,10 +72,19 @@ pub(super) fn look(
         .chain(&all)
         .filter_map(|r| r.summary.source.commit.clone())
         .collect();
-    let mut before: BTreeSet<String> = commits
+    let commits: BTreeSet<String> = commits
         .into_iter()
         .filter(|commit| base.has(&place.tree, commit))
         .collect();
+    let mut known = Known {
+        place,
+        declared: BTreeMap::new(),
+    };
+    let of_base = newest.iter().chain(&all).filter(|run| {
+        let commit = run.summary.source.commit.as_ref();
+        commit.is_some_and(|c| commits.contains(c)) && known.is_whole(run)
+    });
+    let mut before: BTreeSet<u64> = of_base.map(|run| run.index).collect();
     let first_own = all.iter().map(|r| r.index).min().unwrap_or(u64::MAX);
     for run in &newest {
         // Only what is older than every run of the tree is a baseline of all of them.
@@ -94,9 +104,9 @@ pub(super) fn look(
         let mut looked = 0;
         for record in older {
             let commit = record.body.get("commit").and_then(Value::as_str);
-            let Some(commit) = commit.filter(|c| ancestors.contains(*c)) else {
+            if !commit.is_some_and(|c| ancestors.contains(c)) {
                 continue;
-            };
+            }
             if wanted.is_empty() {
                 break;
             }
@@ -109,7 +119,9 @@ pub(super) fn look(
             looked += 1;
             let (found, _) = compared::these(home, book, [*record]);
             for run in found {
-                before.insert(commit.to_owned());
+                if known.is_whole(&run) {
+                    before.insert(run.index);
+                }
                 if run.index < first_own && satisfy(&mut wanted, &run, &before) {
                     all.push(slim(run));
                 }
@@ -125,11 +137,29 @@ pub(super) fn look(
     })
 }
 
+/// What commits declare.
+struct Known<'a> {
+    place: &'a Place<'a>,
+    declared: BTreeMap<String, Option<Digest>>,
+}
+
+impl Known<'_> {
+    /// Whether a run is of a commit as it is, by what that commit declares.
+    fn is_whole(&mut self, run: &Recorded) -> bool {
+        let source = &run.summary.source;
+        let Some(commit) = source.commit.as_ref().filter(|_| !source.dirty) else {
+            return false;
+        };
+        let place = self.place;
+        let at = || declared::at(place.config, &place.tree, commit);
+        let declared = *self.declared.entry(commit.clone()).or_insert_with(at);
+        declared.is_some() && declared == run.summary.declared
+    }
+}
+
 /// Takes what a run is a baseline of out of what is wanted; says whether there was any.
-fn satisfy(wanted: &mut Wanted, run: &Recorded, before: &BTreeSet<String>) -> bool {
-    let source = &run.summary.source;
-    let is_base = !source.dirty && source.commit.as_ref().is_some_and(|c| before.contains(c));
-    if !is_base {
+fn satisfy(wanted: &mut Wanted, run: &Recorded, before: &BTreeSet<u64>) -> bool {
+    if !before.contains(&run.index) {
         return false;
     }
     let had = wanted.len();
@@ -207,7 +237,14 @@ mod tests {
     }
 
     /// A recorded run of one target.
-    fn record(book: &Book, n: usize, tree: &str, commit: Option<&str>, verdict: TestVerdict) {
+    fn record(
+        home: &Home,
+        book: &Book,
+        n: usize,
+        tree: &str,
+        commit: Option<&str>,
+        verdict: TestVerdict,
+    ) {
         let started = Timestamp::from_millis(1_790_000_000_000 + n as i64 * 60_000);
         let code = i32::from(!verdict.is_good());
         let row = Row {
@@ -265,6 +302,7 @@ mod tests {
         let id = format!("run_{n:04}");
         let mut summary = Summary {
             selected: vec!["unit".into()],
+            declared: home.config.as_ref().map(declared::digest_of),
             ..running::blank("shop", &id, "c", source, started)
         };
         summary.fill(vec![result]);
@@ -295,10 +333,18 @@ mod tests {
         {
             let book = home.open(&home.here).expect("a ledger");
             // A good run of the base, then a red one of the tree, then very many of other trees of the change.
-            record(&book, 0, "git:base", Some(&head), TestVerdict::Passed);
-            record(&book, 1, OWN_TREE, None, TestVerdict::Failed);
+            record(
+                &home,
+                &book,
+                0,
+                "git:base",
+                Some(&head),
+                TestVerdict::Passed,
+            );
+            record(&home, &book, 1, OWN_TREE, None, TestVerdict::Failed);
             for n in 2..LOOKED + 20 {
                 record(
+                    &home,
                     &book,
                     n,
                     &format!("git:other{n}"),
@@ -321,7 +367,8 @@ mod tests {
         assert!(own.summary.check().is_empty(), "{:?}", own.summary.check());
         let base = found.all.iter().any(|r| r.summary.run_id == "run_0000");
         assert!(base, "the baseline was lost");
-        assert!(found.before.contains(&head));
+        let base = found.all.iter().find(|r| r.summary.run_id == "run_0000");
+        assert!(base.is_some_and(|r| found.before.contains(&r.index)));
         assert_eq!((found.unreadable.len(), found.stopped), (0, None));
         // The newest others, its own, and the one baseline: no more is held.
         assert_eq!(found.all.len(), LOOKED + 2);
@@ -334,9 +381,16 @@ mod tests {
         let head = git(dir.path(), &[], &["rev-parse", "HEAD"]).expect("a commit");
         {
             let book = home.open(&home.here).expect("a ledger");
-            record(&book, 0, "git:base", Some(&head), TestVerdict::Passed);
+            record(
+                &home,
+                &book,
+                0,
+                "git:base",
+                Some(&head),
+                TestVerdict::Passed,
+            );
             for n in 1..LOOKED + 20 {
-                record(&book, n, OWN_TREE, None, TestVerdict::Passed);
+                record(&home, &book, n, OWN_TREE, None, TestVerdict::Passed);
             }
         }
         let found = looked(&home);
@@ -351,7 +405,7 @@ mod tests {
             ),
             "{compared:?}"
         );
-        let none: BTreeSet<String> = BTreeSet::new();
+        let none: BTreeSet<u64> = BTreeSet::new();
         let stopped = compared::baselines(newest, &found.all, &none, Some("it stopped"));
         let why = gonogo_gate::inputs::Compared::Missing {
             why: "it stopped".into(),

@@ -50,6 +50,7 @@ impl Seen {
                 stream: said.stream.to_owned(),
                 tree: word("tree").unwrap_or_default().to_owned(),
                 good: status == Some(Verdict::Pass),
+                declared: word("declared").map(str::to_owned),
                 outputs: outputs.map(|(_, digest)| *digest).collect(),
             });
         } else if said.kind == VERDICT && said.stream.starts_with(VERDICTS) {
@@ -59,6 +60,7 @@ impl Seen {
                 lane: word("lane").unwrap_or_default().to_owned(),
                 verdict: word("verdict").unwrap_or_default().to_owned(),
                 tree: word("tree").unwrap_or_default().to_owned(),
+                declared: word("declared").map(str::to_owned),
                 at: said.at,
                 // An end that cannot be read has come already.
                 expires_at: match said.body.get("expiresAt") {

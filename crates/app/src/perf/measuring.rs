@@ -224,10 +224,10 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Measure
 pub(super) fn base(tree: &Tree, file: &PerfFile, ask: &Ask) -> Result<Source, AppError> {
     let own = file.compare.as_ref().and_then(|c| c.base.as_deref());
     let base = Base::find(tree, ask.base.as_deref().or(own))?;
-    let Base::Commit(commit) = base else {
+    let Base::Commit { commit, .. } = base else {
         let text = match base {
             Base::Unknown(why) => why,
-            Base::Commit(_) => String::new(),
+            Base::Commit { .. } => String::new(),
         };
         return Err(AppError::new(Reason::BaselineMissing, text).hint("name it with --base REF"));
     };

@@ -727,6 +727,7 @@ pub(crate) fn conclude(
         "durationMs": summary.duration_ms,
         "shard": summary.shard,
         "variant": summary.variant,
+        "declared": summary.declared,
         "files": blob,
         "summary": book.ledger.put_blob(&text)?,
         "directory": summary.artifact_dir,

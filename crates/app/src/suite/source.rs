@@ -60,6 +60,14 @@ impl Tree {
             )?)),
             false => None,
         };
+        if let Some(top) = top.as_ref().filter(|top| !root.starts_with(top)) {
+            let text = format!(
+                "the repository's files lie in `{}`, and not here (`core.worktree`)",
+                top.display()
+            );
+            return Err(AppError::new(Reason::GitFailed, text)
+                .hint("take `core.worktree` out of its configuration"));
+        }
         let objects = state.join("objects");
         make_dir(&objects)?;
         Ok(Self {
@@ -328,11 +336,15 @@ fn command(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Command {
             "advice.addEmbeddedRepo=false",
             "-c",
             "core.quotePath=false",
+            // What stands in the files counts, whatever this repository is told to overlook.
+            "-c",
+            "core.fileMode=true",
         ])
         .args(args)
         .current_dir(dir)
         .env("GIT_OPTIONAL_LOCKS", "0")
         .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_NO_REPLACE_OBJECTS", "1")
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .env_remove("GIT_INDEX_FILE")

@@ -87,7 +87,8 @@ pub struct GateCheck {
 
 /// `gate approve`.
 #[derive(Debug, Clone, ClapArgs)]
-#[group(id = "what", required = true, multiple = false)]
+#[group(skip)]
+#[command(group(clap::ArgGroup::new("what").required(true).multiple(false)))]
 pub struct GateApprove {
     /// The waiver of this gate
     #[arg(long, value_name = "GATE", group = "what")]

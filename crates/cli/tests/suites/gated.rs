@@ -14,7 +14,7 @@ pub(crate) fn day(from_now: i64) -> String {
     then.to_string()[..10].to_owned()
 }
 
-fn waiver(from: i64, to: i64) -> String {
+pub(crate) fn waiver(from: i64, to: i64) -> String {
     format!(
         "schema = \"gonogo.gate.waivers.v1\"\n[waiver.suites]\nowner = \"cy\"\napprover = \"bo\"\ncreated = {}\nexpires = {}\nissue = \"X-1\"\nreason = \"r\"\nscope = \"full\"\nremove_when = \"done\"\n",
         day(from),

@@ -19,6 +19,9 @@ pub struct Approval {
     /// Who commits to the repository where it was signed, of a signer that gave no name of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
+    /// The commit that what was approved was a change of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// When.
     pub at: Timestamp,
     /// Its record in the ledger.

@@ -60,7 +60,17 @@ pub(super) fn policy(court: &Court<'_>, digest: Digest) -> Vec<Obligation> {
 fn rule_files(court: &Court<'_>) -> Vec<Obligation> {
     let asked = court.policy.gates.iter();
     let asked = asked.filter(|gate| gate.lanes.contains(&court.lane));
-    let names: BTreeSet<&str> = asked.flat_map(|gate| gate.check.rule_files()).collect();
+    let names: BTreeSet<&str> = asked
+        .flat_map(|gate| match &gate.check {
+            // Those of its words that are files of the tree were read.
+            Check::Command { argv, .. } => argv
+                .iter()
+                .map(|word| policy::file_of(word))
+                .filter(|word| court.inputs.rules.contains_key(*word))
+                .collect(),
+            check => check.rule_files(),
+        })
+        .collect();
     let each = |name: &str| {
         let required = format!("`{name}` as the change's base has it");
         let mut open = Open::new(POLICY, &format!("rules/{name}"), required);

@@ -224,7 +224,13 @@ pub(super) fn rubric(court: &Court<'_>, gate: &Gate, check: &RubricCheck, age: A
 /// The matrix of the runs that there are.
 pub(crate) fn matrix_of(inputs: &Inputs, check: &PlatformCheck) -> Matrix {
     let runs: Vec<Summary> = inputs.runs.iter().map(|r| r.summary.clone()).collect();
-    matrix(&inputs.subject.tree, &check.platforms, &runs, inputs.now)
+    matrix(
+        &inputs.subject.tree,
+        &check.platforms,
+        &runs,
+        &inputs.manifest,
+        inputs.now,
+    )
 }
 
 /// Judges platforms, each by itself. Those that need not pass are looked at and hold nothing.

@@ -199,9 +199,17 @@ fn part(value: &Value, rows: u64) -> Option<String> {
             ("has_more", Value::Bool(true)),
             ("hasMore", Value::Bool(true)),
             ("incomplete_results", Value::Bool(true)),
+            ("truncated", Value::Bool(true)),
+            ("is_truncated", Value::Bool(true)),
+            ("partial", Value::Bool(true)),
         ];
         if let Some((key, is)) = more.iter().find(|(key, is)| place.get(*key) == Some(is)) {
             return Some(format!("`{key}` is {is}"));
+        }
+        if let Some((key, _)) = of(&["errors", "error"])
+            .filter(|(_, found)| !found.is_null() && found.as_array().is_none_or(|e| !e.is_empty()))
+        {
+            return Some(format!("it tells `{key}`"));
         }
         if let Some((key, next)) = of(&["nextPageToken", "next_page", "nextPage", "next"])
             && !next.is_null()

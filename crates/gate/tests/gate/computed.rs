@@ -238,6 +238,7 @@ fn a_rule_file_that_the_change_brings_holds_until_somebody_else_says_yes() {
                 signer: "somebody-else".into(),
                 key: String::new(),
                 also: Vec::new(),
+                base: None,
                 at: inputs.now,
                 record: 7,
             });

@@ -213,6 +213,7 @@ fn an_excuse_that_the_change_brings_needs_somebody_elses_signature() {
                 signer: signer.into(),
                 key: String::new(),
                 also: Vec::new(),
+                base: None,
                 at,
                 record: 7,
             }];

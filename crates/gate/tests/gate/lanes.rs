@@ -158,6 +158,7 @@ fn a_change_of_the_rules_needs_somebody_else() {
                 signer: signer.into(),
                 key: String::new(),
                 also: Vec::new(),
+                base: None,
                 at: now(),
                 record: 3,
             };
@@ -318,6 +319,7 @@ fn only_those_whom_the_base_lists_may_say_yes() {
         signer: signer.into(),
         key: key.into(),
         also: also.iter().map(|name| (*name).to_owned()).collect(),
+        base: None,
         at: now(),
         record: 3,
     };
