@@ -203,13 +203,15 @@ pub(crate) fn bytes_of<T: Serialize>(what: &str, value: &T) -> Result<Vec<u8>, A
     })
 }
 
-/// Keeps and records a run. `comparisons` are the bytes of each budget's comparison, `limits` those of the thresholds.
+/// Keeps and records a run. `comparisons` are the bytes of each budget's comparison, `limits` those of the thresholds; `measured` says
+/// whether the figures were measured here, and not handed in.
 pub(crate) fn keep(
     home: &Home,
     run: PerfRun,
     dir: &Path,
     comparisons: &[(String, Vec<u8>)],
     limits: Option<&[u8]>,
+    measured: bool,
 ) -> Result<Kept, AppError> {
     let bytes = bytes_of("the run", &run)?;
     make_dir(dir)?;
@@ -237,6 +239,7 @@ pub(crate) fn keep(
         "tree": run.tree,
         "commit": run.commit,
         "budgets": names,
+        "measured": measured,
         "verdict": worst,
         "reasons": reasons,
         "outcomes": blob,

@@ -84,7 +84,7 @@ pub fn check(home: &Home, ask: &Ask) -> Result<(Kept, Limits), AppError> {
         outcomes,
         limits: Some(Digest::of(&bytes)),
     };
-    let kept = super::keep(home, run, &dir, &[], Some(&bytes))?;
+    let kept = super::keep(home, run, &dir, &[], Some(&bytes), false)?;
     Ok((kept, limits))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gonogo_core::{Digest, Reason, Timestamp};
-use gonogo_gate::inputs::{Budgeted, Found, Origin, Perf};
+use gonogo_gate::inputs::{Budgeted, Found, Origin, Perf, PerfResult};
 use gonogo_store::ledger::{Filter, RecordView};
 use gonogo_suite::perf::MOST_BYTES;
 use serde_json::Value;
@@ -53,9 +53,17 @@ pub fn found(
             .get("budgets")
             .and_then(|names| serde_json::from_value(names.clone()).ok())
             .unwrap_or_default();
+        let measured = record.body.get("measured") == Some(&Value::Bool(true));
         let open: Vec<&String> = names
             .iter()
-            .filter(|name| config.perf.contains_key(*name) && !found.contains_key(*name))
+            .filter(|name| match (config.perf.get(*name), found.get(*name)) {
+                // Figures that are handed in say nothing of what can be measured here.
+                (Some(file), _) if !measured && !file.command.is_empty() => false,
+                (Some(_), None) => true,
+                // What was good in the end may have been bad before.
+                (Some(_), Some(Found::Present { value, .. })) => is_good(value),
+                _ => false,
+            })
             .collect();
         if open.is_empty() {
             continue;
@@ -91,12 +99,25 @@ pub fn found(
                         })
                 }
             };
-            if let Some(one) = one {
-                found.insert(name.clone(), one);
+            match (one, found.get_mut(name)) {
+                (Some(Found::Present { value: older, .. }), Some(Found::Present { value, .. })) => {
+                    if older.result == PerfResult::Regressed {
+                        value.reasons.push(Reason::PerfUnconfirmed);
+                    }
+                }
+                (Some(one), None) => {
+                    found.insert(name.clone(), one);
+                }
+                (_, _) => {}
             }
         }
     }
     Ok(found)
+}
+
+fn is_good(perf: &Perf) -> bool {
+    matches!(perf.result, PerfResult::Improved | PerfResult::Same)
+        && !perf.reasons.contains(&Reason::PerfUnconfirmed)
 }
 
 /// Whether an outcome is of the budget as it is declared now.

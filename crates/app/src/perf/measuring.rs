@@ -206,7 +206,7 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Measure
         .iter()
         .map(|(name, c)| ((*name).to_owned(), c.bytes.clone()))
         .collect();
-    let kept = super::keep(home, run, &dir, &comparisons, bytes.as_deref())?;
+    let kept = super::keep(home, run, &dir, &comparisons, bytes.as_deref(), true)?;
     Ok(Measured {
         kept,
         comparisons: found

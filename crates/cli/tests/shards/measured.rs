@@ -244,17 +244,42 @@ fn a_gate_sees_the_newest_record_of_this_tree() {
     assert_eq!(gate(3)["status"], json!("hold"));
     check(6000, 0);
     assert_eq!(gate(0)["status"], json!("pass"));
-    check(4000, 2);
-    assert_eq!(gate(2)["status"], json!("fail"));
     // What lies in the directory is not what the gate believes.
     let kept = check(6000, 0);
     let path = std::path::Path::new(kept["directory"].as_str().unwrap()).join("perf.json");
     std::fs::write(path, "{}").unwrap();
     assert_eq!(gate(0)["status"], json!("pass"));
+    check(4000, 2);
+    assert_eq!(gate(2)["status"], json!("fail"));
+    // Once more does not make it a pass.
+    check(6000, 0);
+    let told = gate(1);
+    assert_eq!(told["status"], json!("hold"));
+    assert!(told.to_string().contains("PERF_UNCONFIRMED"), "{told:#}");
     // Another tree has no record.
     work.lab.write("more.txt", "a change");
     work.ran(&[], 0);
     assert_eq!(gate(3)["status"], json!("hold"));
+}
+
+#[test]
+fn figures_that_are_handed_in_say_nothing_of_what_is_measured_here() {
+    let work = work(
+        "\n[perf.speed]\nmetric = \"calls\"\ncommand = [\"true\"]\nthreshold = 5000000\nhost_class = \"lab\"\n",
+    );
+    work.ran(&[], 0);
+    let none = work.answer(&["perf", "check"], 3);
+    let file = json!({
+        "schema": "gonogo.suite.perf-series.v1",
+        "series": [{
+            "metric": "calls", "unit": "us", "tree": none["run"]["tree"], "host_class": "lab",
+            "measured_at": none["run"]["at"], "source": "by hand", "samples": [1, 1, 1, 1, 1],
+        }],
+    });
+    work.lab.write("../series.json", file.to_string());
+    work.answer(&["perf", "check", "--series", "../series.json"], 0);
+    let data = work.answer(&["gate", "check", "--lane", "full"], 3);
+    assert_eq!(data["verdict"]["verdict"], json!("hold"), "{data:#}");
 }
 
 #[test]
