@@ -21,6 +21,7 @@ pub(crate) struct Law<'a> {
     pub(crate) approvals: &'a [Approval],
     pub(crate) approvers: &'a Approvers,
     pub(crate) base: Option<&'a str>,
+    pub(crate) denied: &'a BTreeMap<String, String>,
 }
 
 impl<'a> Law<'a> {
@@ -37,6 +38,7 @@ impl<'a> Law<'a> {
             approvals: &inputs.approvals,
             approvers: &inputs.approvers,
             base: inputs.subject.base_commit.as_deref(),
+            denied: &inputs.quarantine_denied,
         }
     }
 

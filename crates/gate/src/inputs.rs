@@ -92,6 +92,9 @@ pub struct Inputs {
     /// entry.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub quarantine_clean: BTreeMap<String, u64>,
+    /// What the recorded runs say against a quarantine, by the digest of its entry: all that it names are here, and none shows its failure.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub quarantine_denied: BTreeMap<String, String>,
 }
 
 /// What is judged.

@@ -40,6 +40,8 @@ pub struct Quarantine {
     pub variant: BTreeMap<String, String>,
     /// The signatures, each with its algorithm.
     pub signatures: Vec<String>,
+    /// The runs that show it.
+    pub evidence: Vec<String>,
     /// Since when.
     pub quarantined: Timestamp,
     /// Until when.
@@ -266,6 +268,7 @@ pub(crate) fn read(
 }
 
 struct Entry {
+    evidence: Vec<String>,
     target: String,
     test: TestSelector,
     variant: BTreeMap<String, String>,
@@ -310,6 +313,9 @@ fn entry(
             let hint = near.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
             problems.push(format!("there is no target `{}`{hint}", entry.target));
         }
+        if let Some(why) = law.denied.get(&digest.to_string()) {
+            problems.push(why.clone());
+        }
         let most = law.defaults.quarantine_max;
         let window = entry.days.map(|days| Span::from_secs(days * 86_400));
         let longest = window.map_or(most, |window| window.min(most));
@@ -328,6 +334,7 @@ fn entry(
                         test: entry.test,
                         variant: entry.variant,
                         signatures: entry.signatures,
+                        evidence: entry.evidence,
                         quarantined: entry.quarantined,
                         expires: entry.expires,
                         digest,
@@ -402,8 +409,8 @@ fn fields(faults: &Faults, table: Table<'_>) -> Option<Entry> {
     if others.iter().any(Option::is_none) {
         return None;
     }
-    evidence?;
     Some(Entry {
+        evidence: evidence?,
         target: target?,
         test: test?,
         variant: variant?,

@@ -406,7 +406,7 @@ fn suggestion(word: &str, known: &[&str]) -> String {
 }
 
 /// Words that stand where somebody still has to write, or that name nobody.
-const PLACEHOLDERS: [&str; 33] = [
+const PLACEHOLDERS: [&str; 35] = [
     "none",
     "nobody",
     "no one",
@@ -424,6 +424,8 @@ const PLACEHOLDERS: [&str; 33] = [
     "fixme",
     "xxx",
     "x x x",
+    "t b d",
+    "t b a",
     "placeholder",
     "changeme",
     "change me",
@@ -449,7 +451,10 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .collect();
-    words.is_empty() || PLACEHOLDERS.contains(&words.join(" ").as_str())
+    let is_note = |word: &&str| ["todo", "fixme", "tbd", "tba", "tbc", "xxx"].contains(word);
+    words.is_empty()
+        || words.first().is_some_and(is_note)
+        || PLACEHOLDERS.contains(&words.join(" ").as_str())
 }
 
 /// Whether nobody could read anything in it.

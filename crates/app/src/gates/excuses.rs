@@ -79,6 +79,7 @@ pub fn inputs(
         approvers,
         quarantine_matched: BTreeMap::new(),
         quarantine_clean: BTreeMap::new(),
+        quarantine_denied: BTreeMap::new(),
     })
 }
 
@@ -144,6 +145,7 @@ pub fn look(home: &Home, base: Option<&str>) -> Result<Excuses, AppError> {
         let known = matched::known(home, &book, &records, &quarantines);
         inputs.quarantine_matched = known.matched;
         inputs.quarantine_clean = known.clean;
+        inputs.quarantine_denied = known.denied;
     }
     let verdict = gonogo_gate::judge(&inputs);
     let gates = [

@@ -190,12 +190,14 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         approvers,
         quarantine_matched: BTreeMap::new(),
         quarantine_clean: BTreeMap::new(),
+        quarantine_denied: BTreeMap::new(),
     };
     // Without a policy nobody knows which of them hold, and the gate of the policy says so.
     if let Ok(quarantines) = gonogo_gate::quarantine::standing(&inputs) {
         let known = matched::known(home, &book, &records, &quarantines);
         inputs.quarantine_matched = known.matched;
         inputs.quarantine_clean = known.clean;
+        inputs.quarantine_denied = known.denied;
     }
     if let Some(rules) = &rules {
         shown(place, &book, rules, &base, &ours, &mut inputs)?;

@@ -25,6 +25,8 @@ pub(super) struct Known {
     pub matched: BTreeMap<String, Timestamp>,
     /// Clean runs in a row, the newest first, up to [`CLEAN`].
     pub clean: BTreeMap<String, u64>,
+    /// What the runs that an entry names say against it.
+    pub denied: BTreeMap<String, String>,
 }
 
 /// Looks. `records` are results of runs, the newest first.
@@ -58,7 +60,35 @@ pub(super) fn known(
         }
     }
     known.clean = clean(home, book, records, entries, since);
+    for entry in entries {
+        if let Some(why) = denied(book, records, entry) {
+            known.denied.insert(entry.digest.to_string(), why);
+        }
+    }
     known
+}
+
+/// Why the evidence of an entry is none: every run that it names is here, and in none of them the test was bad. A run that is not here may be
+/// recorded elsewhere.
+fn denied(book: &Book, records: &[RecordView], entry: &Quarantine) -> Option<String> {
+    for id in &entry.evidence {
+        let stream = crate::suite::running::stream(id);
+        let record = records.iter().find(|r| r.stream == stream)?;
+        let summary = summary(book, record)?;
+        let result = summary.targets().find(|t| t.target == entry.target);
+        let is_bad = result.is_some_and(|result| {
+            let mut bad = result.bad.iter();
+            result.bad_omitted > 0
+                || bad.any(|row| entry.is_for(&row.target, &row.test, &summary.variant))
+        });
+        if is_bad {
+            return None;
+        }
+    }
+    let runs = entry.evidence.join(", ");
+    Some(format!(
+        "none of its runs shows that the test fails: {runs}"
+    ))
 }
 
 fn digests(entries: &[Quarantine]) -> usize {

@@ -20,6 +20,16 @@ fn filled(toml: &str) -> String {
         .replace("remove_when = \"\"", "remove_when = \"mended\"")
 }
 
+/// The runs that an entry names.
+fn entry_runs(toml: &str) -> Vec<&str> {
+    let mut runs: Vec<&str> = toml
+        .split('"')
+        .filter(|word| word.starts_with("run_"))
+        .collect();
+    runs.dedup();
+    runs
+}
+
 #[test]
 fn a_proposal_counts_when_a_person_has_filled_it_in_and_it_is_in_the_base() {
     let lab = Lab::new(&turns());
@@ -134,6 +144,26 @@ fn a_proposal_counts_when_a_person_has_filled_it_in_and_it_is_in_the_base() {
     lab.run(0, "pass");
     let told = notes(&lab);
     assert!(told.contains("ran and passed in 3 runs in a row"), "{told}");
+    // Evidence that is here and shows no failure is none.
+    let green = [lab.run(0, "pass"), lab.run(0, "pass")];
+    let own = std::fs::read_to_string(lab.path("quarantine.toml")).unwrap();
+    let runs: Vec<&str> = entry_runs(&own);
+    let mut made_up = own.clone();
+    for (n, run) in runs.iter().enumerate() {
+        made_up = made_up.replace(run, green[n % 2].id());
+    }
+    lab.write("quarantine.toml", made_up);
+    lab.commit("made up");
+    let told = lab.gonogo(&["gate", "excuses"]);
+    told.expect(3);
+    assert!(told.out.contains("none of its runs shows"), "{}", told.out);
+    // What is recorded elsewhere is not denied.
+    let elsewhere = runs.iter().fold(own.clone(), |text, run| {
+        text.replace(run, &format!("{run}x"))
+    });
+    lab.write("quarantine.toml", elsewhere);
+    lab.commit("elsewhere");
+    lab.gonogo(&["gate", "excuses"]).expect(0);
     std::fs::remove_file(lab.path("quarantine.toml")).unwrap();
     lab.commit("out");
     lab.gonogo(&["gate", "check"]);

@@ -91,6 +91,7 @@ pub(super) fn make(
         approvers: crate::inputs::Approvers::Anyone,
         quarantine_matched: BTreeMap::new(),
         quarantine_clean: BTreeMap::new(),
+        quarantine_denied: BTreeMap::new(),
     };
     let mut bench = Bench {
         inputs,

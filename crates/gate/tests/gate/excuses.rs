@@ -108,6 +108,8 @@ fn a_waiver_that_breaks_a_rule_is_told_and_excuses_nothing() {
         ),
         (edit("\"X-1\"", "\"N/A\""), "`N/A` says nothing"),
         (edit("\"done\"", "\"TODO!\""), "`TODO!` says nothing"),
+        (edit("\"X-1\"", "\"TODO: file one\""), "says nothing"),
+        (edit("\"r\"", "\"t.b.d.\""), "says nothing"),
         (edit("\"full\"", "\"everything\""), "no scope"),
         (edit("\"full\"", "[]"), "it is empty"),
         (
