@@ -14,6 +14,7 @@
 
 mod assigned;
 mod command;
+mod escape;
 mod name;
 mod pem;
 mod plain;
@@ -159,8 +160,8 @@ impl Redactor {
         }
     }
 
-    /// A text without what was found in it; `None` if nothing was. Marks stay as they are.
-    fn taken_out(&self, text: &[u8], within: &mut Within) -> Option<Vec<u8>> {
+    /// Where secrets stand in a text, in no order.
+    fn places(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
         for regex in self.values.iter().chain(&self.own) {
             // A pattern that finds a part of the mark itself finds no secret.
@@ -174,6 +175,17 @@ impl Redactor {
         url::find(text, &mut found);
         command::find(text, &mut found);
         found.retain(|range| !range.is_empty());
+        found
+    }
+
+    /// A text without what was found in it; `None` if nothing was. Marks stay as they are.
+    fn taken_out(&self, text: &[u8], within: &mut Within) -> Option<Vec<u8>> {
+        let mut found = self.places(text);
+        // Colours between a name and its value, or within a secret, hide it.
+        if let Some((plain, at)) = escape::without(text) {
+            let places = self.places(&plain).into_iter();
+            found.extend(places.map(|place| at[place.start]..at[place.end - 1] + 1));
+        }
         if !found.is_empty() && memchr::memmem::find(text, PREFIX.as_bytes()).is_some() {
             found = beside(&marks(text), found);
         }

@@ -92,6 +92,33 @@ fn a_value_goes_however_it_is_written() {
 }
 
 #[test]
+fn colours_hide_no_secret() {
+    let redactor = redactor();
+    for text in [
+        "\u{1b}[36mpassword\u{1b}[0m=\u{1b}[35mhunter2hunter\u{1b}[0m",
+        "password=\u{1b}[35mhunter2hunter\u{1b}[0m",
+        "\u{1b}[36mpassword\u{1b}[0m: hunter2hunter",
+        "\u{1b}[34;1m\"password\"\u{1b}[39;49;00m: \u{1b}[33m\"hunter2hunter\"\u{1b}[39;49;00m",
+        "\u{1b}[1mAuthorization\u{1b}[0m: \u{1b}[32mBearer hunter2hunter-abcdefghijkl\u{1b}[0m",
+        "postgres://u:\u{1b}[31mhunter2hunter\u{1b}[0m@db/x",
+        "DB_PASS\u{1b}[0m=hunter2hunter",
+        "pass\u{1b}[0mword=hunter2\u{1b}[1mhunter",
+        "{\"log\": \"\\u001b[36mpassword\\u001b[0m=\\u001b[35mhunter2hunter\\u001b[0m\"}",
+        "<failure message=\"&#27;[36mpassword&#27;[0m=&#27;[35mhunter2hunter&#27;[0m\"/>",
+    ] {
+        let out = redactor.text(text);
+        assert!(!out.contains("hunter"), "{out:?}");
+        // What else stands in the line stays.
+        assert!(
+            out.contains(text.split(['p', 'D', 'A']).next().unwrap()),
+            "{out:?}"
+        );
+    }
+    let plain = "\u{1b}[32mok\u{1b}[0m 12 tests";
+    assert_eq!(redactor.text(plain), plain);
+}
+
+#[test]
 fn what_stands_behind_a_key_stays() {
     let key = "<o>-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----</o><n>pw hunter2hunter2</n>\n<z/>\n";
     let expected = "<o>[REDACTED]\n\n</o><n>pw [REDACTED]</n>\n<z/>\n";
