@@ -9,6 +9,7 @@
 
 mod number;
 mod path;
+pub(crate) mod telling;
 mod time;
 
 use std::collections::HashMap;
@@ -65,6 +66,11 @@ impl Signature {
         Self::of_key(OF_TEST, &key)
     }
 
+    /// Whether it is that of a failure that says nothing ([`is_mute`]), as [`Signature::of`] makes it.
+    pub fn is_of_nothing(&self) -> bool {
+        *self == Self::of_key(ALGORITHM, "")
+    }
+
     /// The signature of a failure by an algorithm of any version.
     pub fn by(algorithm: &Algorithm, failure: &Failure) -> Self {
         Self::of_key(algorithm.name, &(algorithm.key)(failure))
@@ -102,28 +108,26 @@ pub(crate) fn hash16(algorithm: &str, key: &str) -> [u8; 16] {
     head
 }
 
-/// The normalised text of a failure: its class and message; the first lines of its trace only where it has no message.
+/// The normalised text of a failure: its class and message, and of its trace the values and causes; where the message says nothing, all of the
+/// trace that is no frame and no source. Empty if the failure says nothing.
 pub fn key(failure: &Failure) -> String {
     let class = failure.class.trim();
-    let message = failure.message.trim();
-    let text = if message.is_empty() {
-        let lines: Vec<&str> = failure
-            .trace
-            .lines()
-            .filter(|l| !l.trim().is_empty())
-            .take(5)
-            .collect();
-        lines.join("\n")
-    } else {
-        message.to_owned()
-    };
+    let text = telling::text(failure);
     let mut key = String::new();
+    if text.is_empty() && telling::is_mute(class) {
+        return String::new();
+    }
     if !class.is_empty() && !text.starts_with(class) {
         key.push_str(class);
         key.push_str(": ");
     }
     key.push_str(&normalise(&text));
     key
+}
+
+/// Whether a failure says nothing of why: any other that says nothing has its signature too, so no excuse may name it.
+pub fn is_mute(failure: &Failure) -> bool {
+    key(failure).is_empty()
 }
 
 /// Renames what changes from run to run.
@@ -586,6 +590,42 @@ mod tests {
             of("port 1 in use").to_string(),
             "reason.v2:9bb74854ef8badac74cb8f6d9f0c492a"
         );
+    }
+
+    #[test]
+    fn the_trace_tells_apart_what_the_message_does_not() {
+        let of = |class: &str, message: &str, trace: &str| {
+            Signature::of(&Failure {
+                class: class.into(),
+                message: message.into(),
+                trace: trace.into(),
+                ..Failure::default()
+            })
+        };
+        let jest = |got: u32, line: u32| {
+            of(
+                "",
+                "expect(received).toBe(expected)",
+                &format!("Expected: 200\nReceived: {got}\n    at f (/a{line}/b.js:{line}:4)"),
+            )
+        };
+        assert_ne!(jest(404, 1), jest(503, 1));
+        assert_eq!(jest(404, 1), jest(404, 9));
+        let go = |said: &str| {
+            of(
+                "",
+                "Failed",
+                &format!("=== RUN   T\n    a_test.go:7: {said}"),
+            )
+        };
+        assert_ne!(go("charged twice"), go("connection refused"));
+        assert_eq!(go("port 41233 in use"), go("port 41999 in use"));
+        // Nothing is said.
+        let nothing = of("", "Failed", "    at f (/a/b.js:1:2)\n");
+        assert!(nothing.is_of_nothing() && of("", "", "").is_of_nothing());
+        assert!(of("AssertionError", "", "").is_of_nothing());
+        assert!(!of("ConnectException", "", "").is_of_nothing());
+        assert!(!go("x").is_of_nothing());
     }
 
     #[test]

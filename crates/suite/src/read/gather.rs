@@ -179,9 +179,37 @@ pub(super) fn short(text: &str, limit: usize) -> &str {
     &text[..end]
 }
 
-/// What a panic of Rust printed: its kind, what was said, where, and the text from there on.
-pub(super) fn panicked(text: &str) -> Option<(FailureKind, String, Option<Location>, &str)> {
-    let at = text.find("panicked at ")?;
+/// Whether a line ends what a panic of Rust said: the way to get a stack, the stack, another panic.
+pub(super) fn ends_panic(line: &str) -> bool {
+    line.starts_with("stack backtrace:")
+        || line.starts_with("note: run with `RUST_BACKTRACE")
+        || thread(line).is_some()
+}
+
+/// The thread that panicked by a line, and what stands behind `panicked at `.
+pub(super) fn thread(line: &str) -> Option<(&str, &str)> {
+    let (name, rest) = line.strip_prefix("thread '")?.split_once('\'')?;
+    let (between, rest) = rest.split_once("panicked at ")?;
+    // Newer versions have the thread's number in parentheses.
+    (between.len() < 32).then_some((name, rest))
+}
+
+/// What a panic of Rust printed: its kind, what was said, where, and the text from there on. Of several that of the test's own thread, which has
+/// its name; else the first.
+pub(super) fn panicked<'t>(
+    text: &'t str,
+    test: &str,
+) -> Option<(FailureKind, String, Option<Location>, &'t str)> {
+    let mut own = None;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if thread(line).is_some_and(|(name, _)| name == test) {
+            own = line.find("panicked at ").map(|from| at + from);
+            break;
+        }
+        at += line.len();
+    }
+    let at = own.or_else(|| text.find("panicked at "))?;
     let rest = &text[at + "panicked at ".len()..];
     let trace = &text[text[..at].rfind('\n').map_or(0, |line| line + 1)..];
     let (first, more) = rest.split_once('\n').unwrap_or((rest, ""));
@@ -192,13 +220,8 @@ pub(super) fn panicked(text: &str) -> Option<(FailureKind, String, Option<Locati
     let (said, place) = match old {
         Some((quoted, place)) => (quoted.to_owned(), place),
         None => {
-            let is_said = |line: &&str| {
-                !line.is_empty()
-                    && !line.starts_with("stack backtrace:")
-                    && !line.starts_with("note: ")
-            };
-            let lines: Vec<&str> = more.lines().take_while(is_said).collect();
-            (lines.join("\n"), first)
+            let lines: Vec<&str> = more.lines().take_while(|line| !ends_panic(line)).collect();
+            (lines.join("\n").trim_end().to_owned(), first)
         }
     };
     let kind = if said.starts_with("assertion ") {
@@ -298,6 +321,17 @@ mod tests {
             assert_eq!(of(no), None, "{no}");
         }
         assert_eq!(of("x.y:99999999999"), None);
+    }
+
+    #[test]
+    fn a_panic_of_the_tests_own_thread_with_all_that_it_said() {
+        let text = "thread 'worker' panicked at src/w.rs:1:1:\nlost\nthread 'a::bad' (77) panicked at src/lib.rs:9:5:\nassertion failed: `(left == right)`\n\nDiff < left / right > :\n<1\n>2\n\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
+        let (kind, said, place, trace) = panicked(text, "a::bad").unwrap();
+        assert_eq!(kind, FailureKind::Assertion);
+        assert!(said.ends_with("Diff < left / right > :\n<1\n>2"), "{said}");
+        assert_eq!(place.unwrap().line, Some(9));
+        assert!(trace.starts_with("thread 'a::bad'"));
+        assert_eq!(panicked(text, "other").unwrap().1, "lost");
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //!
 //! A test that began and has no last event is an error, whatever its package came to; a package that failed without a failed test
 //! is a failure of its own; a package without a last event is incomplete. Tests are kept until their package has ended, because
-//! only its last lines say that nothing ran and the results are from the cache. Meets `event` (what a line says).
+//! only its last lines say that nothing ran and the results are from the cache. Meets `event` (what a line says) and `said` (what a
+//! test said of its failure).
 
 mod event;
 mod package;
+pub(super) mod said;
 
 use std::collections::HashMap;
 use std::io::BufRead;

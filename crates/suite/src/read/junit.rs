@@ -5,6 +5,7 @@
 //! failed test; what a suite declares is compared with what is in it; a test is given when its element ends, and nothing of it is
 //! kept but a hash of its id: of the first 229,376 for the whole report, of as many more for each suite.
 
+mod body;
 mod case;
 mod counts;
 mod dialect;

@@ -321,6 +321,7 @@ impl Stream<'_> {
         } else if outcome == Outcome::Fail {
             attempt.failures.push(panic_of(
                 limits,
+                &attempt.test.name,
                 &event.stdout,
                 &event.message,
                 &event.reason,
@@ -466,12 +467,18 @@ impl Stream<'_> {
 }
 
 /// The failure in what a test printed.
-fn panic_of(limits: &Limits, stdout: &str, message: &str, reason: &str) -> crate::Failure {
+fn panic_of(
+    limits: &Limits,
+    test: &str,
+    stdout: &str,
+    message: &str,
+    reason: &str,
+) -> crate::Failure {
     let mut kind = FailureKind::Other;
     let mut location = None;
     let mut said = message.to_owned();
     let mut trace = "";
-    if let Some(panicked) = gather::panicked(stdout) {
+    if let Some(panicked) = gather::panicked(stdout, test) {
         (kind, said, location, trace) = panicked;
     } else if said.is_empty() {
         said = stdout

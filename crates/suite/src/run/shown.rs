@@ -106,6 +106,32 @@ const LONGEST: usize = 300;
 /// A message with the last lines of a log that say something: those of errors, and where there are none the last ones. Without them all
 /// failures of a command that nobody understands would be one.
 fn with_lines(message: String, tail: &str) -> String {
+    let mut text = message;
+    for line in telling(tail) {
+        text.push('\n');
+        text.push_str(&line);
+    }
+    text
+}
+
+/// Lets a failure that says nothing of why say what its test printed last.
+pub(super) fn tell(failure: &mut Failure, output: &str) {
+    if output.is_empty() || !crate::signature::is_mute(failure) {
+        return;
+    }
+    let lines = telling(output).join("\n");
+    if failure.message.trim().is_empty() {
+        failure.message = lines;
+    } else if !lines.is_empty() {
+        if !failure.trace.is_empty() {
+            failure.trace.push('\n');
+        }
+        failure.trace.push_str(&lines);
+    }
+}
+
+/// The last [`TELLING`] lines of a log that say something: those of errors, and where there are none the last ones.
+fn telling(tail: &str) -> Vec<String> {
     const WORDS: [&str; 20] = [
         "error",
         "fail",
@@ -153,13 +179,10 @@ fn with_lines(message: String, tail: &str) -> String {
         })
         .collect();
     let told = if told.is_empty() { all } else { told };
-    let mut text = message;
-    for line in &told[told.len().saturating_sub(TELLING)..] {
-        let end = crate::signature::floor(line, LONGEST);
-        text.push('\n');
-        text.push_str(&line[..end]);
-    }
-    text
+    told[told.len().saturating_sub(TELLING)..]
+        .iter()
+        .map(|line| line[..crate::signature::floor(line, LONGEST)].to_owned())
+        .collect()
 }
 
 #[cfg(test)]

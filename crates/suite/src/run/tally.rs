@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::Row;
+use super::{Row, shown};
 use crate::cause::{self, Rule};
 use crate::verdict::Outcomes;
 use crate::{Attempt, Failure, Issue, IssueKind, Outcome, Sink, SkipKind, TestId};
@@ -155,7 +155,14 @@ impl Sink for Tally {
 
 impl Test {
     fn into_row(self, target: &str, test: TestId, rules: &[Rule]) -> Row {
-        let told = self.told.map(|t| *t).unwrap_or_default();
+        let mut told = self.told.map(|t| *t).unwrap_or_default();
+        if let Some(failure) = &mut told.failure {
+            // A message that is the test's name says nothing of why.
+            if failure.message.trim() == test.name {
+                failure.message.clear();
+            }
+            shown::tell(failure, &told.output);
+        }
         let signature = told.failure.as_ref().map(crate::Signature::of);
         let cause = told.failure.as_ref().map(|f| cause::cause(f, rules));
         Row {
@@ -236,6 +243,36 @@ mod tests {
         let found = tally.collisions();
         assert_eq!((found.kept.len(), found.count), (1, 1));
         assert!(found.kept[0].text.contains("s > a"));
+    }
+
+    #[test]
+    fn what_a_silent_failure_printed_tells_it_from_others() {
+        let of = |message: &str, trace: &str, output: &str| {
+            let mut one = attempt("a", 1, Outcome::Fail, message);
+            one.failures[0].trace = trace.into();
+            one.output = output.into();
+            let mut tally = Tally::default();
+            tally.attempt(one);
+            tally.into_rows("t", &[]).remove(0)
+        };
+        let hash = |row: &Row| row.signature.clone().unwrap();
+        // CTest has it in the output alone.
+        let one = of("", "", "begin 10:00:01\n/src/t.c:5: Assertion failed\n");
+        let again = of("", "", "begin 11:30:09\n/b/t.c:9: Assertion failed\n");
+        let other = of("", "", "begin 10:00:01\nSegmentation fault in connect\n");
+        assert_eq!(hash(&one), hash(&again));
+        assert_ne!(hash(&one), hash(&other));
+        let said = |row: &Row| row.failure.clone().unwrap().message;
+        assert_eq!(said(&one), "/src/t.c:5: Assertion failed");
+        // Its own name is no reason, and what the failure itself says counts first.
+        let named = of("a", "Error: refused", "FATAL: bye");
+        assert_eq!(hash(&named), hash(&of("", "Error: refused", "")));
+        assert!(hash(&of("Failed", "", " \n")).is_of_nothing());
+        assert!(hash(&of("a", "", "")).is_of_nothing());
+        assert_ne!(
+            hash(&of("Failed", "", "no disk")),
+            hash(&of("Failed", "", "no net"))
+        );
     }
 
     #[test]

@@ -5,13 +5,20 @@ use std::collections::HashMap;
 use super::super::gather::{self, Gather};
 use super::super::{Limits, text};
 use super::event::Event;
+use super::said::Said;
 use crate::{Attempt, FailureKind, IssueKind, Location, Outcome, Place, SkipKind, TestId};
+
+/// Most bytes of a message that the test above repeats, and most such messages.
+const BELOW: usize = 200;
+const ALL_BELOW: usize = 64;
 
 pub(super) struct Package {
     pub(super) name: String,
     from: u64,
     running: HashMap<String, Running>,
     ended: Vec<Attempt>,
+    /// By test: what failed directly below it, and why.
+    below: HashMap<String, Vec<String>>,
     size: usize,
     output: String,
     is_cached: bool,
@@ -26,7 +33,9 @@ struct Running {
     output: String,
     /// The first lines of a panic or of a race.
     trace: String,
+    /// Of a panic or a race: it counts before all that was said.
     message: String,
+    said: Said,
     location: Option<Location>,
     kind: FailureKind,
     is_bench: bool,
@@ -39,6 +48,7 @@ impl Package {
             from,
             running: HashMap::new(),
             ended: Vec::new(),
+            below: HashMap::new(),
             size: 0,
             output: String::new(),
             is_cached: false,
@@ -108,6 +118,7 @@ impl Package {
                 output: String::new(),
                 trace: String::new(),
                 message: String::new(),
+                said: Said::default(),
                 location: None,
                 kind: FailureKind::Other,
                 is_bench: false,
@@ -150,12 +161,43 @@ impl Package {
                 .saturating_sub(running.size() + event.test.len() + 256);
             running.give(limits, &mut attempt);
         }
+        self.tell_above(limits, &mut attempt);
         // It ran again after it had ended: a further attempt. Two ends of one beginning are two tests.
         attempt.number = if has_begun { 0 } else { 1 };
         if outcome == Outcome::Fail {
             self.failed += 1;
         }
         self.push(attempt);
+    }
+
+    /// A test that says nothing itself failed because of those below it, and says what they say: else all such failures would be one.
+    fn tell_above(&mut self, limits: &Limits, attempt: &mut Attempt) {
+        let below = self.below.remove(&attempt.test.name);
+        if attempt.outcome != Outcome::Fail {
+            return;
+        }
+        if let (Some(mut below), Some(failure)) = (below, attempt.failures.first_mut())
+            && failure.message.is_empty()
+        {
+            // Those that run at one time end in any order.
+            below.sort();
+            failure.message = text::head(below.join("\n").as_bytes(), limits.message).0;
+        }
+        // A name may have a slash of its own.
+        let test = &attempt.test.name;
+        let above = test
+            .rmatch_indices('/')
+            .map(|(at, _)| at)
+            .find(|at| self.running.contains_key(&test[..*at]));
+        let Some(at) = above else {
+            return;
+        };
+        let message = attempt.failures.first().map_or("", |f| &f.message);
+        let said = format!("{}: {}", &test[at + 1..], gather::short(message, BELOW));
+        let all = self.below.entry(test[..at].to_owned()).or_default();
+        if all.len() < ALL_BELOW {
+            all.push(said);
+        }
     }
 
     fn push(&mut self, attempt: Attempt) {
@@ -188,7 +230,7 @@ impl Package {
         let mut attempt = gather::attempt(test, Outcome::Error, "run", place);
         attempt.number = 0;
         let kind = running.kind;
-        let is_silent = running.message.is_empty();
+        let is_silent = running.message.is_empty() && running.said.is_empty();
         running.give(gather.limits, &mut attempt);
         if is_silent {
             attempt.failures.clear();
@@ -266,6 +308,7 @@ impl Package {
                 output: String::new(),
                 trace: String::new(),
                 message: String::new(),
+                said: Said::default(),
                 location: None,
                 kind: FailureKind::Other,
                 is_bench: false,
@@ -276,7 +319,7 @@ impl Package {
             if output.contains("[build failed]") || output.contains("[setup failed]") {
                 running.kind = FailureKind::Compile;
             }
-            if running.message.is_empty() {
+            if running.message.is_empty() && running.said.is_empty() {
                 running.message = text::tail(output.trim_end().as_bytes(), 300);
             }
             running.give(gather.limits, &mut attempt);
@@ -310,7 +353,7 @@ impl Package {
 
 impl Running {
     fn size(&self) -> usize {
-        self.output.len() + self.trace.len() + self.message.len()
+        self.output.len() + self.trace.len() + self.message.len() + self.said.size()
     }
 
     fn print(&mut self, limits: &Limits, output: &str) {
@@ -322,6 +365,11 @@ impl Running {
         let ends = ["--- FAIL: ", "--- PASS: ", "--- SKIP: ", "--- BENCH: "]
             .iter()
             .any(|start| line.trim_start().starts_with(start));
+        if ends {
+            self.said.end();
+        } else if framed {
+            self.said.close();
+        }
         if framed || ends {
             return;
         }
@@ -347,23 +395,17 @@ impl Running {
             trimmed.clone_into(&mut self.message);
             self.location = None;
             self.trace.clear();
-        } else if self.message.is_empty()
-            && !trimmed.is_empty()
-            && let Some(location) = gather::location(trimmed)
-        {
+        } else if self.message.is_empty() {
             // `    calc_test.go:12: message`
-            if location.file.ends_with(".go") {
-                let behind = trimmed.splitn(3, ':').nth(2).unwrap_or(trimmed).trim();
-                behind.clone_into(&mut self.message);
-                self.location = Some(location);
-            }
+            self.said.line(line);
         }
         if self.location.is_none() && !self.message.is_empty() {
             // The first place of a trace that is a test's.
             self.location =
                 gather::location(trimmed).filter(|place| place.file.ends_with("_test.go"));
         }
-        if !self.message.is_empty() && self.trace.len() <= limits.trace {
+        let is_told = !self.message.is_empty() || !self.said.is_empty();
+        if is_told && self.trace.len() <= limits.trace {
             self.trace.push_str(output);
         }
     }
@@ -374,15 +416,23 @@ impl Running {
         match attempt.outcome {
             Outcome::Pass => {}
             Outcome::Skip(_) => {
-                let said = text::head(self.message.as_bytes(), limits.message).0;
+                let said = self.said.last().map_or("", |(_, text)| text);
+                let said = text::head(said.as_bytes(), limits.message).0;
                 attempt.skipped = (!said.is_empty()).then_some(said);
             }
             _ => {
-                let mut failure = gather::failure(limits, self.kind, &self.message, &self.trace);
+                let (message, location) = match self.message.is_empty() {
+                    true => (
+                        self.said.message(),
+                        self.said.last().map(|(place, _)| place.clone()),
+                    ),
+                    false => (self.message.clone(), None),
+                };
+                let mut failure = gather::failure(limits, self.kind, &message, &self.trace);
                 if self.message.starts_with("WARNING: DATA RACE") {
                     "data race".clone_into(&mut failure.class);
                 }
-                failure.location = self.location;
+                failure.location = self.location.or(location);
                 attempt.failures.push(failure);
             }
         }

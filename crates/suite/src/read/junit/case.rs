@@ -153,10 +153,14 @@ impl Child {
             failure.message = message;
             failure.truncated |= cut;
         }
+        super::body::tell(&mut failure, limits);
         // nextest gives the line above what was said.
         if failure.kind == FailureKind::Panic
             && failure.message.starts_with("thread '")
-            && let Some((kind, said, place, _)) = gather::panicked(&failure.trace)
+            && let Some((kind, said, place, _)) = gather::panicked(
+                &failure.trace,
+                gather::thread(&failure.message).map_or("", |(name, _)| name),
+            )
         {
             failure.kind = kind;
             failure.location = failure.location.or(place);

@@ -67,6 +67,10 @@ struct Section {
     kind: FailureKind,
     state: Panic,
     cut: bool,
+    /// Of the test: its own thread has it too.
+    name: String,
+    /// Whether what was taken is of its own thread.
+    is_own: bool,
 }
 
 #[derive(Default, PartialEq, Eq)]
@@ -340,7 +344,7 @@ impl Block {
         self.names
             .insert(plain_name(name).to_owned(), self.failed.len());
         self.failed.push(attempt);
-        self.sections.push(Section::default());
+        self.sections.push(Section::new(plain_name(name)));
     }
 
     fn take_captured(&mut self, limits: &Limits, line: &Line<'_>, text: &str, place: Place) {
@@ -384,7 +388,7 @@ impl Block {
         let attempt = self.attempt(name, Outcome::Fail, "FAILED", place);
         self.names.insert(name.to_owned(), self.failed.len());
         self.failed.push(attempt);
-        self.sections.push(Section::default());
+        self.sections.push(Section::new(plain_name(name)));
         self.seen.failed += 1;
         self.named += 1;
         self.kept += 512 + name.len() * 2;
@@ -596,19 +600,32 @@ impl Block {
 }
 
 impl Section {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::default()
+        }
+    }
+
     fn line(&mut self, limits: &Limits, text: &str) {
         self.output.push_str(text);
         self.output.push('\n');
         if self.output.len() > limits.output.saturating_mul(2).max(1 << 12) {
             self.output = text::tail(self.output.as_bytes(), limits.output);
         }
+        let is_own = gather::thread(text).is_some_and(|(name, _)| name == self.name);
+        if is_own && !self.is_own {
+            // What other threads said before it is not why.
+            self.message.clear();
+            self.trace.clear();
+            (self.location, self.cut) = (None, false);
+            (self.is_own, self.state) = (true, Panic::None);
+        }
         match self.state {
             Panic::None => self.look(text),
             Panic::Message => {
-                let ends = text.trim().is_empty()
-                    || text.starts_with("stack backtrace:")
-                    || text.starts_with("note: ");
-                if ends {
+                // What another thread says ends with an empty line: behind it the test goes on.
+                if gather::ends_panic(text) || !self.is_own && text.trim().is_empty() {
                     self.state = Panic::Done;
                 } else if self.message.len() <= limits.message {
                     if !self.message.is_empty() {
@@ -636,6 +653,7 @@ impl Section {
         if let Some((_, rest)) = panic {
             self.kind = FailureKind::Panic;
             self.state = Panic::Message;
+            self.is_own |= text.starts_with("thread 'main'");
             if let Some(quoted) = rest.strip_prefix('\'') {
                 // Until Rust 1.72: the message in quotes, then the place.
                 if let Some((message, place)) = quoted.rsplit_once("', ") {
@@ -679,7 +697,7 @@ impl Section {
         let mut failure = if is_plain {
             gather::failure(limits, kind, attempt.output.trim(), attempt.output.trim())
         } else {
-            gather::failure(limits, kind, &self.message, &self.trace)
+            gather::failure(limits, kind, self.message.trim_end(), &self.trace)
         };
         failure.truncated |= self.cut;
         let is_empty = failure.message.is_empty() && failure.trace.is_empty();
