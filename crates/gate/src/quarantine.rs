@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gonogo_core::{Digest, Reason, Span, Timestamp};
 use gonogo_suite::run::Row;
-use gonogo_suite::{Signature, TestId, TestVerdict};
+use gonogo_suite::{Signature, TestId, TestVerdict, signature};
 
 use crate::excuse::{self, Law, told};
 use crate::inputs::{ExcuseFile, Inputs};
@@ -173,7 +173,12 @@ impl Quarantines {
     }
 }
 
+/// Whether an entry names how a test failed. What says nothing of why is no failure that can be told from another, and none names it.
 fn has_signature(entry: &Quarantine, row: &Row) -> bool {
+    let is_of_nothing = row.signature.as_ref().is_some_and(Signature::is_of_nothing);
+    if is_of_nothing || row.failure.as_ref().is_some_and(signature::is_mute) {
+        return false;
+    }
     let of_reason = row.signature.as_ref().map(ToString::to_string);
     let of_test = row
         .failure

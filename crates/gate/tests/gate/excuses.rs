@@ -353,6 +353,25 @@ fn a_quarantine_excuses_one_test_failing_in_one_way() {
 }
 
 #[test]
+fn a_failure_that_says_nothing_is_covered_by_no_quarantine() {
+    let mut inputs = good();
+    let rows = unit(&mut inputs, &failing("broken", ""), 1);
+    let row = rows.iter().find(|r| !r.verdict.is_good()).unwrap();
+    let signature = row.signature.clone().unwrap();
+    assert!(signature.is_of_nothing(), "{:?}", row.failure);
+    let of_test = Signature::of_test(&row.test, row.failure.as_ref().unwrap());
+    for signature in [signature, of_test] {
+        inputs.quarantine.state = FileState::Text {
+            text: quarantine(&signature),
+        };
+        inputs.quarantine.base = BaseFile::Same;
+        let (status, codes) = of(&verdict(&inputs), "suites");
+        assert_eq!(status, Status::Fail);
+        assert!(codes.contains(&"TEST_FAILED"), "{codes:?}");
+    }
+}
+
+#[test]
 fn a_quarantine_that_breaks_a_rule_is_told_and_excuses_nothing() {
     let cases: Vec<(&str, &str, &str)> = vec![
         (

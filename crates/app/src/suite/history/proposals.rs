@@ -151,6 +151,13 @@ pub fn propose(home: &Home, ask: &Ask) -> Result<Proposals, AppError> {
                         ));
                         continue;
                     }
+                    if draft.signature.is_of_nothing() {
+                        why.push(
+                            "its failure says nothing of why: no message, no trace, no output; an entry would cover every failure that says nothing"
+                                .to_owned(),
+                        );
+                        continue;
+                    }
                     let signature = draft.signature.to_string();
                     let has = standing.read.iter().find(|q| {
                         q.is_for(&one.target, &draft.test, &one.selector)
