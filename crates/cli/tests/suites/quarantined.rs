@@ -339,3 +339,19 @@ fn only_the_test_itself_is_tried_again() {
     assert_eq!(std::fs::read_to_string(lab.path("out/good")).unwrap(), "x");
     assert_eq!(run.summary()["unit_targets"][0]["tests"]["failed"], 1);
 }
+
+#[test]
+fn a_failure_that_says_nothing_gets_no_proposal() {
+    let silent = turns()
+        .replace("message=\"boom\"", "message=\"Failed\"")
+        .replace(">at x<", "><");
+    let lab = Lab::new(&silent);
+    flaky(&lab);
+    let found = lab.data(&["suite", "quarantine", "propose", "b"])["proposals"].clone();
+    assert_eq!(found["entries"], serde_json::json!([]), "{found:#}");
+    let why = found["passed_over"][0]["why"][0].as_str().unwrap();
+    assert!(why.contains("says nothing of why"), "{why}");
+    let shown = lab.gonogo(&["suite", "quarantine", "propose", "b"]);
+    assert!(!shown.out.contains("[[quarantine]]"), "{}", shown.out);
+    assert!(shown.err.contains("says nothing of why"), "{}", shown.err);
+}
