@@ -160,6 +160,14 @@ fn jest_and_vitest() {
             "fail (snapshots)",
         ),
         (
+            of(",\"snapshot\":{\"unmatched\":\"2\"}", ""),
+            "fail (snapshots)",
+        ),
+        (
+            of(",\"snapshot\":{\"failure\":\"true\",\"unmatched\":0}", ""),
+            "fail (snapshots)",
+        ),
+        (
             of(",\"unhandledErrors\":[{\"message\":\"Error: x\"}]", ""),
             "error (run)",
         ),

@@ -1,6 +1,7 @@
 //! Who wrote the lines of a file of excuses, by the repository's history.
 //!
-//! Lines that are in no commit are left out; those from before a history that was cut off are nobody's by name.
+//! Lines that are in no commit are left out; those from before a history that was cut off, and all of a history that cannot be read, are
+//! nobody's by name.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,11 +21,22 @@ pub(super) fn writers(tree: &Tree, path: &Path) -> Vec<Writer> {
     };
     let top = tree.top();
     let cut = git(top, &[], &["rev-parse", "--is-shallow-repository"]);
-    let is_cut = cut.is_ok_and(|word| word == "true");
-    // A file that is in no commit has no history.
-    let told = git(top, &[], &["blame", "--porcelain", "--", below]);
-    of(&told.unwrap_or_default(), is_cut)
+    let is_cut = !cut.is_ok_and(|word| word == "false");
+    let listed = git(top, &[], &["ls-tree", "--full-tree", "HEAD", "--", below]);
+    match git(top, &[], &["blame", "--porcelain", "--", below]) {
+        Ok(told) => of(&told, is_cut),
+        // A file that is in no commit has no history.
+        Err(_) if listed.is_ok_and(|listed| listed.is_empty()) => Vec::new(),
+        Err(_) => vec![Writer {
+            from: 1,
+            to: LINES,
+            names: Vec::new(),
+        }],
+    }
 }
+
+/// More lines than such a file may have.
+const LINES: u64 = 1 << 20;
 
 /// Reads `git blame --porcelain` (git-blame(1)): a line `ID FROM TO [COUNT]` for each line of the file, headers once for each commit, and the
 /// line itself behind a tab.

@@ -237,11 +237,15 @@ fn shown(
         if let Check::Command { argv, .. } = &gate.check {
             let found = commands::found(book, &gate.id, argv, &tree)?;
             inputs.commands.insert(gate.id.clone(), found);
-            // A script that it runs is a rule; what is no text is none.
+            // A script that it runs is a rule; what is a text neither here nor at the base is none, and what was one cannot hide.
             for name in argv.iter().map(|word| gonogo_gate::policy::file_of(word)) {
+                if !files.contains(name) {
+                    continue;
+                }
                 let state = file(&place.root.join(name));
-                if files.contains(name) && matches!(state, FileState::Text { .. }) {
-                    let file = computed::beside(place, base, name, state);
+                let file = computed::beside(place, base, name, state);
+                let is_text = matches!(file.state, FileState::Text { .. });
+                if is_text || !matches!(file.base, inputs::Base::Unknown { .. }) {
                     inputs.rules.insert(name.to_owned(), file);
                 }
             }

@@ -201,7 +201,10 @@ pub fn run(
     )?;
     summary.quarantined.clone_from(&retried.block);
     // A suite can write where the run writes; what it wrote there says nothing.
-    let is_own = |name: &str| name.ends_with("/test-log.jsonl") || name.starts_with(retrying::DIR);
+    let is_own = |name: &str| {
+        let inner = name.strip_prefix(retrying::DIR);
+        name.ends_with("/test-log.jsonl") || inner.is_some_and(|inner| inner.starts_with('/'))
+    };
     let tampered = dir.tampered(is_own)?;
     if !tampered.is_empty() {
         let more = tampered.len().saturating_sub(8);

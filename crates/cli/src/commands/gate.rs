@@ -279,20 +279,17 @@ const fn lane(lane: Lane) -> Asking {
 }
 
 fn rejudge(select: &Select, a: &GateRejudge, screen: &Screen) -> Answer {
-    // Elsewhere there need not be a project.
-    let own = home(select).ok();
+    // Elsewhere there need not be a project; one whose configuration cannot be read could hide its ledger.
+    let home = home(select)?;
     let dir = match &a.dir {
         Some(dir) => super::here()?.join(dir),
-        None => checking::find(&home(select)?, None)?.dir,
+        None => checking::find(&home, None)?.dir,
     };
     let files = (dir.join("inputs.json"), dir.join("verdict.json"));
     let (verdict, same) = checking::again(&files.0, &files.1)?;
-    let record = match &own {
-        Some(home) => checking::recorded(home, &files.0, &files.1)?,
-        None => None,
-    };
+    let record = checking::recorded(&home, &files.0, &files.1)?;
     // What lies where this project keeps a verdict is that verdict.
-    let kept = own.as_ref().and_then(|home| checking::kept(home, &dir));
+    let kept = checking::kept(&home, &dir);
     let is_other = kept.is_some() && kept != record;
     let holds = same && !is_other;
     screen.say(match (same, is_other, &record) {

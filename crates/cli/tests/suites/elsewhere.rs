@@ -190,6 +190,22 @@ fn a_script_that_a_gate_runs_is_a_rule() {
     lab.gonogo(&["gate", "approve", "--policy", "--as", "bo"])
         .expect(0);
     lab.check(&[], 0, "excused");
+    // Too large to be read is no way around it.
+    lab.write("quality/check.sh", "#".repeat(2 << 20) + "\nexit 0\n");
+    lab.commit("large");
+    lab.run(0, "pass");
+    lab.check(&[], 3, "invalid").tells("policy", "POLICY_ERROR");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_hides_no_ledger() {
+    let lab = Lab::new(&writes(GREEN));
+    lab.run(0, "pass");
+    let dir = lab.data(&["gate", "check"])["directory"].clone();
+    let dir = dir.as_str().unwrap();
+    lab.gonogo(&["gate", "rejudge", dir]).expect(0);
+    lab.write("gonogo.toml", "[[[");
+    assert_ne!(lab.gonogo(&["gate", "rejudge", dir]).status, 0);
 }
 
 #[test]

@@ -110,6 +110,9 @@ fn summary(json: &mut Source<'_, '_>, told: &mut Told) -> Result<(), Broken> {
         let value = json.value(64)?;
         if key == "flaky" {
             told.flaky = value.count().unwrap_or_default();
+            if value.count().is_none() && !matches!(value, Value::Null) {
+                told.odd.push(key.clone());
+            }
         }
         let field = match WORDS.iter().position(|word| *word == key) {
             Some(index) => &mut told.counts[index],

@@ -221,8 +221,14 @@ fn snapshots(json: &mut Source<'_, '_>, told: &mut Snapshots) -> Result<(), Brok
     while let Some(key) = json.key()? {
         let value = json.value(64)?;
         match key.as_str() {
-            "failure" => told.has_failed = value.bool() == Some(true),
-            "unmatched" => told.unmatched = value.count().unwrap_or_default(),
+            // What is neither yes nor no, and a number that is none, is no word for good.
+            "failure" => {
+                told.has_failed |= !matches!(value, Value::Bool(false) | Value::Null);
+            }
+            "unmatched" => {
+                told.has_failed |= value.count().is_none() && !matches!(value, Value::Null);
+                told.unmatched = value.count().unwrap_or_default();
+            }
             "unchecked" => told.unchecked = value.count().unwrap_or_default(),
             "filesRemoved" => told.files_removed = value.count().unwrap_or_default(),
             _ => {}
