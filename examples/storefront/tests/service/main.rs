@@ -4,7 +4,7 @@
 
 mod process;
 
-use gonogo_load::{Load, LoadConfig, Report, Shot};
+use gonogo_load::{Load, LoadConfig, Quantiles, Report, Shot};
 use process::{Service, ask, ask_with, wait_until};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -187,18 +187,39 @@ fn late_errors_start_late() {
 
 #[test]
 fn a_slow_tail_triples_the_p99_and_hardly_moves_the_median() {
-    let good = Service::start(&["--shipped", "1.0.0", "--seed", "5"]);
-    let slow = Service::start(&["--shipped", "slow-tail", "--seed", "5"]);
-    good.wait_ready();
-    slow.wait_ready();
-    // Both at once, so that what else the machine does is in both.
-    let loads = [&good, &slow].map(|service| Load::start(load(service, 400.0, 5.0)).unwrap());
-    let [good, slow] = loads.map(|load| load.join().latency);
-    let factor = slow.p99_ms / good.p99_ms;
-    assert!((1.8..4.5).contains(&factor), "{good:?} {slow:?}");
-    assert!(slow.p50_ms - good.p50_ms < 1.5, "{good:?} {slow:?}");
-    assert!((0.3..4.0).contains(&good.p50_ms), "{good:?}");
-    assert!((6.0..25.0).contains(&good.p99_ms), "{good:?}");
+    // What else the machine does only ever adds to a latency: of several rounds the least of each quantile is nearest to what the
+    // versions do themselves. One quiet round is enough; a version that is too slow by itself is so in all of them.
+    let least = |of: &[Report], quantile: fn(&Quantiles) -> f64| {
+        of.iter()
+            .map(|report| quantile(&report.latency))
+            .fold(f64::INFINITY, f64::min)
+    };
+    let (mut good, mut slow) = (Vec::new(), Vec::new());
+    for _round in 0..8 {
+        let good_one = Service::start(&["--shipped", "1.0.0", "--seed", "5"]);
+        let slow_one = Service::start(&["--shipped", "slow-tail", "--seed", "5"]);
+        good_one.wait_ready();
+        slow_one.wait_ready();
+        let loads =
+            [&good_one, &slow_one].map(|service| Load::start(load(service, 400.0, 5.0)).unwrap());
+        let [of_good, of_slow] = loads.map(|load| load.join());
+        // The seed draws the same latencies in each round, and no answer is faster than its draw.
+        assert!(of_good.latency.p50_ms > 0.3, "{of_good:?}");
+        assert!(of_good.latency.p99_ms > 6.0, "{of_good:?}");
+        assert!(of_slow.latency.p99_ms > 18.0, "{of_slow:?}");
+        good.push(of_good);
+        slow.push(of_slow);
+        let [good_p50, slow_p50] = [&good, &slow].map(|of| least(of, |told| told.p50_ms));
+        let [good_p99, slow_p99] = [&good, &slow].map(|of| least(of, |told| told.p99_ms));
+        if (1.8..4.5).contains(&(slow_p99 / good_p99))
+            && slow_p50 - good_p50 < 1.5
+            && good_p50 < 4.0
+            && good_p99 < 25.0
+        {
+            return;
+        }
+    }
+    panic!("no round was quiet, or a version is not what it says: {good:?} {slow:?}");
 }
 
 #[test]
