@@ -231,7 +231,7 @@ catalogue! {
     TestRemoved "TEST_REMOVED" Hold Hold "A test that the baseline has is gone." "If it was meant: a waiver says so.";
     NewlySkipped "NEWLY_SKIPPED" Hold Hold "A test that ran before is skipped now." "Run it again, or say in a waiver why not.";
     UnexpectedPass "UNEXPECTED_PASS" Fail Fail "A test passed that was expected to fail." "Take the expectation away.";
-    FlakyBlocking "FLAKY_BLOCKING" Hold Hold "A test failed and passed on one tree." "Mend it, or put it into quarantine with owner and expiry.";
+    FlakyBlocking "FLAKY_BLOCKING" Hold Hold "A test, or a document that a run kept, failed and passed on one tree." "Mend it, or put a test into quarantine with owner and expiry.";
     Regression "REGRESSION" Fail Fail "A test that passed in the baseline fails." "Run it alone; the diff ranks what to look at first.";
     BaselineMissing "BASELINE_MISSING" Hold Unjudged "There is nothing to compare with." "Name a baseline, or record one.";
     BaselineIncomparable "BASELINE_INCOMPARABLE" Hold Unjudged "The baseline is of another variant or plan." "Compare with a run of the same.";

@@ -48,6 +48,9 @@ pub struct Inputs {
     /// Documents, by the name that the policy has for them.
     #[serde(default)]
     pub documents: BTreeMap<String, Found<Value>>,
+    /// What earlier runs on the tree kept under the names of documents, where it was something else.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub earlier_documents: BTreeMap<String, Vec<Found<Value>>>,
     /// Outcomes of commands, by the gate's id.
     #[serde(default)]
     pub commands: BTreeMap<String, Found<CommandOutcome>>,

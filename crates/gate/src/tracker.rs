@@ -284,12 +284,17 @@ pub fn checkpoint(
 }
 
 fn count(made: &mut Checkpoint, issues: BTreeMap<String, rows::Row>, terms: &Terms) {
-    let is_open = |row: &rows::Row| !terms.ends.contains(&row.issue.status.trim().to_lowercase());
-    let open: BTreeMap<&str, &rows::Row> = issues
-        .iter()
-        .filter(|(_, row)| is_open(row))
-        .map(|(id, row)| (id.as_str(), row))
-        .collect();
+    let mut issues = issues;
+    issues.retain(|_, row| {
+        let is_open = |state: &&String| !terms.ends.contains(&state.trim().to_lowercase());
+        let Some(state) = row.states.iter().find(is_open) else {
+            return false;
+        };
+        row.issue.status.clone_from(state);
+        true
+    });
+    let open: BTreeMap<&str, &rows::Row> =
+        issues.iter().map(|(id, row)| (id.as_str(), row)).collect();
     let parents: BTreeSet<&str> = open
         .values()
         .filter_map(|row| row.parent.as_deref())

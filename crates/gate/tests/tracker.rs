@@ -118,6 +118,31 @@ fn a_state_that_nobody_knows_is_open() {
 }
 
 #[test]
+fn of_several_states_the_open_one_counts() {
+    let cases = [
+        (r#"[{"id":"a","status":"Done","state":"OPEN"}]"#, 1),
+        (r#"[{"id":"a","status":"open","state":"closed"}]"#, 1),
+        (r#"[{"id":"a","status":"Done","state":"CLOSED"}]"#, 0),
+        (r#"[{"id":"a","status":null,"state":"CLOSED"}]"#, 0),
+        (r#"[{"id":"a","status":"","state":"OPEN"}]"#, 1),
+        (
+            r#"[{"key":"a","status":"Done","fields":{"status":{"name":"In Review"}}}]"#,
+            1,
+        ),
+        ("id,status,status\n1,closed,open\n", 1),
+        ("id,Status,State\n1,Done,closed\n", 0),
+        ("id,Status,State\n1,,closed\n", 0),
+        ("id,Status,State\n1,,\n", 1),
+    ];
+    for (export, count) in cases {
+        let found = made(export);
+        assert_eq!(found.open_count, count, "{export}: {}", found.detail);
+    }
+    let shown = made(r#"[{"id":"a","status":"Done","state":"OPEN"}]"#);
+    assert_eq!(shown.technical_open_issues[0].status, "OPEN");
+}
+
+#[test]
 fn an_epic_counts_only_by_what_is_beneath_it_and_circles_count_whole() {
     let epic = |child: &str| {
         format!(r#"[{{"id":"e","status":"open"}},{{"id":"c","status":"{child}","parent":"e"}}]"#)

@@ -24,6 +24,7 @@ use gonogo_core::{Reason, Verdict};
 
 pub use group::{Group, Item};
 pub use outline::{Bounds, Outline, Slow};
+pub use text::visible;
 
 use crate::diff::Diff;
 use crate::run::{Problem, State, Summary};

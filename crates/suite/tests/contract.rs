@@ -126,6 +126,7 @@ fn seen(summary: &Summary) -> Seen {
                 ),
             )]
             .into(),
+            owned: BTreeSet::new(),
             twice: Vec::new(),
         })),
         ..Seen::default()

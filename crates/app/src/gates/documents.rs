@@ -1,5 +1,6 @@
 //! Documents that gates look into: files of the project, and outputs that a run kept.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -35,12 +36,46 @@ pub fn bytes(root: &Path, name: &str, runs: &[&Recorded]) -> Found<Vec<u8>> {
         }
         return read(&root.join(name), None);
     };
-    let Some((target, path)) = of_run.split_once('/') else {
-        return Found::Unreadable {
+    match of_run.split_once('/') {
+        Some((target, path)) => kept(target, path, runs),
+        None => Found::Unreadable {
             why: format!("`{name}` names no file: expected `run:TARGET/PATH`"),
             digest: None,
+        },
+    }
+}
+
+/// Most contents of earlier runs that are looked at, and most bytes of all of them.
+const EARLIER: (usize, usize) = (8, 16 << 20);
+
+/// What the runs behind the newest kept under a name, each content once, the newest first. What cannot be read is left out: the run that
+/// kept it says so itself.
+pub(super) fn earlier(root: &Path, name: &str, runs: &[&Recorded]) -> Vec<Found<Value>> {
+    if !name.starts_with(OF_RUN) {
+        return Vec::new();
+    }
+    let mut known = BTreeSet::new();
+    let mut found = Vec::new();
+    let mut total = 0;
+    for at in 0..runs.len() {
+        let Found::Present { value, origin } = bytes(root, name, &runs[at..=at]) else {
+            continue;
         };
-    };
+        let is_newest = known.is_empty();
+        if !known.insert(origin.digest) || is_newest {
+            continue;
+        }
+        total += value.len();
+        if found.len() == EARLIER.0 || total > EARLIER.1 {
+            break;
+        }
+        found.push(json(Found::Present { value, origin }, None));
+    }
+    found
+}
+
+/// An output of the newest run that has the target.
+fn kept(target: &str, path: &str, runs: &[&Recorded]) -> Found<Vec<u8>> {
     let found = runs.iter().find_map(|run| {
         let result = run.summary.targets().find(|t| t.target == target)?;
         Some((run, result))

@@ -64,6 +64,7 @@ pub fn inputs(
         unreadable_runs: Vec::new(),
         history: BTreeMap::new(),
         documents: BTreeMap::new(),
+        earlier_documents: BTreeMap::new(),
         commands: BTreeMap::new(),
         coverage: BTreeMap::new(),
         computed: BTreeMap::new(),

@@ -168,6 +168,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         unreadable_runs: looked.unreadable,
         history: compared::history(all, first),
         documents: BTreeMap::new(),
+        earlier_documents: BTreeMap::new(),
         commands: BTreeMap::new(),
         coverage: BTreeMap::new(),
         computed: BTreeMap::new(),
@@ -232,6 +233,10 @@ fn shown(
                 let of = files.contains(name).then_some(tree.as_str());
                 let document = documents::json(found, of);
                 inputs.documents.insert(name.to_owned(), document);
+                let earlier = documents::earlier(&place.root, name, own);
+                if !earlier.is_empty() {
+                    inputs.earlier_documents.insert(name.to_owned(), earlier);
+                }
             }
         }
         if let Check::Command { argv, .. } = &gate.check {

@@ -1,5 +1,9 @@
 //! A run's tree made again in a directory of its own, so that a replay runs exactly what failed.
+//!
+//! Whoever made it holds a lock beside it as long as it is in use: what lies under a lock that nobody holds was left by one that was ended
+//! and is taken away by the next ([`sweep`]). What is kept has no lock.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use gonogo_core::Reason;
@@ -16,6 +20,69 @@ pub struct Checkout {
     dir: PathBuf,
     project: PathBuf,
     kept: bool,
+    /// Held while this is in use.
+    _lock: File,
+}
+
+const LOCK: &str = "lock";
+
+fn lock_of(dir: &Path) -> PathBuf {
+    let mut name = dir.as_os_str().to_owned();
+    name.push(".");
+    name.push(LOCK);
+    PathBuf::from(name)
+}
+
+/// Takes a lock that nobody has taken for left behind in between.
+fn hold(dir: &Path) -> Result<File, AppError> {
+    let path = lock_of(dir);
+    if let Some(parent) = path.parent() {
+        make_dir(parent)?;
+    }
+    let fault = |e: std::io::Error| AppError::io("lock", &path, &e);
+    loop {
+        let file = File::create(&path).map_err(fault)?;
+        file.lock().map_err(fault)?;
+        if path.exists() {
+            return Ok(file);
+        }
+    }
+}
+
+/// Takes trees away whose makers were ended before they could. Gives how many.
+///
+/// # Errors
+/// A directory that cannot be read or removed.
+pub(super) fn sweep(parent: &Path) -> Result<usize, AppError> {
+    let entries = match std::fs::read_dir(parent) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        entries => entries.map_err(|e| AppError::io("list", parent, &e))?,
+    };
+    let mut swept = 0;
+    for entry in entries {
+        let path = entry.map_err(|e| AppError::io("list", parent, &e))?.path();
+        if path.extension().is_none_or(|end| end != LOCK) {
+            continue;
+        }
+        // One that has just gone is somebody else's business.
+        let Ok(file) = File::open(&path) else {
+            continue;
+        };
+        if file.try_lock().is_err() {
+            continue;
+        }
+        let dir = path.with_extension("");
+        for gone in [std::fs::remove_dir_all(&dir), std::fs::remove_file(&path)] {
+            match gone {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(AppError::io("remove", &dir, &e));
+                }
+                _ => {}
+            }
+        }
+        swept += 1;
+    }
+    Ok(swept)
 }
 
 impl Drop for Checkout {
@@ -24,6 +91,7 @@ impl Drop for Checkout {
             // What is left of it is told by the next one that wants the same name; names are never used twice.
             let _ = std::fs::remove_dir_all(&self.dir);
         }
+        let _ = std::fs::remove_file(lock_of(&self.dir));
     }
 }
 
@@ -48,11 +116,13 @@ impl Checkout {
             let text = format!("`{}` is there already", dir.display());
             return Err(AppError::new(Reason::OutputFailed, text));
         }
+        let lock = hold(dir)?;
         make_dir(dir)?;
         let made = Self {
             dir: dir.to_owned(),
             project: dir.join(tree.below()),
             kept: false,
+            _lock: lock,
         };
         git(dir, &[], &["init", "--quiet", "--initial-branch=replay"])?;
         // The objects stay where they are.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::analysing::{Beside, ProjectFiles, origin, replays};
 use super::artifacts::RunDir;
-use super::checkout::Checkout;
+use super::checkout::{self, Checkout};
 use super::marking;
 use super::one::{self, Frame, Watcher};
 use super::reading::{self, Loaded};
@@ -107,7 +107,9 @@ pub fn replay(home: &Home, ask: &Ask, watcher: &mut dyn Watcher) -> Result<Repla
     let id = RunId::mint(identity::random()).to_string();
     let state = root.join(STATE_DIR);
     let tree = Tree::find(&root, &state, &[])?;
-    let mut checkout = Checkout::make(&tree, &summary.source, &state.join("replays").join(&id))?;
+    let trees = state.join("replays");
+    checkout::sweep(&trees)?;
+    let mut checkout = Checkout::make(&tree, &summary.source, &trees.join(&id))?;
     let dir = RunDir::create(
         &state.join("runs/replay").join(&id),
         running::redactor(file)?.keyed(marking::key(home)?),

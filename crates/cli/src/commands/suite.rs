@@ -259,11 +259,9 @@ pub(super) fn tone(status: Option<Verdict>) -> Tone {
     }
 }
 
-/// A text of somebody else's, without what would move the cursor.
+/// A text of somebody else's, with all that would move the cursor, turn the line around or not be seen shown as what it is.
 pub(super) fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    gonogo_suite::report::visible(text, usize::MAX)
 }
 
 /// Says how a run stands, what failed, and what comes next.

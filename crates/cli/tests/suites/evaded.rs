@@ -142,6 +142,29 @@ fn documents_of_an_invalid_run_are_none() {
 }
 
 #[test]
+fn a_document_that_held_only_the_second_time_holds() {
+    let keys = format!("{JUNIT}outputs = [\"out/*.json\"]\n");
+    let script = format!("{}cp ../d.json out/d.json\n", writes(GREEN));
+    let lab = Lab::with(&script, &keys);
+    let gate = "schema = \"gonogo.gate.policy.v1\"\n[gates.d]\ntitle = \"d\"\nowner = \"core\"\nseverity = \"high\"\nblocking = true\nlanes = [\"full\"]\ncheck = { json = { document = \"run:unit/out/d.json\", rules = [ { pointer = \"/ok\", op = \"==\", value = true } ] } }\nremediation = \"Mend it.\"\n";
+    lab.write("gates.toml", gate);
+    lab.commit("gate");
+    let document = lab.beside("d.json");
+    let runs = |text: &str| {
+        std::fs::write(&document, text).unwrap();
+        lab.run(0, "pass");
+    };
+    runs("{\"ok\": true}");
+    lab.check(&[], 0, "pass");
+    runs("{\"ok\": true, \"again\": 1}");
+    lab.check(&[], 0, "pass");
+    runs("{\"ok\": false}");
+    lab.check(&[], 2, "fail").tells("d", "CHECK_FAILED");
+    runs("{\"ok\": true}");
+    lab.check(&[], 1, "hold").tells("d", "FLAKY_BLOCKING");
+}
+
+#[test]
 fn a_plain_command_is_reproduced() {
     let lab = Lab::with("echo 'a.c:3:5: error: no such thing' >&2; exit 1", "");
     lab.run(2, "fail");

@@ -242,3 +242,25 @@ fn the_next_command_is_one_that_can_do_something() {
     lab.script(&writes(GREEN));
     assert_eq!(next(&lab), "gonogo gate check");
 }
+
+#[test]
+fn the_tree_of_a_replay_that_was_killed_is_taken_away_by_the_next() {
+    let flag = "if [ -e ../../../../kill ]; then kill -9 $PPID; fi";
+    let lab = Lab::with(&format!("{flag}\necho 'a.c:3:5: error: x' >&2; exit 1"), "");
+    lab.run(2, "fail");
+    let trees = || {
+        let entries = std::fs::read_dir(lab.path(".gonogo/replays"))
+            .into_iter()
+            .flatten();
+        entries.count()
+    };
+    std::fs::write(lab.beside("kill"), "").unwrap();
+    let killed = lab.gonogo(&["suite", "replay"]);
+    assert!(killed.status != 0 && trees() == 2, "{}", killed.status);
+    std::fs::remove_file(lab.beside("kill")).unwrap();
+    // One that is kept stays.
+    lab.gonogo(&["suite", "replay", "--keep-tree"]).expect(2);
+    assert_eq!(trees(), 1);
+    lab.gonogo(&["suite", "replay"]).expect(2);
+    assert_eq!(trees(), 1);
+}

@@ -25,16 +25,20 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &Check) -> Vec<Obliga
             age,
         } => {
             let mut open = open("", format!("`{document}` of the schema `{schema}`"));
-            if let Some(value) = load(court, &mut open, document, *age) {
-                match document::text(value, pointer) {
-                    Ok(found) if found == schema => {}
+            hold(
+                court,
+                &mut open,
+                document,
+                *age,
+                |value| match document::text(value, pointer) {
+                    Ok(found) if found == schema => Vec::new(),
                     Ok(found) => {
-                        let text = format!("`{document}` has the schema `{}`", short(found));
-                        open.tell(Reason::SchemaUnknown, text);
+                        let text = format!("it has the schema `{}`", short(found));
+                        vec![(Reason::SchemaUnknown, text)]
                     }
-                    Err((code, text)) => open.tell(code, format!("`{document}`: {text}")),
-                }
-            }
+                    Err(broken) => vec![broken],
+                },
+            );
             vec![open.finish()]
         }
         Check::Json {
@@ -46,11 +50,10 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &Check) -> Vec<Obliga
                 "",
                 format!("`{document}` with {} rules that hold", rules.len()),
             );
-            if let Some(value) = load(court, &mut open, document, *age) {
-                for rule in rules {
-                    note(&mut open, document, document::rule(value, rule));
-                }
-            }
+            hold(court, &mut open, document, *age, |value| {
+                let found = rules.iter().map(|rule| document::rule(value, rule));
+                found.filter_map(Result::err).collect()
+            });
             vec![open.finish()]
         }
         Check::Counts {
@@ -60,9 +63,10 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &Check) -> Vec<Obliga
             age,
         } => {
             let mut open = open("", format!("counts of `{document}` that add up"));
-            if let Some(value) = load(court, &mut open, document, *age) {
-                note(&mut open, document, document::counts(value, total, parts));
-            }
+            hold(court, &mut open, document, *age, |value| {
+                let found = document::counts(value, total, parts);
+                found.err().into_iter().collect()
+            });
             vec![open.finish()]
         }
         Check::Percentage {
@@ -73,10 +77,10 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &Check) -> Vec<Obliga
             age,
         } => {
             let mut open = open("", format!("at least {} in `{document}`", floor.at_least));
-            if let Some(value) = load(court, &mut open, document, *age) {
+            hold(court, &mut open, document, *age, |value| {
                 let found = document::percentage(value, numerator, denominator.as_deref(), floor);
-                note(&mut open, document, found);
-            }
+                found.err().into_iter().collect()
+            });
             vec![open.finish()]
         }
         Check::MaxAge {
@@ -200,9 +204,44 @@ fn load<'a>(court: &Court<'a>, open: &mut Open, name: &str, age: Age) -> Option<
     Some(value)
 }
 
-fn note(open: &mut Open, name: &str, found: Result<(), document::Broken>) {
-    if let Err((code, text)) = found {
+/// What is asked must hold for a document, and for what earlier runs on this tree kept under its name.
+fn hold(
+    court: &Court<'_>,
+    open: &mut Open,
+    name: &str,
+    age: Age,
+    broken: impl Fn(&Value) -> Vec<document::Broken>,
+) {
+    let Some(value) = load(court, open, name, age) else {
+        return;
+    };
+    let now = broken(value);
+    let holds = now.is_empty();
+    for (code, text) in now {
         open.tell(code, format!("`{name}`: {text}"));
+    }
+    if !holds {
+        return;
+    }
+    let inputs = court.inputs;
+    for found in inputs.earlier_documents.get(name).into_iter().flatten() {
+        let Found::Present { value, origin } = found else {
+            continue;
+        };
+        let is_current = origin
+            .at
+            .is_some_and(|at| at.after(age.max_age) > inputs.now);
+        if let (true, Some((_, text))) = (is_current, broken(value).first()) {
+            open.cite(
+                format!("`{name}` of an earlier run"),
+                origin.digest,
+                origin.record,
+            );
+            let text =
+                format!("`{name}` holds now, and did not in an earlier run on this tree: {text}");
+            open.tell(Reason::FlakyBlocking, text);
+            return;
+        }
     }
 }
 

@@ -76,6 +76,7 @@ pub(super) fn make(
         unreadable_runs: Vec::new(),
         history: BTreeMap::new(),
         documents: BTreeMap::new(),
+        earlier_documents: BTreeMap::new(),
         commands: BTreeMap::new(),
         coverage: BTreeMap::new(),
         computed: BTreeMap::new(),

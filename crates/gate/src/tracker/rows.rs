@@ -33,7 +33,7 @@ pub struct Fields {
     pub id: Vec<String>,
     /// The title.
     pub title: Vec<String>,
-    /// The state. Needed.
+    /// The state. Needed; where a row has several of them, one that is open is what counts.
     pub status: Vec<String>,
     /// The type.
     pub kind: Vec<String>,
@@ -76,7 +76,10 @@ impl Default for Fields {
 /// An issue and the one above it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
+    /// Its state is the first of [`Row::states`].
     pub(super) issue: Issue,
+    /// All that the row says of its state: a board's column and the tracker's own word need not agree.
+    pub(super) states: Vec<String>,
     pub(super) parent: Option<String>,
 }
 
@@ -259,16 +262,26 @@ fn of_json(value: &Value, fields: &Fields) -> Result<(Row, Option<Timestamp>), S
     };
     // Fields of a tracker's REST answer lie one level deeper.
     let inner = map.get("fields").and_then(Value::as_object);
-    let find = |names: &[String]| -> Option<&Value> {
-        names.iter().find_map(|name| {
-            let by_name = |(key, _): &(&String, &Value)| key.to_lowercase() == *name.to_lowercase();
-            let here = map.iter().find(by_name);
-            let there = || inner.and_then(|inner| inner.iter().find(by_name));
-            here.or_else(there).map(|(_, value)| value)
-        })
+    let all = |names: &[String]| -> Vec<&Value> {
+        let of = |name: &String| {
+            let pairs = map.iter().chain(inner.into_iter().flatten());
+            let name = name.to_lowercase();
+            pairs
+                .filter(move |(key, _)| key.to_lowercase() == name)
+                .map(|(_, value)| value)
+        };
+        names.iter().flat_map(of).collect()
     };
+    let find = |names: &[String]| all(names).into_iter().next();
     let text = |names: &[String]| find(names).and_then(plain).unwrap_or_default();
-    let status = find(&fields.status).ok_or("it has no state")?;
+    let states = all(&fields.status);
+    if states.is_empty() {
+        return Err("it has no state".to_owned());
+    }
+    let states: Vec<String> = states
+        .into_iter()
+        .map(|state| plain(state).unwrap_or_default())
+        .collect();
     let labels = match find(&fields.labels) {
         Some(Value::Array(items)) => items.iter().filter_map(plain).collect(),
         Some(Value::String(text)) => split(text),
@@ -280,7 +293,7 @@ fn of_json(value: &Value, fields: &Fields) -> Result<(Row, Option<Timestamp>), S
         row(
             &text(&fields.id),
             &text(&fields.title),
-            &plain(status).unwrap_or_default(),
+            &states,
             &text(&fields.kind),
             &labels,
             parent.as_deref(),
@@ -309,7 +322,7 @@ fn split(text: &str) -> Vec<String> {
 fn row(
     id: &str,
     title: &str,
-    status: &str,
+    states: &[String],
     kind: &str,
     labels: &[String],
     parent: Option<&str>,
@@ -321,14 +334,20 @@ fn row(
     let mut labels: Vec<String> = labels.iter().take(200).map(|l| kept(l)).collect();
     labels.sort();
     labels.dedup();
+    // A field that is empty beside one that is not says nothing.
+    let mut states: Vec<String> = states.iter().map(|state| kept(state)).collect();
+    if states.iter().any(|state| !state.trim().is_empty()) {
+        states.retain(|state| !state.trim().is_empty());
+    }
     Ok(Row {
         issue: Issue {
             id: id.to_owned(),
             title: kept(title),
-            status: kept(status),
+            status: states.first().cloned().unwrap_or_default(),
             issue_type: kept(kind),
             labels,
         },
+        states,
         parent: parent
             .map(|p| p.trim().to_owned())
             .filter(|p| !p.is_empty() && p.len() <= TEXT),
@@ -352,7 +371,12 @@ fn csv(export: &mut Export, text: &str, fields: &Fields) -> Result<(), String> {
         let found = names.iter().map(places).find(|found| !found.is_empty());
         found.unwrap_or_default()
     };
-    let (id, status) = (columns(&fields.id), columns(&fields.status));
+    let id = columns(&fields.id);
+    let status: Vec<usize> = fields
+        .status
+        .iter()
+        .flat_map(|name| columns(std::slice::from_ref(name)))
+        .collect();
     if id.is_empty() || status.is_empty() {
         return Err("the header has no column for the id, or none for the state".to_owned());
     }
@@ -370,7 +394,10 @@ fn csv(export: &mut Export, text: &str, fields: &Fields) -> Result<(), String> {
         let row = row(
             first(&id),
             first(&title),
-            first(&status),
+            &status
+                .iter()
+                .map(|at| record[*at].clone())
+                .collect::<Vec<_>>(),
             first(&kind),
             &labels,
             Some(first(&parent)),

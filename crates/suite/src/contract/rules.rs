@@ -396,7 +396,12 @@ fn warnings(summary: &Summary, seen: &Seen) -> Vec<String> {
         ));
     }
     for target in summary.targets().filter(|t| t.status != Verdict::Pass) {
-        let owned = target.owner.is_some() || target.bad.iter().any(|row| row.owner.is_some());
+        let by_file = match &seen.diagnostics {
+            Some(Ok(told)) => told.owned.contains(&target.target),
+            _ => false,
+        };
+        let by_row = target.bad.iter().any(|row| row.owner.is_some());
+        let owned = target.owner.is_some() || by_row || by_file;
         if !owned {
             warnings.push(format!(
                 "`{}` is not good, and nobody owns it",

@@ -148,6 +148,8 @@ pub struct Diagnostics {
     pub count: u64,
     /// By target: path of the digest, path of the timeline, class of the cause.
     pub suites: BTreeMap<String, (String, String, String)>,
+    /// Targets that it names an owner for.
+    pub owned: BTreeSet<String>,
     /// Targets that it names twice.
     pub twice: Vec<String>,
 }

@@ -37,7 +37,7 @@ fn push(out: &mut String, c: char) {
 }
 
 /// One line in which everything can be seen, of at most `limit` characters of the text.
-pub(super) fn visible(text: &str, limit: usize) -> String {
+pub fn visible(text: &str, limit: usize) -> String {
     let mut out = String::with_capacity(text.len().min(limit) + 8);
     let mut chars = text.chars();
     for c in chars.by_ref().take(limit) {

@@ -323,6 +323,9 @@ fn diagnostics(value: &Value) -> Diagnostics {
             word(&suite["timeline_path"]),
             word(&suite["root_cause_class"]),
         );
+        if !suite["owner"].is_null() {
+            found.owned.insert(name.clone());
+        }
         if found.suites.insert(name.clone(), of).is_some() {
             found.twice.push(name);
         }
