@@ -399,26 +399,35 @@ fn joint(text: &[u8], name: Name) -> Option<(Joint, usize)> {
 /// Behind `name="NAME"`: where `value="` says the value.
 fn attribute(text: &[u8], name: Name, at: usize) -> Option<usize> {
     let before = &text[..name.start];
-    let tail = before[before.len().saturating_sub(16)..].to_ascii_lowercase();
-    let bare: Vec<u8> = tail
-        .into_iter()
-        .filter(|b| !matches!(b, b'"' | b'\'' | b'\\' | b' '))
-        .collect();
+    let tail = before[before.len().saturating_sub(24)..].to_ascii_lowercase();
+    let mut bare = value::unquoted(&tail).to_vec();
+    // Without the mark that opens the name, and the one that closes `name`.
+    if let Some((joint, word)) = bare.split_last()
+        && matches!(joint, b'=' | b':')
+    {
+        bare = [value::unquoted(word), &[*joint]].concat();
+    }
     let named = [&b"name="[..], b"name:", b"key=", b"key:"];
     if !named.iter().any(|end| bare.ends_with(end)) {
         return None;
     }
     let skip = |mut at: usize, of: &[u8]| {
-        while text.get(at).is_some_and(|b| of.contains(b)) {
-            at += 1;
+        loop {
+            match (text.get(at), value::quote(text, at)) {
+                (Some(b), _) if of.contains(b) => at += 1,
+                (_, Some(quote)) => at += quote.len,
+                _ => return at,
+            }
         }
-        at
     };
-    let at = skip(at, b", \t\"'\\");
+    let at = skip(at, b", \t\\");
     let word = text.get(at..at + 5)?;
     if !word.eq_ignore_ascii_case(b"value") {
         return None;
     }
-    let at = skip(at + 5, b"\"'\\ ");
-    matches!(text.get(at), Some(b'=' | b':')).then(|| skip(at + 1, b" "))
+    let at = skip(at + 5, b"\\ ");
+    matches!(text.get(at), Some(b'=' | b':')).then(|| {
+        let blanks = text[at + 1..].iter().take_while(|b| **b == b' ').count();
+        at + 1 + blanks
+    })
 }

@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 use regex::bytes::Regex;
 
 /// What a line must have, and where the secret stands: the group `v`.
-const FORMS: [(&[&str], &str); 9] = [
+const FORMS: [(&[&str], &str); 10] = [
     (
         &["curl", "wget", "http"],
         r#"(?-u)(?:^|[\s"',\[])(?:-u|--user|--proxy-user|-U)(?:\s+|=|["'],\s*)["']?[^\s:"'@/]*[^\s:"'@/0-9][^\s:"'@/]*:(?P<v>[^\s"']+)"#,
@@ -40,6 +40,10 @@ const FORMS: [(&[&str], &str); 9] = [
     (
         &["machine"],
         r#"(?-u)\bmachine\s+\S+(?:\s+login\s+\S+)?\s+password\s+(?P<v>[^\s"'<]+)"#,
+    ),
+    (
+        &["jdbc:oracle", "sqlplus", "sqlldr", "expdp", "impdp"],
+        r#"(?-u)(?:\bjdbc:oracle:[a-z0-9]+:|\b(?:sqlplus|sqlldr|expdp|impdp)\s(?:-\S+\s+)*)[^\s/:@"']+/(?P<v>[^\s@"'/]+)@"#,
     ),
 ];
 

@@ -50,7 +50,7 @@ type Form = (&'static str, Of, usize, bool);
 const FORMS: [Form; 84] = [
     ("sk-", Of::Word, 16, true),
     ("rk-", Of::Word, 16, true),
-    ("key-", Of::Hex, 32, false),
+    ("key-", Of::Hex, 20, false),
     ("sk_live_", Of::Word, 8, false),
     ("sk_test_", Of::Word, 8, false),
     ("rk_live_", Of::Word, 8, false),

@@ -190,3 +190,33 @@ fn the_digest_is_that_of_the_standard() {
     let expected = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
     assert_eq!(hmac(&key, b"Hi There"), expected);
 }
+
+#[test]
+fn tokens_of_bots_databases_and_attributes_go() {
+    let redactor = redactor();
+    for text in [
+        "GET https://api.telegram.org/bot123456789:AAhunter2hunter2hunter2hunter2abcde12/getMe",
+        "bot 123456789:AAhunter2hunter2hunter2hunter2abcde12 is up",
+        "mailgun key-deadbeef0123456789ab",
+        "jdbc:oracle:thin:scott/hunter2@//db:1521/x",
+        "sqlplus scott/hunter2@db",
+        "<failure message=\"{&quot;password&quot;: &quot;hunter2&quot;}\">",
+        "<failure message=\"{&quot;auth&quot;: {&quot;api_key&quot;:&quot;hunter2abc&quot;}}\">",
+        "<property name=&quot;db.password&quot; value=&quot;hunter2x&quot;/>",
+        "<failure message=\"&lt;password&gt;hunter2&lt;/password&gt;\">",
+        "{&#34;password&#34;:&#34;hunter2&#34;}",
+        "name=&quot;password&quot; value=&quot;hunter2&quot;",
+    ] {
+        let out = redactor.text(text);
+        assert!(!out.contains("hunter") && !out.contains("beef"), "{out:?}");
+    }
+    for text in [
+        "12:AAb is a place",
+        "std::path:AAbcdefghijklmnopqrstuvwxyzabcdefgh",
+        "jdbc:oracle:thin:@//db:1521/x",
+        "cache key-value store",
+        "image docker.io/library/x@sha256:0123",
+    ] {
+        assert_eq!(redactor.text(text), text);
+    }
+}

@@ -49,6 +49,17 @@ pub(super) fn quote(text: &[u8], at: usize) -> Option<Quote> {
     })
 }
 
+/// A text without the quotation marks, escapes and blanks at its end.
+pub(super) fn unquoted(mut text: &[u8]) -> &[u8] {
+    let marks = [&b"\""[..], b"'", b"`", b"\\", b" "];
+    let entities = ENTITIES.iter().map(|(entity, _)| *entity);
+    let all: Vec<&[u8]> = marks.into_iter().chain(entities).collect();
+    while let Some(rest) = all.iter().find_map(|mark| text.strip_suffix(*mark)) {
+        text = rest;
+    }
+    text
+}
+
 /// Where a value begins within what wraps it: `Some(`, `[`, `b` before a quotation mark.
 pub(super) fn inner(text: &[u8], mut at: usize) -> usize {
     if text.get(at) == Some(&b'[') && text.get(at + 1).is_some_and(u8::is_ascii_alphanumeric) {
