@@ -14,9 +14,6 @@ mod proxy;
 mod report;
 mod startup;
 mod suite;
-mod suite_cluster;
-mod suite_perf;
-mod suite_runbook;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -85,6 +82,14 @@ struct Bench {
     run: fn(&Settings) -> Result<Measured>,
 }
 
+impl Bench {
+    /// Whether it is called so, or is one of the family of that name.
+    fn answers_to(&self, name: &str) -> bool {
+        let inner = self.name.strip_prefix(name);
+        inner.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+}
+
 /// How to run.
 struct Settings {
     /// Fewer runs.
@@ -98,7 +103,7 @@ impl Settings {
     }
 }
 
-static BENCHES: [Bench; 11] = [
+static BENCHES: [Bench; 15] = [
     programs::FAULT,
     programs::STATS,
     proxy::PROXY,
@@ -108,7 +113,11 @@ static BENCHES: [Bench; 11] = [
     ledger::LEDGER,
     ledger::VERIFY,
     dry_run::DRY_RUN,
-    suite::SUITE,
+    suite::readers::READERS,
+    suite::runbook::RUNBOOK,
+    suite::cluster::SUITE_CLUSTER,
+    suite::gate::SUITE_GATE,
+    suite::perf::SUITE_PERF,
     startup::STARTUP,
 ];
 
@@ -183,13 +192,15 @@ impl Wanted {
                 "--out" => out = Some(PathBuf::from(rest.next().context("--out needs a FILE")?)),
                 name => {
                     let names: Vec<&str> = BENCHES.iter().map(|b| b.name).collect();
-                    let found = BENCHES.iter().find(|b| b.name == name);
-                    benches.push(found.with_context(|| {
-                        format!(
-                            "no bench or option is called `{name}`. Benches: {}. Options: --out FILE, --quick, --write-docs",
+                    let before = benches.len();
+                    benches.extend(BENCHES.iter().filter(|bench| bench.answers_to(name)));
+                    if benches.len() == before {
+                        bail!(
+                            "no bench or option is called `{name}`. Benches: {}; `suite` is all of `suite-…`. \
+                             Options: --out FILE, --quick, --write-docs",
                             names.join(", ")
-                        )
-                    })?);
+                        );
+                    }
                 }
             }
         }
@@ -228,4 +239,25 @@ pub(crate) fn target() -> PathBuf {
 )]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_is_all_of_its_name_and_no_other() {
+        let names = |args: &[&str]| -> Vec<&str> {
+            let wanted = Wanted::parse(args).unwrap();
+            wanted.benches.iter().map(|bench| bench.name).collect()
+        };
+        assert_eq!(names(&["sim"]), ["sim"]);
+        assert_eq!(names(&["suite-gate", "verify"]), ["suite-gate", "verify"]);
+        let all = names(&["suite"]);
+        assert!(all.len() == 5 && all.iter().all(|name| name.starts_with("suite-")));
+        assert_eq!(names(&[]).len(), BENCHES.len());
+        for wrong in ["suit", "suite-", "dry-ru", ""] {
+            assert!(Wanted::parse(&[wrong]).is_err(), "{wrong}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::Bench;
+use crate::bench::Bench;
 use crate::bench::figures::{last_json, median, number};
 use crate::bench::{Measured, Row, Settings, target, workshop};
 use crate::run::{cargo, has, loud, output};
@@ -27,8 +27,8 @@ const BARS: &[(&str, &str)] = &[
     ("the other readers", "all whole"),
 ];
 
-pub(super) const READERS: Bench = Bench {
-    name: "readers",
+pub(in crate::bench) const READERS: Bench = Bench {
+    name: "suite-readers",
     bars: BARS,
     run: readers,
 };

@@ -6,11 +6,11 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::figures::{grouped, last_json, number};
-use super::programs::example;
-use super::{Bench, Measured, Row, Settings, workshop};
+use crate::bench::figures::{grouped, last_json, number};
+use crate::bench::programs::example;
+use crate::bench::{Bench, Measured, Row, Settings, workshop};
 
-pub(super) const SUITE_CLUSTER: Bench = Bench {
+pub(in crate::bench) const SUITE_CLUSTER: Bench = Bench {
     name: "suite-cluster",
     bars: &[
         (

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::figures::{last_json, number};
-use super::programs::example;
-use super::{Bench, Measured, Row, Settings};
+use crate::bench::figures::{last_json, number};
+use crate::bench::programs::example;
+use crate::bench::{Bench, Measured, Row, Settings};
 
-pub(super) const SUITE_PERF: Bench = Bench {
+pub(in crate::bench) const SUITE_PERF: Bench = Bench {
     name: "suite-perf",
     bars: &[
         (

@@ -7,12 +7,12 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::figures::{grouped, last_json, median, number};
-use super::peers::install_packages;
-use super::{Bench, Measured, Row, Settings, now, target, workshop};
+use crate::bench::figures::{grouped, last_json, median, number};
+use crate::bench::peers::install_packages;
+use crate::bench::{Bench, Measured, Row, Settings, now, target, workshop};
 use crate::run::{cargo, has, loud};
 
-pub(super) const RUNBOOK: Bench = Bench {
+pub(in crate::bench) const RUNBOOK: Bench = Bench {
     name: "suite-runbook",
     bars: &[(
         "runbook match, 3,000 texts, 100 MB of log, one core",
