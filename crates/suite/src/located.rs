@@ -59,15 +59,18 @@ impl<'a> Locator<'a> {
         let Some(mut failure) = row.failure.take() else {
             return;
         };
-        match &mut failure.location {
-            Some(place) => {
-                if let Some(file) = self.file(&place.file, row) {
-                    place.file = file;
-                }
-            }
-            None => {
+        let named = failure.location.as_ref().map(|place| place.file.clone());
+        let found = named.as_ref().and_then(|named| self.file(named, row));
+        match (&mut failure.location, found) {
+            (Some(place), Some(file)) => place.file = file,
+            (place, _) => {
+                // What was raised in a library is mended where the project called it.
+                let is_foreign = named.as_deref().is_none_or(is_foreign);
                 let frames = frame::of(&failure.message).chain(frame::of(&failure.trace));
-                failure.location = self.own(frames, row);
+                let own = is_foreign.then(|| self.own(frames, row)).flatten();
+                if own.is_some() || named.as_deref().is_some_and(is_library) {
+                    *place = own;
+                }
             }
         }
         row.failure = Some(failure);
@@ -187,6 +190,28 @@ impl<'a> Locator<'a> {
         }
         (found.len() == 1).then(|| found.remove(0))
     }
+}
+
+/// Whether a file that a report names, and that is none of the project's, may be a library's: an absolute one.
+fn is_foreign(file: &str) -> bool {
+    file.starts_with('/') || is_library(file)
+}
+
+/// Whether a file is one of Python's or of a package that was installed: nothing is mended there.
+pub(crate) fn is_library(file: &str) -> bool {
+    let file = file.replace('\\', "/");
+    let is_digit = |at: usize| {
+        let rest = &file[at + "/lib/python".len()..];
+        rest.starts_with(|c: char| c.is_ascii_digit())
+    };
+    file.starts_with('<')
+        || file
+            .split('/')
+            .any(|part| matches!(part, "site-packages" | "dist-packages"))
+        || file
+            .match_indices("/lib/python")
+            .any(|(at, _)| is_digit(at))
+        || file.contains("/Python") && file.contains("/Lib/")
 }
 
 /// The Go module that a directory is in: where it lies, and the path that its packages begin with.
@@ -438,6 +463,10 @@ mod tests {
             ("   at N.T.M() in /home/p/web/T.cs:line 12\n", "web/T.cs:12"),
             ("x.cc:4\nExpected equality of these values:\n", "web/x.cc:4"),
             ("it said 12:30 at noon, see https://x.cc:4/", ""),
+            (
+                "E  fixture 'x' not found\n\n/home/p/web/tests/test_a.py:7",
+                "web/tests/test_a.py:7",
+            ),
             ("/elsewhere/tests/test_a.py:7: AssertionError", ""),
             ("../../tests/test_a.py:7: AssertionError", ""),
         ] {
@@ -463,5 +492,27 @@ mod tests {
         ] {
             assert_eq!(found("web", &paths, ("s", "t"), "", Some(told)), expected);
         }
+    }
+
+    #[test]
+    fn what_a_library_raised_is_where_the_project_called_it() {
+        let paths = ["web/a.py", "web/lib/b.py"];
+        let trace = "  File \"/home/p/web/a.py\", line 3, in test_a\n    self.assertEqual(1, 2)\n  File \"/usr/lib/python3.11/unittest/case.py\", line 873, in assertEqual\n    raise\n";
+        let by = |place: &str, trace: &str| found("web", &paths, ("s", "t"), trace, Some(place));
+        for library in [
+            "/usr/lib/python3.11/unittest/case.py",
+            "/home/p/.venv/lib/python3.12/site-packages/requests/api.py",
+            "venv/lib/python3.12/site-packages/requests/api.py",
+            "/usr/lib/python3/dist-packages/x.py",
+            "<string>",
+        ] {
+            assert_eq!(by(library, trace), "web/a.py:3", "{library}");
+            // Where the project had no part, no place is told.
+            assert_eq!(by(library, ""), "", "{library}");
+        }
+        // Another checkout is no library: what the report says stays, unless the trace knows better.
+        assert_eq!(by("/elsewhere/a.py", ""), "/elsewhere/a.py:1");
+        assert_eq!(by("/elsewhere/a.py", trace), "web/a.py:3");
+        assert_eq!(by("lib/b.py", trace), "web/lib/b.py:1");
     }
 }

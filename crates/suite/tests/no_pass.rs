@@ -78,6 +78,10 @@ fn junit() {
         case("result=\"Passed\" executed=\"True\" success=\"True\""),
         case("assertions=\"3\" file=\"a.php\" line=\"7\""),
         case("timeout=\"30\""),
+        // What is no outcome says nothing of one; how many passed is a count.
+        case("state=\"passed\" verdict=\"ok\" passed=\"true\""),
+        case("state=\"enabled\""),
+        suite("state=\"completed\" outcome=\"passed\" passed=\"0\""),
     ];
     let bad = [
         (format!("{}garbage", suite("")), "Unparsable"),
@@ -94,6 +98,15 @@ fn junit() {
         (suite("timedout=\"yes\""), "error s"),
         (suite("aborted=\"by hand\""), "error s"),
         (suite("success=\"false\""), "fail s"),
+        (suite("passed=\"false\""), "fail s"),
+        (suite("outcome=\"Aborted\""), "error s"),
+        (suite("state=\"aborted\""), "error s"),
+        (suite("verdict=\"failed\""), "fail s"),
+        (suite("outcome=\"magnificent\""), "UnknownOutcome"),
+        (case("state=\"failed\""), "fail b"),
+        (case("verdict=\"failed\""), "fail b"),
+        (case("passed=\"false\""), "fail b"),
+        (case("verdict=\"magnificent\""), "unknown b, UnknownOutcome"),
         (suite("result=\"failed\""), "fail s"),
         (suite("status=\"incomplete\""), "error s"),
         (suite("status=\"magnificent\""), "UnknownOutcome"),

@@ -69,6 +69,21 @@ fn pytest_sub() {
     check::noise(Format::PytestLog, &bytes);
 }
 
+/// What unittest and json raised is where the test called them.
+#[test]
+fn pytest_unit() {
+    let bytes = check::fixture("pytest/unit.jsonl");
+    check::known(Format::PytestLog, &bytes);
+    let (_, attempts) = check::read(Format::PytestLog, &bytes);
+    let places: Vec<String> = attempts
+        .iter()
+        .filter_map(|a| a.failures[0].location.as_ref())
+        .map(|at| format!("{}:{}", at.file, at.line.unwrap_or(0)))
+        .collect();
+    assert_eq!(places, ["test_unit.py:13", "test_unit.py:7"]);
+    check::cuts(Format::PytestLog, &bytes, |_| false);
+}
+
 #[test]
 fn what_is_no_report_log_is_refused() {
     check::refusals(Format::PytestLog);

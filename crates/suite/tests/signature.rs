@@ -291,3 +291,22 @@ fn libtest_tells_what_the_tests_own_thread_said() {
     assert_eq!(threads("charged twice").0, "charged twice");
     assert_ne!(threads("charged twice").1, threads("refused").1);
 }
+
+/// pytest cuts a message by its length, and the project's directory is a part of it.
+#[test]
+fn a_fixture_that_is_not_there_is_one_failure_in_any_directory() {
+    let of = |name: &str| {
+        let mut rows = rows(
+            Format::Junit,
+            &check::fixture(&format!("pytest-junit/{name}.xml")),
+        );
+        let row = rows.pop().expect("a test");
+        (row.failure.expect("it failed").message, row.signature)
+    };
+    let (short, long) = (of("fixture-short"), of("fixture-long"));
+    assert_eq!(short.0, "failed on setup with \"fixture 'nope' not found\"");
+    assert_eq!(short, long);
+    let text = String::from_utf8(check::fixture("pytest-junit/fixture-long.xml")).expect("text");
+    let other = one(Format::Junit, &text.replace("'nope'", "'other'"));
+    assert_ne!(Some(other), long.1);
+}

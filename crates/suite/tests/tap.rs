@@ -50,6 +50,15 @@ fn tap_bats13() {
     check::noise(Format::Tap, &bytes);
 }
 
+/// A run that node ends with 0 is green, and what is to be done is skipped and told, as in node's own JUnit.
+#[test]
+fn tap_node_todo() {
+    let bytes = check::fixture("tap/node-todo.txt");
+    check::known(Format::Tap, &bytes);
+    insta::assert_snapshot!(check::table(Format::Tap, &bytes));
+    check::cuts(Format::Tap, &bytes, |_| false);
+}
+
 #[test]
 fn tap_node_broken() {
     let bytes = check::fixture("tap/node-broken.txt");

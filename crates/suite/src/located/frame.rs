@@ -28,8 +28,12 @@ static GRAMMARS: LazyLock<Vec<Grammar>> = LazyLock::new(|| {
         is_later_better,
     };
     vec![
-        // pytest: `tests/test_a.py:7: AssertionError`, `c/test_c.py:1: in <module>`, `tests/test_a.py:7: `.
-        of(r"^(?P<file>[^\s:][^:]*\.py):(?P<line>\d+):(?: |$)", true),
+        // pytest: `tests/test_a.py:7: AssertionError`, `c/test_c.py:1: in <module>`, `tests/test_a.py:7: `, and where a fixture was asked for,
+        // `/w/tests/test_a.py:7`.
+        of(
+            r"^(?P<file>[^\s:][^:]*\.py):(?P<line>\d+)(?::(?: |$)|$)",
+            true,
+        ),
         of(
             r#"^(?:E\s+)?\s*File "(?P<file>[^"]+\.py)", line (?P<line>\d+)"#,
             true,

@@ -11,6 +11,7 @@ use super::gather::{self, Gather};
 use super::json::{Broken, Json, Kind, Value};
 use super::lines::{self, Line, Log};
 use super::{Format, Limits, Parse, Reading, Sink, text};
+use crate::located::is_library;
 use crate::{Attempt, Failure, FailureKind, IssueKind, Location, Outcome, Place, SkipKind, TestId};
 
 /// Tests that are between set-up and tear-down at one time, at most.
@@ -40,6 +41,8 @@ struct Repr {
     message: String,
     trace: String,
     location: Option<Location>,
+    /// The innermost entry that is in no library.
+    own: Option<Location>,
 }
 
 struct Open {
@@ -414,9 +417,14 @@ fn failure(limits: &Limits, kind: FailureKind, repr: Repr) -> Failure {
         }
         kind => kind,
     };
+    // What unittest or a package raised is mended where it was called.
+    let location = match repr.location {
+        Some(place) if is_library(&place.file) => repr.own,
+        place => place,
+    };
     Failure {
         class,
-        location: repr.location,
+        location,
         ..gather::failure(limits, kind, &message, &repr.trace)
     }
 }
@@ -566,7 +574,9 @@ fn traceback(json: &mut Json<'_, &[u8]>, limits: &Limits, out: &mut Repr) -> Res
                     json.skip()?;
                 } else if json.enter(Kind::Object)? {
                     while let Some(key) = json.key()? {
-                        if key == "lines" {
+                        if key == "reprfileloc" {
+                            entry(json, limits, out)?;
+                        } else if key == "lines" {
                             let room = limits
                                 .trace
                                 .saturating_mul(2)
@@ -581,6 +591,28 @@ fn traceback(json: &mut Json<'_, &[u8]>, limits: &Limits, out: &mut Repr) -> Res
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// `{"path": "test_a.py", "lineno": 3, "message": "AssertionError"}`: where an entry stands.
+fn entry(json: &mut Json<'_, &[u8]>, limits: &Limits, out: &mut Repr) -> Result<(), Broken> {
+    if !json.enter(Kind::Object)? {
+        return Ok(());
+    }
+    let mut location = Location::default();
+    while let Some(key) = json.key()? {
+        match key.as_str() {
+            "path" => location.file = json.value(limits.message)?.text().unwrap_or_default(),
+            "lineno" => {
+                let line = json.value(64)?.count();
+                location.line = line.and_then(|line| u32::try_from(line).ok());
+            }
+            _ => json.skip()?,
+        }
+    }
+    if !location.file.is_empty() && !is_library(&location.file) {
+        out.own = Some(location);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Test Anything Protocol 13 and 14, in the forms that perl, prove, node, tape, bats and Vitest write.
 //!
 //! Levels of subtests are told by indentation. Invariants: a level without a plan, or with fewer or more points than planned, is
-//! told; `not ok` with a TODO is an expected failure and `ok` with one an unexpected pass; a bail-out is an error and the run
+//! told; `not ok` with a TODO is an expected failure, and `ok` with one is skipped and told: neither fails; a bail-out is an error and the run
 //! incomplete; what stands in a block of YAML is no test. Meets `point` (a line that is a test, and its directive).
 
 mod point;
@@ -371,22 +371,27 @@ impl Stream<'_> {
             point.name.clone()
         };
         let test = self.named(TestId::new(&self.suite, &class, &name));
-        let in_braces = self.levels.iter().any(|level| level.braced);
         let outcome = match (point.ok, &point.directive) {
             (true, None) => Outcome::Pass,
             (false, None) => Outcome::Fail,
             // Also behind `not ok`: bats writes so of what it skips, and it is no pass either way.
             (_, Some(Directive::Skip(_))) => Outcome::Skip(SkipKind::Other),
-            // Vitest, which alone writes braces, does not run what is to be done.
-            (true, Some(Directive::Todo(_))) if in_braces => Outcome::Skip(SkipKind::Todo),
-            (true, Some(Directive::Todo(_))) => Outcome::UnexpectedPass,
+            // node and Vitest write so of what is yet to be written and did not run, and a harness takes one that passes for a bonus
+            // (TAP 14, "TODO tests"): no failure either way, and no proof.
+            (true, Some(Directive::Todo(_))) => Outcome::Skip(SkipKind::Todo),
             (false, Some(Directive::Todo(_))) => Outcome::ExpectedFailure,
         };
         let raw = if point.ok { "ok" } else { "not ok" };
         let mut attempt = gather::attempt(test, outcome, raw, place);
         attempt.seconds = point.seconds;
         if let Some(Directive::Skip(reason) | Directive::Todo(reason)) = &point.directive {
-            attempt.skipped = Some(reason.clone());
+            attempt.skipped = Some(match outcome {
+                Outcome::Skip(SkipKind::Todo) if reason.is_empty() => {
+                    "TODO that did not fail".to_owned()
+                }
+                Outcome::Skip(SkipKind::Todo) => format!("TODO that did not fail: {reason}"),
+                _ => reason.clone(),
+            });
         }
         if outcome.is_bad() {
             self.bad += 1;

@@ -95,15 +95,26 @@ impl Said {
     }
 }
 
-/// `    calc_test.go:12: message`.
+/// `    calc_test.go:12: message`; what the program printed without ending its line may stand before it.
 fn begins(line: &str) -> Option<(Location, &str)> {
-    if !line.starts_with("    ") {
-        return None;
-    }
-    let trimmed = line.trim_start();
-    let location = gather::location(trimmed).filter(|place| place.file.ends_with(".go"))?;
-    let text = trimmed[location.file.len() + 1..].split_once(':')?.1;
-    Some((location, text.trim()))
+    let block = |from: &str| -> Option<(Location, usize)> {
+        let location = gather::location(from).filter(|place| place.file.ends_with(".go"))?;
+        let text = from[location.file.len() + 1..].split_once(':')?.1;
+        Some((location, text.len()))
+    };
+    let found = match line.starts_with("    ") {
+        true => block(line.trim_start()),
+        false => {
+            let rests = line
+                .match_indices("    ")
+                .map(|(at, _)| line[at..].trim_start());
+            let mut found = rests.filter_map(block);
+            // `testing` prints a file's bare name.
+            found.find(|(place, _)| !place.file.contains(['/', ' ']))
+        }
+    };
+    let (location, rest) = found?;
+    Some((location, line[line.len() - rest..].trim()))
 }
 
 /// The text of a block without what testify puts around it: where it stands, and the test's name.
@@ -172,6 +183,28 @@ mod tests {
         assert_eq!(of("=== RUN   T\nprinted\n--- FAIL: T (0.00s)\n"), None);
         let long = format!("    a_test.go:1: x\n{}", "        more\n".repeat(1 << 14));
         assert!(of(&long).unwrap().0.len() <= MOST + 16);
+    }
+
+    #[test]
+    fn a_line_that_the_program_did_not_end_hides_nothing() {
+        let place =
+            |text: &str| of(text).map(|(m, l)| (m, l.map(|l| (l.file.to_string(), l.line))));
+        let expected = Some((
+            "total is 3".to_owned(),
+            Some(("a_test.go".to_owned(), Some(3))),
+        ));
+        assert_eq!(
+            place("loading shop.json: 3 of 4    a_test.go:3: total is 3\n"),
+            expected
+        );
+        assert_eq!(place("a    table    a_test.go:3: total is 3\n"), expected);
+        for text in [
+            "see a_test.go:3: for it\n",
+            "no    file.txt:3: x\n",
+            "x    y\n",
+        ] {
+            assert_eq!(place(text), None, "{text}");
+        }
     }
 
     #[test]

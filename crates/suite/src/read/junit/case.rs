@@ -153,6 +153,7 @@ impl Child {
             failure.message = message;
             failure.truncated |= cut;
         }
+        super::body::whole(&mut failure, limits);
         super::body::tell(&mut failure, limits);
         // nextest gives the line above what was said.
         if failure.kind == FailureKind::Panic
@@ -292,9 +293,20 @@ impl Case {
                     xml::plain(raw, value);
                     self.file = file(value);
                 }
-                "status" | "result" | "outcome" => {
+                "status" | "result" | "outcome" | "verdict" => {
                     xml::plain(raw, value);
                     self.status(notes, at, key, value);
+                }
+                // Other states than outcomes are told and mean nothing.
+                "state" => {
+                    xml::plain(raw, value);
+                    match words::status(value) {
+                        Some(_) => self.status(notes, at, key, value),
+                        None => odd(notes, at, key, raw, "no outcome"),
+                    }
+                }
+                "passed" if raw.trim().eq_ignore_ascii_case("false") => {
+                    self.tell(Outcome::Fail, "passed=\"false\"");
                 }
                 "success" | "executed" => match (key, xml::truth(raw)) {
                     (_, Some(true)) => {}

@@ -104,9 +104,11 @@ impl Suite {
                     Some(moment) => began = Some(moment.ms),
                     None => odd(notes, at, key, raw, "no time"),
                 },
-                "status" | "result" => match words::status(value) {
+                "status" | "result" | "outcome" | "verdict" | "state" => match words::status(value)
+                {
                     Some(Some(says)) => suite.say(says, value),
                     Some(None) => {}
+                    None if lower == "state" => odd(notes, at, key, raw, "no outcome"),
                     None => {
                         let word: String = value.chars().take(60).collect();
                         let text =
@@ -116,6 +118,10 @@ impl Suite {
                 },
                 "success" | "successful" if xml::truth(raw) == Some(false) => {
                     suite.say(words::FAILED, "success=\"false\"");
+                }
+                // Of a suite it may be a count.
+                "passed" if raw.trim().eq_ignore_ascii_case("false") => {
+                    suite.say(words::FAILED, "passed=\"false\"");
                 }
                 // Catch2 counts assertions in the place of tests; its writer knows no host.
                 "hostname" => {
