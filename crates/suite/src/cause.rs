@@ -5,6 +5,7 @@
 //! expectation about the text "connection refused" is an expectation. What no rule knows is [`Cause::Unclassified`], and that counts.
 
 mod kinds;
+pub(crate) mod network;
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -198,7 +199,26 @@ pub fn cause(failure: &Failure, own: &[Rule]) -> Cause {
         FailureKind::Panic => Some(Cause::Panic),
         _ => None,
     };
-    let said = by_words(&failure.message).or_else(|| by_lines(failure));
+    // The last lines of a log: what was tried again is not why it failed.
+    let (told, is_log) = match failure.message.split_once('\n') {
+        Some((first, lines)) if first.starts_with("it ended with ") => (lines, true),
+        _ => (failure.message.as_str(), false),
+    };
+    let said = match by_words(told) {
+        Some(Cause::NetworkIo | Cause::Timeout) if is_log && network::is_overtaken(told) => {
+            return Cause::Unclassified;
+        }
+        None if is_log && told.lines().any(network::is_told) => {
+            return match network::is_overtaken(told) {
+                true => Cause::Unclassified,
+                false => Cause::NetworkIo,
+            };
+        }
+        Some(Cause::Timeout) if is_log && told.lines().any(network::is_told) => {
+            Some(Cause::NetworkIo)
+        }
+        said => said.or_else(|| by_lines(failure)),
+    };
     said.or(of_kind).unwrap_or(Cause::Unclassified)
 }
 
@@ -282,6 +302,15 @@ const WORDS: [(Cause, &[&str]); 11] = [
             "name or service not known",
             "getaddrinfo",
             "temporary failure in name resolution",
+            "temporary failure resolving",
+            "could not resolve host",
+            "failed to connect to ",
+            "couldn't connect to server",
+            "no such host",
+            "no route to host",
+            "tls handshake timeout",
+            "enotfound",
+            "eai_again",
             "network is unreachable",
             "429 too many requests",
             "503 service unavailable",
@@ -309,6 +338,8 @@ const WORDS: [(Cause, &[&str]); 11] = [
             "file not found",
             "cannot find module",
             "modulenotfounderror",
+            "no module named",
+            "file or directory not found: ",
         ],
     ),
     (
@@ -533,7 +564,7 @@ mod tests {
                 Other,
                 "it ended with 1\ncurl: (28) Operation timed out",
                 "",
-                Cause::Timeout,
+                Cause::NetworkIo,
             ),
             (
                 Other,

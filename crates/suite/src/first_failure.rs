@@ -8,6 +8,7 @@
 mod build;
 mod clean;
 mod counts;
+mod early;
 mod go;
 mod js;
 mod jvm;
@@ -338,11 +339,12 @@ impl Verdicts {
 pub fn scan(source: &mut dyn BufRead, limits: &Limits) -> io::Result<Scan> {
     let mut lines = clean::Lines::new(source, limits.line.max(64));
     let mut verdicts = Verdicts::default();
-    let mut trackers: [Box<dyn Tracker>; 10] = [
+    let mut trackers: [Box<dyn Tracker>; 11] = [
         // Of one line, what the system says of it is more than who repeats it.
         Box::<system::System>::default(),
         Box::<rust::Rust>::default(),
         Box::<python::Python>::default(),
+        Box::<early::Early>::default(),
         Box::<js::Js>::default(),
         Box::<go::Go>::default(),
         Box::<jvm::Jvm>::default(),

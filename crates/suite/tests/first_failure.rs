@@ -98,7 +98,7 @@ fn logs_of_real_tools() {
         ),
         (
             "python-traceback",
-            "python.traceback | - | json.decoder.JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1) | decoder.py:353",
+            "python.traceback | - | json.decoder.JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1) | broken.py:2",
         ),
         (
             "go-test",

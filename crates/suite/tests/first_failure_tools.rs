@@ -33,6 +33,111 @@ fn short(found: Option<&Found>) -> String {
 }
 
 #[test]
+fn runners_that_end_before_their_report() {
+    for (name, expected) in [
+        (
+            "pytest-conftest",
+            "1 pytest.conftest | - | ModuleNotFoundError: No module named 'nosuchmod' | conf/conftest.py:1",
+        ),
+        (
+            "pytest-usage",
+            "1 pytest.usage | - | unrecognized arguments: --nosuchopt | ",
+        ),
+        (
+            "pytest-nofile",
+            "3 pytest.usage | - | file or directory not found: ok/nope.py | ",
+        ),
+        (
+            "pytest-plugin",
+            "1 pytest.usage | - | Error importing plugin \"nosuchplugin\": No module named 'nosuchplugin' | ",
+        ),
+        (
+            "pytest-segfault",
+            "1 python.fatal | test_s | Fatal Python error: Segmentation fault in test_s | /src/py/seg/test_s.py:3",
+        ),
+        (
+            "pytest-timeout-thread",
+            "1 pytest.timeout | test_slow | pytest-timeout ended it: it took too long in test_slow | /src/py/tm/test_tm.py:5",
+        ),
+        (
+            "mypy",
+            "1 mypy.error | - | Incompatible types in assignment (expression has type \"str\", variable has type \"int\") | src/a.py:5",
+        ),
+        // What a test printed without ending its line.
+        ("go-noeol", "1 go.fail | TestA | total is 3 | a_test.go:3"),
+        ("go-noeol-v", "3 go.fail | TestA | total is 3 | a_test.go:3"),
+    ] {
+        assert_eq!(short(first(&log(name)).as_ref()), expected, "{name}");
+    }
+    // What only looks like it, and what a green run printed.
+    for text in [
+        "see `Fatal Python error: x` in the manual\n",
+        "usage: tool [-h]\n\n  -h  help\n",
+        "+++ Timeout table +++\n",
+        "a note --- FAIL: of nothing\n",
+        "ImportError while loading conftest '/x/conftest.py'.\nE   ImportError: x\n\n===== 3 passed in 0.01s =====\n",
+    ] {
+        assert_eq!(short(first(text.as_bytes()).as_ref()), "nothing", "{text}");
+    }
+    // A broken line of source stands before what is wrong with it.
+    let broken = "ImportError while loading conftest '/x/conftest.py'.\nE     File \"/x/conftest.py\", line 1\nE       def (\nE           ^\nE   SyntaxError: invalid syntax\n";
+    let found = first(broken.as_bytes()).expect("it is found");
+    assert_eq!(found.failure.message, "SyntaxError: invalid syntax");
+    assert_eq!(found.failure.kind, FailureKind::Compile);
+}
+
+#[test]
+fn findings_of_checkers_are_no_errors_of_a_compiler() {
+    let pyright = b"/src/a.py\n  /src/a.py:5:10 - error: Type \"str\" is not assignable to \"int\" (reportAssignmentType)\n1 error, 0 warnings\n";
+    for text in [log("mypy"), log("ruff"), log("flake8"), pyright.to_vec()] {
+        let found = first(&text).expect("it is found");
+        let cause = gonogo_suite::cause::cause(&found.failure, &[]);
+        assert_eq!(cause.word(), "lint_failure", "{found:#?}");
+    }
+    let found = first(&log("npm-missing")).expect("it is found");
+    assert_ne!(
+        gonogo_suite::cause::cause(&found.failure, &[]).word(),
+        "lint_failure"
+    );
+}
+
+#[test]
+fn a_connection_that_failed_on_the_way_is_not_why() {
+    let of = |text: &str| short(first(text.as_bytes()).as_ref());
+    let refused = "curl: (7) Failed to connect to a.test port 443";
+    for behind in [
+        "FAILED: checksum differs",
+        "Error: no column `id`",
+        "x.tgz: FAILED",
+    ] {
+        assert_eq!(
+            of(&format!("{refused}\nmirror 2\n{behind}\n")),
+            "nothing",
+            "{behind}"
+        );
+    }
+    for behind in [
+        "make: *** [Makefile:2: x] Error 7",
+        "error: could not fetch x",
+        "bye",
+        "ERROR: 1 download failed",
+    ] {
+        let found = of(&format!("{refused}\n{behind}\n"));
+        assert!(
+            found.starts_with("1 system.network | - | curl: (7)"),
+            "{behind}: {found}"
+        );
+    }
+    let pip = "WARNING: Retrying (Retry(total=0, connect=None)) after connection broken by 'NewConnectionError('<x object at 0x7f>: Failed to establish a new connection: [Errno 111] Connection refused')': /simple/zzz/\nERROR: Could not find a version that satisfies the requirement zzz (from versions: none)\nERROR: No matching distribution found for zzz\n";
+    let found = first(pip.as_bytes()).expect("it is found");
+    assert_eq!(
+        gonogo_suite::cause::cause(&found.failure, &[]).word(),
+        "network_io",
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn logs_of_real_tools() {
     for (name, expected) in [
         (
@@ -129,7 +234,7 @@ fn logs_of_real_tools() {
         ),
         (
             "python-addr",
-            "1 python.traceback | - | OSError: [Errno 98] Address already in use | <string>:1",
+            "1 python.traceback | - | OSError: [Errno 98] Address already in use | ",
         ),
         (
             "assert-sh",

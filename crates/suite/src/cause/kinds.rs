@@ -1,6 +1,6 @@
 //! Causes that a failure's type tells: the exception's name, how an expectation begins, the code that a process ended with.
 
-use super::Cause;
+use super::{Cause, network};
 use crate::Failure;
 
 /// Types of errors by the end of their names, in small letters, and what they are. The longer come first where one ends another.
@@ -91,9 +91,30 @@ pub(super) fn of(failure: &Failure) -> Option<Cause> {
         .map(str::trim)
         .find(|line| !line.is_empty())
         .unwrap_or_default();
+    // What tools that fetch say: of two lines, the second may be why.
+    let mut lines = failure.message.lines().take(2).map(str::trim);
+    let is_npm = failure.trace.starts_with("npm err") || failure.trace.starts_with("npm ERR!");
+    let is_log = first.starts_with("it ended with ");
+    if is_npm && network::is_code(&failure.class) || !is_log && lines.any(network::is_told) {
+        return Some(Cause::NetworkIo);
+    }
+    if !is_npm && is_lint(&failure.class) {
+        return Some(Cause::LintFailure);
+    }
     named(&failure.class)
         .or_else(|| headed(first))
         .or_else(|| ended(first))
+}
+
+/// Whether a class is a rule of a linter: `F401`, `mypy.assignment`, `pyright.reportMissing`.
+fn is_lint(class: &str) -> bool {
+    let digits = class.trim_start_matches(|c: char| c.is_ascii_uppercase());
+    let is_code = !class.starts_with("HTTP")
+        && (1..=5).contains(&(class.len() - digits.len()))
+        && (3..=4).contains(&digits.len())
+        && digits.bytes().all(|b| b.is_ascii_digit());
+    let tool = class.split('.').next().unwrap_or_default();
+    is_code || matches!(tool, "mypy" | "pyright")
 }
 
 /// The cause of an error's type.

@@ -140,6 +140,7 @@ impl Build {
             if let Some(parts) =
                 pattern!(r"^((?:[A-Za-z]:)?[^\s:(][^:(]*:\d+(?::\d+)?): (?:fatal )?error: (.+)$")
                     .captures(text)
+                    .filter(|parts| !parts[1].contains(".py:") && !parts[1].contains(".pyi:"))
             {
                 let found = Candidate::new(Runner::Native, "cc.error", line, FailureKind::Compile);
                 self.native = Some(found.message(&parts[2]).at(place(&parts[1])));

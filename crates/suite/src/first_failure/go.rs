@@ -37,7 +37,7 @@ impl Tracker for Go {
                     self.ran.insert(self.running.clone());
                 }
             }
-        } else if let Some(rest) = text.strip_prefix("--- FAIL: ") {
+        } else if let Some(rest) = failed(text) {
             let name = rest.split(" (").next().unwrap_or(rest);
             if !self.ran.is_empty() && !self.ran.contains(name) {
                 return;
@@ -62,11 +62,11 @@ impl Tracker for Go {
             }
             self.before.clear();
             self.open = Some(found);
-        } else if text.starts_with("    ") && !self.running.is_empty() {
+        } else if !self.running.is_empty() && (text.starts_with("    ") || logged(text).is_some()) {
             if self.before.len() == BEFORE {
                 self.before.pop_front();
             }
-            let kept: String = text.chars().take(500).collect();
+            let kept: String = logged(text).unwrap_or(text).chars().take(500).collect();
             self.before.push_back((self.running.clone(), kept));
         } else if let Some(rest) = text.strip_prefix("# ") {
             self.package = rest
@@ -219,10 +219,31 @@ impl Go {
     }
 }
 
+/// What follows `--- FAIL: `. Behind what a test printed without ending its line it is as `testing` prints it, to the end.
+fn failed(text: &str) -> Option<&str> {
+    if let Some(rest) = text.strip_prefix("--- FAIL: ") {
+        return Some(rest);
+    }
+    let at = text.find("--- FAIL: ").filter(|_| !text.starts_with(' '))?;
+    let rest = &text[at + "--- FAIL: ".len()..];
+    pattern!(r"^\S+ \(\d+\.\d\ds\)$")
+        .is_match(rest)
+        .then_some(rest)
+}
+
+/// `    x_test.go:12: message` behind what a test printed without ending its line.
+fn logged(text: &str) -> Option<&str> {
+    if !text.contains(".go:") || text.starts_with(' ') {
+        return None;
+    }
+    let found = pattern!(r"    ([\w.-]+\.go:\d+: .*)$").captures(text)?;
+    found.get(1).map(|found| found.as_str())
+}
+
 /// A line of a test's output: `x_test.go:12: message`, or more of the message.
 fn tell(found: &mut Candidate, text: &str) {
     found.show(text);
-    let trimmed = text.trim();
+    let trimmed = logged(text).unwrap_or(text).trim();
     match pattern!(r"^([^\s:]+\.go:\d+): (.*)$").captures(trimmed) {
         Some(parts) if found.location.is_none() => {
             found.location = place(&parts[1]);

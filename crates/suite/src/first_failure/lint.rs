@@ -1,4 +1,4 @@
-//! Linters and formatters: ruff, flake8, pylint, black, and what go vet prints.
+//! Linters, checkers of types and formatters: ruff, flake8, pylint, mypy, pyright, black, and what go vet prints.
 
 use super::{Candidate, Line, Proof, Runner, Tracker, Verdicts, pattern, place};
 use crate::{FailureKind, Location};
@@ -19,6 +19,10 @@ impl Tracker for Lint {
     fn line(&mut self, line: &Line<'_>) {
         let text = line.text;
         let head = self.head.take();
+        if let Some(found) = types(line) {
+            self.keep(found);
+            return;
+        }
         if text.starts_with(' ') {
             if let (Some((rule, said, at)), Some(rest)) =
                 (head, text.trim_start().strip_prefix("--> "))
@@ -83,6 +87,35 @@ impl Tracker for Lint {
         let found = found.map(|found| found.proof(proof));
         found.into_iter().chain(self.vet.take()).collect()
     }
+}
+
+/// `a.py:3: error: Incompatible types  [assignment]` of mypy, `  /src/a.py:3:5 - error: text (reportGeneral)` of pyright. No compiler writes
+/// of Python so.
+fn types(line: &Line<'_>) -> Option<Candidate> {
+    let text = line.text;
+    if !text.contains(" error: ") || text.len() > 4000 {
+        return None;
+    }
+    let mypy = pattern!(r"^([^\s:][^:]*\.pyi?):(\d+)(?::(\d+))?: error: (.+?)(?:  \[([\w-]+)\])?$");
+    let pyright =
+        pattern!(r"^\s*([^\s:][^:]*\.pyi?):(\d+):(\d+) - error: (.+?)(?: \((report\w+)\))?$");
+    let (rule, parts) = match mypy.captures(text) {
+        Some(parts) => ("mypy.error", parts),
+        None => ("pyright.error", pyright.captures(text)?),
+    };
+    let number = |n: usize| parts.get(n).and_then(|n| n.as_str().parse().ok());
+    let location = Location {
+        file: parts[1].to_owned(),
+        line: number(2),
+        column: number(3),
+    };
+    let tool = rule.trim_end_matches(".error");
+    let code = parts
+        .get(5)
+        .map_or_else(String::new, |code| format!(".{}", code.as_str()));
+    let found = Candidate::new(Runner::Lint, rule, line, FailureKind::Other);
+    let found = found.class(&format!("{tool}{code}")).message(&parts[4]);
+    Some(found.at(Some(location)))
 }
 
 impl Lint {

@@ -1,6 +1,7 @@
 //! pytest, unittest, and programs that end in a traceback.
 
 use super::{Candidate, Line, Proof, Runner, Tracker, Verdicts, pattern, place};
+use crate::located::is_library;
 use crate::{FailureKind, Location};
 
 #[derive(Default)]
@@ -61,7 +62,7 @@ fn title(text: &str) -> Option<&str> {
 }
 
 /// `ValueError: text`, `pkg.Error`, `AssertionError`.
-fn exception(text: &str) -> Option<(&str, &str)> {
+pub(super) fn exception(text: &str) -> Option<(&str, &str)> {
     let (class, message) = text
         .split_once(": ")
         .unwrap_or((text.trim_end_matches(':'), ""));
@@ -72,6 +73,15 @@ fn exception(text: &str) -> Option<(&str, &str)> {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
     let named = last.starts_with(|c: char| c.is_ascii_uppercase() || c == '_');
     (plain && named).then_some((class, message))
+}
+
+impl Candidate {
+    /// A frame nearer to the failure than those before; the last that is in no library is its place.
+    fn near(&mut self, at: Location) {
+        if !is_library(&at.file) {
+            self.location = Some(at);
+        }
+    }
 }
 
 impl Python {
@@ -141,14 +151,14 @@ impl Python {
                 {
                     // The last place before the message's end is where it was raised.
                     if !self.saw_message || item.location.is_none() || !text.contains(": in ") {
-                        item.location = Some(Location {
+                        item.near(Location {
                             file: parts[1].to_owned(),
                             line: parts[2].parse().ok(),
                             column: None,
                         });
                     }
                 } else if let Some(at) = frame(text) {
-                    item.location = Some(at);
+                    item.near(at);
                 } else if item.message.is_empty()
                     && !text.starts_with([' ', '>'])
                     && frames_before(item)
@@ -229,7 +239,7 @@ impl Python {
         }
         found.show(text);
         if let Some(at) = frame(text) {
-            found.location = Some(at);
+            found.near(at);
         } else if found.message.is_empty()
             && !text.starts_with(' ')
             && !text.starts_with("Traceback")
@@ -270,7 +280,7 @@ impl Python {
         }
         found.show(text);
         if let Some(at) = frame(text) {
-            found.location = Some(at);
+            found.near(at);
         } else if !text.starts_with(' ') && !text.is_empty() {
             match exception(text) {
                 Some((class, _)) => {
@@ -290,8 +300,8 @@ fn frames_before(item: &Candidate) -> bool {
     item.trace.contains("Traceback (most recent call last):")
 }
 
-/// `  File "x.py", line 3, in f`.
-fn frame(text: &str) -> Option<Location> {
+/// `  File "x.py", line 3, in f`, and without the comma as the interpreter tells of a crash.
+pub(super) fn frame(text: &str) -> Option<Location> {
     let rest = text.trim_start().strip_prefix("File \"")?;
     let (file, rest) = rest.split_once("\", line ")?;
     let digits = rest
@@ -300,7 +310,7 @@ fn frame(text: &str) -> Option<Location> {
     place(&format!("{file}:{}", &rest[..digits]))
 }
 
-fn kind(message: &str) -> FailureKind {
+pub(super) fn kind(message: &str) -> FailureKind {
     let class = message.split([':', ' ']).next().unwrap_or_default();
     match class.rsplit('.').next().unwrap_or_default() {
         "AssertionError" | "assert" => FailureKind::Assertion,

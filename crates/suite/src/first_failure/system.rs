@@ -2,19 +2,38 @@
 
 use super::{Candidate, Line, Proof, Runner, Tracker, Verdicts, pattern, place};
 use crate::FailureKind;
+use crate::cause::network;
 
 #[derive(Default)]
 pub(super) struct System {
     report: Option<Candidate>,
     undefined: Option<Candidate>,
     first: Option<Candidate>,
+    /// What pip said of the connection that it tried again: the kind of the error.
+    broken: Option<String>,
 }
 
 impl Tracker for System {
     fn line(&mut self, line: &Line<'_>) {
         self.sanitizer(line);
+        self.pip(line);
+        // A connection that failed on the way to another failure was tried again, or was not needed.
+        if self
+            .first
+            .as_ref()
+            .is_some_and(|first| first.rule == NETWORK)
+            && network::is_plain_failure(line.text)
+        {
+            self.first = None;
+        }
         if self.first.is_none() {
             self.first = mention(line);
+            if let (Some(first), Some(broken)) = (&mut self.first, &self.broken)
+                && first.rule == NETWORK
+                && line.text.starts_with("ERROR: ")
+            {
+                first.say(&format!("connection broken by {broken}"));
+            }
         }
     }
 
@@ -24,7 +43,20 @@ impl Tracker for System {
     }
 }
 
+/// The rule of what tools that fetch say.
+const NETWORK: &str = "system.network";
+
 impl System {
+    /// `WARNING: Retrying (Retry(…)) after connection broken by 'NewConnectionError('…`: why pip finds nothing in the end.
+    fn pip(&mut self, line: &Line<'_>) {
+        if line.text.contains("after connection broken by '")
+            && let Some(parts) =
+                pattern!(r"after connection broken by '(\w+)\(").captures(line.text)
+        {
+            self.broken = Some(parts[1].to_owned());
+        }
+    }
+
     fn sanitizer(&mut self, line: &Line<'_>) {
         let text = line.text;
         match &mut self.report {
@@ -92,7 +124,6 @@ fn mention(line: &Line<'_>) -> Option<Candidate> {
         "Bus error",
         "Illegal instruction",
         "Floating point",
-        "Fatal Python error",
     ];
     if signals.iter().any(|word| text.contains(word)) {
         let shell = r"^(?:\S*: line \d+: +\d+ |\S*sh: \d+: |\S+: line \d+: |make(?:\[\d+\])?: \*\*\* \[.*\] )?(Segmentation fault|Aborted|Bus error|Illegal instruction|Floating point exception|Killed)(?: +\(core dumped\))?(?:\s{2,}\S.*)?$";
@@ -100,7 +131,7 @@ fn mention(line: &Line<'_>) -> Option<Candidate> {
         let shell = SHELL.get_or_init(|| {
             regex::Regex::new(shell).expect("invariant: a pattern in the source is one")
         });
-        if shell.is_match(text) || text.starts_with("Fatal Python error: ") {
+        if shell.is_match(text) {
             return of("system.signal", FailureKind::Crash);
         }
         if text.contains("fatal error: Killed signal terminated program") {
@@ -212,9 +243,15 @@ fn network(line: &Line<'_>) -> Option<Candidate> {
             .bytes()
             .all(|b| b.is_ascii_digit() || b" -:.kMG".contains(&b));
         return (is_own && pattern!(r"^curl: \(\d+\) \S").is_match(&text[at..]))
-            .then(|| of("system.network", &text[at..]))?;
+            .then(|| of(NETWORK, &text[at..]))?;
     }
     let begins = [
+        "Resolving ",
+        "ssh: ",
+        "Error response from daemon: ",
+        "docker: ",
+        "error pulling image",
+        "failed to ",
         "fatal: ",
         "E: ",
         "wget: ",
@@ -222,11 +259,12 @@ fn network(line: &Line<'_>) -> Option<Candidate> {
         "Connecting to ",
         "Err:",
     ];
-    if !begins.iter().any(|word| text.starts_with(word)) {
+    let is_resolving = text.contains("Temporary failure resolving");
+    if !is_resolving && !begins.iter().any(|word| text.starts_with(word)) {
         return None;
     }
     let shape = pattern!(
         r"^(?:fatal: (?:unable to access '|[Cc]ould not read from remote repository|repository '.*' not found|unable to look up |could not read (?:Username|Password) for )|E: (?:Failed to fetch |Unable to (?:fetch|locate package|connect to) |The repository '|Some index files failed)|wget: (?:unable to resolve|can't connect|bad address|server returned error)|ERROR: (?:Could not find a version that satisfies|No matching distribution found|Could not install packages due to an OSError)|Connecting to .*(?:failed: |\.\.\. failed))"
     );
-    shape.is_match(text).then(|| of("system.network", text))?
+    (shape.is_match(text) || network::is_told(text)).then(|| of(NETWORK, text))?
 }
