@@ -16,7 +16,7 @@ pub use judge::{Attempted, COMMAND, READ, command_verdict, judge};
 pub use quarantined::{Quarantined, Retried, Retry};
 pub use result::{Class, End, Input, Kind, Problem, TargetResult, Tests};
 pub use row::Row;
-pub use shown::{LogFailure, command_failure};
+pub use shown::{ENDED, LogFailure, command_failure};
 pub use summary::{Outcome, SUMMARY, Shard, Source, State, Summary};
 pub use tally::{Collisions, Tally};
 

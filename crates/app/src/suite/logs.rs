@@ -1,12 +1,12 @@
 //! What a target printed, looked at after its secrets were taken out: the first failure in it, and its end.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use gonogo_suite::cause::Rule;
 use gonogo_suite::first_failure::{Limits, scan};
-use gonogo_suite::run::LogFailure;
+use gonogo_suite::run::{End, LogFailure};
 
 use super::artifacts::RunDir;
 use crate::AppError;
@@ -45,6 +45,49 @@ pub(super) fn first_failure(
         }
     }
     Ok(None)
+}
+
+/// Why a target failed whose report shows no failure: what its logs show, and how its process ended.
+///
+/// # Errors
+/// A log that is there and cannot be read.
+pub(super) fn why(
+    dir: &RunDir,
+    home: &str,
+    end: &End,
+    rules: &[Rule],
+) -> Result<Option<LogFailure>, AppError> {
+    let shown = first_failure(dir, home, rules)?;
+    let names = ["errors.log", "output.log"].map(|name| format!("{home}/{name}"));
+    let says = |name: &&String| std::fs::metadata(dir.at(name)).is_ok_and(|meta| meta.len() > 0);
+    let Some(name) = names.iter().find(says) else {
+        let log = (names[1].as_str(), 0, String::new());
+        return Ok(LogFailure::of_end(end, shown, log, rules));
+    };
+    let path = dir.at(name);
+    let fault = |e: std::io::Error| AppError::io("read", &path, &e);
+    let lines = lines(&path).map_err(fault)?;
+    let log = (name.as_str(), lines, tail(&path).map_err(fault)?);
+    Ok(LogFailure::of_end(end, shown, log, rules))
+}
+
+/// How many lines a file has.
+fn lines(path: &Path) -> std::io::Result<u64> {
+    let mut source = BufReader::with_capacity(1 << 18, File::open(path)?);
+    let (mut count, mut last) = (0, b'\n');
+    loop {
+        let chunk = match source.fill_buf() {
+            Ok(chunk) => chunk,
+            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        let Some(end) = chunk.last() else { break };
+        last = *end;
+        count += chunk.iter().filter(|b| **b == b'\n').count() as u64;
+        let used = chunk.len();
+        source.consume(used);
+    }
+    Ok(count + u64::from(last != b'\n'))
 }
 
 /// The end of a log, at most 4 KiB of whole lines.

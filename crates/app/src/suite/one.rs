@@ -234,9 +234,12 @@ fn conclude(
         result = judge(attempted, collisions, &rows);
     }
     result.first_failure = match is_good && result.status != Verdict::Pass {
-        true => logs::first_failure(frame.dir, &home, frame.rules)?,
+        true => logs::why(frame.dir, &home, &result.end, frame.rules)?,
         false => shown,
     };
+    if let Some(shown) = &mut result.first_failure {
+        placed::locate_shown(frame.root, &result.dir, shown);
+    }
     let tests = write_rows(&frame.dir.at(&result.tests_file), &rows)?;
     frame.dir.note(&result.tests_file, tests);
     result.tests_sha256 = Some(tests);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use gonogo_suite::located::Locator;
 use gonogo_suite::read::Rooted;
-use gonogo_suite::run::{Input, Row};
+use gonogo_suite::run::{Input, LogFailure, Row};
 use gonogo_suite::{Format, Limits, Tally};
 
 use super::analysing::ProjectFiles;
@@ -20,6 +20,16 @@ pub(super) fn locate(root: &Path, dir: &str, rows: &mut [Row]) {
     let files = ProjectFiles(root);
     let mut locator = Locator::new(dir, &[&*roots[0], &*roots[1]], &files);
     rows.iter_mut().for_each(|row| locator.locate(row));
+}
+
+/// The same of the failure that a target's log shows.
+pub(super) fn locate_shown(root: &Path, dir: &str, shown: &mut LogFailure) {
+    let mut rows = [shown.row("", "(build)")];
+    locate(root, dir, &mut rows);
+    let [row] = rows;
+    if let Some(failure) = row.failure {
+        shown.found.failure = failure;
+    }
 }
 
 /// Reads a report of a run's directory: its path there, and where it was. What it names below `root`, the project, is named from

@@ -18,7 +18,7 @@ use gonogo_app::suite::running::{self, Finished, Request};
 use gonogo_app::workspace::Caller;
 use gonogo_core::clock::SystemClock;
 use gonogo_core::{Exit, Verdict};
-use gonogo_suite::run::Class;
+use gonogo_suite::run::{Class, LogFailure};
 use gonogo_suite::{Row, Summary, TargetResult, TestVerdict};
 use serde_json::json;
 
@@ -281,8 +281,11 @@ fn tell(summary: &Summary, dir: Option<&Path>, screen: &Screen) {
     for target in summary.targets() {
         screen.say(&line(target, screen));
         if let Some(shown) = &target.first_failure {
-            let header: String = plain(&shown.found.header).chars().take(160).collect();
-            screen.say(&format!("      {}: {header}", shown.place()));
+            screen.say(&format!(
+                "      {}: {}",
+                shown.place(),
+                first_failure(shown)
+            ));
         }
         for problem in target.problems.iter().take(5) {
             screen.say(&format!(
@@ -316,6 +319,23 @@ fn tell(summary: &Summary, dir: Option<&Path>, screen: &Screen) {
     }
     if let Some(dir) = dir {
         screen.frame(&format!("evidence  {}", dir.display()));
+    }
+}
+
+/// The line of a log at which a failure stands, and what it says where that line is but a heading.
+fn first_failure(shown: &LogFailure) -> String {
+    let cut = |text: &str| -> String { plain(text).chars().take(160).collect() };
+    let header = &shown.found.header;
+    let message = shown
+        .found
+        .failure
+        .message
+        .lines()
+        .next()
+        .unwrap_or_default();
+    match message.is_empty() || header.contains(message) || message.contains(header.as_str()) {
+        true => cut(header),
+        false => format!("{} {}", cut(header), cut(message)),
     }
 }
 

@@ -109,6 +109,51 @@ fn a_runner_that_failed_before_its_report_is_explained_by_its_log() {
 }
 
 #[test]
+fn a_runner_that_dies_before_its_report_says_why() {
+    const CONFTEST: &str = "printf \"ImportError while loading conftest '$PWD/conftest.py'.\\nconftest.py:3: in <module>\\nE   ModuleNotFoundError: No module named 'shop'\\n\"; exit 4";
+    let lab = Lab::new(CONFTEST);
+    lab.write("conftest.py", "import shop\n");
+    lab.commit("conftest");
+    let run = lab.run(3, "hold");
+    let found = digest(&run, "unit/unit");
+    let first = &found["first_failing_assertion"];
+    assert_eq!(
+        first["message"], "ModuleNotFoundError: No module named 'shop'",
+        "{found:#}"
+    );
+    assert_eq!(first["location"]["file"], "conftest.py");
+    assert_eq!(found["root_cause_class"], "compile_error");
+    let shown = lab.gonogo(&["suite", "show"]);
+    for text in [
+        "unit/unit/output.log:1: ImportError while loading",
+        "No module named 'shop'",
+        "no file is",
+    ] {
+        assert!(shown.out.contains(text), "{text}\n{}", shown.out);
+    }
+    // Nobody knows what it printed: how it ended, and its last lines.
+    lab.script("echo starting; echo 'no licence: cannot open the shop'; exit 7");
+    let run = lab.run(3, "hold");
+    let first = digest(&run, "unit/unit")["first_failing_assertion"].clone();
+    assert_eq!(
+        (&first["message"], &first["log_line"], &first["rule"]),
+        (
+            &"it ended with 7\nno licence: cannot open the shop".into(),
+            &2.into(),
+            &"process.end".into()
+        )
+    );
+    assert!(first["signature"]["hash"].is_string(), "{first:#}");
+    lab.script("printf '.'; kill -9 $$");
+    let found = digest(&lab.run(3, "invalid"), "unit/unit");
+    assert_eq!(found["root_cause_class"], "signal", "{found:#}");
+    // What ended well and wrote nothing has no failure of its own.
+    lab.script("echo 'error: none'");
+    let found = digest(&lab.run(3, "hold"), "unit/unit");
+    assert_eq!(found["first_failing_assertion"], Value::Null, "{found:#}");
+}
+
+#[test]
 fn whose_a_failure_is_and_by_which_rule() {
     let red = r#"<testsuite name="s" tests="2" failures="2"><testcase classname="c" name="a" file="src/a.rs"><failure message="boom">at x</failure></testcase><testcase classname="c" name="b" file="docs/b.rs"><failure message="bang">at x</failure></testcase></testsuite>"#;
     let lab = Lab::new(&format!("{}exit 1", writes(red)));

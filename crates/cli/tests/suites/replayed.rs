@@ -109,6 +109,35 @@ fn a_replay_says_what_it_saw_and_no_more() {
 }
 
 #[test]
+fn an_exit_code_and_a_report_that_is_not_there_are_not_yet_the_same_failure() {
+    let lab = Lab::new("");
+    let flag = lab.beside("flag");
+    let dies = |why: &str| {
+        format!(
+            "printf \"ImportError while loading conftest '$PWD/conftest.py'.\\nE   {why}\\n\"; exit 4"
+        )
+    };
+    lab.script(&format!(
+        "case $(cat {flag}) in db) {} ;; module) {} ;; mute) exit 4 ;; esac\n{}",
+        dies("ConnectionRefusedError: [Errno 111] db refused"),
+        dies("ModuleNotFoundError: No module named 'shop'"),
+        writes(GREEN)
+    ));
+    lab.commit("two");
+    std::fs::write(&flag, "db").unwrap();
+    lab.run(3, "hold");
+    for (state, exit, word) in [
+        ("db", 2, "reproduced"),
+        ("module", 2, "different_signature"),
+        ("mute", 2, "different_signature"),
+        ("green", 1, "passed"),
+    ] {
+        std::fs::write(&flag, state).unwrap();
+        assert_eq!(verdicts(&lab, exit, &[]), [word], "{state}");
+    }
+}
+
+#[test]
 fn nothing_to_show_is_no_success() {
     let lab = Lab::new(&writes(GREEN));
     for command in ["replay", "rerun", "diff", "report", "show"] {

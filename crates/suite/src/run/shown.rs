@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{End, Row};
 use crate::cause::{self, Cause, Rule};
-use crate::first_failure::Found;
+use crate::first_failure::{Found, Runner};
 use crate::{Failure, FailureKind, Signature, TestId, TestVerdict};
 
 /// A failure in the log of a target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogFailure {
-    /// The log, relative to the run's directory; [`Found::line`] is a line of it.
+    /// The log, relative to the run's directory; [`Found::line`] is a line of it, and 0 if it is empty.
     pub log: String,
     /// What was found there.
     pub found: Found,
@@ -57,9 +57,60 @@ impl LogFailure {
 
     /// Where it stands, as people write it: `path:line`.
     pub fn place(&self) -> String {
-        format!("{}:{}", self.log, self.found.line)
+        match self.found.line {
+            0 => self.log.clone(),
+            line => format!("{}:{line}", self.log),
+        }
+    }
+
+    /// Why a target failed of which no test is known to have: what its log shows (`shown`) and how its process ended, as for a plain
+    /// command. `log` is its log, relative to the run's directory, of `lines` lines, which ends with `tail`. A process that ended well, was not
+    /// started, or was cancelled adds nothing.
+    pub fn of_end(
+        end: &End,
+        shown: Option<Self>,
+        (log, lines, tail): (&str, u64, String),
+        rules: &[Rule],
+    ) -> Option<Self> {
+        let ended = match end {
+            End::Exited { code } | End::Read { code: Some(code) } => *code != 0,
+            End::Signalled { .. } | End::TimedOut { .. } => true,
+            End::Cancelled | End::NotStarted { .. } | End::Read { code: None } => false,
+        };
+        if !ended {
+            return shown;
+        }
+        let (below, header) = last(&tail);
+        let failure = command_failure(end, shown.as_ref(), tail);
+        let found = match shown {
+            Some(shown) => {
+                return Some(Self::new(
+                    &shown.log,
+                    Found {
+                        failure,
+                        ..shown.found
+                    },
+                    rules,
+                ));
+            }
+            None => Found {
+                runner: Runner::System,
+                rule: ENDED.to_owned(),
+                line: lines.saturating_sub(below),
+                header: header.unwrap_or_else(|| {
+                    let first = failure.message.lines().next();
+                    first.unwrap_or_default().to_owned()
+                }),
+                test: None,
+                failure,
+            },
+        };
+        Some(Self::new(log, found, rules))
     }
 }
+
+/// The rule of a failure that nothing but the end of a process and of its log tells.
+pub const ENDED: &str = "process.end";
 
 /// Why a plain command is not good: the failure that its log shows, or how it ended and the `tail` of its log.
 pub fn command_failure(end: &End, shown: Option<&LogFailure>, tail: String) -> Failure {
@@ -130,8 +181,35 @@ pub(super) fn tell(failure: &mut Failure, output: &str) {
     }
 }
 
-/// The last [`TELLING`] lines of a log that say something: those of errors, and where there are none the last ones.
-fn telling(tail: &str) -> Vec<String> {
+/// The last line of a log that tells of an error, and how many stand below it.
+fn last(tail: &str) -> (u64, Option<String>) {
+    let lines = tail.lines().rev().zip(0..);
+    let mut told =
+        lines.map(|(line, below)| (below, crate::first_failure::clean(line).trim().to_owned()));
+    let found = told.find(|(_, line)| says(line) && tells(line));
+    found.map_or((0, None), |(below, line)| {
+        (
+            below,
+            Some(line[..crate::signature::floor(&line, LONGEST)].to_owned()),
+        )
+    })
+}
+
+/// Whether a line says something, and not that something is well.
+fn says(line: &str) -> bool {
+    let small = line.to_lowercase();
+    let good = ["ok ", "pass", "✓", "✔", "--- pass", "[info]"]
+        .iter()
+        .any(|start| small.starts_with(start));
+    let good = good
+        || ["... ok", " passed", " 0 failed"]
+            .iter()
+            .any(|end| small.ends_with(end));
+    !good && line.chars().any(char::is_alphanumeric)
+}
+
+/// Whether a line has a word of errors.
+fn tells(line: &str) -> bool {
     const WORDS: [&str; 20] = [
         "error",
         "fail",
@@ -154,30 +232,18 @@ fn telling(tail: &str) -> Vec<String> {
         "✗",
         "✖",
     ];
+    let small = line.to_lowercase();
+    WORDS.iter().any(|word| small.contains(word))
+}
+
+/// The last [`TELLING`] lines of a log that say something: those of errors, and where there are none the last ones.
+fn telling(tail: &str) -> Vec<String> {
     let lines: Vec<String> = tail
         .lines()
         .map(|line| crate::first_failure::clean(line).trim().to_owned())
         .collect();
-    let says = |line: &&String| {
-        let small = line.to_lowercase();
-        let good = ["ok ", "pass", "✓", "✔", "--- pass", "[info]"]
-            .iter()
-            .any(|start| small.starts_with(start));
-        let good = good
-            || ["... ok", " passed", " 0 failed"]
-                .iter()
-                .any(|end| small.ends_with(end));
-        !good && line.chars().any(char::is_alphanumeric)
-    };
-    let all: Vec<&String> = lines.iter().filter(says).collect();
-    let told: Vec<&String> = all
-        .iter()
-        .copied()
-        .filter(|line| {
-            let small = line.to_lowercase();
-            WORDS.iter().any(|word| small.contains(word))
-        })
-        .collect();
+    let all: Vec<&String> = lines.iter().filter(|line| says(line)).collect();
+    let told: Vec<&String> = all.iter().copied().filter(|line| tells(line)).collect();
     let told = if told.is_empty() { all } else { told };
     told[told.len().saturating_sub(TELLING)..]
         .iter()
@@ -235,6 +301,58 @@ mod tests {
             (failure.message.as_str(), failure.trace.as_str()),
             ("it ended with 3\nall is well", "all is well")
         );
+    }
+
+    #[test]
+    fn a_target_without_a_report_fails_as_its_process_ended() {
+        let of = |end: End, log: &str| {
+            let lines = log.lines().count() as u64;
+            LogFailure::of_end(&end, shown(log), ("u/x/output.log", lines, log.into()), &[])
+        };
+        let exited = |code| End::Exited { code };
+        let said = of(exited(3), "begin\nno licence: cannot open the shop\nbye\n").unwrap();
+        assert_eq!(
+            (
+                said.place().as_str(),
+                said.found.header.as_str(),
+                said.found.rule.as_str()
+            ),
+            (
+                "u/x/output.log:2",
+                "no licence: cannot open the shop",
+                ENDED
+            )
+        );
+        let other = of(exited(3), "begin\nthe shop is shut: access denied\nbye\n").unwrap();
+        assert_ne!(said.signature, other.signature);
+        // What the log shows comes first, and the signal before it.
+        assert_eq!(
+            of(exited(101), LOG).map(|f| f.found),
+            shown(LOG).map(|f| f.found)
+        );
+        let killed = of(End::Signalled { signal: 11 }, LOG).unwrap();
+        assert_eq!((killed.cause, killed.found.line), (Cause::Signal, 2));
+        // Nothing was printed: the end is all there is.
+        let mute = of(exited(137), "").unwrap();
+        assert_eq!(
+            (
+                mute.cause.clone(),
+                mute.place().as_str(),
+                mute.found.header.as_str()
+            ),
+            (Cause::Signal, "u/x/output.log", "it ended with 137")
+        );
+        assert_eq!(
+            of(End::TimedOut { after_ms: 9 }, "x\n").unwrap().cause,
+            Cause::Timeout
+        );
+        for end in [
+            exited(0),
+            End::Cancelled,
+            End::NotStarted { why: "no".into() },
+        ] {
+            assert_eq!(of(end, "error: it is not well\n"), None);
+        }
     }
 
     #[test]
