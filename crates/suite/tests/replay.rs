@@ -1,11 +1,13 @@
 //! Replays, proven on the runners themselves: a small project is run, every failure of its report gets a replay, the replay is run, and
-//! its report shows this failure and no other test. Pure cases stand in `replay/cases.rs` and
+//! its report shows this failure and no other test. Pure cases stand in `replay/cases.rs`, `replay/ended.rs` and
 //! `replay/selected.rs`.
 //!
 //! Python's and JavaScript's packages come from PyPI and npm; where they cannot be had, the test says that it was not made.
 
 #[path = "replay/cases.rs"]
 mod cases;
+#[path = "replay/ended.rs"]
+mod ended;
 #[path = "replay/project.rs"]
 mod project;
 #[path = "replay/selected.rs"]

@@ -334,6 +334,7 @@ pub(super) fn one(
         end: &result.end,
         rows: &rows,
         problems: &result.problems,
+        shown: result.first_failure.as_ref(),
         log: &log,
         roots: (&here, &before),
     };

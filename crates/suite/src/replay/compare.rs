@@ -4,8 +4,8 @@ use gonogo_core::Reason;
 use serde::{Deserialize, Serialize};
 
 use super::{Replay, Sign};
-use crate::run::{COMMAND, End, Problem, Row};
-use crate::{FailureKind, Signature, SkipKind, TestId, TestVerdict};
+use crate::run::{COMMAND, End, LogFailure, Problem, Row};
+use crate::{Failure, FailureKind, Signature, SkipKind, TestId, TestVerdict};
 
 /// The schema of a [`ReplayResult`].
 pub const RESULT: &str = "gonogo.suite.replay-result.v1";
@@ -22,6 +22,8 @@ pub struct Observed<'a> {
     pub rows: &'a [Row],
     /// What is wrong with the reports as evidence.
     pub problems: &'a [Problem],
+    /// What the log shows of a target that failed without a failed test.
+    pub shown: Option<&'a LogFailure>,
     /// The end of what it printed: only to say why nothing ran.
     pub log: &'a str,
     /// The absolute directory in which it ran, and the one in which the failure was: names of files are compared below them.
@@ -34,7 +36,7 @@ pub struct Observed<'a> {
 pub enum Verdict {
     /// The same failure.
     Reproduced {
-        /// Its signature; absent where what failed is no test.
+        /// Its signature; absent where nothing failed: the process ended well, and its evidence was wrong in the same way.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         signature: Option<Signature>,
     },
@@ -168,13 +170,6 @@ fn verdict(replay: &Replay, observed: &Observed<'_>, ran: &[&Row], row: Option<&
         return of_row(replay, observed, row);
     }
     if let Some(text) = ended(observed.end) {
-        if expects
-            .end
-            .as_ref()
-            .is_some_and(|end| same_end(end, observed.end))
-        {
-            return Verdict::Reproduced { signature: None };
-        }
         return cannot(format!("{text} before the test had a result"));
     }
     if let Some(row) = row {
@@ -216,8 +211,8 @@ fn verdict(replay: &Replay, observed: &Observed<'_>, ran: &[&Row], row: Option<&
 }
 
 /// Whether it is about a target and no test of it.
-fn is_whole(replay: &Replay) -> bool {
-    replay.test.is_none() && replay.expects.signature.is_none()
+const fn is_whole(replay: &Replay) -> bool {
+    replay.test.is_none()
 }
 
 fn ended(end: &End) -> Option<String> {
@@ -315,18 +310,15 @@ fn of_row(replay: &Replay, observed: &Observed<'_>, row: &Row) -> Verdict {
     if is_same {
         return Verdict::Reproduced { signature: found };
     }
-    let text = row.failure.as_ref().map_or("", |f| {
-        if f.message.is_empty() {
-            &f.trace
-        } else {
-            &f.message
-        }
-    });
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    let said = row
+        .failure
+        .as_ref()
+        .map(line)
+        .filter(|line| !line.is_empty());
     Verdict::DifferentSignature {
         expected: expects.signature.clone(),
         found,
-        text: line
+        text: said
             .unwrap_or(row.verdict.word())
             .chars()
             .take(300)
@@ -340,13 +332,10 @@ fn whole(replay: &Replay, observed: &Observed<'_>, ran: &[&Row]) -> Verdict {
     let is_plain = replay.proves_selection.format == COMMAND;
     if let Some(expected) = &expects.end {
         if same_end(expected, observed.end) && observed.end.code() != Some(0) {
-            return match (&expects.signature, observed.rows) {
-                (Some(expected), [row]) if row.signature.as_ref() != Some(expected) => {
-                    of_row(replay, observed, row)
-                }
-                (signature, _) => Verdict::Reproduced {
-                    signature: signature.clone(),
-                },
+            return match observed.rows {
+                // The one test of a plain command is the command.
+                [row] if is_plain => of_row(replay, observed, row),
+                _ => of_log(replay, observed),
             };
         }
     } else if !is_plain {
@@ -354,7 +343,7 @@ fn whole(replay: &Replay, observed: &Observed<'_>, ran: &[&Row]) -> Verdict {
         reasons.sort_unstable();
         reasons.dedup();
         if !expects.reasons.is_empty() && expects.reasons.iter().all(|r| reasons.contains(r)) {
-            return Verdict::Reproduced { signature: None };
+            return of_log(replay, observed);
         }
     }
     if let Some(text) = ended(observed.end) {
@@ -394,9 +383,62 @@ fn whole(replay: &Replay, observed: &Observed<'_>, ran: &[&Row]) -> Verdict {
     };
     Verdict::DifferentSignature {
         expected: expects.signature.clone(),
-        found: bad.and_then(|row| row.signature.clone()),
+        found: found(observed),
         text,
     }
+}
+
+/// The signature of what a target failed by: of its first bad test, or of what its log shows.
+fn found(observed: &Observed<'_>) -> Option<Signature> {
+    let bad = observed.rows.iter().find(|row| !row.verdict.is_good());
+    match bad {
+        Some(row) => row.signature.clone(),
+        None => observed.shown.map(|shown| shown.signature.clone()),
+    }
+}
+
+/// A target that ended in the same way, and whose evidence is wrong in the same way: the same failure only if its signature is. An exit code
+/// and a report that is not there are those of any failure.
+fn of_log(replay: &Replay, observed: &Observed<'_>) -> Verdict {
+    let bad = observed.rows.iter().find(|row| !row.verdict.is_good());
+    match (&replay.expects.signature, found(observed)) {
+        (Some(expected), Some(found)) if expected.algorithm != found.algorithm => cannot(format!(
+            "the failure is known by `{}`, and was compared by `{}`",
+            expected.algorithm, found.algorithm
+        )),
+        (Some(expected), Some(found)) if *expected == found => Verdict::Reproduced {
+            signature: Some(found),
+        },
+        (Some(expected), found) => {
+            let text = match (bad, observed.shown) {
+                (Some(row), _) => format!("`{}` is {}", row.test, row.verdict.word()),
+                (None, Some(shown)) => line(&shown.found.failure).to_owned(),
+                (None, None) => "its log shows no failure".to_owned(),
+            };
+            Verdict::DifferentSignature {
+                expected: Some(expected.clone()),
+                found,
+                text: text.chars().take(300).collect(),
+            }
+        }
+        // Nothing failed but the evidence, and that did again.
+        (None, None) if observed.end.code() == Some(0) && bad.is_none() => {
+            Verdict::Reproduced { signature: None }
+        }
+        (None, _) => cannot(
+            "it ended in the same way, and nothing is known of the first failure that would tell whether this is the same one",
+        ),
+    }
+}
+
+/// The first line of what a failure says.
+fn line(failure: &Failure) -> &str {
+    let text = match failure.message.is_empty() {
+        true => &failure.trace,
+        false => &failure.message,
+    };
+    let mut lines = text.lines().map(str::trim);
+    lines.find(|line| !line.is_empty()).unwrap_or_default()
 }
 
 /// Whether two processes ended in the same way. How long a time-out was does not matter.

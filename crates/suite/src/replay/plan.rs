@@ -175,6 +175,13 @@ pub fn replay_target(origin: &Origin, result: &TargetResult, files: &dyn Files) 
         replay.expects.verdict = Some(only.verdict);
         replay.expects.signature.clone_from(&only.signature);
         replay.expects.kind = only.failure.as_ref().map(|f| f.kind);
+    } else if let Some(shown) = result
+        .first_failure
+        .as_ref()
+        .filter(|_| result.bad.is_empty())
+    {
+        replay.expects.signature = Some(shown.signature.clone());
+        replay.expects.kind = Some(shown.found.failure.kind);
     }
     replay
 }

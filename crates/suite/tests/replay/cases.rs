@@ -131,11 +131,12 @@ fn directories_environment_and_reports_are_settled() {
     assert!(out.test.is_none() && out.target.why_this_level.contains("outside"));
 }
 
-fn observed<'a>(end: &'a End, rows: &'a [Row], problems: &'a [Problem]) -> Observed<'a> {
+pub(crate) fn observed<'a>(end: &'a End, rows: &'a [Row], problems: &'a [Problem]) -> Observed<'a> {
     Observed {
         end,
         rows,
         problems,
+        shown: None,
         log: "testing: warning: no tests to run",
         roots: ("/clean/q", "/work/p"),
     }
@@ -295,7 +296,13 @@ fn a_crash_that_was_the_failure_is_reproduced() {
     assert_eq!(result.verdict.word(), "reproduced");
 }
 
-fn result(name: &str, class: Class, format: &str, end: End, rows: &[Row]) -> TargetResult {
+pub(crate) fn result(
+    name: &str,
+    class: Class,
+    format: &str,
+    end: End,
+    rows: &[Row],
+) -> TargetResult {
     let input = Input {
         path: "r".into(),
         from: None,

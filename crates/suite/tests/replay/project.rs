@@ -188,6 +188,7 @@ impl Project {
             end: &ran.end,
             rows: &ran.rows,
             problems: &ran.problems,
+            shown: None,
             log: &ran.log,
             roots: (root, root),
         };
