@@ -182,7 +182,8 @@ impl fmt::Display for TestId {
 }
 
 fn bounded(text: &str) -> String {
-    let plain = !text.bytes().any(|b| b < 0x20 || b == 0x7f);
+    // 0xc2 begins what may be a control character beyond ASCII.
+    let plain = !text.bytes().any(|b| b < 0x20 || b == 0x7f || b == 0xc2);
     if plain && text.len() <= LONGEST {
         return text.trim().to_owned();
     }
@@ -219,6 +220,7 @@ mod tests {
         assert_ne!(a, b);
         assert!(a.name.len() <= LONGEST && a.name.contains("…#"));
         assert_eq!(TestId::new("", "", "a\u{1b}[31m\nb").name, "a [31m b");
+        assert_eq!(TestId::new("", "", "a\u{8c}b\u{a7}").name, "a b\u{a7}");
         assert_eq!(TestId::new("s", "c", "n").to_string(), "s > c > n");
         assert_eq!(TestId::new("", "", " n ").to_string(), "n");
     }

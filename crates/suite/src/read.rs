@@ -162,6 +162,9 @@ pub struct Reading {
     /// How many tests the report itself says that there are; absent if it does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<u64>,
+    /// The last moment at which, by its own word, something in it began, milliseconds since 1970; a time without a zone as late as it can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_ms: Option<i64>,
     /// What is wrong, at most [`Limits::issues`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub issues: Vec<Issue>,
@@ -169,6 +172,9 @@ pub struct Reading {
     #[serde(default)]
     pub issues_omitted: u64,
 }
+
+/// 2001-01-01: what is earlier is of a clock that nobody set, or that a test has set.
+const SET: i64 = 978_307_200_000;
 
 impl Reading {
     /// An empty one, to be filled by a reader.
@@ -185,8 +191,16 @@ impl Reading {
                 skipped: 0,
             },
             declared: None,
+            began_ms: None,
             issues: Vec::new(),
             issues_omitted: 0,
+        }
+    }
+
+    /// Notes that something in it began, by its own word. A clock that nobody set is none.
+    pub(crate) fn began(&mut self, ms: i64) {
+        if ms >= SET {
+            self.began_ms = self.began_ms.max(Some(ms));
         }
     }
 

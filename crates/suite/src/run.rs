@@ -9,6 +9,7 @@ mod quarantined;
 mod result;
 mod row;
 mod shown;
+mod stopped;
 mod summary;
 mod tally;
 
@@ -17,6 +18,7 @@ pub use quarantined::{Quarantined, Retried, Retry};
 pub use result::{Class, End, Input, Kind, Problem, TargetResult, Tests};
 pub use row::Row;
 pub use shown::{ENDED, LogFailure, command_failure};
+pub use stopped::Stops;
 pub use summary::{Outcome, SUMMARY, Shard, Source, State, Summary};
 pub use tally::{Collisions, Tally};
 

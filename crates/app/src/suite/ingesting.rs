@@ -121,6 +121,7 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
                 (&copy, Some(shown)),
                 &root,
                 format,
+                None,
                 &mut tally,
             )?),
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use gonogo_suite::cause::Rule;
 use gonogo_suite::first_failure::{Limits, scan};
-use gonogo_suite::run::{End, LogFailure};
+use gonogo_suite::run::{End, LogFailure, Stops};
 
 use super::artifacts::RunDir;
 use crate::AppError;
@@ -70,6 +70,40 @@ pub(super) fn why(
     let log = (name.as_str(), lines, tail(&path).map_err(fault)?);
     Ok(LogFailure::of_end(end, shown, log, rules))
 }
+
+/// What a target's logs say of a runner that stopped before its end.
+///
+/// # Errors
+/// A log that is there and cannot be read.
+pub(super) fn stops(dir: &RunDir, home: &str) -> Result<Stops, AppError> {
+    let mut stops = Stops::default();
+    for name in ["errors.log", "output.log"] {
+        let path = dir.at(&format!("{home}/{name}"));
+        let fault = |e: std::io::Error| AppError::io("read", &path, &e);
+        let file = match File::open(&path) {
+            Err(e) if e.kind() == ErrorKind::NotFound => continue,
+            file => file.map_err(fault)?,
+        };
+        let mut source = BufReader::with_capacity(1 << 18, file);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            // What is looked for is short and stands at a line's beginning.
+            let mut head = source.by_ref().take(LINE);
+            if head.read_until(b'\n', &mut line).map_err(fault)? == 0 {
+                break;
+            }
+            if line.last() != Some(&b'\n') {
+                source.skip_until(b'\n').map_err(fault)?;
+            }
+            stops.line(&String::from_utf8_lossy(&line));
+        }
+    }
+    Ok(stops)
+}
+
+/// How much of a line is looked at.
+const LINE: u64 = 4096;
 
 /// How many lines a file has.
 fn lines(path: &Path) -> std::io::Result<u64> {

@@ -141,7 +141,8 @@ pub fn run(
     keep_logs(frame, &raw, &home, is_report, &mut attempted.problems);
     if !matches!(attempted.end, End::NotStarted { .. }) {
         let problems = &mut attempted.problems;
-        keep_outputs(frame, suite, &dir, &home, &outputs, problems);
+        let since = began.wall.as_millis();
+        keep_outputs(frame, suite, &dir, &home, (&outputs, since), problems);
     }
     let (rows, collisions) = read(
         frame,
@@ -237,6 +238,9 @@ fn conclude(
         true => logs::why(frame.dir, &home, &result.end, frame.rules)?,
         false => shown,
     };
+    if result.tests.bad() > 0 && result.format != COMMAND {
+        result.stopped = logs::stops(frame.dir, &home)?.of(&result);
+    }
     if let Some(shown) = &mut result.first_failure {
         placed::locate_shown(frame.root, &result.dir, shown);
     }
@@ -486,7 +490,7 @@ fn keep_outputs(
     suite: &SuiteFile,
     dir: &Path,
     home: &str,
-    before: &[Seen],
+    (before, since): (&[Seen], i64),
     problems: &mut Vec<Problem>,
 ) {
     for pattern in &suite.outputs {
@@ -505,7 +509,7 @@ fn keep_outputs(
             let relative = path.strip_prefix(dir).unwrap_or(&path).to_string_lossy();
             let relative = frame.dir.clean(&relative);
             // What an earlier run left says nothing about this one, and a gate would take it for that.
-            if seen(&path).is_ok_and(|now| before.contains(&now)) {
+            if seen(&path).is_ok_and(|now| now.is_old(before, since)) {
                 let text = format!("`{relative}` was there before and was not written by this run");
                 problems.push(Problem::new(Reason::EvidenceStale, text));
                 continue;
@@ -527,8 +531,17 @@ struct Seen {
     written: (i64, i64),
 }
 
+impl Seen {
+    /// Whether it is not of a suite that began at `since`, milliseconds, when `before` was there. Under another name it is still what was there; and what
+    /// says that it was written before the suite began was not written by it.
+    fn is_old(&self, before: &[Self], since: i64) -> bool {
+        let same = |b: &Self| b == self || (b.inode == self.inode && b.written == self.written);
+        before.iter().any(same) || self.written.0.saturating_mul(1000) < since - COARSE_MS
+    }
+}
+
 /// How much earlier than the clock says a file may seem to be written, milliseconds: file systems know seconds, some two.
-const COARSE_MS: i64 = 3000;
+pub(super) const COARSE_MS: i64 = 3000;
 
 fn seen(path: &Path) -> Result<Seen, AppError> {
     use std::os::unix::fs::MetadataExt;
@@ -609,12 +622,8 @@ fn read(
                 Vec::new()
             }
         };
-        // Under another name it is still what was there; and what says that it was written before the suite began was not written by it.
-        let is_old = |n: &&Seen| {
-            let same = |b: &Seen| b == *n || (b.inode == n.inode && b.written == n.written);
-            before.iter().any(same) || n.written.0.saturating_mul(1000) < since - COARSE_MS
-        };
-        let (old, fresh): (Vec<&Seen>, Vec<&Seen>) = now.iter().partition(is_old);
+        let (old, fresh): (Vec<&Seen>, Vec<&Seen>) =
+            now.iter().partition(|seen| seen.is_old(before, since));
         for seen in old {
             let shown = relative(&seen.path, frame.root);
             let text = format!("`{shown}` was there before and was not written by this run");
@@ -644,7 +653,8 @@ fn read(
     let mut tally = Tally::default();
     for (path, from) in files {
         let from = (path.as_str(), from);
-        match placed::read_report(&frame.dir.path, from, frame.root, format, &mut tally) {
+        let since = Some(since);
+        match placed::read_report(&frame.dir.path, from, frame.root, format, since, &mut tally) {
             Ok(input) => attempted.inputs.push(input),
             Err(e) => attempted
                 .problems

@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use gonogo_core::Timestamp;
 use gonogo_suite::located::Locator;
 use gonogo_suite::read::Rooted;
 use gonogo_suite::run::{Input, LogFailure, Row};
-use gonogo_suite::{Format, Limits, Tally};
+use gonogo_suite::{Format, IssueKind, Limits, Tally};
 
 use super::analysing::ProjectFiles;
-use super::one::word_of;
+use super::one::{COARSE_MS, word_of};
 use crate::AppError;
 
 /// Says of failures which files of the project they are in, as far as reports and traces of a target in `dir` show it.
@@ -33,7 +34,8 @@ pub(super) fn locate_shown(root: &Path, dir: &str, shown: &mut LogFailure) {
 }
 
 /// Reads a report of a run's directory: its path there, and where it was. What it names below `root`, the project, is named from
-/// there on: a test is the same one wherever its project lies.
+/// there on: a test is the same one wherever its project lies. Where by its own times all of it is from before `since`, milliseconds
+/// since 1970, its results are cached ones.
 ///
 /// # Errors
 /// It cannot be opened.
@@ -42,6 +44,7 @@ pub(super) fn read_report(
     (path, from): (&str, Option<String>),
     root: &Path,
     format: Format,
+    since: Option<i64>,
     tally: &mut Tally,
 ) -> Result<Input, AppError> {
     let file = dir.join(path);
@@ -54,7 +57,17 @@ pub(super) fn read_report(
     let is_there = |path: &str| root.join(path).is_file();
     let rooted = Rooted::any(&[&*roots[0], &*roots[1]], tally);
     let mut rooted = rooted.or_wherever(&is_there);
-    let reading = gonogo_suite::read::read(format, &mut source, &Limits::default(), &mut rooted);
+    let limits = Limits::default();
+    let mut reading = gonogo_suite::read::read(format, &mut source, &limits, &mut rooted);
+    // A file can be put where a report belongs; what it says itself is older then.
+    if let (Some(began), Some(since)) = (reading.began_ms, since)
+        && began < since - COARSE_MS
+    {
+        tally.cached();
+        let at = Timestamp::from_millis(began);
+        let text = format!("by its own times nothing in it began after {at}, before the run did");
+        reading.tell(&limits, IssueKind::OddValue, 0, text);
+    }
     Ok(Input {
         path: path.to_owned(),
         from,
@@ -83,7 +96,15 @@ mod tests {
         assert_ne!(text, report);
         std::fs::write(root.join("report.json"), text).unwrap();
         let mut tally = Tally::default();
-        read_report(root, ("report.json", None), root, Format::Jest, &mut tally).unwrap();
+        read_report(
+            root,
+            ("report.json", None),
+            root,
+            Format::Jest,
+            None,
+            &mut tally,
+        )
+        .unwrap();
         let rows = tally.into_rows("unit", &[]);
         let places = rows
             .iter()

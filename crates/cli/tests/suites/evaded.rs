@@ -4,14 +4,8 @@ use crate::lab::{GREEN, JUNIT, Lab, RED, fails, writes};
 
 /// What is not new is told, and nothing of it passes.
 fn refuses(lab: &Lab, reason: &str) {
-    let run = lab.run(
-        3,
-        if reason == "EVIDENCE_STALE" {
-            "hold"
-        } else {
-            "invalid"
-        },
-    );
+    let is_old = matches!(reason, "EVIDENCE_STALE" | "EVIDENCE_CACHED_ONLY");
+    let run = lab.run(3, if is_old { "hold" } else { "invalid" });
     assert!(
         run.reasons().contains(&reason.to_owned()),
         "{:?}",
@@ -33,6 +27,62 @@ fn a_report_that_was_there_is_old_under_any_name() {
         writes(GREEN)
     ));
     refuses(&lab, "EVIDENCE_STALE");
+}
+
+#[test]
+fn an_output_that_was_put_in_place_is_old() {
+    let keys = format!("{JUNIT}outputs = [\"out/*.json\"]\n");
+    let with = |how: &str| format!("{}{how}\n", writes(GREEN));
+    let lab = Lab::with(&with("echo 1 > out/c.json"), &keys);
+    let old = lab.beside("old.json");
+    std::fs::write(&old, "1").unwrap();
+    let long_ago =
+        std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    let file = std::fs::File::options().append(true).open(&old).unwrap();
+    file.set_modified(long_ago).unwrap();
+    lab.run(0, "pass");
+    for how in [
+        "rm -f out/*.json; cp -p ../old.json out/c.json",
+        "rm -f out/*.json; ln ../old.json out/c.json",
+        "mv out/c.json out/d.json",
+        ":",
+    ] {
+        lab.script(&with(how));
+        refuses(&lab, "EVIDENCE_STALE");
+    }
+    lab.script(&with("rm -f out/*.json; cp ../old.json out/c.json"));
+    lab.run(0, "pass");
+}
+
+#[test]
+fn a_report_whose_own_times_are_before_the_run_is_from_a_cache() {
+    let suite = |time: &str| {
+        format!(
+            r#"<testsuite name="s" tests="2"{time}><testcase classname="c" name="a"/><testcase classname="c" name="b"/></testsuite>"#
+        )
+    };
+    let lab = Lab::new(&writes(&suite(r#" timestamp="2026-01-01T00:00:00Z""#)));
+    refuses(&lab, "EVIDENCE_CACHED_ONLY");
+    lab.script(&writes(&suite(r#" timestamp="2026-01-01T00:00:00""#)));
+    refuses(&lab, "EVIDENCE_CACHED_ONLY");
+    // A suite within it that is of now, a time of now in any zone, a clock that nobody set, and no time.
+    let now = r#" timestamp="'"$(date -u +%Y-%m-%dT%H:%M:%S)"'""#;
+    let behind = r#" timestamp="'"$(TZ=XXX11 date +%Y-%m-%dT%H:%M:%S)"'""#;
+    let both = format!(
+        "<testsuites>{}{}</testsuites>",
+        suite(r#" timestamp="2026-01-01T00:00:00Z""#).replace("name=\"s\"", "name=\"r\""),
+        suite(now)
+    );
+    for good in [
+        both,
+        suite(now),
+        suite(behind),
+        suite(r#" timestamp="1970-01-01T00:00:00Z""#),
+        suite(""),
+    ] {
+        lab.script(&writes(&good));
+        lab.run(0, "pass");
+    }
 }
 
 #[test]

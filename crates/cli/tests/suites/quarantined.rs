@@ -1,7 +1,7 @@
 //! Quarantined tests: they run like all others, are tried once more and told apart, and no retry makes anything better.
 
 use crate::history::{flaky, turns};
-use crate::lab::{GREEN, JUNIT, Lab, writes};
+use crate::lab::{GREEN, JUNIT, Lab, RED, writes};
 
 /// No waiting.
 fn at_once(lab: &Lab) {
@@ -134,6 +134,23 @@ fn a_proposal_counts_when_a_person_has_filled_it_in_and_it_is_in_the_base() {
     for name in ["waiver_audit.json", "quarantine_report.json"] {
         assert!(lab.path("out/excuses").join(name).is_file(), "{name}");
     }
+    // It covers no run that broke off behind the failure, whichever way it says so.
+    let stops = [
+        "exit 4\n",
+        "echo '!!!!!! stopping after 1 failures !!!!!!'; exit 1\n",
+        "echo 'Canceling due to test failure' >&2; exit 1\n",
+    ];
+    for stop in stops {
+        lab.script(&format!("{}{stop}", writes(RED)));
+        lab.commit("broken off");
+        lab.run(2, "fail");
+        lab.check(&[], 3, "invalid")
+            .tells("suites", "RUN_INCOMPLETE");
+    }
+    lab.script(&format!("{}exit 1\n", writes(RED)));
+    lab.commit("to the end");
+    lab.run(2, "fail");
+    lab.check(&[], 0, "excused");
     // Once it is mended, it is told that nothing needs the entry any more.
     let notes = |lab: &Lab| lab.gonogo(&["gate", "excuses"]).out;
     lab.script(&writes(GREEN));

@@ -214,6 +214,14 @@ fn tests<'a>(
                 );
                 open.tell_of(Reason::RunIncomplete, text, Some(name), test.clone());
             }
+            // Nor of one that did not go on behind the failure.
+            Cover::By(_) if result.stopped.is_some() => {
+                let why = result.stopped.as_deref().unwrap_or_default();
+                let text = format!(
+                    "what stands behind it may not have run: {why}: no quarantine covers that"
+                );
+                open.tell_of(Reason::RunIncomplete, text, Some(name), test.clone());
+            }
             Cover::By(entry) => {
                 covered.insert(&row.test);
                 excuses.push(excuse(entry, &row.test));

@@ -25,6 +25,8 @@ struct Told {
     /// Counts of the summary that are none.
     odd: Vec<String>,
     flaky: u64,
+    /// When the run began, milliseconds since 1970.
+    began: Option<i64>,
     has_tests: bool,
     has_tool: bool,
     is_named: bool,
@@ -108,6 +110,9 @@ fn summary(json: &mut Source<'_, '_>, told: &mut Told) -> Result<(), Broken> {
     told.has_summary = true;
     while let Some(key) = json.key()? {
         let value = json.value(64)?;
+        if let ("start", Value::Number(ms)) = (key.as_str(), &value) {
+            told.began = Some(*ms as i64);
+        }
         if key == "flaky" {
             told.flaky = value.count().unwrap_or_default();
             if value.count().is_none() && !matches!(value, Value::Null) {
@@ -128,6 +133,9 @@ fn summary(json: &mut Source<'_, '_>, told: &mut Told) -> Result<(), Broken> {
 }
 
 fn reconcile(gather: &mut Gather<'_>, told: &Told, seen: &Seen, at: u64) {
+    if let Some(ms) = told.began {
+        gather.reading.began(ms);
+    }
     if !told.has_tests {
         gather.tell(IssueKind::Incomplete, at, "it has no `tests`");
     }

@@ -94,6 +94,9 @@ impl<'a> Gather<'a> {
             }
         }
         attempt.failures.truncate(self.limits.failures);
+        if let Some(ms) = attempt.started_ms {
+            self.reading.began(ms);
+        }
         self.reading.seen.add(attempt.outcome);
         self.sink.attempt(attempt);
     }

@@ -175,6 +175,10 @@ fn report(
             snapshots(json, &mut told.snapshots)?;
             continue;
         }
+        if key == "startTime" {
+            began(json, gather)?;
+            continue;
+        }
         if key == "unhandledErrors" {
             told.unhandled = list(json, gather.limits.failures, gather.limits.trace)?.0;
             continue;
@@ -347,6 +351,14 @@ struct Test {
     place: Place,
 }
 
+/// When a run or a file began.
+fn began(json: &mut Source<'_, '_>, gather: &mut Gather<'_>) -> Result<(), Broken> {
+    if let Some(ms) = json.value(64)?.number().filter(|n| n.is_finite()) {
+        gather.reading.began(ms as i64);
+    }
+    Ok(())
+}
+
 fn file(json: &mut Source<'_, '_>, gather: &mut Gather<'_>, seen: &mut Seen) -> Result<(), Broken> {
     json.next_byte()?;
     let from = json.at();
@@ -360,6 +372,7 @@ fn file(json: &mut Source<'_, '_>, gather: &mut Gather<'_>, seen: &mut Seen) -> 
         }
         while let Some(key) = json.key()? {
             match key.as_str() {
+                "startTime" => began(json, gather)?,
                 "assertionResults" => {
                     if json.enter(Kind::Array)? {
                         while json.item()? {

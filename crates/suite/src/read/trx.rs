@@ -284,7 +284,9 @@ impl Trx<'_> {
                     None => odd(notes, at, name, value),
                 },
                 "startTime" | "endTime" => match times::moment(value) {
-                    Some(m) if m.is_absolute && name == "startTime" => open.started = Some(m.ms),
+                    Some(m) if m.is_absolute && name == "startTime" => {
+                        open.started = Some(notes.began(m).ms);
+                    }
                     Some(m) if m.is_absolute => open.ended = Some(m.ms),
                     Some(_) => {}
                     None => odd(notes, at, name, value),

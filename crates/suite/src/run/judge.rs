@@ -5,7 +5,7 @@
 
 use gonogo_core::{Reason, Timestamp, Verdict};
 
-use super::{Class, Collisions, End, Input, Problem, Row, TOLD, TargetResult, Tests};
+use super::{Class, Collisions, End, Input, Problem, Row, Stops, TOLD, TargetResult, Tests};
 use crate::{Parse, TestVerdict};
 
 /// Most problems of one kind that are told of one target.
@@ -76,7 +76,7 @@ pub fn judge(attempted: Attempted, collisions: &Collisions, rows: &[Row]) -> Tar
         .cloned()
         .collect();
     let home = attempted.home.trim_end_matches('/');
-    TargetResult {
+    let mut result = TargetResult {
         schema: TargetResult::SCHEMA.to_owned(),
         result_kind: attempted.class.kind(),
         status: status(&problems, &tests),
@@ -90,6 +90,7 @@ pub fn judge(attempted: Attempted, collisions: &Collisions, rows: &[Row]) -> Tar
         exit_code: attempted.end.code(),
         tests_file: format!("{home}/tests.jsonl"),
         first_failure: None,
+        stopped: None,
         tests_sha256: None,
         log_file: format!("{home}/output.log"),
         test_log_jsonl: format!("{home}/test-log.jsonl"),
@@ -109,7 +110,9 @@ pub fn judge(attempted: Attempted, collisions: &Collisions, rows: &[Row]) -> Tar
         min_duration_ms: attempted.min_duration_ms,
         inputs: attempted.inputs,
         timestamp: attempted.ended_at,
-    }
+    };
+    result.stopped = Stops::default().of(&result);
+    result
 }
 
 /// The worst of all reasons.

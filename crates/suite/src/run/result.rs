@@ -312,6 +312,9 @@ pub struct TargetResult {
     /// The first failure in its log, where it is a plain command or no test of its report failed; absent if the log shows none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_failure: Option<LogFailure>,
+    /// Why its failed tests are not all that would have failed: the runner stopped before its end. No quarantine covers that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
     /// All tests, a line each, relative to the run's directory.
     pub tests_file: String,
     /// Of that file's bytes.

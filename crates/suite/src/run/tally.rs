@@ -59,6 +59,13 @@ impl Tally {
         self.input += 1;
     }
 
+    /// Says that the results of the report that is being read come from a cache, as it was written before the run.
+    pub fn cached(&mut self) {
+        let input = self.input;
+        let own = self.tests.values_mut().filter(|test| test.input == input);
+        own.for_each(|test| test.cached = true);
+    }
+
     /// How many tests there are.
     pub fn len(&self) -> usize {
         self.tests.len()

@@ -92,7 +92,7 @@ impl Child {
                 None => odd(notes, at, key, raw, "no duration"),
             },
             "timestamp" => match times::moment(raw) {
-                Some(moment) => self.started = Some(moment),
+                Some(moment) => self.started = Some(notes.began(moment)),
                 None => odd(notes, at, key, raw, "no time"),
             },
             "file" => {
@@ -286,7 +286,7 @@ impl Case {
                 },
                 "duration" => duration = marks.seconds(raw),
                 "timestamp" => match times::moment(raw) {
-                    Some(moment) => self.started = Some(moment),
+                    Some(moment) => self.started = Some(notes.began(moment)),
                     None => odd(notes, at, key, raw, "no time"),
                 },
                 "file" | "filepath" => {

@@ -1,5 +1,6 @@
 //! Issues of one document, few of each kind, so that a thousand odd times do not hide a missing end.
 
+use super::times::Moment;
 use crate::read::{Limits, Parse, Reading};
 use crate::{IssueKind, Outcome};
 
@@ -37,6 +38,17 @@ impl Notes {
     /// Whether another issue of the kind would be kept: its text need not be made otherwise.
     pub(in crate::read) const fn is_full(&self, kind: IssueKind) -> bool {
         self.told[slot(kind)] >= MOST
+    }
+
+    /// Notes that something began then. A time without a zone may be of one that is twelve hours behind UTC.
+    pub(in crate::read) fn began(&mut self, moment: Moment) -> Moment {
+        let late = if moment.is_absolute {
+            0
+        } else {
+            12 * 3_600_000
+        };
+        self.reading.began(moment.ms.saturating_add(late));
+        moment
     }
 
     pub(in crate::read) const fn count(&mut self, outcome: Outcome) {

@@ -1,0 +1,57 @@
+//! What reports say of when they were made, whichever format they are in.
+
+use gonogo_suite::{Attempt, Format, Limits, read};
+
+fn began(format: Format, text: &str) -> Option<i64> {
+    let mut attempts: Vec<Attempt> = Vec::new();
+    let mut source = text.as_bytes();
+    read::read(format, &mut source, &Limits::default(), &mut attempts).began_ms
+}
+
+#[test]
+fn the_last_moment_counts() {
+    let jest = r#"{"numTotalTests":1,"startTime":1767225600000,"testResults":[{"name":"/x/a.js","status":"passed","startTime":1767225601000,"assertionResults":[{"title":"a","status":"passed"START}]}]}"#;
+    let go = r#"{"Time":"2026-01-01T00:00:00Z","Action":"run","Package":"x","Test":"A"}
+{"Time":"2026-01-01T00:00:01Z","Action":"pass","Package":"x","Test":"A","Elapsed":1}
+{"Time":"2026-01-01T00:00:01Z","Action":"pass","Package":"x","Elapsed":1}
+"#;
+    let ctrf = r#"{"results":{"tool":{"name":"t"},"summary":{"tests":1,"passed":1,"failed":0,"pending":0,"skipped":0,"other":0,"start":1767225600000,"stop":1767225601000},"tests":[{"name":"a","status":"passed","duration":1START}]}}"#;
+    let trx = r#"<TestRun><Results><UnitTestResult testId="1" testName="a" outcome="Passed" startTime="2026-01-01T01:00:00+01:00" endTime="2026-01-01T01:00:01+01:00"/></Results></TestRun>"#;
+    let junit = |time: &str, own: &str| {
+        format!(r#"<testsuite name="s"{time}><testcase name="a"{own}/></testsuite>"#)
+    };
+    let zero = 1_767_225_600_000;
+    let (z, naive) = (
+        r#" timestamp="2026-01-01T00:00:00Z""#,
+        r#" timestamp="2026-01-01T00:00:00""#,
+    );
+    for (format, text, expected) in [
+        (Format::Jest, jest.replace("START", ""), Some(zero + 1_000)),
+        (
+            Format::Jest,
+            jest.replace("START", ",\"startAt\":1767225602000"),
+            Some(zero + 2_000),
+        ),
+        (Format::Go, go.to_owned(), Some(zero)),
+        (Format::Ctrf, ctrf.replace("START", ""), Some(zero)),
+        (
+            Format::Ctrf,
+            ctrf.replace("START", ",\"start\":1767225605000"),
+            Some(zero + 5_000),
+        ),
+        (Format::Trx, trx.to_owned(), Some(zero)),
+        (Format::Junit, junit(z, ""), Some(zero)),
+        (Format::Junit, junit("", z), Some(zero)),
+        // Twelve hours behind UTC it is that time as late as it can be.
+        (Format::Junit, junit(naive, ""), Some(zero + 12 * 3_600_000)),
+        (Format::Junit, junit("", ""), None),
+        (
+            Format::Junit,
+            junit(r#" timestamp="1970-01-01T00:00:00Z""#, ""),
+            None,
+        ),
+        (Format::Tap, "1..1\nok 1 - a\n".to_owned(), None),
+    ] {
+        assert_eq!(began(format, &text), expected, "{format:?}: {text}");
+    }
+}
