@@ -124,16 +124,12 @@ pub(crate) fn said(trace: &str) -> Vec<&str> {
 
 /// The lines of a trace that show values that were compared, or a cause: the first [`LINES`], each once.
 pub(crate) fn values(trace: &str) -> Vec<&str> {
-    let is_pytest = is_pytest(trace);
+    if is_pytest(trace) {
+        return values_of_pytest(trace);
+    }
     let mut lines = Lines::default();
     let mut below = 0;
     for whole in trace.lines() {
-        if is_pytest {
-            if let Some(said) = whole.strip_prefix("E ") {
-                lines.add(said.trim());
-            }
-            continue;
-        }
         let line = value(whole.trim());
         if line.is_empty() || is_frame(line) || is_source(line) || is_frill(line) {
             below = 0;
@@ -148,6 +144,51 @@ pub(crate) fn values(trace: &str) -> Vec<&str> {
         }
     }
     lines.all
+}
+
+/// What pytest says behind `E`; of `assert False` and its like only the statement tells what was false (`>` before it, or as the only line of
+/// source in short traces).
+fn values_of_pytest(trace: &str) -> Vec<&str> {
+    let mut lines = Lines::default();
+    let (mut statement, mut is_marked) = ("", false);
+    for whole in trace.lines() {
+        if let Some(said) = whole.strip_prefix("E ") {
+            let said = said.trim();
+            if is_bare(said) {
+                lines.add(statement);
+            }
+            lines.add(said);
+            (statement, is_marked) = ("", false);
+        } else if let Some(source) = whole.strip_prefix('>') {
+            (statement, is_marked) = (source.trim(), true);
+        } else if whole.starts_with("    ") && !is_marked {
+            statement = whole.trim();
+        }
+    }
+    lines.all
+}
+
+/// Whether an assertion shows no value but the one by which it failed.
+fn is_bare(said: &str) -> bool {
+    let said = said.strip_prefix("AssertionError: ").unwrap_or(said);
+    let value = said.strip_prefix("assert ").unwrap_or(said);
+    matches!(
+        value,
+        "False"
+            | "None"
+            | "0"
+            | "0.0"
+            | "''"
+            | "\"\""
+            | "b''"
+            | "[]"
+            | "{}"
+            | "()"
+            | "set()"
+            | "not True"
+            | "AssertionError"
+            | "AssertionError:"
+    )
 }
 
 /// Lines that count, each once.
@@ -318,6 +359,31 @@ fn is_frill(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_bare_assertion_the_statement_tells() {
+        let of = |trace: &str| {
+            text(&Failure {
+                message: "assert False".into(),
+                trace: trace.into(),
+                ..Failure::default()
+            })
+        };
+        let long = "def test_x():\n        ok = paid()\n>       assert ok\nE       assert False\n\ntests/test_a.py:3: AssertionError";
+        assert_eq!(of(long), "assert False\nassert ok");
+        let other = long.replace("assert ok", "assert done");
+        assert_eq!(of(&other), "assert False\nassert done");
+        let short = "tests/test_a.py:3: in test_x\n    assert ok\nE   assert False";
+        assert_eq!(of(short), of(long));
+        // What shows a value needs no source, and code around it does not count.
+        let told = "    x = 1\n>       assert paid(x)\nE       assert False\nE        +  where False = paid(1)";
+        assert_eq!(
+            of(told),
+            "assert False\nassert paid(x)\n+  where False = paid(1)"
+        );
+        let value = ">       assert n == 2\nE       assert 1 == 2";
+        assert_eq!(of(value), "assert False\nassert 1 == 2");
+    }
 
     #[test]
     fn messages_that_say_nothing() {

@@ -158,7 +158,7 @@ fn run(settings: &Settings) -> Result<Measured> {
         lab.gonogo(&["suite", "run"])?;
         let (_, told) = lab.gonogo(&["gate", "check"])?;
         let dir = told["data"]["directory"].as_str().context("no verdict")?;
-        let status = told["data"]["verdict"]["status"].as_str();
+        let status = told["data"]["verdict"]["verdict"].as_str();
         *came_to
             .entry(status.context("no status")?.to_owned())
             .or_default() += 1;
