@@ -310,3 +310,31 @@ fn a_fixture_that_is_not_there_is_one_failure_in_any_directory() {
     let other = one(Format::Junit, &text.replace("'nope'", "'other'"));
     assert_ne!(Some(other), long.1);
 }
+
+#[test]
+fn snapshots_of_insta_differ_by_what_changed() {
+    let of = |now: u32, line: u32| {
+        let log = format!(
+            "\nrunning 1 test\ntest t ... FAILED\n\nfailures:\n\n---- t stdout ----\nSnapshot: t\nSource: src/lib.rs:{line}\n-old snapshot\n+new results\n\
+             ────────────┬──────\n    0       │-status: 201\n          0 │+status: {now}\n────────────┴──────\n\nthread 't' (12) panicked at \
+             /root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/insta-1.43.2/src/runtime.rs:679:13:\nsnapshot assertion for 't' failed in line {line}\n\
+             note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n\n\nfailures:\n    t\n\n\
+             test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n"
+        );
+        let mut tally = gonogo_suite::Tally::default();
+        let mut source = log.as_bytes();
+        let limits = gonogo_suite::Limits::default();
+        gonogo_suite::read::read(
+            gonogo_suite::Format::Libtest,
+            &mut source,
+            &limits,
+            &mut tally,
+        );
+        tally.into_rows("unit", &[]).remove(0)
+    };
+    let one = of(200, 9);
+    assert_eq!(one.signature, of(200, 12).signature);
+    assert_ne!(one.signature, of(503, 9).signature);
+    let place = one.failure.unwrap().location.unwrap();
+    assert_eq!((place.file.as_str(), place.line), ("src/lib.rs", Some(9)));
+}

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{End, Row};
 use crate::cause::{self, Cause, Rule};
 use crate::first_failure::{Found, Runner};
-use crate::{Failure, FailureKind, Signature, TestId, TestVerdict};
+use crate::{Failure, FailureKind, Location, Signature, TestId, TestVerdict};
 
 /// A failure in the log of a target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -165,8 +165,38 @@ fn with_lines(message: String, tail: &str) -> String {
     text
 }
 
+/// Most changed lines of a snapshot that are kept.
+const CHANGED: usize = 40;
+
+/// A snapshot of insta's: what differs, and of which line of the test it is, stands in what was printed before the panic.
+fn tell_snapshot(failure: &mut Failure, output: &str) {
+    let is_changed = |line: &&str| line.contains("│-") || line.contains("│+");
+    for line in output.lines().filter(is_changed).take(CHANGED) {
+        if !failure.trace.contains(line) {
+            failure.trace.push('\n');
+            failure.trace.push_str(line);
+        }
+    }
+    let source = output
+        .lines()
+        .find_map(|line| line.strip_prefix("Source: "))
+        .and_then(|place| place.trim().rsplit_once(':'));
+    if let Some((file, line)) = source
+        && let Ok(line) = line.parse()
+    {
+        failure.location = Some(Location {
+            file: file.to_owned(),
+            line: Some(line),
+            column: None,
+        });
+    }
+}
+
 /// Lets a failure that says nothing of why say what its test printed last.
 pub(super) fn tell(failure: &mut Failure, output: &str) {
+    if failure.message.starts_with("snapshot assertion for ") {
+        tell_snapshot(failure, output);
+    }
     if output.is_empty() || !crate::signature::is_mute(failure) {
         return;
     }
