@@ -689,6 +689,21 @@ fn limits_hold_and_are_told() {
 }
 
 #[test]
+fn every_attempt_of_a_test_without_a_name_has_one() {
+    let report =
+        b"<testsuite><testcase><flakyFailure/><flakyError/><rerunFailure/></testcase></testsuite>";
+    let limits = Limits {
+        failures: 0,
+        ..Limits::default()
+    };
+    let (_, attempts) = parsed_with(report, 4096, &limits);
+    assert!(attempts.len() >= 3, "{attempts:?}");
+    for attempt in attempts {
+        assert_eq!(attempt.test.to_string(), "(unnamed)");
+    }
+}
+
+#[test]
 fn a_thousand_odd_times_hide_nothing() {
     let cases: String = (0..1000)
         .map(|n| format!("<testcase name='t{n}' time='TIME' timestamp='TIMESTAMP'/>"))

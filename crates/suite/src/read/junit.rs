@@ -421,6 +421,9 @@ impl Junit<'_> {
                     let attempt = case.attempt(passed, outcome, &mut child, place, &self.limits);
                     if let Some(mut attempt) = attempt {
                         attempt.test = id(&self.suites, case.names());
+                        if attempt.test.name.is_empty() {
+                            UNNAMED.clone_into(&mut attempt.test.name);
+                        }
                         self.flush();
                         self.give(attempt);
                     }
@@ -446,7 +449,7 @@ impl Junit<'_> {
             case.cut();
         }
         if test.name.is_empty() {
-            "(unnamed)".clone_into(&mut test.name);
+            UNNAMED.clone_into(&mut test.name);
             self.notes
                 .tell(IssueKind::OddValue, place.from, "a test without a name");
         }
@@ -750,6 +753,9 @@ impl Junit<'_> {
         self.notes.reading
     }
 }
+
+/// The name of a test that has none.
+const UNNAMED: &str = "(unnamed)";
 
 /// A test's id within the open suites.
 fn id(suites: &[Suite], (class, name): (Name, String)) -> TestId {
