@@ -776,7 +776,7 @@ fn is_by_file(suites: &[Suite], class: &str) -> bool {
 }
 
 fn shown(name: &str) -> String {
-    name.chars().take(60).collect()
+    super::gather::short(name, 60).to_owned()
 }
 
 /// A failure that only an attribute tells of.
