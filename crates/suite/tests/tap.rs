@@ -254,3 +254,21 @@ fn subtests_of_any_depth_are_bounded() {
             || reading.issues_omitted > 0
     );
 }
+
+#[test]
+fn the_largest_number_of_all_is_followed_by_a_subtest() {
+    let report = "1..2\nok 18446744073709551615 - a\n    1..1\n    ok 1 - b\nok 2 - c\n";
+    let mut attempts: Vec<gonogo_suite::Attempt> = Vec::new();
+    let mut source = report.as_bytes();
+    let limits = gonogo_suite::Limits::default();
+    let reading = gonogo_suite::read::read(
+        gonogo_suite::Format::Tap,
+        &mut source,
+        &limits,
+        &mut attempts,
+    );
+    // A number beyond the plan is told.
+    assert!(!reading.issues.is_empty());
+    let names: Vec<String> = attempts.iter().map(|a| a.test.to_string()).collect();
+    assert!(names.iter().any(|name| name.ends_with("b")), "{names:?}");
+}

@@ -215,7 +215,7 @@ impl Stream<'_> {
         let name = top
             .named
             .take()
-            .unwrap_or_else(|| format!("subtest {}", top.last + 1));
+            .unwrap_or_else(|| format!("subtest {}", top.last.saturating_add(1)));
         let class = if top.class.is_empty() {
             name
         } else {
