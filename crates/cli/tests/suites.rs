@@ -39,6 +39,8 @@ mod history;
 mod known;
 #[path = "suites/lab.rs"]
 mod lab;
+#[path = "suites/partial.rs"]
+mod partial;
 #[path = "e2e/project.rs"]
 mod project;
 #[path = "suites/quarantined.rs"]

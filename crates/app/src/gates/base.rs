@@ -30,6 +30,8 @@ pub enum Base {
         commit: String,
         /// The branch or commit that the change is for: its own newest may be later.
         tip: String,
+        /// The others, where branches were merged crosswise: each of them is as near (git-merge-base(1)), and none is believed alone.
+        also: Vec<String>,
     },
     /// Nobody knows.
     Unknown(String),
@@ -56,17 +58,22 @@ impl Base {
             return Ok(Self::Unknown("there is no repository".into()));
         }
         let top = tree.top();
-        let common = |other: &str| git(top, &[], &["merge-base", "HEAD", other]);
+        let common = |other: &str| -> Result<Self, AppError> {
+            let all = git(top, &[], &["merge-base", "--all", "HEAD", other])?;
+            let mut all = all.lines().map(str::to_owned);
+            let none = || AppError::new(Reason::GitFailed, "no commit is common");
+            Ok(Self::Commit {
+                commit: all.next().ok_or_else(none)?,
+                tip: other.to_owned(),
+                also: all.collect(),
+            })
+        };
         if let Some(given) = given {
             if given.starts_with('-') {
                 let text = format!("`{given}` is no commit");
                 return Err(AppError::new(Reason::ArgumentInvalid, text));
             }
-            let of = |commit| Self::Commit {
-                commit,
-                tip: given.to_owned(),
-            };
-            return common(given).map(of).map_err(|e| {
+            return common(given).map_err(|e| {
                 let text = format!("there is no base `{given}`: {e}");
                 AppError::new(Reason::ArgumentInvalid, text)
             });
@@ -92,17 +99,31 @@ impl Base {
                 usual.join(", ")
             )));
         };
-        Ok(common(branch).map_or_else(
-            |_| {
-                Self::Unknown(format!(
-                    "nothing is known to be common with {branch}; name a base"
-                ))
-            },
-            |commit| Self::Commit {
-                commit,
-                tip: (*branch).to_owned(),
-            },
-        ))
+        Ok(common(branch).unwrap_or_else(|_| {
+            Self::Unknown(format!(
+                "nothing is known to be common with {branch}; name a base"
+            ))
+        }))
+    }
+
+    /// One commit, and what it is for.
+    pub fn of(commit: String, tip: String) -> Self {
+        Self::Commit {
+            commit,
+            tip,
+            also: Vec::new(),
+        }
+    }
+
+    /// Every commit that is a base.
+    fn commits(&self) -> Vec<&str> {
+        match self {
+            Self::Commit { commit, also, .. } => std::iter::once(commit)
+                .chain(also)
+                .map(String::as_str)
+                .collect(),
+            Self::Unknown(_) => Vec::new(),
+        }
     }
 
     /// The commit, if it is known.
@@ -113,12 +134,34 @@ impl Base {
         }
     }
 
-    /// A file of the project as the base has it.
+    /// A file of the project as the base has it; nobody knows where there are several and they have not the same.
     pub fn file(&self, tree: &Tree, path: &Path) -> At {
-        let commit = match self {
-            Self::Commit { commit, .. } => commit,
-            Self::Unknown(why) => return At::Unknown(why.clone()),
-        };
+        if let Self::Unknown(why) = self {
+            return At::Unknown(why.clone());
+        }
+        self.agreed(|commit| Self::file_at(tree, commit, path))
+    }
+
+    /// What all commits of the base have alike.
+    fn agreed(&self, at: impl Fn(&str) -> At) -> At {
+        let commits = self.commits();
+        let mut found: Option<At> = None;
+        for commit in &commits {
+            let own = at(commit);
+            match &found {
+                Some(first) if *first != own => {
+                    return At::Unknown(format!(
+                        "the change has several commits in common with what it is for, and they are not alike there: {}; merge once more, or name one as the base",
+                        commits.join(", ")
+                    ));
+                }
+                _ => found = Some(own),
+            }
+        }
+        found.unwrap_or_else(|| At::Unknown("nobody knows the base".into()))
+    }
+
+    fn file_at(tree: &Tree, commit: &str, path: &Path) -> At {
         let below = tree.below().join(path);
         let Some(below) = below.to_str() else {
             return At::Unknown("its path is no UTF-8".into());
@@ -156,44 +199,40 @@ impl Base {
             &["rev-parse", "--verify", "--end-of-options", &commit],
         );
         Some(match found {
-            Ok(commit) => Self::Commit {
-                tip: commit.clone(),
-                commit,
-            }
-            .file(tree, path),
+            Ok(commit) => Self::file_at(tree, &commit, path),
             Err(e) => At::Unknown(e.to_string()),
         })
     }
 
-    /// Paths of the base with this name, at most ten.
+    /// Paths of the base with this name, at most ten of each of its commits.
     ///
     /// # Errors
     /// git's faults; nobody knows the base.
     pub fn named(&self, tree: &Tree, name: &str) -> Result<Vec<String>, AppError> {
-        let commit = match self {
-            Self::Commit { commit, .. } => commit,
-            Self::Unknown(why) => return Err(AppError::new(Reason::GitFailed, why.clone())),
-        };
-        let args = ["ls-tree", "-r", "-z", "--full-tree", "--name-only", commit];
-        let listed = git(tree.top(), &[], &args)?;
-        let is_named = |path: &&str| path.rsplit('/').next() == Some(name);
-        let found = listed.split('\0').filter(is_named).take(10);
-        Ok(found.map(str::to_owned).collect())
+        if let Self::Unknown(why) = self {
+            return Err(AppError::new(Reason::GitFailed, why.clone()));
+        }
+        let mut found = Vec::new();
+        for commit in self.commits() {
+            let args = ["ls-tree", "-r", "-z", "--full-tree", "--name-only", commit];
+            let listed = git(tree.top(), &[], &args)?;
+            let is_named = |path: &&str| path.rsplit('/').next() == Some(name);
+            let own = listed.split('\0').filter(is_named).take(10);
+            found.extend(own.map(str::to_owned));
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
     }
 
     /// Whether a commit went in before the change: it is the base, or the base comes after it.
     pub fn has(&self, tree: &Tree, commit: &str) -> bool {
-        let Self::Commit { commit: base, .. } = self else {
-            return false;
-        };
         let is_name = !commit.is_empty() && commit.bytes().all(|b| b.is_ascii_hexdigit());
-        is_name
-            && git(
-                tree.top(),
-                &[],
-                &["merge-base", "--is-ancestor", commit, base],
-            )
-            .is_ok()
+        let is_before = |base: &&str| {
+            let args = ["merge-base", "--is-ancestor", commit, base];
+            git(tree.top(), &[], &args).is_ok()
+        };
+        is_name && self.commits().iter().any(is_before)
     }
 
     /// Every commit that went in before the change, the base among them; none where nobody knows the base.
@@ -201,10 +240,12 @@ impl Base {
     /// # Errors
     /// git's faults.
     pub fn ancestors(&self, tree: &Tree) -> Result<std::collections::HashSet<String>, AppError> {
-        let Self::Commit { commit: base, .. } = self else {
+        let commits = self.commits();
+        if commits.is_empty() {
             return Ok(std::collections::HashSet::new());
-        };
-        let text = git(tree.top(), &[], &["rev-list", base])?;
+        }
+        let args = [&["rev-list"], &commits[..]].concat();
+        let text = git(tree.top(), &[], &args)?;
         Ok(text.lines().map(str::to_owned).collect())
     }
 
@@ -213,12 +254,14 @@ impl Base {
     /// # Errors
     /// git's faults.
     pub fn authors(&self, tree: &Tree) -> Result<Vec<String>, AppError> {
-        let Self::Commit { commit: base, .. } = self else {
-            return Ok(Vec::new());
-        };
-        let range = format!("{base}..HEAD");
         let format = "--format=%an%n%ae%n%cn%n%ce%n%(trailers:key=Co-authored-by,valueonly)";
-        let text = git(tree.top(), &[], &["log", format, &range])?;
+        let mut text = String::new();
+        // Where there are several, whoever is between any of them and here may have brought what the others lack.
+        for base in self.commits() {
+            let range = format!("{base}..HEAD");
+            text += &git(tree.top(), &[], &["log", format, &range])?;
+            text.push('\n');
+        }
         let mut authors: Vec<String> = text
             .lines()
             .flat_map(|line| line.split(['<', '>']))
@@ -239,6 +282,7 @@ fn whole(dir: &Path, name: &str) -> Result<Vec<u8>, AppError> {
         .current_dir(dir)
         .env("GIT_OPTIONAL_LOCKS", "0")
         .env("GIT_NO_REPLACE_OBJECTS", "1")
+        .env("GIT_GRAFT_FILE", "/dev/null")
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .stdin(std::process::Stdio::null())

@@ -6,7 +6,7 @@ use super::{Tree, git};
 use crate::AppError;
 
 /// How a walked file that is a link is noted.
-const LINK: &str = "link ";
+pub(super) const LINK: &str = "link ";
 
 impl Tree {
     /// The plain files of a tree of ours below the project's directory, by their paths from there. Links and what lies in repositories
@@ -16,7 +16,7 @@ impl Tree {
     /// git's faults, files that cannot be read.
     pub fn files(&self, tree: &str) -> Result<BTreeSet<String>, AppError> {
         let (Some(top), Some(id)) = (&self.top, tree.strip_prefix("git:")) else {
-            let walked = self.walked()?.into_iter();
+            let walked = self.walked(&super::BUILT)?.into_iter();
             let plain = walked.filter(|(_, is)| !is.starts_with(LINK));
             return Ok(plain.map(|(path, _)| path).collect());
         };
