@@ -15,6 +15,8 @@
 
 #[path = "suites/bundled.rs"]
 mod bundled;
+#[path = "suites/commanded.rs"]
+mod commanded;
 #[path = "suites/computed.rs"]
 mod computed;
 #[path = "suites/contract.rs"]

@@ -5,7 +5,7 @@ use std::path::Path;
 use gonogo_core::Reason;
 
 use crate::AppError;
-use crate::suite::source::{Tree, git};
+use crate::suite::source::{Tree, git, git_asked, git_bytes};
 
 /// Branches that a change is usually made for, in the order in which they are looked for: whole names, which no tag and no other branch has.
 const REMOTE: [&str; 4] = [
@@ -177,14 +177,68 @@ impl Base {
             Ok(_) => {}
             Err(e) => return At::Unknown(e.to_string()),
         }
-        match whole(tree.top(), &name) {
-            Ok(bytes) if bytes.len() > LARGEST => {
-                At::Unknown(format!("it has more than {LARGEST} bytes"))
-            }
-            Ok(bytes) => String::from_utf8(bytes)
-                .map_or_else(|_| At::Unknown("it is no UTF-8".into()), At::Text),
+        match git_bytes(tree.top(), &[], &["cat-file", "blob", &name]) {
+            Ok(bytes) => text(bytes),
             Err(e) => At::Unknown(e.to_string()),
         }
+    }
+
+    /// A file at a path from the top as the base has it, behind the links that lead to it there.
+    pub(super) fn followed(&self, tree: &Tree, path: &str) -> At {
+        self.asked(|commit| {
+            let dir = tree.objects.as_path();
+            let fault = |e| AppError::io("write", dir, &e);
+            let mut asked = tempfile::tempfile_in(dir).map_err(fault)?;
+            std::io::Write::write_all(&mut asked, format!("{commit}:{path}\n").as_bytes())
+                .and_then(|()| std::io::Seek::rewind(&mut asked))
+                .map_err(fault)?;
+            let said = git_asked(
+                tree.top(),
+                &["cat-file", "--batch", "--follow-symlinks"],
+                asked,
+            )?;
+            Ok(behind(&said))
+        })
+    }
+
+    /// What a link at a path from the top says at the base; absent where there is none, or something else.
+    pub(super) fn link(&self, tree: &Tree, path: &str) -> At {
+        self.entry(tree, path, "120000", |name| {
+            git_bytes(tree.top(), &[], &["cat-file", "blob", name]).map(text)
+        })
+    }
+
+    /// The commit of a repository at a path from the top at the base; absent where there is none.
+    pub(super) fn id(&self, tree: &Tree, path: &str) -> At {
+        self.entry(tree, path, "160000", |name| {
+            let args = ["rev-parse", "--verify", "--end-of-options", name];
+            git(tree.top(), &[], &args).map(At::Text)
+        })
+    }
+
+    fn entry(
+        &self,
+        tree: &Tree,
+        path: &str,
+        mode: &str,
+        read: impl Fn(&str) -> Result<At, AppError>,
+    ) -> At {
+        self.asked(|commit| {
+            let spec = format!(":(literal){path}");
+            let args = ["ls-tree", "--full-tree", commit, "--", &spec];
+            let listed = git(tree.top(), &[], &args)?;
+            match listed.split(' ').next() == Some(mode) {
+                true => read(&format!("{commit}:{path}")),
+                false => Ok(At::Absent),
+            }
+        })
+    }
+
+    fn asked(&self, at: impl Fn(&str) -> Result<At, AppError>) -> At {
+        if let Self::Unknown(why) = self {
+            return At::Unknown(why.clone());
+        }
+        self.agreed(|commit| at(commit).unwrap_or_else(|e| At::Unknown(e.to_string())))
     }
 
     /// A file of the project as the branch has it now that the change is for; `None` where nobody knows the base.
@@ -275,25 +329,30 @@ impl Base {
     }
 }
 
-/// The bytes of an object, its last line's end included.
-fn whole(dir: &Path, name: &str) -> Result<Vec<u8>, AppError> {
-    let output = std::process::Command::new("git")
-        .args(["cat-file", "blob", name])
-        .current_dir(dir)
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .env("GIT_NO_REPLACE_OBJECTS", "1")
-        .env("GIT_GRAFT_FILE", "/dev/null")
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .stdin(std::process::Stdio::null())
-        .output();
-    match output {
-        Ok(output) if output.status.success() => Ok(output.stdout),
-        Ok(output) => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let said: String = said.trim().chars().take(400).collect();
-            Err(AppError::new(Reason::GitFailed, said))
+fn text(bytes: Vec<u8>) -> At {
+    if bytes.len() > LARGEST {
+        return At::Unknown(format!("it has more than {LARGEST} bytes"));
+    }
+    String::from_utf8(bytes).map_or_else(|_| At::Unknown("it is no UTF-8".into()), At::Text)
+}
+
+/// What `git cat-file --batch --follow-symlinks` (git-cat-file(1)) says of one name.
+fn behind(said: &[u8]) -> At {
+    let end = said.iter().position(|b| *b == b'\n').unwrap_or(said.len());
+    let head = String::from_utf8_lossy(&said[..end]).into_owned();
+    let words: Vec<&str> = head.split(' ').collect();
+    match words.as_slice() {
+        [_, "blob", size] => {
+            let body = said.get(end + 1..).unwrap_or_default();
+            let whole = size.parse().ok().and_then(|size: usize| body.get(..size));
+            whole.map_or_else(
+                || At::Unknown("git ended before its end".into()),
+                |bytes| text(bytes.to_vec()),
+            )
         }
-        Err(e) => Err(AppError::new(Reason::GitFailed, e.to_string())),
+        ["symlink", _] => At::Unknown("there it is behind a link that leads out".into()),
+        ["dangling" | "loop" | "notdir", _] => At::Absent,
+        words if words.last() == Some(&"missing") => At::Absent,
+        _ => At::Unknown("there it is no file".into()),
     }
 }

@@ -17,6 +17,8 @@ use std::process::{Command, Stdio};
 use gonogo_core::{Digest, Reason};
 use gonogo_suite::run::Source;
 
+pub use listing::Listed;
+
 use crate::AppError;
 use crate::workspace::make_dir;
 
@@ -385,14 +387,32 @@ fn command(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Command {
 /// # Errors
 /// [`Reason::GitFailed`] with its own words.
 pub fn git(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Result<String, AppError> {
+    let output = git_bytes(dir, env, args)?;
+    Ok(String::from_utf8_lossy(&output).trim_end().to_owned())
+}
+
+/// Runs git and gives what it says, byte by byte.
+///
+/// # Errors
+/// As [`git()`].
+pub fn git_bytes(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Result<Vec<u8>, AppError> {
+    told(dir, args, command(dir, env, args).stdin(Stdio::null()))
+}
+
+/// Runs git with this as its input and gives what it says, byte by byte.
+///
+/// # Errors
+/// As [`git()`].
+pub fn git_asked(dir: &Path, args: &[&str], input: std::fs::File) -> Result<Vec<u8>, AppError> {
+    told(dir, args, command(dir, &[], args).stdin(input))
+}
+
+fn told(dir: &Path, args: &[&str], command: &mut Command) -> Result<Vec<u8>, AppError> {
     let failed = |why: String| {
         let text = format!("git {} in `{}`: {why}", args.join(" "), dir.display());
         AppError::new(Reason::GitFailed, text)
     };
-    let output = command(dir, env, args)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| failed(e.to_string()))?;
+    let output = command.output().map_err(|e| failed(e.to_string()))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let said: String = said.trim().chars().take(400).collect();
@@ -401,7 +421,5 @@ pub fn git(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Result<String,
             false => said,
         }));
     }
-    Ok(String::from_utf8_lossy(&output.stdout)
-        .trim_end()
-        .to_owned())
+    Ok(output.stdout)
 }
