@@ -237,7 +237,7 @@ fn of_several_commits_in_common_none_is_believed_alone() {
             .tells("policy", "POLICY_CHANGED_BY_SUBJECT");
         lab.gonogo(&["gate", "approve", "--suites", "--as", "ana"])
             .expect(77);
-        // Both have the same where nobody changed anything.
+        // As main has it is not as both have it.
         lab.git(&["checkout", "-q", "main", "--", "gonogo.toml"]);
         lab.commit("as main has it");
         lab.run(0, "pass");
