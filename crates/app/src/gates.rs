@@ -19,4 +19,5 @@ pub mod excuses;
 pub mod gathering;
 mod looking;
 mod matched;
+mod scripts;
 pub mod sources;

@@ -15,6 +15,8 @@
 
 #[path = "suites/bundled.rs"]
 mod bundled;
+#[path = "suites/commanded.rs"]
+mod commanded;
 #[path = "suites/computed.rs"]
 mod computed;
 #[path = "suites/contract.rs"]
@@ -39,6 +41,8 @@ mod history;
 mod known;
 #[path = "suites/lab.rs"]
 mod lab;
+#[path = "suites/partial.rs"]
+mod partial;
 #[path = "e2e/project.rs"]
 mod project;
 #[path = "suites/quarantined.rs"]

@@ -6,7 +6,7 @@
 
 mod approval;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gonogo_core::{Digest, Reason, Share, Timestamp, Verdict};
 use gonogo_suite::diff::Diff;
@@ -63,6 +63,9 @@ pub struct Inputs {
     /// Files that are rules beside the policy, by path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rules: BTreeMap<String, PolicyFile>,
+    /// Which of them the command of a gate runs, by the gate's id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub command_rules: BTreeMap<String, BTreeSet<String>>,
     /// The index of the evidence that the policy's bundle asks for; absent if it asks for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<Bundle>,

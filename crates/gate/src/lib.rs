@@ -10,6 +10,7 @@ pub mod artifacts;
 pub mod backlog;
 pub mod bundle;
 pub mod classification;
+pub mod commands;
 pub mod contract;
 pub mod coverage;
 pub mod dossier;

@@ -5,7 +5,7 @@ use std::path::Path;
 use gonogo_core::Reason;
 
 use crate::AppError;
-use crate::suite::source::{Tree, git};
+use crate::suite::source::{Tree, git, git_asked, git_bytes};
 
 /// Branches that a change is usually made for, in the order in which they are looked for: whole names, which no tag and no other branch has.
 const REMOTE: [&str; 4] = [
@@ -30,6 +30,8 @@ pub enum Base {
         commit: String,
         /// The branch or commit that the change is for: its own newest may be later.
         tip: String,
+        /// The others, where branches were merged crosswise: each of them is as near (git-merge-base(1)), and none is believed alone.
+        also: Vec<String>,
     },
     /// Nobody knows.
     Unknown(String),
@@ -56,17 +58,22 @@ impl Base {
             return Ok(Self::Unknown("there is no repository".into()));
         }
         let top = tree.top();
-        let common = |other: &str| git(top, &[], &["merge-base", "HEAD", other]);
+        let common = |other: &str| -> Result<Self, AppError> {
+            let all = git(top, &[], &["merge-base", "--all", "HEAD", other])?;
+            let mut all = all.lines().map(str::to_owned);
+            let none = || AppError::new(Reason::GitFailed, "no commit is common");
+            Ok(Self::Commit {
+                commit: all.next().ok_or_else(none)?,
+                tip: other.to_owned(),
+                also: all.collect(),
+            })
+        };
         if let Some(given) = given {
             if given.starts_with('-') {
                 let text = format!("`{given}` is no commit");
                 return Err(AppError::new(Reason::ArgumentInvalid, text));
             }
-            let of = |commit| Self::Commit {
-                commit,
-                tip: given.to_owned(),
-            };
-            return common(given).map(of).map_err(|e| {
+            return common(given).map_err(|e| {
                 let text = format!("there is no base `{given}`: {e}");
                 AppError::new(Reason::ArgumentInvalid, text)
             });
@@ -92,17 +99,31 @@ impl Base {
                 usual.join(", ")
             )));
         };
-        Ok(common(branch).map_or_else(
-            |_| {
-                Self::Unknown(format!(
-                    "nothing is known to be common with {branch}; name a base"
-                ))
-            },
-            |commit| Self::Commit {
-                commit,
-                tip: (*branch).to_owned(),
-            },
-        ))
+        Ok(common(branch).unwrap_or_else(|_| {
+            Self::Unknown(format!(
+                "nothing is known to be common with {branch}; name a base"
+            ))
+        }))
+    }
+
+    /// One commit, and what it is for.
+    pub fn of(commit: String, tip: String) -> Self {
+        Self::Commit {
+            commit,
+            tip,
+            also: Vec::new(),
+        }
+    }
+
+    /// Every commit that is a base.
+    fn commits(&self) -> Vec<&str> {
+        match self {
+            Self::Commit { commit, also, .. } => std::iter::once(commit)
+                .chain(also)
+                .map(String::as_str)
+                .collect(),
+            Self::Unknown(_) => Vec::new(),
+        }
     }
 
     /// The commit, if it is known.
@@ -113,12 +134,34 @@ impl Base {
         }
     }
 
-    /// A file of the project as the base has it.
+    /// A file of the project as the base has it; nobody knows where there are several and they have not the same.
     pub fn file(&self, tree: &Tree, path: &Path) -> At {
-        let commit = match self {
-            Self::Commit { commit, .. } => commit,
-            Self::Unknown(why) => return At::Unknown(why.clone()),
-        };
+        if let Self::Unknown(why) = self {
+            return At::Unknown(why.clone());
+        }
+        self.agreed(|commit| Self::file_at(tree, commit, path))
+    }
+
+    /// What all commits of the base have alike.
+    fn agreed(&self, at: impl Fn(&str) -> At) -> At {
+        let commits = self.commits();
+        let mut found: Option<At> = None;
+        for commit in &commits {
+            let own = at(commit);
+            match &found {
+                Some(first) if *first != own => {
+                    return At::Unknown(format!(
+                        "the change has several commits in common with what it is for, and they are not alike there: {}; merge once more, or name one as the base",
+                        commits.join(", ")
+                    ));
+                }
+                _ => found = Some(own),
+            }
+        }
+        found.unwrap_or_else(|| At::Unknown("nobody knows the base".into()))
+    }
+
+    fn file_at(tree: &Tree, commit: &str, path: &Path) -> At {
         let below = tree.below().join(path);
         let Some(below) = below.to_str() else {
             return At::Unknown("its path is no UTF-8".into());
@@ -134,14 +177,68 @@ impl Base {
             Ok(_) => {}
             Err(e) => return At::Unknown(e.to_string()),
         }
-        match whole(tree.top(), &name) {
-            Ok(bytes) if bytes.len() > LARGEST => {
-                At::Unknown(format!("it has more than {LARGEST} bytes"))
-            }
-            Ok(bytes) => String::from_utf8(bytes)
-                .map_or_else(|_| At::Unknown("it is no UTF-8".into()), At::Text),
+        match git_bytes(tree.top(), &[], &["cat-file", "blob", &name]) {
+            Ok(bytes) => text(bytes),
             Err(e) => At::Unknown(e.to_string()),
         }
+    }
+
+    /// A file at a path from the top as the base has it, behind the links that lead to it there.
+    pub(super) fn followed(&self, tree: &Tree, path: &str) -> At {
+        self.asked(|commit| {
+            let dir = tree.objects.as_path();
+            let fault = |e| AppError::io("write", dir, &e);
+            let mut asked = tempfile::tempfile_in(dir).map_err(fault)?;
+            std::io::Write::write_all(&mut asked, format!("{commit}:{path}\n").as_bytes())
+                .and_then(|()| std::io::Seek::rewind(&mut asked))
+                .map_err(fault)?;
+            let said = git_asked(
+                tree.top(),
+                &["cat-file", "--batch", "--follow-symlinks"],
+                asked,
+            )?;
+            Ok(behind(&said))
+        })
+    }
+
+    /// What a link at a path from the top says at the base; absent where there is none, or something else.
+    pub(super) fn link(&self, tree: &Tree, path: &str) -> At {
+        self.entry(tree, path, "120000", |name| {
+            git_bytes(tree.top(), &[], &["cat-file", "blob", name]).map(text)
+        })
+    }
+
+    /// The commit of a repository at a path from the top at the base; absent where there is none.
+    pub(super) fn id(&self, tree: &Tree, path: &str) -> At {
+        self.entry(tree, path, "160000", |name| {
+            let args = ["rev-parse", "--verify", "--end-of-options", name];
+            git(tree.top(), &[], &args).map(At::Text)
+        })
+    }
+
+    fn entry(
+        &self,
+        tree: &Tree,
+        path: &str,
+        mode: &str,
+        read: impl Fn(&str) -> Result<At, AppError>,
+    ) -> At {
+        self.asked(|commit| {
+            let spec = format!(":(literal){path}");
+            let args = ["ls-tree", "--full-tree", commit, "--", &spec];
+            let listed = git(tree.top(), &[], &args)?;
+            match listed.split(' ').next() == Some(mode) {
+                true => read(&format!("{commit}:{path}")),
+                false => Ok(At::Absent),
+            }
+        })
+    }
+
+    fn asked(&self, at: impl Fn(&str) -> Result<At, AppError>) -> At {
+        if let Self::Unknown(why) = self {
+            return At::Unknown(why.clone());
+        }
+        self.agreed(|commit| at(commit).unwrap_or_else(|e| At::Unknown(e.to_string())))
     }
 
     /// A file of the project as the branch has it now that the change is for; `None` where nobody knows the base.
@@ -156,44 +253,40 @@ impl Base {
             &["rev-parse", "--verify", "--end-of-options", &commit],
         );
         Some(match found {
-            Ok(commit) => Self::Commit {
-                tip: commit.clone(),
-                commit,
-            }
-            .file(tree, path),
+            Ok(commit) => Self::file_at(tree, &commit, path),
             Err(e) => At::Unknown(e.to_string()),
         })
     }
 
-    /// Paths of the base with this name, at most ten.
+    /// Paths of the base with this name, at most ten of each of its commits.
     ///
     /// # Errors
     /// git's faults; nobody knows the base.
     pub fn named(&self, tree: &Tree, name: &str) -> Result<Vec<String>, AppError> {
-        let commit = match self {
-            Self::Commit { commit, .. } => commit,
-            Self::Unknown(why) => return Err(AppError::new(Reason::GitFailed, why.clone())),
-        };
-        let args = ["ls-tree", "-r", "-z", "--full-tree", "--name-only", commit];
-        let listed = git(tree.top(), &[], &args)?;
-        let is_named = |path: &&str| path.rsplit('/').next() == Some(name);
-        let found = listed.split('\0').filter(is_named).take(10);
-        Ok(found.map(str::to_owned).collect())
+        if let Self::Unknown(why) = self {
+            return Err(AppError::new(Reason::GitFailed, why.clone()));
+        }
+        let mut found = Vec::new();
+        for commit in self.commits() {
+            let args = ["ls-tree", "-r", "-z", "--full-tree", "--name-only", commit];
+            let listed = git(tree.top(), &[], &args)?;
+            let is_named = |path: &&str| path.rsplit('/').next() == Some(name);
+            let own = listed.split('\0').filter(is_named).take(10);
+            found.extend(own.map(str::to_owned));
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
     }
 
     /// Whether a commit went in before the change: it is the base, or the base comes after it.
     pub fn has(&self, tree: &Tree, commit: &str) -> bool {
-        let Self::Commit { commit: base, .. } = self else {
-            return false;
-        };
         let is_name = !commit.is_empty() && commit.bytes().all(|b| b.is_ascii_hexdigit());
-        is_name
-            && git(
-                tree.top(),
-                &[],
-                &["merge-base", "--is-ancestor", commit, base],
-            )
-            .is_ok()
+        let is_before = |base: &&str| {
+            let args = ["merge-base", "--is-ancestor", commit, base];
+            git(tree.top(), &[], &args).is_ok()
+        };
+        is_name && self.commits().iter().any(is_before)
     }
 
     /// Every commit that went in before the change, the base among them; none where nobody knows the base.
@@ -201,10 +294,12 @@ impl Base {
     /// # Errors
     /// git's faults.
     pub fn ancestors(&self, tree: &Tree) -> Result<std::collections::HashSet<String>, AppError> {
-        let Self::Commit { commit: base, .. } = self else {
+        let commits = self.commits();
+        if commits.is_empty() {
             return Ok(std::collections::HashSet::new());
-        };
-        let text = git(tree.top(), &[], &["rev-list", base])?;
+        }
+        let args = [&["rev-list"], &commits[..]].concat();
+        let text = git(tree.top(), &[], &args)?;
         Ok(text.lines().map(str::to_owned).collect())
     }
 
@@ -213,12 +308,14 @@ impl Base {
     /// # Errors
     /// git's faults.
     pub fn authors(&self, tree: &Tree) -> Result<Vec<String>, AppError> {
-        let Self::Commit { commit: base, .. } = self else {
-            return Ok(Vec::new());
-        };
-        let range = format!("{base}..HEAD");
         let format = "--format=%an%n%ae%n%cn%n%ce%n%(trailers:key=Co-authored-by,valueonly)";
-        let text = git(tree.top(), &[], &["log", format, &range])?;
+        let mut text = String::new();
+        // Where there are several, whoever is between any of them and here may have brought what the others lack.
+        for base in self.commits() {
+            let range = format!("{base}..HEAD");
+            text += &git(tree.top(), &[], &["log", format, &range])?;
+            text.push('\n');
+        }
         let mut authors: Vec<String> = text
             .lines()
             .flat_map(|line| line.split(['<', '>']))
@@ -232,24 +329,30 @@ impl Base {
     }
 }
 
-/// The bytes of an object, its last line's end included.
-fn whole(dir: &Path, name: &str) -> Result<Vec<u8>, AppError> {
-    let output = std::process::Command::new("git")
-        .args(["cat-file", "blob", name])
-        .current_dir(dir)
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .env("GIT_NO_REPLACE_OBJECTS", "1")
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .stdin(std::process::Stdio::null())
-        .output();
-    match output {
-        Ok(output) if output.status.success() => Ok(output.stdout),
-        Ok(output) => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let said: String = said.trim().chars().take(400).collect();
-            Err(AppError::new(Reason::GitFailed, said))
+fn text(bytes: Vec<u8>) -> At {
+    if bytes.len() > LARGEST {
+        return At::Unknown(format!("it has more than {LARGEST} bytes"));
+    }
+    String::from_utf8(bytes).map_or_else(|_| At::Unknown("it is no UTF-8".into()), At::Text)
+}
+
+/// What `git cat-file --batch --follow-symlinks` (git-cat-file(1)) says of one name.
+fn behind(said: &[u8]) -> At {
+    let end = said.iter().position(|b| *b == b'\n').unwrap_or(said.len());
+    let head = String::from_utf8_lossy(&said[..end]).into_owned();
+    let words: Vec<&str> = head.split(' ').collect();
+    match words.as_slice() {
+        [_, "blob", size] => {
+            let body = said.get(end + 1..).unwrap_or_default();
+            let whole = size.parse().ok().and_then(|size: usize| body.get(..size));
+            whole.map_or_else(
+                || At::Unknown("git ended before its end".into()),
+                |bytes| text(bytes.to_vec()),
+            )
         }
-        Err(e) => Err(AppError::new(Reason::GitFailed, e.to_string())),
+        ["symlink", _] => At::Unknown("there it is behind a link that leads out".into()),
+        ["dangling" | "loop" | "notdir", _] => At::Absent,
+        words if words.last() == Some(&"missing") => At::Absent,
+        _ => At::Unknown("there it is no file".into()),
     }
 }

@@ -86,10 +86,7 @@ pub fn manifest(config: &Config, tree: &Tree, base: &Base) -> Manifest {
 /// Of what a commit declares; `None` if it declares nothing that can be read.
 pub(super) fn at(config: &Config, tree: &Tree, commit: &str) -> Option<Digest> {
     let name = config.path.file_name().unwrap_or_default();
-    let commit = Base::Commit {
-        commit: commit.to_owned(),
-        tip: commit.to_owned(),
-    };
+    let commit = Base::of(commit.to_owned(), commit.to_owned());
     match commit.file(tree, Path::new(name)) {
         At::Text(text) => Config::parse(&config.path, text.as_bytes())
             .ok()

@@ -69,6 +69,7 @@ pub fn inputs(
         coverage: BTreeMap::new(),
         computed: BTreeMap::new(),
         rules: BTreeMap::new(),
+        command_rules: BTreeMap::new(),
         bundle: None,
         dry_runs: Vec::new(),
         readiness: Found::Absent,

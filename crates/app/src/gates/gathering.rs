@@ -14,12 +14,13 @@ use serde_json::Value;
 
 use super::base::{At, Base};
 use super::compared::{self, Recorded};
+use super::scripts::Scripts;
 use super::{blame, commands, computed, declared, documents, dry_runs, looking, matched};
 use crate::AppError;
 use crate::config::Config;
 use crate::home::{Book, Home};
 use crate::suite::running::RESULT;
-use crate::suite::source::Tree;
+use crate::suite::source::{Listed, Tree};
 use crate::workspace::STATE_DIR;
 
 /// The policy's file.
@@ -173,6 +174,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         coverage: BTreeMap::new(),
         computed: BTreeMap::new(),
         rules: BTreeMap::new(),
+        command_rules: BTreeMap::new(),
         bundle: None,
         dry_runs: dry_runs::found(&book, &artifacts, &source.tree)?,
         readiness: Found::Absent,
@@ -225,6 +227,12 @@ fn shown(
         true => place.tree.files(&tree)?,
         false => BTreeSet::new(),
     };
+    let runs = |gate: &gonogo_gate::policy::Gate| matches!(gate.check, Check::Command { .. });
+    let listed = match rules.gates.iter().any(runs) {
+        true => place.tree.listed(&tree)?,
+        false => Listed::default(),
+    };
+    let scripts = Scripts::new(place, base, &listed);
     for gate in &rules.gates {
         for name in gate.check.documents() {
             if !inputs.documents.contains_key(name) {
@@ -242,18 +250,10 @@ fn shown(
         if let Check::Command { argv, .. } = &gate.check {
             let found = commands::found(book, &gate.id, argv, &tree)?;
             inputs.commands.insert(gate.id.clone(), found);
-            // A script that it runs is a rule; what is a text neither here nor at the base is none, and what was one cannot hide.
-            for name in argv.iter().map(|word| gonogo_gate::policy::file_of(word)) {
-                if !files.contains(name) {
-                    continue;
-                }
-                let state = file(&place.root.join(name));
-                let file = computed::beside(place, base, name, state);
-                let is_text = matches!(file.state, FileState::Text { .. });
-                if is_text || !matches!(file.base, inputs::Base::Unknown { .. }) {
-                    inputs.rules.insert(name.to_owned(), file);
-                }
-            }
+            let rules = scripts.of(argv);
+            let names = rules.keys().cloned().collect();
+            inputs.command_rules.insert(gate.id.clone(), names);
+            inputs.rules.extend(rules);
         }
     }
     Ok(())

@@ -224,12 +224,15 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Measure
 pub(super) fn base(tree: &Tree, file: &PerfFile, ask: &Ask) -> Result<Source, AppError> {
     let own = file.compare.as_ref().and_then(|c| c.base.as_deref());
     let base = Base::find(tree, ask.base.as_deref().or(own))?;
-    let Base::Commit { commit, .. } = base else {
-        let text = match base {
-            Base::Unknown(why) => why,
-            Base::Commit { .. } => String::new(),
-        };
-        return Err(AppError::new(Reason::BaselineMissing, text).hint("name it with --base REF"));
+    let unknown =
+        |text: String| AppError::new(Reason::BaselineMissing, text).hint("name it with --base REF");
+    let commit = match base {
+        Base::Unknown(why) => return Err(unknown(why)),
+        Base::Commit { commit, also, .. } if also.is_empty() => commit,
+        Base::Commit { commit, also, .. } => {
+            let text = "several commits are in common, and none is the base alone";
+            return Err(unknown(format!("{text}: {commit}, {}", also.join(", "))));
+        }
     };
     let name = format!("{commit}^{{tree}}");
     let id = git(tree.top(), &[], &["rev-parse", "--verify", &name])?;

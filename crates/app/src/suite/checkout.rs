@@ -107,10 +107,10 @@ impl Checkout {
                 .hint("run the command that the report shows, in the directory as it is"));
         };
         if id.contains('+') {
-            let text = "a repository within this one had changes that no commit has, so the run's tree cannot be made again";
-            return Err(
-                AppError::new(Reason::GitFailed, text).hint("commit them there, and run again")
-            );
+            let text = "something of the run's tree is in no commit, so it cannot be made again: a repository within this one was changed or not checked out, or a file is not what git would check out";
+            return Err(AppError::new(Reason::GitFailed, text).hint(
+                "commit it there, or fetch it (`git submodule update --init`), and run again",
+            ));
         }
         if dir.exists() {
             let text = format!("`{}` is there already", dir.display());

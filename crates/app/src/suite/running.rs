@@ -149,6 +149,10 @@ pub fn run(
     let held = recovering::hold(&plan.dir)?;
     let actor = home.actor()?;
     let before = tree.now()?;
+    let beyond = tree.beyond(&before.tree)?;
+    for told in &beyond {
+        watcher.told(told);
+    }
     let mut summary = empty(&plan, request, before);
     heads::write(&plan, &dir, &summary, request)?;
     if let Some(cut) = &plan.cut {
@@ -250,7 +254,7 @@ pub fn run(
     let terms = Terms {
         of: Of::Run,
         declared: whole(file, &plan, request),
-        notes: known.notes(),
+        notes: known.notes().into_iter().chain(beyond).collect(),
         empty: plan.chosen.is_empty(),
     };
     contract::seal(&dir, &mut summary, &terms)?;

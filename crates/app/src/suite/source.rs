@@ -2,9 +2,11 @@
 //!
 //! In a repository it is the id of the git tree that all files make that git would track, changed and new ones included. Every file's bytes
 //! are hashed each time: neither the index's memory of times nor a flag that says "take it as unchanged" is believed, and a file that git
-//! would check out with other bytes is marked. The objects go to a directory of ours, so that a replay can make the very tree again, and the repository is not touched. Elsewhere it is a digest over the
+//! would check out with other bytes is marked. What is not here is not part of it, whether it was removed or never checked out: a sparse
+//! checkout is another tree, and so is one without its submodules. The objects go to a directory of ours, so that a replay can make the very tree again, and the repository is not touched. Elsewhere it is a digest over the
 //! files.
 
+mod beyond;
 mod filtered;
 mod listing;
 
@@ -14,6 +16,8 @@ use std::process::{Command, Stdio};
 
 use gonogo_core::{Digest, Reason};
 use gonogo_suite::run::Source;
+
+pub use listing::Listed;
 
 use crate::AppError;
 use crate::workspace::make_dir;
@@ -29,6 +33,9 @@ const BUILT: [&str; 8] = [
     "__pycache__",
     ".pytest_cache",
 ];
+
+/// The mark of a repository within this one that is not checked out.
+const ABSENT: &str = "absent";
 
 /// A project's tree.
 #[derive(Debug, Clone)]
@@ -214,7 +221,8 @@ impl Tree {
         Ok((tree, Self::filtered(top, &env, dir.path())?))
     }
 
-    /// What repositories within this one have that is in none of their commits, by path.
+    /// What repositories within this one have that is not the commit that the tree names, by path: changes, or all of it where they are not
+    /// checked out.
     ///
     /// git's tree names their commits alone. What stands behind `+` is no git id, so such a tree can be told from others and not made again.
     fn within(&self, top: &Path, tree: &str) -> Result<BTreeMap<String, String>, AppError> {
@@ -222,26 +230,39 @@ impl Tree {
         let listed = git(top, &env, &["ls-tree", "-r", "-z", "--full-tree", tree])?;
         let mut changed = BTreeMap::new();
         for entry in listed.split('\0').filter(|e| e.starts_with("160000 ")) {
-            let Some((_, path)) = entry.split_once('\t') else {
+            let Some((what, path)) = entry.split_once('\t') else {
                 continue;
             };
+            let named = what.split(' ').nth(2).unwrap_or_default();
             let root = top.join(path);
-            // One that was not fetched has nothing of its own.
-            if !root.join(".git").exists() {
-                continue;
-            }
+            let is_here = Self::is_top(&root);
             let own = Self {
-                top: Some(root.clone()),
+                top: is_here.then(|| root.clone()),
                 root,
                 objects: self.objects.clone(),
                 apart: Vec::new(),
             };
+            // One that was not fetched is no repository, and what lies in its place is not what the commit has.
+            if !is_here {
+                let files = own.walked(&[])?;
+                let text = serde_json::to_vec(&files).unwrap_or_default();
+                let text = format!("{ABSENT} {}", Digest::of(&text).hex());
+                changed.insert(path.to_owned(), text);
+                continue;
+            }
             let now = own.now()?;
-            if now.dirty {
+            if now.dirty || now.commit.as_deref() != Some(named) {
                 changed.insert(path.to_owned(), now.tree);
             }
         }
         Ok(changed)
+    }
+
+    /// Whether a directory is the top of a repository of its own.
+    pub(super) fn is_top(dir: &Path) -> bool {
+        let own = dir.canonicalize().ok();
+        let top = git(dir, &[], &["rev-parse", "--show-toplevel"]).ok();
+        own.is_some() && own == top.map(PathBuf::from)
     }
 
     /// Paths that are left out, from the top.
@@ -258,12 +279,12 @@ impl Tree {
     }
 
     fn digest(&self) -> Result<Digest, AppError> {
-        let text = serde_json::to_vec(&self.walked()?).unwrap_or_default();
+        let text = serde_json::to_vec(&self.walked(&BUILT)?).unwrap_or_default();
         Ok(Digest::of(&text))
     }
 
-    /// What every file of a tree without a repository is, by its path.
-    fn walked(&self) -> Result<BTreeMap<String, String>, AppError> {
+    /// What every file of a tree without a repository is, by its path; directories of the names `built` are left out.
+    fn walked(&self, built: &[&str]) -> Result<BTreeMap<String, String>, AppError> {
         let mut files: BTreeMap<String, String> = BTreeMap::new();
         let mut open = vec![self.root.clone()];
         while let Some(path) = open.pop() {
@@ -277,7 +298,7 @@ impl Tree {
             if meta.is_dir() {
                 for entry in std::fs::read_dir(&path).map_err(fault)? {
                     let entry = entry.map_err(fault)?;
-                    if !BUILT.iter().any(|b| entry.file_name() == *b) {
+                    if !built.iter().any(|b| entry.file_name() == *b) {
                         open.push(entry.path());
                     }
                 }
@@ -336,15 +357,24 @@ fn command(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Command {
             "advice.addEmbeddedRepo=false",
             "-c",
             "core.quotePath=false",
-            // What stands in the files counts, whatever this repository is told to overlook.
+            // What stands in the files counts, whatever this repository is told to overlook: their modes, that a link became a file,
+            // and that a part of the tree was not checked out.
             "-c",
             "core.fileMode=true",
+            "-c",
+            "core.symlinks=true",
+            "-c",
+            "core.sparseCheckout=false",
+            "-c",
+            "advice.graftFileDeprecated=false",
         ])
         .args(args)
         .current_dir(dir)
         .env("GIT_OPTIONAL_LOCKS", "0")
         .env("GIT_TERMINAL_PROMPT", "0")
+        // History is what the commits say, and no file beside them.
         .env("GIT_NO_REPLACE_OBJECTS", "1")
+        .env("GIT_GRAFT_FILE", "/dev/null")
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .env_remove("GIT_INDEX_FILE")
@@ -357,14 +387,32 @@ fn command(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Command {
 /// # Errors
 /// [`Reason::GitFailed`] with its own words.
 pub fn git(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Result<String, AppError> {
+    let output = git_bytes(dir, env, args)?;
+    Ok(String::from_utf8_lossy(&output).trim_end().to_owned())
+}
+
+/// Runs git and gives what it says, byte by byte.
+///
+/// # Errors
+/// As [`git()`].
+pub fn git_bytes(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Result<Vec<u8>, AppError> {
+    told(dir, args, command(dir, env, args).stdin(Stdio::null()))
+}
+
+/// Runs git with this as its input and gives what it says, byte by byte.
+///
+/// # Errors
+/// As [`git()`].
+pub fn git_asked(dir: &Path, args: &[&str], input: std::fs::File) -> Result<Vec<u8>, AppError> {
+    told(dir, args, command(dir, &[], args).stdin(input))
+}
+
+fn told(dir: &Path, args: &[&str], command: &mut Command) -> Result<Vec<u8>, AppError> {
     let failed = |why: String| {
         let text = format!("git {} in `{}`: {why}", args.join(" "), dir.display());
         AppError::new(Reason::GitFailed, text)
     };
-    let output = command(dir, env, args)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| failed(e.to_string()))?;
+    let output = command.output().map_err(|e| failed(e.to_string()))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let said: String = said.trim().chars().take(400).collect();
@@ -373,7 +421,5 @@ pub fn git(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Result<String,
             false => said,
         }));
     }
-    Ok(String::from_utf8_lossy(&output.stdout)
-        .trim_end()
-        .to_owned())
+    Ok(output.stdout)
 }

@@ -109,12 +109,18 @@ impl Lab {
         self.git(&["commit", "-q", "--allow-empty", "-m", text]);
     }
 
+    /// git, to be run here.
+    pub(crate) fn git_command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("git");
+        self.surround(&mut command);
+        command.args(args);
+        command
+    }
+
     /// Runs git and gives what it says.
     #[track_caller]
     pub(crate) fn git(&self, args: &[&str]) -> String {
-        let mut command = Command::new("git");
-        self.surround(&mut command);
-        let said = command.args(args).output().unwrap();
+        let said = self.git_command(args).output().unwrap();
         assert!(said.status.success(), "git {args:?}: {said:?}");
         String::from_utf8(said.stdout).unwrap()
     }

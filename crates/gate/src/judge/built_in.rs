@@ -67,6 +67,15 @@ fn rule_files(court: &Court<'_>) -> Vec<Obligation> {
                 .iter()
                 .map(|word| policy::file_of(word))
                 .filter(|word| court.inputs.rules.contains_key(*word))
+                .chain(
+                    court
+                        .inputs
+                        .command_rules
+                        .get(&gate.id)
+                        .into_iter()
+                        .flatten()
+                        .map(String::as_str),
+                )
                 .collect(),
             check => check.rule_files(),
         })

@@ -81,6 +81,7 @@ pub(super) fn make(
         coverage: BTreeMap::new(),
         computed: BTreeMap::new(),
         rules: BTreeMap::new(),
+        command_rules: BTreeMap::new(),
         bundle: None,
         dry_runs: Vec::new(),
         readiness: Found::Absent,
