@@ -689,36 +689,6 @@ fn limits_hold_and_are_told() {
 }
 
 #[test]
-fn every_attempt_of_a_test_without_a_name_has_one() {
-    let report =
-        b"<testsuite><testcase><flakyFailure/><flakyError/><rerunFailure/></testcase></testsuite>";
-    let limits = Limits {
-        failures: 0,
-        ..Limits::default()
-    };
-    let (_, attempts) = parsed_with(report, 4096, &limits);
-    assert!(attempts.len() >= 3, "{attempts:?}");
-    for attempt in attempts {
-        assert_eq!(attempt.test.to_string(), "(unnamed)");
-    }
-}
-
-#[test]
-fn a_word_that_is_told_is_short_in_bytes() {
-    let word = "─".repeat(100);
-    let report = format!(
-        r#"<testsuite><testcase name="a" status="failed {word}"/><testcase name="b" success="false" result="{word}"/></testsuite>"#
-    );
-    let (_, attempts) = parsed(report.as_bytes());
-    let failures = attempts.iter().flat_map(|attempt| &attempt.failures);
-    let told: Vec<usize> = failures.map(|failure| failure.message.len()).collect();
-    assert!(
-        !told.is_empty() && told.iter().all(|n| *n <= 80),
-        "{told:?} {attempts:?}"
-    );
-}
-
-#[test]
 fn a_thousand_odd_times_hide_nothing() {
     let cases: String = (0..1000)
         .map(|n| format!("<testcase name='t{n}' time='TIME' timestamp='TIMESTAMP'/>"))

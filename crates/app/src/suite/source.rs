@@ -367,6 +367,9 @@ fn command(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Command {
             "core.sparseCheckout=false",
             "-c",
             "advice.graftFileDeprecated=false",
+            // Parents are those of the commits, and not those of a table beside them.
+            "-c",
+            "core.commitGraph=false",
         ])
         .args(args)
         .current_dir(dir)
