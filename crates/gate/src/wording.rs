@@ -1,7 +1,7 @@
 //! The guard of claims: what texts may say of a release while it is not certified.
 //!
 //! Rules are data ([`Rules`]); [`guard()`] compares each text with them and with what is shown. Invariants: a claim is free only while what it
-//! needs is shown; code is no claim, and neither is its denial in the same clause; a text that cannot be read, and a guard that looked at
+//! needs is shown; a listing or a command is no claim, words in a code span are; neither is its denial in the same clause; a text that cannot be read, and a guard that looked at
 //! no text, are not a pass.
 
 mod prose;
@@ -334,19 +334,35 @@ pub fn guard(
         let is_markdown = [".md", ".markdown", ".mdx"]
             .iter()
             .any(|e| lower.ends_with(e));
-        let prose = prose::Prose::of(text, is_markdown);
+        let prose = prose::Prose::of(text, is_markdown, false);
+        // Words in code are read too, in a second reading: what they deny is not denied outside.
+        let with_code = prose
+            .has_words_in_code()
+            .then(|| prose::Prose::of(text, is_markdown, true));
         for (rule, needs, patterns) in &rules.rules {
             let is_shown = match needs {
                 Needs::Certified => made.certified,
                 Needs::Gate(gate) => shown.digest.is_some() && shown.gates.contains(gate),
                 Needs::Never => false,
             };
-            for found in patterns.iter().flat_map(|p| p.find_iter(prose.text())) {
+            let readings = [(&prose, false)]
+                .into_iter()
+                .chain(with_code.iter().map(|prose| (prose, true)));
+            let all = readings.flat_map(|(prose, again)| {
+                let found = patterns.iter().flat_map(|p| p.find_iter(prose.text()));
+                found.map(move |found| (prose, found, again))
+            });
+            let mut seen = BTreeSet::new();
+            for (prose, found, again) in all {
                 if rows.len() >= MOST {
                     made.truncated = true;
                     break;
                 }
                 let (line, column) = prose.place(found.start());
+                if again && seen.contains(&(line, column)) {
+                    continue;
+                }
+                seen.insert((line, column));
                 let negated = prose.is_denied(found.start());
                 rows.insert(Row {
                     file: file.clone(),

@@ -1,10 +1,19 @@
-//! Text as a reader sees it: code and comments of Markdown blanked, emphasis and invisible characters taken out, and where each byte stood.
+//! Text as a reader sees it: code and comments of Markdown blanked, emphasis, tags, links and invisible characters taken out, references and letters
+//! that only look otherwise put as they are read, and where each byte stood.
+
+mod markdown;
+
+use unicode_normalization::UnicodeNormalization;
+
+use markdown::{As, edits};
 
 /// What is read.
 pub(super) struct Prose {
     text: String,
     /// For each byte of `text`, line and column.
     places: Vec<(u32, u32)>,
+    /// Whether words stand in code.
+    has_words_in_code: bool,
 }
 
 /// Words that deny what follows in their clause.
@@ -13,49 +22,44 @@ const DENIALS: [&str; 16] = [
     "doesn't", "don't", "won't", "can't", "hasn't", "ain't",
 ];
 
-/// Longest code span, in bytes.
-const SPAN: usize = 8 << 10;
-
 /// How many words may stand between.
 const BETWEEN: usize = 4;
 
 impl Prose {
-    pub(super) fn of(source: &str, is_markdown: bool) -> Self {
-        let hidden = if is_markdown {
-            hidden(source)
-        } else {
-            Vec::new()
+    /// Reads a text. What stands in code and may be words is blanked, or shown if `shows_code`.
+    pub(super) fn of(source: &str, is_markdown: bool, shows_code: bool) -> Self {
+        let (edits, has_words_in_code) = match is_markdown {
+            true => edits(source, shows_code),
+            false => (Vec::new(), false),
         };
         let mut prose = Self {
             text: String::with_capacity(source.len()),
             places: Vec::with_capacity(source.len()),
+            has_words_in_code,
         };
-        let mut ranges = hidden.into_iter().peekable();
+        let mut edits = edits.into_iter().peekable();
         let (mut line, mut column) = (1_u32, 1_u32);
         let mut is_start = true;
-        for (at, c) in source.char_indices() {
-            while ranges.peek().is_some_and(|(_, to)| *to <= at) {
-                ranges.next();
+        let mut chars = source.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            while edits.peek().is_some_and(|e| e.to <= at) {
+                edits.next();
             }
-            let is_hidden = ranges.peek().is_some_and(|(from, _)| *from <= at);
-            let shown = match c {
-                '\n' => Some('\n'),
-                _ if is_hidden => Some(' '),
+            let edit = edits.peek().filter(|e| e.from <= at);
+            let next = chars.peek().map(|(_, next)| *next);
+            let place = (line, column);
+            match (c, edit.map(|e| (e.shown, e.from))) {
+                ('\n', _) => prose.push('\n', place),
+                (_, Some((As::Blank, _))) => prose.push(' ', place),
+                (_, Some((As::Gone, _))) => {}
+                (_, Some((As::Char(shown), from))) if from == at => prose.show(shown, next, place),
+                (_, Some((As::Char(_), _))) => {}
                 // A quote's mark does not part a phrase.
-                '>' if is_markdown && is_start => Some(' '),
-                '*' if is_markdown && !is_start => None,
-                '_' if is_markdown => None,
-                '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}' => None,
-                '\u{2010}' | '\u{2011}' => Some('-'),
-                '\u{2019}' => Some('\''),
-                c if c.is_whitespace() => Some(' '),
-                c => Some(c),
-            };
-            if let Some(shown) = shown {
-                prose.text.push(shown);
-                for _ in 0..shown.len_utf8() {
-                    prose.places.push((line, column));
-                }
+                ('>', None) if is_markdown && is_start => prose.push(' ', place),
+                ('*', None) if is_markdown && !is_start => {}
+                ('_', None) if is_markdown => {}
+                ('\\', None) if is_markdown && next.is_some_and(|n| n.is_ascii_punctuation()) => {}
+                (c, None) => prose.show(c, next, place),
             }
             if c == '\n' {
                 line = line.saturating_add(1);
@@ -67,6 +71,47 @@ impl Prose {
             }
         }
         prose
+    }
+
+    /// Whether words stand in code, so that it is to be read with them shown as well.
+    pub(super) const fn has_words_in_code(&self) -> bool {
+        self.has_words_in_code
+    }
+
+    fn push(&mut self, shown: char, place: (u32, u32)) {
+        self.text.push(shown);
+        for _ in 0..shown.len_utf8() {
+            self.places.push(place);
+        }
+    }
+
+    /// As a reader takes it. `next` is what follows.
+    fn show(&mut self, c: char, next: Option<char>, place: (u32, u32)) {
+        match c {
+            c if c.is_ascii() && !c.is_whitespace() => self.push(c, place),
+            '\u{200b}'..='\u{200f}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{feff}'
+            | '\u{ad}'
+            | '\u{34f}'
+            | '\u{180e}' => {}
+            '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e01ef}' => {}
+            '\u{2010}' | '\u{2011}' => self.push('-', place),
+            // Between letters it is a hyphen, beside a blank it parts clauses.
+            '\u{2012}' | '\u{2013}' | '\u{2014}' | '\u{2212}'
+                if self.text.ends_with(char::is_alphanumeric)
+                    && next.is_some_and(char::is_alphanumeric) =>
+            {
+                self.push('-', place);
+            }
+            '\u{2019}' => self.push('\'', place),
+            c if c.is_whitespace() => self.push(' ', place),
+            c => {
+                for plain in std::iter::once(c).nfkc() {
+                    self.push(alike(plain), place);
+                }
+            }
+        }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -119,82 +164,14 @@ impl Prose {
     }
 }
 
-/// Ranges of Markdown that are no prose: fenced code, code spans, comments.
-fn hidden(source: &str) -> Vec<(usize, usize)> {
-    let mut ranges = Vec::new();
-    let mut fence: Option<(char, usize, usize)> = None;
-    let mut at = 0;
-    let mut prose = 0;
-    for line in source.split_inclusive('\n') {
-        let inner = line.trim_start_matches([' ', '>']);
-        let indent = line.len() - line.trim_start_matches(' ').len();
-        let mark = inner.chars().next().filter(|c| matches!(c, '`' | '~'));
-        let length = mark.map_or(0, |m| inner.chars().take_while(|c| *c == m).count());
-        match fence {
-            None if length >= 3
-                && indent < 4
-                && !(mark == Some('`') && inner[length..].contains('`')) =>
-            {
-                spans(source, prose, at, &mut ranges);
-                fence = mark.map(|m| (m, length, at));
-            }
-            Some((m, least, from))
-                if mark == Some(m) && length >= least && inner[length..].trim().is_empty() =>
-            {
-                ranges.push((from, at + line.len()));
-                fence = None;
-                prose = at + line.len();
-            }
-            _ => {}
-        }
-        at += line.len();
+/// The Latin letter that a letter of another script looks like (Unicode Technical Standard 39, section 4); itself if there is none.
+fn alike(c: char) -> char {
+    if c.is_ascii() || !c.is_alphabetic() {
+        return c;
     }
-    match fence {
-        Some((_, _, from)) => ranges.push((from, source.len())),
-        None => spans(source, prose, source.len(), &mut ranges),
-    }
-    ranges
-}
-
-/// Code spans and comments of a stretch of prose.
-fn spans(source: &str, from: usize, to: usize, ranges: &mut Vec<(usize, usize)>) {
-    let text = &source[from..to];
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(next) = memchr::memchr2(b'`', b'<', &bytes[at..]) {
-        at += next;
-        if bytes[at] == b'<' {
-            if let Some(rest) = text[at..].strip_prefix("<!--") {
-                let end = rest.find("-->").map_or(text.len(), |end| at + 4 + end + 3);
-                ranges.push((from + at, from + end));
-                at = end;
-            } else {
-                at += 1;
-            }
-            continue;
-        }
-        let length = bytes[at..].iter().take_while(|b| **b == b'`').count();
-        // A span ends within its paragraph, at a run of the same length; none is longer than some kilobytes.
-        let window = &bytes[at..bytes.len().min(at + SPAN)];
-        let end = at + memchr::memmem::find(window, b"\n\n").unwrap_or(window.len());
-        let mut close = at + length;
-        let found = loop {
-            let Some(next) = memchr::memchr(b'`', &bytes[close..end.max(close)]) else {
-                break None;
-            };
-            close += next;
-            let run = bytes[close..].iter().take_while(|b| **b == b'`').count();
-            if run == length {
-                break Some(close + run);
-            }
-            close += run;
-        };
-        match found {
-            Some(end) => {
-                ranges.push((from + at, from + end));
-                at = end;
-            }
-            None => at += length,
-        }
+    let mut found = unicode_security::skeleton(c.encode_utf8(&mut [0; 4])).collect::<Vec<_>>();
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) if one.is_ascii_alphabetic() => one,
+        _ => c,
     }
 }
