@@ -308,6 +308,18 @@ pub(super) fn contract(
         let text = format!("`{file}` is a contract for the lane `{}`", contract.lane);
         subject.tell(Reason::PolicyUndefined, text);
     }
+    // A question that names a gate that nobody has is never answered.
+    let known =
+        |id: &&String| !court.policy.gates.iter().any(|g| g.id == **id) && seen.gate(id).is_none();
+    for asked in &contract.closure_questions {
+        for id in asked.gates.iter().filter(known) {
+            let text = format!(
+                "`{file}`: the question `{}` names `{id}`, which is no gate of the policy",
+                short(&asked.question)
+            );
+            subject.tell(Reason::PolicyError, text);
+        }
+    }
     let mut all = vec![subject.finish()];
     for hard in &contract.hard_gates {
         let result = contract::judge(hard, seen, bundle);

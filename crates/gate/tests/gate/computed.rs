@@ -331,6 +331,11 @@ fn a_contract_that_asks_for_what_is_not_there_is_not_fulfilled() {
             "EVIDENCE_MISSING",
         ),
         (String::new(), Status::Invalid, "POLICY_ERROR"),
+        (
+            format!("{HARD}[[closure_questions]]\nquestion = \"?\"\ngates = [\"s\", \"none\"]\n"),
+            Status::Invalid,
+            "POLICY_ERROR",
+        ),
     ] {
         let inputs = contract(&text);
         let found = verdict(&inputs);
