@@ -33,3 +33,4 @@ pub mod running;
 pub mod sharding;
 pub mod source;
 mod twins;
+mod verbatim;

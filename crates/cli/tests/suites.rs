@@ -51,6 +51,8 @@ mod quarantined;
 mod read;
 #[path = "suites/red.rs"]
 mod red;
+#[path = "suites/redacted.rs"]
+mod redacted;
 #[path = "suites/replayed.rs"]
 mod replayed;
 #[path = "e2e/screen.rs"]

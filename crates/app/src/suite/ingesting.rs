@@ -18,6 +18,7 @@ use super::one;
 use super::placed;
 use super::running;
 use super::source::Tree;
+use super::verbatim;
 use crate::AppError;
 use crate::config::SuitesFile;
 use crate::home::Home;
@@ -116,14 +117,19 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
         let copy = format!("{home_dir}/reports/{n:04}-{base}");
         match dir.copy_report(&path, &copy) {
             Err(e) => problems.push(Problem::new(e.reason, e.to_string())),
-            Ok(_) => inputs.push(placed::read_report(
-                &place,
-                (&copy, Some(shown)),
-                &root,
-                format,
-                None,
-                &mut tally,
-            )?),
+            Ok(copied) => {
+                if let Err(e) = verbatim::report(&root, (&path, &dir.at(&copy)), format, &copied) {
+                    problems.push(Problem::new(e.reason, e.to_string()));
+                }
+                inputs.push(placed::read_report(
+                    &place,
+                    (&copy, Some(shown)),
+                    &root,
+                    format,
+                    None,
+                    &mut tally,
+                )?);
+            }
         }
         tally.next_input();
     }

@@ -20,7 +20,7 @@ use serde_json::json;
 use super::artifacts::RunDir;
 use super::events::Events;
 use super::knowing::Known;
-use super::{globs, logs, placed};
+use super::{globs, logs, placed, verbatim};
 use crate::AppError;
 use crate::config::SuiteFile;
 
@@ -138,7 +138,8 @@ pub fn run(
         home: home.clone(),
     };
     let is_report = suite.reports.is_empty() && suite.format != COMMAND;
-    keep_logs(frame, &raw, &home, is_report, &mut attempted.problems);
+    let report = is_report.then(|| format_of(suite.format)).flatten();
+    keep_logs(frame, &raw, &home, report, &mut attempted.problems);
     if !matches!(attempted.end, End::NotStarted { .. }) {
         let problems = &mut attempted.problems;
         let since = began.wall.as_millis();
@@ -453,7 +454,7 @@ fn keep_logs(
     frame: &Frame<'_>,
     raw: &Raw,
     home: &str,
-    is_report: bool,
+    report: Option<Format>,
     problems: &mut Vec<Problem>,
 ) {
     let pairs = [
@@ -470,9 +471,11 @@ fn keep_logs(
             }
             continue;
         }
-        let copied = match is_report && *from == raw.out {
-            true => frame.dir.copy_report(from, &name),
-            false => frame.dir.copy(from, &name),
+        let copied = match report.filter(|_| *from == raw.out) {
+            Some(format) => frame.dir.copy_report(from, &name).and_then(|copied| {
+                verbatim::report(frame.root, (from, &frame.dir.at(&name)), format, &copied)
+            }),
+            None => frame.dir.copy(from, &name).map(drop),
         };
         if let Err(e) = copied {
             problems.push(Problem::new(Reason::RedactionFailed, e.to_string()));
@@ -514,7 +517,11 @@ fn keep_outputs(
                 problems.push(Problem::new(Reason::EvidenceStale, text));
                 continue;
             }
-            if let Err(e) = frame.dir.copy(&path, &format!("{home}/outputs/{relative}")) {
+            let kept = format!("{home}/outputs/{relative}");
+            let copied = frame.dir.copy(&path, &kept);
+            if let Err(e) =
+                copied.and_then(|c| verbatim::document((&path, &frame.dir.at(&kept)), &c))
+            {
                 problems.push(Problem::new(e.reason, e.to_string()));
             }
         }
@@ -637,7 +644,14 @@ fn read(
             let file = frame.dir.clean(&file);
             let copy = format!("{home}/reports/{n:04}-{file}");
             match frame.dir.copy_report(&seen.path, &copy) {
-                Ok(_) => files.push((copy, Some(shown))),
+                Ok(copied) => {
+                    let pair = (seen.path.as_path(), &*frame.dir.at(&copy));
+                    if let Err(e) = verbatim::report(frame.root, pair, format, &copied) {
+                        let problem = Problem::new(e.reason, e.to_string());
+                        attempted.problems.push(problem);
+                    }
+                    files.push((copy, Some(shown)));
+                }
                 Err(e) => attempted
                     .problems
                     .push(Problem::new(e.reason, e.to_string())),
