@@ -7,6 +7,7 @@ pub mod auditing;
 pub(crate) mod binding;
 mod caching;
 mod comparing;
+pub mod declared;
 pub mod deriving;
 pub mod finishing;
 pub mod flags;

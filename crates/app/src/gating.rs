@@ -2,15 +2,18 @@
 
 mod verdicts;
 
-use gonogo_core::{Digest, Share, Span, Timestamp};
+use gonogo_core::{Digest, Reason, Share, Span, Timestamp};
 use gonogo_ledger::key_event::CONTROLLER;
 use gonogo_ledger::verify::VerifiedRecord;
 use gonogo_release::gate::{self, SignedOff};
-use gonogo_release::plan::{Gates, Plan, PlanBody};
+use gonogo_release::plan::{DryRunGate, Gates, Plan, PlanBody};
 use gonogo_store::ledger::{Ledger, RecordView};
 use serde_json::{Value, json};
 
-use crate::dry_run::recording::{ACCEPTED, BEGUN, COUNTED, EXECUTED, SIGN_OFF, UPTIME};
+use crate::config::Config;
+use crate::dry_run::recording::{
+    ACCEPTED, BEGUN, COUNTED, DECLARED, EXECUTED, SIGN_OFF, UPTIME, WEAKER,
+};
 use crate::{AppError, Workspace};
 
 /// How many verdicts about one artifact are looked at; the newest count.
@@ -31,6 +34,11 @@ pub(crate) fn judge(ws: &Workspace, plan: &Plan, now: Timestamp) -> Result<Value
     let closed = |closed: gate::Closed| AppError::new(closed.reason, closed.text);
     let demanded = match plan.body.gates {
         Gates::None => return Ok(Value::Null),
+        Gates::DryRun(demanded) if demanded.declared.is_none() => {
+            let text = "the plan does not say by what a dry run must have been judged: it was made by an earlier version";
+            return Err(AppError::new(Reason::GateEvidenceMissing, text)
+                .hint("make the plan again: `gonogo plan`"));
+        }
         Gates::DryRun(demanded) => demanded,
         Gates::Verdict(demanded) => {
             let seen = verdicts::seen(ws, &wanted)?;
@@ -45,6 +53,17 @@ pub(crate) fn judge(ws: &Workspace, plan: &Plan, now: Timestamp) -> Result<Value
     let seen = seen(&ws.ledger, &wanted)?;
     let found = gate::dry_run(&wanted, &demanded, &seen, now).map_err(closed)?;
     Ok(json!({"signOff": found.index, "stream": found.stream, "at": found.at}))
+}
+
+/// What an environment demands of a plan that is made now: a dry run must have been judged by what is declared now.
+pub(crate) fn demanded(config: &Config, gates: Gates) -> Gates {
+    match gates {
+        Gates::DryRun(gate) => Gates::DryRun(DryRunGate {
+            declared: Some(crate::dry_run::declared::digest(&config.dry_run)),
+            ..gate
+        }),
+        other => other,
+    }
 }
 
 /// What the evidence must be about.
@@ -112,20 +131,23 @@ pub(crate) fn seen(ledger: &Ledger, wanted: &[Digest]) -> Result<Vec<SignedOff>,
 fn newest_of_each(mut all: Vec<SignedOff>) -> Vec<SignedOff> {
     all.sort_by_key(|s| s.index);
     // What was run stands in the beginning, which was signed before anything ran.
-    let begun: Vec<(String, u64, Vec<Digest>)> = all
+    let begun: Vec<SignedOff> = all
         .iter()
         .filter(|s| s.status == UNJUDGED)
-        .map(|s| (s.stream.clone(), s.index, s.executed.clone()))
+        .cloned()
         .collect();
     for end in all.iter_mut().filter(|s| s.status != UNJUDGED) {
         let own = begun
             .iter()
-            .find(|(stream, index, _)| *stream == end.stream && *index < end.index);
+            .find(|b| b.stream == end.stream && b.index < end.index);
         // What was changed meanwhile is no subject of the end any more.
-        end.executed = own.map_or_else(Vec::new, |(_, _, executed)| {
-            let kept = executed.iter().filter(|d| end.subjects.contains(d));
+        end.executed = own.map_or_else(Vec::new, |begun| {
+            let kept = begun.executed.iter().filter(|d| end.subjects.contains(d));
             kept.copied().collect()
         });
+        // By what a run is judged was settled before it.
+        end.declared = own.and_then(|begun| begun.declared);
+        end.weaker = own.map_or_else(Vec::new, |begun| begun.weaker.clone());
     }
     let ends: Vec<(String, u64)> = all
         .iter()
@@ -166,6 +188,13 @@ fn signed_off(
         status: said.unwrap_or(UNJUDGED).to_owned(),
         subjects,
         executed: digests(body.get(EXECUTED)),
+        declared: body
+            .get(DECLARED)
+            .and_then(Value::as_str)
+            .and_then(|d| d.parse().ok())
+            // Without a list of what was asked less nobody knows that nothing was.
+            .filter(|_| body.get(WEAKER).is_some_and(Value::is_array)),
+        weaker: words(body.get(WEAKER)),
         counted: body
             .get(COUNTED)
             .and_then(Value::as_u64)
@@ -179,6 +208,13 @@ fn signed_off(
         accepted_warnings: body.get(ACCEPTED).and_then(Value::as_u64),
         at,
     })
+}
+
+fn words(list: Option<&Value>) -> Vec<String> {
+    let list = list.and_then(Value::as_array).into_iter().flatten();
+    // What is no word still says that something was.
+    list.map(|w| w.as_str().map_or_else(|| w.to_string(), str::to_owned))
+        .collect()
 }
 
 fn digests(list: Option<&Value>) -> Vec<Digest> {
@@ -261,8 +297,8 @@ mod tests {
         assert_eq!(of(later)[1], (3, UNJUDGED.to_owned()));
         // What ran is what the beginning says, if it is still a subject at the end.
         let digest = |text: &str| Digest::of(text.as_bytes());
-        let began = json!({"executed": [digest("a"), digest("b"), "nonsense"]});
-        let claimed = json!({"status": "pass", "executed": [digest("c")], "countedMs": 5, "uptimePpm": 990_000, "acceptedWarnings": 0});
+        let began = json!({"executed": [digest("a"), digest("b"), "nonsense"], "declared": digest("d"), "weaker": ["less"]});
+        let claimed = json!({"status": "pass", "executed": [digest("c")], "declared": digest("e"), "weaker": [], "countedMs": 5, "uptimePpm": 990_000, "acceptedWarnings": 0});
         let of_body = |index: u64, body: &Value, subjects: &[&str]| {
             let subjects = subjects.iter().map(|s| digest(s)).collect();
             let at = Timestamp::from_millis(0);
@@ -274,6 +310,11 @@ mod tests {
         ]);
         assert_eq!(kept.len(), 1);
         assert_eq!(kept[0].executed, [digest("a")]);
+        // So is what it was judged by; a record that does not say whether anything was asked less says nothing of it.
+        assert_eq!(kept[0].declared, Some(digest("d")));
+        assert_eq!(kept[0].weaker, ["less"]);
+        let silent = of_body(6, &json!({"declared": digest("d")}), &[]);
+        assert_eq!(silent.declared, None);
         assert_eq!(kept[0].counted, Some(Span::from_millis(5)));
         assert_eq!(kept[0].uptime, Some(Share::from_ppm(990_000)));
         assert_eq!(kept[0].accepted_warnings, Some(0));

@@ -277,7 +277,7 @@ pub(crate) fn assemble(
         checks: environment.checks.clone(),
         // Back to known-good waits for no gate.
         gates: match kind {
-            PlanKind::Release => environment.gates,
+            PlanKind::Release => crate::gating::demanded(&ws.config, environment.gates),
             PlanKind::Rollback => Gates::None,
         },
         // Back to known-good waits for nobody.

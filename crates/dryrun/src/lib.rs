@@ -13,6 +13,7 @@ pub mod backlog;
 pub mod chart;
 pub mod classify;
 pub mod conditions;
+pub mod declared;
 pub mod engine;
 pub mod evidence;
 pub mod incident;

@@ -266,6 +266,12 @@ pub struct Declared {
     /// Patterns of files that are not part of the tree though the repository has them.
     #[serde(default)]
     pub apart: Vec<String>,
+    /// Of what is declared of dry runs: by what they are judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<Digest>,
+    /// Patterns of what is taken out of everything that runs keep.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redact: Vec<String>,
 }
 
 /// A declared performance budget.
@@ -413,6 +419,12 @@ pub struct DryRun {
     pub why: Option<String>,
     /// Of what ran.
     pub artifact: Digest,
+    /// Of what was declared of dry runs when it was made, if its record says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Digest>,
+    /// What was asked less of it than was declared, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weaker: Vec<String>,
     /// The counted duration, milliseconds.
     pub counted_ms: u64,
     /// The share of it that was up.

@@ -6,6 +6,7 @@
 mod built_in;
 mod computed;
 mod document;
+mod dry_run;
 mod obligation;
 mod other;
 mod runs;

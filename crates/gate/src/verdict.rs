@@ -14,7 +14,7 @@ use crate::policy::Severity;
 pub const SCHEMA: &str = "gonogo.gate.verdict.v1";
 
 /// Version of the rules: another number where the same inputs can come to another verdict.
-pub const RULES: u32 = 2;
+pub const RULES: u32 = 3;
 
 /// Most reasons of one obligation that are told.
 pub const TOLD: usize = 50;

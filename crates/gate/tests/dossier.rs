@@ -45,6 +45,8 @@ fn inputs() -> Inputs {
         targets,
         budgets: BTreeMap::new(),
         apart: Vec::new(),
+        dry_run: None,
+        redact: Vec::new(),
     };
     let mut inputs =
         good_inputs(&FileState::Absent, &declared, Lane::Certification, now()).unwrap();

@@ -22,6 +22,10 @@ pub struct SignedOff {
     pub subjects: Vec<Digest>,
     /// Those of them that were run: as the program, or as the file that its interpreter was given.
     pub executed: Vec<Digest>,
+    /// Of what was declared of dry runs when it was made, if its record says so, and whether anything was asked less.
+    pub declared: Option<Digest>,
+    /// What was asked less of it than was declared, in words.
+    pub weaker: Vec<String>,
     /// The run time that counts, if its record says.
     pub counted: Option<Span>,
     /// The uptime that gated, if its record says.
@@ -98,13 +102,27 @@ pub fn dry_run<'a>(
         );
         return closed(Reason::GateEvidenceStale, text);
     }
-    match unfulfilled(gate, wanted, newest) {
-        None => Ok(newest),
-        Some(why) => {
-            let text = format!("{stream} (record {index}) passed, but {why}");
-            closed(Reason::GateEvidenceFailed, text)
-        }
+    if let Some(why) = unfulfilled(gate, wanted, newest) {
+        let text = format!("{stream} (record {index}) passed, but {why}");
+        return closed(Reason::GateEvidenceFailed, text);
     }
+    // Tried until it passes is no pass. A plan that does not say what is declared is of a version that did not look.
+    let is_same = |s: &&SignedOff| {
+        gate.declared.is_some() && s.declared == newest.declared && s.at.after(max_age) >= now
+    };
+    let counts = |s: &&SignedOff| {
+        !gate.binding.is_executed() || wanted.iter().any(|w| s.executed.contains(w))
+    };
+    let others = seen.iter().filter(about_all).filter(is_same).filter(counts);
+    let mut worse = others.filter(|s| s.status != "pass");
+    if let Some(other) = worse.next() {
+        let text = format!(
+            "{stream} (record {index}) passed, and another dry run of the same, {} (record {}), ended with `{}`: it fails now and then",
+            other.stream, other.index, other.status
+        );
+        return closed(Reason::GateEvidenceFailed, text);
+    }
+    Ok(newest)
 }
 
 /// A run of suites that kept what it built.
@@ -229,12 +247,30 @@ pub fn verdict<'a>(
     Ok((newest, origin))
 }
 
+/// Why a run was not judged by what the plan's project declares.
+fn otherwise(gate: &DryRunGate, run: &SignedOff) -> Option<String> {
+    let declared = gate.declared?;
+    match run.declared {
+        None => Some("its record does not say by what it was judged: run it again".to_owned()),
+        Some(other) if other != declared => {
+            Some("it was judged by another `[dry_run]` than is declared: run it again".to_owned())
+        }
+        Some(_) => run
+            .weaker
+            .first()
+            .map(|first| format!("it was judged by less than `[dry_run]` declares: {first}")),
+    }
+}
+
 /// What a pass lacks.
 fn unfulfilled(gate: &DryRunGate, wanted: &[Digest], run: &SignedOff) -> Option<String> {
     if gate.binding.is_executed() && !wanted.iter().any(|w| run.executed.contains(w)) {
         let text = "it only names what is released: neither the program that ran nor the file that its interpreter was given is one \
                     of the released artifacts (`binding = \"mentioned\"` in the gate accepts that)";
         return Some(text.to_owned());
+    }
+    if let Some(why) = otherwise(gate, run) {
+        return Some(why);
     }
     if let Some(least) = gate.min_duration {
         match run.counted {
@@ -288,6 +324,8 @@ mod tests {
             status: status.into(),
             subjects: subjects.iter().map(|s| Digest::of(s.as_bytes())).collect(),
             executed: subjects.iter().map(|s| Digest::of(s.as_bytes())).collect(),
+            declared: Some(Digest::of(b"declared")),
+            weaker: Vec::new(),
             counted: Some(Span::from_secs(3600)),
             uptime: Some(Share::from_ppm(980_000)),
             accepted_warnings: Some(0),
@@ -302,6 +340,7 @@ mod tests {
             min_uptime: None,
             allow_warnings: false,
             binding: Binding::Executed,
+            declared: Some(Digest::of(b"declared")),
         }
     }
 
@@ -356,6 +395,46 @@ mod tests {
                 now,
                 Ok(2),
             ),
+            // Tried until it passed; what is older than a pass may be does not count, nor does what was judged otherwise.
+            (
+                &["a"],
+                vec![
+                    run(1, "fail", &["a"], 1_000_000),
+                    run(2, "pass", &["a"], 1_001_000),
+                ],
+                now,
+                Err(Reason::GateEvidenceFailed),
+            ),
+            (
+                &["a"],
+                vec![
+                    run(1, "unjudged", &["a"], 1_000_000),
+                    run(2, "pass", &["a"], 1_001_000),
+                ],
+                now,
+                Err(Reason::GateEvidenceFailed),
+            ),
+            (
+                &["a"],
+                vec![
+                    run(1, "fail", &["a"], 900_000),
+                    run(2, "pass", &["a"], 1_001_000),
+                ],
+                now,
+                Ok(2),
+            ),
+            (
+                &["a"],
+                vec![
+                    SignedOff {
+                        declared: None,
+                        ..run(1, "fail", &["a"], 1_000_000)
+                    },
+                    run(2, "pass", &["a"], 1_001_000),
+                ],
+                now,
+                Ok(2),
+            ),
         ] {
             assert_eq!(
                 judge(wanted, &seen, at),
@@ -376,8 +455,19 @@ mod tests {
     #[test]
     fn a_pass_that_is_less_than_demanded_does_not_open() {
         type Change = fn(&mut DryRunGate, &mut SignedOff);
-        let table: [(Change, Option<&str>); 16] = [
+        let table: [(Change, Option<&str>); 20] = [
             (|_, _| {}, None),
+            (
+                |_, r| r.declared = Some(Digest::of(b"other")),
+                Some("by another `[dry_run]`"),
+            ),
+            (|_, r| r.declared = None, Some("does not say by what")),
+            (
+                |_, r| r.weaker = vec!["warnings do not count".into()],
+                Some("warnings do not count"),
+            ),
+            // A plan of a version that did not ask.
+            (|g, r| (g.declared, r.declared) = (None, None), None),
             (|g, _| g.min_duration = Some(Span::from_secs(3600)), None),
             (
                 |g, _| g.min_duration = Some(Span::from_millis(3_600_001)),
@@ -454,7 +544,11 @@ mod tests {
 
     #[test]
     fn a_gate_that_demands_no_more_is_written_as_before() {
-        let text = serde_json::to_string(&crate::plan::Gates::DryRun(gate())).unwrap();
+        let gate = DryRunGate {
+            declared: None,
+            ..gate()
+        };
+        let text = serde_json::to_string(&crate::plan::Gates::DryRun(gate)).unwrap();
         assert_eq!(text, "{\"dry-run\":{\"max_age\":\"1m\"}}");
     }
 

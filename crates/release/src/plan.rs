@@ -391,6 +391,10 @@ pub struct DryRunGate {
     /// How the run must have been bound to the artifacts.
     #[serde(default, skip_serializing_if = "Binding::is_executed")]
     pub binding: Binding,
+    /// Of what was declared of dry runs when the plan was made: a run that was judged otherwise does not count. A plan without it is of a
+    /// version that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Digest>,
 }
 
 /// How a dry run is bound to what is released.

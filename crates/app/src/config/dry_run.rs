@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use gonogo_core::{Share, Span, Timestamp};
+use serde::Serialize;
 
 use super::keys::DRY_RUN;
 use super::reader::{Found, Table};
 
 /// What the file says; absent where it says nothing.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[expect(
     missing_docs,
     reason = "each field is the key of that name, which the key table explains"
@@ -57,7 +58,7 @@ pub struct DryRunFile {
 }
 
 /// `heartbeat = { … }`.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "as above")]
 pub struct HeartbeatFile {
     pub period: Span,
@@ -66,7 +67,7 @@ pub struct HeartbeatFile {
 }
 
 /// `[[dry_run.allow]]`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "as above")]
 pub struct AllowFile {
     pub name: String,
@@ -77,7 +78,7 @@ pub struct AllowFile {
 }
 
 /// `[dry_run.diary]`, `[dry_run.performance]`, `[[dry_run.evidence]]`.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "as above")]
 pub struct EvidenceFile {
     pub name: String,
@@ -93,7 +94,7 @@ pub struct EvidenceFile {
 }
 
 /// `thresholds = [{ … }]`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "as above")]
 pub struct ThresholdFile {
     pub pointer: String,
@@ -104,7 +105,7 @@ pub struct ThresholdFile {
 }
 
 /// `[dry_run.resources]`.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "as above")]
 pub struct ResourcesFile {
     pub enabled: Option<bool>,

@@ -179,6 +179,8 @@ fn read_gates(table: &Table<'_, '_>) -> Option<Gates> {
                 Some("mentioned") => Binding::Mentioned,
                 _ => Binding::Executed,
             },
+            // What the file declares of dry runs is known when a plan is made.
+            declared: None,
         }));
     }
     let stated = if table.is_text("gates") {

@@ -15,6 +15,7 @@ use gonogo_store::ledger::{Filter, PacketRequest, Receipt};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::declared::Judged;
 use super::keeping::{Files, LIST, SPEC, VERDICT};
 use crate::AppError;
 use crate::home::{Book, stream};
@@ -29,6 +30,12 @@ pub const SIGN_OFF: &str = "sign-off";
 /// In the beginning's body: digests of the artifacts that the command runs.
 pub const EXECUTED: &str = "executed";
 
+/// In the beginning's body: of the `[dry_run]` that was declared, by [`super::declared::digest`].
+pub const DECLARED: &str = "declared";
+
+/// In the beginning's body: what was asked less of the run than is declared, in words.
+pub const WEAKER: &str = "weaker";
+
 /// In the verdict's body: run time that counts, milliseconds.
 pub const COUNTED: &str = "countedMs";
 
@@ -42,7 +49,13 @@ pub const ACCEPTED: &str = "acceptedWarnings";
 ///
 /// # Errors
 /// As [`gonogo_store::ledger::Ledger::append`].
-pub fn begin(book: &Book, spec: &RunSpec, bytes: &[u8], actor: &str) -> Result<Receipt, AppError> {
+pub fn begin(
+    book: &Book,
+    spec: &RunSpec,
+    judged: &Judged,
+    bytes: &[u8],
+    actor: &str,
+) -> Result<Receipt, AppError> {
     let blob = book.ledger.put_blob(bytes)?;
     let body = json!({
         "run": spec.run_id,
@@ -51,6 +64,8 @@ pub fn begin(book: &Book, spec: &RunSpec, bytes: &[u8], actor: &str) -> Result<R
         "targetMs": ms(spec.target_seconds),
         "requiredMs": spec.criteria.minimum_duration_seconds.map(ms),
         EXECUTED: super::binding::executed(spec),
+        DECLARED: judged.declared,
+        WEAKER: judged.weaker,
         "blob": blob,
     });
     book.record(

@@ -9,6 +9,7 @@ use gonogo_core::{Reason, Timestamp};
 use gonogo_dryrun::PREFIX;
 use gonogo_dryrun::spec::{Artifact, RunSpec};
 
+use super::declared::Judged;
 use super::finishing::{self, Finished};
 use super::flags::Flags;
 use super::foreign;
@@ -131,7 +132,8 @@ pub fn run(
     let bytes = serde_json::to_vec_pretty(&spec).unwrap_or_default();
     {
         let book = home.open(&request.wanted.beside)?;
-        recording::begin(&book, &spec, &bytes, &actor)?;
+        let judged = Judged::of(&request.flags, &home.file(), &place, &spec);
+        recording::begin(&book, &spec, &judged, &bytes, &actor)?;
     }
     // What is wanted is kept before anything is started: whoever comes after a crash finds it wherever it finds a run.
     let kept = request.wanted.to_bytes();

@@ -34,6 +34,8 @@ pub fn of(config: &Config) -> Declared {
         profiles: file.profiles.clone(),
         budgets: crate::perf::evidence::budgets(config),
         apart: file.ignore_changes.clone(),
+        dry_run: Some(crate::dry_run::declared::digest(&config.dry_run)),
+        redact: file.redact.clone(),
     }
 }
 

@@ -73,6 +73,8 @@ fn one(signed: &SignedOff, digest: Digest, wanted: &[Digest], tree: &str) -> Fou
             verdict,
             why: why.map(str::to_owned),
             artifact,
+            declared: signed.declared,
+            weaker: signed.weaker.clone(),
             counted_ms: signed.counted.map_or(0, Span::as_millis),
             uptime: signed.uptime.unwrap_or(Share::from_ppm(0)),
         },

@@ -58,7 +58,15 @@ fn a_gate_opens_for_a_pass_about_what_is_released_and_for_nothing_else() {
     dry_run(&project, "changed", "1.0.0", "").expect(0);
     std::fs::write(project.path("versions/1.0.0.toml"), &text).unwrap();
     project.refuses(&["apply", &first], 2, &["GATE_EVIDENCE_FAILED"]);
+    // Tried again until it passes is no pass of these bytes; those that passed at once are released.
     dry_run(&project, "good", "1.0.0", "").expect(0);
+    project.refuses(&["apply", &first], 2, &["GATE_EVIDENCE_FAILED"]);
+    std::fs::write(
+        project.path("versions/1.0.0.toml"),
+        format!("{text}\n# other bytes\n"),
+    )
+    .unwrap();
+    let first = project.approved("1.0.0");
     let load = project.load(300.0);
     project.run(&["apply", &first]).expect(0);
     assert_eq!(project.serves(), ["1.0.0:10000"]);

@@ -256,6 +256,11 @@ fn weaker(base: &Declared, now: &Declared) -> Vec<String> {
             Some(_) => {}
         }
     }
+    if now.dry_run != base.dry_run {
+        found.push("`[dry_run]`, by which dry runs are judged, is declared in another way".into());
+    }
+    let redact = now.redact.iter().filter(|p| !base.redact.contains(p));
+    found.extend(redact.map(|p| format!("what `{p}` finds is taken out of what is read")));
     let apart = now.apart.iter().filter(|p| !base.apart.contains(p));
     found.extend(apart.map(|p| format!("what `{p}` finds is no longer part of the tree")));
     found

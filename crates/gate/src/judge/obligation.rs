@@ -75,6 +75,11 @@ impl Open {
         }
     }
 
+    /// Whether nothing was noted that makes it less than a pass.
+    pub(crate) fn is_well(&self) -> bool {
+        self.row.status == Status::Pass
+    }
+
     /// Names what it rests on.
     pub(crate) fn cite(
         &mut self,

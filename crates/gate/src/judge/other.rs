@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::computed;
 use super::document;
+use super::dry_run;
 use super::obligation::Open;
 use super::{Court, short};
 use crate::inputs::{Found, PerfResult};
@@ -153,7 +154,7 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &Check) -> Vec<Obliga
             min_duration,
             min_uptime,
             max_age,
-        } => vec![dry_run(
+        } => vec![dry_run::judge(
             court,
             gate,
             *min_duration,
@@ -245,7 +246,7 @@ fn hold(
     }
 }
 
-fn outcome(open: &mut Open, what: &str, verdict: Status) {
+pub(super) fn outcome(open: &mut Open, what: &str, verdict: Status) {
     let code = match verdict {
         Status::Pass => return,
         Status::Invalid => Reason::EvidenceUnparsable,
@@ -419,72 +420,6 @@ fn coverage(
         all.push(open.finish());
     }
     all
-}
-
-fn dry_run(
-    court: &Court<'_>,
-    gate: &Gate,
-    min_duration: Span,
-    min_uptime: u32,
-    max_age: Span,
-) -> Obligation {
-    let mut open = Open::new(
-        &gate.id,
-        "",
-        format!("a dry run of what is released, signed off, at most {max_age} old"),
-    );
-    let subject = &court.inputs.subject;
-    // The newest sign-off of the artifact counts, not the best.
-    let newest = court
-        .inputs
-        .dry_runs
-        .iter()
-        .filter(|found| match found {
-            Found::Present { value, .. } => {
-                subject.artifacts.is_empty()
-                    || subject.artifacts.values().any(|d| *d == value.artifact)
-            }
-            Found::Unreadable { .. } => true,
-            Found::Absent => false,
-        })
-        .max_by_key(|found| match found {
-            Found::Present { origin, .. } => (false, origin.at),
-            // One that cannot be read could be the newest.
-            _ => (true, None),
-        });
-    let age = Age {
-        max_age,
-        tree: if subject.artifacts.is_empty() {
-            Trees::Same
-        } else {
-            Trees::Any
-        },
-    };
-    if newest.is_none() && court.inputs.dry_runs.iter().any(|f| *f != Found::Absent) {
-        open.tell(
-            Reason::EvidenceWrongTree,
-            "the dry runs that there are ran something else than what is released",
-        );
-        return open.finish();
-    }
-    if let Some((run, _)) = open.weigh(court, "dry run", newest, age) {
-        match &run.why {
-            Some(why) => outcome(&mut open, &format!("the dry run ({why})"), run.verdict),
-            None => outcome(&mut open, "the dry run", run.verdict),
-        }
-        if run.counted_ms < min_duration.as_millis() {
-            let text = format!(
-                "{} ms of it count, and at least {min_duration} are asked",
-                run.counted_ms
-            );
-            open.tell(Reason::CheckFailed, text);
-        }
-        if run.uptime.ppm() < min_uptime {
-            let text = format!("it was up for {} of its time", run.uptime);
-            open.tell(Reason::CheckFailed, text);
-        }
-    }
-    open.finish()
 }
 
 fn readiness(court: &Court<'_>, gate: &Gate, surfaces: &[String], max_age: Span) -> Obligation {

@@ -36,6 +36,8 @@ pub(crate) fn declared() -> Declared {
         targets,
         budgets: BTreeMap::new(),
         apart: Vec::new(),
+        dry_run: Some(Digest::of(b"dry run")),
+        redact: Vec::new(),
     }
 }
 

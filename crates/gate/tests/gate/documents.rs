@@ -390,6 +390,8 @@ fn dry_runs_readiness_and_drills() {
         verdict: Status::Pass,
         why: None,
         artifact: Digest::of(b"a"),
+        declared: Some(Digest::of(b"dry run")),
+        weaker: Vec::new(),
         counted_ms: 3_600_000,
         uptime: Share::FULL,
     };
@@ -415,6 +417,21 @@ fn dry_runs_readiness_and_drills() {
                 "EVIDENCE_UNPARSABLE",
             ),
             (|d| d.counted_ms = 3_599_999, Status::Fail, "CHECK_FAILED"),
+            (
+                |d| d.declared = None,
+                Status::Hold,
+                "EVIDENCE_OTHER_DECLARATION",
+            ),
+            (
+                |d| d.declared = Some(Digest::of(b"another")),
+                Status::Hold,
+                "EVIDENCE_OTHER_DECLARATION",
+            ),
+            (
+                |d| d.weaker = vec!["`diary` is not looked at".into()],
+                Status::Hold,
+                "EVIDENCE_OTHER_DECLARATION",
+            ),
             (
                 |d| d.uptime = Share::from_percent(98),
                 Status::Fail,
@@ -451,6 +468,35 @@ fn dry_runs_readiness_and_drills() {
     }
     inputs.dry_runs.push(good);
     assert_eq!(of(&verdict(&inputs), "g").0, Status::Pass);
+    let older = |seconds: u64, change: &dyn Fn(&mut DryRun)| {
+        let Found::Present { value, origin } = &newer else {
+            unreachable!()
+        };
+        let (mut value, mut origin) = (value.clone(), origin.clone());
+        let back = i64::try_from(seconds * 1000).unwrap();
+        origin.at = origin
+            .at
+            .map(|at| Timestamp::from_millis(at.as_millis() - back));
+        change(&mut value);
+        Found::Present { value, origin }
+    };
+    // Tried until it passed: not within the age that a sign-off may have, not of other bytes, not by another declaration.
+    for (seconds, change, expected) in [
+        (
+            3600,
+            &(|_: &mut DryRun| {}) as &dyn Fn(&mut DryRun),
+            vec!["FLAKY_BLOCKING"],
+        ),
+        (3600, &|d| d.verdict = Status::Hold, vec!["FLAKY_BLOCKING"]),
+        (3600, &|d| d.verdict = Status::Pass, vec![]),
+        (3600, &|d| d.artifact = Digest::of(b"c"), vec![]),
+        (3600, &|d| d.declared = Some(Digest::of(b"another")), vec![]),
+        (90_000, &|_| {}, vec![]),
+    ] {
+        let mut inputs = inputs.clone();
+        inputs.dry_runs.push(older(seconds, change));
+        assert_eq!(of(&verdict(&inputs), "g").1, expected);
+    }
     inputs.dry_runs.push(newer);
     assert_eq!(of(&verdict(&inputs), "g").0, Status::Fail);
     let ready = Readiness {

@@ -4,7 +4,7 @@ use gonogo_core::Reason;
 use gonogo_core::{Span, Timestamp, Verdict as Status};
 use gonogo_gate::inputs::{Found, Inputs, PerfResult};
 use gonogo_gate::rederive::RederiveError;
-use gonogo_gate::verdict::{Asked, Standing};
+use gonogo_gate::verdict::{Asked, RULES, Standing};
 use gonogo_gate::{Inputs as All, judge, rederive};
 use gonogo_suite::run::{End, Problem, State};
 use proptest::prelude::*;
@@ -178,10 +178,15 @@ fn a_verdict_that_was_changed_is_not_derived_again() {
         rederive(&stored, &forged),
         Err(RederiveError::Differs { .. })
     ));
-    let other = edit(&bytes, "\"rules\":2", "\"rules\":3");
+    let (ours, theirs) = (RULES, RULES + 1);
+    let other = edit(
+        &bytes,
+        &format!("\"rules\":{ours}"),
+        &format!("\"rules\":{theirs}"),
+    );
     assert_eq!(
         rederive(&stored, &other),
-        Err(RederiveError::OtherRules { found: 3 })
+        Err(RederiveError::OtherRules { found: theirs })
     );
     for bad in [&b""[..], b"{}", b"[1]", b"{\"schema\":1,\"schema\":2}"] {
         assert!(matches!(
