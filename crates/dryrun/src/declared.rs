@@ -328,7 +328,7 @@ mod tests {
             |s| s.criteria.allow_warnings = true,
             |s| s.criteria.minimum_uptime_ratio = Some(0.99),
             |s| s.criteria.minimum_duration_seconds = Some(61.0),
-            |s| s.gaps.fail_seconds = s.gaps.fail_seconds / 2.0,
+            |s| s.gaps.fail_seconds /= 2.0,
             |s| s.resources.max_memory_mb = Some(63.0),
             |s| (s.run_id, s.log_dir) = ("another".into(), "/elsewhere".into()),
         ];
