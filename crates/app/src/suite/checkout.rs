@@ -1,7 +1,7 @@
 //! A run's tree made again in a directory of its own, so that a replay runs exactly what failed.
 //!
 //! Whoever made it holds a lock beside it as long as it is in use: what lies under a lock that nobody holds was left by one that was ended
-//! and is taken away by the next ([`sweep`]). What is kept has no lock.
+//! and is taken away by the next. What is kept has no lock.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
