@@ -68,7 +68,7 @@ pub(crate) fn cut_at(
         invented.is_empty(),
         "cut at {cut}: {invented:?} passed, which they did not in all of it"
     );
-    if has_end(format) && whole.is_whole() {
+    if has_end(format, data) && whole.is_whole() {
         assert_eq!(
             short.seen, whole.seen,
             "cut at {cut}: it is whole, and not all of it"
@@ -77,9 +77,16 @@ pub(crate) fn cut_at(
 }
 
 /// Whether a report of this format has an end of its own. The others are logs of programs that run one after the other, and where one has
-/// ended nothing tells whether another was to follow: that is for the exit code.
-const fn has_end(format: Format) -> bool {
-    !matches!(format, Format::Libtest | Format::LibtestJson | Format::Go)
+/// ended nothing tells whether another was to follow: that is for the exit code. So are TAP streams one behind the other, each with its plan.
+fn has_end(format: Format, data: &[u8]) -> bool {
+    match format {
+        Format::Libtest | Format::LibtestJson | Format::Go => false,
+        Format::Tap => {
+            let lines = data.split(|b| *b == b'\n');
+            lines.filter(|line| line.starts_with(b"1..")).count() <= 1
+        }
+        _ => true,
+    }
 }
 
 /// Cuts a report everywhere.
