@@ -377,7 +377,7 @@ impl Trx<'_> {
                 kind,
                 class: words::class(&message),
                 message: if message.is_empty() && trace.is_empty() {
-                    format!("the report says `{}`", open.raw)
+                    format!("the report says `{}`", super::gather::short(&open.raw, 60))
                 } else {
                     message
                 },

@@ -1,11 +1,15 @@
-//! What JUnit's reader calls tests and says of them is bounded, whatever stands in the report.
+//! What the readers of XML call tests and say of them is bounded, whatever stands in the report.
 
 use gonogo_suite::Attempt;
 use gonogo_suite::read::{Format, Limits, read};
 
 fn attempts(report: &str, limits: &Limits) -> Vec<Attempt> {
+    attempts_of(Format::Junit, report, limits)
+}
+
+fn attempts_of(format: Format, report: &str, limits: &Limits) -> Vec<Attempt> {
     let mut attempts: Vec<Attempt> = Vec::new();
-    read(Format::Junit, &mut report.as_bytes(), limits, &mut attempts);
+    read(format, &mut report.as_bytes(), limits, &mut attempts);
     attempts
 }
 
@@ -30,7 +34,13 @@ fn a_word_that_is_told_is_short_in_bytes() {
     let report = format!(
         r#"<testsuite><testcase name="a" status="failed {word}"/><testcase name="b" success="false" result="{word}"/></testsuite>"#
     );
-    let attempts = attempts(&report, &Limits::default());
+    let trx = format!(
+        r#"<TestRun><Results><UnitTestResult testId="1" testName="a" outcome="{word}"/></Results></TestRun>"#
+    );
+    let limits = Limits::default();
+    let mut attempts = attempts(&report, &limits);
+    attempts.extend(attempts_of(Format::Trx, &trx, &limits));
+    assert_eq!(attempts.len(), 3);
     let failures = attempts.iter().flat_map(|attempt| &attempt.failures);
     let told: Vec<usize> = failures.map(|failure| failure.message.len()).collect();
     assert!(
