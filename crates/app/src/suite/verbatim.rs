@@ -16,7 +16,7 @@ use super::placed;
 use crate::AppError;
 
 /// Largest document that is compared, bytes. Gates read none that is larger.
-const LARGEST: u64 = 16 << 20;
+const LARGEST: u64 = crate::gates::documents::LARGEST;
 
 /// Reads a report as it came and as it was kept.
 ///
@@ -38,19 +38,21 @@ pub(super) fn report(
     }
 }
 
-/// Looks at a document as it came and as it was kept; what is no JSON, before or behind, is not compared.
+/// Looks at a document as it came and as it was kept; what is kept as no JSON is not compared.
 ///
 /// # Errors
-/// [`Reason::RedactionFailed`] where more than texts changed.
+/// [`Reason::RedactionFailed`] where more than texts changed, or what was none became JSON; a file that cannot be read.
 pub(super) fn document((came, kept): (&Path, &Path), copied: &Copied) -> Result<(), AppError> {
     if copied.taken == 0 {
         return Ok(());
     }
-    // What is no JSON any more, nobody takes for one.
-    let (Some(was), Some(is)) = (value(came), value(kept)) else {
-        return Ok(());
+    let is_same = match (value(came)?, value(kept)?) {
+        (Some(was), Some(is)) => is_alike(&was, &is),
+        // What is no JSON any more, nobody takes for one; what has become it, somebody would.
+        (_, None) => true,
+        (None, Some(_)) => false,
     };
-    match is_alike(&was, &is) {
+    match is_same {
         true => Ok(()),
         false => Err(changed(kept, "document")),
     }
@@ -92,11 +94,14 @@ fn outline(root: &Path, path: &Path, format: Format) -> Result<Outline, AppError
     })
 }
 
-fn value(path: &Path) -> Option<Value> {
-    if std::fs::metadata(path).ok()?.len() > LARGEST {
-        return None;
+/// A document, if it is JSON and none that is too large for a gate.
+fn value(path: &Path) -> Result<Option<Value>, AppError> {
+    let fault = |e: std::io::Error| AppError::io("read", path, &e);
+    if std::fs::metadata(path).map_err(fault)?.len() > LARGEST {
+        return Ok(None);
     }
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    let bytes = std::fs::read(path).map_err(fault)?;
+    Ok(serde_json::from_slice(&bytes).ok())
 }
 
 /// Whether only texts differ.
@@ -121,6 +126,29 @@ fn is_alike(was: &Value, is: &Value) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn what_was_no_document_does_not_become_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (came, kept) = (dir.path().join("came"), dir.path().join("kept"));
+        let copied = Copied {
+            bytes: 0,
+            sha256: gonogo_core::Digest::of(b""),
+            taken: 1,
+        };
+        let told = |was: &str, is: &str| {
+            std::fs::write(&came, was).unwrap();
+            std::fs::write(&kept, is).unwrap();
+            document((&came, &kept), &copied)
+        };
+        let error = told("{\"ok\": true} x", "{\"ok\": true}").unwrap_err();
+        assert_eq!(error.reason, Reason::RedactionFailed);
+        told("{\"ok\": true}", "{\"ok\": [REDACTED]}").unwrap();
+        told("a log", "a [REDACTED]").unwrap();
+        // What cannot be looked at is not taken for the same.
+        std::fs::remove_file(&came).unwrap();
+        assert!(document((&came, &kept), &copied).is_err());
+    }
 
     #[test]
     fn only_texts_may_differ() {
