@@ -16,9 +16,6 @@ use crate::dry_run::recording::{
 };
 use crate::{AppError, Workspace};
 
-/// How many verdicts about one artifact are looked at; the newest count.
-const MOST: u32 = 256;
-
 /// The status of a run that has no verdict.
 const UNJUDGED: &str = "unjudged";
 
@@ -113,7 +110,7 @@ pub(crate) fn seen(ledger: &Ledger, wanted: &[Digest]) -> Result<Vec<SignedOff>,
         .into_iter()
         .flat_map(|kind| wanted.iter().map(move |artifact| (kind, artifact)))
     {
-        for index in ledger.about(artifact, kind, MOST)? {
+        for index in ledger.about(artifact, kind, u32::MAX)? {
             if all.iter().any(|s| s.index == index) {
                 continue;
             }

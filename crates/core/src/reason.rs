@@ -201,7 +201,7 @@ catalogue! {
     EvidenceMissing "EVIDENCE_MISSING" Hold Unjudged "What must be shown was not shown." "Run what the obligation names.";
     EvidenceStale "EVIDENCE_STALE" Hold Unjudged "The evidence is older than the policy admits, or dated in the future." "Run again.";
     EvidenceWrongTree "EVIDENCE_WRONG_TREE" Hold Unjudged "The evidence is about another tree than the one under judgement." "Run on this tree.";
-    EvidenceOtherDeclaration "EVIDENCE_OTHER_DECLARATION" Hold Unjudged "The run was made when the configuration declared something else than now." "Run again.";
+    EvidenceOtherDeclaration "EVIDENCE_OTHER_DECLARATION" Hold Unjudged "A run or a dry run was made when the configuration declared something else than now, or with less asked of it." "Run again.";
     EvidenceUnparsable "EVIDENCE_UNPARSABLE" Invalid Unjudged "A report cannot be read, or says something that no reader knows." "Read the place that the text names; write the report again.";
     EvidenceTruncated "EVIDENCE_TRUNCATED" Invalid Unjudged "A report ends before its end." "Look for a crash or a full disk; run again.";
     EvidenceCountMismatch "EVIDENCE_COUNT_MISMATCH" Invalid Unjudged "A report declares another number of tests than it holds." "Find the tests that are missing from the report; run again.";
@@ -231,7 +231,7 @@ catalogue! {
     TestRemoved "TEST_REMOVED" Hold Hold "A test that the baseline has is gone." "If it was meant: a waiver says so.";
     NewlySkipped "NEWLY_SKIPPED" Hold Hold "A test that ran before is skipped now." "Run it again, or say in a waiver why not.";
     UnexpectedPass "UNEXPECTED_PASS" Fail Fail "A test passed that was expected to fail." "Take the expectation away.";
-    FlakyBlocking "FLAKY_BLOCKING" Hold Hold "A test, or a document that a run kept, failed and passed on one tree." "Mend it, or put a test into quarantine with owner and expiry.";
+    FlakyBlocking "FLAKY_BLOCKING" Hold Hold "A test, a document that a run kept, or a dry run failed and passed on one tree." "Mend it, or put a test into quarantine with owner and expiry.";
     Regression "REGRESSION" Fail Fail "A test that passed in the baseline fails." "Run it alone; the diff ranks what to look at first.";
     BaselineMissing "BASELINE_MISSING" Hold Unjudged "There is nothing to compare with." "Name a baseline, or record one.";
     BaselineIncomparable "BASELINE_INCOMPARABLE" Hold Unjudged "The baseline is of another variant or plan." "Compare with a run of the same.";

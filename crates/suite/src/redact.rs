@@ -202,7 +202,9 @@ impl Redactor {
                 place.end = place.end.max(next.end);
             }
             out.extend_from_slice(&text[at..place.start]);
-            out.extend_from_slice(&self.mark(&text[place.clone()], within));
+            let mark = self.mark(&text[place.clone()], within);
+            let quote = value::of_number(text, &place).unwrap_or_default();
+            out.extend([quote, &mark, quote].into_iter().flatten());
             at = place.end;
             within.taken += 1;
         }

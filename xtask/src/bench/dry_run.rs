@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::figures::{grouped, last_json, number};
 use super::peers::{duckdb, install_packages};
 use super::{Bench, Measured, Row, Settings, target, workshop};
-use crate::run::{cargo, has, loud, output};
+use crate::run::{cargo, has, output};
 
 pub(super) const DRY_RUN: Bench = Bench {
     name: "dry-run",
@@ -74,18 +74,7 @@ fn dry_run(settings: &Settings) -> Result<Measured> {
         &["s6-log", "multilog", "svlogd", "rg"],
     )?;
     let duckdb = duckdb()?;
-    loud(
-        "gonogo in release",
-        cargo().args([
-            "build",
-            "--release",
-            "--quiet",
-            "--package",
-            "gonogo-cli",
-            "--bin",
-            "gonogo",
-        ]),
-    )?;
+    super::programs::gonogo()?;
     let script = workshop("dry-run")?.join("dry_run.py");
     std::fs::write(&script, PROGRAM).with_context(|| script.display().to_string())?;
     let work = match PathBuf::from(SHARED_MEMORY) {

@@ -92,8 +92,8 @@ pub(super) fn example(package: &str, name: &str, args: &[&str]) -> Result<String
     Ok(text)
 }
 
-/// The program that the benches of whole releases start.
-fn gonogo() -> Result<()> {
+/// Builds the program that benches start.
+pub fn gonogo() -> Result<()> {
     let mut build = cargo();
     build.args([
         "build",

@@ -11,7 +11,6 @@ use super::figures::median;
 use super::peers::Running;
 use super::proxy::free_port;
 use super::{Bench, Measured, Row, Settings, now, target, workshop};
-use crate::run::{cargo, loud};
 
 pub(super) const STARTUP: Bench = Bench {
     name: "startup",
@@ -26,18 +25,7 @@ pub(super) const STARTUP: Bench = Bench {
 const BAR_MS: f64 = 30.0;
 
 fn startup(settings: &Settings) -> Result<Measured> {
-    loud(
-        "gonogo in release",
-        cargo().args([
-            "build",
-            "--release",
-            "--quiet",
-            "--package",
-            "gonogo-cli",
-            "--bin",
-            "gonogo",
-        ]),
-    )?;
+    super::programs::gonogo()?;
     let program = target().join("release/gonogo");
     let project = project()?;
     let called = |args: &[&str]| {

@@ -13,9 +13,6 @@ use crate::suite::artifacts::FILES;
 use crate::suite::running::RESULT;
 use crate::{AppError, Workspace};
 
-/// How many runs about one artifact are looked at; the newest count.
-const MOST: u32 = 256;
-
 /// The streams of runs of suites, and of verdicts.
 const RUNS: &str = "run/suite/";
 const VERDICTS: &str = "run/gate/";
@@ -97,7 +94,7 @@ pub(super) fn seen(ws: &Workspace, wanted: &[Digest]) -> Result<Seen, AppError> 
     let mut seen = Seen::default();
     let mut indexes: Vec<u64> = Vec::new();
     for artifact in wanted {
-        indexes.extend(ws.ledger.about(artifact, RESULT, MOST)?);
+        indexes.extend(ws.ledger.about(artifact, RESULT, u32::MAX)?);
     }
     indexes.sort_unstable();
     indexes.dedup();

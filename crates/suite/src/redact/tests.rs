@@ -220,3 +220,36 @@ fn tokens_of_bots_databases_and_attributes_go() {
         assert_eq!(redactor.text(text), text);
     }
 }
+
+#[test]
+fn json_is_json_afterwards() {
+    let redactor = redactor();
+    for text in [
+        r#"{"password": 12345678, "n": 1}"#,
+        r#"{"password":-1234.5e6}"#,
+        "{\n  \"api_key\" : 1234567890123\n}",
+        r#"{"log": "{\"password\": 12345678}"}"#,
+        r#"{"id": 1, "card": 424242}"#,
+    ] {
+        let own = Redactor::new(&["42[0-9]{4}".into()], &[]).unwrap();
+        for redactor in [&redactor, &own] {
+            let out = redactor.text(text);
+            let value: serde_json::Value = serde_json::from_str(&out).expect(&out);
+            if let Some(inner) = value["log"].as_str() {
+                serde_json::from_str::<serde_json::Value>(inner).expect(inner);
+            }
+        }
+        assert!(
+            [&redactor, &own]
+                .iter()
+                .any(|r| r.text(text).contains(MARK)),
+            "{text}"
+        );
+    }
+    // Elsewhere a number is a word like others.
+    assert_eq!(redactor.text("password: 12345678"), "password: [REDACTED]");
+    assert_eq!(
+        redactor.text("&quot;password&quot;: 12345678,"),
+        "&quot;password&quot;: &quot;[REDACTED]&quot;,"
+    );
+}

@@ -60,6 +60,35 @@ pub(super) fn unquoted(mut text: &[u8]) -> &[u8] {
     text
 }
 
+/// The quotation mark, with all that escapes it, that a number needs around what stands in its place: where it is the value of a quoted
+/// name, as in JSON, only a text may stand there.
+pub(super) fn of_number<'a>(text: &'a [u8], at: &Range<usize>) -> Option<&'a [u8]> {
+    let is_number = |b: &u8| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E');
+    let blank = |b: &u8| matches!(b, b' ' | b'\t');
+    if !text[at.clone()].iter().all(is_number) {
+        return None;
+    }
+    let behind = text[at.end..].iter().find(|b| !blank(b));
+    if !matches!(behind, None | Some(b',' | b'}' | b']' | b'\r' | b'\n')) {
+        return None;
+    }
+    let before = |mut text: &'a [u8]| {
+        while let Some((_, rest)) = text.split_last().filter(|(b, _)| blank(b)) {
+            text = rest;
+        }
+        text
+    };
+    let name = before(before(&text[..at.start]).strip_suffix(b":")?);
+    let mut entities = ENTITIES.iter().filter(|(_, mark)| *mark == b'"');
+    let entity = entities.find(|(entity, _)| name.ends_with(entity));
+    let length = entity.map(|(entity, _)| entity.len()).or_else(|| {
+        let inner = name.strip_suffix(b"\"")?;
+        let slashes = inner.iter().rev().take_while(|b| **b == b'\\').count();
+        Some(slashes + 1)
+    })?;
+    Some(&name[name.len() - length..])
+}
+
 /// Where a value begins within what wraps it: `Some(`, `[`, `b` before a quotation mark.
 pub(super) fn inner(text: &[u8], mut at: usize) -> usize {
     if text.get(at) == Some(&b'[') && text.get(at + 1).is_some_and(u8::is_ascii_alphanumeric) {

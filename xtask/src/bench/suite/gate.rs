@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::bench::figures::grouped;
 use crate::bench::{Bench, Measured, Row, Settings, target, workshop};
-use crate::run::{cargo, loud, output};
+use crate::run::output;
 
 pub(in crate::bench) const SUITE_GATE: Bench = Bench {
     name: "suite-gate",
@@ -135,18 +135,7 @@ fn report(round: u64) -> (String, u8) {
 }
 
 fn run(settings: &Settings) -> Result<Measured> {
-    loud(
-        "gonogo in release",
-        cargo().args([
-            "build",
-            "--release",
-            "--quiet",
-            "--package",
-            "gonogo-cli",
-            "--bin",
-            "gonogo",
-        ]),
-    )?;
+    crate::bench::programs::gonogo()?;
     let lab = Lab::new()?;
     let rounds = u64::from(settings.runs(100, 10));
     let mut came_to = std::collections::BTreeMap::<String, u64>::new();
