@@ -194,6 +194,65 @@ fn grafts_are_no_history() {
         .expect(77);
 }
 
+/// Writes git's table of commits, in which `child` has `parent` for its parent (gitformat-commit-graph: the chunk `CDAT` has the tree, the
+/// places of two parents, and 30 bits of generation before 34 of time; the order is that of `OIDL`).
+fn forge_commit_graph(lab: &Lab, child: &str, parent: &str) {
+    lab.git(&[
+        "-c",
+        "commitGraph.generationVersion=1",
+        "commit-graph",
+        "write",
+        "--reachable",
+    ]);
+    let path = lab.path(".git/objects/info/commit-graph");
+    let mut table = std::fs::read(&path).unwrap();
+    let number = |at: usize| u64::from_be_bytes(table[at..at + 8].try_into().unwrap()) as usize;
+    let chunk = |name: &[u8]| {
+        let entry = (8..).step_by(12).find(|at| table[*at..].starts_with(name));
+        number(entry.unwrap() + 4)
+    };
+    let (ids, data) = (chunk(b"OIDL"), chunk(b"CDAT"));
+    let place = |id: &str| {
+        let id: Vec<u8> = (0..40)
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&id[at..at + 2], 16).unwrap())
+            .collect();
+        (0..)
+            .find(|n| table[ids + n * 20..].starts_with(&id))
+            .unwrap()
+    };
+    let (child, parent) = (data + place(child) * 36, place(parent));
+    table[child + 20..child + 24].copy_from_slice(&u32::try_from(parent).unwrap().to_be_bytes());
+    // It is one generation later than it was.
+    table[child + 31] += 4;
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, table).unwrap();
+}
+
+#[test]
+fn a_table_of_commits_is_no_history() {
+    let lab = Lab::new(&writes(GREEN));
+    weaker(&lab);
+    lab.git(&["checkout", "-q", "main"]);
+    // The commits that are named are read whole; the table is asked for those behind them.
+    lab.commit("main goes on");
+    lab.commit("and on");
+    lab.git(&["checkout", "-q", "change"]);
+    lab.run(0, "pass");
+    let id = |name: &str| lab.git(&["rev-parse", name]).trim().to_owned();
+    forge_commit_graph(&lab, &id("main~1"), &id("change"));
+    let said = lab.git(&[
+        "-c",
+        "core.commitGraph=true",
+        "merge-base",
+        "main",
+        "change",
+    ]);
+    assert_eq!(said.trim(), id("change"), "git itself believes it");
+    lab.check(&[], 1, "hold")
+        .tells("policy", "POLICY_CHANGED_BY_SUBJECT");
+}
+
 #[test]
 fn of_several_commits_in_common_none_is_believed_alone() {
     for newer in ["main", "change"] {
