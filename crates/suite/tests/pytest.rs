@@ -192,3 +192,16 @@ fn each_file_that_cannot_be_collected_is_a_failure_of_its_own() {
     let distinct: std::collections::BTreeSet<String> = signatures.collect();
     assert_eq!(distinct.len(), 2);
 }
+
+/// Names are as short as everywhere, also where one is put together of two.
+#[test]
+fn what_cannot_be_collected_has_a_bounded_name() {
+    let long = "x".repeat(600);
+    let line = format!(
+        "{{\"nodeid\":\"t.py::{long}::{long}\",\"outcome\":\"failed\",\"longrepr\":\"E\",\"$report_type\":\"CollectReport\"}}\n"
+    );
+    let (_, attempts) = check::read(Format::PytestLog, line.as_bytes());
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].test.name, "(collection)");
+    assert_eq!(attempts[0].test.class.len(), 512);
+}

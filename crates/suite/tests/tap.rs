@@ -175,6 +175,17 @@ fn reports_by_hand() {
                 &["CountMismatch", "CountMismatch"],
             ),
             ("ok 1 - a\n", &["pass a"], &["Incomplete"]),
+            // Subtests of a test that nobody planned; before it, they are of the one that is.
+            (
+                "1..1\nok 1 - a\n    ok 1 - b\n    1..1\n",
+                &["pass a", "pass b"],
+                &["CountMismatch"],
+            ),
+            (
+                "1..1\n    ok 1 - b\n    1..1\nok 1 - a\n",
+                &["pass b", "pass a"],
+                &[],
+            ),
             ("1..0 # SKIP no database\n", &["skip (all)"], &[]),
             ("1..0\n", &[], &["NoTests"]),
             (

@@ -290,7 +290,7 @@ impl Tree {
         while let Some(path) = open.pop() {
             let fault = |e| AppError::io("read", &path, &e);
             let relative = path.strip_prefix(&self.root).unwrap_or(&path);
-            let name = relative.to_string_lossy().into_owned();
+            let name = spelled(relative);
             if self.apart.iter().any(|a| a.trim_matches('/') == name) {
                 continue;
             }
@@ -304,7 +304,7 @@ impl Tree {
                 }
             } else if meta.is_symlink() {
                 let to = std::fs::read_link(&path).map_err(fault)?;
-                files.insert(name, format!("link {}", to.to_string_lossy()));
+                files.insert(name, format!("link {}", spelled(&to)));
             } else if meta.is_file() {
                 use std::os::unix::fs::PermissionsExt;
                 let (_, digest) = crate::dry_run::keeping::digest(&path)?;
@@ -314,6 +314,18 @@ impl Tree {
         }
         Ok(files)
     }
+}
+
+/// A path as text; two paths are never one text. Bytes that are no UTF-8 stand behind a NUL, which no path has.
+fn spelled(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let of_bytes = || {
+        path.as_os_str()
+            .as_bytes()
+            .iter()
+            .fold("\0".to_owned(), |text, b| text + &format!("{b:02x}"))
+    };
+    path.to_str().map_or_else(of_bytes, str::to_owned)
 }
 
 /// What the user has git ignore everywhere.
@@ -425,4 +437,31 @@ fn told(dir: &Path, args: &[&str], command: &mut Command) -> Result<Vec<u8>, App
         }));
     }
     Ok(output.stdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_look_alike_are_two() {
+        use std::os::unix::ffi::OsStrExt;
+        let dir = tempfile::tempdir().unwrap();
+        let tree = Tree {
+            top: None,
+            root: dir.path().to_owned(),
+            objects: dir.path().join("objects"),
+            apart: Vec::new(),
+        };
+        let path = |name: &[u8]| dir.path().join(std::ffi::OsStr::from_bytes(name));
+        std::fs::write(path(b"a\xff"), "bug").unwrap();
+        std::fs::write(path(b"a\xfe"), "").unwrap();
+        std::fs::write(path(b"plain"), "").unwrap();
+        let before = tree.digest().unwrap();
+        assert_eq!(tree.walked(&[]).unwrap().len(), 3);
+        std::fs::write(path(b"a\xff"), "").unwrap();
+        assert_ne!(tree.digest().unwrap(), before);
+        std::fs::write(path(b"a\xfe"), "bug").unwrap();
+        assert_ne!(tree.digest().unwrap(), before);
+    }
 }

@@ -12,7 +12,9 @@ use super::json::{Broken, Json, Kind, Value};
 use super::lines::{self, Line, Log};
 use super::{Format, Limits, Parse, Reading, Sink, text};
 use crate::located::is_library;
-use crate::{Attempt, Failure, FailureKind, IssueKind, Location, Outcome, Place, SkipKind, TestId};
+use crate::{
+    Attempt, Failure, FailureKind, IssueKind, Location, Name, Outcome, Place, SkipKind, TestId,
+};
 
 /// Tests that are between set-up and tear-down at one time, at most.
 const OPEN: usize = 4096;
@@ -148,7 +150,7 @@ impl Stream<'_> {
         if test.suite.is_empty() {
             test.suite = std::mem::take(&mut test.name).into();
         } else if !test.name.is_empty() {
-            test.class = format!("{} {}", test.class, test.name).trim().into();
+            test.class = Name::new(&format!("{} {}", test.class, test.name));
         }
         "(collection)".clone_into(&mut test.name);
         let mut attempt = gather::attempt(test, outcome, &report.outcome, place);

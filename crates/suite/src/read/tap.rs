@@ -212,6 +212,7 @@ impl Stream<'_> {
             return false;
         }
         top.inner = true;
+        let beyond = top.plan.is_some_and(|plan| top.seen >= plan);
         let name = top
             .named
             .take()
@@ -221,6 +222,10 @@ impl Stream<'_> {
         } else {
             format!("{} > {name}", top.class)
         };
+        if beyond {
+            let text = format!("`{class}` stands behind the last test that is planned");
+            self.gather.tell(IssueKind::CountMismatch, place.from, text);
+        }
         self.levels
             .push(Level::new(indent, text::head(class.as_bytes(), 4096).0));
         true
