@@ -357,7 +357,7 @@ fn begins<'s>(all: &[Token<'s>], n: usize, language: Language) -> Option<&'s str
             name.filter(|_| is_call).map(|t| t.text)
         }
         Language::JavaScript if this == "function" => word(n + 1),
-        Language::Java if matches!(this, "void" | "fun") => word(n + 1),
+        Language::Java | Language::Kotlin if matches!(this, "void" | "fun") => word(n + 1),
         _ => None,
     }
 }

@@ -1,7 +1,14 @@
 //! Identifiers and texts of a source file, comments apart: what the guards over sources look at.
 //!
-//! No parser: enough of each language's lexical grammar that a word in a comment or in a text is not taken for code. Invariants: no
-//! recursion, one pass, never a panic; what cannot be told is taken for code, so that nothing hides in it.
+//! No parser: enough of each language's lexical grammar that a word in a comment or in a text is not taken for code, and that code within a
+//! text (`${…}`, `f"{…}"`) is. Invariants: no recursion, one pass, never a panic; what cannot be told is taken for code, so that nothing
+//! hides in it: a mark in the text of JSX opens nothing, and what nothing closes is no text.
+
+mod script;
+mod text;
+
+use script::Quote;
+use text::Opened;
 
 /// A language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,8 +18,8 @@ pub(crate) enum Language {
     /// And TypeScript.
     JavaScript,
     Go,
-    /// And Kotlin.
     Java,
+    Kotlin,
 }
 
 impl Language {
@@ -25,7 +32,8 @@ impl Language {
             "py" | "pyi" => Some(Self::Python),
             "js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "mts" | "cts" => Some(Self::JavaScript),
             "go" => Some(Self::Go),
-            "java" | "kt" => Some(Self::Java),
+            "java" => Some(Self::Java),
+            "kt" | "kts" => Some(Self::Kotlin),
             _ => None,
         }
     }
@@ -59,9 +67,20 @@ pub(crate) fn tokens(source: &str, language: Language) -> Vec<Token<'_>> {
         line: 1,
         language,
         found: Vec::new(),
+        within: Vec::new(),
+        spoken: None,
     };
     while cursor.step() {}
     cursor.found
+}
+
+/// Code within a text, until its brace is closed.
+#[derive(Debug, Clone, Copy)]
+struct Within {
+    /// The text that goes on behind it.
+    text: Opened,
+    /// Brackets of any kind that are open in it.
+    depth: usize,
 }
 
 struct Cursor<'s> {
@@ -70,6 +89,9 @@ struct Cursor<'s> {
     line: u64,
     language: Language,
     found: Vec<Token<'s>>,
+    within: Vec<Within>,
+    /// Where a mark stands that closes what was no text.
+    spoken: Option<usize>,
 }
 
 impl<'s> Cursor<'s> {
@@ -84,8 +106,13 @@ impl<'s> Cursor<'s> {
         self.at = end;
     }
 
-    fn push(&mut self, kind: Kind, text: &'s str, line: u64) {
+    fn push(&mut self, kind: Kind, text: &'s str) {
+        let line = self.line;
         self.found.push(Token { kind, text, line });
+    }
+
+    fn before(&self) -> &'s str {
+        &self.source[..self.at]
     }
 
     fn step(&mut self) -> bool {
@@ -93,43 +120,106 @@ impl<'s> Cursor<'s> {
         let Some(first) = rest.chars().next() else {
             return false;
         };
-        let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
         if first.is_whitespace() {
             self.skip(first.len_utf8());
         } else if let Some(length) = self.comment(rest) {
             self.skip(length);
-        } else if let Some((length, from, to)) = self.quoted(rest) {
-            let line = self.line;
-            self.push(Kind::Text, &rest[from..to], line);
+        } else if let Some((opened, from)) = self.opens(rest) {
+            self.text(opened, from);
+        } else if let Some(length) = self.pattern(rest) {
             self.skip(length);
         } else if is_word(first) {
             let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-            self.push(Kind::Word, &rest[..end], self.line);
+            self.push(Kind::Word, &rest[..end]);
             self.skip(end);
+        } else if let Some(text) = self.ends_code(first) {
+            self.text(text, first.len_utf8());
         } else {
             let length = first.len_utf8();
-            self.push(Kind::Mark, &rest[..length], self.line);
+            self.push(Kind::Mark, &rest[..length]);
             self.skip(length);
         }
         true
     }
 
+    /// Counts brackets; the text that goes on behind this character, if it ends the code within one.
+    fn ends_code(&mut self, c: char) -> Option<Opened> {
+        let within = self.within.last_mut()?;
+        let ends = match c {
+            '{' | '(' | '[' => {
+                within.depth += 1;
+                false
+            }
+            '}' => within.depth == 0,
+            // Behind it stands how Python writes the value.
+            ':' => within.depth == 0 && self.language == Language::Python,
+            _ => false,
+        };
+        if matches!(c, '}' | ')' | ']') {
+            within.depth = within.depth.saturating_sub(1);
+        }
+        ends.then(|| self.within.pop().map(|within| within.text))?
+    }
+
+    /// A text whose inside begins after `from` bytes: to its end, or to the code in it.
+    fn text(&mut self, opened: Opened, from: usize) {
+        let rest = self.rest();
+        let part = opened.part(rest, from, self.language);
+        self.push(Kind::Text, &rest[from..part.to]);
+        self.skip(part.length);
+        if part.has_code {
+            self.within.push(Within {
+                text: opened,
+                depth: 0,
+            });
+        }
+    }
+
+    /// A text that begins here, and where its inside begins.
+    fn opens(&mut self, rest: &str) -> Option<(Opened, usize)> {
+        if self.language == Language::JavaScript {
+            if self.spoken == Some(self.at) {
+                return None;
+            }
+            match script::quote(self.before(), rest, self.found.last()) {
+                Quote::Opens => {}
+                Quote::None => return None,
+                Quote::Spoken(length) => {
+                    self.spoken = Some(self.at + length);
+                    return None;
+                }
+            }
+        }
+        text::opens(self.before(), rest, self.language)
+    }
+
+    /// Length of a pattern (`/…/`) that begins here.
+    fn pattern(&self, rest: &str) -> Option<usize> {
+        let is_script = self.language == Language::JavaScript && rest.starts_with('/');
+        is_script.then(|| script::pattern(rest, &self.found))?
+    }
+
     /// Length of a comment that begins here.
     fn comment(&self, rest: &str) -> Option<usize> {
-        let line_end = || rest.find('\n').unwrap_or(rest.len());
+        let line_end = || text::line_end(rest, self.language);
+        let is_script = self.language == Language::JavaScript;
         if self.language == Language::Python {
-            return rest.starts_with('#').then(line_end);
+            // Within a text it is how a number is written.
+            return (rest.starts_with('#') && self.within.is_empty()).then(line_end);
         }
         if rest.starts_with("//") {
-            return Some(line_end());
+            return (!is_script || !script::is_address(self.before())).then(line_end);
         }
         if !rest.starts_with("/*") {
             return None;
         }
-        if self.language != Language::Rust {
+        if is_script {
+            return script::comment(self.before(), rest);
+        }
+        if !matches!(self.language, Language::Rust | Language::Kotlin) {
             return Some(rest[2..].find("*/").map_or(rest.len(), |end| end + 4));
         }
-        // Rust's nest.
+        // Those of Rust and Kotlin nest.
         let bytes = rest.as_bytes();
         let (mut depth, mut at) = (0_usize, 0);
         while at + 1 < bytes.len() {
@@ -150,88 +240,10 @@ impl<'s> Cursor<'s> {
         }
         Some(rest.len())
     }
-
-    /// Length of a text that begins here, and where its inside lies.
-    fn quoted(&self, rest: &str) -> Option<(usize, usize, usize)> {
-        let raw = |from: usize, close: &str| {
-            let end = rest[from..].find(close).map(|at| from + at);
-            match end {
-                Some(end) => (end + close.len(), from, end),
-                None => (rest.len(), from, rest.len()),
-            }
-        };
-        match self.language {
-            Language::Rust => {
-                let open = rest.strip_prefix('b').unwrap_or(rest);
-                if let Some(hashes) = open.strip_prefix('r') {
-                    let count = hashes.bytes().take_while(|b| *b == b'#').count();
-                    if hashes[count..].starts_with('"') {
-                        let from = rest.len() - hashes.len() + count + 1;
-                        let close = format!("\"{}", "#".repeat(count.min(255)));
-                        return Some(raw(from, &close));
-                    }
-                }
-                if rest.starts_with('\'') {
-                    // A character, or a lifetime.
-                    let mut chars = rest.char_indices().skip(1);
-                    let (_, first) = chars.next()?;
-                    if first == '\\' {
-                        return Some(escaped(rest, 1, '\'', true));
-                    }
-                    let (at, close) = chars.next()?;
-                    return (close == '\'').then_some((at + 1, 1, at));
-                }
-                rest.starts_with('"').then(|| escaped(rest, 1, '"', false))
-            }
-            Language::Python => {
-                for quote in ["\"\"\"", "'''"] {
-                    if rest.starts_with(quote) {
-                        return Some(raw(3, quote));
-                    }
-                }
-                let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-                Some(escaped(rest, 1, quote, true))
-            }
-            Language::JavaScript => {
-                let quote = rest
-                    .chars()
-                    .next()
-                    .filter(|c| matches!(c, '"' | '\'' | '`'))?;
-                Some(escaped(rest, 1, quote, quote != '`'))
-            }
-            Language::Go => {
-                if rest.starts_with('`') {
-                    return Some(raw(1, "`"));
-                }
-                let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-                Some(escaped(rest, 1, quote, true))
-            }
-            Language::Java => {
-                if rest.starts_with("\"\"\"") {
-                    return Some(raw(3, "\"\"\""));
-                }
-                let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-                Some(escaped(rest, 1, quote, true))
-            }
-        }
-    }
 }
 
-/// A text with escapes; one that must end on its line and does not is given up there, so that the next line is code again.
-fn escaped(rest: &str, from: usize, quote: char, one_line: bool) -> (usize, usize, usize) {
-    let mut is_escaped = false;
-    for (at, c) in rest.char_indices().skip_while(|(at, _)| *at < from) {
-        if is_escaped {
-            is_escaped = false;
-        } else if c == '\\' {
-            is_escaped = true;
-        } else if c == quote {
-            return (at + c.len_utf8(), from, at);
-        } else if c == '\n' && one_line {
-            return (at, from, at);
-        }
-    }
-    (rest.len(), from, rest.len())
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '$'
 }
 
 /// The words that a name is made of, in lower case: `HttpMockServer` and `http_mock_server` are `http`, `mock`, `server`.
@@ -282,7 +294,7 @@ mod tests {
         );
         let python = "# a\nb = \"\"\"c\nd\"\"\" + 'e' # f\ng = 'open\nh";
         assert_eq!(words(python, Language::Python), ["b", "g", "h"]);
-        let script = "a /* b */ 'c' `d ${e}` // f\ng";
+        let script = "a /* b */ + 'c' + `d` // f\ng";
         assert_eq!(words(script, Language::JavaScript), ["a", "g"]);
         let go = "a `b\nc` \"d\" 'e' // f\ng";
         assert_eq!(words(go, Language::Go), ["a", "g"]);
@@ -296,6 +308,78 @@ mod tests {
     }
 
     #[test]
+    fn code_within_texts_is_code() {
+        let script = "`a ${b(`c ${d}`, {e: 1}, '}')} f` g";
+        assert_eq!(
+            words(script, Language::JavaScript),
+            ["b", "d", "e", "1", "g"]
+        );
+        let texts: Vec<&str> = tokens(script, Language::JavaScript)
+            .iter()
+            .filter(|t| t.kind == Kind::Text)
+            .map(|t| t.text)
+            .collect();
+        assert_eq!(texts, ["a ", "c ", "", "}", " f"]);
+        let python = "f'a {b!r} {{d}}' + rf\"\"\"e {f['g']}\n\"\"\" + F\"{h(\"i\"):#06x}\" + 'j {k}'; f\"{n:'>{8}}\"; m";
+        assert_eq!(
+            words(python, Language::Python),
+            ["f", "b", "r", "rf", "f", "F", "h", "f", "n", "8", "m"]
+        );
+        let kotlin = "\"a ${b(\"c\")} d\" e \"\"\"f ${g}\"\"\" h /* /* i */ j */ k";
+        assert_eq!(words(kotlin, Language::Kotlin), ["b", "e", "g", "h", "k"]);
+        // Java knows no such thing.
+        assert_eq!(words("\"a ${b}\" c", Language::Java), ["c"]);
+    }
+
+    #[test]
+    fn patterns_of_scripts_open_nothing() {
+        for (script, expected) in [
+            ("const a = /`/g;\nb", &["const", "a", "b"][..]),
+            ("const a = /\\/*/; b", &["const", "a", "b"]),
+            ("f(/[/'\"`]/, b)", &["f", "b"]),
+            ("return /[//]/.test(a)", &["return", "test", "a"]),
+            ("a / b; c / '`'; d", &["a", "b", "c", "d"]),
+            // Which of both it is, nobody can tell: the words in it are taken for code.
+            (
+                "if (a) /b`/.test(c); d",
+                &["if", "a", "b", "test", "c", "d"],
+            ),
+            ("(a) / b / c; d", &["a", "b", "c", "d"]),
+            // What is not closed on its line is none.
+            ("a = /b\nc", &["a", "b", "c"]),
+        ] {
+            assert_eq!(words(script, Language::JavaScript), expected, "{script}");
+        }
+    }
+
+    #[test]
+    fn marks_in_the_text_of_a_page_open_nothing() {
+        for (script, expected) in [
+            ("<p>don't</p>; b", &["p", "don", "t", "p", "b"][..]),
+            ("<p>`</p>;\nb", &["p", "p", "b"]),
+            ("<p>see `c` now</p>; b", &["p", "see", "c", "now", "p", "b"]),
+            ("<p>http://x {b()}</p>", &["p", "http", "x", "b", "p"]),
+            (
+                "() => `a`; return'c'; tag`d`; x = a>'e'",
+                &["return", "tag", "x", "a"],
+            ),
+            ("let a = `b\n", &["let", "a", "b"]),
+        ] {
+            assert_eq!(words(script, Language::JavaScript), expected, "{script}");
+        }
+    }
+
+    #[test]
+    fn lines_end_as_the_language_says() {
+        assert_eq!(
+            words("// a\rb\u{2028}// c\u{2029}d", Language::JavaScript),
+            ["b", "d"]
+        );
+        assert_eq!(words("# a\rb = 'c\rd", Language::Python), ["b", "d"]);
+        assert_eq!(words("// a\rb\nc", Language::Go), ["c"]);
+    }
+
+    #[test]
     fn names_have_parts() {
         assert_eq!(parts("HTTPMockServer"), ["http", "mock", "server"]);
         assert_eq!(parts("http_mock2_server"), ["http", "mock", "server"]);
@@ -305,8 +389,8 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_has_an_end(source in "[a'\"`#/*r\\\\\n é_$(]{0,200}") {
-            for language in [Language::Rust, Language::Python, Language::JavaScript, Language::Go, Language::Java] {
+        fn any_text_has_an_end(source in "[af'\"`#/*r\\\\\n é_$({}>:]{0,200}") {
+            for language in [Language::Rust, Language::Python, Language::JavaScript, Language::Go, Language::Java, Language::Kotlin] {
                 for token in tokens(&source, language) {
                     proptest::prop_assert!(source.contains(token.text));
                 }
