@@ -73,9 +73,11 @@ pub fn add(
         }
     }
     inputs.coverage = coverage::found(&place.root, policy, &inputs.rules, &files, runs);
+    let links = place.tree.links(&inputs.subject.tree)?;
     let maker = Maker {
         root: &place.root,
         files: &files,
+        links: &links,
         runs,
         now: inputs.now,
         tree: &inputs.subject.tree,
@@ -168,6 +170,7 @@ fn shown(book: &Book, inputs: &Inputs) -> Result<Shown, AppError> {
 struct Maker<'a> {
     root: &'a Path,
     files: &'a BTreeSet<String>,
+    links: &'a BTreeSet<String>,
     runs: &'a [&'a Recorded],
     now: Timestamp,
     tree: &'a str,
@@ -258,7 +261,12 @@ impl Maker<'_> {
     }
 
     fn read(&self, globs: &Globs) -> Result<BTreeMap<String, Vec<u8>>, String> {
-        sources::read(self.root, &sources::picked(self.files, globs)?)
+        let tree = sources::Tree {
+            root: self.root,
+            files: self.files,
+            links: self.links,
+        };
+        sources::read(self.root, &sources::meant(tree, globs)?)
     }
 
     /// Of the tree, now.

@@ -51,20 +51,102 @@ pub fn picked(files: &BTreeSet<String>, globs: &Globs) -> Result<BTreeSet<String
     Ok(found)
 }
 
+/// What a tree has: its plain files, and its links.
+#[derive(Debug, Clone, Copy)]
+pub struct Tree<'a> {
+    /// Where it is.
+    pub root: &'a Path,
+    /// Plain files.
+    pub files: &'a BTreeSet<String>,
+    /// Links.
+    pub links: &'a BTreeSet<String>,
+}
+
+/// The files that patterns mean, and where they are: also those that a link within the tree brings under another name, unless they are
+/// picked by their own.
+///
+/// # Errors
+/// One line; a link that leads to what is no file of the tree.
+pub fn meant(tree: Tree<'_>, globs: &Globs) -> Result<BTreeMap<String, String>, String> {
+    let own = picked(tree.files, globs)?;
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    let modules = Modules::new(&BTreeMap::from([("files".to_owned(), globs.clone())]))
+        .map_err(|e| e.to_string())?;
+    let is_meant = |name: &str| modules.of(name).next().is_some();
+    let root = std::fs::canonicalize(tree.root).map_err(|e| e.to_string())?;
+    for link in tree.links {
+        let to = match std::fs::canonicalize(root.join(link)) {
+            Ok(to) => to,
+            // Nothing is there to be looked at.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(format!("the link `{link}`: {e}")),
+        };
+        let inside = to.strip_prefix(&root).ok().and_then(Path::to_str);
+        let away = || format!("`{link}` is a link, and leads to what is no file of the tree");
+        match inside {
+            Some(file) if to.is_file() && is_meant(link) => {
+                if !tree.files.contains(file) {
+                    return Err(away());
+                }
+                found.insert(link.clone(), file.to_owned());
+            }
+            Some(dir) if to.is_dir() => {
+                let below = format!("{dir}/");
+                let below = below.trim_start_matches('/');
+                let files = tree
+                    .files
+                    .iter()
+                    .filter_map(|f| Some((f, f.strip_prefix(below)?)));
+                for (file, rest) in files {
+                    let name = format!("{link}/{rest}");
+                    if is_meant(&name) {
+                        found.insert(name, file.clone());
+                    }
+                }
+            }
+            Some(_) => {}
+            // Which files are there, the tree does not say.
+            None if is_meant(link) || (to.is_dir() && is_near(link, globs)) => return Err(away()),
+            None => {}
+        }
+        if found.len() > MOST {
+            return Err(format!("the patterns mean more than {MOST} files"));
+        }
+    }
+    found.retain(|_, file| !own.contains(file));
+    found.extend(own.into_iter().map(|file| (file.clone(), file)));
+    Ok(found)
+}
+
+/// Whether patterns may mean something behind this name: what stands in them before their first wildcard leads there.
+fn is_near(link: &str, globs: &Globs) -> bool {
+    let mut heads = globs.include.iter().map(|pattern| {
+        let fixed = pattern.split(['*', '?', '[', '{']).next().unwrap_or("");
+        fixed.rsplit_once('/').map_or("", |(dir, _)| dir)
+    });
+    let below = |path: &str, dir: &str| {
+        dir.is_empty() || path == dir || path.strip_prefix(dir).is_some_and(|p| p.starts_with('/'))
+    };
+    heads.any(|head| below(link, head) || below(head, link))
+}
+
 /// Their bytes.
 ///
 /// # Errors
 /// One line.
-pub fn read(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, Vec<u8>>, String> {
+pub fn read(
+    root: &Path,
+    files: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Vec<u8>>, String> {
     let mut found = BTreeMap::new();
     let mut sum = 0;
-    for file in files {
+    for (name, file) in files {
         let bytes = one(root, file)?;
         sum += bytes.len();
         if sum > ALL {
             return Err(format!("the files have more than {ALL} bytes together"));
         }
-        found.insert(file.clone(), bytes);
+        found.insert(name.clone(), bytes);
     }
     Ok(found)
 }

@@ -304,6 +304,77 @@ fn texts_classes_and_doubles_are_those_of_the_tree() {
     }
 }
 
+/// A runner follows links, and so do the guards.
+#[test]
+fn what_links_bring_is_looked_at() {
+    let lab = Lab::new(&writes(GREEN));
+    lab.write("tests/test_a.py", TESTS);
+    lab.write("tests/own.py", TESTS);
+    lab.write("other/b.py", "from unittest.mock import MagicMock\n");
+    lab.write("other/claims.txt", "This release is certified.\n");
+    lab.write(
+        "classes.toml",
+        "schema = \"gonogo.gate.suite-classes.v1\"\n[suite.unit]\nfiles = [\"tests/own.py\", \"tests/test_a.py\"]\nforbidden = [\"MagicMock\"]\n",
+    );
+    let files = "files = [\"tests/**/*.py\"], classes = \"classes.toml\"";
+    policy(
+        &lab,
+        &[
+            ("claims", "wording = { texts = [\"tests/*\"] }"),
+            ("classes", &format!("classification = {{ {files} }}")),
+            ("doubles", &format!("doubles = {{ {files} }}")),
+        ],
+    );
+    lab.commit("policy");
+    let judged = |expected: [(&str, &str); 2], doubles: Option<usize>| {
+        lab.run(0, "pass");
+        let judged = lab.check(&[], 0, "pass");
+        for (gate, (status, code)) in ["claims", "classes"].into_iter().zip(expected) {
+            judged.comes_to(gate, status, code);
+        }
+        match doubles {
+            Some(count) => {
+                let found = judged.file("test_double_inventory.json");
+                let found = found["entries"].as_array().unwrap().len();
+                assert_eq!(found, count);
+            }
+            None => judged.comes_to("doubles", "invalid", "EVIDENCE_UNPARSABLE"),
+        }
+    };
+    let pass = ("pass", "");
+    let fail = ("fail", "CHECK_FAILED");
+    let unread = ("invalid", "EVIDENCE_UNPARSABLE");
+    judged([pass; 2], Some(0));
+    let link = |to: &str, name: &str| {
+        std::os::unix::fs::symlink(to, lab.path(name)).unwrap();
+        lab.commit(name);
+    };
+    let unlink = |name: &str| {
+        std::fs::remove_file(lab.path(name)).unwrap();
+        lab.commit("gone");
+    };
+    // What stands there under its own name is looked at under that, and a link to nothing brings nothing.
+    link("own.py", "tests/test_own.py");
+    link("gone.py", "tests/test_gone.py");
+    judged([pass; 2], Some(0));
+    link("../other/b.py", "tests/test_b.py");
+    judged([pass, fail], Some(2));
+    unlink("tests/test_b.py");
+    link("../other", "tests/more");
+    judged([pass, fail], Some(2));
+    unlink("tests/more");
+    link("../other/claims.txt", "tests/claims");
+    judged([fail, pass], Some(0));
+    unlink("tests/claims");
+    // What is ignored, and what lies elsewhere, is of no tree.
+    lab.write("out/b.py", "");
+    link("../out/b.py", "tests/test_b.py");
+    judged([unread; 2], None);
+    unlink("tests/test_b.py");
+    link("/usr", "tests/usr");
+    judged([unread; 2], None);
+}
+
 #[test]
 fn a_change_does_not_loosen_its_own_rules() {
     let lab = leaving(&[("lcov.info", LCOV)]);

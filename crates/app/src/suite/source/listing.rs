@@ -74,6 +74,20 @@ impl Tree {
         Ok(all)
     }
 
+    /// The links of a tree of ours below the project's directory, by their paths from there.
+    ///
+    /// # Errors
+    /// git's faults, files that cannot be read.
+    pub fn links(&self, tree: &str) -> Result<BTreeSet<String>, AppError> {
+        let below = self.below();
+        let all = self.listed(tree)?.links.into_iter();
+        let inside = all.filter_map(|link| {
+            let link = std::path::Path::new(&link).strip_prefix(below).ok()?;
+            link.to_str().map(str::to_owned)
+        });
+        Ok(inside.collect())
+    }
+
     /// The plain files of a tree of ours below the project's directory, by their paths from there. Links and what lies in repositories
     /// within are left out.
     ///
