@@ -5,6 +5,7 @@
 //! started leaves the cassette as it was; nothing is recorded where a person must confirm it and did not.
 
 mod child;
+pub mod declared;
 mod settings;
 
 use std::ffi::OsString;

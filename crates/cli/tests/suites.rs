@@ -19,6 +19,8 @@ mod bundled;
 mod commanded;
 #[path = "suites/computed.rs"]
 mod computed;
+#[path = "suites/conditions.rs"]
+mod conditions;
 #[path = "suites/contract.rs"]
 mod contract;
 #[path = "suites/documented.rs"]

@@ -272,6 +272,9 @@ pub struct Declared {
     /// Patterns of what is taken out of everything that runs keep.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redact: Vec<String>,
+    /// Of what is declared of each recording: what its playback takes for the same request, and what it forgives.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub records: BTreeMap<String, Digest>,
 }
 
 /// A declared performance budget.

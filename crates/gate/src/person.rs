@@ -16,7 +16,7 @@ impl<'a> People<'a> {
     }
 
     /// Whether both names are one person's: upper and lower case, letters that look alike (Unicode Technical Standard 39, section 4),
-    /// signs around it, a name beside an address, and the policy's aliases make no difference.
+    /// signs around and within it, a note, another name or an address beside it, and the policy's aliases make no difference.
     pub(crate) fn are_one(&self, a: &str, b: &str) -> bool {
         let (a, b) = (self.forms(a), self.forms(b));
         a.iter()
@@ -39,41 +39,69 @@ impl<'a> People<'a> {
     }
 }
 
-/// `Ana B <ana@x.org>` is also `Ana B` and `ana@x.org`.
+/// Whether a text is one name and nothing beside it: letters and digits of any script and `. _ + - @ /`, 64 at most.
+pub(crate) fn is_one(name: &str) -> bool {
+    let name = name.trim();
+    let inner = |c: char| c.is_alphanumeric() || is_mark(c) || "._+-@/".contains(c);
+    (1..=64).contains(&name.chars().count()) && name.chars().all(inner)
+}
+
+/// Whether a character belongs to the letter before it.
+fn is_mark(c: char) -> bool {
+    unicode_normalization::char::is_combining_mark(c)
+}
+
+/// What stands between a name and a note, an address, or another name.
+const BETWEEN: [char; 16] = [
+    '<', '>', '(', ')', '[', ']', '{', '}', ',', ';', ':', '|', '&', '"', '=', '*',
+];
+
+/// All of a name and each of its parts: `Ana B <ana@x.org>` is also `Ana B` and `ana@x.org`, and so is `Ana B (ana@x.org), Bo`, who is `Bo`
+/// too.
 fn forms(name: &str) -> Vec<String> {
-    let plain = |text: &str| {
-        let visible = text
-            .chars()
-            .filter(|c| !crate::strict::is_blank(&c.to_string()) || *c == ' ');
-        // Twice: what is compatible with a capital letter is one only afterwards.
-        let lower = |text: String| -> String {
-            let small: String = text.chars().flat_map(char::to_lowercase).collect();
-            skeleton(&small).nfc().collect()
-        };
-        let alike = lower(lower(visible.nfkc().collect()));
-        let words: Vec<&str> = alike.split_whitespace().collect();
-        let is_sign = |c: char| !c.is_alphanumeric();
-        words.join(" ").trim_matches(is_sign).to_owned()
-    };
     let mut all = vec![plain(name)];
-    if let Some((before, rest)) = name.split_once('<')
-        && let Some((address, _)) = rest.split_once('>')
-    {
-        all.extend([plain(before), plain(address)]);
-    }
+    let parts = name.split(BETWEEN);
+    all.extend(parts.map(plain));
     all.retain(|form| !form.is_empty());
+    all.sort_unstable();
+    all.dedup();
     all
 }
 
-/// The same, or one is the other's address without its host.
-fn are_alike(a: &str, b: &str) -> bool {
-    let bare = |name: &str, address: &str| {
-        !name.contains('@')
-            && address
-                .split_once('@')
-                .is_some_and(|(local, _)| local.split('+').next() == Some(name))
+/// A name in small letters of one script, without what nobody sees and without signs around it.
+fn plain(text: &str) -> String {
+    let visible = text
+        .chars()
+        .filter(|c| !crate::strict::is_blank(&c.to_string()) || *c == ' ');
+    // Twice: what is compatible with a capital letter is one only afterwards.
+    let lower = |text: String| -> String {
+        let small: String = text.chars().flat_map(char::to_lowercase).collect();
+        skeleton(&small).nfc().collect()
     };
-    a == b || bare(a, b) || bare(b, a)
+    let alike = lower(lower(visible.nfkc().collect()));
+    let words: Vec<&str> = alike.split_whitespace().collect();
+    let is_sign = |c: char| !c.is_alphanumeric();
+    words.join(" ").trim_matches(is_sign).to_owned()
+}
+
+/// A name in letters and digits alone: of an account within an organisation the account, of an address with a word behind `+` without it.
+/// The host of an address stays, behind `@`.
+fn folded(form: &str) -> (String, Option<&str>) {
+    let (local, host) = match form.rsplit_once('@') {
+        Some((local, host)) if !host.contains('/') => (local, Some(host)),
+        _ => (form, None),
+    };
+    let local = local.rsplit('/').next().unwrap_or(local);
+    let local = local.split('+').next().unwrap_or(local);
+    let letters = local.chars().filter(|c| c.is_alphanumeric() || is_mark(*c));
+    (letters.collect(), host)
+}
+
+/// The same letters and digits, and not the addresses of two hosts.
+fn are_alike(a: &str, b: &str) -> bool {
+    let ((name, host), (other, its)) = (folded(a), folded(b));
+    a == b
+        || (!name.is_empty() && name == other && (host.is_none() || its.is_none() || host == its))
 }
 
 #[cfg(test)]
@@ -99,6 +127,16 @@ mod tests {
             ("\u{410}N\u{410}", "ana"),
             ("\u{1d4d0}na", "ana"),
             ("jose\u{301}", "jos\u{e9}"),
+            ("ana (lead)", "ana"),
+            ("ana (ana@x.org)", "Ana"),
+            ("ana, bo", "bo"),
+            ("mailto:ana@x.org", "ana"),
+            ("ana smith", "Ana.Smith"),
+            ("ana_smith", "Ana-Smith"),
+            ("ana+1@x.org", "ana@x.org"),
+            ("ana+1@x.org", "ana+2@x.org"),
+            ("@core/ana", "ana"),
+            ("Ana Smith <q@x.org>", "ana.smith@y.org"),
         ] {
             assert!(people.are_one(a, b), "{a} {b}");
             assert!(people.are_one(b, a), "{b} {a}");
@@ -110,6 +148,10 @@ mod tests {
             ("ana@x.org", "ana@y.org"),
             ("", ""),
             ("bo", "ana"),
+            ("@core/ana", "@core/bo"),
+            ("ana+1@x.org", "ana@y.org"),
+            ("ana b", "ana"),
+            ("bo (qa)", "ana (lead)"),
         ] {
             let people = People::new(const { &BTreeMap::new() });
             assert!(!people.are_one(a, b), "{a} {b}");

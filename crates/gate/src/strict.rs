@@ -268,6 +268,21 @@ impl<'a> Table<'a> {
         Some(text)
     }
 
+    /// One person's name, or one team's: letters, digits and `. _ + - @ /`.
+    pub(crate) fn somebody(&self, key: &'static str) -> Option<String> {
+        let text = self.said(key)?;
+        if crate::person::is_one(&text) {
+            return Some(text);
+        }
+        self.refuse(
+            key,
+            format!(
+                "`{text}` is not one plain name: letters, digits, `.`, `_`, `+`, `-` and `@`, as `gonogo gate approve --as` takes it"
+            ),
+        );
+        None
+    }
+
     /// A text that parses.
     pub(crate) fn parsed<T: FromStr<Err: Display>>(&self, key: &'static str) -> Option<T> {
         let text = self.text(key)?;
@@ -387,10 +402,15 @@ impl<'a> Table<'a> {
 
     /// Notes every key that nobody asked for.
     pub(crate) fn finish(self) {
-        let asked = self.asked.borrow();
+        let mut asked = self.asked.into_inner();
+        let mut seen = std::collections::BTreeSet::new();
+        asked.retain(|key| seen.insert(*key));
         for (key, node) in self.entries {
             if !asked.iter().any(|known| known == key) {
-                let path = self.path(key);
+                let path = match self.path.is_empty() {
+                    true => key.clone(),
+                    false => format!("{}.{key}", self.path),
+                };
                 let text = format!("`{path}` is not known{}", suggestion(key, &asked));
                 self.faults.tell(node.line, &path, text);
             }
@@ -406,7 +426,7 @@ fn suggestion(word: &str, known: &[&str]) -> String {
 }
 
 /// Words that stand where somebody still has to write, or that name nobody.
-const PLACEHOLDERS: [&str; 35] = [
+const PLACEHOLDERS: [&str; 43] = [
     "none",
     "nobody",
     "no one",
@@ -442,9 +462,18 @@ const PLACEHOLDERS: [&str; 35] = [
     "dummy",
     "to do",
     "to be done",
+    "never",
+    "forever",
+    "always",
+    "approver",
+    "issue",
+    "name",
+    "owner",
+    "reason",
 ];
 
-/// Whether a text is such a word and nothing else, whatever signs are around it, or has no letter and no digit.
+/// Whether a text is such a word and nothing else, whatever signs are around it, has no letter and no digit, or is what a template has where
+/// something is to be filled in (`<the reason>`).
 pub(crate) fn is_placeholder(text: &str) -> bool {
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower
@@ -452,7 +481,12 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
         .filter(|word| !word.is_empty())
         .collect();
     let is_note = |word: &&str| ["todo", "fixme", "tbd", "tba", "tbc", "xxx"].contains(word);
+    let trimmed = text.trim();
+    let is_slot = [("<", ">"), ("{", "}"), ("[", "]"), ("$(", ")")]
+        .iter()
+        .any(|(open, close)| trimmed.starts_with(open) && trimmed.ends_with(close));
     words.is_empty()
+        || is_slot
         || words.first().is_some_and(is_note)
         || PLACEHOLDERS.contains(&words.join(" ").as_str())
 }

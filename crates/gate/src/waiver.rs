@@ -236,8 +236,8 @@ fn entry(
 }
 
 fn fields(table: Table<'_>) -> Option<Entry> {
-    let owner = table.need("owner", table.said("owner"));
-    let approver = table.need("approver", table.said("approver"));
+    let owner = table.need("owner", table.somebody("owner"));
+    let approver = table.need("approver", table.somebody("approver"));
     let created = table.need("created", table.time("created"));
     let expires = table.need("expires", table.time("expires"));
     let issue = table.need("issue", table.said("issue"));

@@ -47,6 +47,7 @@ fn inputs() -> Inputs {
         apart: Vec::new(),
         dry_run: None,
         redact: Vec::new(),
+        records: BTreeMap::new(),
     };
     let mut inputs =
         good_inputs(&FileState::Absent, &declared, Lane::Certification, now()).unwrap();

@@ -36,6 +36,8 @@ pub enum IssueKind {
     Limit,
     /// It says that the run was ended before all was done: a bail-out, a missing end.
     Incomplete,
+    /// By its own times it is of the future.
+    Ahead,
 }
 
 impl IssueKind {
@@ -54,6 +56,7 @@ impl IssueKind {
             Self::Collision => Reason::IdCollision,
             Self::NoTests => Reason::ZeroTests,
             Self::Incomplete => Reason::RunIncomplete,
+            Self::Ahead => Reason::ClockSkew,
             Self::Unparsable | Self::UnknownOutcome | Self::Limit | Self::OddValue => {
                 Reason::EvidenceUnparsable
             }

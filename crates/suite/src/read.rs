@@ -165,6 +165,14 @@ pub struct Reading {
     /// The last moment at which, by its own word, something in it began, milliseconds since 1970; a time without a zone as late as it can be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began_ms: Option<i64>,
+    /// The first moment at which, by its own word, a part of it began that has a time of its own (the run, a suite, a file of tests),
+    /// milliseconds since 1970; a time without a zone as late as it can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_ms: Option<i64>,
+    /// The last moment at which its runner says that something began, milliseconds since 1970; a time without a zone as early as it can
+    /// be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead_ms: Option<i64>,
     /// What is wrong, at most [`Limits::issues`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub issues: Vec<Issue>,
@@ -192,13 +200,35 @@ impl Reading {
             },
             declared: None,
             began_ms: None,
+            oldest_ms: None,
+            ahead_ms: None,
             issues: Vec::new(),
             issues_omitted: 0,
         }
     }
 
-    /// Notes that something in it began, by its own word. A clock that nobody set is none.
+    /// Notes that something in it began, by its runner's word. A clock that nobody set is none.
     pub(crate) fn began(&mut self, ms: i64) {
+        self.at_the_latest(ms);
+        self.ahead_ms = self.ahead_ms.max(Some(ms));
+    }
+
+    /// Notes that a part of it began that has a time of its own.
+    pub(crate) fn part_began(&mut self, ms: i64) {
+        self.part_began_between(ms, ms);
+    }
+
+    /// Notes that a part of it began between these moments: its time has no zone.
+    pub(crate) fn part_began_between(&mut self, early: i64, late: i64) {
+        self.at_the_latest(late);
+        if late >= SET {
+            self.oldest_ms = Some(self.oldest_ms.map_or(late, |oldest| oldest.min(late)));
+        }
+        self.ahead_ms = self.ahead_ms.max(Some(early));
+    }
+
+    /// Notes that something in it began, at the latest at this moment; what says so may have been told another time by what it tests.
+    pub(crate) fn at_the_latest(&mut self, ms: i64) {
         if ms >= SET {
             self.began_ms = self.began_ms.max(Some(ms));
         }

@@ -55,3 +55,54 @@ fn the_last_moment_counts() {
         assert_eq!(began(format, &text), expected, "{format:?}: {text}");
     }
 }
+
+/// The first part, and the last moment at the earliest.
+fn bounds(format: Format, text: &str) -> (Option<i64>, Option<i64>) {
+    let mut attempts: Vec<Attempt> = Vec::new();
+    let mut source = text.as_bytes();
+    let reading = read::read(format, &mut source, &Limits::default(), &mut attempts);
+    (reading.oldest_ms, reading.ahead_ms)
+}
+
+#[test]
+fn each_part_has_its_own_time() {
+    const HOUR: i64 = 3_600_000;
+    let zero = 1_767_225_600_000;
+    let junit = |a: &str, b: &str, own: &str| {
+        format!(
+            r#"<testsuites><testsuite name="s" timestamp="{a}"><testcase name="a"{own}/></testsuite><testsuite name="t" timestamp="{b}"><testcase name="b"/></testsuite></testsuites>"#
+        )
+    };
+    let (old, new, naive) = (
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T05:00:00Z",
+        "2026-01-01T00:00:00",
+    );
+    for (a, b) in [(old, new), (new, old)] {
+        assert_eq!(
+            bounds(Format::Junit, &junit(a, b, "")),
+            (Some(zero), Some(zero + 5 * HOUR))
+        );
+    }
+    assert_eq!(
+        bounds(Format::Junit, &junit(naive, naive, "")),
+        (Some(zero + 12 * HOUR), Some(zero - 14 * HOUR))
+    );
+    // A test may have been told another time by what it tests.
+    assert_eq!(
+        bounds(
+            Format::Junit,
+            &junit(new, new, r#" timestamp="2099-01-01T00:00:00Z""#)
+        ),
+        (Some(zero + 5 * HOUR), Some(zero + 5 * HOUR))
+    );
+    let jest = r#"{"numTotalTests":1,"startTime":1767225601000,"testResults":[{"name":"/x/a.js","status":"passed","startTime":1767225600000,"assertionResults":[{"title":"a","status":"passed","startAt":1767225605000}]}]}"#;
+    assert_eq!(bounds(Format::Jest, jest), (Some(zero), Some(zero + 5_000)));
+    let go = r#"{"Time":"2026-01-01T00:00:00Z","Action":"run","Package":"x","Test":"A"}
+{"Time":"2026-01-01T00:00:01Z","Action":"pass","Package":"x","Test":"A","Elapsed":1}
+{"Time":"2026-01-01T00:00:01Z","Action":"pass","Package":"x","Elapsed":1}
+"#;
+    assert_eq!(bounds(Format::Go, go), (None, Some(zero)));
+    let ctrf = r#"{"results":{"tool":{"name":"t"},"summary":{"tests":1,"passed":1,"failed":0,"pending":0,"skipped":0,"other":0,"start":1767225600000,"stop":1767225601000},"tests":[{"name":"a","status":"passed","duration":1}]}}"#;
+    assert_eq!(bounds(Format::Ctrf, ctrf), (Some(zero), Some(zero)));
+}

@@ -86,9 +86,7 @@ pub fn run(
     let mark = format!("gate/{gate}/{}", identity::nonce());
     let launch = Launch {
         argv: argv.to_vec(),
-        env: std::env::vars_os()
-            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
-            .collect(),
+        env: crate::suite::inherited::variables(),
         dir: root.to_owned(),
         log: logs.join(format!("{gate}.log")),
         errors: None,

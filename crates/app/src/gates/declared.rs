@@ -1,4 +1,4 @@
-//! What a project declares, as the gate sees it: targets and profiles, now and at the base of the change.
+//! What a project declares, as the gate sees it: targets, profiles, budgets, recordings, now and at the base of the change.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use gonogo_gate::inputs::{Declared, Manifest, ManifestBase, Target};
 
 use super::base::{At, Base};
 use crate::config::{Config, FILE, SuiteFile};
+use crate::recorded;
 use crate::suite::source::Tree;
 
 /// The declaration of a configuration.
@@ -36,6 +37,11 @@ pub fn of(config: &Config) -> Declared {
         apart: file.ignore_changes.clone(),
         dry_run: Some(crate::dry_run::declared::digest(&config.dry_run)),
         redact: file.redact.clone(),
+        records: config
+            .records
+            .iter()
+            .map(|(name, file)| (name.clone(), recorded::declared::digest(file)))
+            .collect(),
     }
 }
 

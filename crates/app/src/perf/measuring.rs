@@ -467,9 +467,7 @@ impl Trees<'_> {
 fn prepare(argv: &[String], dir: &Path, log: &Path) -> Result<(), String> {
     let launch = Launch {
         argv: argv.to_vec(),
-        env: std::env::vars_os()
-            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
-            .collect(),
+        env: crate::suite::inherited::variables(),
         dir: dir.to_owned(),
         log: log.to_owned(),
         errors: None,

@@ -15,7 +15,7 @@ use super::artifacts::{FILES, RunDir};
 use super::knowing::Known;
 use super::marking;
 use super::one;
-use super::placed;
+use super::placed::{self, Ran};
 use super::running;
 use super::source::Tree;
 use super::verbatim;
@@ -126,7 +126,10 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
                     (&copy, Some(shown)),
                     &root,
                     format,
-                    None,
+                    Ran {
+                        since: None,
+                        until: Some(now.as_millis()),
+                    },
                     &mut tally,
                 )?);
             }

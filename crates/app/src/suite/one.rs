@@ -20,6 +20,7 @@ use serde_json::json;
 use super::artifacts::RunDir;
 use super::events::Events;
 use super::knowing::Known;
+use super::placed::Ran;
 use super::{globs, logs, placed, verbatim};
 use crate::AppError;
 use crate::config::SuiteFile;
@@ -358,11 +359,7 @@ fn process(
     watcher: &mut dyn Watcher,
     events: &mut Events,
 ) -> Result<End, AppError> {
-    let mut env: BTreeMap<String, String> = std::env::vars_os()
-        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
-        // Which part this is, the run itself says, or it is none.
-        .filter(|(name, _)| !name.starts_with("GONOGO_SHARD_"))
-        .collect();
+    let mut env = super::inherited::variables();
     env.extend(frame.env.clone());
     env.extend(suite.env.clone());
     env.insert("GONOGO_TARGET".into(), name.to_owned());
@@ -667,8 +664,11 @@ fn read(
     let mut tally = Tally::default();
     for (path, from) in files {
         let from = (path.as_str(), from);
-        let since = Some(since);
-        match placed::read_report(&frame.dir.path, from, frame.root, format, since, &mut tally) {
+        let ran = Ran {
+            since: Some(since),
+            until: Some(attempted.ended_at.as_millis()),
+        };
+        match placed::read_report(&frame.dir.path, from, frame.root, format, ran, &mut tally) {
             Ok(input) => attempted.inputs.push(input),
             Err(e) => attempted
                 .problems

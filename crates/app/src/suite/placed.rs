@@ -33,9 +33,19 @@ pub(super) fn locate_shown(root: &Path, dir: &str, shown: &mut LogFailure) {
     }
 }
 
+/// How far clocks may be apart, milliseconds: as a policy has it that says nothing of it.
+const SKEW_MS: i64 = 300_000;
+
+/// When what wrote a report ran, milliseconds since 1970; a bound that is not known is not looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ran {
+    pub since: Option<i64>,
+    pub until: Option<i64>,
+}
+
 /// Reads a report of a run's directory: its path there, and where it was. What it names below `root`, the project, is named from
-/// there on: a test is the same one wherever its project lies. Where by its own times all of it is from before `since`, milliseconds
-/// since 1970, its results are cached ones.
+/// there on: a test is the same one wherever its project lies. Where by its own times it, or a suite of it, is of before `ran`, its results
+/// are cached ones; where it is of after it, its times are wrong.
 ///
 /// # Errors
 /// It cannot be opened.
@@ -44,7 +54,7 @@ pub(super) fn read_report(
     (path, from): (&str, Option<String>),
     root: &Path,
     format: Format,
-    since: Option<i64>,
+    ran: Ran,
     tally: &mut Tally,
 ) -> Result<Input, AppError> {
     let file = dir.join(path);
@@ -60,13 +70,27 @@ pub(super) fn read_report(
     let limits = Limits::default();
     let mut reading = gonogo_suite::read::read(format, &mut source, &limits, &mut rooted);
     // A file can be put where a report belongs; what it says itself is older then.
-    if let (Some(began), Some(since)) = (reading.began_ms, since)
-        && began < since - COARSE_MS
+    if let Some(since) = ran.since {
+        let is_old = |began: &i64| *began < since - COARSE_MS;
+        let old = if let Some(began) = reading.began_ms.filter(is_old) {
+            Some(("nothing in it began after", began))
+        } else {
+            let oldest = reading.oldest_ms.filter(is_old);
+            oldest.map(|began| ("a suite of it began not after", began))
+        };
+        if let Some((what, began)) = old {
+            tally.cached();
+            let at = Timestamp::from_millis(began);
+            let text = format!("by its own times {what} {at}, before the run did");
+            reading.tell(&limits, IssueKind::OddValue, 0, text);
+        }
+    }
+    if let (Some(ahead), Some(until)) = (reading.ahead_ms, ran.until)
+        && ahead > until.saturating_add(SKEW_MS)
     {
-        tally.cached();
-        let at = Timestamp::from_millis(began);
-        let text = format!("by its own times nothing in it began after {at}, before the run did");
-        reading.tell(&limits, IssueKind::OddValue, 0, text);
+        let at = Timestamp::from_millis(ahead);
+        let text = format!("by its own times something in it began at {at}, after the run ended");
+        reading.tell(&limits, IssueKind::Ahead, 0, text);
     }
     Ok(Input {
         path: path.to_owned(),
@@ -101,7 +125,7 @@ mod tests {
             ("report.json", None),
             root,
             Format::Jest,
-            None,
+            Ran::default(),
             &mut tally,
         )
         .unwrap();

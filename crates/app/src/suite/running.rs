@@ -20,6 +20,7 @@ use super::analysing::{self, Beside, Triage};
 use super::artifacts::{FILES, Files, RunDir};
 use super::contract::{self, Terms};
 use super::history;
+use super::hosts;
 use super::knowing::Known;
 use super::one::{self, Frame, Watcher};
 use super::preflight::{self, Check};
@@ -130,6 +131,7 @@ pub fn run(
     watcher: &mut dyn Watcher,
 ) -> Result<Finished, AppError> {
     let config = configured(home)?;
+    hosts::check(&config.suites.variant)?;
     let plan = plan(home, config, request)?;
     for cut in recovering::recover(home)? {
         watcher.told(&cut);
@@ -149,7 +151,8 @@ pub fn run(
     let held = recovering::hold(&plan.dir)?;
     let actor = home.actor()?;
     let before = tree.now()?;
-    let beyond = tree.beyond(&before.tree)?;
+    let mut beyond = tree.beyond(&before.tree)?;
+    beyond.extend(hosts::elsewhere(config, &tree, &before.tree)?);
     for told in &beyond {
         watcher.told(told);
     }

@@ -211,12 +211,7 @@ impl Tree {
         let file = dir.path().join("excludes");
         std::fs::write(&file, ignored).map_err(|e| AppError::io("write", &file, &e))?;
         let excludes = format!("core.excludesFile={}", file.display());
-        let quick = "core.fsmonitor=false";
-        git(
-            top,
-            &env,
-            &["-c", &excludes, "-c", quick, "add", "--all", "--", ":/"],
-        )?;
+        git(top, &env, &["-c", &excludes, "add", "--all", "--", ":/"])?;
         let tree = git(top, &env, &["write-tree"])?;
         Ok((tree, Self::filtered(top, &env, dir.path())?))
     }
@@ -377,6 +372,16 @@ fn command(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Command {
             "core.symlinks=true",
             "-c",
             "core.sparseCheckout=false",
+            // Two names that differ in case, or in how their letters are composed, are two files.
+            "-c",
+            "core.ignoreCase=false",
+            "-c",
+            "core.precomposeUnicode=false",
+            // What is there is looked at, and not what something remembers of it.
+            "-c",
+            "core.untrackedCache=false",
+            "-c",
+            "core.fsmonitor=false",
             "-c",
             "advice.graftFileDeprecated=false",
             // Parents are those of the commits, and not those of a table beside them.
@@ -390,6 +395,10 @@ fn command(dir: &Path, env: &[(&str, PathBuf)], args: &[&str]) -> Command {
         // History is what the commits say, and no file beside them.
         .env("GIT_NO_REPLACE_OBJECTS", "1")
         .env("GIT_GRAFT_FILE", "/dev/null")
+        // A path is that path, and attributes are those of the files.
+        .env_remove("GIT_ATTR_SOURCE")
+        .env_remove("GIT_ICASE_PATHSPECS")
+        .env_remove("GIT_LITERAL_PATHSPECS")
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .env_remove("GIT_INDEX_FILE")

@@ -13,7 +13,7 @@ use gonogo_suite::{Format, Parse, Tally};
 use serde_json::Value;
 
 use super::artifacts::Copied;
-use super::placed;
+use super::placed::{self, Ran};
 use crate::AppError;
 
 /// Largest document that is compared, bytes. Gates read none that is larger.
@@ -80,7 +80,7 @@ fn outline(root: &Path, path: &Path, format: Format) -> Result<Outline, AppError
     let dir = crate::workspace::parent(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut tally = Tally::default();
-    let input = placed::read_report(dir, (&name, None), root, format, None, &mut tally)?;
+    let input = placed::read_report(dir, (&name, None), root, format, Ran::default(), &mut tally)?;
     let mut tests = BTreeMap::new();
     for row in tally.into_rows("", &[]) {
         *tests

@@ -259,6 +259,15 @@ fn weaker(base: &Declared, now: &Declared) -> Vec<String> {
     if now.dry_run != base.dry_run {
         found.push("`[dry_run]`, by which dry runs are judged, is declared in another way".into());
     }
+    for (name, was) in &base.records {
+        match now.records.get(name) {
+            None => found.push(format!("the recording `{name}` is gone")),
+            Some(is) if is != was => found.push(format!(
+                "`[record.{name}]`, by which requests are told from each other, is declared in another way"
+            )),
+            Some(_) => {}
+        }
+    }
     let redact = now.redact.iter().filter(|p| !base.redact.contains(p));
     found.extend(redact.map(|p| format!("what `{p}` finds is taken out of what is read")));
     let apart = now.apart.iter().filter(|p| !base.apart.contains(p));

@@ -38,6 +38,7 @@ pub(crate) fn declared() -> Declared {
         apart: Vec::new(),
         dry_run: Some(Digest::of(b"dry run")),
         redact: Vec::new(),
+        records: BTreeMap::from([("api".to_owned(), Digest::of(b"exact"))]),
     }
 }
 

@@ -106,6 +106,32 @@ fn a_waiver_that_breaks_a_rule_is_told_and_excuses_nothing() {
             edit("approver = \"bo\"", "approver = \"\u{430}n\u{430}.\""),
             "approves what is their own",
         ),
+        (
+            edit("approver = \"bo\"", "approver = \"ana-\""),
+            "approves what is their own",
+        ),
+        (
+            edit("owner = \"ana\"", "owner = \"@core/bo\""),
+            "approves what is their own",
+        ),
+        (
+            edit("approver = \"bo\"", "approver = \"bo (lead)\""),
+            "is not one plain name",
+        ),
+        (
+            edit("owner = \"ana\"", "owner = \"ana, cy\""),
+            "is not one plain name",
+        ),
+        (
+            edit("approver = \"bo\"", "approver = \"mailto:bo@x.org\""),
+            "is not one plain name",
+        ),
+        (
+            edit("approver = \"bo\"", "approver = \"<approver>\""),
+            "says nothing",
+        ),
+        (edit("\"r\"", "\"<reason>\""), "says nothing"),
+        (edit("\"done\"", "\"never\""), "says nothing"),
         (edit("\"X-1\"", "\"N/A\""), "`N/A` says nothing"),
         (edit("\"done\"", "\"TODO!\""), "`TODO!` says nothing"),
         (edit("\"X-1\"", "\"TODO: file one\""), "says nothing"),

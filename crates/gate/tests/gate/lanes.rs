@@ -181,7 +181,7 @@ fn a_change_of_the_rules_needs_somebody_else() {
 fn a_weaker_declaration_is_a_change_of_the_rules() {
     let was = good().manifest.declared;
     type Weaken = fn(&mut gonogo_gate::inputs::Declared);
-    let weaker: [Weaken; 14] = [
+    let weaker: [Weaken; 16] = [
         |d| {
             d.targets.remove("unit");
             d.profiles.get_mut("ci").unwrap().retain(|t| t != "unit");
@@ -204,6 +204,8 @@ fn a_weaker_declaration_is_a_change_of_the_rules() {
         |d| d.dry_run = Some(Digest::of(b"another")),
         |d| d.dry_run = None,
         |d| d.redact.push("<skipped/>".into()),
+        |d| d.records.clear(),
+        |d| d.records = [("api".to_owned(), Digest::of(b"loose"))].into(),
     ];
     for weaken in weaker {
         let mut inputs = good();

@@ -134,7 +134,7 @@ fn summary(json: &mut Source<'_, '_>, told: &mut Told) -> Result<(), Broken> {
 
 fn reconcile(gather: &mut Gather<'_>, told: &Told, seen: &Seen, at: u64) {
     if let Some(ms) = told.began {
-        gather.reading.began(ms);
+        gather.reading.part_began(ms);
     }
     if !told.has_tests {
         gather.tell(IssueKind::Incomplete, at, "it has no `tests`");

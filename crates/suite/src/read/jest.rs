@@ -354,7 +354,7 @@ struct Test {
 /// When a run or a file began.
 fn began(json: &mut Source<'_, '_>, gather: &mut Gather<'_>) -> Result<(), Broken> {
     if let Some(ms) = json.value(64)?.number().filter(|n| n.is_finite()) {
-        gather.reading.began(ms as i64);
+        gather.reading.part_began(ms as i64);
     }
     Ok(())
 }

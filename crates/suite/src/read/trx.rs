@@ -285,7 +285,8 @@ impl Trx<'_> {
                 },
                 "startTime" | "endTime" => match times::moment(value) {
                     Some(m) if m.is_absolute && name == "startTime" => {
-                        open.started = Some(notes.began(m).ms);
+                        notes.reading.began(m.ms);
+                        open.started = Some(m.ms);
                     }
                     Some(m) if m.is_absolute => open.ended = Some(m.ms),
                     Some(_) => {}

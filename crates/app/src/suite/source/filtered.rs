@@ -1,7 +1,9 @@
 //! Files that are not what their blob says: git keeps some in another form than they have here (`ident`, `filter`, `eol`,
 //! `working-tree-encoding`, `core.autocrlf`), so that two files of different bytes can be one blob.
 //!
-//! Invariant: a file's bytes are those that a clean checkout of its blob would have, or they are marked.
+//! Invariant: a file's bytes are its blob's, or those that a clean checkout of the tree would have wherever it is made, or they are marked.
+//! What this repository, this user or this machine says of line ends and encodings (`core.autocrlf`, `core.eol`, `info/attributes`,
+//! `core.attributesFile`, a `.gitattributes` that no tree has) is therefore not asked; which program a filter is, only they know.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -84,8 +86,10 @@ impl Tree {
             names.push(0);
         }
         let clean = dir.join("clean");
-        let prefix = format!("--prefix={}/", clean.display());
-        run(&["checkout-index", "-q", "-z", "--stdin", &prefix], &names)?;
+        let (places, says) = Self::apart_from_here(top, dir, &clean)?;
+        let env: Vec<(&str, PathBuf)> = env.iter().cloned().chain(places).collect();
+        let args = [&says[..], &["checkout-index", "-q", "-z", "--stdin"]].concat();
+        fed(&clean, &env, dir, &args, &names)?;
         let mut marked = BTreeMap::new();
         for path in other {
             let inside = Path::new(OsStr::from_bytes(path));
@@ -97,6 +101,45 @@ impl Tree {
             }
         }
         Ok(marked)
+    }
+}
+
+impl Tree {
+    /// The variables and options under which git checks out into the directory `clean` what a tree says, and nothing of how it is
+    /// checked out here: a repository that has this one's configuration alone.
+    fn apart_from_here(
+        top: &Path,
+        dir: &Path,
+        clean: &Path,
+    ) -> Result<([(&'static str, PathBuf); 3], [&'static str; 6]), AppError> {
+        let own = dir.join("repository");
+        for made in [clean, &own.join("objects"), &own.join("refs")] {
+            crate::workspace::make_dir(made)?;
+        }
+        let head = own.join("HEAD");
+        std::fs::write(&head, "ref: refs/heads/none\n")
+            .map_err(|e| AppError::io("write", &head, &e))?;
+        for name in ["config", "config.worktree"] {
+            let here = top.join(git(top, &[], &["rev-parse", "--git-path", name])?);
+            if here.exists() {
+                std::fs::copy(&here, own.join(name))
+                    .map_err(|e| AppError::io("copy", &here, &e))?;
+            }
+        }
+        let places = [
+            ("GIT_DIR", own),
+            ("GIT_WORK_TREE", clean.to_owned()),
+            ("GIT_ATTR_NOSYSTEM", PathBuf::from("1")),
+        ];
+        let says = [
+            "-c",
+            "core.autocrlf=false",
+            "-c",
+            "core.eol=lf",
+            "-c",
+            "core.attributesFile=/dev/null",
+        ];
+        Ok((places, says))
     }
 }
 

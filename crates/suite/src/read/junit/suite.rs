@@ -101,7 +101,7 @@ impl Suite {
                     None => odd(notes, at, key, raw, "no duration"),
                 },
                 "timestamp" => match times::moment(value) {
-                    Some(moment) => began = Some(notes.began(moment).ms),
+                    Some(moment) => began = Some(notes.suite_began(moment).ms),
                     None => odd(notes, at, key, raw, "no time"),
                 },
                 "status" | "result" | "outcome" | "verdict" | "state" => match words::status(value)

@@ -11,7 +11,7 @@ const MOST: u32 = 20;
 pub(in crate::read) struct Notes {
     pub(in crate::read) reading: Reading,
     limits: Limits,
-    told: [u32; 9],
+    told: [u32; 10],
 }
 
 impl Notes {
@@ -19,7 +19,7 @@ impl Notes {
         Self {
             reading,
             limits,
-            told: [0; 9],
+            told: [0; 10],
         }
     }
 
@@ -40,14 +40,16 @@ impl Notes {
         self.told[slot(kind)] >= MOST
     }
 
-    /// Notes that something began then. A time without a zone may be of one that is twelve hours behind UTC.
+    /// Notes that a test began then.
     pub(in crate::read) fn began(&mut self, moment: Moment) -> Moment {
-        let late = if moment.is_absolute {
-            0
-        } else {
-            12 * 3_600_000
-        };
-        self.reading.began(moment.ms.saturating_add(late));
+        self.reading.at_the_latest(between(moment).1);
+        moment
+    }
+
+    /// Notes that a suite began then.
+    pub(in crate::read) fn suite_began(&mut self, moment: Moment) -> Moment {
+        let (early, late) = between(moment);
+        self.reading.part_began_between(early, late);
         moment
     }
 
@@ -67,6 +69,19 @@ impl Notes {
     }
 }
 
+/// When that was at the earliest and at the latest: a time without a zone may be of one that is fourteen hours ahead of UTC or twelve behind.
+const fn between(moment: Moment) -> (i64, i64) {
+    const HOUR: i64 = 3_600_000;
+    if moment.is_absolute {
+        (moment.ms, moment.ms)
+    } else {
+        (
+            moment.ms.saturating_sub(14 * HOUR),
+            moment.ms.saturating_add(12 * HOUR),
+        )
+    }
+}
+
 const fn slot(kind: IssueKind) -> usize {
     match kind {
         IssueKind::Unparsable => 0,
@@ -78,5 +93,6 @@ const fn slot(kind: IssueKind) -> usize {
         IssueKind::OddValue => 6,
         IssueKind::Limit => 7,
         IssueKind::Incomplete => 8,
+        IssueKind::Ahead => 9,
     }
 }
