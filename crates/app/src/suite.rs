@@ -23,7 +23,7 @@ mod marking;
 pub mod merging;
 pub mod one;
 pub mod owning;
-mod placed;
+pub(crate) mod placed;
 pub mod preflight;
 pub mod reading;
 pub mod recovering;

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gonogo_core::{Digest, Reason, Share, Timestamp, Verdict};
 use gonogo_suite::diff::Diff;
-use gonogo_suite::run::{Class, End, Summary};
+use gonogo_suite::run::{Class, End, Problem, Summary};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -384,6 +384,9 @@ pub struct Coverage {
     /// What is told beside: files that the report does not have, sums that differ. It is in the figures already.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What is wrong with it as evidence, whatever it says: its own times are not those of the run that kept it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
 }
 
 /// What of a module is covered; what the report does not measure is absent.

@@ -245,6 +245,198 @@ fn a_report_that_contradicts_itself_counts_as_its_worse_half() {
     assert_eq!(found.notes[0].reason, Reason::EvidenceCountMismatch);
 }
 
+/// How many contradictions are told.
+fn contradictions(found: &Measured) -> usize {
+    let is_one = |reason| reason == Reason::EvidenceCountMismatch;
+    found.notes.iter().filter(|n| is_one(n.reason)).count()
+}
+
+/// A class of Cobertura's of one file with these hits, from line 1 on.
+fn class(file: &str, attributes: &str, hits: &[u8], inner: &str) -> String {
+    let lines: String = (1..)
+        .zip(hits)
+        .map(|(n, hits)| format!(r#"<line number="{n}" hits="{hits}"{inner}/>"#))
+        .collect();
+    format!(r#"<class name="c" filename="{file}"{attributes}><lines>{lines}</lines></class>"#)
+}
+
+#[test]
+fn a_cobertura_report_that_contradicts_itself_counts_as_its_worse_half() {
+    let report = |root: &str, classes: &str| {
+        format!(
+            "<coverage{root}><packages><package><classes>{classes}</classes></package></packages></coverage>"
+        )
+    };
+    let (a, b) = (class("a.c", "", &[1; 4], ""), class("b.c", "", &[1; 4], ""));
+    let both = format!("{a}{b}");
+    let method = r#"<class filename="a.c"><methods><method name="m"><lines><line number="1" hits="0"/></lines></method></methods><lines><line number="1" hits="1"/><line number="2" hits="1"/></lines></class>"#;
+    let branches = |said: &str| {
+        let inner = format!(r#" branch="true" condition-coverage="{said}""#);
+        class("a.c", "", &[1, 1], &inner)
+    };
+    for (root, classes, which, expected) in [
+        ("", both.clone(), 0, (8, 8)),
+        (
+            r#" line-rate="1" lines-covered="8" lines-valid="8""#,
+            both.clone(),
+            0,
+            (8, 8),
+        ),
+        // What is declared of the whole is so of a module that is the whole.
+        (
+            r#" lines-covered="1" lines-valid="80""#,
+            both.clone(),
+            0,
+            (1, 80),
+        ),
+        (r#" line-rate="0.5""#, both.clone(), 0, (4, 8)),
+        (
+            r#" line-rate="0.5" lines-covered="1" lines-valid="8""#,
+            both.clone(),
+            0,
+            (1, 8),
+        ),
+        // Rounded, it is no contradiction.
+        (
+            "",
+            class("a.c", r#" line-rate="0.66""#, &[1, 1, 0], ""),
+            0,
+            (2, 3),
+        ),
+        (
+            r#" line-rate="0.67""#,
+            class("a.c", r#" line-rate="0.6667""#, &[1, 1, 0], ""),
+            0,
+            (2, 3),
+        ),
+        ("", class("a.c", r#" line-rate="NaN""#, &[1], ""), 0, (1, 1)),
+        (
+            "",
+            class("a.c", r#" line-rate="0""#, &[1; 4], "") + &b,
+            0,
+            (4, 8),
+        ),
+        // Classes of one file are parts of it.
+        (
+            "",
+            class("a.c", r#" line-rate="0""#, &[1; 4], "")
+                + &class("a.c", r#" line-rate="0""#, &[1; 8], "")
+                    .replace("number=\"", "number=\"1"),
+            0,
+            (0, 12),
+        ),
+        (
+            "",
+            class("a.c", "", &[1; 4], "") + &class("a.c", "", &[0; 4], ""),
+            0,
+            (0, 4),
+        ),
+        (
+            "",
+            class("a.c", "", &[0; 4], "") + &class("a.c", "", &[1; 4], ""),
+            0,
+            (0, 4),
+        ),
+        ("", method.to_owned(), 0, (1, 2)),
+        // With a count of its own, that of a method stands at its line: that it is there ran, and it did not.
+        (
+            "",
+            method.replace("<method ", "<method hits=\"0\" "),
+            0,
+            (2, 2),
+        ),
+        ("", branches("100% (2/2)"), 2, (4, 4)),
+        ("", branches("67% (2/3)"), 2, (4, 6)),
+        ("", branches("0% (2/2)"), 2, (0, 4)),
+        ("", branches("50% (2/2)"), 2, (2, 4)),
+        ("", branches("100% (1/2)"), 2, (2, 4)),
+    ] {
+        let text = report(root, &classes);
+        let found = sum(text.as_bytes(), globs(&["*"], &[]), &[]);
+        for module in ["m", WHOLE] {
+            let shown = parts(found.coverage.modules[module]);
+            assert_eq!(shown[which], Some(expected), "{module}: {text}");
+        }
+    }
+    // A module that is a part of it has its own figures.
+    let text = report(r#" lines-covered="1" lines-valid="80""#, &both);
+    let found = sum(text.as_bytes(), globs(&["a.c"], &[]), &[]);
+    assert_eq!(parts(found.coverage.modules["m"])[0], Some((4, 4)));
+}
+
+#[test]
+fn a_coverage_py_report_that_contradicts_itself_counts_as_its_worse_half() {
+    let report = |own: &str, totals: &str| {
+        format!(
+            r#"{{"meta":{{"timestamp":"2026-11-22T15:00:00.123456"}},"files":{{"a.py":{{"executed_lines":[1,2,3,4],"missing_lines":[],"summary":{{"covered_lines":4,"num_statements":4{own}}}}}}},"totals":{{"covered_lines":4,"num_statements":4{totals}}}}}"#
+        )
+    };
+    for (own, totals, expected) in [
+        ("", "", (4, 4)),
+        (r#","percent_covered":100.0,"missing_lines":0"#, "", (4, 4)),
+        (r#","percent_covered":25.0"#, "", (1, 4)),
+        (r#","missing_lines":36"#, "", (4, 40)),
+        ("", r#","percent_covered":50"#, (2, 4)),
+        ("", r#","missing_lines":4"#, (4, 8)),
+    ] {
+        let text = report(own, totals);
+        let found = sum(text.as_bytes(), globs(&["*"], &[]), &[]);
+        assert_eq!(
+            parts(found.coverage.modules["m"])[0],
+            Some(expected),
+            "{own} {totals}"
+        );
+        let told = contradictions(&found) > 0;
+        assert_eq!(told, expected != (4, 4), "{own} {totals}");
+    }
+    // Half of what it measures together is no contradiction to all of the lines.
+    let text = r#"{"files":{"a.py":{"executed_lines":[1,2],"missing_lines":[],"executed_branches":[[1,2]],"missing_branches":[[1,3]],"summary":{"covered_lines":2,"num_statements":2,"num_branches":2,"covered_branches":1,"missing_branches":1,"percent_covered":75.0}}}}"#;
+    let found = sum(text.as_bytes(), globs(&["*"], &[]), &[]);
+    let shown = parts(found.coverage.modules["m"]);
+    assert_eq!((shown[0], shown[2]), (Some((2, 2)), Some((1, 2))));
+    // Its time has no zone.
+    let (early, late) = read(report("", "").as_bytes(), None).unwrap().made.unwrap();
+    assert_eq!(
+        (early.to_string(), late.to_string()),
+        (
+            "2026-11-22T01:00:00.123Z".to_owned(),
+            "2026-11-23T03:00:00.123Z".to_owned()
+        )
+    );
+}
+
+#[test]
+fn an_llvm_report_that_contradicts_itself_counts_as_its_worse_half() {
+    let report = |covered: u64, total: u64, segments: &str| {
+        format!(
+            r#"{{"type":"llvm.coverage.json.export","version":"2.0.1","data":[{{"files":[{{"filename":"a.rs","segments":[{segments}],"summary":{{"lines":{{"count":{total},"covered":{covered}}},"functions":{{"count":1,"covered":1}}}}}}]}}]}}"#
+        )
+    };
+    let lines = |text: &str| {
+        let found = sum(text.as_bytes(), globs(&["*"], &[]), &[]);
+        (
+            parts(found.coverage.modules["m"])[0],
+            contradictions(&found),
+        )
+    };
+    let never = "[1,1,0,true,true,false],[4,4,0,false,false,false]";
+    let always = never.replacen(",0,", ",7,", 1);
+    assert_eq!(lines(&report(4, 4, &always)), (Some((4, 4)), 0));
+    assert_eq!(lines(&report(4, 4, never)), (Some((0, 4)), 1));
+    // One line counts in two functions.
+    assert_eq!(lines(&report(5, 5, &always)), (Some((5, 5)), 0));
+    assert_eq!(lines(&report(4, 4, "")), (Some((4, 4)), 0));
+
+    let lengths = BTreeMap::from([("a.rs".to_owned(), 4)]);
+    let beyond = |text: String| {
+        let report = read(text.as_bytes(), None).unwrap();
+        gonogo_gate::coverage::beyond(&report, &lengths, &Paths::default())
+    };
+    assert_eq!(beyond(report(8, 8, &always)), None);
+    assert!(beyond(report(1000, 1000, "")).is_some());
+    assert!(beyond(report(4, 4, &always.replace("[4,", "[9,"))).is_some());
+}
+
 #[test]
 fn what_is_no_report_gives_an_error_and_never_a_number() {
     let line = |hits: &str| {

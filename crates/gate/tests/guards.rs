@@ -281,7 +281,7 @@ fn floors_are_really_compared() {
         };
         Coverage {
             modules: BTreeMap::from([("core".to_owned(), covered)]),
-            notes: Vec::new(),
+            ..Coverage::default()
         }
     };
     let digest = Digest::of(b"report");

@@ -2,18 +2,24 @@
 //!
 //! A report is of the tree under judgement only as an output that a recorded run of it kept (`run:SUITE/PATH`). A file that lies in the
 //! project may be of any tree, and nobody says of which: it is read, and only a gate that admits any tree takes it. When it was written is
-//! what it says itself, or the run's time.
+//! what it says itself, or the run's time; one that a run kept and that says that it was written before or behind that run is not of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use gonogo_core::Reason;
 use gonogo_gate::coverage::{self, Globs, Modules, Paths, Report, beyond, code_lines, measure};
 use gonogo_gate::inputs::{Coverage, FileState, Found, PolicyFile};
 use gonogo_gate::policy::{Check, Policy};
 use gonogo_gate::rubric::Rubric;
 
+use gonogo_suite::Summary;
+use gonogo_suite::run::Problem;
+
 use super::compared::Recorded;
 use super::{documents, sources};
+use crate::suite::one::COARSE_MS;
+use crate::suite::placed::SKEW_MS;
 
 /// Most notes of one report.
 const NOTES: usize = 50;
@@ -120,6 +126,8 @@ fn one(
     if origin.at.is_none() {
         origin.at = report.at;
     }
+    let run = runs.iter().find(|run| Some(run.index) == origin.record);
+    let problems = run.and_then(|run| untimely(&report, &run.summary));
     if let Some(why) = beyond(&report, &lengths, &paths) {
         return unreadable(why);
     }
@@ -132,10 +140,30 @@ fn one(
     }
     let mut coverage = measured.coverage;
     coverage.notes = notes;
+    coverage.problems = problems.into_iter().collect();
     Found::Present {
         value: coverage,
         origin,
     }
+}
+
+/// What is wrong with a report that by its own word was not written while the run was made that kept it.
+fn untimely(report: &Report, run: &Summary) -> Option<Problem> {
+    let (early, late) = report.made?;
+    if late.as_millis() < run.started_at.as_millis() - COARSE_MS {
+        let text = format!(
+            "by its own time it was written at {late} at the latest, and the run `{}` began at {}",
+            run.run_id, run.started_at
+        );
+        return Some(Problem::new(Reason::EvidenceCachedOnly, text));
+    }
+    (early.as_millis() > run.timestamp.as_millis().saturating_add(SKEW_MS)).then(|| {
+        let text = format!(
+            "by its own time it was written at {early}, and the run `{}` ended at {}",
+            run.run_id, run.timestamp
+        );
+        Problem::new(Reason::ClockSkew, text)
+    })
 }
 
 /// The files of the tree, and how many lines a report should know of each: those of a module, in a language that the report measures; and

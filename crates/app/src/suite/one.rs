@@ -545,7 +545,7 @@ impl Seen {
 }
 
 /// How much earlier than the clock says a file may seem to be written, milliseconds: file systems know seconds, some two.
-pub(super) const COARSE_MS: i64 = 3000;
+pub(crate) const COARSE_MS: i64 = 3000;
 
 fn seen(path: &Path) -> Result<Seen, AppError> {
     use std::os::unix::fs::MetadataExt;

@@ -34,7 +34,7 @@ pub(super) fn locate_shown(root: &Path, dir: &str, shown: &mut LogFailure) {
 }
 
 /// How far clocks may be apart, milliseconds: as a policy has it that says nothing of it.
-const SKEW_MS: i64 = 300_000;
+pub(crate) const SKEW_MS: i64 = 300_000;
 
 /// When what wrote a report ran, milliseconds since 1970; a bound that is not known is not looked at.
 #[derive(Debug, Clone, Copy, Default)]

@@ -142,7 +142,10 @@ fn what_settings_of_one_repository_convert_is_told_from_what_others_have() {
             assert_eq!(lab.git(&["diff", "HEAD", "--name-only"]), "", "{setting}");
         });
         assert_ne!(before, after, "{setting} {attributes}");
-        // Without a difference there is no mark.
+        // Without a difference there is no mark; three bytes are no UTF-16, and git says so.
+        if attributes.contains("UTF-16") {
+            continue;
+        }
         lab.write("src.txt", "ok\n");
         assert_eq!(trees(&lab, |_| ())[1], before, "{setting} {attributes}");
     }

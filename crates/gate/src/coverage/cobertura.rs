@@ -6,7 +6,7 @@ use gonogo_core::Timestamp;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
-use super::tally::{Report, Tally};
+use super::tally::{Report, Tally, capped};
 use super::{Error, Format, name};
 use crate::inputs::Part;
 
@@ -26,7 +26,25 @@ struct State {
     class: Option<(String, Tally)>,
     /// The open method: its name, first line, and whether it ran.
     method: Option<(String, Option<u64>, bool)>,
+    /// Whether it says itself how often it ran: then its lines say that too, and not how often they ran (istanbul's do).
+    is_counted: bool,
+    /// What such methods say of the lines of the open class, where it says nothing itself.
+    beside: Vec<(u64, bool)>,
     source: Option<String>,
+    /// Shares of lines and of branches that the open class declares, and the root.
+    rates: Rates,
+    whole: Rates,
+}
+
+/// `line-rate` and `branch-rate`, for lines and branches; what is no number says nothing.
+type Rates = [(usize, Option<f64>); 2];
+
+fn rates(tag: &BytesStart<'_>, at: u64) -> Result<Rates, Error> {
+    let mut found = [(0, None), (2, None)];
+    for ((_, share), key) in found.iter_mut().zip(["line-rate", "branch-rate"]) {
+        *share = value(tag, key, at)?.and_then(|text| text.trim().parse().ok());
+    }
+    Ok(found)
 }
 
 fn bad(at: u64, why: impl std::fmt::Display) -> Error {
@@ -72,6 +90,11 @@ pub(super) fn read(text: &str) -> Result<Report, Error> {
     }
     if !state.is_begun {
         return Err(bad(0, "there is no element `coverage`"));
+    }
+    for (which, share) in state.whole {
+        if let Some(share) = share {
+            report.cap_whole(which, share);
+        }
     }
     report.reconcile_whole();
     Ok(report)
@@ -124,6 +147,7 @@ fn start(
         }
         state.is_begun = true;
         root(report, tag, at)?;
+        state.whole = rates(tag, at)?;
     }
     state.depth += 1;
     if state.depth > DEPTH {
@@ -138,12 +162,14 @@ fn start(
             let file = value(tag, "filename", at)?;
             let file = file.ok_or_else(|| bad(at, "a class without `filename`"))?;
             name(FORMAT, &file, &format!("byte {at}"))?;
-            state.class = Some((file, Tally::default()));
+            state.class = Some((file, Tally::strict()));
+            state.rates = rates(tag, at)?;
         }
         "method" => {
             let method = value(tag, "name", at)?.unwrap_or_default();
             let signature = value(tag, "signature", at)?.unwrap_or_default();
             let hits = number(tag, "hits", at)?;
+            state.is_counted = hits.is_some();
             state.method = Some((format!("{method}{signature}"), None, hits > Some(0)));
         }
         "line" => line(state, tag, at)?,
@@ -162,7 +188,11 @@ fn line(state: &mut State, tag: &BytesStart<'_>, at: u64) -> Result<(), Error> {
         Ok(n) if n.is_finite() => n > 0.0,
         _ => return Err(bad(at, "`hits` is no count")),
     };
-    tally.line(line, ran);
+    if state.method.is_some() && state.is_counted {
+        state.beside.push((line, ran));
+    } else {
+        tally.line(line, ran);
+    }
     if let Some((_, first, did)) = &mut state.method {
         first.get_or_insert(line);
         *did |= ran;
@@ -170,7 +200,7 @@ fn line(state: &mut State, tag: &BytesStart<'_>, at: u64) -> Result<(), Error> {
     if let Some(text) = value(tag, "condition-coverage", at)? {
         let part = conditions(&text)
             .ok_or_else(|| bad(at, "`condition-coverage` is not like `50% (1/2)`"))?;
-        // Which of them were taken is not said; the same line of two records keeps the better count.
+        // Which of them were taken is not said; the same line of two records keeps the worse count.
         for n in 0..part.total {
             tally.branch(line, 0, &n.to_string(), n < part.covered);
         }
@@ -180,11 +210,18 @@ fn line(state: &mut State, tag: &BytesStart<'_>, at: u64) -> Result<(), Error> {
 
 /// `50% (1/2)`.
 fn conditions(text: &str) -> Option<Part> {
-    let (_, rest) = text.split_once('(')?;
+    let (share, rest) = text.split_once('(')?;
     let (inner, _) = rest.split_once(')')?;
     let (covered, total) = inner.split_once('/')?;
     let (covered, total) = (covered.trim().parse().ok()?, total.trim().parse().ok()?);
-    (covered <= total && total <= 10_000).then_some(Part { covered, total })
+    let part = (covered <= total && total <= 10_000).then_some(Part { covered, total })?;
+    let share = share.trim().trim_end_matches('%').trim();
+    // Rounded to whole percents.
+    let most = share
+        .parse::<f64>()
+        .ok()
+        .and_then(|percent| capped(part, percent / 100.0 + 0.005));
+    Some(most.unwrap_or(part))
 }
 
 fn end(report: &mut Report, state: &mut State, word: &str) {
@@ -205,7 +242,17 @@ fn end(report: &mut Report, state: &mut State, word: &str) {
             }
         }
         "class" => {
-            if let Some((file, tally)) = state.class.take() {
+            if let Some((file, mut tally)) = state.class.take() {
+                for (line, ran) in state.beside.drain(..) {
+                    if !tally.lines.contains_key(&line) {
+                        tally.line(line, ran);
+                    }
+                }
+                for (which, share) in state.rates {
+                    if let Some(share) = share {
+                        report.cap(&file, &mut tally, which, share);
+                    }
+                }
                 report.take(&file, tally);
             }
         }
@@ -242,5 +289,6 @@ fn root(report: &mut Report, tag: &BytesStart<'_>, at: u64) -> Result<(), Error>
             _ => None,
         })
         .map(Timestamp::from_millis);
+    report.made = report.at.map(|at| (at, at));
     Ok(())
 }

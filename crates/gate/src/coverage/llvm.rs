@@ -1,12 +1,23 @@
-//! `llvm-cov export`: the summaries of its files; segments are not needed.
+//! `llvm-cov export`: the summaries of its files, beside their segments where it has them.
+//!
+//! A summary counts by function and segments by file, so the two differ a little (`CoverageSummaryInfo.cpp`); where the summary says much
+//! more than the segments show, these count.
 
+use gonogo_core::Reason;
 use serde::Deserialize;
 
-use super::tally::{Parts, Report, Tally};
+mod segments;
+
+use segments::Segment;
+
+use super::tally::{Parts, Report, Tally, capped};
 use super::{Error, Format, name};
 use crate::inputs::Part;
 
 const FORMAT: Format = Format::LlvmCov;
+
+/// By how much the two ways of counting may differ.
+const APART: f64 = 0.1;
 
 #[derive(Deserialize)]
 struct Export {
@@ -26,6 +37,8 @@ struct Data {
 struct File {
     filename: String,
     summary: Summary,
+    #[serde(default)]
+    segments: Vec<Segment>,
 }
 
 #[derive(Deserialize)]
@@ -78,9 +91,20 @@ pub(super) fn read(text: &str) -> Result<Report, Error> {
         for file in data.files {
             let name = name(FORMAT, &file.filename, "a file")?;
             let parts = file.summary.parts();
-            let parts = parts.map_err(|why| malformed(format!("`{name}`: {why}")))?;
+            let mut parts = parts.map_err(|why| malformed(format!("`{name}`: {why}")))?;
+            let shown = segments::lines(&file.segments);
+            let share = shown.covered as f64 / shown.total.max(1) as f64;
+            if shown.total > 0 && capped(parts[0], share + APART).is_some() {
+                let text = format!(
+                    "`{name}` declares {} of {} lines and its segments show {} of {}",
+                    parts[0].covered, parts[0].total, shown.covered, shown.total
+                );
+                report.note(Reason::EvidenceCountMismatch, text);
+                parts[0] = shown;
+            }
             let tally = Tally {
                 fixed: Some(parts),
+                last: file.segments.iter().map(|s| s.line).max().unwrap_or(0),
                 ..Tally::default()
             };
             report.take(name, tally);

@@ -16,6 +16,9 @@ pub const WHOLE: &str = "*";
 /// Most modules, and most patterns of one.
 const MOST: usize = 1_000;
 
+/// In how many functions, one within another, a line may be counted.
+const NESTED: u64 = 8;
+
 /// Which files belong to a module: patterns of paths from the tree's root, `*` within a name and `**` over directories.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -191,9 +194,11 @@ pub fn measure(
         }
     }
     let mut sums: BTreeMap<&str, Parts> = BTreeMap::new();
+    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
     for (path, tally) in &files {
         let parts = tally.parts();
         for module in modules.of(path).chain([WHOLE]) {
+            *sizes.entry(module).or_default() += 1;
             let none = [Part {
                 covered: 0,
                 total: 0,
@@ -218,12 +223,12 @@ pub fn measure(
             absent.push(path.clone());
         }
     }
-    if let (Some(declared), Some(whole), true) = (
-        report.declared,
-        sums.get_mut(WHOLE),
-        measured.foreign.is_empty(),
-    ) {
-        *whole = [0, 1, 2].map(|i| worse(whole[i], declared[i]));
+    // What is declared of the whole is so of a module that has every file of it.
+    if let (Some(declared), true) = (report.declared, measured.foreign.is_empty()) {
+        let is_whole = |module: &str| sizes.get(module) == Some(&files.len());
+        for (_, whole) in sums.iter_mut().filter(|(module, _)| is_whole(module)) {
+            *whole = [0, 1, 2].map(|i| worse(whole[i], declared[i]));
+        }
     }
     for (module, mut parts) in sums {
         if incomplete.contains(module) {
@@ -248,8 +253,16 @@ pub fn beyond(report: &Report, lengths: &BTreeMap<String, u64>, paths: &Paths) -
         let found = candidates(name, report, paths);
         let (path, lines) = found.iter().find_map(|path| lengths.get_key_value(path))?;
         let last = tally.last_line();
-        (last > lines.saturating_add(1)).then(|| {
-            format!("it speaks of line {last} of `{path}`, which has {lines}: it is of other files")
+        if last > lines.saturating_add(1) {
+            return Some(format!(
+                "it speaks of line {last} of `{path}`, which has {lines}: it is of other files"
+            ));
+        }
+        // A line counts once for each function that it belongs to.
+        let count = tally.fixed.map_or(0, |parts| parts[0].total);
+        let most = (*lines).max(1).saturating_mul(NESTED);
+        (count > most).then(|| {
+            format!("it counts {count} lines of `{path}`, which has {lines}: it is of other files")
         })
     })
 }

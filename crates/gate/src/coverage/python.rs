@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use gonogo_core::Timestamp;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::tally::{Parts, Report, Tally};
+use super::tally::{Parts, Report, Tally, capped};
 use super::{Error, Format, name};
 use crate::inputs::Part;
 
@@ -18,6 +19,12 @@ struct Json {
     #[serde(deserialize_with = "unique")]
     files: BTreeMap<String, File>,
     totals: Option<Summary>,
+    meta: Option<Meta>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    timestamp: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -45,24 +52,40 @@ struct Summary {
     num_statements: u64,
     num_branches: Option<u64>,
     covered_branches: Option<u64>,
+    missing_lines: Option<u64>,
+    missing_branches: Option<u64>,
+    percent_covered: Option<f64>,
 }
 
 impl Summary {
     fn parts(&self) -> Parts {
+        let part = |covered: u64, missing: Option<u64>, total: u64| Part {
+            covered,
+            total: total.max(covered.saturating_add(missing.unwrap_or(0))),
+        };
+        let branches = self.covered_branches.unwrap_or(0);
         [
-            Part {
-                covered: self.covered_lines,
-                total: self.num_statements,
-            },
+            part(self.covered_lines, self.missing_lines, self.num_statements),
             Part {
                 covered: 0,
                 total: 0,
             },
-            Part {
-                covered: self.covered_branches.unwrap_or(0),
-                total: self.num_branches.unwrap_or(0),
-            },
+            part(
+                branches,
+                self.missing_branches,
+                self.num_branches.unwrap_or(0),
+            ),
         ]
+    }
+
+    /// The share of lines and branches together that it declares, if these are more.
+    fn less_than(&self, lines: Part, branches: Part) -> Option<f64> {
+        let share = self.percent_covered? / 100.0;
+        let both = Part {
+            covered: lines.covered.saturating_add(branches.covered),
+            total: lines.total.saturating_add(branches.total),
+        };
+        capped(both, share).map(|_| share)
     }
 }
 
@@ -102,6 +125,21 @@ fn unique<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     from.deserialize_map(Unique(PhantomData))
 }
 
+/// When that was at the earliest and at the latest: it is the time of a machine, and has no zone.
+fn made(text: &str) -> Option<(Timestamp, Timestamp)> {
+    const HOUR: i64 = 3_600_000;
+    let text = text.trim();
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Some((at, at));
+    }
+    let at = format!("{text}Z").parse::<Timestamp>().ok()?.as_millis();
+    let between = (at.saturating_sub(14 * HOUR), at.saturating_add(12 * HOUR));
+    Some((
+        Timestamp::from_millis(between.0),
+        Timestamp::from_millis(between.1),
+    ))
+}
+
 /// Reads a report.
 pub(super) fn read(text: &str) -> Result<Report, Error> {
     let read: Json = serde_json::from_str(text).map_err(|e| json(FORMAT, &e))?;
@@ -137,9 +175,23 @@ pub(super) fn read(text: &str) -> Result<Report, Error> {
         for which in [0, 2] {
             report.reconcile(file, &mut tally, which, parts[which]);
         }
+        let shown = tally.shown();
+        if let Some(share) = found.summary.less_than(shown[0], shown[2]) {
+            for which in [0, 2] {
+                report.cap(file, &mut tally, which, share);
+            }
+        }
         report.take(file, tally);
     }
     report.declared = read.totals.as_ref().map(Summary::parts);
+    if let (Some(totals), Some(declared)) = (&read.totals, &mut report.declared)
+        && let Some(share) = totals.less_than(declared[0], declared[2])
+    {
+        for part in declared {
+            *part = capped(*part, share).unwrap_or(*part);
+        }
+    }
+    report.made = read.meta.and_then(|meta| made(&meta.timestamp?));
     report.reconcile_whole();
     Ok(report)
 }

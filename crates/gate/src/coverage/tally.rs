@@ -33,6 +33,12 @@ pub(super) struct Tally {
     pub(super) branches: BTreeMap<(u64, u64, String), bool>,
     /// What has no lines to merge by.
     pub(super) fixed: Option<Parts>,
+    /// Whether its format says everything once: what is said twice and differently is a contradiction then, and did not run.
+    pub(super) is_strict: bool,
+    /// How often it was.
+    pub(super) twice: u64,
+    /// The last line that is spoken of beside [`Self::lines`].
+    pub(super) last: u64,
     /// What is declared and not shown, and what is shown as covered and declared as not: taken off.
     pub(super) unshown: [u64; 3],
     pub(super) overstated: [u64; 3],
@@ -45,18 +51,58 @@ fn count<K>(map: &BTreeMap<K, bool>) -> Part {
     }
 }
 
+/// Puts in whether something ran; says whether it was said before, and differently.
+fn put<K: Ord>(map: &mut BTreeMap<K, bool>, key: K, ran: bool, is_strict: bool) -> bool {
+    use std::collections::btree_map::Entry;
+    match map.entry(key) {
+        Entry::Vacant(place) => {
+            place.insert(ran);
+            false
+        }
+        Entry::Occupied(mut place) => {
+            let known = *place.get();
+            *place.get_mut() = if is_strict {
+                known && ran
+            } else {
+                known || ran
+            };
+            is_strict && known != ran
+        }
+    }
+}
+
 impl Tally {
+    /// Of a format that says everything once.
+    pub(super) fn strict() -> Self {
+        Self {
+            is_strict: true,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn line(&mut self, number: u64, ran: bool) {
-        *self.lines.entry(number).or_default() |= ran;
+        self.twice += u64::from(put(&mut self.lines, number, ran, self.is_strict));
     }
 
     pub(super) fn function(&mut self, line: u64, name: &str, ran: bool) {
-        *self.functions.entry((line, name.to_owned())).or_default() |= ran;
+        let key = (line, name.to_owned());
+        self.twice += u64::from(put(&mut self.functions, key, ran, self.is_strict));
     }
 
     pub(super) fn branch(&mut self, line: u64, block: u64, name: &str, taken: bool) {
         let key = (line, block, name.to_owned());
-        *self.branches.entry(key).or_default() |= taken;
+        self.twice += u64::from(put(&mut self.branches, key, taken, self.is_strict));
+    }
+
+    /// Takes a declared share for the most that is covered; says whether more is shown. A share that was cut to two digits is granted.
+    pub(super) fn at_most(&mut self, which: usize, share: f64) -> bool {
+        let shown = self.shown()[which];
+        let Some(most) = capped(shown, share) else {
+            return false;
+        };
+        let over = shown.covered.saturating_sub(most.covered);
+        self.overstated[which] = self.overstated[which].max(over);
+        true
     }
 
     /// The last line that something is said of; 0 if nothing is said by line.
@@ -64,7 +110,8 @@ impl Tally {
         let lines = self.lines.keys().next_back().copied();
         let functions = self.functions.keys().next_back().map(|(line, _)| *line);
         let branches = self.branches.keys().next_back().map(|(line, ..)| *line);
-        lines.max(functions).max(branches).unwrap_or(0)
+        let last = lines.max(functions).max(branches).unwrap_or(0);
+        last.max(self.last)
     }
 
     /// What is shown.
@@ -87,18 +134,26 @@ impl Tally {
 
     /// Takes what another record says of the same file.
     pub(super) fn join(&mut self, other: Self) {
+        self.is_strict |= other.is_strict;
+        self.twice += other.twice;
+        self.last = self.last.max(other.last);
         for (line, ran) in other.lines {
             self.line(line, ran);
         }
-        for (key, ran) in other.functions {
-            *self.functions.entry(key).or_default() |= ran;
+        for ((line, name), ran) in other.functions {
+            self.function(line, &name, ran);
         }
-        for (key, taken) in other.branches {
-            *self.branches.entry(key).or_default() |= taken;
+        for ((line, block, name), taken) in other.branches {
+            self.branch(line, block, &name, taken);
         }
+        // Records that say everything once are parts of a file, and others are of all of it.
+        let both = |a: u64, b: u64| match self.is_strict {
+            true => a.saturating_add(b),
+            false => a.max(b),
+        };
         for which in 0..3 {
-            self.unshown[which] = self.unshown[which].max(other.unshown[which]);
-            self.overstated[which] = self.overstated[which].max(other.overstated[which]);
+            self.unshown[which] = both(self.unshown[which], other.unshown[which]);
+            self.overstated[which] = both(self.overstated[which], other.overstated[which]);
         }
         self.fixed = match (self.fixed, other.fixed) {
             (Some(a), Some(b)) => Some([0, 1, 2].map(|i| worse(a[i], b[i]))),
@@ -117,6 +172,17 @@ impl Tally {
             total: shown[i].total.saturating_add(self.unshown[i]),
         })
     }
+}
+
+/// A part of which at most this share is covered, if more of it is said to be.
+pub(super) fn capped(part: Part, share: f64) -> Option<Part> {
+    const ROUNDED: f64 = 0.01;
+    let (covered, total) = (part.covered as f64, part.total as f64);
+    let is_more = share.is_finite() && covered > (share.max(0.0) + ROUNDED) * total;
+    is_more.then(|| Part {
+        covered: (share.max(0.0) * total).floor() as u64,
+        total: part.total,
+    })
 }
 
 /// The smaller share; what has no whole says nothing.
@@ -140,6 +206,8 @@ pub struct Report {
     pub format: Format,
     /// When it was written, if it says so with a time zone.
     pub at: Option<Timestamp>,
+    /// When it was written at the earliest and at the latest, by its own word: a time without a zone is of any.
+    pub made: Option<(Timestamp, Timestamp)>,
     /// Where its files lie, if it says so.
     pub sources: Vec<String>,
     /// Where it contradicts itself, at most 50. The worse figure counts.
@@ -156,6 +224,7 @@ impl Report {
         Self {
             format,
             at: None,
+            made: None,
             sources: Vec::new(),
             notes: Vec::new(),
             notes_omitted: 0,
@@ -211,8 +280,43 @@ impl Report {
         }
     }
 
-    /// Compares the sum of the files with what is declared of the whole.
+    /// Notes where a file that is declared to be covered by this share at most shows more.
+    pub(super) fn cap(&mut self, file: &str, tally: &mut Tally, which: usize, share: f64) {
+        let shown = tally.shown()[which];
+        if tally.at_most(which, share) {
+            let text = format!(
+                "`{file}` declares a share of {share} of its {} and shows {} of {}",
+                WORDS[which], shown.covered, shown.total
+            );
+            self.note(Reason::EvidenceCountMismatch, text);
+        }
+    }
+
+    /// Takes a declared share of all files, lines or branches, for what is declared of the whole.
+    pub(super) fn cap_whole(&mut self, which: usize, share: f64) {
+        let mut sum = [NONE; 3];
+        for tally in self.files.values() {
+            add(&mut sum, tally.parts());
+        }
+        if let Some(most) = capped(sum[which], share) {
+            let mut declared = self.declared.unwrap_or([NONE; 3]);
+            declared[which] = worse(declared[which], most);
+            self.declared = Some(declared);
+        }
+    }
+
+    /// Compares the sum of the files with what is declared of the whole, and notes where a file says one thing twice and differently.
     pub(super) fn reconcile_whole(&mut self) {
+        let twice = self.files.iter().filter(|(_, tally)| tally.twice > 0);
+        let told: Vec<String> = twice
+            .map(|(file, tally)| {
+                let count = tally.twice;
+                format!("`{file}`: {count} lines or branches stand twice, covered and not covered")
+            })
+            .collect();
+        for text in told {
+            self.note(Reason::EvidenceCountMismatch, text);
+        }
         let Some(declared) = self.declared else {
             return;
         };

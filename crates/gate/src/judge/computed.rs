@@ -197,7 +197,11 @@ pub(super) fn rubric(court: &Court<'_>, gate: &Gate, check: &RubricCheck, age: A
     let mut open = Open::new(&gate.id, "", required);
     let what = format!("coverage `{}`", check.report);
     let found = court.inputs.coverage.get(&check.report);
-    open.weigh(court, &what, found, age);
+    if let Some((coverage, _)) = open.weigh(court, &what, found, age) {
+        for problem in &coverage.problems {
+            open.tell(problem.reason, format!("{what}: {}", problem.text));
+        }
+    }
     match compliance(court.inputs, check) {
         Err((code, text)) => open.tell(code, text),
         Ok(report) => {

@@ -388,6 +388,9 @@ fn coverage(
         let found = court.inputs.coverage.get(report);
         let what = format!("coverage `{report}`");
         if let Some((coverage, _)) = open.weigh(court, &what, found, age) {
+            for problem in &coverage.problems {
+                open.tell(problem.reason, format!("{what}: {}", problem.text));
+            }
             match coverage.modules.get(module) {
                 None => {
                     let text = format!("{what} has no module `{module}`");

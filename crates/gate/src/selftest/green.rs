@@ -330,8 +330,10 @@ impl Made {
                 if let Some(Found::Present { value, .. }) = inputs.coverage.remove(report) {
                     modules.extend(value.modules);
                 }
-                let notes = Vec::new();
-                let found = self.found(Coverage { modules, notes });
+                let found = self.found(Coverage {
+                    modules,
+                    ..Coverage::default()
+                });
                 inputs.coverage.insert(report.clone(), found);
             }
             Check::Computed(check) => {

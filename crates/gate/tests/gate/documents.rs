@@ -344,7 +344,7 @@ fn commands_and_coverage() {
     };
     let coverage = Coverage {
         modules: BTreeMap::from([("core".into(), covered)]),
-        notes: Vec::new(),
+        ..Coverage::default()
     };
     expect(
         "coverage = { report = \"r\", modules = { core = [\"src/**\"] }, floors = { core = { line = \"75%\", function = \"73%\" } } }",
