@@ -87,6 +87,18 @@ impl Classes {
         if read.suite.values().map(|f| f.files.len()).sum::<usize>() > MOST {
             return Err(ClassesError(format!("there are more than {MOST} files")));
         }
+        for (class, files) in &read.suite {
+            if files
+                .forbidden
+                .iter()
+                .any(|word| crate::strict::is_blank(word))
+            {
+                let class = class.word();
+                let text =
+                    format!("`suite.{class}.forbidden` has an empty word, which nothing has");
+                return Err(ClassesError(text));
+            }
+        }
         Ok(read)
     }
 

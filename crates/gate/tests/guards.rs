@@ -25,6 +25,17 @@ fn classes(unit: &[&str], recorded: &[&str]) -> Classes {
     Classes::parse(&text).unwrap()
 }
 
+#[test]
+fn a_word_that_nothing_has_is_refused() {
+    for word in ["", " ", "\u{200b}"] {
+        let text = format!(
+            "schema = \"{CLASSES}\"\n[suite.unit]\nfiles = []\nforbidden = [\"a\", \"{word}\"]\n"
+        );
+        let error = Classes::parse(&text).unwrap_err().to_string();
+        assert!(error.contains("`suite.unit.forbidden`"), "{error}");
+    }
+}
+
 fn classified(classes: &Classes, files: &[&str], source: &str) -> Classification {
     let listing: BTreeSet<String> = files.iter().map(|f| (*f).to_owned()).collect();
     let sources = files.iter().map(|f| ((*f).to_owned(), source)).collect();

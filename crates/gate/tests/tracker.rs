@@ -125,6 +125,17 @@ fn of_several_states_the_open_one_counts() {
         (r#"[{"id":"a","status":"Done","state":"CLOSED"}]"#, 0),
         (r#"[{"id":"a","status":null,"state":"CLOSED"}]"#, 0),
         (r#"[{"id":"a","status":"","state":"OPEN"}]"#, 1),
+        ("Issue key,Status,Status Category\nA-1,Done,To Do\n", 1),
+        ("Issue key,Status,Status Category\nA-1,Done,Done\n", 0),
+        ("Issue key,Status,Status Category\nA-1,Done,\n", 0),
+        (
+            r#"[{"key":"A-1","fields":{"status":{"name":"Done","statusCategory":{"name":"In Progress","key":"indeterminate"}}}}]"#,
+            1,
+        ),
+        (
+            r#"[{"key":"A-1","fields":{"status":{"name":"Done","statusCategory":{"name":"Done","key":"done"}}}}]"#,
+            0,
+        ),
         (
             r#"[{"key":"a","status":"Done","fields":{"status":{"name":"In Review"}}}]"#,
             1,

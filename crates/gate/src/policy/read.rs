@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gonogo_core::Span;
 
+use super::check::Budgets;
 use super::read_check::check;
 use super::{BUILT_IN, Check, Computed, Defaults, Gate, Lane, Mode, Policy, SCHEMA, Severity};
 use crate::strict::{self, Fault, Faults, Item, Node, Table};
@@ -352,6 +353,7 @@ fn lanes_of(table: &Table<'_>, words: &[String]) -> Vec<Lane> {
 }
 
 fn reproduce_of(id: &str, check: &Check) -> Vec<String> {
+    let kept_by = suites(check);
     let words: Vec<&str> = match check {
         Check::Suite(suite) => match &suite.profile {
             Some(profile) => vec!["gonogo", "suite", "run", "--profile", profile],
@@ -364,9 +366,45 @@ fn reproduce_of(id: &str, check: &Check) -> Vec<String> {
             }
         },
         Check::Command { argv, .. } => argv.iter().map(String::as_str).collect(),
+        Check::Platforms(check) => {
+            let profiles = check.platforms.iter().map(|p| p.profile.as_str());
+            let mut words = vec!["gonogo", "suite", "run"];
+            words.extend(profiles.take(1).flat_map(|profile| ["--profile", profile]));
+            words
+        }
+        Check::Perf { budgets, .. } => {
+            let mut words = vec!["gonogo", "perf", "run"];
+            if let Budgets::Named(names) = budgets {
+                words.extend(names.iter().map(String::as_str));
+            }
+            words
+        }
+        // What a run kept, a run writes again.
+        _ if !kept_by.is_empty() => {
+            let mut words = vec!["gonogo", "suite", "run"];
+            words.extend(kept_by.into_iter().flat_map(|suite| ["--suite", suite]));
+            words
+        }
         _ => vec!["gonogo", "gate", "explain", id],
     };
     words.into_iter().map(str::to_owned).collect()
+}
+
+/// The suites whose runs keep what a check reads.
+fn suites(check: &Check) -> BTreeSet<&str> {
+    let named = match check {
+        Check::Coverage { report, .. } => vec![report.as_str()],
+        Check::Rubric { check, .. } => vec![check.report.as_str()],
+        Check::Computed(Computed::Tracker { export, .. }) => vec![export.as_str()],
+        check => check.documents(),
+    };
+    let of_run = named
+        .into_iter()
+        .filter_map(|name| name.strip_prefix("run:"));
+    of_run
+        .filter_map(|name| name.split_once('/'))
+        .map(|(suite, _)| suite)
+        .collect()
 }
 
 const fn remediation_of(check: &Check) -> &'static str {

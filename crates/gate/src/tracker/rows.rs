@@ -73,6 +73,19 @@ impl Default for Fields {
     }
 }
 
+/// What Jira calls the group of its states that a state belongs to, as a column, a field, or within a state.
+const CATEGORY: [&str; 3] = ["status category", "status_category", "statuscategory"];
+
+/// Names and keys of the group of states that are done; a state of another group is open whatever its own name is.
+const FINISHED: [&str; 2] = ["done", "complete"];
+
+/// What a state's group says against it, if anything.
+fn against(group: &str) -> Option<String> {
+    let group = group.trim();
+    let is_finished = FINISHED.contains(&group.to_lowercase().as_str());
+    (!group.is_empty() && !is_finished).then(|| group.to_owned())
+}
+
 /// An issue and the one above it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
@@ -278,9 +291,20 @@ fn of_json(value: &Value, fields: &Fields) -> Result<(Row, Option<Timestamp>), S
     if states.is_empty() {
         return Err("it has no state".to_owned());
     }
+    let groups = states.iter().filter_map(|state| {
+        let mut keys = state.as_object()?.iter();
+        let is_group = |key: &str| CATEGORY.contains(&key.to_lowercase().as_str());
+        keys.find(|(key, _)| is_group(key)).map(|(_, group)| group)
+    });
+    let beside = CATEGORY.map(str::to_owned);
+    let groups: Vec<String> = groups
+        .chain(all(&beside))
+        .filter_map(|group| against(&plain(group)?))
+        .collect();
     let states: Vec<String> = states
         .into_iter()
         .map(|state| plain(state).unwrap_or_default())
+        .chain(groups)
         .collect();
     let labels = match find(&fields.labels) {
         Some(Value::Array(items)) => items.iter().filter_map(plain).collect(),
@@ -380,6 +404,10 @@ fn csv(export: &mut Export, text: &str, fields: &Fields) -> Result<(), String> {
     if id.is_empty() || status.is_empty() {
         return Err("the header has no column for the id, or none for the state".to_owned());
     }
+    let groups: Vec<usize> = CATEGORY
+        .iter()
+        .flat_map(|name| columns(&[(*name).to_owned()]))
+        .collect();
     let all = [
         &fields.title,
         &fields.kind,
@@ -397,6 +425,7 @@ fn csv(export: &mut Export, text: &str, fields: &Fields) -> Result<(), String> {
             &status
                 .iter()
                 .map(|at| record[*at].clone())
+                .chain(groups.iter().filter_map(|at| against(&record[*at])))
                 .collect::<Vec<_>>(),
             first(&kind),
             &labels,

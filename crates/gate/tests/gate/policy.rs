@@ -32,6 +32,42 @@ fn the_built_in_policy_is_a_policy() {
 }
 
 #[test]
+fn what_shows_it_again_is_what_wrote_the_evidence() {
+    for (check, command) in [
+        (
+            "json = { document = \"run:unit/out/c.json\", rules = [{ pointer = \"/a\", op = \"exists\" }] }",
+            "gonogo suite run --suite unit",
+        ),
+        (
+            "lineage = { equal = [\"run:b/x#/id\", \"run:a/x#/id\", \"run:a/y#/id\"] }",
+            "gonogo suite run --suite a --suite b",
+        ),
+        (
+            "coverage = { report = \"run:unit/out/lcov.info\", modules = { core = [\"src/**\"] }, floors = { core = { line = \"75%\" } } }",
+            "gonogo suite run --suite unit",
+        ),
+        (
+            "tracker = { export = \"run:unit/out/issues.json\" }",
+            "gonogo suite run --suite unit",
+        ),
+        (
+            "platforms = { profile = \"ci\", required = { linux = { os = \"linux\" } } }",
+            "gonogo suite run --profile ci",
+        ),
+        ("perf = { budgets = [\"sort\"] }", "gonogo perf run sort"),
+        ("perf = { budgets = \"declared\" }", "gonogo perf run"),
+        (
+            "json = { document = \"c.json\", rules = [{ pointer = \"/a\", op = \"exists\" }] }",
+            "gonogo gate explain g",
+        ),
+    ] {
+        let policy = Policy::read(&format!("{CODE}{}", gate("g", check)));
+        let policy = policy.unwrap_or_else(|e| panic!("{check}: {e:?}"));
+        assert_eq!(policy.gates[0].reproduce.join(" "), command, "{check}");
+    }
+}
+
+#[test]
 fn every_fault_is_told_with_its_line() {
     let good = gate("g", "suite = { profile = \"ci\" }");
     let with = |from: &str, to: &str| format!("{CODE}{}", good.replace(from, to));

@@ -219,6 +219,18 @@ fn what_is_wrong_with_a_run_is_wrong_with_its_targets() {
         );
         assert!(verdict.exit_code > 0);
     }
+    // Of a run that was killed nobody looked at the tree, so nobody found it another.
+    let mut inputs = good();
+    let summary = &mut inputs.runs[0].summary;
+    summary.source.tree_after = None;
+    let outcome = summary.runner_outcome.as_mut().unwrap();
+    outcome.source_snapshot_verified = false;
+    let (status, codes) = of(&verdict(&inputs), "suites");
+    assert_eq!(status, Status::Invalid);
+    assert!(
+        codes.contains(&"RUN_INCOMPLETE") && !codes.contains(&"TREE_CHANGED"),
+        "{codes:?}"
+    );
     // Whichever profile it was run for.
     let mut inputs = good();
     inputs.runs[0].summary.profile = "quick".into();
