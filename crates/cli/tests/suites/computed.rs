@@ -124,6 +124,43 @@ fn coverage_counts_as_a_run_of_this_tree_kept_it() {
 }
 
 #[test]
+fn coverage_of_before_or_behind_its_run_is_none_of_it() {
+    let mut script = writes(GREEN);
+    for (name, time) in [
+        ("now", "$(date +%s)"),
+        ("millis", "$(date +%s)123"),
+        ("none", "0"),
+        ("old", "$(($(date +%s) - 3600))"),
+        ("ahead", "$(($(date +%s) + 3600))"),
+    ] {
+        script.push_str(&format!(
+            "cat > out/{name}.xml.cov <<END\n<coverage timestamp=\"{time}\"><class filename=\"src/a.py\"><lines><line number=\"1\" hits=\"1\"/></lines></class></coverage>\nEND\n"
+        ));
+    }
+    let lab = Lab::with(&script, &format!("{JUNIT}outputs = [\"out/*.cov\"]\n"));
+    lab.write("src/a.py", "a = 1\n");
+    let check = |name: &str| {
+        format!(
+            "coverage = {{ report = \"run:unit/out/{name}.xml.cov\", floors = {{ \"src/*.py\" = {{ line = \"50%\" }} }} }}"
+        )
+    };
+    let names = ["now", "millis", "none", "old", "ahead"];
+    let checks = names.map(|name| (name, check(name)));
+    let checks: Vec<(&str, &str)> = checks.iter().map(|(n, c)| (*n, c.as_str())).collect();
+    policy(&lab, &checks);
+    lab.commit("policy");
+    lab.run(0, "pass");
+    let judged = lab.check(&[], 0, "pass");
+    judged.comes_to("now", "pass", "");
+    judged.comes_to("millis", "pass", "");
+    // A clock that nobody set says nothing; the run's own time counts.
+    judged.comes_to("none", "pass", "");
+    judged.comes_to("old", "hold", "EVIDENCE_CACHED_ONLY");
+    judged.comes_to("ahead", "invalid", "CLOCK_SKEW");
+    lab.gonogo(&["gate", "rejudge"]).expect(0);
+}
+
+#[test]
 fn a_document_that_is_ignored_is_of_no_tree() {
     let now = SystemClock::default().now().wall;
     let text = format!("{{\"generated_at\": \"{now}\", \"n\": 1}}");

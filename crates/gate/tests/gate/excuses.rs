@@ -435,6 +435,11 @@ fn a_quarantine_that_breaks_a_rule_is_told_and_excuses_nothing() {
             "renewed once",
         ),
         ("owner = \"ana\"", "ownr = \"ana\"", "did you mean `owner`?"),
+        (
+            "owner = \"ana\"",
+            "owner = \"ana\"\nqqqqqqqq = 1",
+            "known here: target, test, variant, signature, owner",
+        ),
     ];
     for (from, to, part) in cases {
         let (inputs, _) = quarantined(|t| t.replace(from, to));

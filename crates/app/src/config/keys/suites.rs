@@ -82,7 +82,7 @@ pub(in crate::config) static SUITE: Section = Section {
             "variant",
             TextMap,
             Default("{}"),
-            "What else makes results their own: an operating system, a feature set. Runs of different variants are not compared.",
+            "What else makes results their own: an operating system, a feature set. Runs of different variants are not compared. An `os` or `arch` that this machine is not is refused.",
         ),
         key(
             "quarantine_retry_after",
