@@ -426,6 +426,16 @@ fn an_llvm_report_that_contradicts_itself_counts_as_its_worse_half() {
     // One line counts in two functions.
     assert_eq!(lines(&report(5, 5, &always)), (Some((5, 5)), 0));
     assert_eq!(lines(&report(4, 4, "")), (Some((4, 4)), 0));
+    assert_eq!(lines(&report(0, 0, never)), (Some((0, 4)), 1));
+    // What no file measures is not measured, whatever is said of the whole.
+    let totals =
+        r#"],"totals":{"lines":{"count":8,"covered":8},"functions":{"count":1,"covered":1}}}]}"#;
+    let text = report(0, 0, "").replace("]}]}", totals);
+    assert_ne!(text, report(0, 0, ""));
+    let found = sum(text.as_bytes(), globs(&["*"], &[]), &[]);
+    for module in ["m", WHOLE] {
+        assert_eq!(parts(found.coverage.modules[module])[0], None, "{module}");
+    }
 
     let lengths = BTreeMap::from([("a.rs".to_owned(), 4)]);
     let beyond = |text: String| {

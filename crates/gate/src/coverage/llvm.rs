@@ -94,7 +94,8 @@ pub(super) fn read(text: &str) -> Result<Report, Error> {
             let mut parts = parts.map_err(|why| malformed(format!("`{name}`: {why}")))?;
             let shown = segments::lines(&file.segments);
             let share = shown.covered as f64 / shown.total.max(1) as f64;
-            if shown.total > 0 && capped(parts[0], share + APART).is_some() {
+            let is_less = parts[0].total == 0 || capped(parts[0], share + APART).is_some();
+            if shown.total > 0 && is_less {
                 let text = format!(
                     "`{name}` declares {} of {} lines and its segments show {} of {}",
                     parts[0].covered, parts[0].total, shown.covered, shown.total

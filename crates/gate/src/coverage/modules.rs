@@ -223,11 +223,14 @@ pub fn measure(
             absent.push(path.clone());
         }
     }
-    // What is declared of the whole is so of a module that has every file of it.
+    // What is declared of the whole is so of a module that has every file of it. Of what no file measures nothing is known all the same.
     if let (Some(declared), true) = (report.declared, measured.foreign.is_empty()) {
         let is_whole = |module: &str| sizes.get(module) == Some(&files.len());
         for (_, whole) in sums.iter_mut().filter(|(module, _)| is_whole(module)) {
-            *whole = [0, 1, 2].map(|i| worse(whole[i], declared[i]));
+            *whole = [0, 1, 2].map(|i| match whole[i].total {
+                0 => whole[i],
+                _ => worse(whole[i], declared[i]),
+            });
         }
     }
     for (module, mut parts) in sums {

@@ -104,6 +104,9 @@ impl Tree {
     }
 }
 
+/// Variables that say to git where things are.
+type Places = [(&'static str, PathBuf); 3];
+
 impl Tree {
     /// The variables and options under which git checks out into the directory `clean` what a tree says, and nothing of how it is
     /// checked out here: a repository that has this one's configuration alone.
@@ -111,7 +114,7 @@ impl Tree {
         top: &Path,
         dir: &Path,
         clean: &Path,
-    ) -> Result<([(&'static str, PathBuf); 3], [&'static str; 6]), AppError> {
+    ) -> Result<(Places, [&'static str; 6]), AppError> {
         let own = dir.join("repository");
         for made in [clean, &own.join("objects"), &own.join("refs")] {
             crate::workspace::make_dir(made)?;
