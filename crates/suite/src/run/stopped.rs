@@ -4,6 +4,10 @@
 //! failure, and the lines in which runners say that they stopped. Sources: pytest's `ExitCode`; `cargo test` (101, and the line that
 //! `--no-fail-fast` alone prints at the end); nextest's `NextestExitCode`; the manuals of ctest (8), Bazel (3), xcodebuild (65), Boost.Test
 //! (201), make (2). Mocha, Catch2 and Robot end with the number of failures. Invariant: a code that no runner is known to mean failed tests by is none.
+//! One code has many causes: what a runner says that made it fail besides tests (`aside`) is covered as little as what it broke off before (`go`).
+
+mod aside;
+mod go;
 
 use super::TargetResult;
 
@@ -46,12 +50,20 @@ pub struct Stops {
     told: Option<String>,
     /// `cargo test` said that a binary failed; whether it went on behind it, it says at its end.
     cargo: Option<String>,
+    go: go::Packages,
 }
 
 impl Stops {
     /// The next line.
     pub fn line(&mut self, line: &str) {
+        if let Some(why) = self.go.line(line.trim_end()) {
+            self.tell(&why);
+        }
+        let line = crate::first_failure::clean(line.trim());
         let line = line.trim();
+        if aside::is_told(line) {
+            self.tell(line);
+        }
         let bangs = line.len() - line.trim_start_matches('!').len();
         if bangs >= 3 && line.ends_with("!!!") && line.len() > bangs {
             self.tell(line.trim_matches(['!', ' ']));
@@ -81,6 +93,10 @@ impl Stops {
         }
         if let Some(text) = self.told.or(self.cargo) {
             return Some(text);
+        }
+        let is_panic = |row: &super::Row| row.failure.as_ref().is_some_and(go::is_panic);
+        if let Some(row) = result.bad.iter().find(|row| is_panic(row)) {
+            return Some(format!("`{}` ended the process of its Go package", row.test));
         }
         if let Some(option) = option(result) {
             return Some(format!("`{option}` ends it at a failure"));
