@@ -448,6 +448,42 @@ mod tests {
     }
 
     #[test]
+    fn a_code_is_a_whole_word_and_no_signal_is_none() {
+        let of = |message: &str| of(FailureKind::Other, message, "");
+        for text in [
+            "ModuleNotFoundError: No module named 'x'",
+            "FileNotFoundError: x",
+            "urllib3.exceptions.HostNotFoundError",
+        ] {
+            assert_ne!(of(text), Cause::NetworkIo, "{text}");
+        }
+        assert_eq!(of("getaddrinfo ENOTFOUND db.test"), Cause::NetworkIo);
+        assert_eq!(of("Error: code=ENOTFOUND, host"), Cause::NetworkIo);
+        for text in ["exitCode: 1, signal: null }", "signal: ~", "signal: None"] {
+            assert_ne!(of(text), Cause::Signal, "{text}");
+        }
+        for text in [
+            "signal: killed",
+            "exitCode: null, signal: 'SIGKILL' }",
+            "signal: 9, it ended",
+        ] {
+            assert_eq!(of(text), Cause::Signal, "{text}");
+        }
+        let node = "duration_ms: 81\nexitCode: ~\nsignal: 'SIGKILL'\nerror: 'test failed'";
+        let failure = Failure {
+            message: "test failed".into(),
+            trace: node.into(),
+            ..Failure::default()
+        };
+        assert_eq!(cause(&failure, &[]), Cause::Signal);
+        let failure = Failure {
+            trace: node.replace("'SIGKILL'", "~"),
+            ..failure
+        };
+        assert_eq!(cause(&failure, &[]), Cause::Unclassified);
+    }
+
+    #[test]
     fn causes_are_told_from_the_failure() {
         use FailureKind::{Assertion, Compile, Crash, Other, Panic, Timeout};
         for (kind, message, trace, expected) in [

@@ -10,7 +10,7 @@ use gonogo_suite::read::{Format, Limits, Parse, Reading, read};
 use gonogo_suite::{Attempt, IssueKind, Outcome};
 use proptest::prelude::*;
 
-const DIRECTORIES: [&str; 22] = [
+const DIRECTORIES: [&str; 25] = [
     "pytest-junit",
     "surefire",
     "vitest-junit",
@@ -33,6 +33,9 @@ const DIRECTORIES: [&str; 22] = [
     "junit-cmocka",
     "junit-phpunit",
     "surefire-junit4",
+    "junit-ginkgo",
+    "junit-newman",
+    "junit-avocado",
 ];
 
 fn reports() -> Vec<(String, PathBuf)> {
@@ -435,7 +438,53 @@ fn traps() -> Vec<(&'static str, &'static str, &'static str)> {
             "pass a; pass a",
             "",
         ),
-        ("<testsuite><testcase/></testsuite>", "pass (unnamed)", ""),
+        (
+            "<testsuite><testcase/></testsuite>",
+            "unknown (unnamed)",
+            "Incomplete",
+        ),
+        (
+            "<testsuite tests='1'><testcase name='a'/><testcase time='0.1'/></testsuite>",
+            "pass a; unknown (unnamed)",
+            "Incomplete CountMismatch",
+        ),
+        (
+            "<testsuite tests='1'><testcase name='a'/><testcase classname='' name=''><error/></testcase></testsuite>",
+            "pass a; error (unnamed)",
+            "CountMismatch",
+        ),
+        (
+            "<testsuite tests='1'><testcase name='a'/><testcase name='TestMain'/></testsuite>",
+            "pass a; pass TestMain",
+            "CountMismatch",
+        ),
+        (
+            "<testsuite><testcase classname='c'/></testsuite>",
+            "pass (unnamed)",
+            "",
+        ),
+        // Ginkgo.
+        (
+            "<testsuite><testcase name='a' status='panicked'/></testsuite>",
+            "error a",
+            "",
+        ),
+        (
+            "<testsuite><testcase name='a' status='timedout'/><testcase name='b' status='interrupted'/></testsuite>",
+            "fail a; error b",
+            "",
+        ),
+        (
+            "<testsuite name='s'><properties><property name='SuiteSucceeded' value='false'/></properties><testcase name='[BeforeSuite]' status='passed'/>\
+             <testcase name='[It] a' status='passed'/><testcase name='[AfterSuite] x' status='failed'><failure/></testcase></testsuite>",
+            "pass [It] a; fail [AfterSuite] x",
+            "",
+        ),
+        (
+            "<testsuite name='s'><testcase name='[BeforeSuite]' status='passed'/></testsuite>",
+            "pass [BeforeSuite]",
+            "",
+        ),
         // Attempts.
         (
             "<testsuite><testcase name='a'><flakyFailure/><flakyError/></testcase></testsuite>",
@@ -504,8 +553,8 @@ fn traps() -> Vec<(&'static str, &'static str, &'static str)> {
         ),
         (
             "<testsuite><testcase name=a/><testcase name='b'/></testsuite>",
-            "pass (unnamed); pass b",
-            "Unparsable",
+            "unknown (unnamed); pass b",
+            "Unparsable Incomplete",
         ),
         (
             "<testsuite><testcase name='a'/></testsuite><?xml version='1.0'?><testsuite><testcase name='b'/></testsuite>",

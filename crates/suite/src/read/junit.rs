@@ -529,9 +529,9 @@ impl Junit<'_> {
                 if is_same(&self.held) && self.held.as_ref().is_some_and(|h| h.is_bare) =>
             {
                 if let Some(held) = &mut self.held {
-                    number = held.attempt.number.saturating_add(1);
                     again(&mut held.attempt);
                 }
+                number = self.again.get(hash);
                 is_rerun = true;
             }
             Seen::Before if is_same(&self.held) && case.is_unloaded => is_double = true,

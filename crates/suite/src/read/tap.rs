@@ -507,9 +507,11 @@ impl Stream<'_> {
             is_suite = yaml.is_suite();
             yaml.give(self.gather.limits, &mut last.attempt);
         } else if last.attempt.outcome == Outcome::Fail && !last.comments.is_empty() {
-            last.attempt
-                .failures
-                .push(yaml::said(self.gather.limits, &last.comments, last.is_below));
+            last.attempt.failures.push(yaml::said(
+                self.gather.limits,
+                &last.comments,
+                last.is_below,
+            ));
         }
         self.hand_on(last.attempt, &last.subtests, is_suite);
     }

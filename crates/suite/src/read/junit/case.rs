@@ -5,13 +5,11 @@ use super::child::Child;
 use super::counts::{self, Tally};
 use super::suite::{Suite, file, odd, unread};
 use super::words::{self, Says};
+use crate::read::Limits;
 use crate::read::xml::ids::Span;
 use crate::read::xml::times::{self, Marks, Moment};
-use crate::read::Limits;
 use crate::read::xml::{self, Notes, Tag, Tail};
-use crate::{
-    Attempt, Failure, FailureKind, IssueKind, Name, Outcome, Place, SkipKind, TestId,
-};
+use crate::{Attempt, Failure, FailureKind, IssueKind, Name, Outcome, Place, SkipKind, TestId};
 
 /// jest-junit: what is set up or torn down for a file failed.
 const UNLOADED_HOOK: &str = "Test execution failure: could be caused by test hooks like";
@@ -592,7 +590,7 @@ impl Case {
         limits: &Limits,
     ) -> (Attempt, Vec<Attempt>) {
         let outcome = self.settled();
-        if self.is_unnamed {
+        if self.is_unnamed && !self.is_unended {
             // Surefire: what all tests of the class need failed.
             for (_, failure) in &mut self.failures {
                 if failure.kind == FailureKind::Other {

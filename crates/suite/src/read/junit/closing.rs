@@ -1,11 +1,11 @@
 //! The end of a suite: what it declares is held against what is in it.
 
+use super::Junit;
 use super::child::Child;
 use super::counts::{Declared, Tally};
 use super::dialect::Dialect;
 use super::suite::Suite;
 use super::words::Says;
-use super::Junit;
 use crate::read::xml::End;
 use crate::{Failure, FailureKind, IssueKind, Outcome, Place, TestId};
 

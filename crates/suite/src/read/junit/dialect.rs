@@ -69,7 +69,10 @@ impl Marked {
         }
         if self.surefire {
             Dialect::Surefire
-        } else if self.dated && id.is_some_and(is_uuid) && outer.is_some_and(|o| o.declared.is_requests()) {
+        } else if self.dated
+            && id.is_some_and(is_uuid)
+            && outer.is_some_and(|o| o.declared.is_requests())
+        {
             Dialect::Newman
         } else if self.doctest || (outer.is_none() && suite.is_named("nose2-junit")) {
             Dialect::Loose

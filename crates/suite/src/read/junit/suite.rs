@@ -5,10 +5,10 @@ use super::counts::{self, Declared, Tally};
 use super::dialect::{Dialect, Marked};
 use super::words::{self, Says};
 use super::{Sum, bare};
-use crate::read::{Limits, text};
 use crate::read::xml::ids::{self, Span};
 use crate::read::xml::times::{self, Marks};
 use crate::read::xml::{self, Head, Notes, Tag};
+use crate::read::{Limits, text};
 use crate::{Attempt, FailureKind, IssueKind, Name, Outcome, Place, TestId};
 
 /// A suite, or what holds all of them.
@@ -324,7 +324,9 @@ fn is_job(name: &str) -> bool {
     else {
         return false;
     };
-    let shape = time.bytes().map(|b| if b.is_ascii_digit() { b'0' } else { b });
+    let shape = time
+        .bytes()
+        .map(|b| if b.is_ascii_digit() { b'0' } else { b });
     shape.eq(*b"0000-00-00T00.00") && id.len() == 7 && id.bytes().all(|b| b.is_ascii_hexdigit())
 }
 

@@ -29,7 +29,9 @@ impl Waiting {
             return None;
         }
         if !notes.has(IssueKind::Limit) {
-            let text = format!("more than {MOST} tests of one suite took no time: whether further ones ran is not known");
+            let text = format!(
+                "more than {MOST} tests of one suite took no time: whether further ones ran is not known"
+            );
             notes.tell(IssueKind::Limit, attempt.place.from, text);
         }
         Some(skipped(attempt, SkipKind::Other, WHICH))
@@ -42,9 +44,15 @@ impl Waiting {
             return all;
         }
         let (kind, why) = if is_cut {
-            (SkipKind::Other, "the report ends before it says how many tests ran")
+            (
+                SkipKind::Other,
+                "the report ends before it says how many tests ran",
+            )
         } else if unrun >= all.len() as u64 {
-            (SkipKind::Todo, "the report does not count it among the tests")
+            (
+                SkipKind::Todo,
+                "the report does not count it among the tests",
+            )
         } else {
             (SkipKind::Other, WHICH)
         };

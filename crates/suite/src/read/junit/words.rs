@@ -165,7 +165,10 @@ pub(super) fn kind(class: &str, text: &str) -> FailureKind {
     if leaf.contains("OutOfMemory") || leaf == "MemoryError" {
         return FailureKind::OutOfMemory;
     }
-    if leaf.contains("Timeout") || leaf.contains("TimedOut") || matches!(class, "test timeout" | "timedout") {
+    if leaf.contains("Timeout")
+        || leaf.contains("TimedOut")
+        || matches!(class, "test timeout" | "timedout")
+    {
         return FailureKind::Timeout;
     }
     // JUnit 5, Vitest, Jest, pytest-timeout, Ginkgo.

@@ -122,7 +122,10 @@ impl Told {
             }),
         };
         (!agrees).then(|| {
-            let tests = self.tests.map(|n| format!("{n} tests, ")).unwrap_or_default();
+            let tests = self
+                .tests
+                .map(|n| format!("{n} tests, "))
+                .unwrap_or_default();
             format!(
                 "it counts {tests}{pass} passed, {bad} failed; there are {}, {}, {}",
                 all.points, all.passed, all.bad

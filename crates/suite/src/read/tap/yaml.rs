@@ -90,7 +90,7 @@ impl Yaml {
     }
 
     pub(super) fn give(mut self, limits: &Limits, attempt: &mut Attempt) {
-        self.unfold();
+        let is_json = self.unfold();
         if let Some(ms) = self
             .value("duration_ms")
             .and_then(|ms| ms.parse::<f64>().ok())
@@ -102,10 +102,13 @@ impl Yaml {
         if !attempt.outcome.is_bad() {
             return;
         }
-        let message = self
+        let mut message = self
             .value("message")
             .or_else(|| self.value("error"))
             .unwrap_or_default();
+        if is_json {
+            message = without_source(&message);
+        }
         let kind = match self.value("failureType").as_deref() {
             Some("testTimeoutFailure") => FailureKind::Timeout,
             Some("hookFailed") => FailureKind::Setup,
@@ -144,17 +147,18 @@ impl Yaml {
         });
     }
 
-    /// Writes a mapping in JSON, which is YAML too (Deno), with a line for each key.
-    fn unfold(&mut self) {
+    /// Writes a mapping in JSON, which is YAML too (Deno), with a line for each key. Returns whether it was one.
+    fn unfold(&mut self) -> bool {
         if !self.text.trim_start().starts_with('{') {
-            return;
+            return false;
         }
         let Ok(serde_json::Value::Object(map)) = serde_json::from_str(&self.text) else {
-            return;
+            return false;
         };
         let mut out = String::new();
         write(&mut out, &map, 0);
         self.text = text::plain(out.as_bytes());
+        true
     }
 
     /// The value of a key, wherever it stands: the rest of its line, or the lines behind `|-` and `>`.
@@ -209,4 +213,21 @@ fn write(out: &mut String, map: &serde_json::Map<String, serde_json::Value>, dep
             }
         }
     }
+}
+
+/// What Deno says of an error, without the line of source that it marks and the frames behind it.
+fn without_source(message: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for line in message.lines() {
+        let text = line.trim();
+        if text.starts_with("at ") {
+            break;
+        }
+        if !text.is_empty() && text.bytes().all(|b| b == b'^') {
+            kept.pop();
+            continue;
+        }
+        kept.push(line);
+    }
+    kept.join("\n").trim().to_owned()
 }

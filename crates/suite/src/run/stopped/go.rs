@@ -74,8 +74,7 @@ impl Packages {
 pub(super) fn is_panic(failure: &Failure) -> bool {
     let mut lines = failure.trace.lines();
     let is_end = |line: &str| line.starts_with("panic: ") || line.starts_with("fatal error: ");
-    lines.any(is_end)
-        && lines.any(|line| line.starts_with("goroutine ") && line.ends_with("]:"))
+    lines.any(is_end) && lines.any(|line| line.starts_with("goroutine ") && line.ends_with("]:"))
 }
 
 /// The package of `e.com/g\t0.006s`; what was not built has no time.
@@ -108,7 +107,9 @@ mod tests {
         let second = format!("{}{panics}", whole.trim_end_matches("FAIL\n"));
         assert_eq!(told(&second).len(), 1);
         let event = |package: &str, test: &str, output: &str| {
-            format!("{{\"Time\":\"2026-11-22T15:43:20Z\",\"Action\":\"output\",\"Package\":\"{package}\",{test}\"Output\":\"{output}\"}}\n")
+            format!(
+                "{{\"Time\":\"2026-11-22T15:43:20Z\",\"Action\":\"output\",\"Package\":\"{package}\",{test}\"Output\":\"{output}\"}}\n"
+            )
         };
         let end = event("g", "", "FAIL\\tg\\t0.004s\\n");
         let own = event("g", "", "FAIL\\n");
