@@ -443,48 +443,6 @@ fn traps() -> Vec<(&'static str, &'static str, &'static str)> {
             "unknown (unnamed)",
             "Incomplete",
         ),
-        (
-            "<testsuite tests='1'><testcase name='a'/><testcase time='0.1'/></testsuite>",
-            "pass a; unknown (unnamed)",
-            "Incomplete CountMismatch",
-        ),
-        (
-            "<testsuite tests='1'><testcase name='a'/><testcase classname='' name=''><error/></testcase></testsuite>",
-            "pass a; error (unnamed)",
-            "CountMismatch",
-        ),
-        (
-            "<testsuite tests='1'><testcase name='a'/><testcase name='TestMain'/></testsuite>",
-            "pass a; pass TestMain",
-            "CountMismatch",
-        ),
-        (
-            "<testsuite><testcase classname='c'/></testsuite>",
-            "pass (unnamed)",
-            "",
-        ),
-        // Ginkgo.
-        (
-            "<testsuite><testcase name='a' status='panicked'/></testsuite>",
-            "error a",
-            "",
-        ),
-        (
-            "<testsuite><testcase name='a' status='timedout'/><testcase name='b' status='interrupted'/></testsuite>",
-            "fail a; error b",
-            "",
-        ),
-        (
-            "<testsuite name='s'><properties><property name='SuiteSucceeded' value='false'/></properties><testcase name='[BeforeSuite]' status='passed'/>\
-             <testcase name='[It] a' status='passed'/><testcase name='[AfterSuite] x' status='failed'><failure/></testcase></testsuite>",
-            "pass [It] a; fail [AfterSuite] x",
-            "",
-        ),
-        (
-            "<testsuite name='s'><testcase name='[BeforeSuite]' status='passed'/></testsuite>",
-            "pass [BeforeSuite]",
-            "",
-        ),
         // Attempts.
         (
             "<testsuite><testcase name='a'><flakyFailure/><flakyError/></testcase></testsuite>",

@@ -292,3 +292,45 @@ fn more_that_is_pending_than_declared_is_missed() {
         assert!(!reading.is_whole(), "{to}");
     }
 }
+
+#[test]
+fn what_has_no_end_and_what_is_no_test_is_no_pass() {
+    check::cases(
+        Format::Junit,
+        &[
+            (
+                "<testsuite tests='1'><testcase name='a'/><testcase time='0.1'/></testsuite>",
+                &["pass a", "unknown (unnamed)"],
+                &["Incomplete", "CountMismatch"],
+            ),
+            (
+                "<testsuite tests='1'><testcase name='a'/><testcase classname='' name=''><error/></testcase></testsuite>",
+                &["pass a", "error (unnamed)"],
+                &["OddValue", "CountMismatch"],
+            ),
+            (
+                "<testsuite tests='1'><testcase name='a'/><testcase name='TestMain'/></testsuite>",
+                &["pass a", "pass TestMain"],
+                &["CountMismatch"],
+            ),
+            // Ginkgo.
+            (
+                "<testsuite><testcase name='a' status='panicked'/><testcase name='b' status='timedout'/><testcase name='c' status='interrupted'/></testsuite>",
+                &["error a", "fail b", "error c"],
+                &[],
+            ),
+            (
+                "<testsuite name='s'><properties><property name='SuiteSucceeded' value='false'/></properties><testcase name='[BeforeSuite]' status='passed'/>\
+                 <testcase name='[It] a' status='passed'/><testcase name='[AfterSuite] x' status='failed'><failure/></testcase></testsuite>",
+                &["pass [It] a", "fail [AfterSuite] x"],
+                &[],
+            ),
+            // Of another writer it is a test.
+            (
+                "<testsuite name='s'><testcase name='[BeforeSuite]' status='passed'/></testsuite>",
+                &["pass [BeforeSuite]"],
+                &[],
+            ),
+        ],
+    );
+}
