@@ -359,6 +359,16 @@ fn reports_by_hand() {
                 &["pass a", "pass i", "skip b", "pass o"],
                 &[],
             ),
+            // AVA counts an uncaught error and the exit code that it led to.
+            (
+                "ok 1 - pass\nnot ok 2 - Error: late\nnot ok 3 - d.test.js exited with a non-zero exit code: 1\n\n1..3\n# tests 2\n# pass 1\n# fail 3\n",
+                &[
+                    "pass pass",
+                    "fail Error: late",
+                    "fail d.test.js exited with a non-zero exit code: 1",
+                ],
+                &[],
+            ),
             // Counts that nothing is there for, and a comment that only looks like one.
             (
                 "ok 1 a\nok 2 b\n1..2\n# tests 9\n# pass 0\n# fail 0\n",
