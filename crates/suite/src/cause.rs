@@ -359,12 +359,49 @@ fn by_words(text: &str) -> Option<Cause> {
     let text = text.to_lowercase();
     let found = WORDS
         .iter()
-        .find(|(_, words)| words.iter().any(|word| text.contains(word)));
+        .find(|(_, words)| words.iter().any(|word| is_said(&text, word)));
     if let Some((cause, _)) = found {
         return Some(cause.clone());
     }
     let panicked = text.contains("panicked at") || text.contains("panic:");
     panicked.then_some(Cause::Panic)
+}
+
+/// Codes that count as whole words alone: `ModuleNotFoundError` has `enotfound` in it.
+const CODES: [&str; 13] = [
+    "enospc",
+    "sigsegv",
+    "sigabrt",
+    "sigbus",
+    "sigill",
+    "sigkill",
+    "etimedout",
+    "getaddrinfo",
+    "econnrefused",
+    "econnreset",
+    "enotfound",
+    "eai_again",
+    "eacces",
+];
+
+/// Whether a text, in small letters, has a word of [`WORDS`].
+fn is_said(text: &str, word: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let (before, behind) = (&text[..at], &text[at + word.len()..]);
+        match word {
+            // node says so of every file that failed: `signal: null`, `signal: ~`.
+            "signal: " => !["null", "~", "none", "undefined", "0"].iter().any(|none| {
+                behind
+                    .strip_prefix(none)
+                    .is_some_and(|rest| !rest.starts_with(is_word))
+            }),
+            _ if CODES.contains(&word) => {
+                !before.ends_with(is_word) && !behind.starts_with(is_word)
+            }
+            _ => true,
+        }
+    })
 }
 
 /// The cause that a trace tells: in the lines that are an error's own, or in all of it where there is no message.
@@ -386,6 +423,10 @@ fn by_lines(failure: &Failure) -> Option<Cause> {
         STARTS.iter().any(|start| line.starts_with(start))
     };
     let lines: Vec<&str> = failure.trace.lines().filter(own).collect();
+    // node of a file that a signal ended, beside its `exitCode`.
+    if failure.trace.contains("exitCode: ") && failure.trace.contains("signal: 'SIG") {
+        return Some(Cause::Signal);
+    }
     by_words(&lines.join("\n")).or_else(|| match failure.message.is_empty() {
         true => by_words(&failure.trace),
         false => None,
@@ -404,6 +445,42 @@ mod tests {
             ..Failure::default()
         };
         cause(&failure, &[])
+    }
+
+    #[test]
+    fn a_code_is_a_whole_word_and_no_signal_is_none() {
+        let of = |message: &str| of(FailureKind::Other, message, "");
+        for text in [
+            "ModuleNotFoundError: No module named 'x'",
+            "FileNotFoundError: x",
+            "urllib3.exceptions.HostNotFoundError",
+        ] {
+            assert_ne!(of(text), Cause::NetworkIo, "{text}");
+        }
+        assert_eq!(of("getaddrinfo ENOTFOUND db.test"), Cause::NetworkIo);
+        assert_eq!(of("Error: code=ENOTFOUND, host"), Cause::NetworkIo);
+        for text in ["exitCode: 1, signal: null }", "signal: ~", "signal: None"] {
+            assert_ne!(of(text), Cause::Signal, "{text}");
+        }
+        for text in [
+            "signal: killed",
+            "exitCode: null, signal: 'SIGKILL' }",
+            "signal: 9, it ended",
+        ] {
+            assert_eq!(of(text), Cause::Signal, "{text}");
+        }
+        let node = "duration_ms: 81\nexitCode: ~\nsignal: 'SIGKILL'\nerror: 'test failed'";
+        let failure = Failure {
+            message: "test failed".into(),
+            trace: node.into(),
+            ..Failure::default()
+        };
+        assert_eq!(cause(&failure, &[]), Cause::Signal);
+        let failure = Failure {
+            trace: node.replace("'SIGKILL'", "~"),
+            ..failure
+        };
+        assert_eq!(cause(&failure, &[]), Cause::Unclassified);
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Default for Limits {
 
 /// Takes what a reader finds.
 pub trait Sink {
-    /// An attempt, in the report's order. The sink may keep it or not.
+    /// An attempt, in the report's order; one whose outcome hangs on what follows comes behind that. The sink may keep it or not.
     fn attempt(&mut self, attempt: Attempt);
 }
 

@@ -10,7 +10,7 @@ use gonogo_suite::read::{Format, Limits, Parse, Reading, read};
 use gonogo_suite::{Attempt, IssueKind, Outcome};
 use proptest::prelude::*;
 
-const DIRECTORIES: [&str; 22] = [
+const DIRECTORIES: [&str; 25] = [
     "pytest-junit",
     "surefire",
     "vitest-junit",
@@ -33,6 +33,9 @@ const DIRECTORIES: [&str; 22] = [
     "junit-cmocka",
     "junit-phpunit",
     "surefire-junit4",
+    "junit-ginkgo",
+    "junit-newman",
+    "junit-avocado",
 ];
 
 fn reports() -> Vec<(String, PathBuf)> {
@@ -435,7 +438,11 @@ fn traps() -> Vec<(&'static str, &'static str, &'static str)> {
             "pass a; pass a",
             "",
         ),
-        ("<testsuite><testcase/></testsuite>", "pass (unnamed)", ""),
+        (
+            "<testsuite><testcase/></testsuite>",
+            "unknown (unnamed)",
+            "Incomplete",
+        ),
         // Attempts.
         (
             "<testsuite><testcase name='a'><flakyFailure/><flakyError/></testcase></testsuite>",
@@ -504,8 +511,8 @@ fn traps() -> Vec<(&'static str, &'static str, &'static str)> {
         ),
         (
             "<testsuite><testcase name=a/><testcase name='b'/></testsuite>",
-            "pass (unnamed); pass b",
-            "Unparsable",
+            "unknown (unnamed); pass b",
+            "Unparsable Incomplete",
         ),
         (
             "<testsuite><testcase name='a'/></testsuite><?xml version='1.0'?><testsuite><testcase name='b'/></testsuite>",

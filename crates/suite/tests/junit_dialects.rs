@@ -32,7 +32,13 @@ fn healthy_reports_agree_with_themselves() {
         ("junit-mocha/pending.xml", [2, 0, 0, 0]),
         ("junit-mocha/hooks.xml", [3, 2, 0, 0]),
         ("junit-mocha/xunit-hooks.xml", [3, 2, 0, 1]),
-        ("jest-junit/todo.xml", [3, 0, 0, 1]),
+        ("jest-junit/todo.xml", [1, 0, 0, 3]),
+        ("junit-node/todo.xml", [3, 0, 0, 5]),
+        ("junit-newman/two-tests.xml", [2, 0, 0, 0]),
+        ("junit-newman/refused.xml", [0, 0, 1, 0]),
+        ("junit-newman/script.xml", [1, 0, 1, 0]),
+        ("junit-ginkgo/skipped.xml", [0, 0, 0, 2]),
+        ("pytest-junit/xdist-reruns.xml", [25, 2, 0, 0]),
         ("junit-node/nested.xml", [5, 0, 0, 2]),
         ("junit-node/fails.xml", [1, 1, 0, 1]),
         ("junit-node/two-files.xml", [10, 0, 0, 4]),
@@ -155,8 +161,7 @@ fn the_same_twice_elsewhere_is_a_collision() {
         (format!("{one}{one}"), true),
         (format!("{one}{bad}"), true),
         (format!("{bad}{one}"), true),
-        // One test, and two things that failed in it.
-        (format!("{bad}{bad}"), false),
+        (format!("{bad}{bad}"), true),
         (format!("{bad}<testcase name='c'/>{bad}"), true),
     ] {
         let text = format!("<testsuite name='s'>{tests}</testsuite>");
@@ -166,8 +171,84 @@ fn the_same_twice_elsewhere_is_a_collision() {
             .iter()
             .any(|i| i.kind == IssueKind::Collision);
         assert_eq!(has, collides, "{tests}");
-        assert!(!tests.contains("failure") || attempts.iter().any(|a| a.outcome.is_bad()));
+        let failures = attempts.iter().map(|a| a.failures.len()).sum::<usize>();
+        assert_eq!(failures, tests.matches("<failure").count(), "{tests}");
     }
+}
+
+/// Surefire writes a test of JUnit 4 once for each thing that failed in it.
+#[test]
+fn one_test_of_surefire_has_all_of_its_failures() {
+    let text = report("surefire-junit4/TEST-s.TdTest.xml");
+    let (reading, attempts) = read(&text);
+    assert!(reading.is_whole(), "{:?}", reading.issues);
+    let one = attempts
+        .iter()
+        .find(|a| a.test.name == "a")
+        .expect("it is there");
+    let said: Vec<&str> = one.failures.iter().map(|f| f.message.as_str()).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    // Of anybody else they are two tests.
+    let (reading, _) = read(&text.replace("surefire-test-report", "other"));
+    assert!(
+        reading
+            .issues
+            .iter()
+            .any(|i| i.kind == IssueKind::Collision)
+    );
+}
+
+#[test]
+fn reruns_among_other_tests_are_reruns_only_if_each_test_is_counted_once() {
+    let text = report("pytest-junit/xdist-reruns.xml");
+    let (_, attempts) = read(&text);
+    let named: Vec<bool> = attempts
+        .iter()
+        .filter(|a| a.test.name == "test_flaky")
+        .map(|a| a.outcome.is_bad())
+        .collect();
+    assert_eq!(
+        named.iter().filter(|is_bad| **is_bad).count(),
+        2,
+        "{named:?}"
+    );
+    for wrong in ["24", "26", "27"] {
+        let (reading, _) = read(&text.replace("tests=\"25\"", &format!("tests=\"{wrong}\"")));
+        assert!(!reading.is_whole(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_job_of_avocado_is_the_same_tomorrow() {
+    let text = report("junit-avocado/first.xml");
+    let again = text.replace(
+        "job-2026-11-22T15.52-52dac2c",
+        "job-2026-11-23T08.01-e7f3280",
+    );
+    assert_ne!(text, again);
+    let id = |text: &str| read(text).1.remove(0).test;
+    assert_eq!(id(&text), id(&again));
+    let other = text.replace("job-2026-11-22T15.52-52dac2c", "job-of-mine");
+    assert_ne!(id(&text), id(&other));
+}
+
+#[test]
+fn a_request_that_failed_is_told_with_its_error() {
+    for (path, said) in [
+        (
+            "junit-newman/refused.xml",
+            "RequestError: Error: connect ECONNREFUSED 127.0.0.1:9",
+        ),
+        ("junit-newman/script.xml", "prerequestScriptError: pre"),
+    ] {
+        let (_, attempts) = read(&report(path));
+        let bad = attempts.iter().find(|a| a.outcome.is_bad()).expect(path);
+        assert_eq!(bad.failures[0].message, said, "{path}");
+    }
+    // What holds all requests counts them: one more is not there.
+    let text = report("junit-newman/two-tests.xml");
+    let more = text.replacen("tests=\"1\"", "tests=\"3\"", 1);
+    assert!(!read(&more).0.is_whole());
 }
 
 #[test]
@@ -210,4 +291,46 @@ fn more_that_is_pending_than_declared_is_missed() {
         let (reading, _) = read(&text.replacen(from, to, 1));
         assert!(!reading.is_whole(), "{to}");
     }
+}
+
+#[test]
+fn what_has_no_end_and_what_is_no_test_is_no_pass() {
+    check::cases(
+        Format::Junit,
+        &[
+            (
+                "<testsuite tests='1'><testcase name='a'/><testcase time='0.1'/></testsuite>",
+                &["pass a", "unknown (unnamed)"],
+                &["Incomplete", "CountMismatch"],
+            ),
+            (
+                "<testsuite tests='1'><testcase name='a'/><testcase classname='' name=''><error/></testcase></testsuite>",
+                &["pass a", "error (unnamed)"],
+                &["OddValue", "CountMismatch"],
+            ),
+            (
+                "<testsuite tests='1'><testcase name='a'/><testcase name='TestMain'/></testsuite>",
+                &["pass a", "pass TestMain"],
+                &["CountMismatch"],
+            ),
+            // Ginkgo.
+            (
+                "<testsuite><testcase name='a' status='panicked'/><testcase name='b' status='timedout'/><testcase name='c' status='interrupted'/></testsuite>",
+                &["error a", "fail b", "error c"],
+                &[],
+            ),
+            (
+                "<testsuite name='s'><properties><property name='SuiteSucceeded' value='false'/></properties><testcase name='[BeforeSuite]' status='passed'/>\
+                 <testcase name='[It] a' status='passed'/><testcase name='[AfterSuite] x' status='failed'><failure/></testcase></testsuite>",
+                &["pass [It] a", "fail [AfterSuite] x"],
+                &[],
+            ),
+            // Of another writer it is a test.
+            (
+                "<testsuite name='s'><testcase name='[BeforeSuite]' status='passed'/></testsuite>",
+                &["pass [BeforeSuite]"],
+                &[],
+            ),
+        ],
+    );
 }

@@ -150,12 +150,22 @@ fn jest_and_vitest() {
             ",\"snapshot\":{\"failure\":false,\"unmatched\":0,\"unchecked\":2,\"filesRemovedList\":[]}",
             "",
         ),
+        // yarn.
+        format!("{}\r\n\u{2728}  Done in 1.24s.\n \n", of("", "")),
         of(
             ",\"unhandledErrors\":[],\"openHandles\":[]",
             ",\"testExecError\":null,\"message\":\"\"",
         ),
     ];
     let bad = [
+        (
+            format!("{}Segmentation fault (core dumped)\n", of("", "")),
+            "Unparsable",
+        ),
+        (
+            format!("{}\nDone in 1s.\nKilled\n", of("", "")),
+            "Unparsable",
+        ),
         (of(",\"success\":false", ""), "CountMismatch"),
         (of(",\"success\":\"false\"", ""), "CountMismatch"),
         (of(",\"wasInterrupted\":true", ""), "Incomplete"),
@@ -210,6 +220,7 @@ fn ctrf() {
         of(",\"other\":null", ",\"rawStatus\":\"call_passed\""),
     ];
     let bad = [
+        (format!("{}Segmentation fault\n", of("", "")), "Unparsable"),
         (of("", ",\"rawStatus\":\"failed\""), "fail a"),
         (of("", ",\"rawStatus\":\"timedOut\""), "fail a"),
         (of(",\"failed\":1", ""), "CountMismatch"),

@@ -152,6 +152,117 @@ fn tap_vitest_green() {
     check::noise(Format::Tap, &bytes);
 }
 
+/// What ended with 0 and ran no test: passed, failed and in error, skipped; and that the writer's own counts agree.
+#[test]
+fn what_is_to_be_done_and_what_only_holds_tests_is_no_pass() {
+    for (name, expected) in [
+        ("node-suite", [0, 0, 2]),
+        ("tape-todo", [0, 0, 1]),
+        ("qunit-todo", [0, 0, 1]),
+        ("ava-todo", [1, 0, 1]),
+        ("node-tap", [0, 0, 3]),
+        ("lab", [1, 0, 2]),
+        ("node-todo", [1, 0, 2]),
+    ] {
+        let bytes = check::fixture(&format!("tap/{name}.txt"));
+        check::known(Format::Tap, &bytes);
+        let (reading, _) = check::read(Format::Tap, &bytes);
+        assert!(reading.is_whole(), "{name}: {:?}", reading.issues);
+        let seen = reading.seen;
+        let found = [seen.passed, seen.failed + seen.errors, seen.skipped];
+        assert_eq!(found, expected, "{name}");
+        check::cuts(Format::Tap, &bytes, |_| false);
+    }
+}
+
+/// Each count of each writer changed by one: it agrees with the tests no more.
+#[test]
+fn what_the_writer_counted_is_what_is_there() {
+    for name in [
+        "node",
+        "node-broken",
+        "node-todo",
+        "tape",
+        "lab",
+        "mocha-last",
+        "mocha-hooks",
+    ] {
+        let text = String::from_utf8(check::fixture(&format!("tap/{name}.txt"))).expect("text");
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let mut words = line.split_whitespace();
+            let counted = (words.next(), words.next(), words.next());
+            let (Some("#"), Some(word @ ("pass" | "fail" | "tests")), Some(n)) = counted else {
+                continue;
+            };
+            let n: u64 = n.parse().expect("a count");
+            for wrong in [n + 7, n.saturating_sub(1)] {
+                // What is skipped or to be done may be among the tests or not; a higher count of them is of tests that are not there.
+                let may_be = match word {
+                    "tests" => wrong < n,
+                    // tape counts what is to be done among what passed.
+                    "pass" => wrong < n && name == "tape",
+                    _ => false,
+                };
+                if wrong == n || may_be {
+                    continue;
+                }
+                let mut lines = lines.clone();
+                let changed = format!("# {word} {wrong}");
+                lines[at] = &changed;
+                let (reading, _) = check::read(Format::Tap, (lines.join("\n") + "\n").as_bytes());
+                assert!(!reading.is_whole(), "{name}: {changed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_closing_counts_are_of_no_failure() {
+    let of = |text: &str| {
+        let (_, attempts) = check::read(Format::Tap, text.as_bytes());
+        let bad = attempts
+            .into_iter()
+            .find(|a| a.outcome.is_bad())
+            .expect("a failure");
+        bad.failures[0].clone()
+    };
+    let text = String::from_utf8(check::fixture("tap/mocha-last.txt")).expect("text");
+    let more = text.replace("# tests 2\n# pass 1", "# tests 3\n# pass 2");
+    assert_ne!(text, more);
+    let failure = of(&text);
+    assert_eq!(failure.message, "boom\nError: boom");
+    assert!(failure.trace.contains("a.spec.js:2:28") && !failure.trace.contains("pass 1"));
+    assert_eq!(failure.message, of(&more).message);
+    let late = text.replace("boom", "Timeout of 20ms exceeded.");
+    assert_eq!(of(&late).kind, gonogo_suite::FailureKind::Timeout);
+}
+
+#[test]
+fn a_diagnosis_in_json_is_one_in_yaml() {
+    use gonogo_suite::Signature;
+    let text = String::from_utf8(check::fixture("tap/deno.txt")).expect("text");
+    let of = |text: &str| {
+        check::read(Format::Tap, text.as_bytes())
+            .1
+            .remove(0)
+            .failures
+            .remove(0)
+    };
+    let failure = of(&text);
+    assert_eq!(failure.message, "Error: boo");
+    let place = failure.location.clone().expect("a place");
+    assert_eq!((place.file.as_str(), place.line), ("./x_test.ts", Some(1)));
+    let moved = text
+        .replace("/src/q1/", "/home/x/")
+        .replace("\"line\":1", "\"line\":2")
+        .replace("[33m1\\u001b", "[33m2\\u001b");
+    assert_ne!(text, moved);
+    assert_eq!(Signature::of(&failure), Signature::of(&of(&moved)));
+    let other = text.replace("Error: boo", "Error: bar");
+    assert_ne!(Signature::of(&failure), Signature::of(&of(&other)));
+}
+
 #[test]
 fn what_is_no_tap_is_refused() {
     check::refusals(Format::Tap);
@@ -231,6 +342,43 @@ fn reports_by_hand() {
                 "1..2\nok 1 - a\nBail out! gone\n",
                 &["pass a", "error (bail out)"],
                 &["Incomplete", "CountMismatch"],
+            ),
+            // A point of which no subtest ran; in braces too, and one of which one did.
+            (
+                "# Subtest: o\n    ok 1 - i # SKIP\n    1..1\nok 1 - o\n1..1\n",
+                &["skip i", "skip o"],
+                &[],
+            ),
+            (
+                "1..1\nok 1 - o {\n    ok 1 - i # TODO\n    1..1\n}\n",
+                &["skip i", "skip o"],
+                &[],
+            ),
+            (
+                "1..1\nok 1 - o {\n    ok 1 - i {\n        ok 1 - a\n        1..1\n    }\n    ok 2 - b # SKIP\n    1..2\n}\n",
+                &["pass a", "pass i", "skip b", "pass o"],
+                &[],
+            ),
+            // AVA counts an uncaught error and the exit code that it led to.
+            (
+                "ok 1 - pass\nnot ok 2 - Error: late\nnot ok 3 - d.test.js exited with a non-zero exit code: 1\n\n1..3\n# tests 2\n# pass 1\n# fail 3\n",
+                &[
+                    "pass pass",
+                    "fail Error: late",
+                    "fail d.test.js exited with a non-zero exit code: 1",
+                ],
+                &[],
+            ),
+            // Counts that nothing is there for, and a comment that only looks like one.
+            (
+                "ok 1 a\nok 2 b\n1..2\n# tests 9\n# pass 0\n# fail 0\n",
+                &["pass a", "pass b"],
+                &["CountMismatch"],
+            ),
+            (
+                "# fail 3\nok 1 a\n# pass 7\n# fail 0\nok 2 b\n1..2\n",
+                &["pass a", "pass b"],
+                &[],
             ),
             // A summary that knows of a failure.
             (

@@ -358,6 +358,10 @@ fn give(gather: &mut Gather<'_>, seen: &mut Seen, mut one: Test, place: Place) {
             gather.tell(IssueKind::UnknownOutcome, place.from, text);
             Outcome::Unknown
         });
+        // jest-ctrf-json-reporter has no other word for what is to be done.
+        if one.status == "other" && one.raw == "todo" {
+            outcome = Outcome::Skip(SkipKind::Todo);
+        }
         if !outcome.is_bad() && is_failure(&one.raw) {
             if one.message.is_empty() {
                 one.message = format!(

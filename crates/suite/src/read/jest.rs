@@ -103,6 +103,18 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
     gather.finish(at)
 }
 
+/// Whether it is the line that yarn and pnpm end with, whatever came of the run: `Done in 1.24s.`
+fn is_farewell(line: &str) -> bool {
+    let line = line.trim().trim_start_matches('\u{2728}').trim_start();
+    let took = line.strip_prefix("Done in ").map(|rest| {
+        let took = rest.split(' ').next().unwrap_or_default();
+        took.trim_end_matches('.')
+            .trim_end_matches('s')
+            .trim_end_matches('m')
+    });
+    line.is_empty() || took.is_some_and(|took| took.parse::<f64>().is_ok())
+}
+
 /// What is told where reading a whole object has ended.
 pub(super) fn end(
     json: &mut Source<'_, '_>,
@@ -119,19 +131,18 @@ pub(super) fn end(
         gather.reading.parse = Parse::Rejected;
     };
     match result {
-        Ok(true) if is_ours => match json.next_byte() {
-            Ok(Some(b'{' | b'[')) => {
-                gather.tell(
-                    IssueKind::Unparsable,
-                    json.at(),
-                    "further JSON follows the report: it was not read",
-                );
-                json.drain();
+        Ok(true) if is_ours => {
+            let at = json.at();
+            let (rest, more) = json.rest();
+            let text = rest.trim();
+            if text.starts_with(['{', '[']) {
+                let text = "further JSON follows the report: it was not read";
+                gather.tell(IssueKind::Unparsable, at, text);
+            } else if more || !text.lines().all(is_farewell) {
+                let text = format!("text behind the report's end: {}", gather::short(text, 60));
+                gather.tell(IssueKind::Unparsable, at, text);
             }
-            // What a package manager prints at its end.
-            Ok(_) => json.drain(),
-            Err(_) => {}
-        },
+        }
         Ok(_) => {
             json.drain();
             reject(gather);

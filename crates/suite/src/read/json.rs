@@ -130,6 +130,23 @@ impl<'a, R: BufRead + ?Sized> Json<'a, R> {
         }
     }
 
+    /// Passes over all that is left. Returns its beginning, at most 4 KiB, and whether there was more.
+    pub(super) fn rest(&mut self) -> (String, bool) {
+        let mut kept = Vec::new();
+        let mut more = false;
+        while let Ok(chunk) = self.chunk() {
+            let len = chunk.len();
+            if len == 0 {
+                break;
+            }
+            let room = 4096_usize.saturating_sub(kept.len()).min(len);
+            kept.extend_from_slice(&chunk[..room]);
+            more |= room < len;
+            self.pass(len);
+        }
+        (String::from_utf8_lossy(&kept).into_owned(), more)
+    }
+
     /// Passes over all that is left.
     pub(super) fn drain(&mut self) {
         while let Ok(chunk) = self.chunk() {

@@ -7,18 +7,22 @@
 
 mod body;
 mod case;
+mod child;
+mod closing;
 mod counts;
 mod dialect;
 mod refused;
 mod suite;
-mod words;
+mod waiting;
+pub(super) mod words;
 
 use std::io::BufRead;
 
-use self::case::{Case, Child, Classes, Role};
-use self::counts::{Declared, Tally};
+use self::case::{Case, Classes};
+use self::child::{Child, Role};
 use self::dialect::Dialect;
 use self::suite::Suite;
+use self::waiting::Waiting;
 use self::words::{Element, Says};
 use super::xml::ids::{self, Again, Ids, Seen};
 use super::xml::times::Marks;
@@ -44,6 +48,8 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         again: Again::default(),
         put_off: Vec::new(),
         lacking: 0,
+        far: Vec::new(),
+        waiting: Waiting::default(),
         value: String::new(),
         root: None,
         outside: None,
@@ -79,6 +85,7 @@ enum Target {
     Trace,
     ChildOutput,
     CaseOutput,
+    SuiteOutput,
 }
 
 struct Frame {
@@ -143,6 +150,9 @@ struct Junit<'s> {
     /// What does not agree in suites of mocha's, and how many tests they lack.
     put_off: Vec<(u64, String)>,
     lacking: u64,
+    /// pytest: tests that are there again, and not right behind the first one. Where they are, and what to say if they are no reruns.
+    far: Vec<(u64, String)>,
+    waiting: Waiting,
     value: String,
     root: Option<String>,
     /// Text before the document.
@@ -201,6 +211,7 @@ impl Handler for Junit<'_> {
                 self.target = match &self.child {
                     Some(_) => Target::ChildOutput,
                     None if self.open > 0 => Target::CaseOutput,
+                    None if self.is_in(Dialect::Newman) => Target::SuiteOutput,
                     None => Target::Nothing,
                 };
                 Kind::Other
@@ -280,6 +291,11 @@ impl Handler for Junit<'_> {
                     child.output.push(piece, limits.output);
                 }
             }
+            Target::SuiteOutput => {
+                if let Some(suite) = self.suites.last_mut() {
+                    suite.said.push(piece, limits.trace);
+                }
+            }
             Target::CaseOutput => {
                 if let Some(case) = self.open.checked_sub(1).and_then(|i| self.cases.get_mut(i)) {
                     case.output.push(piece, limits.output);
@@ -326,6 +342,11 @@ impl Junit<'_> {
             &mut self.marks,
             &mut self.value,
         );
+        if suite.dialect == Dialect::Newman
+            && let Some(all) = self.suites.last_mut()
+        {
+            all.dialect = Dialect::Newman;
+        }
         self.suites.push(suite);
     }
 
@@ -379,14 +400,18 @@ impl Junit<'_> {
             return;
         };
         suite.is_told = true;
-        let mut is_go = false;
+        let mut told = Dialect::Plain;
         tag.attributes(&self.limits, &mut self.notes, |_, key, raw| {
-            is_go |= key == "name" && raw == "go.version";
+            match (key, raw) {
+                ("name", "go.version") => told = Dialect::Go,
+                ("name", "SuiteSucceeded") => told = Dialect::Ginkgo,
+                _ => {}
+            }
         });
-        if is_go && suite.dialect == Dialect::Plain {
+        if told != Dialect::Plain && suite.dialect == Dialect::Plain {
             // What holds all of its suites counts in the same way.
             for suite in &mut self.suites {
-                suite.dialect = Dialect::Go;
+                suite.dialect = told;
             }
         }
     }
@@ -444,14 +469,20 @@ impl Junit<'_> {
         };
         self.open = index;
         let case = &mut self.cases[index];
-        let mut test = id(&self.suites, case.take_names());
+        let mut test = id(&self.suites, case.take_names(self.suites.last()));
         if end == End::Cut {
             case.cut();
         }
         if test.name.is_empty() {
             UNNAMED.clone_into(&mut test.name);
-            self.notes
-                .tell(IssueKind::OddValue, place.from, "a test without a name");
+            let (kind, text) = match case.is_unended {
+                true => (
+                    IssueKind::Incomplete,
+                    "a test without name and class: it had begun, and nothing says how it ended",
+                ),
+                false => (IssueKind::OddValue, "a test without a name"),
+            };
+            self.notes.tell(kind, place.from, text);
         }
         // Tests of one suite mostly are of one class too.
         let mut suite = self.suites.last().map_or(0, |suite| suite.hash);
@@ -475,7 +506,14 @@ impl Junit<'_> {
         if seen == Seen::First && case.is_bare() {
             return self.close_bare(index, test, hash, place);
         }
-        let (mut is_double, mut is_rerun) = (false, false);
+        if let Some(suite) = self.suites.last_mut()
+            && suite.dialect == Dialect::Ginkgo
+            && case.is_passed_hook(&test.name)
+        {
+            case.tally(&mut suite.direct, false);
+            return;
+        }
+        let (mut is_double, mut is_rerun, mut is_far) = (false, false, false);
         let mut number = 1;
         let is_same = |held: &Option<Held>| {
             held.as_ref()
@@ -491,14 +529,9 @@ impl Junit<'_> {
                 if is_same(&self.held) && self.held.as_ref().is_some_and(|h| h.is_bare) =>
             {
                 if let Some(held) = &mut self.held {
-                    number = held.attempt.number.saturating_add(1);
-                    held.attempt.outcome = Outcome::Fail;
-                    "rerun".clone_into(&mut held.attempt.raw);
-                    held.attempt.failures.push(Failure {
-                        message: "it was run again; the report does not say why".to_owned(),
-                        ..Failure::default()
-                    });
+                    again(&mut held.attempt);
                 }
+                number = self.again.get(hash);
                 is_rerun = true;
             }
             Seen::Before if is_same(&self.held) && case.is_unloaded => is_double = true,
@@ -506,10 +539,17 @@ impl Junit<'_> {
             Seen::Before if self.suites.last().is_some_and(|s| s.dialect == Dialect::Go) => {
                 number = self.again.get(hash);
             }
-            // Surefire with JUnit 4, green, subunit: one test, and what failed in it one by one.
+            // pytest with processes: others stand between. Whether it was run again, what the suite declares tells at its end.
+            Seen::Before if case.is_bare() && self.suites.last().is_some_and(|s| s.is_pytest) => {
+                number = self.again.get(hash);
+                self.far_again(&test, place);
+                (is_rerun, is_far) = (true, true);
+            }
+            // One test, and what failed in it one by one.
             Seen::Before
                 if is_same(&self.held)
-                    && case.is_bad()
+                    && self.is_in(Dialect::Surefire)
+                    && self.cases[index].is_bad()
                     && self
                         .held
                         .as_ref()
@@ -536,6 +576,7 @@ impl Junit<'_> {
                 }
             }
         }
+        let case = &mut self.cases[index];
         let is_bare = case.is_bare() && self.suites.last().is_some_and(|s| s.is_pytest);
         if let Some(suite) = self.suites.last_mut() {
             case.tally(&mut suite.direct, is_double || is_rerun);
@@ -544,7 +585,11 @@ impl Junit<'_> {
         }
         let suite_file = self.suites.last().and_then(|suite| suite.file.as_ref());
         let attempts = case.attempts(test, number, suite_file, place, &self.limits);
-        let (main, later) = attempts;
+        let (mut main, later) = attempts;
+        if is_far {
+            // That it is there again says that one of them failed; which, nothing does.
+            again(&mut main);
+        }
         if is_double
             && let Some(Held {
                 hash: held,
@@ -582,6 +627,7 @@ impl Junit<'_> {
     /// Closes a test of which nothing is said, as of most: it passed.
     fn close_bare(&mut self, index: usize, test: TestId, hash: u64, place: Place) {
         self.flush();
+        let may_wait = self.is_in(Dialect::Jest);
         let case = &mut self.cases[index];
         let mut is_bare = false;
         let mut file = None;
@@ -598,6 +644,11 @@ impl Junit<'_> {
                 attempt: case.bare(test, file, place, &self.limits),
                 is_bare,
             });
+        } else if may_wait && case.is_instant() {
+            let attempt = case.bare(test, file, place, &self.limits);
+            if let Some(attempt) = self.waiting.keep(attempt, &mut self.notes) {
+                self.give(attempt);
+            }
         } else {
             self.notes.count(Outcome::Pass);
             // Made where the sink takes it: moving it first waits for all of it to be written.
@@ -606,114 +657,9 @@ impl Junit<'_> {
         }
     }
 
-    fn close_suite(&mut self, place: Place, end: End) {
-        if end == End::Cut
-            && let Some(held) = &mut self.held
-            && held.is_bare
-        {
-            // The next element, which is missing, may be that of another run of it.
-            held.attempt.outcome = Outcome::Unknown;
-            held.attempt.failures.push(Failure {
-                message: "the report ends where it may say more of this test".to_owned(),
-                ..Failure::default()
-            });
-        }
-        self.flush();
-        let Some(mut suite) = self.suites.pop() else {
-            return;
-        };
-        self.ids.end_suite();
-        let mut total = suite.inner;
-        total.add(&suite.direct);
-        if let Some(says) = suite.status
-            && says.outcome.is_bad()
-            && total.bad + total.own_failures == 0
-        {
-            let mut child = Child::default();
-            let attempt = suite.itself(says, &mut child, place, &self.limits);
-            total.own_failures += 1;
-            self.give(attempt);
-        }
-        if end == End::Whole && suite.declared.is_itself(&total) {
-            // cmocka: what its tests need failed, and none of them is there.
-            let says = Says {
-                outcome: Outcome::Error,
-                kind: FailureKind::Setup,
-            };
-            let attempt = suite.itself(says, &mut Child::default(), place, &self.limits);
-            total.own_failures += 1;
-            self.give(attempt);
-        }
-        if end == End::Whole
-            && let Some(wrong) = suite.declared.against(suite.dialect, &suite.direct, &total)
-        {
-            let mut text = format!("{} declares {wrong}", suite.shown());
-            if suite.is_pytest
-                && suite
-                    .declared
-                    .tests
-                    .is_some_and(|tests| tests > total.nodes)
-            {
-                // From 9 on.
-                text.push_str(
-                    " (pytest counts subtests and does not write them: its report log has them)",
-                );
-            }
-            // mocha's inner suites are held against the whole, which alone says how many are not written.
-            match (suite.dialect, self.suites.is_empty()) {
-                (Dialect::Mocha, false) if suite.declared.is_but_lacking(&suite.direct, &total) => {
-                    self.put_off(&suite, &total, place, text);
-                }
-                _ => self.notes.tell(IssueKind::CountMismatch, place.from, text),
-            }
-        }
-        if suite.dialect == Dialect::Mocha && self.suites.is_empty() {
-            self.settle(&suite.declared);
-        }
-        let declared = suite.declared.tests.or_else(|| {
-            (suite.direct.nodes == 0)
-                .then(|| suite.below.whole())
-                .flatten()
-        });
-        let is_empty = total.nodes == 0;
-        match self.suites.last_mut() {
-            Some(outer) => {
-                outer.inner.add(&total);
-                outer.direct.suites += 1;
-                outer.direct.bad_suites += u64::from(total.bad > 0);
-                outer.direct.skipped_suites += u64::from(total.skips > 0);
-                if declared.is_some() || !is_empty {
-                    outer.below.add(declared);
-                }
-            }
-            None if declared.is_some() || !is_empty => self.declared.add(declared),
-            None => {}
-        }
-    }
-
-    /// Keeps what does not agree in a suite of mocha's until it is known how many of its tests are not written.
-    fn put_off(&mut self, suite: &Suite, total: &Tally, place: Place, text: String) {
-        if total.hooks > 0 {
-            // Which tests the hook kept from running is not told.
-            return;
-        }
-        let tests = suite.declared.tests.unwrap_or(0);
-        self.lacking = self
-            .lacking
-            .saturating_add(tests.saturating_sub(total.nodes));
-        if self.put_off.len() < self.limits.issues {
-            self.put_off.push((place.from, text));
-        }
-    }
-
-    /// Tells what was kept, if more tests are lacking than are pending.
-    fn settle(&mut self, declared: &Declared) {
-        let told = std::mem::take(&mut self.put_off);
-        if std::mem::take(&mut self.lacking) > declared.skipped.unwrap_or(0) {
-            for (at, text) in told {
-                self.notes.tell(IssueKind::CountMismatch, at, text);
-            }
-        }
+    /// Whether the open suite is of this writer.
+    fn is_in(&self, dialect: Dialect) -> bool {
+        self.suites.last().is_some_and(|s| s.dialect == dialect)
     }
 
     /// Gives the test that was held back.
@@ -752,6 +698,16 @@ impl Junit<'_> {
         }
         self.notes.reading
     }
+}
+
+/// Makes an attempt one that failed: the test was run again, which is only done after a failure.
+fn again(attempt: &mut Attempt) {
+    attempt.outcome = Outcome::Fail;
+    "rerun".clone_into(&mut attempt.raw);
+    attempt.failures.push(Failure {
+        message: "it was run again; the report does not say why".to_owned(),
+        ..Failure::default()
+    });
 }
 
 /// The name of a test that has none.

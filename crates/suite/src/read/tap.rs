@@ -1,16 +1,19 @@
 //! Test Anything Protocol 13 and 14, in the forms that perl, prove, node, tape, bats and Vitest write.
 //!
 //! Levels of subtests are told by indentation. Invariants: a level without a plan, or with fewer or more points than planned, is
-//! told; `not ok` with a TODO is an expected failure, and `ok` with one is skipped and told: neither fails; a bail-out is an error and the run
-//! incomplete; what stands in a block of YAML is no test. Meets `point` (a line that is a test, and its directive).
+//! told; what has a TODO is skipped and told, `ok` or `not ok`: it neither fails nor proves anything; a point of which all subtests were
+//! skipped passed nothing, and what only holds tests (node's suites) is none, unless it failed; a bail-out is an error and the run incomplete; what
+//! stands in a block of YAML is no test. Meets `point` (a line that is a test, and its directive) and `summed` (what the writer counted).
 
 mod point;
+mod summed;
 mod yaml;
 
 use std::collections::HashMap;
 use std::io::BufRead;
 
 use point::{Directive, Point};
+use summed::{Seen, Told};
 use yaml::Yaml;
 
 use super::gather::{self, Gather};
@@ -27,6 +30,9 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         suite: String::new(),
         levels: vec![Level::new(0, String::new())],
         last: None,
+        told: Told::default(),
+        all: Seen::default(),
+        suites: 0,
         names: HashMap::new(),
         bad: 0,
         all_bad: 0,
@@ -67,6 +73,12 @@ struct Level {
     named: Option<String>,
     /// Whether the level is ended by a brace.
     braced: bool,
+    /// The point that its subtests stand behind, in braces.
+    own: Option<Attempt>,
+    /// What its points came to.
+    points: Seen,
+    /// What the subtests came to that its next point is of.
+    subtests: Seen,
 }
 
 impl Level {
@@ -81,6 +93,9 @@ impl Level {
             inner: false,
             named: None,
             braced: false,
+            own: None,
+            points: Seen::default(),
+            subtests: Seen::default(),
         }
     }
 }
@@ -90,8 +105,23 @@ struct Last {
     attempt: Attempt,
     indent: usize,
     yaml: Option<Yaml>,
-    /// Comments behind it.
+    /// Comments behind it, and what else is indented below it.
     comments: String,
+    /// Whether any of that is no comment.
+    is_below: bool,
+    /// What its subtests came to, which stand before it.
+    subtests: Seen,
+}
+
+impl Last {
+    /// Takes a line that is said of a failure.
+    fn say(&mut self, text: &str, limits: &Limits, place: Place) {
+        if self.attempt.outcome.is_bad() && self.comments.len() < limits.trace {
+            self.comments.push_str(text);
+            self.comments.push('\n');
+            self.attempt.place.to = place.to;
+        }
+    }
 }
 
 struct Stream<'a> {
@@ -99,6 +129,12 @@ struct Stream<'a> {
     suite: String,
     levels: Vec<Level>,
     last: Option<Last>,
+    /// What the document says at its end that it has.
+    told: Told,
+    /// What is in it.
+    all: Seen,
+    /// Points that only hold tests.
+    suites: u64,
     names: HashMap<u64, u32>,
     bad: u64,
     all_bad: u64,
@@ -177,6 +213,12 @@ impl Stream<'_> {
             }
         } else if indent == 0 {
             self.harness_line(text, place);
+        } else if let Some(last) = &mut self.last
+            && indent > last.indent
+        {
+            // mocha writes the error so.
+            last.is_below = true;
+            last.say(text, self.gather.limits, place);
         }
     }
 
@@ -265,6 +307,7 @@ impl Stream<'_> {
             let outcome = Outcome::Skip(SkipKind::Declared);
             let mut attempt = gather::attempt(test, outcome, "1..0", place);
             attempt.skipped = Some(reason.to_owned());
+            self.count(&attempt, false);
             self.gather.add(attempt);
         }
     }
@@ -281,34 +324,15 @@ impl Stream<'_> {
             }
             return;
         }
-        if let Some(last) = self
-            .last
-            .as_mut()
-            .filter(|last| last.attempt.outcome.is_bad())
-        {
+        let is_over = self.levels[0]
+            .plan
+            .is_some_and(|plan| self.levels[0].seen >= plan);
+        if indent == 0 && self.told.take(comment, is_over, place.from) {
+            return;
+        }
+        if let Some(last) = &mut self.last {
             // What perl and bats say of a failure.
-            if last.comments.len() < self.gather.limits.trace {
-                last.comments.push_str(comment);
-                last.comments.push('\n');
-                last.attempt.place.to = place.to;
-            }
-        }
-        // What node and tape sum up at their end.
-        let Some(plan) = self.levels[0].plan else {
-            return;
-        };
-        if indent > 0 || self.levels[0].seen < plan {
-            return;
-        }
-        let mut words = comment.split_whitespace();
-        if let (Some(word @ ("fail" | "cancelled")), Some(count), None) =
-            (words.next(), words.next(), words.next())
-        {
-            let count: u64 = count.parse().unwrap_or(0);
-            if count > 0 && self.bad == 0 {
-                let text = format!("`# {word} {count}`, and no failure is there");
-                self.gather.tell(IssueKind::CountMismatch, place.from, text);
-            }
+            last.say(comment, self.gather.limits, place);
         }
     }
 
@@ -332,12 +356,14 @@ impl Stream<'_> {
 
     fn point(&mut self, point: &Point, indent: usize, place: Place) {
         self.any = true;
+        self.told.forget();
         if !self.level(indent, place) {
             return;
         }
         let Some(level) = self.levels.last_mut() else {
             return;
         };
+        let subtests = std::mem::take(&mut level.subtests);
         let named = level.named.take();
         level.seen += 1;
         let expected = level.last.saturating_add(1);
@@ -381,16 +407,19 @@ impl Stream<'_> {
             (false, None) => Outcome::Fail,
             // Also behind `not ok`: bats writes so of what it skips, and it is no pass either way.
             (_, Some(Directive::Skip(_))) => Outcome::Skip(SkipKind::Other),
-            // node and Vitest write so of what is yet to be written and did not run, and a harness takes one that passes for a bonus
-            // (TAP 14, "TODO tests"): no failure either way, and no proof.
-            (true, Some(Directive::Todo(_))) => Outcome::Skip(SkipKind::Todo),
-            (false, Some(Directive::Todo(_))) => Outcome::ExpectedFailure,
+            // node and Vitest write so of what is yet to be written and did not run, AVA as `not ok`, and a harness takes one that passes
+            // for a bonus (TAP 14, "TODO tests"): no failure either way, and no proof.
+            (_, Some(Directive::Todo(_))) => Outcome::Skip(SkipKind::Todo),
         };
         let raw = if point.ok { "ok" } else { "not ok" };
         let mut attempt = gather::attempt(test, outcome, raw, place);
         attempt.seconds = point.seconds;
         if let Some(Directive::Skip(reason) | Directive::Todo(reason)) = &point.directive {
             attempt.skipped = Some(match outcome {
+                Outcome::Skip(SkipKind::Todo) if !point.ok => match reason.as_str() {
+                    "" => "TODO".to_owned(),
+                    reason => format!("TODO: {reason}"),
+                },
                 Outcome::Skip(SkipKind::Todo) if reason.is_empty() => {
                     "TODO that did not fail".to_owned()
                 }
@@ -401,20 +430,17 @@ impl Stream<'_> {
         if outcome.is_bad() {
             self.bad += 1;
         }
-        if point.opens {
+        if point.opens && self.levels.len() < self.gather.limits.depth {
             // Its subtests follow in braces.
-            let limits = self.gather.limits;
-            self.gather.add_with_empty_failure(attempt);
-            if self.levels.len() < limits.depth {
-                let class = if class.is_empty() {
-                    name
-                } else {
-                    format!("{class} > {name}")
-                };
-                let mut level = Level::new(indent + 1, class);
-                level.braced = true;
-                self.levels.push(level);
-            }
+            let class = if class.is_empty() {
+                name
+            } else {
+                format!("{class} > {name}")
+            };
+            let mut level = Level::new(indent + 1, class);
+            level.braced = true;
+            level.own = Some(attempt);
+            self.levels.push(level);
             return;
         }
         self.last = Some(Last {
@@ -422,7 +448,36 @@ impl Stream<'_> {
             indent,
             yaml: None,
             comments: String::new(),
+            is_below: false,
+            subtests,
         });
+    }
+
+    /// Counts an attempt for its level and for the document.
+    fn count(&mut self, attempt: &Attempt, is_suite: bool) {
+        self.suites += u64::from(is_suite);
+        if !is_suite {
+            self.all.add(attempt);
+        }
+        if let Some(level) = self.levels.last_mut() {
+            level.points.add(attempt);
+        }
+    }
+
+    /// Hands a point on, of which these are the subtests.
+    fn hand_on(&mut self, mut attempt: Attempt, subtests: &Seen, is_suite: bool) {
+        if attempt.outcome == Outcome::Pass && subtests.is_nothing() {
+            attempt.outcome = Outcome::Skip(SkipKind::Other);
+            attempt.skipped = Some("all of its subtests were skipped".to_owned());
+        }
+        self.count(&attempt, is_suite);
+        if let Some(level) = self.levels.last_mut() {
+            level.points.add_all(subtests);
+        }
+        // What only holds tests is none; one that failed may have failed by itself.
+        if !is_suite || attempt.outcome.is_bad() {
+            self.gather.add_with_empty_failure(attempt);
+        }
     }
 
     /// Descriptions are for people and come again; those of a document are told apart by how often they came.
@@ -447,22 +502,35 @@ impl Stream<'_> {
         let Some(mut last) = self.last.take() else {
             return;
         };
+        let mut is_suite = false;
         if let Some(yaml) = last.yaml.take() {
+            is_suite = yaml.is_suite();
             yaml.give(self.gather.limits, &mut last.attempt);
         } else if last.attempt.outcome == Outcome::Fail && !last.comments.is_empty() {
-            last.attempt
-                .failures
-                .push(yaml::comments(self.gather.limits, &last.comments));
+            last.attempt.failures.push(yaml::said(
+                self.gather.limits,
+                &last.comments,
+                last.is_below,
+            ));
         }
-        self.gather.add_with_empty_failure(last.attempt);
+        self.hand_on(last.attempt, &last.subtests, is_suite);
     }
 
     /// Ends the deepest level.
     fn close(&mut self, at: u64) {
         self.give();
-        let Some(level) = self.levels.pop() else {
+        let Some(mut level) = self.levels.pop() else {
             return;
         };
+        if let Some(mut own) = level.own.take() {
+            // More of its subtests may be missing.
+            if level.braced && own.outcome == Outcome::Pass {
+                own.outcome = Outcome::Unknown;
+            }
+            self.hand_on(own, &level.points, false);
+        } else if let Some(outer) = self.levels.last_mut() {
+            outer.subtests.add_all(&level.points);
+        }
         let what = if level.class.is_empty() {
             self.suite.as_str()
         } else {
@@ -493,8 +561,15 @@ impl Stream<'_> {
     /// A new document begins.
     fn document(&mut self, suite: String, at: u64) {
         self.give();
+        let top = self.levels.first().map(|level| level.points);
         while !self.levels.is_empty() {
             self.close(at);
+        }
+        let told = std::mem::take(&mut self.told);
+        let all = std::mem::take(&mut self.all);
+        let suites = std::mem::take(&mut self.suites);
+        if let Some(wrong) = told.against(&all, &top.unwrap_or_default(), suites) {
+            self.gather.tell(IssueKind::CountMismatch, told.at, wrong);
         }
         self.levels.push(Level::new(0, String::new()));
         self.names.clear();
@@ -543,6 +618,13 @@ impl Stream<'_> {
             .last
             .as_ref()
             .is_some_and(|last| last.yaml.as_ref().is_some_and(|yaml| !yaml.is_done()));
+        let is_over = self.levels[0].plan.is_some() && !is_open;
+        if let Some(last) = self.last.as_mut().filter(|last| {
+            // That it only holds tests may stand behind it.
+            !is_over && last.subtests.any() && last.attempt.outcome == Outcome::Pass
+        }) {
+            last.attempt.outcome = Outcome::Unknown;
+        }
         if let Some(last) = self.last.as_mut().filter(|_| !whole) {
             // A directive may have stood behind it.
             if last.attempt.outcome == Outcome::Pass

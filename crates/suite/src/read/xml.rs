@@ -208,12 +208,12 @@ impl Tag<'_> {
     }
 }
 
-/// Whether an attribute is the document's own: no declaration of namespaces or schemas.
+/// Whether an attribute is the document's own: no declaration of namespaces or schemas. The schema that it names tells its writer.
 fn is_meant(prefix: &str, key: &str) -> bool {
-    if prefix.is_empty() {
-        key != "xmlns"
-    } else {
-        !matches!(prefix, "xmlns" | "xml" | "xsi")
+    match prefix {
+        "" => key != "xmlns",
+        "xsi" => key == "noNamespaceSchemaLocation",
+        _ => !matches!(prefix, "xmlns" | "xml"),
     }
 }
 

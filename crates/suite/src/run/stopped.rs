@@ -4,6 +4,10 @@
 //! failure, and the lines in which runners say that they stopped. Sources: pytest's `ExitCode`; `cargo test` (101, and the line that
 //! `--no-fail-fast` alone prints at the end); nextest's `NextestExitCode`; the manuals of ctest (8), Bazel (3), xcodebuild (65), Boost.Test
 //! (201), make (2). Mocha, Catch2 and Robot end with the number of failures. Invariant: a code that no runner is known to mean failed tests by is none.
+//! One code has many causes: what a runner says that made it fail besides tests (`aside`) is covered as little as what it broke off before (`go`).
+
+mod aside;
+mod go;
 
 use super::TargetResult;
 
@@ -46,12 +50,20 @@ pub struct Stops {
     told: Option<String>,
     /// `cargo test` said that a binary failed; whether it went on behind it, it says at its end.
     cargo: Option<String>,
+    go: go::Packages,
 }
 
 impl Stops {
     /// The next line.
     pub fn line(&mut self, line: &str) {
+        if let Some(why) = self.go.line(line.trim_end()) {
+            self.tell(&why);
+        }
+        let line = crate::first_failure::clean(line.trim());
         let line = line.trim();
+        if aside::is_told(line) {
+            self.tell(line);
+        }
         let bangs = line.len() - line.trim_start_matches('!').len();
         if bangs >= 3 && line.ends_with("!!!") && line.len() > bangs {
             self.tell(line.trim_matches(['!', ' ']));
@@ -81,6 +93,13 @@ impl Stops {
         }
         if let Some(text) = self.told.or(self.cargo) {
             return Some(text);
+        }
+        let is_panic = |row: &super::Row| row.failure.as_ref().is_some_and(go::is_panic);
+        if let Some(row) = result.bad.iter().find(|row| is_panic(row)) {
+            return Some(format!(
+                "`{}` ended the process of its Go package",
+                row.test
+            ));
         }
         if let Some(option) = option(result) {
             return Some(format!("`{option}` ends it at a failure"));
@@ -211,6 +230,29 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_of_go_ends_its_package_in_any_report() {
+        let mut result = of("gotestsum", "junit", "", (1, 1));
+        let mut with = |trace: &str| {
+            let failure = result.bad[0].failure.get_or_insert_default();
+            trace.clone_into(&mut failure.trace);
+            Stops::default().of(&result)
+        };
+        let panic = "=== RUN   TestA\npanic: boom [recovered, repanicked]\n\ngoroutine 19 [running]:\ntesting.tRunner.func1.2()";
+        assert!(with(panic).is_some_and(|why| why.contains("ended the process")));
+        assert!(
+            with(
+                "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:"
+            )
+            .is_some()
+        );
+        assert_eq!(with("thread 'a' panicked at src/lib.rs:3:5:\nboom"), None);
+        assert_eq!(
+            with("    a_test.go:3: panic: boom\n        goroutine 7 [running]:"),
+            None
+        );
+    }
+
+    #[test]
     fn lines_of_runners_that_stopped_are_known() {
         let result = of("sh t.sh", "junit", "", (1, 1));
         let told = |log: &str| {
@@ -226,6 +268,17 @@ mod tests {
             "Bail out!  database is gone",
             "error: test failed, to rerun pass `--lib`",
             "error: test failed, to rerun pass `--lib`\nerror: could not compile",
+            "\u{1b}[31m⎯⎯⎯⎯⎯⎯\u{1b}[39m\u{1b}[1m\u{1b}[41m Unhandled Errors \u{1b}[49m\u{1b}[22m\u{1b}[31m⎯⎯⎯⎯⎯⎯\u{1b}[39m",
+            "Vitest caught 1 unhandled error during the test run.",
+            "     Errors  1 error",
+            "  1 error was not a part of any test, see above for details",
+            "FAIL Required test coverage of 80% not reached. Total coverage: 33.33%",
+            "ERROR: Coverage failure: total of 33 is less than fail-under=80",
+            "Jest: \"global\" coverage threshold for statements (80%) not met: 33.33%",
+            "ERROR: Coverage for lines (50%) does not meet global threshold (80%)",
+            "# Error: 50.00% line coverage does not meet threshold of 80%.",
+            "FAIL\te.com/g\t0.006s",
+            "{\"Action\":\"output\",\"Package\":\"e.com/g\",\"Output\":\"FAIL\\te.com/g\\t0.006s\\n\"}",
         ] {
             assert!(told(stopped).is_some(), "{stopped}");
         }
@@ -233,6 +286,9 @@ mod tests {
             "FAILED tests/test_a.py::test - assert 1 == 2\n1 failed, 3 passed in 0.1s",
             "error: test failed, to rerun pass `--lib`\nerror: test failed, to rerun pass `--test a`\nerror: 2 targets failed:",
             "error: test failed, to rerun pass `--lib`\nerror: 1 target failed:\n    `--lib`",
+            "FAIL\nFAIL\te.com/g\t0.006s\nFAIL",
+            "Required test coverage of 80% reached. Total coverage: 100.00%",
+            "Errors: 1 of them is expected",
             "it failed!!!",
             "!!!",
             "the word Bail out! within",

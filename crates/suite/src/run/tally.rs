@@ -1,7 +1,9 @@
 //! Attempts, as readers find them, gathered by test.
 //!
-//! Invariants: the worst attempt's failure is kept whatever the order; an id that two reports of one target have is told, because
-//! nobody can say whether they mean one test.
+//! Invariants: the worst attempt's failure is kept whatever the order, and what else failed in it, or in another test of its name, stands in
+//! its trace; an id that two reports of one target have is told, because nobody can say whether they mean one test.
+
+mod others;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -34,6 +36,8 @@ struct Test {
     outcomes: Outcomes,
     worst: Outcome,
     attempts: u32,
+    /// The highest number of an attempt.
+    number: u32,
     input: u32,
     cached: bool,
     seconds: Option<f64>,
@@ -47,6 +51,8 @@ struct Told {
     skipped: Option<String>,
     file: Option<String>,
     failure: Option<Failure>,
+    /// What failed beside it.
+    others: Vec<Failure>,
     output: String,
 }
 
@@ -98,7 +104,7 @@ impl Sink for Tally {
         let Attempt {
             test,
             file,
-            number: _,
+            number,
             outcome,
             seconds,
             cached,
@@ -127,6 +133,7 @@ impl Sink for Tally {
                 outcomes: Outcomes::default(),
                 worst: outcome,
                 attempts: 0,
+                number: 0,
                 input: self.input,
                 cached: true,
                 seconds: None,
@@ -136,6 +143,9 @@ impl Sink for Tally {
         };
         let first = entry.attempts == 0;
         entry.attempts = entry.attempts.saturating_add(1);
+        // A number that was there before is that of another test.
+        let is_other = number <= entry.number;
+        entry.number = entry.number.max(number);
         entry.outcomes.add(outcome);
         entry.cached &= cached;
         if let Some(more) = seconds.filter(|s| s.is_finite() && *s >= 0.0) {
@@ -153,9 +163,25 @@ impl Sink for Tally {
         let told = entry.told.get_or_insert_with(Box::default);
         told.file = told.file.take().or(file);
         told.skipped = told.skipped.take().or(skipped);
-        if outcome.is_bad() && (worse || told.failure.is_none()) {
-            told.failure = Some(failures.into_iter().next().unwrap_or_default());
-            told.output = output;
+        if !outcome.is_bad() {
+            return;
+        }
+        let mut failures = failures.into_iter();
+        let main = failures.next().unwrap_or_default();
+        let others: Vec<Failure> = failures.collect();
+        match &mut told.failure {
+            Some(_) if !worse && !is_other => {}
+            Some(_) if !worse => {
+                others::keep(&mut told.others, std::iter::once(main).chain(others))
+            }
+            before => {
+                let before = before.replace(main);
+                let older = std::mem::replace(&mut told.others, others);
+                if is_other {
+                    others::keep(&mut told.others, before.into_iter().chain(older));
+                }
+                told.output = output;
+            }
         }
     }
 }
@@ -169,6 +195,7 @@ impl Test {
                 failure.message.clear();
             }
             shown::tell(failure, &told.output);
+            others::tell(failure, &told.others);
         }
         let signature = told.failure.as_ref().map(crate::Signature::of);
         let cause = told.failure.as_ref().map(|f| cause::cause(f, rules));
@@ -238,6 +265,50 @@ mod tests {
             );
             assert_eq!(row.failure.as_ref().unwrap().message, "real", "{order:?}");
         }
+    }
+
+    #[test]
+    fn what_failed_beside_it_is_no_less_a_failure() {
+        let both = |first: &str, more: &[&str]| {
+            let mut one = attempt("a", 1, Outcome::Fail, first);
+            let of = |message: &&str| Failure {
+                message: (*message).to_owned(),
+                ..Failure::default()
+            };
+            one.failures.extend(more.iter().map(of));
+            one
+        };
+        let row = |all: &[Attempt]| {
+            let mut tally = Tally::default();
+            all.iter().cloned().for_each(|one| tally.attempt(one));
+            tally.into_rows("t", &[]).remove(0)
+        };
+        let hash = |row: &Row| row.signature.clone().unwrap();
+        let known = row(&[both("known flake", &[])]);
+        // In one test, and in two of one name.
+        let of_one = row(&[both("known flake", &["DATA LOSS"])]);
+        let of_two = row(&[both("known flake", &[]), both("DATA LOSS", &[])]);
+        for more in [&of_one, &of_two] {
+            let failure = more.failure.as_ref().unwrap();
+            assert_eq!(failure.message, "known flake");
+            assert!(failure.trace.contains("DATA LOSS"), "{}", failure.trace);
+            assert_ne!(
+                hash(more),
+                hash(&known),
+                "an excuse for one is none for both"
+            );
+        }
+        assert_eq!(hash(&of_one), hash(&of_two));
+        // The same twice says no more, and a further attempt is no other test.
+        assert_eq!(
+            hash(&row(&[both("known flake", &["known flake"])])),
+            hash(&known)
+        );
+        let again = Attempt {
+            number: 2,
+            ..both("DATA LOSS", &[])
+        };
+        assert_eq!(hash(&row(&[both("known flake", &[]), again])), hash(&known));
     }
 
     #[test]

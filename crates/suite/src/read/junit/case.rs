@@ -1,29 +1,15 @@
-//! An open test, and the statement about it that is being read.
+//! An open test.
 
 use super::bare;
+use super::child::Child;
 use super::counts::{self, Tally};
-use super::suite::{file, odd, unread};
+use super::suite::{Suite, file, odd, unread};
 use super::words::{self, Says};
+use crate::read::Limits;
 use crate::read::xml::ids::Span;
 use crate::read::xml::times::{self, Marks, Moment};
-use crate::read::xml::{self, Head, Notes, Tag, Tail};
-use crate::read::{Limits, gather, text};
-use crate::{
-    Attempt, Failure, FailureKind, IssueKind, Location, Name, Outcome, Place, SkipKind, TestId,
-};
-
-/// What a child of a test is.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Role {
-    Says(Says),
-    Attempt { passed: bool, outcome: Outcome },
-}
-
-impl Default for Role {
-    fn default() -> Self {
-        Self::Says(UNKNOWN)
-    }
-}
+use crate::read::xml::{self, Notes, Tag, Tail};
+use crate::{Attempt, Failure, FailureKind, IssueKind, Name, Outcome, Place, SkipKind, TestId};
 
 /// jest-junit: what is set up or torn down for a file failed.
 const UNLOADED_HOOK: &str = "Test execution failure: could be caused by test hooks like";
@@ -33,164 +19,10 @@ const UNEXPECTED: Says = Says {
     kind: FailureKind::Other,
 };
 
-const UNKNOWN: Says = Says {
+pub(super) const UNKNOWN: Says = Says {
     outcome: Outcome::Unknown,
     kind: FailureKind::Other,
 };
-
-/// A statement about a test or a suite.
-#[derive(Debug, Default)]
-pub(super) struct Child {
-    pub(super) role: Role,
-    /// The element's name.
-    pub(super) raw: String,
-    class: String,
-    message: String,
-    is_cut: bool,
-    location: Option<Location>,
-    seconds: Option<f64>,
-    started: Option<Moment>,
-    pub(super) trace: Head,
-    pub(super) output: Tail,
-    /// Something worse that stands within it.
-    worse: Option<Says>,
-}
-
-impl Child {
-    pub(super) fn read(
-        &mut self,
-        tag: &Tag<'_>,
-        role: Role,
-        limits: &Limits,
-        notes: &mut Notes,
-        marks: &mut Marks,
-        value: &mut String,
-    ) {
-        self.role = role;
-        self.raw.clear();
-        self.raw.extend(tag.name().chars().take(60));
-        self.class.clear();
-        self.message.clear();
-        self.is_cut = tag.is_cut;
-        (self.location, self.worse) = (None, None);
-        (self.seconds, self.started) = (None, None);
-        let (mut named, mut line, mut column) = (None, None, None);
-        let at = tag.place.from;
-        tag.attributes(limits, notes, |notes, key, raw| match key {
-            "message" | "Message" => {
-                xml::plain(raw, value);
-                let (message, cut) = text::head(value.trim().as_bytes(), limits.message);
-                self.message = message;
-                self.is_cut |= cut;
-            }
-            "type" | "Type" => {
-                xml::plain(raw, value);
-                self.class = TestId::new("", "", value).name;
-            }
-            "time" => match marks.seconds(raw) {
-                Some(seconds) => self.seconds = Some(seconds),
-                None => odd(notes, at, key, raw, "no duration"),
-            },
-            "timestamp" => match times::moment(raw) {
-                Some(moment) => self.started = Some(notes.began(moment)),
-                None => odd(notes, at, key, raw, "no time"),
-            },
-            "file" => {
-                xml::plain(raw, value);
-                named = file(value);
-            }
-            "line" => line = raw.trim().parse().ok(),
-            "column" => column = raw.trim().parse().ok(),
-            _ => {}
-        });
-        self.location = named.map(|file| Location { file, line, column });
-    }
-
-    /// Takes note of something that stands within it.
-    pub(super) fn worsen(&mut self, says: Says) {
-        let worst = self
-            .worse
-            .is_none_or(|w| says.outcome.rank() > w.outcome.rank());
-        if worst {
-            self.worse = Some(says);
-        }
-    }
-
-    pub(super) fn worst(&self, says: Says) -> Says {
-        match self.worse {
-            Some(worse) if worse.outcome.rank() > says.outcome.rank() => worse,
-            _ => says,
-        }
-    }
-
-    /// What it says, as a failure.
-    pub(super) fn failure(&mut self, kind: FailureKind, limits: &Limits) -> Failure {
-        let (trace, cut) = self.trace.take(limits.trace);
-        let kind = match kind {
-            FailureKind::Other if self.message.is_empty() => words::kind(&self.class, &trace),
-            // gotestsum says the same of all.
-            FailureKind::Other if self.message == "Failed" && trace.contains("\npanic: ") => {
-                FailureKind::Panic
-            }
-            FailureKind::Other => words::kind(&self.class, &self.message),
-            kind => kind,
-        };
-        let mut failure = Failure {
-            kind,
-            class: std::mem::take(&mut self.class),
-            message: std::mem::take(&mut self.message),
-            trace,
-            location: self.location.take(),
-            truncated: self.is_cut || cut,
-        };
-        // pytest says the same of every file that it cannot collect; why stands in the trace, last.
-        if failure.message == "collection failure"
-            && let Some(said) = collected(&failure.trace)
-        {
-            let (message, cut) = text::head(said.as_bytes(), limits.message);
-            failure.kind = FailureKind::Compile;
-            failure.class = raised(said).to_owned();
-            failure.message = message;
-            failure.truncated |= cut;
-        }
-        super::body::whole(&mut failure, limits);
-        super::body::tell(&mut failure, limits);
-        // nextest gives the line above what was said.
-        if failure.kind == FailureKind::Panic
-            && failure.message.starts_with("thread '")
-            && let Some((kind, said, place, _)) = gather::panicked(
-                &failure.trace,
-                gather::thread(&failure.message).map_or("", |(name, _)| name),
-            )
-        {
-            failure.kind = kind;
-            failure.location = failure.location.or(place);
-            if !said.is_empty() {
-                let (said, cut) = text::head(said.as_bytes(), limits.message);
-                failure.message = said;
-                failure.truncated |= cut;
-            }
-        }
-        failure
-    }
-}
-
-/// The last line of pytest's that says what was raised: `E   ImportError: …`.
-fn collected(trace: &str) -> Option<&str> {
-    let lines = trace.lines().filter_map(|line| line.strip_prefix("E  "));
-    lines.map(str::trim).rfind(|line| !line.is_empty())
-}
-
-/// The name of an exception before its text.
-fn raised(said: &str) -> &str {
-    let name = said.split(':').next().unwrap_or_default();
-    let is_name = !name.is_empty()
-        && name.len() < 200
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._".contains(&b));
-    if is_name { name } else { "" }
-}
 
 /// The class that was read last: most tests have that of the test before them.
 #[derive(Debug, Default)]
@@ -252,6 +84,8 @@ pub(super) struct Case {
     is_uncounted: bool,
     /// jest-junit: a file that could not be loaded. It is written twice.
     pub(super) is_unloaded: bool,
+    /// It had begun, and nothing is said of its end.
+    pub(super) is_unended: bool,
 }
 
 impl Case {
@@ -379,7 +213,7 @@ impl Case {
         (self.flaky, self.reran) = (0, 0);
         (self.n_failures, self.n_errors, self.n_skips) = (0, 0, 0);
         (self.n_expected, self.n_teardown) = (0, 0);
-        self.may_fail = false;
+        (self.may_fail, self.is_unended) = (false, false);
     }
 
     fn class(&self) -> &Name {
@@ -401,7 +235,7 @@ impl Case {
     }
 
     /// Its class and its name, when its element ends: they are not kept.
-    pub(super) fn take_names(&mut self) -> (Name, String) {
+    pub(super) fn take_names(&mut self, suite: Option<&Suite>) -> (Name, String) {
         let class = if self.classname.is_empty() {
             std::mem::take(&mut self.class)
         } else {
@@ -411,8 +245,11 @@ impl Case {
         self.is_unnamed = name.is_empty();
         self.is_hook = self.outcome.is_some_and(Outcome::is_bad) && name.contains("\" hook");
         self.is_unloaded = class == *"Test suite failed to run";
-        // gotestsum, and GoogleTest for what belongs to no test.
-        let is_made_up = class.is_empty() && (name.is_empty() || name == "TestMain");
+        let is_bad = self.is_bad();
+        let is_made_up = is_bad && suite.is_some_and(|suite| suite.makes_up(&class, &name));
+        if class.is_empty() && name.is_empty() && !is_bad && !self.is_skipped() {
+            self.unended();
+        }
         self.is_uncounted =
             self.is_unloaded || is_made_up || class.trim_start().starts_with(UNLOADED_HOOK);
         (class, name)
@@ -508,6 +345,11 @@ impl Case {
                 _ => {}
             }
             match failure.class.as_str() {
+                // node: what is to be done may fail, and node ends with 0.
+                "todo" => {
+                    *kind = SkipKind::Todo;
+                    self.may_fail = true;
+                }
                 "pytest.xfail" | "XFAIL" => says.outcome = Outcome::ExpectedFailure,
                 // nose2.
                 _ if failure.message == "expected test failure" => {
@@ -606,7 +448,17 @@ impl Case {
 
     /// The element's end is missing: what else it said is not known.
     pub(super) fn cut(&mut self) {
-        self.say(UNKNOWN, "(cut)");
+        self.unknown("(cut)");
+    }
+
+    /// Neither name nor class: pytest writes so of a test that had begun when the run was ended (`pytest.exit`, an interrupt).
+    fn unended(&mut self) {
+        self.is_unended = true;
+        self.unknown("(no end)");
+    }
+
+    fn unknown(&mut self, raw: &str) {
+        self.say(UNKNOWN, raw);
         if self.failures.is_empty() {
             let failure = Failure {
                 message: "the report does not say how this test ended".to_owned(),
@@ -621,6 +473,14 @@ impl Case {
         self.n_teardown > 0
             && self.n_errors + self.n_failures == self.n_teardown
             && self.n_skips == 0
+    }
+
+    /// Whether it is what Ginkgo runs before or behind all tests, and did what it should: no test.
+    pub(super) fn is_passed_hook(&self, name: &str) -> bool {
+        let is_hook = |node: &str| node.ends_with("Suite") || node.ends_with("(Suite)");
+        let node = name.strip_prefix('[').and_then(|name| name.split_once(']'));
+        self.settled() == Outcome::Pass
+            && (self.is_unnamed || node.is_some_and(|(node, _)| is_hook(node)))
     }
 
     /// Whether nothing at all is said of it.
@@ -663,8 +523,12 @@ impl Case {
         tally.expected += self.n_expected;
     }
 
+    fn is_skipped(&self) -> bool {
+        matches!(self.settled(), Outcome::Skip(_))
+    }
+
     /// Whether it is told to have taken no time at all, and nothing else.
-    fn is_instant(&self) -> bool {
+    pub(super) fn is_instant(&self) -> bool {
         self.outcome.is_none() && self.seconds == Some(0.0)
     }
 
@@ -726,7 +590,7 @@ impl Case {
         limits: &Limits,
     ) -> (Attempt, Vec<Attempt>) {
         let outcome = self.settled();
-        if self.is_unnamed {
+        if self.is_unnamed && !self.is_unended {
             // Surefire: what all tests of the class need failed.
             for (_, failure) in &mut self.failures {
                 if failure.kind == FailureKind::Other {

@@ -152,6 +152,26 @@ impl Declared {
             && self.errors.unwrap_or(0) > 0
     }
 
+    /// Whether it is what newman writes of all requests: how many, and nothing of what they came to.
+    pub(super) const fn is_requests(&self) -> bool {
+        self.tests.is_some()
+            && self.failures.is_none()
+            && self.errors.is_none()
+            && self.skipped.is_none()
+            && self.disabled.is_none()
+    }
+
+    /// How many of its tests did not run, of jest-junit, which counts those that did: what is to be done is written as if it had passed.
+    pub(super) fn unrun(&self, total: &Tally) -> u64 {
+        let counted = total.nodes - total.doubles - total.uncounted;
+        self.tests.map_or(0, |tests| counted.saturating_sub(tests))
+    }
+
+    /// Whether tests that are there again were run again: each test is counted once.
+    pub(super) fn is_each_once(&self, total: &Tally) -> bool {
+        total.doubles > 0 && self.tests == Some(total.nodes - total.doubles)
+    }
+
     /// Whether the number of tests alone does not agree, and may be because of what is not written.
     pub(super) fn is_but_lacking(&self, direct: &Tally, total: &Tally) -> bool {
         let rest = Self {
@@ -175,7 +195,12 @@ impl Declared {
             Dialect::Loose => tests <= total.nodes,
             Dialect::Mocha => total.skips == 0 && tests == total.nodes + self.skipped.unwrap_or(0),
             Dialect::Node => tests == direct.nodes + direct.suites,
-            Dialect::Plain | Dialect::Go | Dialect::Playwright => false,
+            Dialect::Newman => direct.nodes == 0 && tests == direct.suites,
+            Dialect::Plain
+            | Dialect::Ginkgo
+            | Dialect::Go
+            | Dialect::Playwright
+            | Dialect::Surefire => false,
         }
     }
 

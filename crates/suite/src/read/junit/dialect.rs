@@ -13,16 +13,22 @@ pub(super) enum Dialect {
     Boost,
     /// gotestsum, go-junit-report: a test that is there again was run again; names in a package are unique. `errors` counts lines.
     Go,
+    /// Ginkgo: what is run before and behind all tests is written and counted as one.
+    Ginkgo,
     /// jest-junit: what is to be done is written and not counted.
     Jest,
     /// doctest, nose2: parts of tests, and what is set up for a class, are written and not counted.
     Loose,
     /// mocha-junit-reporter: what is pending is counted and not written; tests that a hook kept from running are counted too.
     Mocha,
+    /// newman: what holds all of them counts its suites, which are requests.
+    Newman,
     /// node: an inner suite counts as one test of the outer one, and the same names may be in two files.
     Node,
     /// Playwright: a suite's host is the project.
     Playwright,
+    /// Surefire: of JUnit 4 it writes a test once for each thing that failed in it, as the test and what cleans up behind it.
+    Surefire,
 }
 
 /// Attributes of a suite that tell its writer.
@@ -31,17 +37,14 @@ pub(super) struct Marked {
     pub(super) host: bool,
     pub(super) id: Option<String>,
     pub(super) doctest: bool,
+    pub(super) surefire: bool,
+    /// Whether it has a time.
+    pub(super) dated: bool,
 }
 
 impl Marked {
-    /// Who wrote a suite with these attributes; `dated` if it has a time.
-    pub(super) fn dialect(
-        &self,
-        suite: &Suite,
-        is_all: bool,
-        dated: bool,
-        outer: Option<&Suite>,
-    ) -> Dialect {
+    /// Who wrote a suite with these attributes.
+    pub(super) fn dialect(&self, suite: &Suite, is_all: bool, outer: Option<&Suite>) -> Dialect {
         let declared = &suite.declared;
         let inherited = outer.map_or(Dialect::Plain, |outer| outer.dialect);
         if inherited != Dialect::Plain {
@@ -57,16 +60,23 @@ impl Marked {
                 && declared.skipped.is_some()
                 && declared.errors.is_none()
                 && declared.disabled.is_none()
-                && !dated
+                && !self.dated
             {
                 Dialect::Mocha
             } else {
                 Dialect::Plain
             };
         }
-        if self.doctest || (outer.is_none() && suite.is_named("nose2-junit")) {
+        if self.surefire {
+            Dialect::Surefire
+        } else if self.dated
+            && id.is_some_and(is_uuid)
+            && outer.is_some_and(|o| o.declared.is_requests())
+        {
+            Dialect::Newman
+        } else if self.doctest || (outer.is_none() && suite.is_named("nose2-junit")) {
             Dialect::Loose
-        } else if outer.is_none() && id == Some("0") && !dated && !self.host {
+        } else if outer.is_none() && id == Some("0") && !self.dated && !self.host {
             Dialect::Boost
         } else if declared.disabled.is_some() && self.host {
             Dialect::Node
@@ -74,4 +84,13 @@ impl Marked {
             Dialect::Plain
         }
     }
+}
+
+/// `fb9abed0-05a7-45ea-8c23-e5c4836c8733`.
+fn is_uuid(id: &str) -> bool {
+    let is_part = |(at, b): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => b == b'-',
+        _ => b.is_ascii_hexdigit(),
+    };
+    id.len() == 36 && id.bytes().enumerate().all(is_part)
 }

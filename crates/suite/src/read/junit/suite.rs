@@ -1,14 +1,14 @@
 //! An open suite.
 
-use super::case::Child;
+use super::child::Child;
 use super::counts::{self, Declared, Tally};
 use super::dialect::{Dialect, Marked};
 use super::words::{self, Says};
 use super::{Sum, bare};
-use crate::read::Limits;
 use crate::read::xml::ids::{self, Span};
 use crate::read::xml::times::{self, Marks};
-use crate::read::xml::{self, Notes, Tag};
+use crate::read::xml::{self, Head, Notes, Tag};
+use crate::read::{Limits, text};
 use crate::{Attempt, FailureKind, IssueKind, Name, Outcome, Place, TestId};
 
 /// A suite, or what holds all of them.
@@ -37,6 +37,8 @@ pub(super) struct Suite {
     pub(super) is_all: bool,
     /// Whether its first property was read.
     pub(super) is_told: bool,
+    /// newman: what it printed, the errors of the request among it.
+    pub(super) said: Head,
 }
 
 impl Suite {
@@ -131,6 +133,9 @@ impl Suite {
                 }
                 "id" => marked.id = Some(value.clone()),
                 "doctest_version" => marked.doctest = true,
+                "xsi:nonamespaceschemalocation" | "nonamespaceschemalocation" => {
+                    marked.surefire = value.contains("surefire-test-report");
+                }
                 _ => {}
             }
         });
@@ -138,7 +143,8 @@ impl Suite {
             suite.declared.tests = None;
         }
         suite.is_all = is_all;
-        suite.dialect = marked.dialect(&suite, is_all, began.is_some(), outer);
+        marked.dated = began.is_some();
+        suite.dialect = marked.dialect(&suite, is_all, outer);
         suite.span = began.map(|from| {
             let ms = seconds.unwrap_or(0.0) * 1000.0;
             // Saturating, as floats are cast.
@@ -199,6 +205,17 @@ impl Suite {
         self.name == name
     }
 
+    /// Whether its writer makes a test of this class and this name up for what could not be built (gotestsum), or belongs to no test
+    /// (GoogleTest), and does not count it.
+    pub(super) fn makes_up(&self, class: &str, name: &str) -> bool {
+        class.is_empty()
+            && match name {
+                "" => self.is_named("NonTestSuiteFailure"),
+                "TestMain" => self.dialect == Dialect::Go,
+                _ => false,
+            }
+    }
+
     pub(super) fn shown(&self) -> String {
         if self.name.is_empty() {
             "a suite without a name".to_owned()
@@ -206,6 +223,23 @@ impl Suite {
             let name: String = self.name.chars().take(120).collect();
             format!("the suite {name}")
         }
+    }
+
+    /// What newman prints of a request that failed: its errors are counted and stand in no element.
+    pub(super) fn request_error(&mut self, limits: &Limits) -> Child {
+        let (said, _) = self.said.take(limits.trace);
+        let lines = said.lines().map(str::trim).filter(|line| {
+            !line.is_empty()
+                && *line != "---"
+                && !line.starts_with("Iteration: ")
+                && !line.starts_with("at ")
+        });
+        let message = lines.take(8).collect::<Vec<_>>().join("\n");
+        let mut child = Child::default();
+        "error".clone_into(&mut child.raw);
+        child.message = text::head(message.as_bytes(), limits.message).0;
+        child.trace.push(&said, limits.trace);
+        child
     }
 
     /// What the suite itself came to, as a test of its name.
@@ -264,8 +298,12 @@ impl Suite {
     }
 }
 
-/// A suite's name without the date that unittest-xml-reporting puts behind it: the test is the same tomorrow.
+/// A suite's name without the date that unittest-xml-reporting puts behind it, and without the date and the id of avocado's job: the test
+/// is the same tomorrow.
 fn undated(name: &str) -> &str {
+    if is_job(name) {
+        return "job";
+    }
     match name.rsplit_once('-') {
         Some((undated, date))
             if date.len() == 14
@@ -276,6 +314,20 @@ fn undated(name: &str) -> &str {
         }
         _ => name,
     }
+}
+
+/// `job-2026-11-22T15.52-52dac2c`, as avocado names each run.
+fn is_job(name: &str) -> bool {
+    let Some((time, id)) = name
+        .strip_prefix("job-")
+        .and_then(|rest| rest.rsplit_once('-'))
+    else {
+        return false;
+    };
+    let shape = time
+        .bytes()
+        .map(|b| if b.is_ascii_digit() { b'0' } else { b });
+    shape.eq(*b"0000-00-00T00.00") && id.len() == 7 && id.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// A file's name as it is kept.

@@ -126,6 +126,8 @@ pub(super) fn status(word: &str) -> Option<Option<Says>> {
         "cleanuperror" => is(Outcome::Error, FailureKind::Teardown),
         "timeout" | "timedout" => is(Outcome::Fail, FailureKind::Timeout),
         "crash" | "crashed" => is(Outcome::Error, FailureKind::Crash),
+        // Ginkgo.
+        "panicked" => is(Outcome::Error, FailureKind::Panic),
         // What did not come to its end has no result; that a body ended early on purpose is `inconclusive`.
         "aborted" | "abort" | "interrupted" | "cancelled" | "canceled" | "killed"
         | "incomplete" => is(Outcome::Error, FailureKind::Other),
@@ -163,21 +165,31 @@ pub(super) fn kind(class: &str, text: &str) -> FailureKind {
     if leaf.contains("OutOfMemory") || leaf == "MemoryError" {
         return FailureKind::OutOfMemory;
     }
-    if leaf.contains("Timeout") || leaf.contains("TimedOut") || class == "test timeout" {
+    if leaf.contains("Timeout")
+        || leaf.contains("TimedOut")
+        || matches!(class, "test timeout" | "timedout")
+    {
         return FailureKind::Timeout;
     }
-    // JUnit 5, Vitest, Jest, pytest-timeout.
+    // JUnit 5, Vitest, Jest, pytest-timeout, Ginkgo.
     let times = [
+        "A node timeout occurred",
+        "A spec timeout occurred",
+        "A suite timeout occurred",
         "execution timed out after ",
         "Test timed out in ",
         "Failed: Timeout (>",
         "thrown: \"Exceeded timeout of ",
     ];
-    if times.iter().any(|begin| text.starts_with(begin)) {
+    if times.iter().any(|begin| text.starts_with(begin)) || is_exceeded(text) {
         return FailureKind::Timeout;
     }
     if class == "test abort" {
         return FailureKind::Crash;
+    }
+    // Ginkgo.
+    if class == "panicked" {
+        return FailureKind::Panic;
     }
     if leaf.contains("Assertion") || leaf.contains("ExpectationFailed") || leaf == "AssertFailed" {
         return FailureKind::Assertion;
@@ -191,6 +203,18 @@ pub(super) fn kind(class: &str, text: &str) -> FailureKind {
         return FailureKind::Panic;
     }
     FailureKind::Other
+}
+
+/// `Test timeout of 50ms exceeded.` (Playwright), `Timeout of 20ms exceeded. For async tests …` (Mocha).
+pub(in crate::read) fn is_exceeded(text: &str) -> bool {
+    let text = text.strip_prefix("Error: ").unwrap_or(text);
+    ["Test timeout of ", "Timeout of "]
+        .iter()
+        .filter_map(|begin| text.strip_prefix(begin))
+        .any(|rest| {
+            let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            rest.starts_with("ms exceeded")
+        })
 }
 
 /// Whether pytest says so of a fixture that failed after the test.

@@ -1,7 +1,9 @@
 //! The block of YAML behind a point: what failed, and where. Only a few of its keys are of interest, and no more than that is read.
 
-use super::super::Limits;
-use super::super::gather;
+use std::fmt::Write as _;
+
+use super::super::junit::words::is_exceeded;
+use super::super::{Limits, gather, text};
 use crate::{Attempt, Failure, FailureKind, Location};
 
 pub(super) struct Yaml {
@@ -9,6 +11,20 @@ pub(super) struct Yaml {
     text: String,
     cut: bool,
     done: bool,
+}
+
+/// A failure of which only the lines behind it speak; `is_below` if they are mocha's, the message and then the error with its frames.
+pub(super) fn said(limits: &Limits, lines: &str, is_below: bool) -> Failure {
+    let failure = comments(limits, lines);
+    let is_assertion = lines.lines().any(|line| line.starts_with("AssertionError"));
+    let kind = if is_exceeded(&failure.message) {
+        FailureKind::Timeout
+    } else if is_below && !is_assertion {
+        FailureKind::Other
+    } else {
+        FailureKind::Assertion
+    };
+    Failure { kind, ..failure }
 }
 
 /// A failure of which only comments speak: perl's `at FILE line N.`, bats' `(in test file FILE, line N)`.
@@ -68,7 +84,13 @@ impl Yaml {
         true
     }
 
-    pub(super) fn give(self, limits: &Limits, attempt: &mut Attempt) {
+    /// Whether it says that the point only holds tests: node's `type: 'suite'`.
+    pub(super) fn is_suite(&self) -> bool {
+        self.value("type").as_deref() == Some("suite")
+    }
+
+    pub(super) fn give(mut self, limits: &Limits, attempt: &mut Attempt) {
+        let is_json = self.unfold();
         if let Some(ms) = self
             .value("duration_ms")
             .and_then(|ms| ms.parse::<f64>().ok())
@@ -80,15 +102,18 @@ impl Yaml {
         if !attempt.outcome.is_bad() {
             return;
         }
-        let message = self
+        let mut message = self
             .value("message")
             .or_else(|| self.value("error"))
             .unwrap_or_default();
+        if is_json {
+            message = without_source(&message);
+        }
         let kind = match self.value("failureType").as_deref() {
             Some("testTimeoutFailure") => FailureKind::Timeout,
             Some("hookFailed") => FailureKind::Setup,
             Some("uncaughtException" | "unhandledRejection") => FailureKind::Panic,
-            _ if message.contains("timed out") => FailureKind::Timeout,
+            _ if message.contains("timed out") || is_exceeded(&message) => FailureKind::Timeout,
             _ if self.value("operator").is_some()
                 || self.value("code").as_deref() == Some("ERR_ASSERTION")
                 || self.value("name").as_deref() == Some("AssertionError") =>
@@ -122,6 +147,20 @@ impl Yaml {
         });
     }
 
+    /// Writes a mapping in JSON, which is YAML too (Deno), with a line for each key. Returns whether it was one.
+    fn unfold(&mut self) -> bool {
+        if !self.text.trim_start().starts_with('{') {
+            return false;
+        }
+        let Ok(serde_json::Value::Object(map)) = serde_json::from_str(&self.text) else {
+            return false;
+        };
+        let mut out = String::new();
+        write(&mut out, &map, 0);
+        self.text = text::plain(out.as_bytes());
+        true
+    }
+
     /// The value of a key, wherever it stands: the rest of its line, or the lines behind `|-` and `>`.
     fn value(&self, key: &str) -> Option<String> {
         let mut lines = self.text.lines();
@@ -149,4 +188,46 @@ impl Yaml {
         };
         (!plain.is_empty()).then(|| plain.to_owned())
     }
+}
+
+/// Writes a mapping as YAML: texts of several lines as blocks, mappings inside of it indented. What else there may be is left as JSON.
+fn write(out: &mut String, map: &serde_json::Map<String, serde_json::Value>, depth: usize) {
+    let white = "  ".repeat(depth);
+    for (key, value) in map {
+        match value {
+            serde_json::Value::String(text) if text.contains('\n') => {
+                let _ = writeln!(out, "{white}{key}: |-");
+                for line in text.lines() {
+                    let _ = writeln!(out, "{white}  {line}");
+                }
+            }
+            serde_json::Value::String(text) => {
+                let _ = writeln!(out, "{white}{key}: {text}");
+            }
+            serde_json::Value::Object(inner) if depth < 4 => {
+                let _ = writeln!(out, "{white}{key}:");
+                write(out, inner, depth + 1);
+            }
+            other => {
+                let _ = writeln!(out, "{white}{key}: {other}");
+            }
+        }
+    }
+}
+
+/// What Deno says of an error, without the line of source that it marks and the frames behind it.
+fn without_source(message: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for line in message.lines() {
+        let text = line.trim();
+        if text.starts_with("at ") {
+            break;
+        }
+        if !text.is_empty() && text.bytes().all(|b| b == b'^') {
+            kept.pop();
+            continue;
+        }
+        kept.push(line);
+    }
+    kept.join("\n").trim().to_owned()
 }
