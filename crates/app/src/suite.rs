@@ -6,6 +6,7 @@
 
 pub mod analysing;
 pub mod artifacts;
+pub mod baseline;
 pub mod checkout;
 pub mod comparing;
 mod contract;
@@ -34,5 +35,6 @@ pub mod retrying;
 pub mod running;
 pub mod sharding;
 pub mod source;
+mod toolchain;
 mod twins;
 mod verbatim;

@@ -17,6 +17,8 @@
 mod bundled;
 #[path = "suites/commanded.rs"]
 mod commanded;
+#[path = "suites/compared.rs"]
+mod compared;
 #[path = "suites/computed.rs"]
 mod computed;
 #[path = "suites/conditions.rs"]

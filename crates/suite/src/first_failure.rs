@@ -28,6 +28,7 @@ use crate::{Failure, FailureKind, Location};
 
 pub use clean::clean;
 pub use counts::{Counted, Tally};
+pub(crate) use counts::{ran, summary};
 
 /// What printed a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

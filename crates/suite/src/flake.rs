@@ -61,7 +61,8 @@ pub struct Row {
 pub struct Rules {
     /// Rows older than this do not count.
     pub window: Span,
-    /// Mixed verdicts from which a test is flaky.
+    /// From how many failures, each beside a pass of its own on the same tree, a test is flaky: two of each on one tree, one of each on two trees, or
+    /// two runs that passed only when they tried again.
     pub mixed: u64,
     /// Share of its trees that are mixed from which a test is flaky.
     pub share: f64,

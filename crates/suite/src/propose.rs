@@ -8,6 +8,7 @@ mod files;
 mod go;
 mod make;
 mod node;
+mod node_script;
 mod python;
 mod rust;
 mod table;
@@ -61,6 +62,8 @@ pub struct Target {
     pub dir: String,
     /// The format of its report; `command` if an exit code is all there is.
     pub format: String,
+    /// Variables that it needs.
+    pub env: BTreeMap<String, String>,
     /// Where its reports are, relative to its directory; empty if its standard output is the report.
     pub reports: Vec<String>,
     /// The programs that it needs.
@@ -166,6 +169,7 @@ impl Found<'_> {
                 self.dir.to_owned()
             },
             format: format.to_owned(),
+            env: BTreeMap::new(),
             reports: Vec::new(),
             tools: command
                 .first()

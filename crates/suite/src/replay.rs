@@ -36,6 +36,7 @@ pub use plan::{Replays, replay, replay_target};
 pub use quote::shell;
 pub use rerun::{Again, Refused, Selection, rerun};
 pub use runner::Runner;
+pub(crate) use runner::unquoted;
 
 use crate::run::{End, TargetResult};
 use crate::{FailureKind, Signature, TestId, TestVerdict};

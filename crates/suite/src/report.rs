@@ -11,6 +11,7 @@ pub mod gitlab;
 mod group;
 pub mod html;
 pub mod junit;
+mod linted;
 pub mod markdown;
 mod outline;
 mod quarantined;
@@ -100,6 +101,8 @@ pub struct Report<'a> {
     pub owner: Ask<'a, Option<String>>,
     /// What the runbook says.
     pub advice: Ask<'a, Vec<Advice>>,
+    /// What a target printed, with the absolute directory of the project in which it did: for the findings of linters. `None` where it was not kept.
+    pub log: &'a dyn Fn(&str) -> Option<(String, String)>,
     /// Commands that make sense next, the best first.
     pub next: &'a [String],
 }
@@ -131,6 +134,7 @@ impl<'a> Report<'a> {
             replay: &|_| None,
             owner: &|_| None,
             advice: &|_| Vec::new(),
+            log: &|_| None,
             next: &[],
         }
     }

@@ -64,7 +64,10 @@ fn only_one_and_the_same_tree_proves_a_flake() {
         ("aAbBc", State::Flaky, 2),
         ("a*b*c", State::Flaky, 2),
         ("*", State::Suspect, 1),
-        ("aAaAaA", State::Suspect, 1),
+        // Two of each on one tree are as good as one of each on two.
+        ("aAaAaA", State::Flaky, 1),
+        ("aaAaa", State::Suspect, 1),
+        ("AaA", State::Suspect, 1),
         ("---", State::NoData, 0),
         ("abABBC", State::Broken, 0),
         ("aABBBb", State::Healthy, 0),

@@ -178,3 +178,25 @@ fn the_schema_holds() {
         }
     }
 }
+
+#[test]
+fn a_line_is_never_told_without_its_file() {
+    let test = TestId::new("s", "", "bad");
+    let mut bad = row("unit", test, TestVerdict::Failed, "boom");
+    if let Some(failure) = &mut bad.failure {
+        failure.location = Some(gonogo_suite::Location {
+            file: "src/a.py".into(),
+            line: Some(3),
+            column: None,
+        });
+    }
+    let summary = summary(vec![from_rows(&target("unit", 1), &[bad.clone()])]);
+    check(&summary, &[bad.clone()], Flaky::Fail);
+    let json: serde_json::Value =
+        serde_json::from_str(&written(&summary, &[bad], Flaky::Fail)).expect("JSON");
+    let test = &json["results"]["tests"][0];
+    assert_eq!(
+        (&test["filePath"], &test["line"]),
+        (&"src/a.py".into(), &3.into())
+    );
+}

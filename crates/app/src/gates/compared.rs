@@ -18,7 +18,7 @@ use crate::suite::reading;
 pub(super) const LARGEST: u64 = 256 << 20;
 
 /// How many earlier runs are looked at.
-pub(super) const LOOKED: usize = 50;
+pub(crate) const LOOKED: usize = 50;
 
 /// A run as it was recorded.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ pub fn recorded(home: &Home, book: &Book, records: &[RecordView]) -> Result<Foun
 }
 
 /// These runs, and why others of them cannot be read.
-pub(super) fn these<'a>(
+pub(crate) fn these<'a>(
     home: &Home,
     book: &Book,
     records: impl IntoIterator<Item = &'a RecordView>,
@@ -143,7 +143,11 @@ pub fn baselines(
 
 /// The first of these of the same variant and part in which a target was good; of those of its tree the one in which the most of it ran, since
 /// a part of a target's tests can be good without the rest.
-fn good<'a>(earlier: &[&'a Recorded], summary: &Summary, target: &str) -> Option<&'a Recorded> {
+pub(crate) fn good<'a>(
+    earlier: &[&'a Recorded],
+    summary: &Summary,
+    target: &str,
+) -> Option<&'a Recorded> {
     let alike = |r: &&&Recorded| {
         r.summary.variant == summary.variant
             && r.summary.shard == summary.shard
@@ -165,17 +169,6 @@ fn good<'a>(earlier: &[&'a Recorded], summary: &Summary, target: &str) -> Option
         true => r,
         false => best,
     }))
-}
-
-/// The newest earlier run in which a target was good, with its tests; none if there is none that can be read.
-pub fn last_good<'a>(
-    earlier: &'a [Recorded],
-    summary: &Summary,
-    target: &str,
-) -> Option<(&'a Recorded, Vec<(TestId, Entry)>)> {
-    let all: Vec<&Recorded> = earlier.iter().collect();
-    let base = good(&all, summary, target)?;
-    entries(base, target).ok().map(|tests| (base, tests))
 }
 
 /// The tests of one target, from the run's files, if these are what the summary names.

@@ -1,11 +1,11 @@
 //! What a run's failures are, how each is shown again, and what changed since the last good run: the artifacts that people and tools read
 //! when something failed. All of it is derived from what the run kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use gonogo_core::{Digest, Verdict};
-use gonogo_suite::diff::{self, Change, Diff, Entry, Status};
+use gonogo_core::Verdict;
+use gonogo_suite::diff::{self, Change, Diff, Entry, Side, Status};
 use gonogo_suite::propose::Files;
 use gonogo_suite::replay::{
     Environment, FailedGate, Origin, Reference, Replay, Replays, Source, bundle, replay,
@@ -17,17 +17,20 @@ use gonogo_suite::{Row, Summary, TargetResult, TestId};
 use serde_json::{Value, json};
 
 use super::artifacts::RunDir;
+use super::baseline::{Baseline, Baselines};
 use super::digests;
 use super::knowing::Known;
 use crate::AppError;
 use crate::config::SuitesFile;
-use crate::gates::compared::Recorded;
 
 /// Most events of a timeline.
 pub(super) const EVENTS: usize = 2_000;
 
 /// Most tests that are ranked in a diff.
 const RANKED: usize = 10_000;
+
+/// Most commands of one target in a comparison.
+const EACH: usize = 200;
 
 /// Most replays of one target in the bundle.
 const REPLAYS: usize = 500;
@@ -44,8 +47,12 @@ pub struct Beside<'a> {
     pub env: BTreeMap<String, String>,
     /// The system, for people.
     pub os: String,
-    /// Earlier runs, the newest first.
-    pub earlier: &'a [Recorded],
+    /// Versions of its tools.
+    pub tools: BTreeMap<String, String>,
+    /// How its suites use recorded answers, where all of them do it alike.
+    pub vcr_mode: Option<String>,
+    /// What it is compared with, where that is asked for.
+    pub against: Option<&'a Baselines>,
     /// How this program is called with the project's configuration.
     pub program: Vec<String>,
 }
@@ -83,10 +90,6 @@ impl Files for ProjectFiles<'_> {
 /// A target as replays need it.
 pub fn origin(about: &Beside<'_>, summary: &Summary, target: &TargetResult) -> Origin {
     let suite = about.file.suites.get(&target.target);
-    let below = |path: &String| match target.dir.as_str() {
-        "" | "." => path.clone(),
-        dir => format!("{dir}/{path}"),
-    };
     let mut env = about.env.clone();
     if let Some(suite) = suite {
         env.extend(suite.env.clone());
@@ -94,6 +97,19 @@ pub fn origin(about: &Beside<'_>, summary: &Summary, target: &TargetResult) -> O
             env.insert(name.clone(), seed.to_string());
         }
     }
+    // Who read a report does not know what wrote it; its declaration does.
+    let mut of = Origin::of(target);
+    if let Some(suite) = suite.filter(|_| of.command.is_empty()) {
+        of.command.clone_from(&suite.command);
+        of.dir.clone_from(&suite.dir);
+        of.format = suite.format.to_owned();
+        of.min_tests = suite.min_tests;
+    }
+    let dir = of.dir.clone();
+    let below = |path: &String| match dir.as_str() {
+        "" | "." => path.clone(),
+        dir => format!("{dir}/{path}"),
+    };
     Origin {
         reports: suite
             .map(|s| s.reports.iter().map(below).collect())
@@ -102,15 +118,16 @@ pub fn origin(about: &Beside<'_>, summary: &Summary, target: &TargetResult) -> O
         seed: about.seed,
         root: Some(about.root.display().to_string()),
         artifact_dir: summary.artifact_dir.clone(),
-        ..Origin::of(target)
+        ..of
     }
 }
 
-/// The replays of a failing test.
+/// The replays of a failing test; `None` where nobody knows the command of its target: reports of it were read, and it is not declared.
 pub fn replays(about: &Beside<'_>, summary: &Summary, row: &Row) -> Option<Replays> {
     let target = summary.targets().find(|t| t.target == row.target)?;
     let files = ProjectFiles(about.root);
-    Some(replay(&origin(about, summary, target), row, &files))
+    let origin = origin(about, summary, target);
+    (!origin.command.is_empty()).then(|| replay(&origin, row, &files))
 }
 
 /// Writes digests, timelines, the replay bundle and the diff. Gives the diff of all targets.
@@ -236,9 +253,9 @@ fn write_bundle(
         shard_kind: summary.shard.as_ref().map(|s| s.kind.clone()),
         shard_index: summary.shard.as_ref().map(|s| s.index),
         shard_total: summary.shard.as_ref().map(|s| s.total),
-        tools: BTreeMap::new(),
+        tools: about.tools.clone(),
         env: about.env.clone(),
-        vcr_mode: None,
+        vcr_mode: about.vcr_mode.clone(),
         git_sha: summary.source.commit.clone(),
         git_branch: summary.source.branch.clone(),
         tree: summary.source.tree.clone(),
@@ -277,47 +294,105 @@ pub struct Triage {
     pub status: Status,
     /// By target.
     pub diffs: BTreeMap<String, Diff>,
+    /// Why the baseline of a target cannot be read, by target.
+    pub unread: BTreeMap<String, String>,
     /// `triage_diff.json`.
     pub document: Value,
 }
 
-/// Compares a run with the newest earlier run in which each target was good.
+/// Compares a run with its baselines.
 fn triage(
     summary: &Summary,
     rows: &[Row],
     about: &Beside<'_>,
     replays: &BTreeMap<String, Vec<Replay>>,
 ) -> Triage {
-    let mut diffs = BTreeMap::new();
-    let mut bases: BTreeMap<String, (String, Digest)> = BTreeMap::new();
-    for target in summary.targets() {
-        let name = &target.target;
-        let Some((base, before)) = crate::gates::compared::last_good(about.earlier, summary, name)
-        else {
-            continue;
-        };
-        let now: Vec<(TestId, Entry)> = rows
-            .iter()
-            .filter(|row| row.target == *name)
-            .map(|row| (row.test.clone(), row.entry()))
-            .collect();
-        diffs.insert(name.clone(), diff::diff(&before, &now));
-        bases.insert(name.clone(), (base.summary.run_id.clone(), base.digest));
+    let mut own: BTreeMap<&str, Vec<(TestId, Entry)>> = BTreeMap::new();
+    for row in rows {
+        let tests = own.entry(&row.target).or_default();
+        tests.push((row.test.clone(), row.entry()));
     }
-    document(summary, diffs, &bases, &|target, test| {
+    let against = Held::of(summary, about.against, &own);
+    document(summary, against, &about.program, &|target, test| {
         let own = replays.get(target)?;
         let found = own.iter().find(|r| r.test.as_ref() == Some(test));
         found.map(|r| r.shell.clone())
     })
 }
 
+/// Targets beside their baselines.
+#[derive(Debug, Default)]
+pub struct Held {
+    diffs: BTreeMap<String, Diff>,
+    bases: BTreeMap<String, Baseline>,
+    /// Why the baseline of a target cannot be read.
+    unread: BTreeMap<String, String>,
+}
+
+impl Held {
+    /// Holds the tests of each target, by its name, against its baseline.
+    pub fn of(
+        summary: &Summary,
+        baselines: Option<&Baselines>,
+        own: &BTreeMap<&str, Vec<(TestId, Entry)>>,
+    ) -> Self {
+        let mut held = Self::default();
+        let Some(baselines) = baselines else {
+            return held;
+        };
+        let text = |variant: &BTreeMap<String, String>| format!("{variant:?}");
+        let now = text(&summary.variant);
+        for target in summary.targets() {
+            let name = target.target.as_str();
+            let base = match baselines.target(summary, name) {
+                Ok(Some(base)) => base,
+                Ok(None) => continue,
+                Err(why) => {
+                    held.unread.insert(name.to_owned(), why);
+                    continue;
+                }
+            };
+            let before = text(&base.variant);
+            let own = own.get(name).map_or(&[][..], Vec::as_slice);
+            let side = |tests, variant| Side {
+                tests,
+                variant,
+                plan: None,
+            };
+            let diff = diff::compare(&side(&base.tests, &before), &side(own, &now));
+            held.diffs.insert(name.to_owned(), diff);
+            held.bases.insert(name.to_owned(), base);
+        }
+        held
+    }
+}
+
+/// Where the results of a target stand in documents.
+const fn surface(target: &TargetResult) -> &'static str {
+    match target.result_kind {
+        Kind::Suite => "suites",
+        Kind::Unit => "unit_targets",
+        Kind::Build => "build",
+        Kind::Lint => "lint",
+    }
+}
+
+fn summary_path(base: &Baseline) -> String {
+    format!("{}/summary.json", base.artifact_dir)
+}
+
 /// The document of a comparison.
 pub fn document(
     summary: &Summary,
-    diffs: BTreeMap<String, Diff>,
-    bases: &BTreeMap<String, (String, Digest)>,
+    held: Held,
+    program: &[String],
     command: &dyn Fn(&str, &TestId) -> Option<String>,
 ) -> Triage {
+    let Held {
+        diffs,
+        bases,
+        unread,
+    } = held;
     let missing = summary.targets().any(|t| !diffs.contains_key(&t.target));
     let worst = diffs.values().map(|d| d.status).max();
     let status = match worst {
@@ -329,16 +404,12 @@ pub fn document(
     let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
     let mut ranked = Vec::new();
     let mut semantic = Vec::new();
+    let mut focus = Vec::new();
     for target in summary.targets() {
         let Some(diff) = diffs.get(&target.target) else {
             continue;
         };
-        let surface = match target.result_kind {
-            Kind::Suite => "suites",
-            Kind::Unit => "unit_targets",
-            Kind::Build => "build",
-            Kind::Lint => "lint",
-        };
+        let surface = surface(target);
         let view = diff.view(RANKED, |test| command(&target.target, test));
         for (change, count) in &diff.counts {
             *totals.entry(change.category()).or_default() += count;
@@ -348,13 +419,17 @@ pub fn document(
             .iter()
             .filter(|c| c.change == Change::SignatureChanged)
         {
+            if focus.len() < EACH {
+                focus.extend(command(&target.target, &changed.test));
+            }
             semantic.push(json!({"target": target.target, "test": changed.test, "base": changed.base, "now": changed.now}));
         }
         for diagnostic in &view.ranked_diagnostics {
             ranked.push((target.target.clone(), diagnostic.clone()));
         }
         let own = json!({
-            "baseline": bases.get(&target.target).map(|(id, digest)| json!({"run_id": id, "digest": digest})),
+            "baseline": bases.get(&target.target).map(|base| json!({
+                "run_id": base.run_id, "digest": base.digest, "summary_path": summary_path(base)})),
             "status": diff.status,
             "baseline_total": view.baseline_total,
             "current_total": view.current_total,
@@ -384,6 +459,42 @@ pub fn document(
         }
     }
     let count = |word: &str| totals.get(word).copied().unwrap_or(0);
+    let is_bad = summary.targets().any(|t| t.status != Verdict::Pass);
+    let mut rerun = program.to_vec();
+    rerun.extend(["suite", "rerun", "--from", &summary.run_id].map(str::to_owned));
+    // One run for all of them, or each has its own.
+    let runs: BTreeSet<&str> = bases.values().map(|b| b.run_id.as_str()).collect();
+    let one = bases.values().next().filter(|_| runs.len() == 1);
+    let changed = |surface: &str| -> Vec<&String> {
+        let targets = summary.targets().filter(|t| self::surface(t) == surface);
+        let is_changed = |name: &&String| {
+            diffs
+                .get(*name)
+                .is_some_and(|diff| diff.status != Status::Stable)
+        };
+        targets.map(|t| &t.target).filter(is_changed).collect()
+    };
+    let regressions = |surface: &str| -> u64 {
+        let targets = summary.targets().filter(|t| self::surface(t) == surface);
+        let counts = targets
+            .filter_map(|t| diffs.get(&t.target))
+            .flat_map(|d| &d.counts);
+        counts
+            .filter(|(change, _)| change.category() == "regression")
+            .map(|(_, count)| count)
+            .sum()
+    };
+    let of_target: BTreeMap<&str, Vec<&String>> = summary
+        .targets()
+        .map(|t| {
+            let own = ranked.iter().filter(|(name, _)| *name == t.target);
+            let mut own: Vec<&String> = own.filter_map(|(_, d)| d.command.as_ref()).collect();
+            own.dedup();
+            own.truncate(EACH);
+            (t.target.as_str(), own)
+        })
+        .filter(|(_, own)| !own.is_empty())
+        .collect();
     let rows: Vec<Value> = (1..)
         .zip(&ranked)
         .take(RANKED)
@@ -397,6 +508,10 @@ pub fn document(
         "generated_at": summary.timestamp,
         "correlation_id": summary.correlation_id,
         "status": status,
+        "diff_from": summary.diff_from,
+        "baseline_summary_path": one.map(summary_path),
+        "baseline_artifact_dir": one.map(|base| &base.artifact_dir),
+        "unread_baselines": unread,
         "current_summary_path": format!("{}/summary.json", summary.artifact_dir),
         "current_artifact_dir": summary.artifact_dir,
         "summary": {
@@ -407,19 +522,28 @@ pub fn document(
             "removed_count": count("removed"),
             "added_pass_count": count("added_pass"),
             "stable_pass_count": count("stable_pass"),
+            "unit_regression_count": regressions("unit_targets"),
+            "suite_regression_count": regressions("suites"),
             "semantic_mismatch_count": semantic.len(),
         },
         "build": surfaces.get("build"),
         "lint": surfaces.get("lint"),
         "unit_targets": surfaces.get("unit_targets"),
         "suites": surfaces.get("suites"),
+        "focus": {"unit_targets": changed("unit_targets"), "suites": changed("suites")},
         "semantic_diffs": semantic,
         "ranked_diagnostics": rows,
-        "recommended_commands": {"ranked_repro_commands": commands},
+        "recommended_commands": {
+            "runner_repro_command": is_bad.then(|| gonogo_suite::replay::shell(&rerun)),
+            "ranked_repro_commands": commands,
+            "target_commands": of_target,
+            "semantic_focus_commands": focus,
+        },
     });
     Triage {
         status,
         diffs,
+        unread,
         document,
     }
 }

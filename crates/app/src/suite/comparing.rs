@@ -1,115 +1,58 @@
-//! Two runs side by side, or a run beside the last good one of each target.
+//! A run beside another, or beside what its targets were before.
 
 use std::collections::BTreeMap;
 
-use gonogo_core::{Digest, Exit, Reason};
-use gonogo_suite::diff::{self, Side, Status};
+use gonogo_core::Exit;
+use gonogo_suite::diff::{Entry, Status};
 use gonogo_suite::{Row, TestId};
 
-use super::analysing::{Beside, Triage, document, replays};
+use super::analysing::{Beside, Held, Triage, document, replays};
+use super::baseline::{Against, Baselines};
 use super::reading::{self, Loaded};
 use super::running;
 use crate::AppError;
 use crate::config::SuitesFile;
-use crate::gates::compared::{self, Recorded};
 use crate::home::Home;
 
-/// Compares. Without `against` each target is held against the newest earlier run in which it was good.
+/// Compares with a run or a branch; without `against` with what the run was to be compared with, or else as [`Baselines`] says.
 ///
 /// # Errors
-/// An unknown run; lists of tests that cannot be read.
+/// An unknown run or branch, a run beside itself; lists of tests that cannot be read.
 pub fn compare(
     home: &Home,
     run: &str,
     against: Option<&str>,
 ) -> Result<(Loaded, Triage), AppError> {
-    let now = reading::find(home, run)?;
+    let mut now = reading::find(home, run)?;
     let root = home.root();
     let empty = SuitesFile::default();
     let file = home.config.as_ref().map_or(&empty, |c| &c.suites);
-    let earlier: Vec<Recorded> = match against {
-        Some(_) => Vec::new(),
-        None => running::earlier(home)?
-            .into_iter()
-            .filter(|r| now.record.is_none_or(|index| r.index < index))
-            .collect(),
-    };
-    let base = against.map(|a| reading::find(home, a)).transpose()?;
-    if base
-        .as_ref()
-        .is_some_and(|b| b.summary.run_id == now.summary.run_id)
-    {
-        let text = "a run beside itself is no comparison";
-        return Err(AppError::new(Reason::ArgumentInvalid, text));
-    }
-    let mut diffs = BTreeMap::new();
-    let mut bases: BTreeMap<String, (String, Digest)> = BTreeMap::new();
+    // What it was held against when it ran, if somebody named that.
+    let named = against.or(now.summary.diff_from.as_deref());
+    let against = named.map(|what| Against::find(home, what)).transpose()?;
+    let baselines = Baselines::of(home, against.as_ref(), &now.summary, now.record)?;
     let mine = rows(&now)?;
-    for target in now.summary.targets() {
-        let name = &target.target;
-        let own: Vec<(TestId, diff::Entry)> = mine
-            .get(name)
-            .into_iter()
-            .flatten()
-            .map(|row| (row.test.clone(), row.entry()))
-            .collect();
-        let found = match &base {
-            None => compared::last_good(&earlier, &now.summary, name).map(|(run, tests)| {
-                (
-                    run.summary.run_id.clone(),
-                    run.digest,
-                    run.summary.variant.clone(),
-                    tests,
-                )
-            }),
-            Some(base) => base
-                .summary
-                .targets()
-                .find(|t| t.target == *name)
-                .map(|result| {
-                    let path = base.dir.join(&result.tests_file);
-                    let mut tests = Vec::new();
-                    reading::rows_of(&path, |row| tests.push((row.test.clone(), row.entry())))?;
-                    let digest = result.tests_sha256.unwrap_or_else(|| Digest::of(b""));
-                    Ok::<_, AppError>((
-                        base.summary.run_id.clone(),
-                        digest,
-                        base.summary.variant.clone(),
-                        tests,
-                    ))
-                })
-                .transpose()?,
-        };
-        let Some((id, digest, variant, tests)) = found else {
-            continue;
-        };
-        let text = |variant: &BTreeMap<String, String>| format!("{variant:?}");
-        let (before, after) = (text(&variant), text(&now.summary.variant));
-        let diff = diff::compare(
-            &Side {
-                tests: &tests,
-                variant: &before,
-                plan: None,
-            },
-            &Side {
-                tests: &own,
-                variant: &after,
-                plan: None,
-            },
-        );
-        diffs.insert(name.clone(), diff);
-        bases.insert(name.clone(), (id, digest));
-    }
+    let own: BTreeMap<&str, Vec<(TestId, Entry)>> = mine
+        .iter()
+        .map(|(name, rows)| {
+            let tests = rows.iter().map(|row| (row.test.clone(), row.entry()));
+            (name.as_str(), tests.collect())
+        })
+        .collect();
+    let held = Held::of(&now.summary, Some(&baselines), &own);
+    now.summary.diff_from = against.map(|against| against.name());
     let beside = Beside {
         root: &root,
         file,
         seed: None,
         env: BTreeMap::new(),
         os: String::new(),
-        earlier: &[],
+        tools: BTreeMap::new(),
+        vcr_mode: None,
+        against: None,
         program: running::program(home),
     };
-    let triage = document(&now.summary, diffs, &bases, &|target, test| {
+    let triage = document(&now.summary, held, &beside.program, &|target, test| {
         let row = mine.get(target)?.iter().find(|r| r.test == *test)?;
         if row.verdict.is_good() {
             return None;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use gonogo_suite::cause::Rule;
 use gonogo_suite::first_failure::{Limits, scan};
-use gonogo_suite::run::{End, LogFailure, Stops};
+use gonogo_suite::run::{Emptied, End, LogFailure, Stops};
 
 use super::artifacts::RunDir;
 use crate::AppError;
@@ -77,6 +77,28 @@ pub(super) fn why(
 /// A log that is there and cannot be read.
 pub(super) fn stops(dir: &RunDir, home: &str) -> Result<Stops, AppError> {
     let mut stops = Stops::default();
+    each(dir, home, &mut |line| {
+        stops.line(line);
+        true
+    })?;
+    Ok(stops)
+}
+
+/// The line by which a plain command that ended well says that no test ran.
+///
+/// # Errors
+/// A log that is there and cannot be read.
+pub(super) fn emptied(dir: &RunDir, home: &str) -> Result<Option<String>, AppError> {
+    let mut emptied = Emptied::default();
+    each(dir, home, &mut |line| {
+        emptied.line(line);
+        !emptied.is_settled()
+    })?;
+    Ok(emptied.told().map(|line| dir.clean(&line)))
+}
+
+/// The beginnings of all lines of a target's logs, until `next` has seen enough.
+fn each(dir: &RunDir, home: &str, next: &mut dyn FnMut(&str) -> bool) -> Result<(), AppError> {
     for name in ["errors.log", "output.log"] {
         let path = dir.at(&format!("{home}/{name}"));
         let fault = |e: std::io::Error| AppError::io("read", &path, &e);
@@ -96,10 +118,12 @@ pub(super) fn stops(dir: &RunDir, home: &str) -> Result<Stops, AppError> {
             if line.last() != Some(&b'\n') {
                 source.skip_until(b'\n').map_err(fault)?;
             }
-            stops.line(&String::from_utf8_lossy(&line));
+            if !next(&String::from_utf8_lossy(&line)) {
+                return Ok(());
+            }
         }
     }
-    Ok(stops)
+    Ok(())
 }
 
 /// How much of a line is looked at.

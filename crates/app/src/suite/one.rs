@@ -11,7 +11,7 @@ use gonogo_core::{Clock, Digest, Reason, Verdict};
 use gonogo_exec::{Exit, Ladder, Launch, StopSignal};
 use gonogo_suite::cause::{self, Rule};
 use gonogo_suite::run::{
-    Attempted, COMMAND, Collisions, End, Input, LogFailure, Problem, Row, command_failure,
+    Attempted, COMMAND, Class, Collisions, End, Input, LogFailure, Problem, Row, command_failure,
     command_verdict, judge,
 };
 use gonogo_suite::{Format, Signature, Tally, TargetResult, TestId};
@@ -591,6 +591,19 @@ fn read(
             issues_omitted: 0,
         };
         attempted.inputs.push(input);
+        let is_test = !matches!(suite.class, Class::Build | Class::Lint);
+        if is_test && suite.min_tests > 0 && attempted.end.code() == Some(0) {
+            let problem = match logs::emptied(frame.dir, &home) {
+                Ok(said) => said.map(|line| {
+                    let text = format!(
+                        "it ended with 0 and says that no test ran: `{line}` (where that is meant: `min_tests = 0`)"
+                    );
+                    Problem::new(Reason::ZeroTests, text)
+                }),
+                Err(e) => Some(Problem::new(e.reason, e.to_string())),
+            };
+            attempted.problems.extend(problem);
+        }
         let row = command_row(name, &attempted.end);
         return (vec![row], Collisions::default());
     }

@@ -9,7 +9,7 @@ use gonogo_core::{Exit, Reason};
 use gonogo_suite::replay::{
     Level, Observed, Replay, ReplayResult, Verdict, compare, replay_target,
 };
-use gonogo_suite::run::End;
+use gonogo_suite::run::{COMMAND, End};
 use gonogo_suite::{Row, TargetResult};
 use serde_json::{Value, json};
 
@@ -95,12 +95,17 @@ pub fn replay(home: &Home, ask: &Ask, watcher: &mut dyn Watcher) -> Result<Repla
         seed: environment.get("seed").and_then(Value::as_u64),
         env: texts(environment.get("replay_env")),
         os: String::new(),
-        earlier: &[],
+        tools: BTreeMap::new(),
+        vcr_mode: None,
+        against: None,
         program: running::program(home),
     };
-    let mut wanted = wanted(&loaded, ask, &beside);
+    let (mut wanted, unknown) = wanted(&loaded, ask, &beside);
     if wanted.is_empty() {
-        return Err(nothing(&loaded));
+        return Err(nothing(&loaded, &unknown));
+    }
+    for target in unknown {
+        watcher.told(&format!("{target}: not replayed: nobody knows its command"));
     }
     let left = wanted.len().saturating_sub(ask.most);
     wanted.truncate(ask.most);
@@ -180,18 +185,28 @@ pub fn print(home: &Home, ask: &Ask) -> Result<(String, Vec<Replay>), AppError> 
         seed: environment.get("seed").and_then(Value::as_u64),
         env: texts(environment.get("replay_env")),
         os: String::new(),
-        earlier: &[],
+        tools: BTreeMap::new(),
+        vcr_mode: None,
+        against: None,
         program: running::program(home),
     };
-    let wanted = wanted(&loaded, ask, &beside);
+    let (wanted, unknown) = wanted(&loaded, ask, &beside);
     if wanted.is_empty() {
-        return Err(nothing(&loaded));
+        return Err(nothing(&loaded, &unknown));
     }
     let replays = wanted.into_iter().take(ask.most).map(|(r, _)| r).collect();
     Ok((loaded.summary.run_id, replays))
 }
 
-fn nothing(loaded: &Loaded) -> AppError {
+fn nothing(loaded: &Loaded, unknown: &[&str]) -> AppError {
+    if let Some(target) = unknown.first() {
+        let text = format!(
+            "nobody knows what runs `{target}`: reports of it were read, and no suite of that name is declared"
+        );
+        return AppError::new(Reason::SuiteUnknown, text)
+            .hint(format!("declare its command, format and reports: `[suites.{target}]` in gonogo.toml"))
+            .hint("or read the reports as those of a suite that is declared: `gonogo suite read --keep --target NAME …`");
+    }
     let text = format!(
         "nothing of `{}` that was asked for failed, so nothing was run",
         loaded.summary.run_id
@@ -232,12 +247,14 @@ fn texts(value: Option<&Value>) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// What is to be shown again, and the targets of which nobody knows what runs them.
 fn wanted<'a>(
     loaded: &'a Loaded,
     ask: &Ask,
     beside: &Beside<'_>,
-) -> Vec<(Replay, &'a TargetResult)> {
+) -> (Vec<(Replay, &'a TargetResult)>, Vec<&'a str>) {
     let mut all: Vec<(Replay, &TargetResult)> = Vec::new();
+    let mut unknown = Vec::new();
     let files = ProjectFiles(beside.root);
     let summary = &loaded.summary;
     let began = |target: &TargetResult| !matches!(target.end, End::NotStarted { .. });
@@ -256,6 +273,10 @@ fn wanted<'a>(
         };
         // What another's failure kept from running failed in nothing of its own.
         if !began(target) && has_begun && ask.target.is_none() {
+            continue;
+        }
+        if origin(beside, summary, target).command.is_empty() {
+            unknown.push(target.target.as_str());
             continue;
         }
         let bad: Vec<&Row> = target.bad.iter().filter(named).collect();
@@ -277,7 +298,7 @@ fn wanted<'a>(
             all.push((chosen.clone(), target));
         }
     }
-    all
+    (all, unknown)
 }
 
 pub(super) fn one(
@@ -313,7 +334,11 @@ pub(super) fn one(
         owner: None,
         timeout: declared.map_or(gonogo_core::Span::from_secs(1800), |d| d.timeout),
         blocking: true,
-        min_tests: proof.min_tests,
+        // What is wrong with a plain command that ran no test is to be seen again.
+        min_tests: match format {
+            COMMAND => target.min_tests,
+            _ => proof.min_tests,
+        },
         min_duration: None,
         env: replay.env.clone(),
         replay_env: Vec::new(),

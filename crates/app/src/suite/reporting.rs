@@ -1,15 +1,18 @@
 //! Reports of a run, in the forms in which people and their tools read them.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
-use gonogo_core::Reason;
-use gonogo_suite::Row;
+use gonogo_core::{Reason, Verdict};
 use gonogo_suite::report::{
     Bounds, Flaky, Outline, Replay, Report, ctrf, github, gitlab, html, junit, markdown,
     terminal::{self, Style},
 };
+use gonogo_suite::{Row, TargetResult};
 
-use super::analysing::{Beside, replays};
+use super::analysing::{self, Beside, replays};
 use super::knowing::Known;
 use super::reading::{self, Loaded};
 use super::running;
@@ -59,7 +62,9 @@ pub fn report(
         seed: None,
         env: BTreeMap::new(),
         os: String::new(),
-        earlier: &[],
+        tools: BTreeMap::new(),
+        vcr_mode: None,
+        against: None,
         program: running::program(home),
     };
     let replay = |row: &Row| {
@@ -77,12 +82,25 @@ pub fn report(
     };
     let advice = |row: &Row| crate::runbook::advice(&known.runbook, &loaded.summary, row);
     let mut next = Vec::new();
-    if loaded.summary.status > gonogo_core::Verdict::Excused {
+    let is_known = |target: &TargetResult| {
+        target.status != Verdict::Pass
+            && !analysing::origin(&beside, &loaded.summary, target)
+                .command
+                .is_empty()
+    };
+    if loaded.summary.status > Verdict::Excused && loaded.summary.targets().any(is_known) {
         let mut argv = running::program(home);
         argv.extend(["suite", "replay", &loaded.summary.run_id].map(str::to_owned));
         next.push(gonogo_suite::replay::shell(&argv));
     }
+    let here = root.display().to_string();
+    let log = |target: &str| {
+        let target = loaded.summary.targets().find(|t| t.target == target)?;
+        let text = beginning(&loaded.dir.join(&target.log_file)).ok()?;
+        Some((text, here.clone()))
+    };
     let report = Report {
+        log: &log,
         replay: &replay,
         owner: &owner,
         advice: &advice,
@@ -113,4 +131,13 @@ pub fn report(
         }
     };
     Ok(text.into_bytes())
+}
+
+/// What is looked at of a log for the findings of a linter.
+const LOG: u64 = 16 << 20;
+
+fn beginning(path: &Path) -> std::io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LOG).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -26,7 +26,12 @@ pub enum Rerun {
 ///
 /// # Errors
 /// An unknown run, one that contradicts itself or was changed; a target that is no longer declared.
-pub fn rerun(home: &Home, from: &str, watcher: &mut dyn Watcher) -> Result<Rerun, AppError> {
+pub fn rerun(
+    home: &Home,
+    from: &str,
+    diff_from: Option<&str>,
+    watcher: &mut dyn Watcher,
+) -> Result<Rerun, AppError> {
     let loaded = reading::find(home, from)?;
     believed(&loaded)?;
     let selection = select(&loaded.summary, &[])
@@ -61,6 +66,8 @@ pub fn rerun(home: &Home, from: &str, watcher: &mut dyn Watcher) -> Result<Rerun
             .filter(|name| config.suites.profiles.contains_key(name)),
         suites,
         rerun_from: Some(loaded.summary.run_id.clone()),
+        // Beside what it runs again, unless somebody wants another.
+        diff_from: Some(diff_from.map_or_else(|| loaded.summary.run_id.clone(), str::to_owned)),
         ..Request::default()
     };
     let finished = running::run(home, &request, watcher)?;

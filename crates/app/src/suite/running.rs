@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::analysing::{self, Beside, Triage};
 use super::artifacts::{FILES, Files, RunDir};
+use super::baseline::{Against, Baselines};
 use super::contract::{self, Terms};
 use super::history;
 use super::hosts;
@@ -28,7 +29,7 @@ use super::recovering;
 use super::retrying;
 use super::sharding::{self, Cutting, PLAN, Part};
 use super::source::Tree;
-use super::{marking, twins};
+use super::{marking, toolchain, twins};
 use crate::AppError;
 use crate::config::{Config, SuiteFile, SuitesFile};
 use crate::gates::compared::{self, Recorded};
@@ -68,6 +69,8 @@ pub struct Request {
     pub artifacts: Option<PathBuf>,
     /// The run whose failures are run again.
     pub rerun_from: Option<String>,
+    /// The run, file or branch that it is compared with; as [`Baselines`] says if absent.
+    pub diff_from: Option<String>,
     /// The seed; drawn if absent.
     pub seed: Option<u64>,
 }
@@ -133,6 +136,8 @@ pub fn run(
     let config = configured(home)?;
     hosts::check(&config.suites.variant)?;
     let plan = plan(home, config, request)?;
+    let against = request.diff_from.as_deref();
+    let against = against.map(|what| Against::find(home, what)).transpose()?;
     for cut in recovering::recover(home)? {
         watcher.told(&cut);
     }
@@ -157,7 +162,10 @@ pub fn run(
         watcher.told(told);
     }
     let mut summary = empty(&plan, request, before);
-    heads::write(&plan, &dir, &summary, request)?;
+    summary.diff_from = against.as_ref().map(Against::name);
+    let suites = plan.chosen.iter().map(|(_, suite)| *suite);
+    let versions = toolchain::versions(suites, &plan.root);
+    heads::write(&plan, &dir, &summary, request, &versions)?;
     if let Some(cut) = &plan.cut {
         dir.write(PLAN, cut)?;
     }
@@ -192,7 +200,9 @@ pub fn run(
         seed: Some(plan.seed),
         env: replay_env(&plan),
         os: system(),
-        earlier: &earlier,
+        tools: versions,
+        vcr_mode: one_mode(heads::recorded_http(&plan)),
+        against: None,
         program: program(home),
     };
     let retried = retrying::retry(
@@ -252,6 +262,11 @@ pub fn run(
     summary.fill(results);
     retrying::write(&dir, &summary, &retried)?;
     history::write_events(&dir, &summary, &rows, &earlier)?;
+    let baselines = Baselines::of(home, against.as_ref(), &summary, None)?;
+    let beside = Beside {
+        against: Some(&baselines),
+        ..beside
+    };
     let triage = analysing::analyse(&dir, &summary, &rows, &beside, &known)?;
     twins::write(&dir, &summary, &plan.root)?;
     let terms = Terms {
@@ -313,6 +328,13 @@ pub(super) fn word(format: &str) -> Option<&'static str> {
         .iter()
         .find(|f| **f == format)
         .copied()
+}
+
+/// The one way in which recorded answers are used, if all suites that do use them so.
+fn one_mode(modes: BTreeMap<String, String>) -> Option<String> {
+    let modes: BTreeSet<String> = modes.into_values().collect();
+    let mut modes = modes.into_iter();
+    modes.next().filter(|_| modes.next().is_none())
 }
 
 /// Values of the allow-list.

@@ -115,6 +115,9 @@ pub struct SuiteRun {
     /// Seed for what asks for one; drawn and kept if absent
     #[arg(long, value_name = "N", help_heading = "Selection")]
     pub seed: Option<u64>,
+    /// Compare it with this run or branch; with the last good runs of the base if absent
+    #[arg(long, value_name = "RUN|FILE|BRANCH", help_heading = "Selection")]
+    pub diff_from: Option<String>,
     /// Stamp everything with this instead of the time
     #[arg(long, value_name = "ID", help_heading = "Output")]
     pub correlation_id: Option<String>,
@@ -274,6 +277,9 @@ pub struct SuiteRerun {
     /// Run: `last`, a unique prefix of its id, or its directory
     #[arg(long, value_name = "RUN", default_value = "last")]
     pub from: String,
+    /// Compare it with this run or branch instead of that run
+    #[arg(long, value_name = "RUN|FILE|BRANCH")]
+    pub diff_from: Option<String>,
 }
 
 /// How much a replay runs.
@@ -320,12 +326,15 @@ pub struct SuiteReplay {
 
 /// `suite diff`.
 #[derive(Debug, Clone, ClapArgs)]
+#[command(
+    after_help = "Without --against each target is held against its newest good run of the base, which is the newest commit in common with origin's main branch\n(or main, master, trunk where nothing was fetched); where nothing of it was run, against the first good run of the change on another tree.\nExit code 0 stable, 1 known failures only, 2 regressions, 3 nothing to compare with."
+)]
 pub struct SuiteDiff {
     /// Run: `last`, a unique prefix of its id, or its directory
     #[arg(default_value = "last")]
     pub run: String,
-    /// The other run; the last good one of each target if absent
-    #[arg(long, value_name = "RUN", help_heading = "Selection")]
+    /// Another run, or a branch: its last good run of each target
+    #[arg(long, value_name = "RUN|FILE|BRANCH", help_heading = "Selection")]
     pub against: Option<String>,
 }
 

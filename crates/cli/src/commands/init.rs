@@ -68,6 +68,7 @@ fn answer(proposed: &Proposed, written: Option<&Written>) -> Value {
                 "class": t.class.word(),
                 "command": t.command,
                 "dir": t.dir,
+                "env": t.env,
                 "format": t.format,
                 "reports": t.reports,
                 "tools": t.tools,

@@ -89,6 +89,7 @@ fn run(select: &Select, a: &SuiteRun, screen: &Screen) -> Answer {
         correlation_id: a.correlation_id.clone(),
         artifacts: a.artifacts.clone(),
         rerun_from: None,
+        diff_from: a.diff_from.clone(),
         seed: a.seed,
     };
     let mut follower = Follower::new(screen);

@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::symlink;
 
+use serde_json::json;
+
 use crate::lab::{GREEN, Lab, writes};
 
 fn policy(commands: &[&[&str]]) -> String {
@@ -190,4 +192,26 @@ fn a_project_below_the_top_names_scripts_above_it() {
     let (status, said) = check();
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("another `../tools/check.sh`"), "{said}");
+}
+
+/// Runners that end with 0 when they found nothing to run say so in words of their own.
+#[test]
+fn a_plain_command_that_says_that_no_test_ran_is_no_pass() {
+    let empty = "printf 'Ran 0 tests in 0.000s\\n\\nOK\\n' >&2\n";
+    let lab = Lab::with(empty, "");
+    let run = lab.run(3, "invalid");
+    assert_eq!(run.data["reasons"], json!(["ZERO_TESTS"]));
+    lab.check(&[], 3, "invalid");
+    let again = lab.gonogo(&["suite", "replay", "--json"]);
+    let data = &again.envelope()["data"];
+    assert_eq!(data["results"][0]["verdict"], "reproduced", "{data:#}");
+    // One test that ran settles it; so does who says that nothing need run.
+    lab.script(&format!("{empty}echo '1 passed in 0.01s'\n"));
+    lab.commit("one runs");
+    lab.run(0, "pass");
+    lab.script(empty);
+    let config = std::fs::read_to_string(lab.path("gonogo.toml")).unwrap();
+    lab.write("gonogo.toml", config + "min_tests = 0\n");
+    lab.commit("none need run");
+    lab.run(0, "pass");
 }

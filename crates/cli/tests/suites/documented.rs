@@ -39,13 +39,9 @@ fn project() -> Lab {
     lab.write("src/pay/a.py", "a = 1\nb = 2\n");
     lab.write("src/vendored/v.py", "v = 1\n");
     lab.write("quality/licences.sh", "exit 0\n");
-    lab.write("quality/rubric.toml", "schema = \"gonogo.gate.non-mock-rubric.v1\"\n[[module]]\nname = \"pay\"\npaths = [\"src/pay/*.py\"]\ncriticality = \"critical\"\nfloor = { line = \"80%\" }\nrationale = \"money\"\n");
-    lab.write("quality/classes.toml", "schema = \"gonogo.gate.suite-classes.v1\"\n[suite.unit]\nfiles = [\"tests/test_pay.py\"]\nforbidden = [\"MagicMock\"]\n");
-    lab.write(
-        "quality/doubles.toml",
-        "schema = \"gonogo.gate.test-double-exceptions.v1\"\n",
-    );
-    lab.write("tests/test_pay.py", "def test_pay():\n    assert True\n");
+    // The double that the exception is for.
+    let double = "class FakeBank:\n    pass\n\n\ndef test_pay():\n    assert FakeBank()\n";
+    lab.write("tests/test_pay.py", double);
     lab.write("README.md", "It takes money.\n");
     lab.write("docs/how.md", "It asks the bank.\n");
     lab
@@ -57,7 +53,12 @@ fn every_example_holds_as_it_is_written() {
     let mut policy = "schema = \"gonogo.gate.policy.v1\"\n".to_owned();
     for block in blocks() {
         match block.strip_prefix("# ") {
-            Some(rest) => lab.write(rest.lines().next().unwrap(), &block),
+            Some(rest) => {
+                // The page cannot know what day it is.
+                let soon = format!("{}T00:00:00Z", crate::gated::day(30));
+                let block = block.replace("2030-01-15T00:00:00Z", &soon);
+                lab.write(rest.lines().next().unwrap(), &block);
+            }
             None => policy.push_str(&block),
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::lab::{GREEN, Lab, RED, writes};
+use crate::lab::{GREEN, Lab, RED, fails, writes};
 
 fn fixture(name: &str) -> String {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../suite/tests/reports");
@@ -156,11 +156,38 @@ fn what_was_read_is_kept_as_a_run_that_cannot_stand_for_one_of_a_profile() {
     // Nobody knows what wrote it, so it cannot be run again.
     lab.gonogo(&["suite", "rerun", "--json"])
         .refusal(78, &["SUITE_UNKNOWN"]);
-    let replay = lab.gonogo(&["suite", "replay"]);
-    assert!(
-        replay.status == 3 || replay.status == 64,
-        "{}{}",
-        replay.out,
-        replay.err
-    );
+    lab.gonogo(&["suite", "replay", "--json"])
+        .refusal(78, &["SUITE_UNKNOWN"]);
+}
+
+/// Reports of a declared suite are replayed by its declaration; of one that nobody declared nothing is offered anywhere.
+#[test]
+fn what_was_read_is_replayed_by_its_declaration_or_not_at_all() {
+    let lab = Lab::new(&fails());
+    lab.write("out/red.xml", RED);
+    let read = |target: &str| {
+        let args = ["suite", "read", "out/red.xml", "--exit-code", "1", "--keep"];
+        lab.gonogo(&[&args[..], &["--target", target]].concat())
+            .expect(2);
+    };
+    read("unit");
+    let replayed = lab.gonogo(&["suite", "replay", "--json"]);
+    replayed.expect(2);
+    let data = &replayed.envelope()["data"];
+    assert_eq!(data["results"][0]["verdict"], "reproduced", "{data:#}");
+    let report = lab.gonogo(&["suite", "report"]).out;
+    assert!(report.contains("suite replay run_"), "{report}");
+    read("elsewhere");
+    for args in [&["suite", "replay"][..], &["suite", "replay", "--print"]] {
+        let ran = lab.gonogo(args);
+        ran.expect(78);
+        assert!(ran.err.contains("[suites.elsewhere]"), "{}", ran.err);
+    }
+    for form in ["terminal", "markdown", "github", "html"] {
+        let report = lab.gonogo(&["suite", "report", "--form", form]).out;
+        assert!(report.contains("boom"), "{report}");
+        for odd in ["replay:", "Replay:", "suite replay", "<code></code>"] {
+            assert!(!report.contains(odd), "{form} has `{odd}`: {report}");
+        }
+    }
 }

@@ -37,13 +37,13 @@ impl Counted {
 }
 
 /// unittest's number of tests: `Ran 3 tests in 0.001s`.
-pub(super) fn ran(line: &str) -> Option<u64> {
+pub(crate) fn ran(line: &str) -> Option<u64> {
     let (n, rest) = line.strip_prefix("Ran ")?.split_once(' ')?;
     rest.starts_with("test").then(|| n.parse().ok())?
 }
 
 /// The summary that a line is, if it is one.
-pub(super) fn summary(line: &str) -> Option<(Runner, Tally)> {
+pub(crate) fn summary(line: &str) -> Option<(Runner, Tally)> {
     // Every summary has a number, or is one of unittest's or PHPUnit's words.
     let trimmed = line.trim();
     if trimmed.len() > 300 || trimmed.is_empty() {

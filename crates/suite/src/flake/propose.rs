@@ -68,7 +68,7 @@ pub struct Proposal {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProposalError {
     /// It is not flaky.
-    #[error("`{test}` is {state:?} and not flaky: a quarantine would hide what is no flake")]
+    #[error("`{test}` is {} and not flaky: a quarantine would hide what is no flake", .state.word())]
     NotFlaky {
         /// The test.
         test: String,

@@ -36,6 +36,20 @@ pub enum State {
     Broken,
 }
 
+impl State {
+    /// The word for people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NoData => "no data",
+            Self::Healthy => "healthy",
+            Self::Recovered => "recovered",
+            Self::Suspect => "suspect",
+            Self::Flaky => "flaky",
+            Self::Broken => "broken",
+        }
+    }
+}
+
 /// Rows that do not count, by why.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -180,7 +194,7 @@ pub fn stat(rows: &[&Row], loads: &Loads, now: Timestamp, rules: &Rules) -> Opti
             passing_stress >= rules.recover_stress.max(1) && now.since(last) >= rules.recover_after
         });
     let often =
-        flakes.mixed >= rules.mixed.max(1) && flakes.trees as f64 >= rules.share * trees as f64;
+        flakes.pairs >= rules.mixed.max(1) && flakes.trees as f64 >= rules.share * trees as f64;
     let state = match (runs, flakes.mixed) {
         (0, _) => State::NoData,
         _ if failing >= rules.broken.max(2) => State::Broken,
@@ -309,6 +323,8 @@ fn flips(seen: &[Seen<'_>]) -> u64 {
 #[derive(Default)]
 struct Flakes<'a> {
     mixed: u64,
+    /// Failures that stand beside a pass of their own on the same tree.
+    pairs: u64,
     trees: u64,
     last: Option<Timestamp>,
     classes: BTreeMap<Class, u64>,
@@ -318,13 +334,14 @@ struct Flakes<'a> {
 impl<'a> Flakes<'a> {
     fn tree(&mut self, rows: &[&Seen<'a>]) {
         let retried = rows.iter().filter(|s| s.said == Said::Both).count() as u64;
-        let has = |said: Said| rows.iter().any(|s| s.said == said && !s.streak);
-        let plain = has(Said::Pass) && has(Said::Fail);
-        let mixed = retried + u64::from(plain);
+        let of = |said: Said| rows.iter().filter(|s| s.said == said && !s.streak).count() as u64;
+        let pairs = of(Said::Pass).min(of(Said::Fail));
+        let mixed = retried + pairs.min(1);
         if mixed == 0 {
             return;
         }
         self.mixed += mixed;
+        self.pairs += retried + pairs;
         self.trees += 1;
         // A retried run is a pass on this tree too.
         let passed: Vec<&str> = rows

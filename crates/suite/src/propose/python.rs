@@ -115,6 +115,27 @@ pub(super) fn look(found: &mut Found<'_>) {
             "`tox.ini`: its environments, by their exit code",
         );
         found.note("tox leaves no report here: hand `{posargs}` on to pytest and give it `--junitxml`, and failures can be told apart");
+    } else if in_requirements("unittest-xml-reporting") {
+        let reports = Found::report("unittest");
+        let module = ours("xmlrunner");
+        let module = if runner[0] == "python3" {
+            module
+        } else {
+            [runner, &["python", "-m", "xmlrunner"]].concat()
+        };
+        let mut command: Vec<&str> = module;
+        command.push("discover");
+        command.extend(start(found, &tests));
+        command.extend(["-o", reports.as_str()]);
+        found
+            .add(
+                "unittest",
+                Class::Unit,
+                &command,
+                "junit",
+                "unittest-xml-reporting is among the requirements",
+            )
+            .reports = vec![format!("{reports}/*.xml")];
     } else if tests
         .iter()
         .any(|path| super::text(found.files, path).is_some_and(|said| said.contains("unittest")))
@@ -125,6 +146,7 @@ pub(super) fn look(found: &mut Found<'_>) {
         } else {
             command
         };
+        let command = [command, start(found, &tests)].concat();
         found.add(
             "unittest",
             Class::Unit,
@@ -169,6 +191,30 @@ pub(super) fn look(found: &mut Found<'_>) {
     } else {
         found.note("Python, and nothing that tests it");
     }
+}
+
+/// Where unittest begins: it finds nothing in a directory that is no package, unless it begins there, and looks for `test*.py` alone.
+fn start(found: &Found<'_>, tests: &[String]) -> Vec<&'static str> {
+    let mut words = Vec::new();
+    let inside = |dir: &str| {
+        let below = format!("{}/", found.path(dir));
+        tests.iter().all(|path| path.starts_with(&below))
+    };
+    for dir in ["tests", "test"] {
+        if !tests.is_empty() && inside(dir) && !found.has(&format!("{dir}/__init__.py")) {
+            words.extend(["-s", dir]);
+        }
+    }
+    let name = |path: &String| {
+        path.rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .starts_with("test")
+    };
+    if !tests.is_empty() && !tests.iter().any(name) {
+        words.extend(["-p", "*_test.py"]);
+    }
+    words
 }
 
 fn is_test(name: &str) -> bool {

@@ -62,6 +62,14 @@ fn table(out: &mut String, target: &Target) {
         out.push_str(&format!("dir = {}\n", string(&target.dir)));
     }
     out.push_str(&format!("format = {}\n", string(&target.format)));
+    if !target.env.is_empty() {
+        let pairs: Vec<String> = target
+            .env
+            .iter()
+            .map(|(name, value)| format!("{name} = {}", string(value)))
+            .collect();
+        out.push_str(&format!("env = {{ {} }}\n", pairs.join(", ")));
+    }
     if !target.reports.is_empty() {
         out.push_str(&format!("reports = {}\n", list(&target.reports)));
     }

@@ -68,8 +68,9 @@ pub struct FailedSuite {
     pub root_cause_class: Option<String>,
     /// It alone, by the runner.
     pub runner_replay: String,
-    /// Its own command.
-    pub cargo_replay: String,
+    /// Its own command, whatever its runner is.
+    #[serde(alias = "cargo_replay")]
+    pub target_replay: String,
     /// Its first failure alone.
     pub targeted_replay: String,
     /// Where its digest is.
@@ -92,8 +93,9 @@ pub struct FailedUnit {
     pub root_cause_class: Option<String>,
     /// It alone, by the runner.
     pub runner_replay: String,
-    /// Its own command.
-    pub cargo_replay: String,
+    /// Its own command, whatever its runner is.
+    #[serde(alias = "cargo_replay")]
+    pub target_replay: String,
     /// Its first failure alone.
     pub targeted_replay: String,
     /// Each failure with its command.
@@ -247,7 +249,7 @@ pub fn bundle(
                 exit_code: target.exit_code,
                 root_cause_class: class,
                 runner_replay,
-                cargo_replay: own,
+                target_replay: own,
                 targeted_replay: targeted,
                 digest_path: source.digests.get(name).cloned(),
                 replays: replays.clone(),
@@ -259,7 +261,7 @@ pub fn bundle(
                 exit_code: target.exit_code,
                 root_cause_class: class,
                 runner_replay,
-                cargo_replay: own,
+                target_replay: own,
                 targeted_replay: targeted,
                 replays: replays.clone(),
             });

@@ -3,7 +3,7 @@
 use gonogo_core::Reason;
 use serde::{Deserialize, Serialize};
 
-use super::{Replay, Sign};
+use super::{Expects, Replay, Sign};
 use crate::run::{COMMAND, End, LogFailure, Problem, Row};
 use crate::{Failure, FailureKind, Signature, SkipKind, TestId, TestVerdict};
 
@@ -338,13 +338,12 @@ fn whole(replay: &Replay, observed: &Observed<'_>, ran: &[&Row]) -> Verdict {
                 _ => of_log(replay, observed),
             };
         }
-    } else if !is_plain {
-        let mut reasons: Vec<Reason> = observed.problems.iter().map(|p| p.reason).collect();
-        reasons.sort_unstable();
-        reasons.dedup();
-        if !expects.reasons.is_empty() && expects.reasons.iter().all(|r| reasons.contains(r)) {
+        // It ended well, and what it printed is wrong as evidence in the same way.
+        if is_plain && same_end(expected, observed.end) && has_reasons(expects, observed) {
             return of_log(replay, observed);
         }
+    } else if !is_plain && has_reasons(expects, observed) {
+        return of_log(replay, observed);
     }
     if let Some(text) = ended(observed.end) {
         return cannot(text);
@@ -386,6 +385,12 @@ fn whole(replay: &Replay, observed: &Observed<'_>, ran: &[&Row]) -> Verdict {
         found: found(observed),
         text,
     }
+}
+
+/// Whether all that was wrong is wrong again.
+fn has_reasons(expects: &Expects, observed: &Observed<'_>) -> bool {
+    let is_there = |reason: &Reason| observed.problems.iter().any(|p| p.reason == *reason);
+    !expects.reasons.is_empty() && expects.reasons.iter().all(is_there)
 }
 
 /// The signature of what a target failed by: of its first bad test, or of what its log shows.

@@ -348,7 +348,7 @@ fn of_package(context: &Context<'_>, script: &str) -> Option<String> {
 }
 
 /// The words of a line without operators: quotes taken off.
-pub(super) fn unquoted(line: &str) -> Option<Vec<String>> {
+pub(crate) fn unquoted(line: &str) -> Option<Vec<String>> {
     let (mut words, mut word, mut quote, mut any) = (Vec::new(), String::new(), None, false);
     let mut chars = line.chars();
     while let Some(c) = chars.next() {

@@ -19,7 +19,7 @@ const ATTEMPTS: u32 = 10;
 /// What a reader of the file calls a test.
 pub fn id(row: &Row) -> TestId {
     let suite = suite(&row.target, &row.test).join(" > ");
-    let file = row.file.as_deref().unwrap_or_default();
+    let file = file(row).unwrap_or_default();
     TestId::new(
         file,
         if file == suite { "" } else { &suite },
@@ -33,6 +33,16 @@ pub const fn as_read(verdict: TestVerdict) -> TestVerdict {
         TestVerdict::Passed | TestVerdict::Skipped | TestVerdict::Flaky => verdict,
         _ => TestVerdict::Failed,
     }
+}
+
+/// The test's file; of one that failed and whose report names none, the file in which it did: a line is of a file.
+fn file(row: &Row) -> Option<&str> {
+    let failed = || {
+        let failure = row.failure.as_ref().filter(|_| !row.verdict.is_good())?;
+        Some(failure.location.as_ref()?.file.as_str())
+    };
+    let own = row.file.as_deref().or_else(failed);
+    own.filter(|file| !file.is_empty())
 }
 
 fn suite<'t>(target: &'t str, test: &'t TestId) -> Vec<&'t str> {
@@ -185,7 +195,7 @@ fn of_row(row: &Row, flaky: Flaky) -> Map<String, Value> {
         json!(ms.map_or(0, |s| (s * 1000.0).round() as u32)),
     );
     put("rawStatus", json!(row.verdict.word()));
-    if let Some(file) = &row.file {
+    if let Some(file) = file(row) {
         put("filePath", json!(file));
     }
     if row.verdict.is_good() {

@@ -10,8 +10,9 @@ use std::fmt::Write as _;
 use gonogo_core::Verdict;
 
 use super::text::{plural, visible};
-use super::{Group, Outline, word};
+use super::{Group, Outline, gitlab, word};
 use crate::TestVerdict;
+use crate::run::Class;
 
 /// Annotations of one kind that a step shows.
 pub const SHOWN: usize = 10;
@@ -98,6 +99,16 @@ pub fn annotations(outline: &Outline<'_>) -> Vec<Annotation> {
         }
     }
     for group in &outline.groups {
+        let of_lint = findings(outline, group);
+        if !of_lint.is_empty() {
+            for annotation in of_lint {
+                match annotation.is_error {
+                    true => errors.push(annotation),
+                    false => warnings.push(annotation),
+                }
+            }
+            continue;
+        }
         let annotation = of_group(outline, group);
         match annotation.is_error {
             true => errors.push(annotation),
@@ -145,6 +156,31 @@ fn shown(mut all: Vec<Annotation>, is_error: bool) -> Vec<Annotation> {
         ),
     });
     all
+}
+
+/// The findings of a linter, each where it is; none if the group is of tests, or its linter names no place.
+fn findings(outline: &Outline<'_>, group: &Group) -> Vec<Annotation> {
+    let mut found = Vec::new();
+    for item in &group.items {
+        let mut targets = outline.report.summary.targets();
+        let Some(target) = targets.find(|t| t.target == item.target && t.class == Class::Lint)
+        else {
+            continue;
+        };
+        let places = gitlab::places(outline, item, &target.dir);
+        // One place is the failure's own: it is told with what is known of it.
+        if places.len() < 2 {
+            continue;
+        }
+        found.extend(places.into_iter().map(|place| Annotation {
+            is_error: !place.is_warning,
+            file: Some(place.path),
+            line: Some(place.line),
+            title: visible(&item.target, 80),
+            message: visible(&place.text, 600),
+        }));
+    }
+    found
 }
 
 fn of_group(outline: &Outline<'_>, group: &Group) -> Annotation {

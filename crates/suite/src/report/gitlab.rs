@@ -5,13 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::OnceLock;
 
 use gonogo_core::Digest;
-use regex::Regex;
 use serde::Serialize;
 
 use super::github::relative;
+use super::linted::{self, Place};
 use super::text::visible;
 use super::{Item, Outline, says};
 use crate::run::{Class, Summary};
@@ -66,7 +65,7 @@ pub fn findings(outline: &Outline<'_>) -> Vec<Finding> {
         let Some((Class::Lint, dir)) = targets.get(item.target.as_str()) else {
             continue;
         };
-        for place in places(item, dir) {
+        for place in places(outline, item, dir) {
             if found.len() == FINDINGS {
                 return found;
             }
@@ -104,58 +103,17 @@ pub fn code_quality(outline: &Outline<'_>) -> String {
     text + "\n"
 }
 
-struct Place {
-    path: String,
-    line: u32,
-    text: String,
-    is_warning: bool,
-}
-
-/// `--> src/a.rs:3:5` of rustc, `a.py:3:5: E501 …` of most others.
-fn patterns() -> &'static Option<(Regex, Regex)> {
-    static PATTERNS: OnceLock<Option<(Regex, Regex)>> = OnceLock::new();
-    PATTERNS.get_or_init(|| {
-        let rustc = Regex::new(r"^\s*--> ([^:\s][^:]*):([0-9]+):[0-9]+$").ok()?;
-        let plain = Regex::new(r"^([^:\s][^:]*):([0-9]+)(?::[0-9]+)?: (.+)$").ok()?;
-        Some((rustc, plain))
-    })
-}
-
-fn places(item: &Item, dir: &str) -> Vec<Place> {
-    let mut found: Vec<Place> = Vec::new();
-    let mut heading = "";
-    let trace = item.failure.as_ref().map_or("", |f| f.trace.as_str());
-    let texts = if item.output.contains(trace) {
-        ["", item.output.as_str()]
-    } else {
-        [trace, item.output.as_str()]
-    };
-    if let Some((rustc, plain)) = patterns() {
-        for line in texts.into_iter().flat_map(str::lines) {
-            let line = line.trim_end();
-            let (at, text) = match (rustc.captures(line), plain.captures(line)) {
-                (Some(at), _) => (at, heading),
-                (None, Some(at)) => {
-                    let text = at.get(3).map_or("", |m| m.as_str());
-                    (at, text)
-                }
-                (None, None) => {
-                    if line.starts_with("error") || line.starts_with("warning") {
-                        heading = line;
-                    }
-                    continue;
-                }
-            };
-            let (Some(path), Ok(number)) = (relative(dir, &at[1]), at[2].parse()) else {
-                continue;
-            };
-            found.push(Place {
-                path,
-                line: number,
-                is_warning: text.starts_with("warning"),
-                text: if text.is_empty() { line } else { text }.to_owned(),
-            });
-        }
+/// Places of a failure of a lint target: those of its log, or of what its row keeps of it, or its own one.
+pub(super) fn places(outline: &Outline<'_>, item: &Item, dir: &str) -> Vec<Place> {
+    let (log, root) = (outline.report.log)(&item.target).unwrap_or_default();
+    let mut found = linted::places(&log, dir, &root);
+    if found.is_empty() {
+        let trace = item.failure.as_ref().map_or("", |f| f.trace.as_str());
+        let text = match item.output.contains(trace) {
+            true => item.output.clone(),
+            false => format!("{trace}\n{}", item.output),
+        };
+        found = linted::places(&text, dir, &root);
     }
     if !found.is_empty() {
         return found;

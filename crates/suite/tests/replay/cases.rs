@@ -563,7 +563,7 @@ fn a_bundle_computes_whether_its_commands_are_about_something() {
         .find(|u| u.target == "unit")
         .unwrap();
     assert_eq!(
-        (unit.cargo_replay.as_str(), unit.runner_replay.as_str()),
+        (unit.target_replay.as_str(), unit.runner_replay.as_str()),
         ("make unit", "gonogo suite run --target unit")
     );
     let without = bundle(&summary, source, &|r| {

@@ -228,7 +228,9 @@ fn known(home: &Home, one: &Flaky, draft: &Draft) -> Result<(Option<String>, Str
         seed: None,
         env: Default::default(),
         os: String::new(),
-        earlier: &[],
+        tools: std::collections::BTreeMap::new(),
+        vcr_mode: None,
+        against: None,
         program: running::program(home),
     };
     for run in &draft.evidence {

@@ -18,6 +18,7 @@ use crate::home::Home;
 use crate::identity;
 use crate::suite::analysing::{self, Beside};
 use crate::suite::artifacts::{FILES, Kept, RunDir};
+use crate::suite::baseline::Baselines;
 use crate::suite::contract::{self, Terms};
 use crate::suite::knowing::Known;
 use crate::suite::reading;
@@ -94,14 +95,16 @@ pub(super) fn write(
     reading::rows(&place, &summary, |row| rows.push(row))?;
     dir.write(PLAN, plan)?;
     dir.write("environment.json", &environment(&summary, given, now))?;
-    let earlier = running::earlier(home)?;
+    let baselines = Baselines::of(home, None, &summary, None)?;
     let beside = Beside {
         root: &root,
         file,
         seed: None,
         env: BTreeMap::new(),
         os: running::system(),
-        earlier: &earlier,
+        tools: BTreeMap::new(),
+        vcr_mode: None,
+        against: Some(&baselines),
         program: running::program(home),
     };
     let known = Known::load(home)?;

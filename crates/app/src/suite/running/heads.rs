@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use gonogo_recorded::Mode;
 use gonogo_suite::Summary;
 use gonogo_suite::run::Class;
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ pub(super) fn write(
     dir: &RunDir,
     summary: &Summary,
     request: &Request,
+    versions: &BTreeMap<String, String>,
 ) -> Result<(), AppError> {
     let of = |classes: &[Class]| -> Vec<&str> {
         let found = plan
@@ -42,6 +44,7 @@ pub(super) fn write(
             "timestamp": plan.started,
             "profile": plan.profile,
             "rerun_from": request.rerun_from,
+            "diff_from": summary.diff_from,
             "gonogo": env!("CARGO_PKG_VERSION"),
             "os": system(),
             "host": word(uname.nodename()),
@@ -57,7 +60,11 @@ pub(super) fn write(
             "seed": plan.seed,
             "variant": summary.variant,
             "replay_env": replay,
-            "tools": tools(plan),
+            "tools": tools(plan, versions),
+            // One suite after the other; what a suite does itself is its own.
+            "parallelism": 1,
+            "log_level": std::env::var("RUST_LOG").ok(),
+            "vcr_mode": recorded_http(plan),
             "build": of(&[Class::Build]),
             "lint": of(&[Class::Lint]),
             "unit_targets": units,
@@ -79,19 +86,59 @@ pub(super) fn write(
     )
 }
 
-/// The programs that targets begin with, and where they are.
-fn tools(plan: &Plan<'_>) -> BTreeMap<String, Value> {
+/// The programs that targets begin with and need: where they are, and what version they say they are.
+fn tools(plan: &Plan<'_>, versions: &BTreeMap<String, String>) -> BTreeMap<String, Value> {
     let mut tools = BTreeMap::new();
-    for (_, suite) in &plan.chosen {
-        let Some(program) = suite.command.first() else {
-            continue;
-        };
-        let found = preflight::program(program, &plan.root.join(&suite.dir));
+    let mut note = |program: &str, dir: &Path| {
+        let found = preflight::program(program, dir);
         let of = |path: &Path| {
             let size = std::fs::metadata(path).map_or(0, |m| m.len());
-            json!({"path": path.display().to_string(), "size": size})
+            json!({"path": path.display().to_string(), "size": size, "version": versions.get(program)})
         };
-        tools.insert(program.clone(), found.as_deref().map_or(Value::Null, of));
+        let value = found.as_deref().map_or(Value::Null, of);
+        tools.insert(program.to_owned(), value);
+    };
+    for program in versions.keys() {
+        note(program, &plan.root);
+    }
+    for (_, suite) in &plan.chosen {
+        if let Some(program) = suite.command.first() {
+            note(program, &plan.root.join(&suite.dir));
+        }
     }
     tools
+}
+
+/// How recorded answers are used by the suites that begin with `gonogo record`, by suite; empty without any.
+pub(super) fn recorded_http(plan: &Plan<'_>) -> BTreeMap<String, String> {
+    let mut modes = BTreeMap::new();
+    for (name, suite) in &plan.chosen {
+        let words = suite.command.split(|word| word == "--").next();
+        let words = words.unwrap_or_default();
+        let is_record =
+            words.len() < suite.command.len() && words.iter().take(2).any(|word| word == "record");
+        if !is_record {
+            continue;
+        }
+        let option = |flag: &str| {
+            let behind = |(n, word): (usize, &String)| match word.strip_prefix(flag)? {
+                "" => words.get(n + 1).cloned(),
+                value => value.strip_prefix('=').map(str::to_owned),
+            };
+            words.iter().enumerate().find_map(behind)
+        };
+        let declared = || {
+            let record = plan.config.records.get(&option("--name")?)?;
+            let word = match record.mode {
+                Mode::Record => "record",
+                Mode::Playback => "playback",
+                Mode::Auto => "auto",
+            };
+            Some(word.to_owned())
+        };
+        if let Some(mode) = option("--mode").or_else(declared) {
+            modes.insert((*name).to_owned(), mode);
+        }
+    }
+    modes
 }

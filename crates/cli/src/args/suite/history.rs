@@ -23,7 +23,7 @@ pub struct Window {
 /// `suite flakes`.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(
-    after_help = "A test is flaky if it failed and passed on one and the same tree, at least twice, on at least one per cent of its trees.\nThree failures in a row make it broken, which is no flake. Runs in which more than 80 % of the tests fail are left out and named.\nVerdicts count for 30 days, or for as long as --since says."
+    after_help = "A test is flaky if it failed and passed on one and the same tree, at least twice (two of each on one tree, or one of each on two),\non at least one per cent of its trees.\nThree failures in a row make it broken, which is no flake. Runs in which more than 80 % of the tests fail are left out and named.\nVerdicts count for 30 days, or for as long as --since says."
 )]
 pub struct SuiteFlakes {
     #[command(flatten)]

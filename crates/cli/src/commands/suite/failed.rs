@@ -25,6 +25,9 @@ use crate::args::suite::{
 };
 use crate::screen::{Screen, Tone};
 
+/// How many commands of a comparison are told.
+const COMMANDS: usize = 10;
+
 /// How many changes are told on the screen.
 const TOLD: usize = 40;
 
@@ -65,7 +68,7 @@ const fn format(format: ReportFormat) -> Format {
 pub(super) fn rerun(select: &Select, a: &SuiteRerun, screen: &Screen) -> Answer {
     let home = home(select)?;
     let mut follower = Follower::new(screen);
-    match rerunning::rerun(&home, &a.from, &mut follower)? {
+    match rerunning::rerun(&home, &a.from, a.diff_from.as_deref(), &mut follower)? {
         Rerun::Nothing { run_id } => {
             screen.say(&format!(
                 "nothing to rerun: everything in {run_id} was good, so nothing was run"
@@ -172,15 +175,24 @@ pub(super) fn diff(select: &Select, a: &SuiteDiff, screen: &Screen) -> Answer {
         }
     }
     for target in now.summary.targets() {
-        if !triage.diffs.contains_key(&target.target) {
-            screen.say(&format!(
-                "  {}: there is nothing to compare it with",
-                target.target
-            ));
+        let name = &target.target;
+        if let Some(why) = triage.unread.get(name) {
+            screen.say(&format!("  {name}: {}", plain(why)));
+        } else if !triage.diffs.contains_key(name) {
+            screen.say(&format!("  {name}: there is nothing to compare it with"));
         }
     }
     if more > 0 {
         screen.say(&format!("  … and {more} more changes"));
+    }
+    let listed = |key: &str| triage.document[key].as_str().map(str::to_owned);
+    if let Some(path) = listed("baseline_summary_path") {
+        screen.frame(&format!("compared with  {}", plain(&path)));
+    }
+    let commands = &triage.document["recommended_commands"]["ranked_repro_commands"];
+    for command in commands.as_array().into_iter().flatten().take(COMMANDS) {
+        let command = command.as_str().unwrap_or_default();
+        screen.frame(&format!("replay         {}", plain(command)));
     }
     for difference in &now.differences {
         let text = format!("  not as recorded: {}", plain(difference));

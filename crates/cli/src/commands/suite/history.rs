@@ -80,17 +80,6 @@ const fn tone(state: State) -> Tone {
     }
 }
 
-const fn word(state: State) -> &'static str {
-    match state {
-        State::NoData => "no data",
-        State::Healthy => "healthy",
-        State::Recovered => "recovered",
-        State::Suspect => "suspect",
-        State::Flaky => "flaky",
-        State::Broken => "broken",
-    }
-}
-
 pub(super) fn flakes(select: &Select, a: &SuiteFlakes, screen: &Screen) -> Answer {
     let home = home(select)?;
     let mut found = history::flakes(&home, &asked(&a.window))?;
@@ -120,7 +109,7 @@ pub(super) fn flakes(select: &Select, a: &SuiteFlakes, screen: &Screen) -> Answe
         let class = stat.class.map_or("", |c| c.word());
         screen.say(&format!(
             "  {} {}: {}{variant}  {class}",
-            screen.paint(tone(stat.state), &format!("{:<9}", word(stat.state))),
+            screen.paint(tone(stat.state), &format!("{:<9}", stat.state.word())),
             plain(&one.target),
             plain(&stat.test.to_string()),
         ));
