@@ -123,6 +123,7 @@ const SECRET: &[&str] = &[
     "ya29.«a0AfH6SMBx-abc_def123»",
     "xoxb-«123456789012-1234567890123-AbCdEfGh»",
     "https://hooks.slack.com/services/«T000/B000/abcdEFGH1234»",
+    "https://hooks.slack.com/services/«aaaAA00!0Aaa»",
     "AGE-SECRET-KEY-«1QQPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L»",
     "«eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U»",
     "hf_«abcdEFGHIJKLmnopQRSTuvwxYZabcdEFGH»",

@@ -19,6 +19,8 @@ enum Of {
     Dotted,
     /// And `/ + = % ~ @ :`.
     Loose,
+    /// And `! ^ *`: what a URL's path has.
+    Path,
     /// `A-Z 0-9`.
     Upper,
     /// `0-9 a-f`.
@@ -38,6 +40,7 @@ impl Of {
                         b'_' | b'-' | b'.' | b'/' | b'+' | b'=' | b'%' | b'~' | b'@' | b':'
                     )
             }
+            Self::Path => Self::Loose.has(b) || matches!(b, b'!' | b'^' | b'*'),
             Self::Upper => b.is_ascii_uppercase() || b.is_ascii_digit(),
             Self::Hex => matches!(b, b'0'..=b'9' | b'a'..=b'f'),
         }
@@ -71,12 +74,12 @@ const FORMS: [Form; 84] = [
     ("xoxr-", Of::Dotted, 8, false),
     ("xoxs-", Of::Dotted, 8, false),
     ("xapp-", Of::Dotted, 8, false),
-    ("hooks.slack.com/services/", Of::Loose, 8, false),
-    ("hooks.slack.com/workflows/", Of::Loose, 8, false),
-    ("hooks.slack.com/triggers/", Of::Loose, 8, false),
-    ("discord.com/api/webhooks/", Of::Loose, 8, false),
-    ("discordapp.com/api/webhooks/", Of::Loose, 8, false),
-    ("webhook.office.com/webhookb2/", Of::Loose, 8, false),
+    ("hooks.slack.com/services/", Of::Path, 8, false),
+    ("hooks.slack.com/workflows/", Of::Path, 8, false),
+    ("hooks.slack.com/triggers/", Of::Path, 8, false),
+    ("discord.com/api/webhooks/", Of::Path, 8, false),
+    ("discordapp.com/api/webhooks/", Of::Path, 8, false),
+    ("webhook.office.com/webhookb2/", Of::Path, 8, false),
     ("AGE-SECRET-KEY-", Of::Word, 8, false),
     ("ghp_", Of::Word, 16, false),
     ("gho_", Of::Word, 16, false),
