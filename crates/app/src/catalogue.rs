@@ -73,6 +73,7 @@ pub const ALL: &[UseCase] = &[
     case("perf_check", "perf check", Class::Apply),
     case("perf_rejudge", "perf rejudge", Class::Read),
     case("perf_run", "perf run", Class::Apply),
+    case("perf_stress", "perf stress", Class::Apply),
     case("plan_apply", "apply", Class::Apply),
     case("plan_approve", "approve", Class::Plan),
     case("plan_create", "plan", Class::Plan),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gonogo_core::{Digest, Reason, Timestamp};
+use gonogo_core::{Digest, Reason, Span, Timestamp};
 use gonogo_gate::inputs::{Budgeted, Found, Origin, Perf, PerfResult};
 use gonogo_store::ledger::{Filter, RecordView};
 use gonogo_suite::perf::MOST_BYTES;
@@ -17,15 +17,58 @@ use crate::suite::source::Tree;
 
 /// Budgets, as a declaration has them.
 pub fn budgets(config: &Config) -> BTreeMap<String, Budgeted> {
-    let all = config.perf.iter();
-    all.map(|(name, file)| {
+    let wanted = wanted(config);
+    let all = wanted.into_iter().map(|(name, wanted)| {
         let budget = Budgeted {
-            blocks: file.blocking,
-            declared: super::declared(name, file),
+            blocks: wanted.blocking,
+            declared: wanted.declared,
         };
-        (name.clone(), budget)
-    })
-    .collect()
+        (name.to_owned(), budget)
+    });
+    all.collect()
+}
+
+/// What a declaration wants of evidence.
+struct Wanted<'a> {
+    declared: Digest,
+    blocking: bool,
+    /// Whether it is measured here, so that figures of others say nothing.
+    runs: bool,
+    limits: bool,
+    stresses: bool,
+    freshness: Span,
+    /// Its declaration, if base and head are compared.
+    compares: Option<&'a PerfFile>,
+}
+
+/// Budgets and load tests by name; none has the name of another.
+fn wanted(config: &Config) -> BTreeMap<&str, Wanted<'_>> {
+    let mut all = BTreeMap::new();
+    for (name, file) in &config.perf {
+        let wanted = Wanted {
+            declared: super::declared(name, file),
+            blocking: file.blocking,
+            runs: !file.command.is_empty(),
+            limits: file.threshold.is_some(),
+            stresses: false,
+            freshness: file.freshness,
+            compares: file.compare.is_some().then_some(file),
+        };
+        all.insert(name.as_str(), wanted);
+    }
+    for (name, file) in &config.stress {
+        let wanted = Wanted {
+            declared: super::declared(name, file),
+            blocking: file.blocking,
+            runs: true,
+            limits: false,
+            stresses: true,
+            freshness: file.freshness,
+            compares: None,
+        };
+        all.insert(name.as_str(), wanted);
+    }
+    all
 }
 
 /// What the ledger has of each declared budget. `base` is what the judgement compares with, `now` its time.
@@ -41,7 +84,8 @@ pub fn found(
     now: Timestamp,
 ) -> Result<BTreeMap<String, Found<Perf>>, AppError> {
     let mut found: BTreeMap<String, Found<Perf>> = BTreeMap::new();
-    if config.perf.is_empty() {
+    let wanted = wanted(config);
+    if wanted.is_empty() {
         return Ok(found);
     }
     for record in records(book)?.iter().rev() {
@@ -56,9 +100,9 @@ pub fn found(
         let measured = record.body.get("measured") == Some(&Value::Bool(true));
         let open: Vec<&String> = names
             .iter()
-            .filter(|name| match (config.perf.get(*name), found.get(*name)) {
+            .filter(|name| match (wanted.get(name.as_str()), found.get(*name)) {
                 // Figures that are handed in say nothing of what can be measured here.
-                (Some(file), _) if !measured && !file.command.is_empty() => false,
+                (Some(file), _) if !measured && file.runs => false,
                 (Some(_), None) => true,
                 // What was good in the end may have been bad before.
                 (Some(_), Some(Found::Present { value, .. })) => is_good(value),
@@ -70,7 +114,7 @@ pub fn found(
         }
         let read = read(book, record);
         for name in open {
-            let Some(file) = config.perf.get(name) else {
+            let Some(file) = wanted.get(name.as_str()) else {
                 continue;
             };
             let one = match &read {
@@ -82,7 +126,7 @@ pub fn found(
                     let outcome = run.outcomes.iter().find(|o| o.budget == *name);
                     outcome
                         // Measured by another declaration, or only in part, it is about another budget.
-                        .filter(|o| is_of(o, name, file))
+                        .filter(|o| is_of(o, file))
                         .map(|outcome| Found::Present {
                             value: Perf {
                                 budget: name.clone(),
@@ -121,15 +165,16 @@ fn is_good(perf: &Perf) -> bool {
 }
 
 /// Whether an outcome is of the budget as it is declared now.
-fn is_of(outcome: &super::Outcome, name: &str, file: &PerfFile) -> bool {
-    outcome.declared == super::declared(name, file)
-        && outcome.compares == file.compare.is_some()
-        && outcome.limits == file.threshold.is_some()
+fn is_of(outcome: &super::Outcome, wanted: &Wanted<'_>) -> bool {
+    outcome.declared == wanted.declared
+        && outcome.compares == wanted.compares.is_some()
+        && outcome.limits == wanted.limits
+        && outcome.stresses == wanted.stresses
 }
 
 /// The reasons of an outcome, and what the judge adds: its age, and whether it was compared with what the change is a change of.
 fn reasons(
-    file: &PerfFile,
+    wanted: &Wanted<'_>,
     outcome: &super::Outcome,
     run: &PerfRun,
     tree: &Tree,
@@ -137,16 +182,16 @@ fn reasons(
     now: Timestamp,
 ) -> Vec<Reason> {
     let mut reasons = outcome.reasons.clone();
-    if now.since(run.at) > file.freshness {
+    if now.since(run.at) > wanted.freshness {
         reasons.push(Reason::EvidenceStale);
     }
-    if file.compare.is_some() {
+    if let Some(file) = wanted.compares {
         let ask = Ask {
             base: base.map(str::to_owned),
             ..Ask::default()
         };
-        let wanted = measuring::base(tree, file, &ask).ok().map(|s| s.tree);
-        if wanted.is_none() || wanted != outcome.base_tree {
+        let right = measuring::base(tree, file, &ask).ok().map(|s| s.tree);
+        if right.is_none() || right != outcome.base_tree {
             reasons.push(Reason::BaselineIncomparable);
         }
     }
@@ -168,7 +213,7 @@ fn read(book: &Book, record: &RecordView) -> Read {
         bytes.map_err(|e| e.to_string())
     };
     let bytes = blob(digest).map_err(|why| (why, Some(digest)))?;
-    judging::again(&bytes, |_, digest| blob(digest), blob)
+    judging::again(&bytes, |_, digest| blob(digest))
         .map(|(run, _)| (run, digest))
         .map_err(|why| (why, Some(digest)))
 }

@@ -18,6 +18,8 @@ pub enum PerfWhat {
     Run(PerfRun),
     /// Judge thresholds by series that somebody measured, and record what came of it
     Check(PerfCheck),
+    /// Put a declared load on, read memory and latency meanwhile; judge and record what it left
+    Stress(PerfStress),
     /// Derive a kept run again, and compare byte by byte
     Rejudge(PerfRejudge),
 }
@@ -50,6 +52,23 @@ pub struct PerfCheck {
     /// File of series that tolerances compare with (can be repeated)
     #[arg(long, value_name = "FILE", help_heading = "Selection")]
     pub baseline: Vec<PathBuf>,
+}
+
+/// `perf stress`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct PerfStress {
+    /// Load tests; all that are declared if absent
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Run this instead, by the limits of the named load test or the usual ones; it is evidence about no declaration
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+    /// What ties it to other runs; GONOGO_CORRELATION_ID if absent
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    pub correlation_id: Option<String>,
+    /// Write the triage here too; for one load test
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub out: Option<PathBuf>,
 }
 
 /// `perf rejudge`.
