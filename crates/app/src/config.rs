@@ -42,10 +42,10 @@ pub use keys::FORMATS;
 pub use name::{is_person_name, is_plain_name};
 pub use overrides::Overrides;
 pub use perf::{CompareFile, Figure, PerfFile};
-pub use stress::StressFile;
 pub use policy::{default_checks, default_strategy};
 pub use record::RecordFile;
 pub use reference::{key_table, page, schema, template};
+pub use stress::StressFile;
 pub use suites::{OwnerEntry, SuiteFile, SuitesFile};
 pub use version::VersionTemplate;
 

@@ -148,7 +148,10 @@ fn read_one(t: &Table<'_, '_>) -> StressFile {
         );
     }
     if interval > Span::ZERO && timeout.as_millis() / interval.as_millis() > MOST_READINGS as u64 {
-        whole(t).refuse(t.faults, "`interval` is too short for `timeout`: 10000 readings are the most");
+        whole(t).refuse(
+            t.faults,
+            "`interval` is too short for `timeout`: 10000 readings are the most",
+        );
     }
     StressFile {
         command,

@@ -264,9 +264,12 @@ pub(super) fn again(
             Some(digest) => {
                 let bytes = read(Part::Stress(name), digest)?;
                 if Digest::of(&bytes) != digest {
-                    return Err(format!("the triage of `{name}` is not the one that was kept"));
+                    return Err(format!(
+                        "the triage of `{name}` is not the one that was kept"
+                    ));
                 }
-                let triage = StressTriage::rederive(&bytes).map_err(|e| format!("`{name}`: {e}"))?;
+                let triage =
+                    StressTriage::rederive(&bytes).map_err(|e| format!("`{name}`: {e}"))?;
                 if triage.run.tree != kept.tree {
                     return Err(format!("the triage of `{name}` is of another tree"));
                 }

@@ -68,8 +68,7 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Stresse
     let config = super::configured(home)?;
     let now = home.clock.now().wall;
     let usual = || format!("{}-stress", crate::dry_run::running::slug(now));
-    let correlation_id =
-        crate::suite::running::correlation_id(ask.correlation_id.clone(), usual)?;
+    let correlation_id = crate::suite::running::correlation_id(ask.correlation_id.clone(), usual)?;
     let (tree, head) = super::tree(home, config)?;
     let host = super::host_class()?;
     let run_id = RunId::mint(identity::random()).to_string();
@@ -111,9 +110,8 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Stresse
             p99_first_us: windows.map(|w| w.0),
             p99_last_us: windows.map(|w| w.1),
         };
-        let refused = |e: PerfError| {
-            AppError::new(Reason::PerfSampleInvalid, format!("`{name}`: {e}"))
-        };
+        let refused =
+            |e: PerfError| AppError::new(Reason::PerfSampleInvalid, format!("`{name}`: {e}"));
         let found = triage(&stressed, &file.limits()).map_err(refused)?;
         let bytes = found.to_bytes().map_err(refused)?;
         write_atomic(&at.join(TRIAGE), &bytes)?;
@@ -145,7 +143,10 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Stresse
         outcomes,
         limits: None,
     };
-    let parts: Vec<&[u8]> = triages.values().map(|(_, bytes)| bytes.as_slice()).collect();
+    let parts: Vec<&[u8]> = triages
+        .values()
+        .map(|(_, bytes)| bytes.as_slice())
+        .collect();
     let kept = super::keep(home, run, &dir, &parts, true)?;
     Ok(Stressed { kept, triages })
 }
@@ -162,7 +163,8 @@ fn chosen(home: &Home, ask: &Ask) -> Result<Vec<(String, StressFile)>, AppError>
         let Some(file) = config.stress.get(name) else {
             let text = format!("no load test has the name `{name}`");
             let hint = match config.stress.is_empty() {
-                true => "declare it with `[perf.stress.NAME]`; `gonogo help config` shows the keys".into(),
+                true => "declare it with `[perf.stress.NAME]`; `gonogo help config` shows the keys"
+                    .into(),
                 false => known(),
             };
             return Err(AppError::new(Reason::ArgumentInvalid, text).hint(hint));

@@ -39,7 +39,11 @@ pub(super) fn summary(
 
 /// What did not come to its end is no pass.
 fn held(mut row: Judged, outcome: &Outcome) -> Judged {
-    if let Some(trouble) = outcome.trouble.as_ref().filter(|_| row.status == Status::Pass) {
+    if let Some(trouble) = outcome
+        .trouble
+        .as_ref()
+        .filter(|_| row.status == Status::Pass)
+    {
         row.status = Status::NoData;
         row.reasons = vec![Reason::PerfInsufficient];
         row.detail = format!("{}; {trouble}", row.detail);
@@ -58,7 +62,10 @@ fn row(run: &PerfRun, outcome: &Outcome, file: &PerfFile, found: Option<&PerfVer
         unit: "share".into(),
         statistic: Statistic::P50,
         direction: Direction::AtMost,
-        threshold: file.compare.as_ref().map_or(0.0, |c| c.practical.fraction()),
+        threshold: file
+            .compare
+            .as_ref()
+            .map_or(0.0, |c| c.practical.fraction()),
         enforced: outcome.blocking,
         freshness: file.freshness,
         tolerance: None,

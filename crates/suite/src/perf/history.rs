@@ -61,6 +61,8 @@ pub struct HistoryReport {
     pub host_class: String,
     /// Points that were used.
     pub points: usize,
+    /// These, the oldest first.
+    pub series: Vec<Point>,
     /// Points of other classes of host.
     pub of_other_hosts: usize,
     /// The verdict: of the newest change of level, or that there are too few points.
@@ -147,6 +149,7 @@ pub fn history(
         direction,
         host_class: host_class.to_owned(),
         points: mine.len(),
+        series: mine.iter().map(|p| (*p).clone()).collect(),
         of_other_hosts: points.len() - mine.len(),
         verdict: reason.verdict(),
         reason,

@@ -199,7 +199,10 @@ impl StressTriage {
         }
         Err(PerfError::Unreadable {
             what: "the triage",
-            why: format!("its own run gives `{}`, in other bytes than are stored", again.verdict),
+            why: format!(
+                "its own run gives `{}`, in other bytes than are stored",
+                again.verdict
+            ),
         })
     }
 
