@@ -71,6 +71,8 @@ pub const ALL: &[UseCase] = &[
     case("packet_verify", "verify", Class::Read),
     case("packet_write", "packet", Class::Read),
     case("perf_check", "perf check", Class::Apply),
+    case("perf_compare", "perf compare", Class::Apply),
+    case("perf_history", "perf history", Class::Read),
     case("perf_rejudge", "perf rejudge", Class::Read),
     case("perf_run", "perf run", Class::Apply),
     case("perf_stress", "perf stress", Class::Apply),

@@ -5,7 +5,9 @@
 //! a verdict follows from is in the ledger, and only what follows from it reaches a gate.
 
 pub mod checking;
+pub mod comparing;
 pub mod evidence;
+pub mod history;
 mod judging;
 pub mod measuring;
 pub mod stressing;
@@ -189,14 +191,19 @@ pub(crate) fn chosen<'a>(
     Ok((config, chosen.map(|(n, f)| (n.as_str(), f)).collect()))
 }
 
-/// The tree under judgement, left out of it what suites leave out too.
-pub(crate) fn tree(home: &Home, config: &Config) -> Result<(Tree, Source), AppError> {
+/// What of the project is its tree.
+pub(crate) fn find_tree(home: &Home, config: &Config) -> Result<Tree, AppError> {
     let root = home.root();
     let state = root.join(STATE_DIR);
     make_dir(&state)?;
     let artifacts = root.join(&config.suites.artifacts);
     let apart = crate::suite::running::apart(&config.suites, &root, &artifacts);
-    let tree = Tree::find(&root, &state, &apart)?;
+    Tree::find(&root, &state, &apart)
+}
+
+/// The tree under judgement, left out of it what suites leave out too.
+pub(crate) fn tree(home: &Home, config: &Config) -> Result<(Tree, Source), AppError> {
+    let tree = find_tree(home, config)?;
     let source = tree.now()?;
     Ok((tree, source))
 }

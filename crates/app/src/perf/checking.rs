@@ -9,7 +9,7 @@ use gonogo_core::{Digest, Reason};
 use gonogo_suite::perf::budget::{BudgetSummary, Series, SeriesFile};
 use gonogo_suite::perf::{MOST_BYTES, Measurement, PerfVerdict};
 
-use super::judging::{self, Limits, Part, Shown};
+use super::judging::{self, Derived, Limits, Part, Shown};
 use super::stressing::TRIAGE;
 use super::{Kept, LIMITS, OUTCOMES, PerfRun, views};
 use crate::AppError;
@@ -124,20 +124,9 @@ pub struct Again {
 /// It is not there.
 pub fn rejudge(dir: &Path) -> Result<Again, AppError> {
     let bytes = read(&dir.join(OUTCOMES))?;
-    let told = |e: AppError| e.to_string();
-    // A name comes from a file: it must not lead out of the directory.
-    let inner = |name: &str, file: &str| match crate::config::is_plain_name(name) {
-        true => read(&dir.join(name).join(file)).map_err(told),
-        false => Err(format!("`{name}` is no name of a budget")),
-    };
-    let found = judging::again(&bytes, |part, _| match part {
-        Part::Limits => read(&dir.join(LIMITS)).map_err(told),
-        Part::Comparison(name) => inner(name, "verdict.json"),
-        Part::Stress(name) => inner(name, TRIAGE),
-    });
-    let found = found.and_then(|(run, verdicts)| {
-        samples(dir, &run, &verdicts)?;
-        Ok(run)
+    let found = derive(dir, &bytes).and_then(|derived| {
+        samples(dir, &derived.run, &derived.verdicts)?;
+        Ok(derived.run)
     });
     Ok(match found {
         Ok(run) => Again {
@@ -148,6 +137,21 @@ pub fn rejudge(dir: &Path) -> Result<Again, AppError> {
             run: None,
             why: Some(why),
         },
+    })
+}
+
+/// The run that a directory keeps, derived again; `bytes` are those of its outcomes.
+pub(super) fn derive(dir: &Path, bytes: &[u8]) -> Result<Derived, String> {
+    let told = |e: AppError| e.to_string();
+    // A name comes from a file: it must not lead out of the directory.
+    let inner = |name: &str, file: &str| match crate::config::is_plain_name(name) {
+        true => read(&dir.join(name).join(file)).map_err(told),
+        false => Err(format!("`{name}` is no name of a budget")),
+    };
+    judging::again(bytes, |part, _| match part {
+        Part::Limits => read(&dir.join(LIMITS)).map_err(told),
+        Part::Comparison(name) => inner(name, "verdict.json"),
+        Part::Stress(name) => inner(name, TRIAGE),
     })
 }
 

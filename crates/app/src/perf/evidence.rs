@@ -8,6 +8,7 @@ use gonogo_store::ledger::{Filter, RecordView};
 use gonogo_suite::perf::MOST_BYTES;
 use serde_json::Value;
 
+use super::judging::Derived;
 use super::measuring::{self, Ask};
 use super::{PerfRun, RECORD, judging, stream};
 use crate::AppError;
@@ -92,12 +93,7 @@ pub fn found(
         if record.body.get("tree").and_then(Value::as_str) != Some(subject) {
             continue;
         }
-        let names: Vec<String> = record
-            .body
-            .get("budgets")
-            .and_then(|names| serde_json::from_value(names.clone()).ok())
-            .unwrap_or_default();
-        let measured = record.body.get("measured") == Some(&Value::Bool(true));
+        let (names, measured) = (names(record), is_measured(record));
         let open: Vec<&String> = names
             .iter()
             .filter(|name| match (wanted.get(name.as_str()), found.get(*name)) {
@@ -122,7 +118,8 @@ pub fn found(
                     why: format!("record {}: {why}", record.index),
                     digest: *digest,
                 }),
-                Ok((run, digest)) => {
+                Ok(Recorded { derived, digest }) => {
+                    let run = &derived.run;
                     let outcome = run.outcomes.iter().find(|o| o.budget == *name);
                     outcome
                         // Measured by another declaration, or only in part, it is about another budget.
@@ -200,10 +197,17 @@ fn reasons(
     reasons
 }
 
-type Read = Result<(PerfRun, Digest), (String, Option<Digest>)>;
+type Read = Result<Recorded, (String, Option<Digest>)>;
+
+/// The run of a record.
+pub(super) struct Recorded {
+    pub(super) derived: Derived,
+    /// Of its outcomes.
+    pub(super) digest: Digest,
+}
 
 /// The run of a record, if it follows from what the ledger keeps of it.
-fn read(book: &Book, record: &RecordView) -> Read {
+pub(super) fn read(book: &Book, record: &RecordView) -> Read {
     let named = record.body.get("outcomes").and_then(Value::as_str);
     let Some(digest) = named.and_then(|d| d.parse::<Digest>().ok()) else {
         return Err(("it names no outcomes".into(), None));
@@ -214,11 +218,25 @@ fn read(book: &Book, record: &RecordView) -> Read {
     };
     let bytes = blob(digest).map_err(|why| (why, Some(digest)))?;
     judging::again(&bytes, |_, digest| blob(digest))
-        .map(|(run, _)| (run, digest))
+        .map(|derived| Recorded { derived, digest })
         .map_err(|why| (why, Some(digest)))
 }
 
-fn records(book: &Book) -> Result<Vec<RecordView>, AppError> {
+/// Whether the figures of a record were measured here, and not handed in.
+pub(super) fn is_measured(record: &RecordView) -> bool {
+    record.body.get("measured") == Some(&Value::Bool(true))
+}
+
+/// The budgets that a record is about.
+pub(super) fn names(record: &RecordView) -> Vec<String> {
+    let names = record.body.get("budgets");
+    names
+        .and_then(|names| serde_json::from_value(names.clone()).ok())
+        .unwrap_or_default()
+}
+
+/// All records of runs, the oldest first.
+pub(super) fn records(book: &Book) -> Result<Vec<RecordView>, AppError> {
     let mut all = book.ledger.every(Filter {
         kind: Some(RECORD.to_owned()),
         ..Filter::default()

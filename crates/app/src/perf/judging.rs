@@ -4,7 +4,7 @@ use gonogo_core::{Digest, Reason, Timestamp, Verdict};
 use gonogo_gate::inputs::PerfResult;
 use gonogo_suite::perf::budget::{Budget, BudgetSummary, Judged, Series, Status, judge_budgets};
 use gonogo_suite::perf::stress::StressTriage;
-use gonogo_suite::perf::{Outcome as Compared, PerfVerdict, rederive};
+use gonogo_suite::perf::{Outcome as Compared, PerfVerdict, Side, rederive};
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, PerfRun};
@@ -204,6 +204,44 @@ const fn of_triage(verdict: Verdict) -> PerfResult {
     }
 }
 
+/// A kept run that follows from what it was made of.
+pub(super) struct Derived {
+    /// The run.
+    pub(super) run: PerfRun,
+    /// The comparisons of its outcomes, in their order; those without one are left out.
+    pub(super) verdicts: Vec<PerfVerdict>,
+    /// Its thresholds.
+    pub(super) limits: Option<Limits>,
+}
+
+impl Derived {
+    /// What was measured of its tree: series of thresholds, and head's samples of comparisons that have none.
+    pub(super) fn series(&self) -> Vec<Series> {
+        let mut all = self
+            .limits
+            .as_ref()
+            .map_or_else(Vec::new, |l| l.series.clone());
+        for verdict in &self.verdicts {
+            let m = &verdict.measurement;
+            let head = m.samples.iter().filter(|s| s.side == Side::Head);
+            let samples: Vec<f64> = head.map(|s| s.value).collect();
+            if samples.is_empty() || all.iter().any(|s| s.metric == m.metric && s.unit == m.unit) {
+                continue;
+            }
+            all.push(Series {
+                metric: m.metric.clone(),
+                unit: m.unit.clone(),
+                tree: m.head_tree.clone(),
+                host_class: m.host_class.clone(),
+                measured_at: m.measured_at,
+                source: m.job.clone(),
+                samples,
+            });
+        }
+        all
+    }
+}
+
 /// What outcomes follow from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Part<'a> {
@@ -219,7 +257,7 @@ pub(super) enum Part<'a> {
 pub(super) fn again(
     bytes: &[u8],
     mut read: impl FnMut(Part<'_>, Digest) -> Result<Vec<u8>, String>,
-) -> Result<(PerfRun, Vec<PerfVerdict>), String> {
+) -> Result<Derived, String> {
     let value = gonogo_core::canonical::parse(bytes).map_err(|e| e.to_string())?;
     let kept: PerfRun = serde_json::from_value(value).map_err(|e| e.to_string())?;
     if kept.schema != PerfRun::SCHEMA {
@@ -293,7 +331,11 @@ pub(super) fn again(
     }
     let again = PerfRun { outcomes, ..kept };
     match gonogo_core::canonical::to_vec(&again) {
-        Ok(same) if same == bytes => Ok((again, verdicts)),
+        Ok(same) if same == bytes => Ok(Derived {
+            run: again,
+            verdicts,
+            limits,
+        }),
         Ok(_) => Err("what was kept gives other outcomes than are stored".into()),
         Err(e) => Err(e.to_string()),
     }

@@ -22,6 +22,8 @@ pub(super) fn perf(select: &Select, args: &PerfArgs, screen: &Screen) -> (&'stat
     match &args.what {
         PerfWhat::Run(a) => ("perf_run", run(select, a, screen)),
         PerfWhat::Check(a) => ("perf_check", check(select, a, screen)),
+        PerfWhat::Compare(a) => ("perf_compare", studies::compare(select, a, screen)),
+        PerfWhat::History(a) => ("perf_history", studies::history(select, a, screen)),
         PerfWhat::Stress(a) => ("perf_stress", studies::stress(select, a, screen)),
         PerfWhat::Rejudge(a) => ("perf_rejudge", rejudge(a, screen)),
     }

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use gonogo_core::Reason;
 use gonogo_core::canonical::MAX_SAFE_INTEGER;
 use gonogo_core::reason::Verdict;
-use gonogo_stats::{MOST_POINTS, StepRules, steps};
+pub use gonogo_stats::StepRules;
+use gonogo_stats::{MOST_POINTS, steps};
 use serde::{Deserialize, Serialize};
 
 use super::{Direction, PerfError};
