@@ -76,6 +76,7 @@ pub const ALL: &[UseCase] = &[
     case("perf_rejudge", "perf rejudge", Class::Read),
     case("perf_run", "perf run", Class::Apply),
     case("perf_stress", "perf stress", Class::Apply),
+    case("perf_sweep", "perf sweep", Class::Apply),
     case("plan_apply", "apply", Class::Apply),
     case("plan_approve", "approve", Class::Plan),
     case("plan_create", "plan", Class::Plan),

@@ -30,6 +30,7 @@ mod reference;
 mod secret;
 mod stress;
 mod suites;
+mod sweep;
 mod version;
 
 pub use dry_run::{
@@ -47,6 +48,7 @@ pub use record::RecordFile;
 pub use reference::{key_table, page, schema, template};
 pub use stress::StressFile;
 pub use suites::{OwnerEntry, SuiteFile, SuitesFile};
+pub use sweep::{OpportunityFile, StageFile, SweepFile};
 pub use version::VersionTemplate;
 
 use environment::near_and_list;
@@ -81,6 +83,10 @@ pub struct Config {
     pub perf: BTreeMap<String, PerfFile>,
     /// Load tests by name; none has the name of a budget.
     pub stress: BTreeMap<String, StressFile>,
+    /// Sweeps of parameters by name.
+    pub sweeps: BTreeMap<String, SweepFile>,
+    /// Matrices of opportunities by name.
+    pub opportunities: BTreeMap<String, OpportunityFile>,
     template: Option<Described>,
     versions: BTreeMap<String, Described>,
 }
@@ -351,6 +357,8 @@ fn read_root(root: &Table<'_, '_>) -> Config {
             environment::read(&name, &table, &strategies, &checks, witnesses).map(|e| (name, e))
         })
         .collect();
+    let budgets = perf::read(root);
+    let sweeps = sweep::sweeps(root, &budgets);
     Config {
         path: PathBuf::new(),
         digest: Digest::of(b""),
@@ -363,7 +371,9 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         suites: suites::read(root),
         records: record::read(root),
         stress: stress::read(root),
-        perf: perf::read(root),
+        opportunities: sweep::opportunities(root, &budgets, &sweeps),
+        sweeps,
+        perf: budgets,
         template,
         versions,
     }

@@ -11,6 +11,7 @@ pub mod history;
 mod judging;
 pub mod measuring;
 pub mod stressing;
+pub mod sweeping;
 mod trees;
 mod views;
 

@@ -10,7 +10,7 @@ mod suites;
 
 pub(super) use dry_run::DRY_RUN;
 pub(super) use perf::{COMPARE, DIRECTIONS, FIGURES, PERF, STATISTICS};
-pub(super) use perf_kinds::{PERF_KINDS, STRESS};
+pub(super) use perf_kinds::{OPPORTUNITY, PART, PERF_KINDS, STRESS, SWEEP};
 pub(super) use record::{MATCH, MODES, RECORD, REDACT};
 pub use suites::FORMATS;
 pub(super) use suites::{CAUSE, CLASSES, PROFILE, SUITE, TARGET};

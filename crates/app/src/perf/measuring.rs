@@ -332,7 +332,7 @@ fn in_blocks(
 }
 
 /// Why a run that ended well has no figure.
-const NO_FIGURE: &str = "the system does not tell the figure of a run: its memory is not above what this program has itself, which hides it";
+pub(super) const NO_FIGURE: &str = "the system does not tell the figure of a run: its memory is not above what this program has itself, which hides it";
 
 /// Figures of head alone, or why there are none.
 fn alone(
@@ -353,7 +353,8 @@ fn alone(
     Ok(figures.ok_or_else(|| NO_FIGURE.into()))
 }
 
-fn terms(file: &PerfFile) -> Terms {
+/// How a budget's command is measured.
+pub(super) fn terms(file: &PerfFile) -> Terms {
     Terms {
         timeout: file.timeout.to_std(),
         warm_up: file.warm_up,
@@ -361,7 +362,8 @@ fn terms(file: &PerfFile) -> Terms {
     }
 }
 
-fn figure(figure: Figure, taken: &Taken) -> Option<f64> {
+/// The figure of a run; none if the system does not tell it.
+pub(super) fn figure(figure: Figure, taken: &Taken) -> Option<f64> {
     let us = |time: Duration| time.as_nanos() as f64 / 1e3;
     match figure {
         Figure::CpuTime => Some(us(taken.cpu())),

@@ -24,6 +24,8 @@ pub enum PerfWhat {
     History(PerfHistory),
     /// Put a declared load on, read memory and latency meanwhile; judge and record what it left
     Stress(PerfStress),
+    /// Try declared values of parameters, and rank what would be worth making better
+    Sweep(PerfSweep),
     /// Derive a kept run again, and compare byte by byte
     Rejudge(PerfRejudge),
 }
@@ -110,6 +112,20 @@ pub struct PerfHistory {
     #[arg(long, value_name = "CLASS", help_heading = "Selection")]
     pub host_class: Option<String>,
     /// Write the history here too
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+}
+
+/// `perf sweep`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct PerfSweep {
+    /// Sweeps and opportunities; all that are declared if absent
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// What ties it to other runs; GONOGO_CORRELATION_ID if absent
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    pub correlation_id: Option<String>,
+    /// Write the study here too; for one
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub out: Option<PathBuf>,
 }

@@ -25,6 +25,7 @@ pub(super) fn perf(select: &Select, args: &PerfArgs, screen: &Screen) -> (&'stat
         PerfWhat::Compare(a) => ("perf_compare", studies::compare(select, a, screen)),
         PerfWhat::History(a) => ("perf_history", studies::history(select, a, screen)),
         PerfWhat::Stress(a) => ("perf_stress", studies::stress(select, a, screen)),
+        PerfWhat::Sweep(a) => ("perf_sweep", studies::sweep(select, a, screen)),
         PerfWhat::Rejudge(a) => ("perf_rejudge", rejudge(a, screen)),
     }
 }

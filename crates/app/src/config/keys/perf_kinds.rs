@@ -6,12 +6,86 @@ use super::{Section, key};
 
 /// Names under `[perf]` that are no budgets.
 pub(in crate::config) static PERF_KINDS: Section = Section {
-    keys: &[key(
-        "stress",
-        Map(&STRESS),
-        Optional,
-        "Load tests by name: does memory grow, does latency drift, are there errors? No budget has the name of one.",
-    )],
+    keys: &[
+        key(
+            "stress",
+            Map(&STRESS),
+            Optional,
+            "Load tests by name: does memory grow, does latency drift, are there errors? No budget has the name of one.",
+        ),
+        key(
+            "sweep",
+            Map(&SWEEP),
+            Optional,
+            "Sweeps by name: which value of a parameter is best.",
+        ),
+        key(
+            "opportunity",
+            Map(&OPPORTUNITY),
+            Optional,
+            "Matrices by name: what would be worth making better, by the recorded runs of budgets.",
+        ),
+    ],
+};
+
+/// `[perf.sweep.NAME]`.
+pub(in crate::config) static SWEEP: Section = Section {
+    keys: &[
+        key(
+            "budget",
+            Text,
+            Required,
+            "The budget whose command is run with other values; its figure and direction say what is best.",
+        ),
+        key(
+            "runs",
+            Count,
+            Default("5"),
+            "Runs of each value; the median counts.",
+        ),
+        key(
+            "dimensions",
+            TextMap,
+            Required,
+            "Parameters, which are variables of the command, and the values that are tried: whole numbers above 0 with spaces between. The other parameters are left alone meanwhile.",
+        ),
+    ],
+};
+
+/// `[perf.opportunity.NAME]`.
+pub(in crate::config) static OPPORTUNITY: Section = Section {
+    keys: &[
+        key(
+            "whole",
+            Text,
+            Required,
+            "The budget that stands for everything.",
+        ),
+        key(
+            "stages",
+            Map(&PART),
+            Optional,
+            "Its parts by name; at least one.",
+        ),
+    ],
+};
+
+/// `[perf.opportunity.NAME.stages.NAME]`.
+pub(in crate::config) static PART: Section = Section {
+    keys: &[
+        key(
+            "budget",
+            Text,
+            Required,
+            "The budget that measures the part, in the unit of the whole.",
+        ),
+        key(
+            "effort",
+            Number,
+            Default("1"),
+            "What making it better costs, beside the others.",
+        ),
+    ],
 };
 
 /// `[perf.stress.NAME]`.

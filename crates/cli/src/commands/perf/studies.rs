@@ -1,9 +1,9 @@
-//! `perf compare`, `perf history`, `perf stress`.
+//! `perf compare`, `perf history`, `perf stress`, `perf sweep`.
 
 use std::collections::BTreeMap;
 
 use gonogo_app::AppError;
-use gonogo_app::perf::{comparing, history as past, stressing};
+use gonogo_app::perf::{comparing, history as past, stressing, sweeping};
 use gonogo_app::workspace::write_report;
 use gonogo_core::{Reason, Verdict};
 use gonogo_suite::perf::Direction;
@@ -14,7 +14,7 @@ use super::super::Answer;
 use super::super::suite::{home, plain, tone};
 use super::tell;
 use crate::args::Select;
-use crate::args::perf::{PerfCompare, PerfHistory, PerfStress};
+use crate::args::perf::{PerfCompare, PerfHistory, PerfStress, PerfSweep};
 use crate::screen::{Screen, Tone};
 
 /// Points of a history that people see.
@@ -205,4 +205,61 @@ pub(super) fn history(select: &Select, a: &PerfHistory, screen: &Screen) -> Answ
 /// The beginning of a commit's id, as git shows it.
 fn short(commit: &str) -> String {
     plain(&commit.chars().take(12).collect::<String>())
+}
+
+pub(super) fn sweep(select: &Select, a: &PerfSweep, screen: &Screen) -> Answer {
+    let home = home(select)?;
+    let ask = sweeping::Ask {
+        names: a.names.clone(),
+        correlation_id: a.correlation_id.clone(),
+        one: a.out.is_some(),
+    };
+    let found = sweeping::study(&home, &ask, &mut |text| screen.talk(text))?;
+    for study in &found.studies {
+        let verdict = study.verdict.verdict;
+        screen.say(&format!(
+            "  {} {:<24} {}",
+            screen.paint(tone(Some(verdict)), &format!("{:<8}", verdict.to_string())),
+            plain(&study.name),
+            study.verdict.reason
+        ));
+        if verdict != Verdict::Pass {
+            screen.say(&format!("      {}", plain(&study.verdict.detail)));
+        }
+        if let Some(sweep) = &study.sweep {
+            for (name, value) in &sweep.selected_defaults {
+                let moves = sweep.sensitivity.iter().find(|s| s.name == *name);
+                let moves = moves.map_or_else(String::new, |s| {
+                    let word = if s.stable { "stable" } else { "sensitive" };
+                    format!("  {word}: {:.1} % between best and worst", s.spread_pct)
+                });
+                screen.say(&format!("      {name} = {value}{moves}"));
+            }
+        }
+        for row in study.matrix.iter().flat_map(|m| &m.rows) {
+            screen.say(&format!(
+                "      {} {:<20} {:.1} % of the whole, gain {:.1} % x confidence {:.2} / effort {} = {:.2}",
+                row.rank,
+                plain(&row.stage),
+                row.contribution_pct,
+                row.expected_gain_pct,
+                row.confidence,
+                row.effort,
+                row.priority_score
+            ));
+        }
+    }
+    screen.frame(&format!("evidence  {}", found.dir.display()));
+    if let (Some(out), Some(study)) = (&a.out, found.studies.first()) {
+        write_report(&super::super::here()?.join(out), &study.bytes)?;
+    }
+    screen.answer(
+        "perf_sweep",
+        json!({
+            "studies": found.studies,
+            "record": found.record,
+            "directory": found.dir,
+        }),
+    );
+    Ok(found.exit())
 }
