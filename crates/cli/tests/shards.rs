@@ -30,5 +30,7 @@ mod project;
 mod refused;
 #[path = "e2e/screen.rs"]
 mod screen;
+#[path = "shards/swept.rs"]
+mod swept;
 #[path = "shards/work.rs"]
 mod work;

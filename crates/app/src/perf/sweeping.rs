@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use gonogo_core::id::RunId;
 use gonogo_core::{Digest, Exit, Reason, Span, Timestamp, Verdict};
 use gonogo_exec::measure::{Subject, in_turn};
-use gonogo_suite::perf::Statistic;
 use gonogo_suite::perf::budget::{Series, SeriesFile};
 use gonogo_suite::perf::study::{
     Named, OpportunityMatrix, ParameterSweep, Source, Stage, StudyDemand, StudyVerdict, candidate,
     judge_matrix, judge_sweep,
 };
+use gonogo_suite::perf::{Direction, Statistic};
 use gonogo_suite::run::Source as TreeSource;
 use serde::Serialize;
 use serde_json::json;
@@ -279,10 +279,14 @@ fn sweep(
     let (named, at, kept) = call.keep(name, &series)?;
     let demand = call.demand(&named);
     let objective = format!(
-        "{} of `{}`, {} is better",
+        "{} of `{}` in {}, the {} the better",
         Statistic::P50.word(),
         own.metric,
-        own.direction.sign()
+        own.unit,
+        match own.direction {
+            Direction::AtMost => "less",
+            Direction::AtLeast => "more",
+        }
     );
     let by = (own.direction, Statistic::P50);
     let found = ParameterSweep::derive(named, &objective, &file.dimensions, &series, by, blocked);

@@ -80,7 +80,9 @@ impl ParameterSweep {
         let mut reasons = blocked;
         let mut chosen = BTreeMap::new();
         let mut sensitivity = Vec::new();
-        for dimension in dimensions {
+        // What blocked it before says more than what is missing for that.
+        let tried = if reasons.is_empty() { dimensions } else { &[] };
+        for dimension in tried {
             let mut figures = Vec::new();
             for value in &dimension.candidate_values {
                 match figure(series, &candidate(&dimension.name, *value), statistic) {
@@ -152,11 +154,17 @@ impl OpportunityMatrix {
         blocked: Vec<String>,
     ) -> Self {
         let mut reasons = blocked;
-        let all = figure(series, &whole.metric, whole.statistic);
-        let unit = series.iter().find(|s| s.metric == whole.metric);
+        // What blocked it before says more than what is missing for that.
+        let (whole, known) = match reasons.is_empty() {
+            true => (Some(whole), stages),
+            false => (None, &[][..]),
+        };
+        let metric = whole.map_or("", |w| w.metric.as_str());
+        let all = whole.map_or(Ok(0.0), |w| figure(series, &w.metric, w.statistic));
+        let unit = series.iter().find(|s| s.metric == metric);
         let unit = unit.map(|s| s.unit.as_str());
         let mut rows = Vec::new();
-        for stage in stages {
+        for stage in known {
             let of_stage = figure(series, &stage.metric, stage.statistic);
             let own = series.iter().find(|s| s.metric == stage.metric);
             match (&all, of_stage, own) {
