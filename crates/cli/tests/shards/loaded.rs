@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::work::{CONFIG, Work};
 
-/// A load of one second: 800 events, and a heap that grows tenfold where it is told to grow. What a busy host leaves of the start of the
+/// A load of four seconds: 800 events, and a heap that grows tenfold where it is told to grow. What a busy host leaves of the start of the
 /// program behind the first reading is less than the limit.
 const LOAD: &str = r#"
 import os, sys, time
@@ -29,7 +29,7 @@ if how == "hang": time.sleep(600)
 
 fn load(how: &str) -> String {
     format!(
-        "\n[perf.stress.soak]\ncommand = [\"python3\", \"load.py\", \"{how}\"]\nduration = \"1s\"\nevents_per_sec = 800\ninterval = \"100ms\"\nwarm_up = \"300ms\"\nrss_growth = \"100%\"\ntimeout = \"20s\"\n"
+        "\n[perf.stress.soak]\ncommand = [\"python3\", \"load.py\", \"{how}\"]\nduration = \"4s\"\nevents_per_sec = 200\ninterval = \"200ms\"\nwarm_up = \"1500ms\"\nrss_growth = \"100%\"\ntimeout = \"20s\"\n"
     )
 }
 
@@ -82,7 +82,7 @@ fn a_program_that_holds_its_memory_passes_and_the_gate_sees_it() {
     // Declared otherwise, it is another load that nobody ran.
     let config = std::fs::read_to_string(work.lab.path("gonogo.toml")).unwrap();
     work.lab
-        .write("gonogo.toml", config.replace("\"100ms\"", "\"110ms\""));
+        .write("gonogo.toml", config.replace("\"200ms\"", "\"210ms\""));
     work.ran(&[], 0);
     assert_eq!(gate(&work, 3)["status"], json!("hold"));
 }
@@ -135,7 +135,7 @@ fn what_was_not_measured_is_not_judged() {
     let (_, triage) = told(&work, 3);
     assert_eq!(triage["run"]["ended"], json!("not_started"));
     // It does not come to its end, and is ended.
-    let config = format!("{CONFIG}{}", load("hang")).replace("\"20s\"", "\"3s\"");
+    let config = format!("{CONFIG}{}", load("hang")).replace("\"20s\"", "\"6s\"");
     let work = Work::of(&config, &[("load.py", LOAD)]);
     let (_, triage) = told(&work, 3);
     assert_eq!(triage["run"]["ended"], json!("cut"), "{triage:#}");
