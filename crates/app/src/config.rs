@@ -28,7 +28,9 @@ mod reader;
 mod record;
 mod reference;
 mod secret;
+mod stress;
 mod suites;
+mod sweep;
 mod version;
 
 pub use dry_run::{
@@ -44,7 +46,9 @@ pub use perf::{CompareFile, Figure, PerfFile};
 pub use policy::{default_checks, default_strategy};
 pub use record::RecordFile;
 pub use reference::{key_table, page, schema, template};
+pub use stress::StressFile;
 pub use suites::{OwnerEntry, SuiteFile, SuitesFile};
+pub use sweep::{OpportunityFile, StageFile, SweepFile};
 pub use version::VersionTemplate;
 
 use environment::near_and_list;
@@ -77,6 +81,12 @@ pub struct Config {
     pub records: BTreeMap<String, RecordFile>,
     /// Performance budgets by name.
     pub perf: BTreeMap<String, PerfFile>,
+    /// Load tests by name; none has the name of a budget.
+    pub stress: BTreeMap<String, StressFile>,
+    /// Sweeps of parameters by name.
+    pub sweeps: BTreeMap<String, SweepFile>,
+    /// Matrices of opportunities by name.
+    pub opportunities: BTreeMap<String, OpportunityFile>,
     template: Option<Described>,
     versions: BTreeMap<String, Described>,
 }
@@ -295,11 +305,11 @@ fn check_requires(root: &Table<'_, '_>, source: &Source<'_>) -> Option<ConfigErr
 
 /// Reads all sections; [`Config::path`] and [`Config::digest`] are the caller's.
 fn read_root(root: &Table<'_, '_>) -> Config {
-    // A file may be about dry runs alone, or about suites without releases; whatever needs an environment then says that there is none.
+    // A file may be about dry runs alone, or about suites or budgets without releases; whatever needs an environment then says that there is none.
     let releases = ["environments", "version", "versions"]
         .iter()
         .any(|key| root.has(key));
-    let suites = root.has("suites") || root.has("record");
+    let suites = ["suites", "record", "perf"].iter().any(|key| root.has(key));
     let alone = !releases && (suites || (root.has("dry_run") && !root.has("service")));
     if !alone {
         root.require("service");
@@ -347,6 +357,8 @@ fn read_root(root: &Table<'_, '_>) -> Config {
             environment::read(&name, &table, &strategies, &checks, witnesses).map(|e| (name, e))
         })
         .collect();
+    let budgets = perf::read(root);
+    let sweeps = sweep::sweeps(root, &budgets);
     Config {
         path: PathBuf::new(),
         digest: Digest::of(b""),
@@ -358,7 +370,10 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         dry_run: dry_run::read(root),
         suites: suites::read(root),
         records: record::read(root),
-        perf: perf::read(root),
+        stress: stress::read(root),
+        opportunities: sweep::opportunities(root, &budgets, &sweeps),
+        sweeps,
+        perf: budgets,
         template,
         versions,
     }
@@ -437,7 +452,13 @@ fn named<'a, 'i>(
     section: &'static keys::Section,
 ) -> Vec<(String, Table<'a, 'i>)> {
     let tables = root.map(key, section);
-    for (name, table) in &tables {
+    check_names(root, what, &tables);
+    tables
+}
+
+/// Checks the names of sections.
+fn check_names(root: &Table<'_, '_>, what: &str, tables: &[(String, Table<'_, '_>)]) {
+    for (name, table) in tables {
         let found = Found {
             value: name.clone(),
             span: table.span.clone(),
@@ -445,7 +466,6 @@ fn named<'a, 'i>(
         };
         name::check(root.faults, what, &found);
     }
-    tables
 }
 
 /// A foreign word, short enough to print.

@@ -21,3 +21,16 @@ mod looking;
 mod matched;
 mod scripts;
 pub mod sources;
+
+use crate::AppError;
+use crate::config::Config;
+use crate::home::Home;
+
+/// The configuration of a project that declares what gates can be about: suites, budgets or load tests.
+pub(crate) fn configured(home: &Home) -> Result<&Config, AppError> {
+    let measured = |config: &&Config| !config.perf.is_empty() || !config.stress.is_empty();
+    match home.config.as_ref().filter(measured) {
+        Some(config) => Ok(config),
+        None => crate::suite::running::configured(home),
+    }
+}

@@ -5,9 +5,15 @@
 //! a verdict follows from is in the ledger, and only what follows from it reaches a gate.
 
 pub mod checking;
+pub mod comparing;
 pub mod evidence;
+pub mod history;
 mod judging;
 pub mod measuring;
+pub mod stressing;
+pub mod sweeping;
+mod trees;
+mod views;
 
 use std::path::{Path, PathBuf};
 
@@ -46,6 +52,9 @@ pub struct Outcome {
     pub compares: bool,
     /// Whether it has a threshold.
     pub limits: bool,
+    /// Whether it is a load test.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stresses: bool,
     /// Of its declaration.
     pub declared: Digest,
     /// In one word.
@@ -62,6 +71,9 @@ pub struct Outcome {
     /// The tree that it was compared with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_tree: Option<String>,
+    /// Of the kept triage: `NAME/stress_triage.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stressed: Option<Digest>,
     /// Why there are no more samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
@@ -132,7 +144,7 @@ pub fn stream(run_id: &str) -> String {
 }
 
 /// Of a budget's declaration.
-pub fn declared(name: &str, file: &PerfFile) -> Digest {
+pub fn declared<T: Serialize + std::fmt::Debug>(name: &str, file: &T) -> Digest {
     let bytes = gonogo_core::canonical::to_vec(&(name, file));
     // Words and finite numbers have a canonical form; what has none is no other declaration's digest all the same.
     Digest::of(&bytes.unwrap_or_else(|_| format!("{name} {file:?}").into_bytes()))
@@ -140,6 +152,18 @@ pub fn declared(name: &str, file: &PerfFile) -> Digest {
 
 /// Budgets with their names.
 type Named<'a> = Vec<(&'a str, &'a PerfFile)>;
+
+/// The configuration.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn configured(home: &Home) -> Result<&Config, AppError> {
+    home.config.as_ref().ok_or_else(|| {
+        let text = "there is no gonogo.toml here or above, so no budget is declared";
+        AppError::new(Reason::ConfigNotFound, text)
+            .hint("declare one with `[perf.NAME]`; `gonogo help config` shows the keys")
+    })
+}
 
 /// The configuration and those of its budgets that are asked for.
 ///
@@ -149,11 +173,7 @@ pub(crate) fn chosen<'a>(
     home: &'a Home,
     names: &[String],
 ) -> Result<(&'a Config, Named<'a>), AppError> {
-    let Some(config) = &home.config else {
-        let text = "there is no gonogo.toml here or above, so no budget is declared";
-        return Err(AppError::new(Reason::ConfigNotFound, text)
-            .hint("declare one with `[perf.NAME]`; `gonogo help config` shows the keys"));
-    };
+    let config = configured(home)?;
     if config.perf.is_empty() {
         let text = format!("`{}` declares no budget", config.path.display());
         return Err(AppError::new(Reason::PolicyUndefined, text)
@@ -172,14 +192,19 @@ pub(crate) fn chosen<'a>(
     Ok((config, chosen.map(|(n, f)| (n.as_str(), f)).collect()))
 }
 
-/// The tree under judgement, left out of it what suites leave out too.
-pub(crate) fn tree(home: &Home, config: &Config) -> Result<(Tree, Source), AppError> {
+/// What of the project is its tree.
+pub(crate) fn find_tree(home: &Home, config: &Config) -> Result<Tree, AppError> {
     let root = home.root();
     let state = root.join(STATE_DIR);
     make_dir(&state)?;
     let artifacts = root.join(&config.suites.artifacts);
     let apart = crate::suite::running::apart(&config.suites, &root, &artifacts);
-    let tree = Tree::find(&root, &state, &apart)?;
+    Tree::find(&root, &state, &apart)
+}
+
+/// The tree under judgement, left out of it what suites leave out too.
+pub(crate) fn tree(home: &Home, config: &Config) -> Result<(Tree, Source), AppError> {
+    let tree = find_tree(home, config)?;
     let source = tree.now()?;
     Ok((tree, source))
 }
@@ -203,14 +228,13 @@ pub(crate) fn bytes_of<T: Serialize>(what: &str, value: &T) -> Result<Vec<u8>, A
     })
 }
 
-/// Keeps and records a run. `comparisons` are the bytes of each budget's comparison, `limits` those of the thresholds; `measured` says
-/// whether the figures were measured here, and not handed in.
+/// Keeps and records a run. `parts` are the bytes of everything that its outcomes follow from; `measured` says whether the figures were
+/// measured here, and not handed in.
 pub(crate) fn keep(
     home: &Home,
     run: PerfRun,
     dir: &Path,
-    comparisons: &[(String, Vec<u8>)],
-    limits: Option<&[u8]>,
+    parts: &[&[u8]],
     measured: bool,
 ) -> Result<Kept, AppError> {
     let bytes = bytes_of("the run", &run)?;
@@ -218,10 +242,7 @@ pub(crate) fn keep(
     write_atomic(&dir.join(OUTCOMES), &bytes)?;
     let book = home.open(&home.here)?;
     let blob = book.ledger.put_blob(&bytes)?;
-    for (_, bytes) in comparisons {
-        book.ledger.put_blob(bytes)?;
-    }
-    if let Some(bytes) = limits {
+    for bytes in parts {
         book.ledger.put_blob(bytes)?;
     }
     let names: Vec<&str> = run.outcomes.iter().map(|o| o.budget.as_str()).collect();

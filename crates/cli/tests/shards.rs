@@ -1,4 +1,4 @@
-//! `gonogo suite plan`, shards of `suite run`, `suite merge`, and `gonogo perf`, from end to end: real runs of real commands in real
+//! `gonogo suite plan`, shards of `suite run`, `suite merge`, and `gonogo perf …`, from end to end: real runs of real commands in real
 //! repositories, on one machine and on several.
 //!
 //! Invariants: what is refused wrote nothing; each fault is met by its own reason; a shard comes from a directory as an artifact would.
@@ -12,8 +12,12 @@
     reason = "the kit of the other end-to-end tests is shared, and not all of it is used here"
 )]
 
+#[path = "shards/compared.rs"]
+mod compared;
 #[path = "dry_run/lab.rs"]
 mod lab;
+#[path = "shards/loaded.rs"]
+mod loaded;
 #[path = "shards/measured.rs"]
 mod measured;
 #[path = "shards/merged.rs"]
@@ -26,5 +30,7 @@ mod project;
 mod refused;
 #[path = "e2e/screen.rs"]
 mod screen;
+#[path = "shards/swept.rs"]
+mod swept;
 #[path = "shards/work.rs"]
 mod work;

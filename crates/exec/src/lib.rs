@@ -15,6 +15,7 @@ pub mod measure;
 mod probe;
 mod process;
 mod procfs;
+mod resident;
 mod scan;
 
 use std::io;
@@ -25,6 +26,7 @@ pub use end::{Ended, Ladder, StopSignal, end, reap, sweep};
 pub use launch::Launch;
 pub use probe::{ProbeError, http_ready, tcp_ready};
 pub use process::{Exit, Process};
+pub use resident::resident;
 pub use scan::marked;
 
 /// Environment variable that carries a process's mark.

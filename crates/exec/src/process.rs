@@ -117,8 +117,7 @@ impl Process {
     /// Resident memory in bytes; none if it is gone.
     pub fn resident(&self) -> Option<u64> {
         self.stat()?;
-        let text = std::fs::read_to_string(format!("/proc/{}/statm", self.pid)).ok()?;
-        let pages: u64 = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
+        let pages = procfs::resident_pages(self.pid)?;
         Some(pages.saturating_mul(rustix::param::page_size() as u64))
     }
 }

@@ -78,6 +78,12 @@ pub(crate) fn mark_of(pid: u32) -> Mark {
         })
 }
 
+/// Resident pages of a process; none if it is gone.
+pub(crate) fn resident_pages(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    text.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// Numbers of all processes.
 pub(crate) fn pids() -> Result<Vec<u32>, ExecError> {
     let failed = |source| ExecError::Proc {

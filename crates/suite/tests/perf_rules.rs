@@ -7,7 +7,7 @@ use gonogo_suite::perf::budget::{
     Budget, BudgetList, BudgetSummary, Series, SeriesFile, Status, judge_budgets,
 };
 use gonogo_suite::perf::comparison::{BAND, Pair, Word, compare};
-use gonogo_suite::perf::stress::{StressLimits, StressRun, triage};
+use gonogo_suite::perf::stress::{Ending, StressLimits, StressRun, StressTriage, triage};
 use gonogo_suite::perf::study::{
     OpportunityMatrix, ParameterSweep, StudyDemand, judge_matrix, judge_sweep,
 };
@@ -419,9 +419,15 @@ fn stress() -> StressRun {
         schema: StressRun::SCHEMA.into(),
         run_id: "r".into(),
         correlation_id: "c".into(),
+        tree: "git:1".into(),
+        host_class: "lab".into(),
+        command: vec!["load".into()],
+        ended: Ending::Well,
+        ended_detail: "ended well".into(),
         generated_at: NOW,
         duration_secs: 30.0,
         lasted_secs: 30.0,
+        rss_interval_secs: 10.0,
         events_per_sec: 50.0,
         event_count: 1500,
         error_count: 0,
@@ -460,6 +466,31 @@ fn a_load_is_well_only_if_everything_was_measured() {
             "errors",
             Box::new(|r| r.error_count = 1),
             Reason::PerfErrors,
+        ),
+        (
+            "a command that failed",
+            Box::new(|r| r.ended = Ending::Failed),
+            Reason::PerfErrors,
+        ),
+        (
+            "a command that was cut",
+            Box::new(|r| r.ended = Ending::Cut),
+            Reason::PerfInsufficient,
+        ),
+        (
+            "a command that never began",
+            Box::new(|r| r.ended = Ending::NotStarted),
+            Reason::PerfInsufficient,
+        ),
+        (
+            "no tree",
+            Box::new(|r| r.tree = " ".into()),
+            Reason::EvidenceWrongTree,
+        ),
+        (
+            "memory that was read too seldom",
+            Box::new(|r| r.rss_interval_secs = 1.0),
+            Reason::PerfInsufficient,
         ),
         (
             "no latency",
@@ -549,6 +580,18 @@ fn a_load_is_well_only_if_everything_was_measured() {
         )
         .is_err()
     );
+    let bytes = of(&|_| {}).to_bytes().unwrap();
+    assert!(StressTriage::rederive(&bytes).unwrap().pass);
+    let text = String::from_utf8(bytes).unwrap();
+    for (from, to) in [
+        ("\"error_count\":0", "\"error_count\":1"),
+        ("\"pass\":true", "\"pass\":false"),
+        ("1050", "1950"),
+    ] {
+        let forged = text.replacen(from, to, 1);
+        assert_ne!(forged, text, "{from}");
+        assert!(StressTriage::rederive(forged.as_bytes()).is_err(), "{from}");
+    }
     assert!(StressRun::parse(json!(stress()).to_string().as_bytes()).is_ok());
     let null = json!(stress()).to_string().replace("1050.0", "null");
     assert!(StressRun::parse(null.as_bytes()).is_err());

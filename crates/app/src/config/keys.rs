@@ -4,11 +4,13 @@
 
 mod dry_run;
 mod perf;
+mod perf_kinds;
 mod record;
 mod suites;
 
 pub(super) use dry_run::DRY_RUN;
 pub(super) use perf::{COMPARE, DIRECTIONS, FIGURES, PERF, STATISTICS};
+pub(super) use perf_kinds::{OPPORTUNITY, PART, PERF_KINDS, STRESS, SWEEP};
 pub(super) use record::{MATCH, MODES, RECORD, REDACT};
 pub use suites::FORMATS;
 pub(super) use suites::{CAUSE, CLASSES, PROFILE, SUITE, TARGET};
@@ -40,6 +42,8 @@ pub(super) enum Kind {
     Table(&'static Section),
     /// Sections by name.
     Map(&'static Section),
+    /// Sections by name, and beside them names with sections of other kinds by name.
+    MapBeside(&'static Section, &'static Section),
     /// A list of sections.
     List(&'static Section),
     /// One of these words, or a section.
@@ -156,9 +160,9 @@ pub(super) static ROOT: Section = Section {
         ),
         key(
             "perf",
-            Map(&PERF),
+            MapBeside(&PERF, &PERF_KINDS),
             Optional,
-            "Performance budgets by name: what a figure may be, and how it is measured.",
+            "Performance budgets by name: what a figure may be, and how it is measured. A file may hold these alone.",
         ),
         key(
             "strategies",

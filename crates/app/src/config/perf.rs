@@ -9,10 +9,13 @@ use gonogo_suite::perf::budget::Budget;
 use gonogo_suite::perf::{Direction, Protocol, Statistic};
 use serde::Serialize;
 
-use super::keys::{COMPARE, DIRECTIONS, FIGURES, PERF, STATISTICS};
-use super::named;
+use super::check_names;
+use super::keys::{COMPARE, DIRECTIONS, FIGURES, PERF, PERF_KINDS, STATISTICS};
 use super::policy::defaulted;
 use super::reader::{Found, Table};
+
+/// From which a shown slowdown fails where neither a budget nor a threshold is given.
+const PRACTICAL: Share = Share::from_percent(2);
 
 /// What is read of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -113,7 +116,8 @@ impl PerfFile {
 
 /// Reads the sections.
 pub(super) fn read(root: &Table<'_, '_>) -> BTreeMap<String, PerfFile> {
-    let tables = named(root, "perf", "a budget's name", &PERF);
+    let tables = root.map_beside("perf", &PERF, &PERF_KINDS);
+    check_names(root, "a budget's name", &tables);
     tables
         .iter()
         .filter_map(|(name, table)| Some((name.clone(), read_one(name, table)?)))
@@ -206,11 +210,16 @@ fn read_one(name: &str, t: &Table<'_, '_>) -> Option<PerfFile> {
 fn compare(t: &Table<'_, '_>) -> Option<CompareFile> {
     let base = t.text("base").map(|f| f.value).filter(|b| !b.is_empty());
     let budget: Found<Share> = defaulted(t, "budget");
-    let practical: Found<Share> = defaulted(t, "practical");
+    // A budget that somebody gave is the limit; only where nobody gave one does the usual smaller threshold fail.
+    let usual = match t.has("budget") {
+        true => budget.value,
+        false => PRACTICAL,
+    };
+    let practical = t.parsed("practical", "a share").map_or(usual, |f| f.value);
     let file = CompareFile {
         base,
         budget: budget.value,
-        practical: practical.value,
+        practical,
     };
     if let Err(e) = file.protocol().check() {
         budget.refuse(t.faults, e.to_string());
@@ -219,7 +228,7 @@ fn compare(t: &Table<'_, '_>) -> Option<CompareFile> {
     Some(file)
 }
 
-fn words(t: &Table<'_, '_>, key: &str) -> Vec<String> {
+pub(super) fn words(t: &Table<'_, '_>, key: &str) -> Vec<String> {
     let found = t.texts(key).into_iter().flat_map(|f| f.value);
     found
         .filter(|word| {
@@ -233,6 +242,6 @@ fn words(t: &Table<'_, '_>, key: &str) -> Vec<String> {
 }
 
 /// Whether a relative path would leave where it starts from.
-fn leaves(path: &str) -> bool {
+pub(super) fn leaves(path: &str) -> bool {
     path.starts_with('/') || path.split('/').any(|part| part == "..")
 }

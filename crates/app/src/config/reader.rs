@@ -294,7 +294,12 @@ impl<'a, 'i> Table<'a, 'i> {
     pub(super) fn section_of(&self, name: &str) -> &'static Section {
         let kind = self.section.keys.iter().find(|k| k.name == name);
         match kind.map(|k| &k.kind) {
-            Some(Kind::Table(inner) | Kind::List(inner) | Kind::Map(inner)) => inner,
+            Some(
+                Kind::Table(inner)
+                | Kind::List(inner)
+                | Kind::Map(inner)
+                | Kind::MapBeside(inner, _),
+            ) => inner,
             _ => self.section,
         }
     }
@@ -385,15 +390,56 @@ impl<'a, 'i> Table<'a, 'i> {
         name: &str,
         section: &'static Section,
     ) -> Vec<(String, Table<'a, 'i>)> {
+        self.map_beside(name, section, &Section { keys: &[] })
+    }
+
+    /// Opens sections by name; names of `kinds` are no such sections, but hold sections of other kinds ([`Self::map_in`]).
+    pub(super) fn map_beside(
+        &self,
+        name: &str,
+        section: &'static Section,
+        kinds: &Section,
+    ) -> Vec<(String, Table<'a, 'i>)> {
         let Some((_, value)) = self.entry(name) else {
             return Vec::new();
         };
+        let is_kind = |key: &str| kinds.names().any(|kind| kind == key);
+        self.open_all(name, value, section, is_kind)
+    }
+
+    /// Opens the sections by name that stand under `kind` of `name`.
+    pub(super) fn map_in(
+        &self,
+        name: &str,
+        kind: &str,
+        section: &'static Section,
+    ) -> Vec<(String, Table<'a, 'i>)> {
+        let Some((_, value)) = self.entry(name) else {
+            return Vec::new();
+        };
+        let DeValue::Table(table) = value.get_ref() else {
+            // Whoever reads the sections beside these says so.
+            return Vec::new();
+        };
+        let found = table.iter().find(|(k, _)| k.get_ref() == kind);
+        found.map_or_else(Vec::new, |(_, value)| {
+            self.open_all(&format!("{name}.{kind}"), value, section, |_| false)
+        })
+    }
+
+    fn open_all(
+        &self,
+        name: &str,
+        value: &'a Spanned<DeValue<'i>>,
+        section: &'static Section,
+        skip: impl Fn(&str) -> bool,
+    ) -> Vec<(String, Table<'a, 'i>)> {
         let DeValue::Table(tables) = value.get_ref() else {
             self.wrong::<()>(name, value, "a table of tables");
             return Vec::new();
         };
         let mut opened = Vec::new();
-        for (k, item) in tables.iter() {
+        for (k, item) in tables.iter().filter(|(k, _)| !skip(k.get_ref())) {
             let inner = format!("{name}.{}", quote(k.get_ref()));
             match item.get_ref() {
                 DeValue::Table(table) => {

@@ -46,6 +46,9 @@ fn rows(out: &mut String, at: &str, section: &'static Section) {
         {
             rows(out, &format!("{path}{suffix}"), section);
         }
+        if let Kind::MapBeside(_, kinds) = key.kind {
+            rows(out, &format!("{path}."), kinds);
+        }
     }
 }
 
@@ -66,7 +69,9 @@ fn form(kind: &Kind) -> (String, Option<(&'static str, &'static Section)>) {
         Kind::Flag => ("`true`, `false`".into(), None),
         Kind::Choice(list) => (words(list), None),
         Kind::Table(section) => ("table".into(), Some((".", section))),
-        Kind::Map(section) => ("tables by name".into(), Some((".NAME.", section))),
+        Kind::Map(section) | Kind::MapBeside(section, _) => {
+            ("tables by name".into(), Some((".NAME.", section)))
+        }
         Kind::List(section) => ("list of tables".into(), Some(("[].", section))),
         Kind::Either(list, section) => (format!("{} or table", words(list)), Some((".", section))),
     }
@@ -83,12 +88,12 @@ pub fn schema() -> Value {
             "https://json-schema.org/draft/2020-12/schema".into(),
         );
         map.insert("title".into(), "gonogo.toml".into());
-        // A file may be about dry runs alone, or about suites or recordings without releases.
+        // A file may be about dry runs alone, or about suites, recordings or budgets without releases.
         let required = map.remove("required").unwrap_or_default();
         let about = |key: &str| json!({ "required": [key] });
         let named = ["service", "environments", "version", "versions"].map(about);
         let releases = ["environments", "version", "versions"].map(about);
-        let tested = ["suites", "record"].map(about);
+        let tested = ["suites", "record", "perf"].map(about);
         let alone = json!({ "anyOf": [
             { "required": ["dry_run"], "not": { "anyOf": named } },
             { "anyOf": tested, "not": { "anyOf": releases } },
@@ -132,6 +137,13 @@ fn shape(kind: &Kind) -> Value {
         Kind::Choice(words) => json!({ "enum": words }),
         Kind::Table(section) => object(section),
         Kind::Map(section) => json!({ "type": "object", "additionalProperties": object(section) }),
+        Kind::MapBeside(section, kinds) => {
+            let mut value = object(kinds);
+            if let Some(map) = value.as_object_mut() {
+                map.insert("additionalProperties".into(), object(section));
+            }
+            value
+        }
         Kind::List(section) => json!({ "type": "array", "items": object(section) }),
         Kind::Either(words, section) => json!({ "anyOf": [{ "enum": words }, object(section)] }),
     }
@@ -148,6 +160,9 @@ mod tests {
             check(key);
             if let (_, Some((_, inner))) = form(&key.kind) {
                 visit(inner, check);
+            }
+            if let Kind::MapBeside(_, kinds) = key.kind {
+                visit(kinds, check);
             }
         }
     }
@@ -172,7 +187,7 @@ mod tests {
                 Kind::Flag => parsed["k"].is_bool(),
                 Kind::Texts | Kind::List(_) => parsed["k"].is_array(),
                 Kind::TextMap | Kind::Table(_) => parsed["k"].is_table(),
-                Kind::Map(_) | Kind::Either(..) => false,
+                Kind::Map(_) | Kind::MapBeside(..) | Kind::Either(..) => false,
             };
             assert!(fits, "{} = {toml}", key.name);
         });

@@ -91,7 +91,7 @@ pub fn simulate(home: &Home, asked: &Asked, suppose: &Suppose) -> Result<Simulat
 /// # Errors
 /// No configuration.
 pub fn selftest(home: &Home, lane: Lane) -> Result<Selftest, AppError> {
-    let config = crate::suite::running::configured(home)?;
+    let config = super::configured(home)?;
     let policy = gathering::file(&home.root().join(gathering::POLICY));
     let declared = super::declared::of(config);
     let now = home.clock.now().wall;

@@ -74,7 +74,7 @@ impl<'a> Place<'a> {
     /// # Errors
     /// No configuration, or one without suites.
     pub fn find(home: &'a Home) -> Result<Self, AppError> {
-        let config = crate::suite::running::configured(home)?;
+        let config = super::configured(home)?;
         let root = home.root();
         let state = root.join(STATE_DIR);
         crate::workspace::make_dir(&state)?;

@@ -1,15 +1,17 @@
 //! Thresholds judged by series of others, and kept runs derived again.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use gonogo_core::id::RunId;
 use gonogo_core::{Digest, Reason};
-use gonogo_suite::perf::budget::{Series, SeriesFile};
+use gonogo_suite::perf::budget::{BudgetSummary, Series, SeriesFile};
 use gonogo_suite::perf::{MOST_BYTES, Measurement, PerfVerdict};
 
-use super::judging::{self, Limits, Shown};
-use super::{Kept, LIMITS, OUTCOMES, PerfRun};
+use super::judging::{self, Derived, Limits, Part, Shown};
+use super::stressing::TRIAGE;
+use super::{Kept, LIMITS, OUTCOMES, PerfRun, views};
 use crate::AppError;
 use crate::home::Home;
 use crate::identity;
@@ -30,7 +32,7 @@ pub struct Ask {
 ///
 /// # Errors
 /// Configuration, files that are no series, files that cannot be written, the ledger's and git's faults.
-pub fn check(home: &Home, ask: &Ask) -> Result<(Kept, Limits), AppError> {
+pub fn check(home: &Home, ask: &Ask) -> Result<(Kept, BudgetSummary), AppError> {
     let (config, mut chosen) = super::chosen(home, &ask.names)?;
     if let Some((name, _)) = chosen
         .iter()
@@ -62,9 +64,11 @@ pub fn check(home: &Home, ask: &Ask) -> Result<(Kept, Limits), AppError> {
                 blocking: file.blocking,
                 compares: file.compare.is_some(),
                 limits: true,
+                stresses: false,
                 declared: super::declared(name, file),
                 compared: None,
                 limit: Some(&limits),
+                stressed: None,
                 trouble: None,
             }
             .outcome()
@@ -73,7 +77,7 @@ pub fn check(home: &Home, ask: &Ask) -> Result<(Kept, Limits), AppError> {
     let run_id = RunId::mint(identity::random()).to_string();
     let dir = super::place(home, &run_id);
     make_dir(&dir)?;
-    write_limits(&dir, &limits, &bytes)?;
+    write_atomic(&dir.join(LIMITS), &bytes)?;
     let run = PerfRun {
         schema: PerfRun::SCHEMA.into(),
         run_id,
@@ -84,24 +88,14 @@ pub fn check(home: &Home, ask: &Ask) -> Result<(Kept, Limits), AppError> {
         outcomes,
         limits: Some(Digest::of(&bytes)),
     };
-    let kept = super::keep(home, run, &dir, &[], Some(&bytes), false)?;
-    Ok((kept, limits))
+    let summary = views::summary(&run, &chosen, Some(&limits), &BTreeMap::new());
+    views::write(&dir, &summary)?;
+    let kept = super::keep(home, run, &dir, &[&bytes], false)?;
+    Ok((kept, summary))
 }
 
-/// Writes thresholds with what came of them, as one document and as the views of dashboards.
-pub(super) fn write_limits(dir: &Path, limits: &Limits, bytes: &[u8]) -> Result<(), AppError> {
-    write_atomic(&dir.join(LIMITS), bytes)?;
-    let pretty = serde_json::to_vec_pretty(&limits.summary).unwrap_or_default();
-    write_atomic(&dir.join("budget_summary.json"), &pretty)?;
-    let mut events = String::new();
-    for event in limits.summary.events() {
-        events.push_str(&serde_json::to_string(&event).unwrap_or_default());
-        events.push('\n');
-    }
-    write_atomic(&dir.join("budget_events.jsonl"), events.as_bytes())
-}
-
-fn all(home: &Home, files: &[PathBuf]) -> Result<Vec<Series>, AppError> {
+/// The series of files.
+pub(super) fn all(home: &Home, files: &[PathBuf]) -> Result<Vec<Series>, AppError> {
     let mut all = Vec::new();
     for file in files {
         let path = home.here.join(file);
@@ -130,21 +124,9 @@ pub struct Again {
 /// It is not there.
 pub fn rejudge(dir: &Path) -> Result<Again, AppError> {
     let bytes = read(&dir.join(OUTCOMES))?;
-    let told = |e: AppError| e.to_string();
-    let found = judging::again(
-        &bytes,
-        |name, _| {
-            // The name comes from a file: it must not lead out of the directory.
-            if !crate::config::is_plain_name(name) {
-                return Err(format!("`{name}` is no name of a budget"));
-            }
-            read(&dir.join(name).join("verdict.json")).map_err(told)
-        },
-        |_| read(&dir.join(LIMITS)).map_err(told),
-    );
-    let found = found.and_then(|(run, verdicts)| {
-        samples(dir, &run, &verdicts)?;
-        Ok(run)
+    let found = derive(dir, &bytes).and_then(|derived| {
+        samples(dir, &derived.run, &derived.verdicts)?;
+        Ok(derived.run)
     });
     Ok(match found {
         Ok(run) => Again {
@@ -155,6 +137,21 @@ pub fn rejudge(dir: &Path) -> Result<Again, AppError> {
             run: None,
             why: Some(why),
         },
+    })
+}
+
+/// The run that a directory keeps, derived again; `bytes` are those of its outcomes.
+pub(super) fn derive(dir: &Path, bytes: &[u8]) -> Result<Derived, String> {
+    let told = |e: AppError| e.to_string();
+    // A name comes from a file: it must not lead out of the directory.
+    let inner = |name: &str, file: &str| match crate::config::is_plain_name(name) {
+        true => read(&dir.join(name).join(file)).map_err(told),
+        false => Err(format!("`{name}` is no name of a budget")),
+    };
+    judging::again(bytes, |part, _| match part {
+        Part::Limits => read(&dir.join(LIMITS)).map_err(told),
+        Part::Comparison(name) => inner(name, "verdict.json"),
+        Part::Stress(name) => inner(name, TRIAGE),
     })
 }
 
@@ -175,7 +172,8 @@ fn samples(dir: &Path, run: &PerfRun, verdicts: &[PerfVerdict]) -> Result<(), St
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, AppError> {
+/// A file of bounded size.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, AppError> {
     let file = std::fs::File::open(path).map_err(|e| AppError::io("read", path, &e))?;
     let mut bytes = Vec::new();
     file.take(MOST_BYTES as u64 + 1)

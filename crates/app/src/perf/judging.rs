@@ -3,7 +3,8 @@
 use gonogo_core::{Digest, Reason, Timestamp, Verdict};
 use gonogo_gate::inputs::PerfResult;
 use gonogo_suite::perf::budget::{Budget, BudgetSummary, Judged, Series, Status, judge_budgets};
-use gonogo_suite::perf::{Outcome as Compared, PerfVerdict, rederive};
+use gonogo_suite::perf::stress::StressTriage;
+use gonogo_suite::perf::{Outcome as Compared, PerfVerdict, Side, rederive};
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, PerfRun};
@@ -79,7 +80,7 @@ impl Limits {
         }
     }
 
-    fn of(&self, name: &str) -> Option<&Judged> {
+    pub(super) fn of(&self, name: &str) -> Option<&Judged> {
         self.summary.budgets.iter().find(|j| j.budget.name == name)
     }
 }
@@ -90,9 +91,11 @@ pub(super) struct Shown<'a> {
     pub(super) blocking: bool,
     pub(super) compares: bool,
     pub(super) limits: bool,
+    pub(super) stresses: bool,
     pub(super) declared: Digest,
     pub(super) compared: Option<(&'a PerfVerdict, Digest)>,
     pub(super) limit: Option<&'a Limits>,
+    pub(super) stressed: Option<(&'a StressTriage, Digest)>,
     pub(super) trouble: Option<String>,
 }
 
@@ -121,6 +124,16 @@ impl Shown<'_> {
                 None => missing("no series was looked at"),
             });
         }
+        if self.stresses {
+            parts.push(match &self.stressed {
+                Some((triage, _)) => (
+                    of_triage(triage.verdict),
+                    triage.reasons.clone(),
+                    triage.detail(),
+                ),
+                None => missing("nothing was loaded"),
+            });
+        }
         let worst = |reasons: &[Reason]| reasons.iter().map(|r| r.verdict()).max();
         let result = parts
             .iter()
@@ -142,6 +155,7 @@ impl Shown<'_> {
             blocking: self.blocking,
             compares: self.compares,
             limits: self.limits,
+            stresses: self.stresses,
             declared: self.declared,
             result: match verdict {
                 Verdict::Pass | Verdict::Excused | Verdict::Fail => result,
@@ -153,6 +167,7 @@ impl Shown<'_> {
             detail,
             compared: self.compared.map(|(_, digest)| digest),
             base_tree: self.compared.map(|(v, _)| v.measurement.base_tree.clone()),
+            stressed: self.stressed.map(|(_, digest)| digest),
             trouble: self.trouble,
         }
     }
@@ -181,13 +196,68 @@ const fn of_status(status: Status) -> PerfResult {
     }
 }
 
-/// Derives a kept run again from what it was made of; every difference is told. `read` gives the bytes that have a digest, or the
-/// comparison of a budget.
+const fn of_triage(verdict: Verdict) -> PerfResult {
+    match verdict {
+        Verdict::Pass | Verdict::Excused => PerfResult::Same,
+        Verdict::Fail => PerfResult::Regressed,
+        Verdict::Hold | Verdict::Invalid => PerfResult::Insufficient,
+    }
+}
+
+/// A kept run that follows from what it was made of.
+pub(super) struct Derived {
+    /// The run.
+    pub(super) run: PerfRun,
+    /// The comparisons of its outcomes, in their order; those without one are left out.
+    pub(super) verdicts: Vec<PerfVerdict>,
+    /// Its thresholds.
+    pub(super) limits: Option<Limits>,
+}
+
+impl Derived {
+    /// What was measured of its tree: series of thresholds, and head's samples of comparisons that have none.
+    pub(super) fn series(&self) -> Vec<Series> {
+        let mut all = self
+            .limits
+            .as_ref()
+            .map_or_else(Vec::new, |l| l.series.clone());
+        for verdict in &self.verdicts {
+            let m = &verdict.measurement;
+            let head = m.samples.iter().filter(|s| s.side == Side::Head);
+            let samples: Vec<f64> = head.map(|s| s.value).collect();
+            if samples.is_empty() || all.iter().any(|s| s.metric == m.metric && s.unit == m.unit) {
+                continue;
+            }
+            all.push(Series {
+                metric: m.metric.clone(),
+                unit: m.unit.clone(),
+                tree: m.head_tree.clone(),
+                host_class: m.host_class.clone(),
+                measured_at: m.measured_at,
+                source: m.job.clone(),
+                samples,
+            });
+        }
+        all
+    }
+}
+
+/// What outcomes follow from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part<'a> {
+    /// The thresholds of the run.
+    Limits,
+    /// The comparison of a budget.
+    Comparison(&'a str),
+    /// The triage of a load test.
+    Stress(&'a str),
+}
+
+/// Derives a kept run again from what it was made of; every difference is told. `read` gives the bytes of a part, which has this digest.
 pub(super) fn again(
     bytes: &[u8],
-    mut comparison: impl FnMut(&str, Digest) -> Result<Vec<u8>, String>,
-    limits: impl FnOnce(Digest) -> Result<Vec<u8>, String>,
-) -> Result<(PerfRun, Vec<PerfVerdict>), String> {
+    mut read: impl FnMut(Part<'_>, Digest) -> Result<Vec<u8>, String>,
+) -> Result<Derived, String> {
     let value = gonogo_core::canonical::parse(bytes).map_err(|e| e.to_string())?;
     let kept: PerfRun = serde_json::from_value(value).map_err(|e| e.to_string())?;
     if kept.schema != PerfRun::SCHEMA {
@@ -196,7 +266,7 @@ pub(super) fn again(
     let limits = match kept.limits {
         None => None,
         Some(digest) => {
-            let bytes = limits(digest)?;
+            let bytes = read(Part::Limits, digest)?;
             if Digest::of(&bytes) != digest {
                 return Err("the thresholds are not those that were kept".into());
             }
@@ -214,7 +284,7 @@ pub(super) fn again(
         let compared = match outcome.compared {
             None => None,
             Some(digest) => {
-                let bytes = comparison(name, digest)?;
+                let bytes = read(Part::Comparison(name), digest)?;
                 if Digest::of(&bytes) != digest {
                     return Err(format!(
                         "the comparison of `{name}` is not the one that was kept"
@@ -227,14 +297,33 @@ pub(super) fn again(
                 Some((verdict, digest))
             }
         };
+        let stressed = match outcome.stressed {
+            None => None,
+            Some(digest) => {
+                let bytes = read(Part::Stress(name), digest)?;
+                if Digest::of(&bytes) != digest {
+                    return Err(format!(
+                        "the triage of `{name}` is not the one that was kept"
+                    ));
+                }
+                let triage =
+                    StressTriage::rederive(&bytes).map_err(|e| format!("`{name}`: {e}"))?;
+                if triage.run.tree != kept.tree {
+                    return Err(format!("the triage of `{name}` is of another tree"));
+                }
+                Some((triage, digest))
+            }
+        };
         let shown = Shown {
             budget: name,
             blocking: outcome.blocking,
             compares: outcome.compares,
             limits: outcome.limits,
+            stresses: outcome.stresses,
             declared: outcome.declared,
             compared: compared.as_ref().map(|(v, d)| (v, *d)),
             limit: limits.as_ref(),
+            stressed: stressed.as_ref().map(|(t, d)| (t, *d)),
             trouble: outcome.trouble.clone(),
         };
         outcomes.push(shown.outcome());
@@ -242,7 +331,11 @@ pub(super) fn again(
     }
     let again = PerfRun { outcomes, ..kept };
     match gonogo_core::canonical::to_vec(&again) {
-        Ok(same) if same == bytes => Ok((again, verdicts)),
+        Ok(same) if same == bytes => Ok(Derived {
+            run: again,
+            verdicts,
+            limits,
+        }),
         Ok(_) => Err("what was kept gives other outcomes than are stored".into()),
         Err(e) => Err(e.to_string()),
     }

@@ -1,32 +1,27 @@
 //! Measuring: the trees made anew, prepared, and run in turn by the protocol; figures of head alone for thresholds.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gonogo_core::id::RunId;
 use gonogo_core::{Digest, Reason};
-use gonogo_exec::measure::{Subject, Taken, Terms, environment, in_turn};
-use gonogo_exec::{Exit as Ended, Ladder, Launch};
-use gonogo_suite::perf::budget::Series;
+use gonogo_exec::measure::{Subject, Taken, Terms, in_turn};
+use gonogo_suite::perf::budget::{BudgetSummary, Series};
 use gonogo_suite::perf::{
     Demand, Direction, Measurement, Next, PerfVerdict, Sample, Side, judge, next,
 };
 use gonogo_suite::run::Source;
 
 use super::judging::{Limits, Shown};
-use super::{Kept, PerfRun};
+use super::trees::{Trees, Way};
+use super::{Kept, LIMITS, PerfRun, views};
 use crate::AppError;
 use crate::config::{Figure, PerfFile};
 use crate::gates::base::Base;
 use crate::home::Home;
 use crate::identity;
-use crate::suite::checkout::Checkout;
 use crate::suite::source::{Tree, git};
 use crate::workspace::{make_dir, write_atomic};
-
-/// How long a preparation may take.
-const PREPARATION: Duration = Duration::from_secs(1800);
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
@@ -44,8 +39,8 @@ pub struct Measured {
     pub kept: Kept,
     /// The comparisons, by budget.
     pub comparisons: BTreeMap<String, PerfVerdict>,
-    /// The thresholds, if a budget has one.
-    pub limits: Option<Limits>,
+    /// Thresholds and comparisons beside each other.
+    pub summary: BudgetSummary,
 }
 
 /// A comparison, its bytes, and why it has no more samples.
@@ -53,16 +48,6 @@ struct Compared {
     verdict: PerfVerdict,
     bytes: Vec<u8>,
     trouble: Option<String>,
-}
-
-/// The trees of a run.
-struct Trees<'a> {
-    tree: &'a Tree,
-    /// Where they are made.
-    dir: PathBuf,
-    made: BTreeMap<String, (String, Checkout)>,
-    /// Preparations that were run, and how they failed.
-    prepared: BTreeMap<(String, Vec<String>, String), Result<(), String>>,
 }
 
 /// Measures. `tell` is told what is done now.
@@ -91,12 +76,7 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Measure
     let run_id = RunId::mint(identity::random()).to_string();
     let dir = super::place(home, &run_id);
     make_dir(&dir)?;
-    let mut trees = Trees {
-        tree: &tree,
-        dir: dir.join("trees"),
-        made: BTreeMap::new(),
-        prepared: BTreeMap::new(),
-    };
+    let mut trees = Trees::new(&tree, &dir);
     let mut found: BTreeMap<&str, Compared> = BTreeMap::new();
     let mut series = Vec::new();
     let mut troubles: BTreeMap<&str, String> = BTreeMap::new();
@@ -156,8 +136,6 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Measure
         }
     }
     drop(trees);
-    // What is left is an empty directory; one that cannot be removed harms nobody.
-    let _ = std::fs::remove_dir(dir.join("trees"));
     let now = home.clock.now().wall;
     let budgets: Vec<_> = chosen
         .iter()
@@ -171,7 +149,7 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Measure
         None => None,
         Some(limits) => {
             let bytes = super::bytes_of("the series", limits)?;
-            super::checking::write_limits(&dir, limits, &bytes)?;
+            write_atomic(&dir.join(LIMITS), &bytes)?;
             Some(bytes)
         }
     };
@@ -185,8 +163,10 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Measure
                 compares: file.compare.is_some(),
                 limits: file.threshold.is_some(),
                 declared: super::declared(name, file),
+                stresses: false,
                 compared: compared.map(|c| (&c.verdict, Digest::of(&c.bytes))),
                 limit: limits.as_ref(),
+                stressed: None,
                 trouble: troubles.get(name).cloned(),
             }
             .outcome()
@@ -202,18 +182,20 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Measure
         outcomes,
         limits: bytes.as_deref().map(Digest::of),
     };
-    let comparisons: Vec<(String, Vec<u8>)> = found
-        .iter()
-        .map(|(name, c)| ((*name).to_owned(), c.bytes.clone()))
-        .collect();
-    let kept = super::keep(home, run, &dir, &comparisons, bytes.as_deref(), true)?;
+    let compared: BTreeMap<&str, &PerfVerdict> =
+        found.iter().map(|(n, c)| (*n, &c.verdict)).collect();
+    let summary = views::summary(&run, &chosen, limits.as_ref(), &compared);
+    views::write(&dir, &summary)?;
+    let parts = found.values().map(|c| c.bytes.as_slice());
+    let parts: Vec<&[u8]> = parts.chain(bytes.as_deref()).collect();
+    let kept = super::keep(home, run, &dir, &parts, true)?;
     Ok(Measured {
         kept,
         comparisons: found
             .into_iter()
             .map(|(name, c)| (name.to_owned(), c.verdict))
             .collect(),
-        limits,
+        summary,
     })
 }
 
@@ -316,7 +298,7 @@ fn in_blocks(
 ) -> Result<Option<String>, AppError> {
     let mut subjects = Vec::new();
     for (side, source) in [("base", base), ("head", head)] {
-        match trees.ready(file, side, source)? {
+        match trees.ready(&Way::of(file), side, source)? {
             Ok(subject) => subjects.push(subject),
             Err(why) => return Ok(Some(why)),
         }
@@ -350,7 +332,7 @@ fn in_blocks(
 }
 
 /// Why a run that ended well has no figure.
-const NO_FIGURE: &str = "the system does not tell the figure of a run: its memory is not above what this program has itself, which hides it";
+pub(super) const NO_FIGURE: &str = "the system does not tell the figure of a run: its memory is not above what this program has itself, which hides it";
 
 /// Figures of head alone, or why there are none.
 fn alone(
@@ -359,7 +341,7 @@ fn alone(
     head: &Source,
     trees: &mut Trees<'_>,
 ) -> Result<Result<Vec<f64>, String>, AppError> {
-    let subject = match trees.ready(file, "head", head)? {
+    let subject = match trees.ready(&Way::of(file), "head", head)? {
         Ok(subject) => subject,
         Err(why) => return Ok(Err(why)),
     };
@@ -371,7 +353,8 @@ fn alone(
     Ok(figures.ok_or_else(|| NO_FIGURE.into()))
 }
 
-fn terms(file: &PerfFile) -> Terms {
+/// How a budget's command is measured.
+pub(super) fn terms(file: &PerfFile) -> Terms {
     Terms {
         timeout: file.timeout.to_std(),
         warm_up: file.warm_up,
@@ -379,112 +362,12 @@ fn terms(file: &PerfFile) -> Terms {
     }
 }
 
-fn figure(figure: Figure, taken: &Taken) -> Option<f64> {
+/// The figure of a run; none if the system does not tell it.
+pub(super) fn figure(figure: Figure, taken: &Taken) -> Option<f64> {
     let us = |time: Duration| time.as_nanos() as f64 / 1e3;
     match figure {
         Figure::CpuTime => Some(us(taken.cpu())),
         Figure::WallTime => Some(us(taken.wall)),
         Figure::MaxRss => taken.max_rss.map(|bytes| bytes as f64),
-    }
-}
-
-impl Trees<'_> {
-    /// The command in a tree that is made and prepared, or why it cannot be prepared.
-    fn ready(
-        &mut self,
-        file: &PerfFile,
-        side: &str,
-        source: &Source,
-    ) -> Result<Result<Subject, String>, AppError> {
-        let project = self.make(side, source)?;
-        let dir = project.join(&file.dir);
-        if let Err(why) = self.prepare(file, side, source, &dir)? {
-            return Ok(Err(why));
-        }
-        let mut allowed = vec!["PATH", "HOME"];
-        allowed.extend(file.env_from.iter().map(String::as_str));
-        Ok(Ok(Subject {
-            argv: file.command.clone(),
-            env: environment(&allowed),
-            dir,
-            output: None,
-        }))
-    }
-
-    /// The project in a tree of its own. Two bases have two directories of one length, and head's is as long.
-    fn make(&mut self, side: &str, source: &Source) -> Result<PathBuf, AppError> {
-        if !self.tree.has_repository() {
-            // Without a repository there is no base either; head is what is here.
-            return Ok(self.tree.top().to_owned());
-        }
-        let key = format!("{side} {}", source.tree);
-        if let Some((_, made)) = self.made.get(&key) {
-            return Ok(made.project().to_owned());
-        }
-        let name = match side {
-            "head" => "head".to_owned(),
-            _ => format!("b{:03}", self.made.len() % 1000),
-        };
-        make_dir(&self.dir)?;
-        let made = Checkout::make(self.tree, source, &self.dir.join(&name))?;
-        let project = made.project().to_owned();
-        self.made.insert(key, (name, made));
-        Ok(project)
-    }
-
-    fn prepare(
-        &mut self,
-        file: &PerfFile,
-        side: &str,
-        source: &Source,
-        dir: &Path,
-    ) -> Result<Result<(), String>, AppError> {
-        if file.prepare.is_empty() {
-            return Ok(Ok(()));
-        }
-        let key = (
-            format!("{side} {}", source.tree),
-            file.prepare.clone(),
-            file.dir.clone(),
-        );
-        if let Some(known) = self.prepared.get(&key) {
-            return Ok(known.clone());
-        }
-        let logs = self.dir.parent().unwrap_or(&self.dir);
-        let log = logs.join(format!("prepare-{}-{side}.log", self.prepared.len()));
-        let ended = prepare(&file.prepare, dir, &log);
-        let ended = ended.map_err(|why| {
-            format!(
-                "the preparation of {side} {why}; `{}` says more",
-                log.display()
-            )
-        });
-        self.prepared.insert(key, ended.clone());
-        Ok(ended)
-    }
-}
-
-fn prepare(argv: &[String], dir: &Path, log: &Path) -> Result<(), String> {
-    let launch = Launch {
-        argv: argv.to_vec(),
-        env: crate::suite::inherited::variables(),
-        dir: dir.to_owned(),
-        log: log.to_owned(),
-        errors: None,
-        mark: format!("perf/{}", identity::nonce()),
-    };
-    let process = launch
-        .start()
-        .map_err(|e| format!("could not be started: {e}"))?;
-    let waited = process.wait(PREPARATION);
-    // What it left running would be measured with what comes next.
-    gonogo_exec::end(&process, Ladder::KILL).map_err(|e| format!("could not be ended: {e}"))?;
-    match waited {
-        Ok(Some(Ended::Status(0))) => Ok(()),
-        Ok(Some(Ended::Status(code))) => Err(format!("ended with {code}")),
-        Ok(Some(Ended::Signal(signal))) => Err(format!("was ended by signal {signal}")),
-        Ok(Some(Ended::Gone)) => Err("is gone, and nobody knows how it ended".into()),
-        Ok(None) => Err(format!("was ended after {} s", PREPARATION.as_secs())),
-        Err(e) => Err(format!("could not be waited for: {e}")),
     }
 }

@@ -473,13 +473,24 @@ fn unknown(text: String, word: &str, known: &[&str]) -> AppError {
 }
 
 fn correlation(request: &Request, slug: &str, shard: Option<&Shard>) -> Result<String, AppError> {
-    let given = request.correlation_id.clone().or_else(|| {
+    let name = shard.map_or("unsharded", |s| s.name.as_str());
+    correlation_id(request.correlation_id.clone(), || format!("{slug}-{name}"))
+}
+
+/// What ties a run to others: what is given, what the environment says, or `usual`.
+///
+/// # Errors
+/// It cannot be one.
+pub(crate) fn correlation_id(
+    given: Option<String>,
+    usual: impl FnOnce() -> String,
+) -> Result<String, AppError> {
+    let given = given.or_else(|| {
         ["GONOGO_CORRELATION_ID", "CI_CORRELATION_ID"]
             .iter()
             .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
     });
-    let name = shard.map_or("unsharded", |s| s.name.as_str());
-    let id = given.unwrap_or_else(|| format!("{slug}-{name}"));
+    let id = given.unwrap_or_else(usual);
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-:/".contains(&b);
     if id.is_empty() || id.len() > 200 || !id.bytes().all(plain) {
         let text =

@@ -1,4 +1,6 @@
-//! `perf …`: run, check, rejudge.
+//! `perf …`: run, check, rejudge; [`studies`] has the rest.
+
+mod studies;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,6 +22,10 @@ pub(super) fn perf(select: &Select, args: &PerfArgs, screen: &Screen) -> (&'stat
     match &args.what {
         PerfWhat::Run(a) => ("perf_run", run(select, a, screen)),
         PerfWhat::Check(a) => ("perf_check", check(select, a, screen)),
+        PerfWhat::Compare(a) => ("perf_compare", studies::compare(select, a, screen)),
+        PerfWhat::History(a) => ("perf_history", studies::history(select, a, screen)),
+        PerfWhat::Stress(a) => ("perf_stress", studies::stress(select, a, screen)),
+        PerfWhat::Sweep(a) => ("perf_sweep", studies::sweep(select, a, screen)),
         PerfWhat::Rejudge(a) => ("perf_rejudge", rejudge(a, screen)),
     }
 }
@@ -41,7 +47,7 @@ fn run(select: &Select, a: &args::PerfRun, screen: &Screen) -> Answer {
             "record": kept.record,
             "directory": kept.dir,
             "stages": stages(&measured.comparisons),
-            "budgets": measured.limits.map(|l| l.summary),
+            "budgets": measured.summary,
         }),
     );
     Ok(kept.run.exit())
@@ -54,7 +60,7 @@ fn check(select: &Select, a: &PerfCheck, screen: &Screen) -> Answer {
         series: a.series.clone(),
         baseline: a.baseline.clone(),
     };
-    let (kept, limits) = checking::check(&home, &ask)?;
+    let (kept, summary) = checking::check(&home, &ask)?;
     tell(&kept.run, &BTreeMap::new(), &kept.dir, screen);
     screen.answer(
         "perf_check",
@@ -62,7 +68,7 @@ fn check(select: &Select, a: &PerfCheck, screen: &Screen) -> Answer {
             "run": kept.run,
             "record": kept.record,
             "directory": kept.dir,
-            "budgets": limits.summary,
+            "budgets": summary,
         }),
     );
     Ok(kept.run.exit())
@@ -122,6 +128,14 @@ fn tell(run: &PerfRun, comparisons: &BTreeMap<String, PerfVerdict>, dir: &Path, 
             screen.say(&format!(
                 "      {} blocks: base {:.0} {unit}, head {:.0} {unit}{effect}{noise}",
                 look.blocks, look.base_median, look.head_median
+            ));
+        }
+        if let Some(verdict) = comparisons.get(&outcome.budget) {
+            let rules = &verdict.demand.protocol;
+            screen.say(&format!(
+                "      a slowdown that is shown fails from {:.2} % on; a pass excludes more than {:.2} %",
+                rules.practical * 100.0,
+                rules.budget * 100.0
             ));
         }
         let reasons: Vec<String> = outcome.reasons.iter().map(ToString::to_string).collect();

@@ -1,6 +1,6 @@
 //! Gates over anything but runs of targets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gonogo_core::{Reason, Span, Verdict as Status};
 use serde_json::Value;
@@ -504,7 +504,9 @@ fn perf(court: &Court<'_>, gate: &Gate, budgets: &Budgets, max_age: Span) -> Vec
                     PerfResult::Insufficient => Some(Reason::PerfInsufficient),
                 };
                 let told = perf.reasons.iter().copied();
-                let bad = told.filter(|r| r.verdict() > Status::Pass);
+                let bad: BTreeSet<Reason> = told.filter(|r| r.verdict() > Status::Pass).collect();
+                // The result's own code only where no reason is as bad: one fault is told once, in its own words.
+                let code = code.filter(|c| bad.iter().all(|r| r.verdict() < c.verdict()));
                 for code in code.into_iter().chain(bad) {
                     open.tell(code, format!("`{name}`: {}", code.meaning()));
                 }

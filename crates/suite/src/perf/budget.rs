@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Direction, PerfError, Statistic};
 
-pub use judging::judge_budgets;
+pub use judging::{judge_budgets, summarize};
 
 /// Most budgets of a list, and most series of a file.
 pub const MOST_ENTRIES: usize = 10_000;
@@ -185,6 +185,25 @@ pub struct Series {
     pub samples: Vec<f64>,
 }
 
+impl Series {
+    /// What shows by itself that nobody measured it: a field that is empty, or nothing but zeros.
+    fn fault(&self) -> Option<String> {
+        let fields = [
+            ("metric", &self.metric),
+            ("unit", &self.unit),
+            ("tree", &self.tree),
+            ("host_class", &self.host_class),
+            ("source", &self.source),
+        ];
+        if let Some((field, _)) = fields.iter().find(|(_, text)| text.trim().is_empty()) {
+            return Some(format!("its `{field}` is empty"));
+        }
+        let zeros = !self.samples.is_empty() && self.samples.iter().all(|v| *v == 0.0);
+        let metric: String = self.metric.chars().take(80).collect();
+        zeros.then(|| format!("every sample of `{metric}` is 0, which is no measurement"))
+    }
+}
+
 /// A file of series. Stored as `gonogo.suite.perf-series.v1`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -214,6 +233,13 @@ impl SeriesFile {
             return Err(PerfError::Unreadable {
                 what: "the series",
                 why: "it has more series or samples than are read".to_owned(),
+            });
+        }
+        let mut all = file.series.iter().enumerate();
+        if let Some((n, fault)) = all.find_map(|(n, s)| Some((n, s.fault()?))) {
+            return Err(PerfError::Unreadable {
+                what: "the series",
+                why: format!("series {}: {fault}", n + 1),
             });
         }
         Ok(file)

@@ -3,12 +3,16 @@
 //! A row's word is about its metric's own direction, and numbers are numbers. One slower row makes the whole slower, however many are
 //! faster; a figure that is missing on one side is told as missing, and the whole is then incomplete.
 
+mod series;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::metric::ROUNDING;
 use super::{Direction, PerfError};
+
+pub use series::{Asked, Comparison, Named, Origin, RowFault, Side};
 
 /// Most rows.
 const MOST_ROWS: usize = 10_000;
@@ -52,6 +56,7 @@ pub enum Word {
 
 /// A compared figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Row {
     /// What it belongs to.
     pub category: String,
@@ -75,6 +80,7 @@ pub struct Row {
 
 /// The counts and the whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Counts {
     /// Rows that are better.
     pub faster_count: usize,
@@ -90,11 +96,9 @@ pub struct Counts {
     pub overall_verdict: Word,
 }
 
-/// The report. Stored as `gonogo.suite.perf-comparison.v1`.
+/// Rows and what they come to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComparisonReport {
-    /// `gonogo.suite.perf-comparison.v1`.
-    pub schema: String,
     /// The share within which figures are alike.
     pub band: f64,
     /// The counts.
@@ -138,7 +142,6 @@ pub fn compare(pairs: &[Pair], band: f64) -> Result<ComparisonReport, PerfError>
         .into_iter()
         .find(|w| count(*w) > 0);
     Ok(ComparisonReport {
-        schema: "gonogo.suite.perf-comparison.v1".into(),
         band,
         summary: Counts {
             faster_count: count(Word::Faster),

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use gonogo_core::Reason;
 use gonogo_core::canonical::MAX_SAFE_INTEGER;
 use gonogo_core::reason::Verdict;
-use gonogo_stats::{MOST_POINTS, StepRules, steps};
+pub use gonogo_stats::StepRules;
+use gonogo_stats::{MOST_POINTS, steps};
 use serde::{Deserialize, Serialize};
 
 use super::{Direction, PerfError};
@@ -61,6 +62,8 @@ pub struct HistoryReport {
     pub host_class: String,
     /// Points that were used.
     pub points: usize,
+    /// These, the oldest first.
+    pub series: Vec<Point>,
     /// Points of other classes of host.
     pub of_other_hosts: usize,
     /// The verdict: of the newest change of level, or that there are too few points.
@@ -147,6 +150,7 @@ pub fn history(
         direction,
         host_class: host_class.to_owned(),
         points: mine.len(),
+        series: mine.iter().map(|p| (*p).clone()).collect(),
         of_other_hosts: points.len() - mine.len(),
         verdict: reason.verdict(),
         reason,

@@ -1,6 +1,9 @@
 //! Triage of a load test: did memory grow, did latency drift, were there errors?
 //!
-//! What was not measured is not well: a run without latency, without memory or without a single event is held, never passed.
+//! What was not measured is not well: a run without latency, without memory or without a single event is held, never passed. A command
+//! that fails under load is an error of it; one that was cut or never began has shown nothing.
+
+mod events;
 
 use gonogo_core::reason::Verdict;
 use gonogo_core::{Reason, Timestamp};
@@ -34,6 +37,25 @@ impl Default for StressLimits {
     }
 }
 
+pub use events::{EVENTS_OF_A_WINDOW, Events};
+
+/// Most readings of memory.
+pub const MOST_READINGS: usize = 10_000;
+
+/// How the command that put the load on ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// By itself, with status 0.
+    Well,
+    /// With another status, or by a signal.
+    Failed,
+    /// It took too long and was killed.
+    Cut,
+    /// It was not started, or what it needs could not be made.
+    NotStarted,
+}
+
 /// What a load test left. Read as `gonogo.suite.stress-run.v1`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,6 +66,16 @@ pub struct StressRun {
     pub run_id: String,
     /// What ties it to other artifacts.
     pub correlation_id: String,
+    /// The tree that was loaded.
+    pub tree: String,
+    /// On which class of host.
+    pub host_class: String,
+    /// What was run.
+    pub command: Vec<String>,
+    /// How that ended.
+    pub ended: Ending,
+    /// The same for people.
+    pub ended_detail: String,
     /// Its end.
     pub generated_at: Timestamp,
     /// How long it was meant to last.
@@ -56,11 +88,14 @@ pub struct StressRun {
     pub event_count: u64,
     /// Events that went wrong.
     pub error_count: u64,
-    /// Readings of resident memory in KiB, in the order of time.
+    /// How often memory was to be read.
+    pub rss_interval_secs: f64,
+    /// Readings of resident memory in KiB, of everything that the command started, in the order of time. Pages that several processes
+    /// share count for each.
     pub rss_kib: Vec<f64>,
-    /// p99 of the first window.
+    /// p99 of the first quarter of events; none if that is too few.
     pub p99_first_us: Option<f64>,
-    /// p99 of the last window.
+    /// p99 of the last quarter of events.
     pub p99_last_us: Option<f64>,
 }
 
@@ -79,6 +114,7 @@ impl StressRun {
 
 /// Latency, judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Latency {
     /// Whether it is shown to be well.
     pub ok: bool,
@@ -92,6 +128,7 @@ pub struct Latency {
 
 /// Memory, judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Memory {
     /// Whether it is shown to be well.
     pub ok: bool,
@@ -103,10 +140,11 @@ pub struct Memory {
     pub max_kb: Option<f64>,
 }
 
-/// The triage. Stored as `gonogo.suite.stress-triage.v1`.
+/// The triage. Stored as `gonogo.suite.stress-triage.v1`; it carries all that it was derived from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StressTriage {
-    /// `gonogo.suite.stress-triage.v1`.
+    /// [`StressTriage::SCHEMA`].
     pub schema: String,
     /// The run.
     pub run_id: String,
@@ -130,6 +168,58 @@ pub struct StressTriage {
     pub latency: Latency,
     /// Memory.
     pub rss: Memory,
+    /// What it was judged from.
+    pub run: StressRun,
+}
+
+impl StressTriage {
+    /// The stored format's name.
+    pub const SCHEMA: &'static str = "gonogo.suite.stress-triage.v1";
+
+    /// The bytes that are stored: canonical JSON.
+    ///
+    /// # Errors
+    /// [`PerfError::Unreadable`] if a figure is no finite number: JSON has no word for it.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, PerfError> {
+        gonogo_core::canonical::to_vec(self).map_err(|e| PerfError::Unreadable {
+            what: "the triage",
+            why: e.to_string(),
+        })
+    }
+
+    /// Derives a stored triage again and compares it byte by byte.
+    ///
+    /// # Errors
+    /// [`PerfError::Unreadable`] for bytes that are no triage, or are not those that follow from what they hold.
+    pub fn rederive(bytes: &[u8]) -> Result<Self, PerfError> {
+        let stored: Self = super::read("the triage", Self::SCHEMA, bytes)?;
+        let again = triage(&stored.run, &stored.limits)?;
+        if again.to_bytes()? == bytes {
+            return Ok(again);
+        }
+        Err(PerfError::Unreadable {
+            what: "the triage",
+            why: format!(
+                "its own run gives `{}`, in other bytes than are stored",
+                again.verdict
+            ),
+        })
+    }
+
+    /// One line for people.
+    pub fn detail(&self) -> String {
+        let memory = match (self.rss.growth_pct, self.rss.initial_kb, self.rss.max_kb) {
+            (Some(growth), Some(initial), Some(max)) => format!(
+                "memory {growth:+.1} % (from {initial:.0} to {max:.0} KiB), up to {} % is allowed",
+                self.limits.rss_growth_pct
+            ),
+            _ => "memory was not read often enough".to_owned(),
+        };
+        format!(
+            "{} events, {} errors; {}; {memory}; the command {}",
+            self.event_count, self.error_count, self.latency.summary, self.run.ended_detail
+        )
+    }
 }
 
 /// Judges a run.
@@ -152,7 +242,12 @@ pub fn triage(run: &StressRun, limits: &StressLimits) -> Result<StressTriage, Pe
     }
     let mut reasons = Vec::new();
     let figure = |v: f64| v.is_finite() && v >= 0.0;
-    let times = [run.duration_secs, run.lasted_secs, run.events_per_sec];
+    let times = [
+        run.duration_secs,
+        run.lasted_secs,
+        run.events_per_sec,
+        run.rss_interval_secs,
+    ];
     let read = run
         .rss_kib
         .iter()
@@ -170,6 +265,15 @@ pub fn triage(run: &StressRun, limits: &StressLimits) -> Result<StressTriage, Pe
     if !loaded || run.lasted_secs < 0.9 * run.duration_secs {
         reasons.push(Reason::PerfInsufficient);
     }
+    match run.ended {
+        Ending::Well => {}
+        Ending::Failed => reasons.push(Reason::PerfErrors),
+        Ending::Cut | Ending::NotStarted => reasons.push(Reason::PerfInsufficient),
+    }
+    // Of no tree it is evidence about nothing.
+    if run.tree.trim().is_empty() || run.host_class.trim().is_empty() {
+        reasons.push(Reason::EvidenceWrongTree);
+    }
     if run.error_count > limits.errors {
         reasons.push(Reason::PerfErrors);
     }
@@ -186,7 +290,7 @@ pub fn triage(run: &StressRun, limits: &StressLimits) -> Result<StressTriage, Pe
         .max()
         .unwrap_or(Verdict::Invalid);
     Ok(StressTriage {
-        schema: "gonogo.suite.stress-triage.v1".into(),
+        schema: StressTriage::SCHEMA.into(),
         run_id: run.run_id.clone(),
         correlation_id: run.correlation_id.clone(),
         generated_at: run.generated_at,
@@ -198,6 +302,7 @@ pub fn triage(run: &StressRun, limits: &StressLimits) -> Result<StressTriage, Pe
         error_count: run.error_count,
         latency,
         rss,
+        run: run.clone(),
     })
 }
 
@@ -231,8 +336,11 @@ fn latency(run: &StressRun, limits: &StressLimits, reasons: &mut Vec<Reason>) ->
 fn memory(run: &StressRun, limits: &StressLimits, reasons: &mut Vec<Reason>) -> Memory {
     let initial = run.rss_kib.first().copied();
     let max = run.rss_kib.iter().copied().reduce(f64::max);
+    // A reader that slept through most of the load has not seen what memory did.
+    let planned = run.duration_secs / run.rss_interval_secs;
+    let enough = run.rss_kib.len() >= 2 && run.rss_kib.len() as f64 >= 0.5 * planned.floor();
     let growth = match (initial, max) {
-        (Some(a), Some(b)) if a > 0.0 && run.rss_kib.len() >= 2 => Some(100.0 * (b / a - 1.0)),
+        (Some(a), Some(b)) if a > 0.0 && enough => Some(100.0 * (b / a - 1.0)),
         _ => None,
     };
     let ok = growth.is_some_and(|g| g <= limits.rss_growth_pct + 100.0 * ROUNDING);

@@ -3,6 +3,8 @@
 //! Each says of itself whether it may be relied on, and that must agree with the rest of it: ready exactly if nothing blocks. A study that
 //! contradicts itself is invalid; a coherent one that says "blocked" is no go either, only an honest one.
 
+mod derive;
+
 use std::collections::BTreeSet;
 
 use gonogo_core::reason::Verdict;
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::PerfError;
+
+pub use derive::{Named, Stage, candidate};
 
 /// The spread, in per cent, up to which a choice is called stable.
 pub const STABLE_SPREAD: f64 = 20.0;

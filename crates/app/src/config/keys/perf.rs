@@ -152,13 +152,13 @@ pub(in crate::config) static COMPARE: Section = Section {
             "budget",
             Share,
             Default("\"5%\""),
-            "The most by which head may be worse.",
+            "The most by which head may be worse: a pass excludes more. Given without `practical`, it is also the limit of a failure.",
         ),
         key(
             "practical",
             Share,
-            Default("\"2%\""),
-            "What is less than this is of no matter, however sure.",
+            Optional,
+            "From which a slowdown that is shown is a failure; less is of no matter, however sure. The `budget` if that is given, else `2%`.",
         ),
     ],
 };

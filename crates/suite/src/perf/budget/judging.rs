@@ -42,7 +42,7 @@ pub fn judge_budgets(
             )
         })
         .collect();
-    Ok(summary(judged, tree, now))
+    Ok(summarize(judged, tree, now))
 }
 
 fn by_metric(series: &[Series]) -> BTreeMap<&str, Vec<&Series>> {
@@ -53,7 +53,8 @@ fn by_metric(series: &[Series]) -> BTreeMap<&str, Vec<&Series>> {
     map
 }
 
-fn summary(judged: Vec<Judged>, tree: &str, now: Timestamp) -> BudgetSummary {
+/// Counts what budgets came to, in the order given.
+pub fn summarize(judged: Vec<Judged>, tree: &str, now: Timestamp) -> BudgetSummary {
     let all = |status| judged.iter().filter(|j| j.status == status).count();
     let enforced: Vec<&Judged> = judged.iter().filter(|j| j.budget.enforced).collect();
     let held = |status| enforced.iter().filter(|j| j.status == status).count();
