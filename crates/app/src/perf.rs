@@ -153,6 +153,20 @@ pub fn declared<T: Serialize + std::fmt::Debug>(name: &str, file: &T) -> Digest 
 /// Budgets with their names.
 type Named<'a> = Vec<(&'a str, &'a PerfFile)>;
 
+/// Takes the secrets out of what a command printed. What cannot be cleaned is not kept.
+fn redact(config: &Config, dir: &Path, name: &str) -> Result<(), AppError> {
+    let log = dir.join(name);
+    if !log.exists() {
+        return Ok(());
+    }
+    let redactor = crate::suite::running::redactor(&config.suites)?;
+    let cleaned = crate::suite::artifacts::RunDir::reopen(dir, redactor).copy(&log, name);
+    if cleaned.is_err() {
+        std::fs::remove_file(&log).map_err(|e| AppError::io("remove", &log, &e))?;
+    }
+    cleaned.map(drop)
+}
+
 /// The configuration.
 ///
 /// # Errors

@@ -76,7 +76,7 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Measure
     let run_id = RunId::mint(identity::random()).to_string();
     let dir = super::place(home, &run_id);
     make_dir(&dir)?;
-    let mut trees = Trees::new(&tree, &dir);
+    let mut trees = Trees::new(config, &tree, &dir);
     let mut found: BTreeMap<&str, Compared> = BTreeMap::new();
     let mut series = Vec::new();
     let mut troubles: BTreeMap<&str, String> = BTreeMap::new();

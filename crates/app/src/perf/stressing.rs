@@ -57,9 +57,16 @@ pub struct Stressed {
 
 /// Runs loads. `tell` is told what is done now.
 ///
+/// Where `is_ended` says so, the load that runs is ended, those behind it are not started, and both are recorded as not judged.
+///
 /// # Errors
 /// Configuration, an unknown name, files that cannot be written, a process table that cannot be read; the ledger's and git's faults.
-pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Stressed, AppError> {
+pub fn run(
+    home: &Home,
+    ask: &Ask,
+    tell: &mut dyn FnMut(&str),
+    is_ended: &dyn Fn() -> bool,
+) -> Result<Stressed, AppError> {
     let chosen = chosen(home, ask)?;
     if ask.one && chosen.len() > 1 {
         let text = "one file cannot hold the triages of several load tests";
@@ -74,7 +81,7 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Stresse
     let run_id = RunId::mint(identity::random()).to_string();
     let dir = super::place(home, &run_id);
     make_dir(&dir)?;
-    let mut trees = Trees::new(&tree, &dir);
+    let mut trees = Trees::new(config, &tree, &dir);
     let mut triages = BTreeMap::new();
     let mut outcomes = Vec::new();
     for (name, file) in &chosen {
@@ -82,7 +89,12 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Stresse
         let at = dir.join(name);
         make_dir(&at)?;
         let left = match trees.ready(&Way::of_load(file), "head", &head)? {
-            Ok(subject) => load(home.clock.as_ref(), file, subject, &at)?,
+            _ if is_ended() => Left::nothing(format!("was not started: {INTERRUPTED}")),
+            Ok(subject) => {
+                let left = load(home.clock.as_ref(), file, subject, &at, is_ended)?;
+                super::redact(config, &at, "output.log")?;
+                left
+            }
             Err(why) => Left::nothing(format!("was not started: {why}")),
         };
         let (events, trouble) = match events(&at.join(EVENTS.1)) {
@@ -199,6 +211,12 @@ fn chosen(home: &Home, ask: &Ask) -> Result<Vec<(String, StressFile)>, AppError>
     Ok(chosen)
 }
 
+/// How often it is asked whether to end, in milliseconds.
+const LOOK: u64 = 100;
+
+/// Why a load ended that nobody let end.
+const INTERRUPTED: &str = "was interrupted";
+
 /// What a command left.
 struct Left {
     ended: Ending,
@@ -224,6 +242,7 @@ fn load(
     file: &StressFile,
     subject: Subject,
     at: &Path,
+    is_ended: &dyn Fn() -> bool,
 ) -> Result<Left, AppError> {
     let mut env = subject.env;
     let duration = file.duration.as_millis() as f64 / 1e3;
@@ -244,7 +263,7 @@ fn load(
         Ok(process) => process,
         Err(e) => return Ok(Left::nothing(format!("was not started: {e}"))),
     };
-    let watched = watch(clock, file, &process);
+    let watched = watch(clock, file, &process, is_ended);
     // Whatever came of it, nothing is left running.
     gonogo_exec::end(&process, Ladder::KILL).map_err(exec)?;
     watched.map_err(exec)
@@ -254,7 +273,12 @@ fn exec(e: ExecError) -> AppError {
     AppError::new(Reason::EvidenceMissing, e.to_string())
 }
 
-fn watch(clock: &dyn Clock, file: &StressFile, process: &Process) -> Result<Left, ExecError> {
+fn watch(
+    clock: &dyn Clock,
+    file: &StressFile,
+    process: &Process,
+    is_ended: &dyn Fn() -> bool,
+) -> Result<Left, ExecError> {
     let (interval, timeout) = (file.interval.as_millis(), file.timeout.as_millis());
     let began = clock.now().mono_ms;
     let mut next = file.warm_up.as_millis();
@@ -268,7 +292,7 @@ fn watch(clock: &dyn Clock, file: &StressFile, process: &Process) -> Result<Left
             }
             next = now.saturating_add(interval - (now - next) % interval);
         }
-        let left = next.min(timeout).saturating_sub(now);
+        let left = next.min(timeout).saturating_sub(now).min(LOOK);
         let ended = process.wait(Duration::from_millis(left))?;
         let lasted = clock.now().mono_ms.saturating_sub(began);
         let (ended, detail) = match ended {
@@ -276,6 +300,7 @@ fn watch(clock: &dyn Clock, file: &StressFile, process: &Process) -> Result<Left
             Some(Ended::Status(code)) => (Ending::Failed, format!("ended with {code}")),
             Some(Ended::Signal(n)) => (Ending::Failed, format!("was ended by signal {n}")),
             Some(Ended::Gone) => (Ending::Cut, "is gone, and nobody knows how".to_owned()),
+            None if is_ended() => (Ending::Cut, INTERRUPTED.to_owned()),
             None if lasted < timeout => continue,
             None => (Ending::Cut, format!("was killed after {}", file.timeout)),
         };

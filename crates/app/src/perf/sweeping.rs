@@ -146,7 +146,7 @@ pub fn study(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Studi
     let run_id = RunId::mint(identity::random()).to_string();
     let dir = super::place(home, &run_id);
     make_dir(&dir)?;
-    let mut trees = Trees::new(&tree, &dir);
+    let mut trees = Trees::new(config, &tree, &dir);
     let mut call = Call {
         home,
         config,

@@ -12,7 +12,7 @@ use gonogo_exec::{Exit as Ended, Ladder, Launch};
 use gonogo_suite::run::Source;
 
 use crate::AppError;
-use crate::config::{PerfFile, StressFile};
+use crate::config::{Config, PerfFile, StressFile};
 use crate::identity;
 use crate::suite::checkout::Checkout;
 use crate::suite::source::Tree;
@@ -53,6 +53,7 @@ impl<'a> Way<'a> {
 
 /// The trees of a run. What is left of them is removed when dropped.
 pub(super) struct Trees<'a> {
+    config: &'a Config,
     tree: &'a Tree,
     /// Where they are made.
     dir: PathBuf,
@@ -71,8 +72,9 @@ impl Drop for Trees<'_> {
 
 impl<'a> Trees<'a> {
     /// None yet; they are made below `dir`.
-    pub(super) fn new(tree: &'a Tree, dir: &Path) -> Self {
+    pub(super) fn new(config: &'a Config, tree: &'a Tree, dir: &Path) -> Self {
         Self {
+            config,
             tree,
             dir: dir.join("trees"),
             made: BTreeMap::new(),
@@ -142,8 +144,10 @@ impl<'a> Trees<'a> {
             return Ok(known.clone());
         }
         let logs = self.dir.parent().unwrap_or(&self.dir);
-        let log = logs.join(format!("prepare-{}-{side}.log", self.prepared.len()));
+        let name = format!("prepare-{}-{side}.log", self.prepared.len());
+        let log = logs.join(&name);
         let ended = prepare(way.prepare, dir, &log);
+        super::redact(self.config, logs, &name)?;
         let ended = ended.map_err(|why| {
             format!(
                 "the preparation of {side} {why}; `{}` says more",

@@ -373,6 +373,17 @@ fn failure(row: &Row) -> String {
     )
 }
 
+/// What is true once SIGINT, SIGTERM or SIGHUP came; none of them ends the program any more.
+pub(super) fn interrupted() -> Arc<AtomicBool> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let ended = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // Without the handler the signal ends the program; the next run then says that this one was cut off.
+        let _ = signal_hook::flag::register(signal, Arc::clone(&ended));
+    }
+    ended
+}
+
 /// Shows a run while it goes on.
 pub(super) struct Follower<'a> {
     screen: &'a Screen,
@@ -384,15 +395,9 @@ pub(super) struct Follower<'a> {
 impl<'a> Follower<'a> {
     /// From now on SIGINT, SIGTERM and SIGHUP end the run, and what it came to is kept.
     pub(super) fn new(screen: &'a Screen) -> Self {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        let ended = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // Without the handler the signal ends the program; the next run then says that this one was cut off.
-            let _ = signal_hook::flag::register(signal, Arc::clone(&ended));
-        }
         Self {
             screen,
-            ended,
+            ended: interrupted(),
             live: std::io::stderr().is_terminal() && !screen.quiet && !screen.json,
             drawn: false,
         }

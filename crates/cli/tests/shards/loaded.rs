@@ -1,8 +1,16 @@
 //! `gonogo perf stress`: real programs under load, and what they leave.
 
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::project::{Running, processes_of, wait};
 use crate::work::{CONFIG, Work};
+
+/// How long a test waits for what happens at once.
+const SOON: Duration = Duration::from_secs(30);
 
 /// A load of four seconds: 800 events, and a heap that grows tenfold where it is told to grow. What a busy host leaves of the start of the
 /// program behind the first reading is less than the limit.
@@ -12,6 +20,7 @@ seconds = float(os.environ["GONOGO_STRESS_DURATION_SECS"])
 events = int(seconds * float(os.environ["GONOGO_STRESS_EVENTS_PER_SEC"]))
 how = sys.argv[1]
 kept = []
+print("token=hunter2x9", flush=True)
 begin = time.monotonic()
 out = open(os.environ["GONOGO_STRESS_EVENTS"], "w") if how != "mute" else open(os.devnull, "w")
 for n in range(events):
@@ -199,4 +208,26 @@ fn a_load_that_shows_nothing_is_refused_when_it_is_declared() {
     }
     let work = Work::new();
     work.run(&["perf", "stress"]).expect(3);
+}
+
+#[test]
+fn an_interrupted_load_is_ended_and_not_judged() {
+    let work = work("hang");
+    let mut command = work.lab.bare(&["perf", "stress", "soak", "--json"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let running = Running::of(command.spawn().unwrap());
+    let runs = work.lab.path(".gonogo/runs/perf");
+    let began = || {
+        let mut runs = std::fs::read_dir(&runs).into_iter().flatten().flatten();
+        runs.find(|run| run.path().join("soak/events.txt").exists())
+    };
+    let at = wait("the load has begun", SOON, began).path();
+    running.signal(Signal::INT);
+    let ran = running.join();
+    ran.expect(3);
+    let triage = &ran.envelope()["data"]["triages"]["soak"];
+    assert!(triage.to_string().contains("was interrupted"), "{triage:#}");
+    let log = std::fs::read_to_string(at.join("soak/output.log")).unwrap();
+    assert_eq!(log, "token=[REDACTED]\n");
+    assert!(processes_of(work.lab.path("").parent().unwrap()).is_empty());
 }

@@ -1,6 +1,7 @@
 //! `perf compare`, `perf history`, `perf stress`, `perf sweep`.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use gonogo_app::AppError;
 use gonogo_app::perf::{comparing, history as past, stressing, sweeping};
@@ -11,7 +12,7 @@ use gonogo_suite::perf::comparison::{Comparison, Word};
 use serde_json::json;
 
 use super::super::Answer;
-use super::super::suite::{home, plain, tone};
+use super::super::suite::{home, interrupted, plain, tone};
 use super::tell;
 use crate::args::Select;
 use crate::args::perf::{PerfCompare, PerfHistory, PerfStress, PerfSweep};
@@ -28,7 +29,9 @@ pub(super) fn stress(select: &Select, a: &PerfStress, screen: &Screen) -> Answer
         correlation_id: a.correlation_id.clone(),
         one: a.out.is_some(),
     };
-    let found = stressing::run(&home, &ask, &mut |text| screen.talk(text))?;
+    let ended = interrupted();
+    let is_ended = || ended.load(Ordering::SeqCst);
+    let found = stressing::run(&home, &ask, &mut |text| screen.talk(text), &is_ended)?;
     tell(&found.kept.run, &BTreeMap::new(), &found.kept.dir, screen);
     if let (Some(out), Some((_, bytes))) = (&a.out, found.triages.values().next()) {
         write_report(&super::super::here()?.join(out), bytes)?;
