@@ -275,6 +275,6 @@ fn a_python_repository_is_tested_as_proposed() {
 fn an_npm_repository_is_tested_as_proposed() {
     match lacks("npm", &["--version"]).or_else(|| lacks("node", &["--version"])) {
         Some(why) => skip("the proposal for npm", &why),
-        None => runs(&repository(&NPM), "npm-test"),
+        None => runs(&repository(&NPM), "node-test"),
     }
 }
