@@ -69,8 +69,7 @@ where
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(shared.settings.limits.head.to_std())
-        .pipeline_flush(true);
+        .header_read_timeout(shared.settings.limits.head.to_std());
     builder
         .http2()
         .timer(TokioTimer::new())
