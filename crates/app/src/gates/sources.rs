@@ -79,7 +79,8 @@ pub fn meant(tree: Tree<'_>, globs: &Globs) -> Result<BTreeMap<String, String>, 
             Ok(to) => to,
             // Nothing is there to be looked at.
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(format!("the link `{link}`: {e}")),
+            Err(e) if is_near(link, globs) => return Err(format!("the link `{link}`: {e}")),
+            Err(_) => continue,
         };
         let inside = to.strip_prefix(&root).ok().and_then(Path::to_str);
         let away = || format!("`{link}` is a link, and leads to what is no file of the tree");

@@ -394,6 +394,12 @@ fn what_links_bring_is_looked_at() {
     link("own.py", "tests/test_own.py");
     link("gone.py", "tests/test_gone.py");
     judged([pass; 2], Some(0));
+    // One that leads nowhere but to itself is refused where the patterns may mean what it brings.
+    link("around", "around");
+    judged([pass; 2], Some(0));
+    link("around", "tests/around");
+    judged([unread; 2], None);
+    unlink("tests/around");
     link("../other/b.py", "tests/test_b.py");
     judged([pass, fail], Some(2));
     unlink("tests/test_b.py");
