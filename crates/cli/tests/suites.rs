@@ -63,5 +63,7 @@ mod replayed;
 mod screen;
 #[path = "suites/secrets.rs"]
 mod secrets;
+#[path = "suites/withheld.rs"]
+mod withheld;
 #[path = "suites/words.rs"]
 mod words;

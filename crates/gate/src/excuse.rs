@@ -1,12 +1,12 @@
 //! What waivers and quarantines have in common: where an entry comes from, who signed for it, how long it holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gonogo_core::{Digest, Reason, Span, Timestamp, canonical};
 
 use crate::inputs::{Approval, Approvers, BaseFile, ExcuseFile, FileState, Inputs};
 use crate::person::People;
-use crate::policy::Defaults;
+use crate::policy::{Defaults, Lane};
 use crate::strict::{self, Fault, Item, Node};
 use crate::verdict::{ExcuseStatus, Told};
 
@@ -22,6 +22,9 @@ pub(crate) struct Law<'a> {
     pub(crate) approvers: &'a Approvers,
     pub(crate) base: Option<&'a str>,
     pub(crate) denied: &'a BTreeMap<String, String>,
+    pub(crate) unseen: &'a BTreeSet<String>,
+    /// Whether what cannot be seen counts for nothing.
+    pub(crate) is_certification: bool,
 }
 
 impl<'a> Law<'a> {
@@ -39,6 +42,8 @@ impl<'a> Law<'a> {
             approvers: &inputs.approvers,
             base: inputs.subject.base_commit.as_deref(),
             denied: &inputs.quarantine_denied,
+            unseen: &inputs.quarantine_unseen,
+            is_certification: inputs.lane == Lane::Certification.word(),
         }
     }
 

@@ -98,9 +98,12 @@ pub struct Inputs {
     /// entry.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub quarantine_clean: BTreeMap<String, u64>,
-    /// What the recorded runs say against a quarantine, by the digest of its entry: all that it names are here, and none shows its failure.
+    /// What the recorded runs say against a quarantine, by the digest of its entry: some that it names are here, and none of these shows its failure.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub quarantine_denied: BTreeMap<String, String>,
+    /// Digests of the quarantines of which no run is recorded here that they name.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub quarantine_unseen: BTreeSet<String>,
 }
 
 /// What is judged.
@@ -115,6 +118,9 @@ pub struct Subject {
     /// The commit that it is a change of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_commit: Option<String>,
+    /// What is said of it: why the base that was named does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_note: Option<String>,
     /// The tree that landed, where it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub landed_tree: Option<String>,

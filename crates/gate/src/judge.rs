@@ -7,6 +7,7 @@ mod built_in;
 mod computed;
 mod document;
 mod dry_run;
+mod earlier;
 mod obligation;
 mod other;
 mod runs;

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gonogo_core::id::RunId;
 use gonogo_core::{Digest, Reason, Span, Timestamp};
 use gonogo_suite::run::Row;
 use gonogo_suite::{Signature, TestId, TestVerdict, signature};
@@ -321,6 +322,11 @@ fn entry(
         if let Some(why) = law.denied.get(&digest.to_string()) {
             problems.push(why.clone());
         }
+        if law.unseen.contains(&digest.to_string()) && law.is_certification {
+            problems.push(format!(
+                "{UNSEEN}, and a certification takes no word for it"
+            ));
+        }
         let most = law.defaults.quarantine_max;
         let window = entry.days.map(|days| Span::from_secs(days * 86_400));
         let longest = window.map_or(most, |window| window.min(most));
@@ -406,6 +412,13 @@ fn fields(faults: &Faults, table: Table<'_>) -> Option<Entry> {
         && runs.iter().collect::<BTreeSet<_>>().len() < 2
     {
         table.refuse("evidence", "two different runs are needed at least");
+    }
+    let unknown = evidence.iter().flatten().find(|text| !is_evidence(text));
+    if let Some(text) = unknown {
+        let text = format!(
+            "`{text}` is neither a run (`run_` and 12 characters) nor an https address of one"
+        );
+        table.refuse("evidence", text);
     }
     if table.count("renewals").is_some_and(|n| n > 1) {
         table.refuse("renewals", "it can be renewed once");
@@ -497,6 +510,18 @@ fn doubles(found: &mut Quarantines) {
     found.reasons.extend(reasons);
 }
 
+/// Said of an entry whose runs nobody here can look at.
+const UNSEEN: &str = "none of the runs that are its evidence is recorded here";
+
+/// Whether evidence can be looked up: a run, or the address of one that was recorded elsewhere.
+fn is_evidence(text: &str) -> bool {
+    let address = text.strip_prefix("https://");
+    text.parse::<RunId>().is_ok()
+        || address.is_some_and(|rest| {
+            rest.contains('.') && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
+        })
+}
+
 fn budgets(found: &mut Quarantines, law: &Law<'_>) {
     let mut held: BTreeMap<&str, u64> = BTreeMap::new();
     for q in found.read.iter().filter(|q| q.status.holds()) {
@@ -524,6 +549,9 @@ fn idle(found: &mut Quarantines, inputs: &Inputs, law: &Law<'_>) {
             continue;
         }
         let digest = state.digest.to_string();
+        if law.unseen.contains(&digest) {
+            found.notes.push(format!("{}: {UNSEEN}", state.id));
+        }
         let clean = inputs.quarantine_clean.get(&digest).copied().unwrap_or(0);
         if clean >= CLEAN {
             found.notes.push(format!(

@@ -90,6 +90,11 @@ impl Cause {
         }
     }
 
+    /// Whether it says something of the test: what was never built or found no disk does not.
+    pub const fn is_of_the_test(&self) -> bool {
+        !matches!(self, Self::CompileError | Self::DiskFull)
+    }
+
     /// What to do about it, one sentence.
     pub const fn remediation(&self) -> &'static str {
         match self {

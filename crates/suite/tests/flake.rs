@@ -80,6 +80,22 @@ fn only_one_and_the_same_tree_proves_a_flake() {
 }
 
 #[test]
+fn an_errored_test_went_wrong_if_its_cause_is_known() {
+    let errored = |cause: Option<Cause>| {
+        let mut rows = history("aAaA");
+        for row in rows.iter_mut().filter(|r| r.verdict == TestVerdict::Failed) {
+            row.verdict = TestVerdict::Errored;
+            row.cause.clone_from(&cause);
+        }
+        let stat = one(&rows);
+        (stat.state, stat.mixed, stat.left_out.no_verdict)
+    };
+    assert_eq!(errored(Some(Cause::Panic)), (State::Flaky, 1, 0));
+    assert_eq!(errored(Some(Cause::CompileError)), (State::Healthy, 0, 2));
+    assert_eq!(errored(None), (State::Healthy, 0, 2));
+}
+
+#[test]
 fn an_unknown_tree_is_like_no_other() {
     let mut rows = history("aAbB");
     rows.iter_mut().for_each(|r| r.tree.clear());

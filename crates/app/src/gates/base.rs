@@ -106,6 +106,36 @@ impl Base {
         }))
     }
 
+    /// The base of a change under judgement, and what is said of it.
+    ///
+    /// A change cannot choose what it is held against: `given` counts if all of it is in the branch that is usual here, or if nobody knows
+    /// which that is. Else the usual base counts, from which everything that is in that branch already is no part of the change.
+    ///
+    /// # Errors
+    /// `given` is no commit.
+    pub fn judged(tree: &Tree, given: Option<&str>) -> Result<(Self, Option<String>), AppError> {
+        let Some(name) = given else {
+            return Ok((Self::find(tree, None)?, None));
+        };
+        let named = Self::find(tree, given)?;
+        let usual = Self::find(tree, None)?;
+        let Self::Commit { tip, .. } = &usual else {
+            return Ok((named, None));
+        };
+        let has = |commit: &&str| {
+            let args = ["merge-base", "--is-ancestor", commit, tip.as_str()];
+            git(tree.top(), &[], &args).is_ok()
+        };
+        if named.commits().iter().all(has) {
+            return Ok((named, None));
+        }
+        let note = format!(
+            "the base `{name}` is not in {tip}, so this is judged as a change of {}, the newest commit of that branch that it has",
+            usual.commit().unwrap_or_default()
+        );
+        Ok((usual, Some(note)))
+    }
+
     /// One commit, and what it is for.
     pub fn of(commit: String, tip: String) -> Self {
         Self::Commit {

@@ -40,7 +40,7 @@ pub fn inputs(
     source: &Source,
     now: Timestamp,
 ) -> Result<Inputs, AppError> {
-    let base = Base::find(&place.tree, base)?;
+    let (base, base_note) = Base::judged(&place.tree, base)?;
     let book = place.home.open(&place.home.here)?;
     let authors = gathering::authors(place, &base, source)?;
     let policy = gathering::policy(place, &base);
@@ -53,6 +53,7 @@ pub fn inputs(
             tree: source.tree.clone(),
             commit: source.commit.clone(),
             base_commit: base.commit().map(str::to_owned),
+            base_note,
             landed_tree: None,
             authors,
             artifacts: BTreeMap::new(),
@@ -82,6 +83,7 @@ pub fn inputs(
         quarantine_matched: BTreeMap::new(),
         quarantine_clean: BTreeMap::new(),
         quarantine_denied: BTreeMap::new(),
+        quarantine_unseen: std::collections::BTreeSet::new(),
     })
 }
 
@@ -148,6 +150,7 @@ pub fn look(home: &Home, base: Option<&str>) -> Result<Excuses, AppError> {
         inputs.quarantine_matched = known.matched;
         inputs.quarantine_clean = known.clean;
         inputs.quarantine_denied = known.denied;
+        inputs.quarantine_unseen = known.unseen;
     }
     let verdict = gonogo_gate::judge(&inputs);
     let gates = [

@@ -9,7 +9,7 @@ use gonogo_gate::inputs::{
     Subject,
 };
 use gonogo_gate::policy::{Check, Lane, Policy};
-use gonogo_suite::run::Source;
+use gonogo_suite::run::{End, Source};
 use serde_json::Value;
 
 use super::base::{At, Base};
@@ -99,7 +99,11 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
     // A run that was cut off on this tree is one of its runs.
     crate::suite::recovering::recover(home)?;
     let source = place.tree.now()?;
-    let base = Base::find(&place.tree, asked.base.as_deref())?;
+    let (base, base_note) = Base::judged(&place.tree, asked.base.as_deref())?;
+    let given = match &base_note {
+        None => asked.base.as_deref(),
+        Some(_) => None,
+    };
     let policy = policy(place, &base);
     let approvers = approvers(place, &base, &policy);
     let rules = match &policy.state {
@@ -110,7 +114,8 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
     if asked.run_commands
         && let Some(rules) = &rules
     {
-        run_commands(place, rules, asked.lane, &source.tree)?;
+        let now = home.clock.now().wall;
+        run_commands(place, rules, asked.lane, &source.tree, now)?;
     }
     let book = home.open(&home.here)?;
     let mut records = every_kind(&book, RESULT)?;
@@ -158,6 +163,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
             tree: source.tree.clone(),
             commit: source.commit.clone(),
             base_commit: base.commit().map(str::to_owned),
+            base_note,
             landed_tree: landed(place, asked)?,
             authors,
             artifacts: artifacts.clone(),
@@ -184,7 +190,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
             place.config,
             &place.tree,
             &source.tree,
-            asked.base.as_deref(),
+            given,
             now,
         )?,
         waivers: excuses(place, &base, WAIVERS),
@@ -194,6 +200,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         quarantine_matched: BTreeMap::new(),
         quarantine_clean: BTreeMap::new(),
         quarantine_denied: BTreeMap::new(),
+        quarantine_unseen: BTreeSet::new(),
     };
     // Without a policy nobody knows which of them hold, and the gate of the policy says so.
     if let Ok(quarantines) = gonogo_gate::quarantine::standing(&inputs) {
@@ -201,6 +208,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         inputs.quarantine_matched = known.matched;
         inputs.quarantine_clean = known.clean;
         inputs.quarantine_denied = known.denied;
+        inputs.quarantine_unseen = known.unseen;
     }
     if let Some(rules) = &rules {
         shown(place, &book, rules, &base, &ours, &mut inputs)?;
@@ -259,16 +267,31 @@ fn shown(
     Ok(())
 }
 
-fn run_commands(place: &Place<'_>, rules: &Policy, lane: Lane, tree: &str) -> Result<(), AppError> {
+fn run_commands(
+    place: &Place<'_>,
+    rules: &Policy,
+    lane: Lane,
+    tree: &str,
+    now: Timestamp,
+) -> Result<(), AppError> {
     for gate in rules.gates.iter().filter(|g| g.lanes.contains(&lane)) {
-        let Check::Command { argv, .. } = &gate.check else {
+        let Check::Command { argv, expect, age } = &gate.check else {
             continue;
         };
         let there = {
             let book = place.home.open(&place.home.here)?;
             commands::found(&book, &gate.id, argv, tree)?
         };
-        if there == Found::Absent {
+        // What was good and is too old is run anew. What was not is not tried again: it counts for its tree.
+        let is_wanted = match &there {
+            Found::Absent => true,
+            Found::Present { value, origin } => {
+                let is_good = value.end == End::Exited { code: *expect };
+                is_good && origin.at.is_some_and(|at| at.after(age.max_age) < now)
+            }
+            Found::Unreadable { .. } => false,
+        };
+        if is_wanted {
             let logs = place.root.join(STATE_DIR).join("runs/gate-command");
             commands::run(place.home, &gate.id, argv, &place.root, &logs, &|| {
                 place.tree.now()

@@ -6,15 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gonogo_core::{Digest, Verdict};
+use gonogo_core::{Digest, Reason, Verdict};
 use gonogo_store::ledger::RecordView;
 use gonogo_suite::Summary;
 use serde_json::Value;
 
 use super::base::Base;
 use super::compared::{self, LOOKED, Recorded};
-use super::declared;
 use super::gathering::Place;
+use super::{checking, declared};
 use crate::AppError;
 use crate::home::Book;
 
@@ -80,9 +80,11 @@ pub(super) fn look(
         place,
         declared: BTreeMap::new(),
     };
+    let held = held(book)?;
+    let is_held = |run: &Recorded| held.contains(&run.summary.source.tree);
     let of_base = newest.iter().chain(&all).filter(|run| {
         let commit = run.summary.source.commit.as_ref();
-        commit.is_some_and(|c| commits.contains(c)) && known.is_whole(run)
+        commit.is_some_and(|c| commits.contains(c)) && !is_held(run) && known.is_whole(run)
     });
     let mut before: BTreeSet<u64> = of_base.map(|run| run.index).collect();
     let first_own = all.iter().map(|r| r.index).min().unwrap_or(u64::MAX);
@@ -119,7 +121,7 @@ pub(super) fn look(
             looked += 1;
             let (found, _) = compared::these(home, book, [*record]);
             for run in found {
-                if known.is_whole(&run) {
+                if !is_held(&run) && known.is_whole(&run) {
                     before.insert(run.index);
                 }
                 if run.index < first_own && satisfy(&mut wanted, &run, &before) {
@@ -135,6 +137,37 @@ pub(super) fn look(
         before,
         stopped,
     })
+}
+
+/// What a verdict says of what a run lacks beside its baseline.
+const LACKS: [Reason; 3] = [
+    Reason::TestRemoved,
+    Reason::NewlySkipped,
+    Reason::Regression,
+];
+
+/// Trees of which the last word of a lane is that something of their baseline is gone. To hold others against them would forget it.
+fn held(book: &Book) -> Result<BTreeSet<String>, AppError> {
+    let mut held: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for record in checking::verdicts(book)? {
+        let word = |key: &str| record.body.get(key).and_then(Value::as_str);
+        let (Some(tree), Some(lane)) = (word("tree"), word("lane")) else {
+            continue;
+        };
+        let reasons = record.body.get("reasons").and_then(Value::as_array);
+        let mut reasons = reasons.into_iter().flatten().filter_map(Value::as_str);
+        let is_good = matches!(word("verdict"), Some("pass" | "excused"));
+        if is_good {
+            if let Some(lanes) = held.get_mut(tree) {
+                lanes.remove(lane);
+            }
+        } else if reasons.any(|reason| LACKS.iter().any(|lack| lack.code() == reason)) {
+            let lanes = held.entry(tree.to_owned()).or_default();
+            lanes.insert(lane.to_owned());
+        }
+    }
+    held.retain(|_, lanes| !lanes.is_empty());
+    Ok(held.into_keys().collect())
 }
 
 /// What commits declare.

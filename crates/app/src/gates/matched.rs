@@ -3,7 +3,7 @@
 //! Invariants: matches are looked for in the ledger's own copies of the summaries, since the entry is there; a clean run is one whose own list
 //! of tests, as it was recorded, says that the test ran and passed. A list that is gone or was changed is no clean run, and ends the row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gonogo_core::{Digest, Timestamp, Verdict};
 use gonogo_gate::quarantine::{CLEAN, Quarantine, Quarantines};
@@ -27,6 +27,8 @@ pub(super) struct Known {
     pub clean: BTreeMap<String, u64>,
     /// What the runs that an entry names say against it.
     pub denied: BTreeMap<String, String>,
+    /// Entries of which no run is here.
+    pub unseen: BTreeSet<String>,
 }
 
 /// Looks. `records` are results of runs, the newest first.
@@ -61,20 +63,38 @@ pub(super) fn known(
     }
     known.clean = clean(home, book, records, entries, since);
     for entry in entries {
-        if let Some(why) = denied(book, records, entry) {
-            known.denied.insert(entry.digest.to_string(), why);
+        match shown(book, records, entry) {
+            Shown::Failing => {}
+            Shown::Nothing => {
+                known.unseen.insert(entry.digest.to_string());
+            }
+            Shown::Otherwise(runs) => {
+                let why = format!("none of its runs shows that the test fails: {runs}");
+                known.denied.insert(entry.digest.to_string(), why);
+            }
         }
     }
     known
 }
 
-/// Why the evidence of an entry is none: every run that it names is here, and in none of them the test was bad. A run that is not here may be
-/// recorded elsewhere.
-fn denied(book: &Book, records: &[RecordView], entry: &Quarantine) -> Option<String> {
+/// What the runs that an entry names show.
+enum Shown {
+    /// One of them, that its test is bad.
+    Failing,
+    /// None of them is here; they may be recorded elsewhere.
+    Nothing,
+    /// Those that are here, all of them something else.
+    Otherwise(String),
+}
+
+fn shown(book: &Book, records: &[RecordView], entry: &Quarantine) -> Shown {
+    let mut here = Vec::new();
     for id in &entry.evidence {
         let stream = crate::suite::running::stream(id);
-        let record = records.iter().find(|r| r.stream == stream)?;
-        let summary = summary(book, record)?;
+        let record = records.iter().find(|r| r.stream == stream);
+        let Some(summary) = record.and_then(|record| summary(book, record)) else {
+            continue;
+        };
         let result = summary.targets().find(|t| t.target == entry.target);
         let is_bad = result.is_some_and(|result| {
             let mut bad = result.bad.iter();
@@ -82,13 +102,14 @@ fn denied(book: &Book, records: &[RecordView], entry: &Quarantine) -> Option<Str
                 || bad.any(|row| entry.is_for(&row.target, &row.test, &summary.variant))
         });
         if is_bad {
-            return None;
+            return Shown::Failing;
         }
+        here.push(id.as_str());
     }
-    let runs = entry.evidence.join(", ");
-    Some(format!(
-        "none of its runs shows that the test fails: {runs}"
-    ))
+    match here.is_empty() {
+        true => Shown::Nothing,
+        false => Shown::Otherwise(here.join(", ")),
+    }
 }
 
 fn digests(entries: &[Quarantine]) -> usize {

@@ -25,7 +25,7 @@ use crate::workspace::make_dir;
 /// Directories that are no source where there is no repository that says so.
 const BUILT: [&str; 8] = [
     ".git",
-    ".gonogo",
+    OWN,
     "target",
     "node_modules",
     ".venv",
@@ -33,6 +33,9 @@ const BUILT: [&str; 8] = [
     "__pycache__",
     ".pytest_cache",
 ];
+
+/// Our own directory.
+const OWN: &str = ".gonogo";
 
 /// The mark of a repository within this one that is not checked out.
 const ABSENT: &str = "absent";
@@ -187,11 +190,13 @@ impl Tree {
             git(top, &env, &["read-tree", "HEAD"])?;
         }
         // What is left out is taken out of what is tracked, and ignored where it is not: a pathspec that leaves out what is ignored
-        // anyway is an error to git.
-        let apart = self.apart();
+        // anyway is an error to git. What somebody tracks in our own directory is a file like any other.
         let mut ignored = ignored_by_user(top)?;
-        for path in &apart {
-            ignored.push_str(&format!("\n/{}", escaped(path)));
+        for own in self.from_top(&[OWN.to_owned()]) {
+            ignored.push_str(&format!("\n/{}", escaped(&own)));
+        }
+        for path in self.from_top(&self.apart) {
+            ignored.push_str(&format!("\n/{}", escaped(&path)));
             let spec = format!(":(top,literal){path}");
             git(
                 top,
@@ -260,17 +265,14 @@ impl Tree {
         own.is_some() && own == top.map(PathBuf::from)
     }
 
-    /// Paths that are left out, from the top.
-    fn apart(&self) -> Vec<String> {
+    /// Paths below the project, from the top.
+    fn from_top(&self, paths: &[String]) -> Vec<String> {
         let below = self.below();
-        let own = [".gonogo".to_owned()];
-        own.iter()
-            .chain(&self.apart)
-            .filter_map(|path| {
-                let path = below.join(path.trim_matches('/'));
-                path.to_str().map(str::to_owned)
-            })
-            .collect()
+        let whole = paths.iter().filter_map(|path| {
+            let path = below.join(path.trim_matches('/'));
+            path.to_str().map(str::to_owned)
+        });
+        whole.collect()
     }
 
     fn digest(&self) -> Result<Digest, AppError> {

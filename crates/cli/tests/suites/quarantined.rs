@@ -176,7 +176,7 @@ fn a_proposal_counts_when_a_person_has_filled_it_in_and_it_is_in_the_base() {
     assert!(told.out.contains("none of its runs shows"), "{}", told.out);
     // What is recorded elsewhere is not denied.
     let elsewhere = runs.iter().fold(own.clone(), |text, run| {
-        text.replace(run, &format!("{run}x"))
+        text.replace(run, &format!("https://ci.example.org/{run}"))
     });
     lab.write("quarantine.toml", elsewhere);
     lab.commit("elsewhere");
@@ -210,7 +210,7 @@ fn a_retry_is_told_apart_and_makes_nothing_better() {
     lab.write(
         "quarantine.toml",
         format!(
-            "schema = \"gonogo.gate.quarantine.v1\"\n[[quarantine]]\ntarget = \"unit\"\ntest = {{ suite = \"unit\", name = \"(command)\" }}\nsignature = [\"{}:{}\"]\nvariant = {{}}\ncategory = \"FLAKE-TIMING\"\nowner = \"cy\"\nquarantined = {}\nexpires = {}\nissue = \"X-1\"\nevidence = [\"run 1\", \"run 2\"]\nrepro = \"sh unit.sh\"\nreason = \"r\"\nremove_when = \"done\"\n",
+            "schema = \"gonogo.gate.quarantine.v1\"\n[[quarantine]]\ntarget = \"unit\"\ntest = {{ suite = \"unit\", name = \"(command)\" }}\nsignature = [\"{}:{}\"]\nvariant = {{}}\ncategory = \"FLAKE-TIMING\"\nowner = \"cy\"\nquarantined = {}\nexpires = {}\nissue = \"X-1\"\nevidence = [\"run_000000000001\", \"run_000000000002\"]\nrepro = \"sh unit.sh\"\nreason = \"r\"\nremove_when = \"done\"\n",
             word("algorithm"),
             word("hash"),
             crate::gated::day(0),

@@ -115,7 +115,7 @@ fn rule_files(court: &Court<'_>) -> Vec<Obligation> {
 
 /// What is said beside the gate of the policy.
 pub(super) fn notes(court: &Court<'_>) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = court.inputs.subject.base_note.iter().cloned().collect();
     if court.inputs.policy.state == FileState::Absent {
         notes.push("there is no policy of the project, so the built-in one holds".to_owned());
     }

@@ -7,7 +7,7 @@ use gonogo_suite::run::TargetResult;
 
 use super::obligation::Open;
 use super::runs::{self, Plan};
-use super::{Court, target};
+use super::{Court, earlier, target};
 use crate::inputs::Run;
 use crate::policy::{Gate, SuiteCheck};
 use crate::verdict::GateResult;
@@ -60,7 +60,7 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &SuiteCheck, row: &mu
         // What was not shown at all is told as that.
         is_whole &= !seen.is_empty();
         if !seen.is_empty() {
-            target::earlier(court, check, name, &seen, &mut open, &mut row.excuses);
+            earlier::judge(court, name, &seen, &mut open, &mut row.excuses);
         }
         results.push(open);
     }

@@ -161,7 +161,7 @@ fn is_crash(result: &TargetResult) -> bool {
         .is_some_and(|code| (129..=159).contains(&code))
 }
 
-fn excuse(entry: &Quarantine, test: &TestId) -> Excuse {
+pub(super) fn excuse(entry: &Quarantine, test: &TestId) -> Excuse {
     Excuse {
         kind: "quarantine".into(),
         id: short(&format!("{}: {test}", entry.target)),
@@ -432,59 +432,6 @@ fn speed(court: &Court<'_>, result: &TargetResult, declared: Option<&Target>, op
             history.green_runs, history.median_ms
         );
         open.tell_of(Reason::RunTooFast, text, Some(name), None);
-    }
-}
-
-/// Tests that failed in an earlier run on the same tree and are not bad now: they failed and passed on one tree.
-pub(super) fn earlier(
-    court: &Court<'_>,
-    check: &SuiteCheck,
-    name: &str,
-    seen: &[Seen<'_>],
-    open: &mut Open,
-    excuses: &mut Vec<Excuse>,
-) {
-    let now: BTreeSet<&TestId> = seen
-        .iter()
-        .flat_map(|s| s.result.bad.iter().map(|row| &row.test))
-        .collect();
-    let used: BTreeSet<&str> = seen.iter().map(|s| s.run.summary.run_id.as_str()).collect();
-    let variant = seen.first().map(|s| &s.run.summary.variant);
-    let mut told: BTreeSet<&TestId> = BTreeSet::new();
-    for run in &court.inputs.runs {
-        let s = &run.summary;
-        if s.source.tree != court.inputs.subject.tree
-            || used.contains(s.run_id.as_str())
-            || Some(&s.variant) != variant
-            || s.timestamp.after(check.max_age) <= court.inputs.now
-        {
-            continue;
-        }
-        for result in s.targets().filter(|t| t.target == name) {
-            let failed = |row: &&Row| {
-                matches!(row.verdict, TestVerdict::Failed | TestVerdict::Flaky)
-                    && !now.contains(&row.test)
-            };
-            for row in result.bad.iter().filter(failed) {
-                if !told.insert(&row.test) {
-                    continue;
-                }
-                open.cite(format!("run {}", s.run_id), run.digest, run.record);
-                let test = Some(row.test.to_string());
-                if let Cover::By(entry) = court.quarantines.cover(row, &s.variant) {
-                    excuses.push(excuse(entry, &row.test));
-                    open.until(entry.expires);
-                    let text = format!("it failed in run `{}` on this tree", s.run_id);
-                    open.tell_of(Reason::QuarantineApplied, text, Some(name), test);
-                    continue;
-                }
-                let text = format!(
-                    "it failed in run `{}` on this tree, and is not bad in the one that counts",
-                    s.run_id
-                );
-                open.tell_of(Reason::FlakyBlocking, text, Some(name), test);
-            }
-        }
     }
 }
 

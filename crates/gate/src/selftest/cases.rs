@@ -457,7 +457,7 @@ fn quarantine(bench: &Bench, victim: &Victim, row: &Row) -> Result<String, Strin
          test = {{ suite = {}, class = {}, name = {} }}\nvariant = {{}}\n\
          signature = \"{signature}\"\ncategory = \"FLAKE-TIMING\"\nowner = \"selftest-owner\"\n\
          quarantined = \"{}\"\nexpires = \"{expires}\"\nissue = \"selftest\"\n\
-         evidence = [\"run-1\", \"run-2\"]\nrepro = \"selftest\"\nreason = \"selftest\"\n\
+         evidence = [\"run_000000000001\", \"run_000000000002\"]\nrepro = \"selftest\"\nreason = \"selftest\"\n\
          remove_when = \"selftest\"\n",
         quote(&victim.target),
         quote(&row.test.suite),

@@ -94,6 +94,7 @@ pub(super) fn make(
         quarantine_matched: BTreeMap::new(),
         quarantine_clean: BTreeMap::new(),
         quarantine_denied: BTreeMap::new(),
+        quarantine_unseen: std::collections::BTreeSet::new(),
     };
     let mut bench = Bench {
         inputs,

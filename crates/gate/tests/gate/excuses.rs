@@ -303,7 +303,7 @@ fn an_excuse_that_ends_soon_still_holds() {
 
 fn quarantine(signature: &Signature) -> String {
     format!(
-        "schema = \"gonogo.gate.quarantine.v1\"\n[[quarantine]]\ntarget = \"unit\"\ntest = {{ suite = \"selftest\", class = \"c\", name = \"broken\" }}\nvariant = {{}}\nsignature = \"{signature}\"\ncategory = \"FLAKE-TIMING\"\nowner = \"ana\"\nquarantined = 2026-06-12\nexpires = 2026-06-19\nissue = \"X-1\"\nevidence = [\"run-1\", \"run-2\"]\nrepro = \"make test\"\nreason = \"r\"\nremove_when = \"3 clean runs\"\n"
+        "schema = \"gonogo.gate.quarantine.v1\"\n[[quarantine]]\ntarget = \"unit\"\ntest = {{ suite = \"selftest\", class = \"c\", name = \"broken\" }}\nvariant = {{}}\nsignature = \"{signature}\"\ncategory = \"FLAKE-TIMING\"\nowner = \"ana\"\nquarantined = 2026-06-12\nexpires = 2026-06-19\nissue = \"X-1\"\nevidence = [\"run_000000000001\", \"run_000000000002\"]\nrepro = \"make test\"\nreason = \"r\"\nremove_when = \"3 clean runs\"\n"
     )
 }
 
@@ -415,11 +415,15 @@ fn a_quarantine_that_breaks_a_rule_is_told_and_excuses_nothing() {
         ("2026-06-12", "2026-06-17", "begins in the future"),
         ("FLAKE-TIMING", "FLAKE", "did you mean `FLAKE-"),
         (
-            "[\"run-1\", \"run-2\"]",
-            "[\"run-1\", \"run-1\"]",
+            "[\"run_000000000001\", \"run_000000000002\"]",
+            "[\"run_000000000001\", \"run_000000000001\"]",
             "two different runs",
         ),
-        ("[\"run-1\", \"run-2\"]", "[]", "two different runs"),
+        (
+            "[\"run_000000000001\", \"run_000000000002\"]",
+            "[]",
+            "two different runs",
+        ),
         ("reason.v2:", "reason.v9:", "no signature of this version"),
         (
             "signature = \"",
@@ -429,6 +433,11 @@ fn a_quarantine_that_breaks_a_rule_is_told_and_excuses_nothing() {
         ("issue = \"X-1\"\n", "", "`quarantine[0].issue` is needed"),
         ("variant = {}\n", "", "`quarantine[0].variant` is needed"),
         ("reason = \"r\"", "reason = \"\"", "it is empty"),
+        (
+            "\"run_000000000001\"",
+            "\"see the wiki\"",
+            "neither a run (`run_` and 12 characters) nor an https address",
+        ),
         (
             "owner = \"ana\"",
             "owner = \"ana\"\nrenewals = 2",

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use gonogo_core::{Digest, Reason, Span, Timestamp, Verdict as Status};
+use gonogo_gate::Verdict;
 use gonogo_gate::inputs::{Compared, History, Inputs};
 use gonogo_suite::TestId;
+use gonogo_suite::cause::Cause;
 use gonogo_suite::diff::{Change, Changed, Diff, Status as DiffStatus};
-use gonogo_suite::run::{End, State};
+use gonogo_suite::run::{End, State, TargetResult, Tests};
 
 use crate::common::{conclude, failing, gate, good, good_of, has, now, of, unit, verdict};
 
@@ -291,6 +293,50 @@ fn an_earlier_failure_on_the_same_tree_is_not_forgotten() {
     let newest = verdict(&inputs);
     assert!(has(&newest, Reason::TestFailed));
     assert_eq!(newest.verdict, Status::Fail);
+}
+
+/// The verdict over the good run and an earlier one of the same tree that `spoil` made.
+fn after(report: &str, code: i32, spoil: impl Fn(&mut TargetResult)) -> Verdict {
+    let mut inputs = good();
+    let mut red = inputs.clone();
+    unit(&mut red, report, code);
+    let mut run = red.runs.remove(0);
+    run.summary.run_id = "red".into();
+    // However long ago.
+    run.summary.started_at = earlier(40 * 86_400);
+    run.summary.timestamp = earlier(40 * 86_400 - 100);
+    spoil(&mut run.summary.unit_targets[0]);
+    conclude(&mut run);
+    inputs.runs.push(run);
+    verdict(&inputs)
+}
+
+#[test]
+fn whatever_went_wrong_on_the_same_tree_is_not_forgotten() {
+    let held = |verdict: &Verdict| of(verdict, "suites") == (Status::Hold, vec!["FLAKY_BLOCKING"]);
+    let error = failing("broken", "money lost").replace("<failure", "<error type=\"ValueError\"");
+    let green = failing("fine", "").replace("<failure message=\"\"/>", "");
+    let nothing = |_: &mut TargetResult| {};
+    assert!(held(&after(&failing("broken", "b"), 1, nothing)));
+    assert!(held(&after(&error, 1, nothing)));
+    assert!(held(&after(&green, 1, nothing)));
+    assert!(held(&after(&green, 139, |t| t.tests = Tests::default())));
+    assert!(held(
+        &after(&green, 0, |t| t.end = End::Signalled { signal: 11 })
+    ));
+    assert!(held(
+        &after(&green, 0, |t| t.end = End::TimedOut { after_ms: 9 })
+    ));
+    // One that was ended from outside, never began, or in which nothing ran says nothing of the tests.
+    let well = |verdict: &Verdict| of(verdict, "suites").0 == Status::Pass;
+    assert!(well(
+        &after(&green, 0, |t| t.end = End::Signalled { signal: 15 })
+    ));
+    assert!(well(&after(&green, 0, |t| t.end = End::Cancelled)));
+    assert!(well(&after(&green, 143, nothing)));
+    assert!(well(&after(&green, 127, |t| t.tests = Tests::default())));
+    let unbuilt = |t: &mut TargetResult| t.bad[0].cause = Some(Cause::CompileError);
+    assert!(well(&after(&error, 1, unbuilt)));
 }
 
 #[test]

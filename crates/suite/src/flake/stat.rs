@@ -7,6 +7,7 @@ use gonogo_stats::{Count, wilson};
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Loads, Row, Rules};
+use crate::cause::Cause;
 use crate::{Signature, TestId, TestVerdict};
 
 /// Two-sided 95 %.
@@ -56,7 +57,7 @@ impl State {
 pub struct LeftOut {
     /// Nearly everything failed in their run.
     pub storm: u64,
-    /// They are no verdict on the test: skipped, precluded, errored, missing.
+    /// They are no verdict on the test: skipped, precluded, missing, errored where it never ran or nobody knows how it ended.
     pub no_verdict: u64,
     /// Older than the window.
     pub old: u64,
@@ -242,6 +243,10 @@ fn counted<'a>(
             // It did not do what was expected of it.
             TestVerdict::Failed | TestVerdict::UnexpectedPass => Said::Fail,
             TestVerdict::Flaky => Said::Both,
+            // Reports write an exception that is no assertion so. Without a cause, nobody knows what it came to.
+            TestVerdict::Errored if row.cause.as_ref().is_some_and(Cause::is_of_the_test) => {
+                Said::Fail
+            }
             TestVerdict::Skipped
             | TestVerdict::Precluded
             | TestVerdict::Errored
