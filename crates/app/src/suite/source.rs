@@ -192,10 +192,10 @@ impl Tree {
         // What is left out is taken out of what is tracked, and ignored where it is not: a pathspec that leaves out what is ignored
         // anyway is an error to git. What somebody tracks in our own directory is a file like any other.
         let mut ignored = ignored_by_user(top)?;
-        for own in self.from_top(&[OWN.to_owned()]) {
+        for own in self.below_top(&[OWN.to_owned()]) {
             ignored.push_str(&format!("\n/{}", escaped(&own)));
         }
-        for path in self.from_top(&self.apart) {
+        for path in self.below_top(&self.apart) {
             ignored.push_str(&format!("\n/{}", escaped(&path)));
             let spec = format!(":(top,literal){path}");
             git(
@@ -266,7 +266,7 @@ impl Tree {
     }
 
     /// Paths below the project, from the top.
-    fn from_top(&self, paths: &[String]) -> Vec<String> {
+    fn below_top(&self, paths: &[String]) -> Vec<String> {
         let below = self.below();
         let whole = paths.iter().filter_map(|path| {
             let path = below.join(path.trim_matches('/'));
