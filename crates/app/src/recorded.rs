@@ -167,11 +167,13 @@ fn write(path: &Path, report: &Report) -> Result<(), AppError> {
         .map_err(|e| AppError::new(Reason::OutputFailed, e.message))
 }
 
-/// Looks through a cassette. With a report of this very cassette it also tells what was not asked for.
+/// Looks through a cassette. With a report of this very cassette it also tells what was not asked for. What is a secret is said by
+/// the `[record.NAME]` that names the cassette, if one does.
 ///
 /// # Errors
-/// A cassette or a report that is not there or cannot be read.
+/// A cassette or a report that is not there or cannot be read, or settings that cannot be used.
 pub fn lint(
+    home: &Home,
     cassette: &Path,
     report: Option<&Path>,
     max_age: Span,
@@ -181,8 +183,10 @@ pub fn lint(
         return Err(AppError::io("read", cassette, &e).hint("name a cassette: a `.json` file"));
     }
     let report = report.map(read).transpose()?;
-    gonogo_recorded::lint(cassette, clock.now().wall, max_age, report.as_ref())
-        .map_err(|e| told(&e, false, None))
+    let rules = settings::redaction_of(home, cassette)?;
+    let now = clock.now().wall;
+    gonogo_recorded::lint(cassette, now, max_age, &rules, report.as_ref())
+        .map_err(|e| told(&e, true, None))
 }
 
 fn read(path: &Path) -> Result<Report, AppError> {

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gonogo_core::{Digest, Timestamp};
+use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 pub use read::{Tape, read};
@@ -218,4 +220,17 @@ pub(crate) fn value_of<'a>(fields: &'a [Field], name: &str) -> Option<&'a str> {
         FieldValue::Text(text) if field.0 == name => Some(text.as_str()),
         _ => None,
     })
+}
+
+/// Fields as a client or service has them.
+pub(crate) fn map_of(fields: &[Field]) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(fields.len());
+    for field in fields {
+        let name = HeaderName::from_bytes(field.0.as_bytes());
+        let value = HeaderValue::from_bytes(&field.bytes());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    headers
 }

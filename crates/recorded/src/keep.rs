@@ -216,7 +216,7 @@ fn interaction(
     writer: &mut Writer,
 ) -> Result<Told<Interaction>, Error> {
     let url = shared.redactor.url(&draft.url, secrets, tally);
-    let method = draft.method.to_ascii_uppercase();
+    let method = draft.method.clone();
     let request = match side(shared, &draft.request, secrets, tally, writer)? {
         Ok(side) => side,
         Err(why) => return Ok(Err(format!("the request: {why}"))),

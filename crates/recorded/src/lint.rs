@@ -9,7 +9,7 @@ use gonogo_core::{Digest, Reason, Span, Timestamp};
 use crate::cassette::{self, Tape, blobs_of};
 use crate::error::Error;
 use crate::leak;
-use crate::redact::Secrets;
+use crate::redact::{RedactionRules, Redactor, Secrets, Tally, apply};
 use crate::report::{Report, too_old};
 use crate::settings::Limits;
 
@@ -33,14 +33,16 @@ pub struct Lint {
     pub findings: Vec<Finding>,
 }
 
-/// Looks through the cassette at `path`. A report tells what was not asked for; it must be of this very cassette.
+/// Looks through the cassette at `path`. `rules` are those that it is recorded with: what they name and what still stands there is a leak.
+/// A report tells what was not asked for; it must be of this very cassette.
 ///
 /// # Errors
-/// [`Error`] if the cassette cannot be read at all.
+/// [`Error`] if the cassette cannot be read at all, or the rules cannot be used.
 pub fn lint(
     path: &Path,
     now: Timestamp,
     max_age: Span,
+    rules: &RedactionRules,
     report: Option<&Report>,
 ) -> Result<Lint, Error> {
     let limits = Limits::default();
@@ -52,7 +54,7 @@ pub fn lint(
     if let Some(text) = too_old(tape.cassette.recorded_at, now, max_age) {
         lint.say(Reason::RecordingStale, "/recorded_at", text);
     }
-    leaks(&tape, &limits, &mut lint)?;
+    leaks(&tape, &limits, rules, &mut lint)?;
     duplicates(&tape, &limits, &mut lint)?;
     orphans(&tape, &mut lint);
     if let Some(report) = report {
@@ -71,8 +73,16 @@ impl Lint {
     }
 }
 
-fn leaks(tape: &Tape, limits: &Limits, lint: &mut Lint) -> Result<(), Error> {
+fn leaks(
+    tape: &Tape,
+    limits: &Limits,
+    rules: &RedactionRules,
+    lint: &mut Lint,
+) -> Result<(), Error> {
     let none = Secrets::default();
+    let redactor = Redactor::new(rules)?;
+    let secrets = redactor.known().prepared();
+    let mut named = Vec::new();
     let read = |e| Error::io(format!("read {}", tape.path.display()))(e);
     for (n, interaction) in tape.cassette.interactions.iter().enumerate() {
         let at = format!("/interactions/{n}");
@@ -99,7 +109,31 @@ fn leaks(tape: &Tape, limits: &Limits, lint: &mut Lint) -> Result<(), Error> {
             let bytes = tape.body(body.as_ref(), limits.body).map_err(read)?;
             look(format!("{at}/{side}/body"), &bytes);
         }
+        // What the recorder would have taken out by its name.
+        let mut tally = Tally::new();
+        redactor.url(&request.url, &secrets, &mut tally);
+        tell(&mut named, format!("{at}/request/url"), &mut tally);
+        for (side, fields) in [
+            ("request/headers", &request.headers),
+            ("request/trailers", &request.trailers),
+            ("response/headers", &response.headers),
+            ("response/trailers", &response.trailers),
+        ] {
+            redactor.fields(&cassette::map_of(fields), &secrets, &mut tally);
+            tell(&mut named, format!("{at}/{side}"), &mut tally);
+        }
+        for (side, body, headers) in [
+            ("request", &request.body, &request.headers),
+            ("response", &response.body, &response.headers),
+        ] {
+            let bytes = tape.body(body.as_ref(), limits.body).map_err(read)?;
+            let content_type = cassette::value_of(headers, "content-type");
+            let edits = redactor.edits(&bytes, content_type, &secrets);
+            apply(&bytes, &edits, &mut tally);
+            tell(&mut named, format!("{at}/{side}/body"), &mut tally);
+        }
     }
+    lint.findings.append(&mut named);
     // What stands in the file and in none of these places.
     let found = leak::scan_stream(File::open(&tape.path).map_err(read)?, &none).map_err(read)?;
     let known = lint
@@ -112,6 +146,21 @@ fn leaks(tape: &Tape, limits: &Limits, lint: &mut Lint) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Says what redaction took out of a place, and empties the tally.
+fn tell(named: &mut Vec<Finding>, place: String, tally: &mut Tally) {
+    let found: Vec<String> = std::mem::take(tally)
+        .iter()
+        .map(|(kind, n)| format!("{n} as {kind}"))
+        .collect();
+    if !found.is_empty() {
+        named.push(Finding {
+            reason: Reason::RecordingLeak,
+            place,
+            text: format!("the recorder would redact {}", found.join(", ")),
+        });
+    }
 }
 
 fn duplicates(tape: &Tape, limits: &Limits, lint: &mut Lint) -> Result<(), Error> {

@@ -1,9 +1,10 @@
 //! When an incoming request is a recorded one, and how to say why it is none.
 //!
-//! Method, URL, the chosen headers and the body are compared, all of them redacted. JSON bodies are compared by what they say; other
+//! Method (as it is written), URL, the chosen headers and the body are compared, all of them redacted. JSON bodies are compared by what they say; other
 //! bodies byte by byte, those of multipart forms without the boundary, which clients draw anew each time.
 
 use gonogo_core::{Digest, canonical};
+use http::Method;
 use http::header::HeaderName;
 use serde_json::Value;
 
@@ -66,7 +67,7 @@ impl Rules {
                 let why = "expected `METHOD URL`, where the URL may end in `*`";
                 return Err(Error::setting(format!("repeat `{line}`"), why));
             };
-            repeat.push((method.to_ascii_uppercase(), url.trim().to_owned()));
+            repeat.push((known_method(line, method)?, url.trim().to_owned()));
         }
         Ok(Self {
             template: rules.template,
@@ -102,7 +103,7 @@ impl Rules {
         let content_type = crate::cassette::value_of(&headers, "content-type");
         let form = self.form(content_type, body);
         Asked {
-            method: method.to_ascii_uppercase(),
+            method: method.to_owned(),
             url,
             form,
             hash: Digest::of(body).hex()[..12].to_owned(),
@@ -139,10 +140,11 @@ impl Rules {
         let mut all = Vec::new();
         let mut note = |what, text: String| all.push(Difference { what, text });
         if recorded.method != came.method {
-            note(
-                What::Method,
-                format!("recorded {}, came {}", recorded.method, came.method),
-            );
+            let mut text = format!("recorded {}, came {}", recorded.method, came.method);
+            if recorded.method.eq_ignore_ascii_case(&came.method) {
+                text.push_str("; methods are case-sensitive");
+            }
+            note(What::Method, text);
         }
         let ((base, query), (own, own_query)) = (halves(&recorded.url), halves(&came.url));
         if base != own {
@@ -176,6 +178,34 @@ impl Rules {
             note(What::Body, format!("{why} ({hashes})"));
         }
         all
+    }
+}
+
+/// The method of a `repeat`, as it is written (RFC 9110 section 9.1: methods are case-sensitive). `get` for `GET` would match nothing,
+/// without a word.
+fn known_method(line: &str, method: &str) -> Result<String, Error> {
+    const KNOWN: [Method; 8] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::PATCH,
+        Method::TRACE,
+    ];
+    let refused = |why: String| Err(Error::setting(format!("repeat `{line}`"), why));
+    if Method::from_bytes(method.as_bytes()).is_err() {
+        return refused(format!("`{method}` is no method"));
+    }
+    let meant = KNOWN
+        .iter()
+        .find(|known| known.as_str().eq_ignore_ascii_case(method));
+    match meant {
+        Some(meant) if meant != method => {
+            refused(format!("methods are case-sensitive: write `{meant}`"))
+        }
+        _ => Ok(method.to_owned()),
     }
 }
 

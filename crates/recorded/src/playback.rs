@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::{Arc, Mutex};
 
-use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::json;
@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::body::{Played, Sent, Source, chain, full};
-use crate::cassette::{Field, Response as Recorded, Tape};
+use crate::cassette::{Response as Recorded, Tape, map_of};
 use crate::coding::{Coding, decode};
 use crate::door::own;
 use crate::draft::locked;
@@ -65,7 +65,7 @@ impl Player {
                 &mut tally,
             );
             let url = redactor.url(&request.url, &none, &mut tally);
-            let headers = redactor.fields(&map(&request.headers), &none, &mut tally);
+            let headers = redactor.fields(&map_of(&request.headers), &none, &mut tally);
             let asked = rules.asked(&request.method, url, headers, &body);
             index
                 .entry((asked.method.clone(), asked.url.clone()))
@@ -250,7 +250,7 @@ async fn collect(
 fn play(player: &Player, n: usize, method: &Method, shared: &Shared) -> Response<Sent> {
     let recorded = &player.tape.cassette.interactions[n].response;
     let status = StatusCode::from_u16(recorded.status).unwrap_or(StatusCode::BAD_GATEWAY);
-    let mut headers = map(&recorded.headers);
+    let mut headers = map_of(&recorded.headers);
     // A pause in a hand-written cassette is no longer than the silence of a real service may be.
     let most = shared.settings.limits.idle.as_millis();
     let timing = shared.settings.timing.then_some(most);
@@ -286,7 +286,7 @@ enum Whole {
 }
 
 fn body_of(player: &Player, recorded: &Recorded, timing: Option<u64>) -> std::io::Result<Whole> {
-    let trailers = map(&recorded.trailers);
+    let trailers = map_of(&recorded.trailers);
     let stream = recorded.cut || !trailers.is_empty();
     let played = |source| Played::new(source, timing, trailers.clone(), recorded.cut);
     let Some(body) = &recorded.body else {
@@ -325,16 +325,4 @@ fn body_of(player: &Player, recorded: &Recorded, timing: Option<u64>) -> std::io
             Ok(Whole::Stream(played(Source::Pieces(pieces.into_iter()))))
         }
     }
-}
-
-fn map(fields: &[Field]) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(fields.len());
-    for field in fields {
-        let name = HeaderName::from_bytes(field.0.as_bytes());
-        let value = HeaderValue::from_bytes(&field.bytes());
-        if let (Ok(name), Ok(value)) = (name, value) {
-            headers.append(name, value);
-        }
-    }
-    headers
 }

@@ -54,7 +54,7 @@ pub enum Kind {
     JsonKey,
     /// In a field of a form.
     FormField,
-    /// In a query parameter.
+    /// In a parameter of a query or a fragment.
     QueryParameter,
     /// In the userinfo of a URL.
     UserInfo,
@@ -62,6 +62,20 @@ pub enum Kind {
     Pattern,
     /// Anywhere: it was seen as a secret elsewhere.
     Literal,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Header => "a header",
+            Self::JsonKey => "a JSON key",
+            Self::FormField => "a form field",
+            Self::QueryParameter => "a parameter of a URL",
+            Self::UserInfo => "the userinfo of a URL",
+            Self::Pattern => "a match of a pattern",
+            Self::Literal => "a known secret",
+        })
+    }
 }
 
 /// How often which kind was replaced.

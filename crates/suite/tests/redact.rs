@@ -104,6 +104,8 @@ const SECRET: &[&str] = &[
     "SharedAccessSignature sig=«abc12345%2Fabc»",
     "    -u admin:«Letmein37»",
     "GET /cb?access_token=«abc»&state=1",
+    "Location: https://h/cb#access_token=«abc123»&id_token=«def456»&token_type=bearer",
+    "{\"next\":\"https:\\/\\/h\\/cb#refresh_token=«abc123»\"}",
     "https://maps?key=«SyD1abcdEFGH1234ijkl»&z=1",
     "x?next=%2Fa%26token%3D«abc123»%26b",
     "X-Amz-Signature=1&X-Amz-Security-Token=«IQoJb3JpZ2lu» z",

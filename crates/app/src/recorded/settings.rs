@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gonogo_core::{Reason, near};
-use gonogo_recorded::{Settings, truthy};
+use gonogo_recorded::{RedactionRules, Settings, truthy};
 
 use super::Asked;
 use crate::AppError;
@@ -40,6 +40,23 @@ pub(super) fn of(home: Option<&Home>, here: &Path, asked: &Asked) -> Result<Sett
     settings.replace = asked.replace;
     settings.ci = std::env::var("CI").is_ok_and(|text| truthy(&text));
     Ok(settings)
+}
+
+/// How a cassette is redacted: as the section says that names it, and by the built-in names alone if none does.
+pub(super) fn redaction_of(home: &Home, cassette: &Path) -> Result<RedactionRules, AppError> {
+    let Some(config) = &home.config else {
+        return Ok(RedactionRules::default());
+    };
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    let own = real(cassette);
+    let section = config
+        .records
+        .values()
+        .find(|file| own.is_some() && real(&home.root().join(&file.cassette)) == own);
+    match section {
+        Some(file) => Ok(of_file(home, file)?.redaction),
+        None => Ok(RedactionRules::default()),
+    }
 }
 
 fn section<'a>(home: &'a Home, name: &str) -> Result<&'a RecordFile, AppError> {

@@ -27,7 +27,7 @@ pub(super) fn record(
     screen: &Screen,
 ) -> (&'static str, Answer) {
     match &args.what {
-        Some(RecordWhat::Lint(a)) => ("recording_lint", lint(a, screen)),
+        Some(RecordWhat::Lint(a)) => ("recording_lint", lint(select, a, screen)),
         None => ("recording_run", run(select, &args.run, screen)),
     }
 }
@@ -202,10 +202,10 @@ fn tell(ran: &Ran, screen: &Screen) {
     }
 }
 
-fn lint(a: &RecordLint, screen: &Screen) -> Answer {
+fn lint(select: &Select, a: &RecordLint, screen: &Screen) -> Answer {
     let clock = SystemClock::default();
     let report = a.report.as_deref().map(Path::new);
-    let found = recorded::lint(&a.cassette, report, a.max_age, &clock)?;
+    let found = recorded::lint(&home(select)?, &a.cassette, report, a.max_age, &clock)?;
     for finding in &found.findings {
         screen.say(&format!(
             "{} {}: {}",

@@ -15,9 +15,9 @@ pub(super) fn check(cassette: &Cassette) -> Result<(), String> {
     for (n, interaction) in cassette.interactions.iter().enumerate() {
         let at = format!("/interactions/{n}");
         let request = &interaction.request;
-        let method = Method::from_bytes(request.method.as_bytes());
-        if method.is_err() || request.method != request.method.to_ascii_uppercase() {
-            return Err(format!("{at}/request/method: not a method in upper case"));
+        // As it came: a method is case-sensitive, so `patch` is one that few services know, and not PATCH.
+        if Method::from_bytes(request.method.as_bytes()).is_err() {
+            return Err(format!("{at}/request/method: no method"));
         }
         check_url(&request.url).map_err(|why| format!("{at}/request/url: {why}"))?;
         check_fields(&request.headers).map_err(|why| format!("{at}/request/headers/{why}"))?;

@@ -7,7 +7,7 @@ fn rules(template: bool, volatile: &[&str]) -> Rules {
         template,
         volatile: volatile.iter().map(|v| (*v).to_owned()).collect(),
         headers: vec!["Accept".into()],
-        repeat: vec!["get http://h/ping*".into()],
+        repeat: vec!["GET http://h/ping*".into()],
     })
     .unwrap()
 }
@@ -19,7 +19,7 @@ fn asked(rules: &Rules, method: &str, url: &str, kind: &str, body: &str) -> Aske
 
 fn same(rules: &Rules, recorded: &str, came: &str) -> bool {
     let one = asked(rules, "POST", "http://h/", "application/json", recorded);
-    let two = asked(rules, "post", "http://h/", "application/json", came);
+    let two = asked(rules, "POST", "http://h/", "application/json", came);
     rules.differences(&one, &two).is_empty()
 }
 
@@ -141,4 +141,38 @@ fn repeated_requests_are_named_by_method_and_url() {
     assert!(rules.repeats("GET", "http://h/ping?x=1"));
     assert!(!rules.repeats("POST", "http://h/ping"));
     assert!(!rules.repeats("GET", "http://h/other"));
+}
+
+#[test]
+fn methods_are_case_sensitive() {
+    let own = rules(false, &[]);
+    let one = asked(&own, "PATCH", "http://h/", "text/plain", "a");
+    let two = asked(&own, "patch", "http://h/", "text/plain", "a");
+    let found = own.differences(&one, &two);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].what, What::Method);
+    assert_eq!(
+        found[0].text,
+        "recorded PATCH, came patch; methods are case-sensitive"
+    );
+    assert!(own.repeats("GET", "http://h/ping"));
+    assert!(!own.repeats("get", "http://h/ping"));
+    for (line, why) in [
+        ("get http://h/", "write `GET`"),
+        ("Patch http://h/", "write `PATCH`"),
+        ("G,T http://h/", "no method"),
+        (" http://h/", "no method"),
+    ] {
+        let rules = MatchRules {
+            repeat: vec![line.into()],
+            ..MatchRules::default()
+        };
+        let error = Rules::new(&rules).unwrap_err().to_string();
+        assert!(error.contains(why), "{line}: {error}");
+    }
+    let rules = MatchRules {
+        repeat: vec!["purge http://h/".into()],
+        ..MatchRules::default()
+    };
+    assert!(Rules::new(&rules).unwrap().repeats("purge", "http://h/"));
 }

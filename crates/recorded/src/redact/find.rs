@@ -8,9 +8,18 @@ use regex::bytes::Regex;
 use super::names::Names;
 use super::{Edit, Kind, media_is};
 
-/// `name=value` behind `?` or `&`, wherever it stands.
-static QUERY: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r#"(?-u)[?&]([^=&?#\s"'<>]{1,256})=([^&#\s"'<>\\]*)"#));
+/// `name=value` behind `?`, `&` or `#`, wherever it stands; signs may be escaped as JSON has it (`\u0026`, `\/`).
+static QUERY: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?-u)(?:[?&#]|\\u00(?:26|3[fF]|23))((?:[^=&?#\s"'<>\\]|\\/){1,256})(?:=|\\u003[dD])((?:[^&#\s"'<>\\]|\\/)*)"#,
+    )
+});
+/// The same in a URL that is percent-encoded, as the value of a parameter.
+static ENCODED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?i-u)%(?:3f|26|23)([a-z0-9_.-]{1,256})%3d((?:[^&#\s"'<>\\%]|%(?:[013-9a-f][0-9a-f]|2[0124579a-f8]))*)"#,
+    )
+});
 /// Userinfo of a URL (RFC 3986 section 3.2.1).
 static USER_INFO: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"(?-u)[A-Za-z][A-Za-z0-9+.-]*:(?:\\?/){2}([^/\s"'<>@?#\\]+)@"#));
@@ -22,7 +31,7 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("invariant: a constant pattern that the tests compile")
 }
 
-/// Values of sensitive query parameters; of form fields too, if the whole text is a form.
+/// Values of sensitive parameters of queries and fragments; of form fields too, if the whole text is a form.
 pub(super) fn pairs(bytes: &[u8], form: bool, names: &Names, edits: &mut Vec<Edit>) {
     if form {
         let mut at = 0;
@@ -39,7 +48,8 @@ pub(super) fn pairs(bytes: &[u8], form: bool, names: &Names, edits: &mut Vec<Edi
             at += pair.len() + 1;
         }
     }
-    for found in QUERY.captures_iter(bytes) {
+    let plain = QUERY.captures_iter(bytes);
+    for found in plain.chain(ENCODED.captures_iter(bytes)) {
         if let (Some(name), Some(value)) = (found.get(1), found.get(2)) {
             let name = percent_decoded(name.as_bytes());
             if names.parameter(&String::from_utf8_lossy(&name)) {

@@ -19,6 +19,9 @@ const WORDS: [&str; 9] = [
     "credential",
 ];
 
+/// Ends of names that say of which kind a secret is, and not the secret: `token_type` (RFC 6749 section 5.1).
+const KINDS: [&str; 4] = ["_type", "-type", "Type", "_TYPE"];
+
 /// Headers that the words do not name.
 const HEADERS: [&str; 4] = ["cookie", "set-cookie", "x-amz-signature", "x-auth-key"];
 
@@ -31,6 +34,7 @@ pub(super) const LONGEST: usize = 256;
 /// The built-in names and those of the settings.
 #[derive(Debug)]
 pub(crate) struct Names {
+    /// [`WORDS`], then the user's.
     words: Vec<String>,
     plain: Vec<String>,
     headers: Vec<String>,
@@ -74,12 +78,17 @@ impl Names {
         if name.len() > LONGEST {
             return false;
         }
+        let is_kind = KINDS.iter().any(|end| name.ends_with(end));
         let name = flat(name);
         if self.plain.contains(&name) {
             return false;
         }
         let name = name.replace("tokens", "");
-        self.words.iter().any(|word| name.contains(word.as_str()))
+        // What the user calls a secret is one, whatever its name ends in.
+        let from = if is_kind { WORDS.len() } else { 0 };
+        self.words[from..]
+            .iter()
+            .any(|word| name.contains(word.as_str()))
     }
 
     /// Whether a query parameter of this name carries a secret.

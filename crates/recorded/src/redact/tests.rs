@@ -109,6 +109,51 @@ fn forms_queries_and_user_info_are_redacted() {
     );
 }
 
+#[test]
+fn parameters_of_fragments_and_of_escaped_urls_are_redacted() {
+    for (text, redacted) in [
+        (
+            "https://h/cb#access_token=one&id_token=two&token_type=bearer&refresh_token=three",
+            "https://h/cb#access_token=[REDACTED]&id_token=[REDACTED]&token_type=bearer&refresh_token=[REDACTED]",
+        ),
+        (
+            r#"{"next":"https:\/\/h\/cb#access_token=ab\/cd&x=1"}"#,
+            r#"{"next":"https:\/\/h\/cb#access_token=[REDACTED]&x=1"}"#,
+        ),
+        // As encoders write it that make JSON fit for HTML.
+        (
+            r#"{"u":"https://h/?a=1\u0026access_token=one\u0026b\u003d2\u0023id_token\u003dtwo"}"#,
+            r#"{"u":"https://h/?a=1\u0026access_token=[REDACTED]\u0026b\u003d2\u0023id_token\u003d[REDACTED]"}"#,
+        ),
+        (
+            "https://h/login?next=https%3A%2F%2Fapp%2Fcb%23access_token%3Done%2Ftwo%26x%3D1&b=2",
+            "https://h/login?next=https%3A%2F%2Fapp%2Fcb%23access_token%3D[REDACTED]%26x%3D1&b=2",
+        ),
+        (
+            "https://h/cb?code=1#section&state=2#token_type=bearer",
+            "https://h/cb?code=1#section&state=2#token_type=bearer",
+        ),
+        ("# token = how to get one", "# token = how to get one"),
+    ] {
+        assert_eq!(body("text/plain", text), redacted, "{text}");
+        assert_eq!(
+            redactor(RedactionRules::default()).url(text, &Secrets::default(), &mut Tally::new()),
+            redacted
+        );
+    }
+    let keys = r#"{"token_type":"bearer","tokenType":"mac","my_type_token":"gone"}"#;
+    assert_eq!(
+        body("application/json", keys),
+        keys.replace("gone", "[REDACTED]")
+    );
+    let own = redactor(RedactionRules {
+        words: vec!["ssn".into()],
+        ..RedactionRules::default()
+    });
+    let edits = own.edits(br#"{"ssn_type":"x"}"#, None, &Secrets::default());
+    assert_eq!(edits.len(), 1, "the user's own words have the last say");
+}
+
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in pairs {

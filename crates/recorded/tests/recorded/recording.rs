@@ -2,7 +2,7 @@
 
 use gonogo_core::Verdict;
 use gonogo_recorded::cassette::{self, Cassette};
-use gonogo_recorded::{Error, Kind, Mode, Settings, lint, start};
+use gonogo_recorded::{Error, Kind, Mode, RedactionRules, Settings, lint, start};
 
 use crate::support::{DAY, Stage, Still, api, ask, codes, get, upstream};
 
@@ -192,7 +192,7 @@ fn a_cassette_is_read_strictly() {
         ("\"recorded_at\"", "\"extra\": 1, \"recorded_at\""),
         ("\"status\": 200", "\"status\": 101"),
         ("\"status\": 200", "\"status\": 200, \"status\": 200"),
-        ("\"method\": \"GET\"", "\"method\": \"get\""),
+        ("\"method\": \"GET\"", "\"method\": \"G T\""),
         ("\"url\": \"http:", "\"url\": \"ftp:"),
         ("\"blob\"", "\"blub\""),
         ("\"bytes\": 3145728", "\"bytes\": 3145727"),
@@ -237,7 +237,14 @@ fn lint_finds_leaks_age_repeats_and_orphans() {
     });
     let at = |text: &str, report| {
         let age = Settings::new("x").max_age;
-        let found = lint(&stage.cassette(), text.parse().unwrap(), age, report).unwrap();
+        let found = lint(
+            &stage.cassette(),
+            text.parse().unwrap(),
+            age,
+            &RedactionRules::default(),
+            report,
+        )
+        .unwrap();
         let codes = found
             .findings
             .iter()
@@ -288,4 +295,63 @@ fn an_old_recording_and_one_of_the_future_hold() {
         assert_eq!(report.verdict == Verdict::Hold, held, "{now} {report:?}");
         assert_eq!(codes(&report).contains(&"RECORDING_STALE"), held);
     }
+}
+
+#[test]
+fn lint_finds_what_the_recorder_would_redact() {
+    let real = upstream();
+    let stage = Stage::new(real.address);
+    stage.run(Mode::Record, |r| get(api(r), "/plain?page=1"));
+    let good = std::fs::read_to_string(stage.cassette()).unwrap();
+    let places = |rules: &RedactionRules| -> Vec<String> {
+        let age = Settings::new("x").max_age;
+        let found = lint(&stage.cassette(), DAY.parse().unwrap(), age, rules, None).unwrap();
+        found
+            .findings
+            .iter()
+            .map(|f| format!("{} {} {}", f.reason, f.place, f.text))
+            .collect()
+    };
+    let none = RedactionRules::default();
+    assert_eq!(places(&none), Vec::<String>::new());
+    // As it was kept before fragments were looked at.
+    let url = "/plain?page=1";
+    assert!(good.contains(url), "{good}");
+    let bad = good.replacen(url, "/plain?page=1#access_token=Kept-83hf83hf83hf", 1);
+    std::fs::write(stage.cassette(), bad).unwrap();
+    assert_eq!(
+        places(&none),
+        [
+            "RECORDING_LEAK /interactions/0/request/url the recorder would redact 1 as a parameter of a URL"
+        ]
+    );
+    let plain = RedactionRules {
+        plain: vec!["access_token".into()],
+        ..RedactionRules::default()
+    };
+    assert_eq!(places(&plain), Vec::<String>::new());
+}
+
+#[test]
+fn a_method_is_kept_and_played_as_it_was_written() {
+    let real = upstream();
+    let stage = Stage::new(real.address);
+    stage.run(Mode::Record, |r| ask(api(r), "PATCH", "/plain", "", b"a"));
+    let (other, report) = stage.run(Mode::Playback, |r| {
+        assert_eq!(ask(api(r), "PATCH", "/plain", "", b"a").status, 200);
+        ask(api(r), "patch", "/plain", "", b"a")
+    });
+    assert_eq!(other.status, 599);
+    assert_eq!(codes(&report), ["RECORDING_MISMATCH"]);
+    assert!(
+        other.text().contains("methods are case-sensitive"),
+        "{}",
+        other.text()
+    );
+    let stage = Stage::new(real.address);
+    stage.run(Mode::Record, |r| ask(api(r), "patch", "/plain", "", b"a"));
+    let kept = std::fs::read_to_string(stage.cassette()).unwrap();
+    assert!(kept.contains("\"method\": \"patch\""), "{kept}");
+    let (_, report) = stage.run(Mode::Playback, |r| ask(api(r), "patch", "/plain", "", b"a"));
+    assert_eq!(report.verdict, Verdict::Pass, "{report:?}");
 }
