@@ -117,7 +117,7 @@ fn a_real_run_in_every_form() {
     insta::assert_snapshot!("terminal_narrow", terminal::render(&outline, &narrow));
     insta::assert_snapshot!("markdown", markdown::render(&outline, Room::Comment));
     insta::assert_snapshot!("github", github::commands(&outline));
-    insta::assert_snapshot!("metrics", gitlab::metrics(&summary));
+    insta::assert_snapshot!("metrics", gitlab::metrics(&outline));
     let page = html::render(&outline);
     assert_eq!(page, html::render(&outline), "the same run, the same bytes");
     show("real", &page);

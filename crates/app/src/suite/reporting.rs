@@ -118,7 +118,7 @@ pub fn report(
         Form::Html => html::render(&outlined(rows)),
         Form::Github => github::commands(&outlined(rows)),
         Form::GitlabQuality => gitlab::code_quality(&outlined(rows)),
-        Form::GitlabMetrics => gitlab::metrics(&loaded.summary),
+        Form::GitlabMetrics => gitlab::metrics(&outlined(rows)),
         Form::Junit => {
             let mut out = Vec::new();
             junit::write(&mut out, &report, rows, Flaky::Fail).map_err(io)?;
