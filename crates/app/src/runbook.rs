@@ -3,20 +3,25 @@
 //! Rules and search are in `gonogo_suite::runbook`; here are the files, what exists, and redaction: what is shown of a log has its secrets taken
 //! out first. Invariant: a project's runbook with any fault is none, and nothing is looked up with the rest of it.
 
+mod around;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use flate2::bufread::MultiGzDecoder;
 use gonogo_core::{Reason, near};
 use gonogo_suite::redact::Redactor;
 use gonogo_suite::report::Advice;
 use gonogo_suite::runbook::{
-    BUILT_IN, Existing, Limits, Lint, MAX_BYTES, Matcher, Matches, Runbook, fill,
+    BUILT_IN, Existing, Limits, Lint, MAX_BYTES, Matcher, Matches, Refusal, Runbook, fill,
 };
 use gonogo_suite::{Row, Summary};
 use serde::Serialize;
 
+use self::around::Around;
 use crate::AppError;
 use crate::home::Home;
 use crate::suite::{preflight, running};
@@ -195,13 +200,27 @@ impl Outcome {
     }
 }
 
-/// Looks through a log of any size; `name` is for messages. What is shown of it has its secrets taken out.
+/// How a gzip file begins, with the one method that there is (RFC 1952 section 2.3.1).
+const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+
+/// Looks through a log of any size, also one that is compressed with gzip; lines and bytes are those of its text. `name` is for messages. What is shown of it has its secrets taken out.
 ///
 /// # Errors
 /// As [`matcher`]; a log that cannot be read to its end.
 pub fn search(home: &Home, name: &str, log: &mut dyn Read) -> Result<Matches, AppError> {
     let matcher = matcher(home)?;
     let redactor = redactor(home)?;
+    let mut log = BufReader::new(log);
+    let head = log.fill_buf().map(|head| head.starts_with(&GZIP));
+    let mut unpacked;
+    let log: &mut dyn Read = match head {
+        Ok(true) => {
+            unpacked = MultiGzDecoder::new(log);
+            &mut unpacked
+        }
+        // A fault is told below.
+        Ok(false) | Err(_) => &mut log,
+    };
     let mut found = gonogo_suite::runbook::read(&matcher, log, Limits::default()).map_err(|e| {
         let text = format!("`{name}` cannot be read to its end: {e}");
         AppError::new(Reason::InputMalformed, text).hint("give a file with text, or `-`")
@@ -237,7 +256,8 @@ pub struct Checked {
     pub lint: Lint,
 }
 
-/// Proves that what the runbook names exists: artifacts of a run, programs here, and gonogo's own `commands` with their flags. The project's file
+/// Proves that what the runbook names exists: artifacts of a run, programs here, scripts and targets of the project, and gonogo's own `commands`
+/// with their flags, as `parse` takes them. The project's file
 /// is checked alone, so that its lines are its own, and so is what comes with gonogo.
 ///
 /// # Errors
@@ -245,12 +265,15 @@ pub struct Checked {
 pub fn lint(
     home: &Home,
     commands: BTreeMap<String, BTreeSet<String>>,
+    parse: fn(&[String]) -> Result<(), Refusal>,
 ) -> Result<Vec<Checked>, AppError> {
     let laid = load(home)?;
     let root = home.root();
     let mut existing = Existing {
         artifacts: ARTIFACTS.iter().map(|name| (*name).to_owned()).collect(),
         commands,
+        parse: Some(parse),
+        tree: Some(Arc::new(Around { root: root.clone() })),
         ..Existing::default()
     };
     // Looked for one by one: a listing of a repository or of `PATH` has no end.

@@ -4,6 +4,7 @@
 //! it means, which artifacts to look at, which command shows it again, and how to mend it. [`Matcher`] looks a log up at more than a gigabyte
 //! a second, however many entries there are; [`lint`] proves that what the entries name exists. Pure: the log is fed to it.
 
+mod cargo;
 mod clean;
 mod entry;
 mod failure;
@@ -11,8 +12,12 @@ mod file;
 mod found;
 mod grams;
 mod lint;
+mod makefile;
 mod matcher;
+mod npm;
+mod packed;
 mod places;
+mod prove;
 mod required;
 mod search;
 
@@ -22,6 +27,7 @@ pub use found::{By, FailureMatch, FailureMatches, MATCH_SCHEMA, Match, Matches, 
 pub use lint::{Existing, Finding, LINT_SCHEMA, Level, Lint, lint};
 pub use matcher::{Matcher, MatcherError};
 pub use places::{PLACEHOLDERS, fill};
+pub use prove::{Refusal, RefusalKind, Tree};
 pub use search::{Limits, Search, read};
 
 /// The file of the entries that come with gonogo.

@@ -357,6 +357,7 @@ fn existing() -> Existing {
             command("suite replay", &["--run", "--json"]),
             command("gate check", &["--lane"]),
         ]),
+        ..Existing::default()
     }
 }
 
@@ -502,7 +503,15 @@ fn lint_tells_patterns_that_find_too_much_or_twice() {
 #[test]
 fn what_comes_with_gonogo_is_clean_but_for_what_exists() {
     let runbook = Runbook::parse(BUILT_IN).unwrap();
-    let commands = ["suite run", "suite replay", "suite rerun", "gate check"];
+    let commands = [
+        "suite run",
+        "suite replay",
+        "suite rerun",
+        "gate check",
+        "gate explain",
+        "explain",
+        "record",
+    ];
     let flags: BTreeSet<String> = ["--from", "--lane", "--profile", "--target", "--test"]
         .map(String::from)
         .into();
@@ -512,6 +521,7 @@ fn what_comes_with_gonogo_is_clean_but_for_what_exists() {
             .iter()
             .flat_map(|e| &e.artifacts)
             .map(|path| path.replace("{class}", "*").replace("{target}", "*"))
+            .chain(["environment.json".to_owned()])
             .collect(),
         commands: commands.map(|c| (c.to_owned(), flags.clone())).into(),
         ..Existing::default()
@@ -685,6 +695,7 @@ fn the_example_of_the_documentation_is_a_runbook() {
         &Existing {
             artifacts: ["*/*/output.log".to_owned()].into(),
             paths: ["tools/broker.sh".to_owned()].into(),
+            commands: [("suite replay".to_owned(), BTreeSet::new())].into(),
             ..Existing::default()
         },
     );

@@ -324,3 +324,34 @@ fn texts_that_share_all_their_grams_are_found_too() {
             .collect::<Told>()
     );
 }
+
+#[test]
+fn a_packed_log_is_told_as_that_and_was_not_looked_at() {
+    let runbook = Runbook::parse(gonogo_suite::runbook::BUILT_IN).unwrap();
+    let matcher = Matcher::new(runbook).unwrap();
+    let tar = [&[b'a'; 257][..], b"ustar\0", &[0; 249]].concat();
+    let packed: [(&[u8], &str); 11] = [
+        (b"\x1f\x8b\x08\x08abc", "zcat"),
+        (b"\x1f\x9dabc", "zcat"),
+        (b"PK\x03\x04abc", "unzip -p"),
+        (b"PK\x05\x06abc", "unzip -p"),
+        (b"BZh91AY&SYabc", "bzcat"),
+        (b"BZh9\x17\x72\x45\x38\x50\x90", "bzcat"),
+        (b"\xfd7zXZ\0abc", "xzcat"),
+        (b"\x28\xb5\x2f\xfdabc", "zstdcat"),
+        (b"\x50\x2a\x4d\x18\0\0\0\0", "zstdcat"),
+        (b"\x04\x22\x4d\x18abc", "lz4 -dc"),
+        (&tar, "tar -xOf"),
+    ];
+    for (bytes, unpack) in packed {
+        let found = matcher.matches(bytes);
+        assert!(!found.whole, "{unpack}");
+        assert_eq!(found.issues.len(), 1, "{:?}", found.issues);
+        assert!(
+            found.issues[0].contains(&format!("`{unpack} FILE | gonogo runbook match -`")),
+            "{:?}",
+            found.issues
+        );
+    }
+    assert!(matcher.matches(b"BZh9 is no text of a log").whole);
+}

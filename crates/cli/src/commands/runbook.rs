@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use clap::CommandFactory;
+use clap::error::ErrorKind;
 use gonogo_app::runbook::{self, Outcome};
 use gonogo_core::Exit;
-use gonogo_suite::runbook::{Entry, Level, Match};
+use gonogo_suite::runbook::{Entry, Level, Match, Refusal, RefusalKind};
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -211,7 +212,7 @@ fn matched(entry: &Match, screen: &Screen) {
 }
 
 fn lint(select: &Select, screen: &Screen) -> Answer {
-    let checked = runbook::lint(&home(select)?, commands())?;
+    let checked = runbook::lint(&home(select)?, commands(), parse)?;
     let mut clean = true;
     for one in &checked {
         let name = one.path.as_ref().map_or_else(
@@ -238,6 +239,29 @@ fn lint(select: &Select, screen: &Screen) -> Answer {
         .collect();
     screen.answer("runbook_lint", json!({"clean": clean, "runbooks": all}));
     Ok(if clean { Exit::Done } else { Exit::Fail })
+}
+
+/// Whether gonogo takes the words behind its name.
+fn parse(words: &[String]) -> Result<(), Refusal> {
+    let argv = std::iter::once("gonogo").chain(words.iter().map(String::as_str));
+    let Err(error) = Args::command().try_get_matches_from(argv) else {
+        return Ok(());
+    };
+    let kind = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Ok(()),
+        ErrorKind::MissingRequiredArgument
+        | ErrorKind::MissingSubcommand
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        | ErrorKind::TooFewValues => RefusalKind::Missing,
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::InvalidUtf8 => {
+            RefusalKind::Value
+        }
+        _ => RefusalKind::Unknown,
+    };
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let text = first.trim_start_matches("error: ").to_owned();
+    Err(Refusal { text, kind })
 }
 
 /// gonogo's own commands that can be called as they are, each with its flags.

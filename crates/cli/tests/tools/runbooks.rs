@@ -120,6 +120,43 @@ fn a_log_is_looked_up_with_the_line_and_without_its_secrets() {
         let data = lab.data(3, &["runbook", "match", name]);
         assert_eq!(data["outcome"], "undecided", "{data:#}");
     }
+    // What is packed was not read, from wherever it comes.
+    let packed: [(&str, &[u8]); 3] = [
+        ("zcat FILE", b"\x1f\x9d\x90abcdefghijkl"),
+        ("unzip -p FILE", b"PK\x03\x04\x14\0\0\0\x08\0abcdefgh"),
+        ("bzcat FILE", b"BZh91AY&SYabcdefghijkl"),
+    ];
+    for (unpack, bytes) in packed {
+        std::fs::write(lab.path("packed.log"), bytes).unwrap();
+        let ran = lab.run(&["runbook", "match", "packed.log"]);
+        ran.expect(3);
+        let all = format!("{}{}", ran.out, ran.err);
+        let wanted = format!("`{unpack} | gonogo runbook match -`");
+        assert!(all.contains(&wanted), "{all}");
+        let fed = lab.fed(&["runbook", "match", "-", "--json"], bytes);
+        assert_eq!(fed.envelope()["data"]["outcome"], "undecided");
+    }
+    // gzip is read; a file that breaks off is no log without findings.
+    std::fs::write(
+        lab.path("plain.log"),
+        "ok\nwrite: No space left on device\n",
+    )
+    .unwrap();
+    let zipped = std::process::Command::new("gzip")
+        .args(["-c", "plain.log"])
+        .current_dir(lab.path("."))
+        .output()
+        .unwrap();
+    assert!(zipped.status.success());
+    std::fs::write(lab.path("plain.log.gz"), &zipped.stdout).unwrap();
+    let data = lab.data(0, &["runbook", "match", "plain.log.gz"]);
+    assert_eq!(ids(&data), ["disk-full"]);
+    assert_eq!(data["matches"]["entries"][0]["first"]["line"], 2);
+    let fed = lab.fed(&["runbook", "match", "-", "--json"], &zipped.stdout);
+    assert_eq!(fed.envelope()["data"], data);
+    std::fs::write(lab.path("half.gz"), &zipped.stdout[..20]).unwrap();
+    let text = lab.refuses(65, "INPUT_MALFORMED", &["runbook", "match", "half.gz"]);
+    assert!(text.contains("to its end"), "{text}");
     lab.refuses(66, "INPUT_NOT_FOUND", &["runbook", "match", "none.log"]);
     lab.refuses(65, "INPUT_MALFORMED", &["runbook", "match", "."]);
     lab.run(&["runbook", "match", "--json"])
@@ -244,6 +281,82 @@ fn what_the_runbook_names_must_be_there() {
         let ran = lab.run(&["runbook", "lint"]);
         ran.expect(2);
         assert!(ran.out.contains(told), "{to}: {}", ran.out);
+    }
+    // What a command runs must be there too, and what cannot be proved is said.
+    lab.write("package.json", "{\"scripts\":{\"lint\":\"true\"}}");
+    lab.write("Makefile", "all:\n\ttrue\n");
+    lab.write(
+        ".cargo/config.toml",
+        "[alias]\nxtask = \"run -p xtask --\"\n",
+    );
+    lab.write("tools/x.py", "");
+    for (replay, code, told) in [
+        (r#"["sh", "tools/broker.sh"]"#, 0, ""),
+        (
+            r#"["sh", "tools/nope.sh"]"#,
+            2,
+            "there is no `tools/nope.sh`",
+        ),
+        (r#"["make", "all"]"#, 0, ""),
+        (r#"["sh", "-c", "nope"]"#, 0, "cannot be checked"),
+        (r#"["cargo", "xtask", "nosuch"]"#, 0, "cannot be checked"),
+        (r#"["cargo", "no-such-command"]"#, 2, "cargo has no command"),
+        (
+            r#"["gonogo", "gate", "check", "extra"]"#,
+            2,
+            "unexpected argument",
+        ),
+        (
+            r#"["gonogo", "gate", "check", "--lane", "nolane"]"#,
+            2,
+            "invalid value",
+        ),
+        (r#"["gonogo", "runbook", "match"]"#, 2, "required"),
+    ] {
+        lab.write(
+            "runbook.toml",
+            &OWN.replace("[\"tools/broker.sh\", \"--check\"]", replay),
+        );
+        let ran = lab.run(&["runbook", "lint"]);
+        // Not every machine has every program.
+        if !ran.out.contains("there is no program") {
+            ran.expect(code);
+            assert!(ran.out.contains(told), "{replay}: {}", ran.out);
+            assert!(
+                !told.is_empty() || ran.out.is_empty(),
+                "{replay}: {}",
+                ran.out
+            );
+        }
+    }
+    for (remediation, code, told) in [
+        (
+            "Run `gonogo suite nosuch --bad`.",
+            2,
+            "no command `suite nosuch`",
+        ),
+        (
+            "Run `tools/also-nope.sh`.",
+            2,
+            "there is no `tools/also-nope.sh`",
+        ),
+        (
+            "Run tools/also-nope.sh first.",
+            2,
+            "there is no `tools/also-nope.sh`",
+        ),
+        ("See `gonogo explain`, run `sh tools/broker.sh`.", 0, ""),
+        ("Run `no-such-program-anywhere x`.", 0, "cannot be checked"),
+    ] {
+        lab.write("runbook.toml", &OWN.replace("Start it.", remediation));
+        let ran = lab.run(&["runbook", "lint"]);
+        ran.expect(code);
+        assert!(ran.out.contains(told), "{remediation}: {}", ran.out);
+        assert!(
+            !told.is_empty() || ran.out.is_empty(),
+            "{remediation}: {}",
+            ran.out
+        );
     }
     for good in [
         "[\"gonogo\", \"suite\", \"replay\", \"{run}\", \"--test\", \"{test}\", \"--json\"]",

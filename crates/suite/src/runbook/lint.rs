@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use gonogo_core::near;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{Entry, Pattern, Runbook};
 use super::matcher::{Matcher, MatcherError};
 use super::places::{self, PLACEHOLDERS};
+use super::prove::{self, Refusal, RefusalKind, Said, Tree};
 use super::required::{Expression, LEAST};
 
 /// The schema of [`Lint`].
@@ -39,8 +41,13 @@ const COMMON: [&str; 16] = [
     "killed",
 ];
 
-/// Programs that run what they are told in a text, which cannot be looked at.
-const SHELLS: [&str; 6] = ["sh", "bash", "dash", "zsh", "env", "xargs"];
+/// Values for placeholders, of the form that gonogo's own flags want.
+const SAMPLES: [(&str, &str); 4] = [
+    ("lane", "full"),
+    ("profile", "ci"),
+    ("shard", "1"),
+    ("commit", "2f1a9c0d4e6b8a7c5d3e1f0a9b8c7d6e5f4a3b2c"),
+];
 
 /// What exists, as far as the caller knows.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +60,20 @@ pub struct Existing {
     pub programs: BTreeSet<String>,
     /// gonogo's own commands (`suite replay`), each with its flags (`--run`).
     pub commands: BTreeMap<String, BTreeSet<String>>,
+    /// Reads the words behind `gonogo` as gonogo does; without it only commands and flags are compared.
+    pub parse: Option<fn(&[String]) -> Result<(), Refusal>>,
+    /// What lies around; without it no script, target or file is known.
+    pub tree: Option<Arc<dyn Tree>>,
+}
+
+impl Existing {
+    /// Whether a run leaves a file of this name; placeholders stand for any part of one.
+    pub(super) fn artifact(&self, path: &str) -> bool {
+        let wanted = places::starred(path);
+        self.artifacts
+            .iter()
+            .any(|known| fits(known, &wanted) || fits(&wanted, known))
+    }
 }
 
 /// How bad a finding is.
@@ -136,6 +157,7 @@ pub fn lint(runbook: &Runbook, existing: &Existing) -> Lint {
         linter.artifacts(entry);
         linter.replay(entry);
         linter.placeholders(entry, &entry.remediation);
+        linter.remediation(entry);
         if entry.artifacts.is_empty() && entry.replay.is_empty() {
             let text = "it has neither artifacts nor a replay";
             linter.warn(
@@ -276,9 +298,7 @@ impl<'a> Linter<'a> {
             let wanted = places::starred(path);
             let named = wanted.split('/').any(|part| part.chars().any(|c| c != '*'));
             let known = &self.existing.artifacts;
-            let found = known
-                .iter()
-                .any(|known| fits(known, &wanted) || fits(&wanted, known));
+            let found = self.existing.artifact(path);
             if !named {
                 let text = format!("the artifact `{path}` is all placeholders and names no file");
                 self.error(entry.line, text, None);
@@ -312,26 +332,95 @@ impl<'a> Linter<'a> {
                 format!("the program `{program}` is a placeholder: nobody can tell that it exists");
             self.error(entry.line, text, None);
         } else if program == "gonogo" {
-            self.command(entry, rest);
+            self.command(entry, rest, true);
         } else if program.contains('/') {
             let path = program.strip_prefix("./").unwrap_or(program);
             if !existing.paths.contains(path) {
                 let near = near::nearest(path, existing.paths.iter().map(String::as_str));
                 let hint = near.map(|near| format!("did you mean `{near}`?"));
                 self.error(entry.line, format!("there is no program `{program}`"), hint);
+            } else {
+                self.say(entry, prove::command(&entry.replay, existing));
             }
         } else if !existing.programs.contains(program) {
             let near = near::nearest(program, existing.programs.iter().map(String::as_str));
             let hint = near.map(|near| format!("did you mean `{near}`?"));
             self.error(entry.line, format!("there is no program `{program}`"), hint);
-        } else if SHELLS.contains(&program.as_str()) {
-            let text = format!("what `{program}` runs cannot be checked");
-            self.warn(entry.line, text, Some("name the program itself".into()));
+        } else {
+            self.say(entry, prove::command(&entry.replay, existing));
         }
     }
 
-    /// A command of gonogo's own: the most words that are one, then its flags.
-    fn command(&mut self, entry: &Entry, words: &[String]) {
+    /// Commands and paths between backticks, and scripts anywhere.
+    fn remediation(&mut self, entry: &Entry) {
+        let existing = self.existing;
+        let (commands, paths) = prove::named(&entry.remediation);
+        for path in paths {
+            self.say(entry, prove::path(&path, existing).into_iter().collect());
+        }
+        for words in commands {
+            let (program, rest) = (&words[0], &words[1..]);
+            if program == "gonogo" {
+                // The program alone is a name.
+                if !rest.is_empty() {
+                    self.command(entry, rest, false);
+                }
+                continue;
+            }
+            let is_program = existing
+                .tree
+                .as_ref()
+                .is_some_and(|t| t.is_program(program));
+            if program.contains('/') {
+                self.say(entry, prove::path(program, existing).into_iter().collect());
+            } else if !is_program {
+                let what = format!("that there is a program `{program}`");
+                self.say(entry, vec![Said::open(what)]);
+            }
+            self.say(entry, prove::command(&words, existing));
+        }
+    }
+
+    fn say(&mut self, entry: &Entry, all: Vec<Said>) {
+        for said in all {
+            self.tell(said.level, entry.line, said.text, said.hint);
+        }
+    }
+
+    /// A command of gonogo's own: the most words that are one, then its flags, then all of it as gonogo reads it. Of one that is
+    /// only named in a text something may be missing.
+    fn command(&mut self, entry: &Entry, words: &[String], is_whole: bool) {
+        let before = self.findings.len();
+        self.flags(entry, words);
+        let Some(parse) = self
+            .existing
+            .parse
+            .filter(|_| self.findings.len() == before)
+        else {
+            return;
+        };
+        let sample = |name: &str| {
+            let found = SAMPLES.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let (filled, open): (Vec<_>, Vec<_>) =
+            words.iter().map(|word| places::fill(word, sample)).unzip();
+        let Err(refusal) = parse(&filled) else { return };
+        let shown = words.join(" ");
+        match refusal.kind {
+            RefusalKind::Missing if !is_whole => {}
+            RefusalKind::Value if open.iter().any(|names| !names.is_empty()) => {
+                let what = format!("whether `gonogo {shown}` has good values");
+                self.say(entry, vec![Said::open(what)]);
+            }
+            _ => {
+                let text = format!("gonogo does not take `gonogo {shown}`: {}", refusal.text);
+                self.error(entry.line, text, None);
+            }
+        }
+    }
+
+    fn flags(&mut self, entry: &Entry, words: &[String]) {
         let plain = |word: &&String| !word.starts_with('-') && !places::is_open(word);
         let names: Vec<&str> = words.iter().take_while(plain).map(String::as_str).collect();
         let existing = self.existing;

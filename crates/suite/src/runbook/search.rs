@@ -13,6 +13,7 @@ use memchr::{memchr_iter, memchr2, memrchr2};
 use super::clean::Cleaner;
 use super::found::{MATCH_SCHEMA, Match, Matches, Spot};
 use super::matcher::{Asked, Hit, Matcher, Uncompiled};
+use super::packed;
 
 /// Bytes that are looked at together. They and the tables fit the second cache.
 const REGION: usize = 128 << 10;
@@ -138,7 +139,12 @@ impl<'m> Search<'m> {
             issues.push("the log is empty: there was nothing to look at".into());
         }
         let zeros = memchr_iter(0, &state.head).count();
-        if matches!(state.head.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
+        if let Some(packed) = packed::of(&state.head) {
+            issues.push(format!(
+                "the log is {}, and the text in it was not read: unpack it first (`{} | gonogo runbook match -`)",
+                packed.name, packed.unpack
+            ));
+        } else if matches!(state.head.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
             || zeros * 4 > state.head.len()
         {
             issues.push(
