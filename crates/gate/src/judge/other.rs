@@ -133,10 +133,11 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &Check) -> Vec<Obliga
                     gonogo_suite::run::End::Exited { code } => {
                         open.tell(Reason::CheckFailed, format!("it ended with {code}"));
                     }
-                    other => {
-                        let text = format!("it did not end by itself: {other:?}");
-                        open.tell(Reason::RunIncomplete, text);
+                    // It may have run, and what came of it does not count.
+                    gonogo_suite::run::End::NotStarted { why } => {
+                        open.tell(Reason::RunIncomplete, format!("nothing came of it: {why}"));
                     }
+                    other => open.tell(Reason::RunIncomplete, other.to_string()),
                 }
             }
             vec![open.finish()]

@@ -144,7 +144,9 @@ fn documents(checks: &mut Checks<'_>) {
                 .as_ref()
                 .is_some_and(|s| s.starts_with("gonogo."));
             if !is_ours {
-                found.push(format!("its schema is {:?}", document.schema));
+                let own = document.schema.as_ref();
+                let own = own.map_or("none".to_owned(), |s| format!("`{s}`"));
+                found.push(format!("its schema is {own}"));
             }
             found.extend(of_this(&document.correlation_id, &summary.correlation_id));
             let run = document.run_id.as_ref().filter(|id| **id != summary.run_id);

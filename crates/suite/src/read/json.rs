@@ -4,6 +4,7 @@
 //! hold outputs of any size and kind, and what was said before the damage counts. Invariants: no recursion; a text is never longer
 //! than asked for; the position only moves forwards; a report that ends too early is told from one that is not JSON.
 
+use std::fmt;
 use std::io::{self, BufRead};
 
 /// Why reading stopped.
@@ -15,6 +16,16 @@ pub(super) enum Broken {
     Syntax(u64, String),
     /// The source cannot be read.
     Source(u64, String),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::End(at) => write!(f, "it ends inside a value, at byte {at}"),
+            Self::Syntax(at, why) => write!(f, "{why}, at byte {at}"),
+            Self::Source(at, why) => write!(f, "it cannot be read behind byte {at}: {why}"),
+        }
+    }
 }
 
 /// What a value is, by its first byte.

@@ -377,9 +377,15 @@ impl Stream<'_> {
             || declared.is_some_and(|declared| declared != total)
             || (event.event == "ok") != (suite.failed == 0)
         {
+            let told: Vec<String> = told.iter().map(|n| number(*n)).collect();
+            let seen: Vec<String> = seen.iter().map(u64::to_string).collect();
             let text = format!(
-                "`{}` declares {:?} tests, {told:?} passed, failed, ignored, measured, and `{}`; there are {seen:?}",
-                suite.name, suite.declared, event.event
+                "`{}` declares {} tests, {} passed, failed, ignored, measured, and `{}`; there are {}",
+                suite.name,
+                number(suite.declared),
+                told.join(", "),
+                event.event,
+                seen.join(", ")
             );
             self.gather.tell(IssueKind::CountMismatch, place.from, text);
         }
@@ -430,8 +436,8 @@ impl Stream<'_> {
             let is_told = self.is_cut && binary.declared.is_none();
             if !is_told && !binary.is_whole(count) {
                 let text = format!(
-                    "`{name}` declares {:?} tests, there are {}",
-                    binary.declared.flatten(),
+                    "`{name}` declares {} tests, there are {}",
+                    number(binary.declared.flatten()),
                     binary.ended + count
                 );
                 self.gather
@@ -457,13 +463,19 @@ impl Stream<'_> {
             let suite = std::mem::take(&mut self.suite);
             let seen = suite.passed + suite.failed + suite.ignored + suite.measured;
             let text = format!(
-                "the tests of `{}` have no end: {seen} of {:?} ended",
-                suite.name, suite.declared
+                "the tests of `{}` have no end: {seen} of {} ended",
+                suite.name,
+                number(suite.declared)
             );
             self.gather
                 .tell(IssueKind::Incomplete, suite.place.from, text);
         }
     }
+}
+
+/// A number that may not be told.
+fn number(n: Option<u64>) -> String {
+    n.map_or("unknown".to_owned(), |n| n.to_string())
 }
 
 /// The failure in what a test printed.

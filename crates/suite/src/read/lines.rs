@@ -36,7 +36,7 @@ impl Line<'_> {
         } else if !self.has_end {
             (IssueKind::Truncated, "it ends inside an event".to_owned())
         } else if is_ours {
-            let text = format!("an event cannot be read: {broken:?}");
+            let text = format!("an event cannot be read: {broken}");
             (IssueKind::Unparsable, text)
         } else {
             return false;

@@ -374,7 +374,8 @@ impl Stream<'_> {
                     Some(6) => "too many warnings",
                     _ => "nobody knows what",
                 };
-                let text = format!("the session ended with {status:?}: {what}");
+                let code = status.map_or("no exit code".to_owned(), |n| n.to_string());
+                let text = format!("the session ended with {code}: {what}");
                 self.gather.tell(IssueKind::Incomplete, at, text);
             }
         }

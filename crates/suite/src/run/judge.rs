@@ -139,14 +139,10 @@ pub(super) fn reasons(tests: &Tests) -> impl Iterator<Item = Reason> {
 }
 
 fn of_end(attempted: &Attempted, problems: &mut Vec<Problem>) {
-    let text = match &attempted.end {
-        End::Exited { .. } | End::Read { .. } => return,
-        End::Signalled { signal } => format!("signal {signal} ended it"),
-        End::TimedOut { after_ms } => format!("it took more than {after_ms} ms and was ended"),
-        End::Cancelled => "the run was cancelled".to_owned(),
-        End::NotStarted { why } => format!("it did not run: {why}"),
-    };
-    problems.push(Problem::new(Reason::RunIncomplete, text));
+    if !matches!(attempted.end, End::Exited { .. } | End::Read { .. }) {
+        let text = attempted.end.to_string();
+        problems.push(Problem::new(Reason::RunIncomplete, text));
+    }
 }
 
 fn of_inputs(attempted: &Attempted, collisions: &Collisions, problems: &mut Vec<Problem>) {

@@ -1,5 +1,7 @@
 //! What came of one target: `result.json`.
 
+use std::fmt;
+
 use gonogo_core::{Digest, Reason, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +116,27 @@ impl End {
             Self::Exited { code } => Some(*code),
             Self::Read { code } => *code,
             _ => None,
+        }
+    }
+}
+
+/// For people, as part of a sentence.
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited { code } => write!(f, "it ended with {code}"),
+            Self::Signalled { signal } => write!(f, "signal {signal} ended it"),
+            Self::TimedOut { after_ms } => {
+                write!(f, "it took more than {after_ms} ms and was ended")
+            }
+            Self::Cancelled => f.write_str("the run was cancelled"),
+            Self::NotStarted { why } => write!(f, "it did not run: {why}"),
+            Self::Read { code: Some(code) } => {
+                write!(f, "a report was read, of one that ended with {code}")
+            }
+            Self::Read { code: None } => {
+                f.write_str("a report was read, and nobody says how it ended")
+            }
         }
     }
 }
