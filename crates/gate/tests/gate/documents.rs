@@ -293,6 +293,37 @@ fn expect<T: Clone>(
     }
 }
 
+#[test]
+fn an_ending_is_told_in_words() {
+    for (end, text) in [
+        (End::Exited { code: 3 }, "it ended with 3"),
+        (End::Signalled { signal: 9 }, "signal 9 ended it"),
+        (
+            End::TimedOut { after_ms: 40 },
+            "it took more than 40 ms and was ended",
+        ),
+        (End::Cancelled, "the run was cancelled"),
+        (
+            End::NotStarted {
+                why: "it changed the tree".into(),
+            },
+            "nothing came of it: it changed the tree",
+        ),
+        (
+            End::Read { code: None },
+            "a report was read, and nobody says how it ended",
+        ),
+    ] {
+        let mut inputs = good_of(&gate("g", "command = { argv = [\"a\"] }"));
+        let argv = vec!["a".into()];
+        let outcome = CommandOutcome { argv, end };
+        inputs.commands.insert("g".into(), present(outcome, TREE));
+        let verdict = verdict(&inputs);
+        let told = &verdict.gate("g").unwrap().obligations[0].reasons;
+        assert!(told.iter().any(|t| t.text == text), "{text}: {told:?}");
+    }
+}
+
 const TREE: &str = "git:5e1f7e575e1f7e575e1f7e575e1f7e575e1f7e57";
 
 #[test]
