@@ -36,6 +36,11 @@ remediation = "Ask the hosts' owners."
 any = ["No space left on device"]
 "#;
 
+/// Whether lint found nothing at all.
+fn is_quiet(out: &str) -> bool {
+    !out.contains("error: ") && !out.contains("warning: ")
+}
+
 fn ids(data: &Value) -> Vec<&str> {
     let all = data["matches"]["entries"].as_array().unwrap().iter();
     all.map(|e| e["entry"].as_str().unwrap()).collect()
@@ -323,7 +328,7 @@ fn what_the_runbook_names_must_be_there() {
             ran.expect(code);
             assert!(ran.out.contains(told), "{replay}: {}", ran.out);
             assert!(
-                !told.is_empty() || ran.out.is_empty(),
+                !told.is_empty() || is_quiet(&ran.out),
                 "{replay}: {}",
                 ran.out
             );
@@ -353,7 +358,7 @@ fn what_the_runbook_names_must_be_there() {
         ran.expect(code);
         assert!(ran.out.contains(told), "{remediation}: {}", ran.out);
         assert!(
-            !told.is_empty() || ran.out.is_empty(),
+            !told.is_empty() || is_quiet(&ran.out),
             "{remediation}: {}",
             ran.out
         );
