@@ -16,7 +16,7 @@ use gonogo_core::{Reason, near};
 use gonogo_suite::redact::Redactor;
 use gonogo_suite::report::Advice;
 use gonogo_suite::runbook::{
-    BUILT_IN, Existing, Limits, Lint, MAX_BYTES, Matcher, Matches, Refusal, Runbook, fill,
+    BUILT_IN, Existing, Limits, Lint, MAX_BYTES, Matcher, Matches, Parse, Runbook, fill,
 };
 use gonogo_suite::{Row, Summary};
 use serde::Serialize;
@@ -265,7 +265,7 @@ pub struct Checked {
 pub fn lint(
     home: &Home,
     commands: BTreeMap<String, BTreeSet<String>>,
-    parse: fn(&[String]) -> Result<(), Refusal>,
+    parse: Parse,
 ) -> Result<Vec<Checked>, AppError> {
     let laid = load(home)?;
     let root = home.root();

@@ -27,7 +27,7 @@ pub use found::{By, FailureMatch, FailureMatches, MATCH_SCHEMA, Match, Matches, 
 pub use lint::{Existing, Finding, LINT_SCHEMA, Level, Lint, lint};
 pub use matcher::{Matcher, MatcherError};
 pub use places::{PLACEHOLDERS, fill};
-pub use prove::{Refusal, RefusalKind, Tree};
+pub use prove::{Parse, Refusal, RefusalKind, Tree};
 pub use search::{Limits, Search, read};
 
 /// The file of the entries that come with gonogo.

@@ -65,7 +65,9 @@ fn runs() -> Vec<(Summary, Vec<Row>, Reason)> {
 fn number(metrics: &str, line: &str) -> u64 {
     let found = metrics.lines().find_map(|l| l.strip_prefix(line));
     let text = found.unwrap_or_else(|| panic!("no `{line}` in\n{metrics}"));
-    text.trim().parse().unwrap()
+    text.trim()
+        .parse()
+        .unwrap_or_else(|e| panic!("{line}: {e}"))
 }
 
 #[test]

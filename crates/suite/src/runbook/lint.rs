@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{Entry, Pattern, Runbook};
 use super::matcher::{Matcher, MatcherError};
 use super::places::{self, PLACEHOLDERS};
-use super::prove::{self, Refusal, RefusalKind, Said, Tree};
+use super::prove::{self, Parse, RefusalKind, Said, Tree};
 use super::required::{Expression, LEAST};
 
 /// The schema of [`Lint`].
@@ -61,7 +61,7 @@ pub struct Existing {
     /// gonogo's own commands (`suite replay`), each with its flags (`--run`).
     pub commands: BTreeMap<String, BTreeSet<String>>,
     /// Reads the words behind `gonogo` as gonogo does; without it only commands and flags are compared.
-    pub parse: Option<fn(&[String]) -> Result<(), Refusal>>,
+    pub parse: Option<Parse>,
     /// What lies around; without it no script, target or file is known.
     pub tree: Option<Arc<dyn Tree>>,
 }

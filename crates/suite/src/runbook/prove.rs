@@ -21,6 +21,9 @@ pub trait Tree: fmt::Debug + Send + Sync {
     fn text(&self, path: &str) -> Option<String>;
 }
 
+/// Reads the words behind `gonogo` as gonogo itself does.
+pub type Parse = fn(&[String]) -> Result<(), Refusal>;
+
 /// Why gonogo itself does not take a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
