@@ -32,6 +32,8 @@ pub enum IssueKind {
     UnknownOutcome,
     /// A number or a time cannot be read. The outcome does not hang on it.
     OddValue,
+    /// What stands where a time belongs is none that can be read: whether it is of this run is not known.
+    OddTime,
     /// More than a limit: depth, attributes, text, tests. What was beyond it was not read.
     Limit,
     /// It says that the run was ended before all was done: a bail-out, a missing end.
@@ -57,9 +59,11 @@ impl IssueKind {
             Self::NoTests => Reason::ZeroTests,
             Self::Incomplete => Reason::RunIncomplete,
             Self::Ahead => Reason::ClockSkew,
-            Self::Unparsable | Self::UnknownOutcome | Self::Limit | Self::OddValue => {
-                Reason::EvidenceUnparsable
-            }
+            Self::Unparsable
+            | Self::UnknownOutcome
+            | Self::Limit
+            | Self::OddValue
+            | Self::OddTime => Reason::EvidenceUnparsable,
         }
     }
 }

@@ -106,3 +106,83 @@ fn each_part_has_its_own_time() {
     let ctrf = r#"{"results":{"tool":{"name":"t"},"summary":{"tests":1,"passed":1,"failed":0,"pending":0,"skipped":0,"other":0,"start":1767225600000,"stop":1767225601000},"tests":[{"name":"a","status":"passed","duration":1}]}}"#;
     assert_eq!(bounds(Format::Ctrf, ctrf), (Some(zero), Some(zero)));
 }
+
+/// Whether nothing speaks against the report, and whether it says that a time cannot be read.
+fn odd(format: Format, text: &str) -> (bool, bool) {
+    let mut attempts: Vec<Attempt> = Vec::new();
+    let mut source = text.as_bytes();
+    let reading = read::read(format, &mut source, &Limits::default(), &mut attempts);
+    let odd = |issue: &gonogo_suite::Issue| issue.kind == gonogo_suite::IssueKind::OddTime;
+    (reading.is_whole(), reading.issues.iter().any(odd))
+}
+
+/// A report of another day must not pass because nobody can read its date.
+#[test]
+fn what_is_no_iso_time_tells_its_age_all_the_same() {
+    let at = 1_606_071_469_000;
+    let junit = |time: &str| {
+        format!(r#"<testsuite name="s" timestamp="{time}"><testcase name="a"/></testsuite>"#)
+    };
+    for time in [
+        "Sun, 22 Nov 2020 18:57:49 GMT",
+        "Sun Nov 22 2020 18:57:49 GMT+0000 (Coordinated Universal Time)",
+        "2020-11-22 18:57:49.0 +0000 UTC m=+0.1",
+        "1606071469000",
+        "1606071469.0",
+    ] {
+        assert_eq!(began(Format::Junit, &junit(time)), Some(at), "{time}");
+        assert_eq!(odd(Format::Junit, &junit(time)), (true, false), "{time}");
+        assert_eq!(bounds(Format::Junit, &junit(time)), (Some(at), Some(at)));
+    }
+    let ctrf = |start: &str| {
+        format!(
+            r#"{{"results":{{"tool":{{"name":"t"}},"summary":{{"tests":1,"passed":1,"failed":0,"pending":0,"skipped":0,"other":0,"start":{start},"stop":0}},"tests":[{{"name":"a","status":"passed","duration":1}}]}}}}"#
+        )
+    };
+    for start in ["1606071469000", "1606071469", r#""2020-11-22T18:57:49Z""#] {
+        assert_eq!(began(Format::Ctrf, &ctrf(start)), Some(at), "{start}");
+    }
+    let trx = |start: &str| {
+        format!(
+            r#"<TestRun><Results><UnitTestResult testId="1" testName="a" outcome="Passed" startTime="{start}"/></Results><ResultSummary outcome="Completed"/></TestRun>"#
+        )
+    };
+    assert_eq!(
+        began(Format::Trx, &trx("2020-11-22T18:57:49")),
+        Some(at + 12 * 3_600_000)
+    );
+    // What nobody can read is told, and is no silence about when it was.
+    let jest = |start: &str| {
+        format!(
+            r#"{{"numTotalTests":1,"startTime":{start},"testResults":[{{"name":"/x/a.js","status":"passed","assertionResults":[{{"title":"a","status":"passed"}}]}}]}}"#
+        )
+    };
+    let of_case = |outer: &str| {
+        format!(
+            r#"<testsuite name="s"{outer}><testcase name="a" timestamp="gestern"/></testsuite>"#
+        )
+    };
+    for (format, text) in [
+        (Format::Junit, junit("11/12/2020 18:57:49")),
+        (Format::Junit, junit("Invalid Date")),
+        (Format::Junit, of_case("")),
+        (Format::Trx, trx("11/12/2020")),
+        (Format::Ctrf, ctrf(r#""today""#)),
+        (Format::Jest, jest(r#""today""#)),
+        (Format::Jest, jest("{}")),
+    ] {
+        assert_eq!(odd(format, &text), (false, true), "{text}");
+    }
+    // Nothing where a time may stand; and a test's own, which it may have been told, beside that of its suite.
+    for (format, text) in [
+        (Format::Junit, junit("")),
+        (
+            Format::Junit,
+            of_case(r#" timestamp="2026-01-01T00:00:00Z""#),
+        ),
+        (Format::Ctrf, ctrf("null")),
+        (Format::Jest, jest("null")),
+    ] {
+        assert_eq!(odd(format, &text), (true, false), "{text}");
+    }
+}

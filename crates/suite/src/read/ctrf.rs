@@ -25,8 +25,8 @@ struct Told {
     /// Counts of the summary that are none.
     odd: Vec<String>,
     flaky: u64,
-    /// When the run began, milliseconds since 1970.
-    began: Option<i64>,
+    /// When the run began, as it stands there.
+    began: Value,
     has_tests: bool,
     has_tool: bool,
     is_named: bool,
@@ -110,8 +110,9 @@ fn summary(json: &mut Source<'_, '_>, told: &mut Told) -> Result<(), Broken> {
     told.has_summary = true;
     while let Some(key) = json.key()? {
         let value = json.value(64)?;
-        if let ("start", Value::Number(ms)) = (key.as_str(), &value) {
-            told.began = Some(*ms as i64);
+        if key == "start" {
+            told.began = value;
+            continue;
         }
         if key == "flaky" {
             told.flaky = value.count().unwrap_or_default();
@@ -132,9 +133,15 @@ fn summary(json: &mut Source<'_, '_>, told: &mut Told) -> Result<(), Broken> {
     Ok(())
 }
 
+/// A time in milliseconds; some writers give seconds.
+fn in_millis(time: f64) -> i64 {
+    let ms = if time < 1e11 { time * 1000.0 } else { time };
+    ms as i64
+}
+
 fn reconcile(gather: &mut Gather<'_>, told: &Told, seen: &Seen, at: u64) {
-    if let Some(ms) = told.began {
-        gather.reading.part_began(ms);
+    if let Some(ms) = gather.time("start", &told.began, at) {
+        gather.reading.part_began(in_millis(ms as f64));
     }
     if !told.has_tests {
         gather.tell(IssueKind::Incomplete, at, "it has no `tests`");
@@ -262,9 +269,8 @@ fn field(
             }
         },
         "start" => {
-            // Milliseconds; some writers give seconds.
             let start = json.value(64)?.number().filter(|n| n.is_finite());
-            one.started = start.map(|n| if n < 1e11 { n * 1000.0 } else { n } as i64);
+            one.started = start.map(in_millis);
         }
         "message" => one.message = json.texts(limits.message + 1)?,
         "trace" => one.trace = json.texts(limits.trace + 1)?,

@@ -8,6 +8,8 @@ use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 
+use super::json::Value;
+use super::xml::times;
 use super::{Format, Limits, Reading, Sink};
 use crate::{Attempt, Failure, FailureKind, IssueKind, Location, Outcome, Place, TestId};
 
@@ -35,6 +37,23 @@ impl<'a> Gather<'a> {
             ids_told: false,
             limit_told: false,
         }
+    }
+
+    /// A time in JSON, milliseconds since 1970: a number, or a text that has a zone. What else stands there, but nothing, is told.
+    pub(super) fn time(&mut self, key: &str, value: &Value, at: u64) -> Option<i64> {
+        let said = match value {
+            Value::Number(ms) if ms.is_finite() => return Some(*ms as i64),
+            Value::Null => return None,
+            Value::Text(text, _) if text.trim().is_empty() => return None,
+            Value::Text(text, _) => text.as_str(),
+            _ => "",
+        };
+        let found = times::moment(said).filter(|moment| moment.is_absolute);
+        if found.is_none() {
+            let text = format!("`{key}` is no time that can be read: {}", short(said, 60));
+            self.tell(IssueKind::OddTime, at, text);
+        }
+        found.map(|moment| moment.ms)
     }
 
     /// Notes an issue.

@@ -364,8 +364,10 @@ struct Test {
 
 /// When a run or a file began.
 fn began(json: &mut Source<'_, '_>, gather: &mut Gather<'_>) -> Result<(), Broken> {
-    if let Some(ms) = json.value(64)?.number().filter(|n| n.is_finite()) {
-        gather.reading.part_began(ms as i64);
+    let at = json.at();
+    let value = json.value(64)?;
+    if let Some(ms) = gather.time("startTime", &value, at) {
+        gather.reading.part_began(ms);
     }
     Ok(())
 }

@@ -40,12 +40,13 @@ pub(super) enum Kind {
 }
 
 /// A value that is not looked into.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) enum Value {
     /// The text and whether it was longer.
     Text(String, bool),
     Number(f64),
     Bool(bool),
+    #[default]
     Null,
     /// An object or an array, passed over.
     Other,

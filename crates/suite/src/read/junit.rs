@@ -688,6 +688,7 @@ impl Junit<'_> {
             self.notes.reject(format!("no JUnit report: {found}"));
             return self.notes.reading;
         }
+        self.notes.settle_times();
         if let Some(text) = &self.outside {
             let text = format!("text before the document: {text}");
             self.notes.tell(IssueKind::OddValue, 0, text);

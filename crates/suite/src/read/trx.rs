@@ -289,8 +289,12 @@ impl Trx<'_> {
                         open.started = Some(m.ms);
                     }
                     Some(m) if m.is_absolute => open.ended = Some(m.ms),
+                    // Without a zone it is no time of a record, and still tells whether it may be of this run.
+                    Some(m) if name == "startTime" => {
+                        notes.began(m);
+                    }
                     Some(_) => {}
-                    None => odd(notes, at, name, value),
+                    None => notes.undated(at, name, value),
                 },
                 "outcome" => {
                     let said = words::outcome(value);
@@ -636,6 +640,7 @@ impl Trx<'_> {
             self.notes.reject(format!("no TRX report: {found}"));
             return self.notes.reading;
         }
+        self.notes.settle_times();
         self.reconcile();
         if let Some((outcome, at)) = self.summary.take() {
             self.conclude(outcome, at);

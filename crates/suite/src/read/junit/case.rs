@@ -121,7 +121,7 @@ impl Case {
                 "duration" => duration = marks.seconds(raw),
                 "timestamp" => match times::moment(raw) {
                     Some(moment) => self.started = Some(notes.began(moment)),
-                    None => odd(notes, at, key, raw, "no time"),
+                    None => notes.undated(at, key, raw),
                 },
                 "file" | "filepath" => {
                     xml::plain(raw, value);

@@ -76,7 +76,7 @@ impl Child {
             },
             "timestamp" => match times::moment(raw) {
                 Some(moment) => self.started = Some(notes.began(moment)),
-                None => odd(notes, at, key, raw, "no time"),
+                None => notes.undated(at, key, raw),
             },
             "file" => {
                 xml::plain(raw, value);

@@ -104,7 +104,7 @@ impl Suite {
                 },
                 "timestamp" => match times::moment(value) {
                     Some(moment) => began = Some(notes.suite_began(moment).ms),
-                    None => odd(notes, at, key, raw, "no time"),
+                    None => notes.suite_undated(at, key, value),
                 },
                 "status" | "result" | "outcome" | "verdict" | "state" => match words::status(value)
                 {

@@ -11,7 +11,9 @@ const MOST: u32 = 20;
 pub(in crate::read) struct Notes {
     pub(in crate::read) reading: Reading,
     limits: Limits,
-    told: [u32; 10],
+    told: [u32; 11],
+    /// A test's time that cannot be read: where it is, and what to say if no other time of the report can be.
+    odd_time: Option<(u64, String)>,
 }
 
 impl Notes {
@@ -19,7 +21,8 @@ impl Notes {
         Self {
             reading,
             limits,
-            told: [0; 10],
+            told: [0; 11],
+            odd_time: None,
         }
     }
 
@@ -53,6 +56,37 @@ impl Notes {
         moment
     }
 
+    /// Notes that a suite's time cannot be read, so that nobody knows whether it is of this run. An empty one says nothing.
+    pub(in crate::read) fn suite_undated(&mut self, at: u64, key: &str, raw: &str) {
+        let kind = match raw.trim() {
+            "" => IssueKind::OddValue,
+            _ => IssueKind::OddTime,
+        };
+        if !self.is_full(kind) {
+            self.tell(kind, at, no_time(key, raw));
+        }
+    }
+
+    /// Notes that a test's time cannot be read. What it tests may have told it another time, so it only counts as a suite's where the
+    /// report has no other.
+    pub(in crate::read) fn undated(&mut self, at: u64, key: &str, raw: &str) {
+        if !self.is_full(IssueKind::OddValue) {
+            self.tell(IssueKind::OddValue, at, no_time(key, raw));
+        }
+        if self.odd_time.is_none() && !raw.trim().is_empty() {
+            self.odd_time = Some((at, no_time(key, raw)));
+        }
+    }
+
+    /// Tells, at the end of the report, of times that cannot be read where there is no other.
+    pub(in crate::read) fn settle_times(&mut self) {
+        if let Some((at, text)) = self.odd_time.take()
+            && self.reading.began_ms.is_none()
+        {
+            self.tell(IssueKind::OddTime, at, text);
+        }
+    }
+
     pub(in crate::read) const fn count(&mut self, outcome: Outcome) {
         self.reading.seen.add(outcome);
     }
@@ -67,6 +101,11 @@ impl Notes {
         self.tell(IssueKind::Unparsable, 0, text);
         self.reading.parse = Parse::Rejected;
     }
+}
+
+fn no_time(key: &str, raw: &str) -> String {
+    let raw: String = raw.chars().take(60).collect();
+    format!("{key}=\"{raw}\" is no time that can be read")
 }
 
 /// When that was at the earliest and at the latest: a time without a zone may be of one that is fourteen hours ahead of UTC or twelve behind.
@@ -94,5 +133,6 @@ const fn slot(kind: IssueKind) -> usize {
         IssueKind::Limit => 7,
         IssueKind::Incomplete => 8,
         IssueKind::Ahead => 9,
+        IssueKind::OddTime => 10,
     }
 }
