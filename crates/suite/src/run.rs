@@ -22,7 +22,7 @@ pub use row::Row;
 pub use shown::{ENDED, LogFailure, command_failure};
 pub use stopped::Stops;
 pub use summary::{Outcome, SUMMARY, Shard, Source, State, Summary};
-pub use tally::{Collisions, Tally};
+pub use tally::{Collisions, Tally, WARNING};
 
 /// Most tests of a target that did not pass and stand in its result. All are in its list of tests.
 pub const TOLD: usize = 10_000;

@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod check;
 
-use gonogo_suite::Format;
+use gonogo_suite::{Format, Outcome, SkipKind};
 
 #[test]
 fn jest_all() {
@@ -166,4 +166,28 @@ fn a_text_of_any_length_is_bounded() {
     assert!(
         failure.truncated && failure.message.len() <= 1 << 10 && failure.trace.len() <= 4 << 10
     );
+}
+
+/// Vitest 3.2 with `--bail=1`: `pending` is what never began, and `numPendingTests` counts none of these.
+#[test]
+fn what_vitest_did_not_begin_did_not_run() {
+    let report = |pending: u32, last: &str| {
+        format!(
+            r#"{{"numTotalTestSuites":1,"numPassedTestSuites":0,"numFailedTestSuites":1,"numPendingTestSuites":0,"numTotalTests":3,"numPassedTests":1,"numFailedTests":1,"numPendingTests":{pending},"numTodoTests":0,"startTime":1767225600000,"success":false,"testResults":[{{"assertionResults":[{{"ancestorTitles":[],"fullName":"ok","status":"passed","title":"ok","duration":0.5,"failureMessages":[],"meta":{{}}}},{{"ancestorTitles":[],"fullName":"bad","status":"failed","title":"bad","duration":1.5,"failureMessages":["Error: x"],"meta":{{}}}},{{"ancestorTitles":[],"fullName":"never","status":"{last}","title":"never","failureMessages":[],"meta":{{}}}}],"startTime":1767225600000,"endTime":1767225600002,"status":"failed","message":"","name":"/src/a.test.js"}}]}}"#
+        )
+    };
+    let last = |text: &str| {
+        let (reading, attempts) = check::read(Format::Jest, text.as_bytes());
+        (reading.is_whole(), attempts[2].outcome)
+    };
+    assert_eq!(last(&report(0, "pending")), (true, Outcome::Precluded));
+    // What had begun is counted.
+    assert_eq!(last(&report(1, "pending")), (true, Outcome::Precluded));
+    assert_eq!(
+        last(&report(1, "skipped")),
+        (true, Outcome::Skip(SkipKind::Other))
+    );
+    for (pending, word) in [(2, "pending"), (0, "skipped"), (2, "skipped")] {
+        assert!(!last(&report(pending, word)).0, "{pending} {word}");
+    }
 }

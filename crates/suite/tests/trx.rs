@@ -183,6 +183,97 @@ fn reports_that_end_too_early() {
     }
 }
 
+/// A run of one test that passed, with what else it defines and counts.
+fn counted(planned: &str, counters: &str) -> String {
+    format!(
+        "<TestRun><Results><UnitTestResult testId='t1' testName='N.A' outcome='Passed'/></Results>\
+         <TestDefinitions><UnitTest name='N.A' id='t1'/>{planned}</TestDefinitions>\
+         <ResultSummary outcome='Completed'><Counters {counters}/></ResultSummary></TestRun>"
+    )
+}
+
+#[test]
+fn a_test_without_a_result_did_not_run() {
+    let defined = "<UnitTest name='N.B' id='t2'/>";
+    let entered = "<TestEntry testId='T1'/><TestEntry testId='t2'/>";
+    for (planned, name) in [
+        (defined.to_owned(), "N.B"),
+        (entered.to_owned(), "t2"),
+        (format!("{entered}{defined}"), "N.B"),
+        (format!("{defined}{entered}"), "N.B"),
+    ] {
+        // VSTest counts what has a result, others what was to be run.
+        for counters in [
+            "total='1' executed='1' passed='1' failed='0' notExecuted='0'",
+            "total='2' executed='1' passed='1' failed='0' notExecuted='1'",
+        ] {
+            let (reading, attempts) = parsed(counted(&planned, counters).as_bytes());
+            assert_eq!(
+                short(&attempts),
+                format!("pass N.A\nprecluded {name}"),
+                "{planned} {counters}"
+            );
+            assert!(reading.is_whole(), "{:?}", reading.issues);
+        }
+    }
+    // Definitions before results, as Visual Studio wrote them.
+    let older = "<TestRun><TestDefinitions><UnitTest name='N.A' id='t1'/><UnitTest name='N.B' id='t2'/></TestDefinitions>\
+                 <Results><UnitTestResult testId='t2' testName='N.B' outcome='Passed'/></Results><ResultSummary outcome='Completed'/></TestRun>";
+    let (_, attempts) = parsed(older.as_bytes());
+    assert_eq!(short(&attempts), "pass N.B\nprecluded N.A");
+}
+
+#[test]
+fn every_counter_is_held_against_the_results() {
+    for counters in [
+        "inProgress='1'",
+        "notExecuted='1'",
+        "inconclusive='1'",
+        "warning='1'",
+        "completed='1'",
+        "pending='1'",
+        "aborted='1'",
+        "error='1'",
+        "timeout='1'",
+        "disconnected='1'",
+        "notRunnable='1'",
+        "passedButRunAborted='1'",
+        "executed='2'",
+        "executed='0' passed='1'",
+    ] {
+        let (reading, _) = parsed(counted("", counters).as_bytes());
+        assert_eq!(
+            kinds(&reading),
+            [IssueKind::CountMismatch],
+            "{counters}: {:?}",
+            reading.issues
+        );
+    }
+    let of = |outcome: &str, counters: &str| {
+        format!(
+            "<TestRun><Results><UnitTestResult testName='a' outcome='Passed'/><UnitTestResult testName='b' outcome='{outcome}'/></Results>\
+             <ResultSummary outcome='Completed'><Counters total='2' passed='1' {counters}/></ResultSummary></TestRun>"
+        )
+    };
+    for (outcome, counters) in [
+        // VSTest counts neither.
+        ("NotExecuted", "executed='1' failed='0' notExecuted='0'"),
+        ("NotExecuted", "executed='1' failed='0' notExecuted='1'"),
+        ("Inconclusive", "executed='2' failed='0' inconclusive='1'"),
+        ("Warning", "executed='2' failed='0' warning='1'"),
+        ("Error", "executed='2' failed='0' error='1'"),
+        ("NotRunnable", "executed='1' failed='0' notRunnable='1'"),
+    ] {
+        let (reading, _) = parsed(of(outcome, counters).as_bytes());
+        assert_eq!(
+            kinds(&reading),
+            [],
+            "{outcome} {counters}: {:?}",
+            reading.issues
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

@@ -93,6 +93,7 @@ pub fn read(home: &Home, wanted: &Reports) -> Result<Ingested, AppError> {
     let now = home.clock.now().wall;
     let home_dir = format!("{}/{}", wanted.class.word(), wanted.target);
     let mut tally = Tally::default();
+    tally.ended(wanted.exit_code);
     let mut problems = Vec::new();
     let mut inputs = Vec::new();
     let mut formats = Vec::new();

@@ -675,6 +675,7 @@ fn read(
         }
     }
     let mut tally = Tally::default();
+    tally.ended(attempted.end.code());
     for (path, from) in files {
         let from = (path.as_str(), from);
         let ran = Ran {

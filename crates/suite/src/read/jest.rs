@@ -64,6 +64,8 @@ struct Seen {
     passed: u64,
     failed: u64,
     pending: u64,
+    /// Of these, tests of Vitest's that never began.
+    unbegun: u64,
     todo: u64,
     files: u64,
     failed_files: u64,
@@ -296,7 +298,6 @@ fn reconcile(gather: &mut Gather<'_>, told: &Told, seen: &Seen, at: u64) {
         ("numTotalTests", told.total, seen.total),
         ("numPassedTests", told.passed, seen.passed),
         ("numFailedTests", told.failed, seen.failed),
-        ("numPendingTests", told.pending, seen.pending),
         ("numTodoTests", told.todo, seen.todo),
     ];
     // Vitest counts its groups as suites, Jest its files.
@@ -305,6 +306,10 @@ fn reconcile(gather: &mut Gather<'_>, told: &Told, seen: &Seen, at: u64) {
         if seen.failed_files > 0 {
             pairs.push(("numFailedTestSuites", told.failed_suites, seen.failed_files));
         }
+    }
+    // Vitest counts as pending what was skipped or had begun, and not what never began, which it writes as pending all the same.
+    if told.pending != Some(seen.pending - seen.unbegun) {
+        pairs.push(("numPendingTests", told.pending, seen.pending));
     }
     for (name, told, seen) in pairs {
         if told.is_some_and(|told| told != seen) {
@@ -359,6 +364,8 @@ struct Test {
     cut: bool,
     invocations: Option<u64>,
     reasons: Vec<String>,
+    /// It has what only Vitest writes.
+    is_vitest: bool,
     place: Place,
 }
 
@@ -499,6 +506,10 @@ fn test(json: &mut Source<'_, '_>, limits: &Limits) -> Result<Test, Broken> {
                     (test.messages, test.cut) =
                         list(json, limits.failures, limits.trace + limits.message)?;
                 }
+                "meta" => {
+                    test.is_vitest = true;
+                    json.skip()?;
+                }
                 "invocations" => test.invocations = json.value(64)?.count(),
                 "retryReasons" => {
                     test.reasons = list(json, limits.failures, limits.trace + limits.message)?.0;
@@ -564,6 +575,12 @@ fn give(gather: &mut Gather<'_>, seen: &mut Seen, file: &str, test: Test) {
             seen.failed += 1;
             Outcome::Fail
         }
+        // Vitest: a `bail` ended the run before it began, or it was not over when the run was.
+        "pending" if test.is_vitest => {
+            seen.pending += 1;
+            seen.unbegun += u64::from(test.seconds.is_none());
+            Outcome::Precluded
+        }
         "pending" | "skipped" | "disabled" => {
             seen.pending += 1;
             Outcome::Skip(SkipKind::Other)
@@ -610,6 +627,11 @@ fn give(gather: &mut Gather<'_>, seen: &mut Seen, file: &str, test: Test) {
     let mut last = attempt(shown + 1, outcome, &test.status);
     last.seconds = test.seconds;
     last.started_ms = test.started;
+    if outcome == Outcome::Precluded && test.messages.is_empty() {
+        let said = "it did not run: Vitest writes so of tests behind a failure that ended the run (`bail`)";
+        last.failures
+            .push(gather::failure(limits, FailureKind::Other, said, ""));
+    }
     if outcome.is_bad() {
         for said in &test.messages {
             last.failures.push(thrown(limits, said));

@@ -58,6 +58,7 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         is_page: false,
         unchecked: false,
         declared: Sum::default(),
+        is_fine: false,
         of_class: (0, Name::default(), ids::joined(0, "")),
         classes: Classes::default(),
     };
@@ -163,6 +164,8 @@ struct Junit<'s> {
     is_page: bool,
     unchecked: bool,
     declared: Sum,
+    /// Whether a test of Vitest took time that is told in parts of a millisecond.
+    is_fine: bool,
     /// A suite's hash, the class of the last test, and the hash of both.
     of_class: (u64, Name, u64),
     classes: Classes,
@@ -468,6 +471,8 @@ impl Junit<'_> {
             return;
         };
         self.open = index;
+        let is_eslint = self.is_in(Dialect::Eslint);
+        let is_linter = is_eslint || self.is_in(Dialect::Stylelint);
         let case = &mut self.cases[index];
         let mut test = id(&self.suites, case.take_names(self.suites.last()));
         if end == End::Cut {
@@ -539,6 +544,10 @@ impl Junit<'_> {
             Seen::Before if self.suites.last().is_some_and(|s| s.dialect == Dialect::Go) => {
                 number = self.again.get(hash);
             }
+            // A rule that found more in the same file.
+            Seen::Before if is_linter => {
+                number = self.again.get(hash);
+            }
             // pytest with processes: others stand between. Whether it was run again, what the suite declares tells at its end.
             Seen::Before if case.is_bare() && self.suites.last().is_some_and(|s| s.is_pytest) => {
                 number = self.again.get(hash);
@@ -576,10 +585,15 @@ impl Junit<'_> {
                 }
             }
         }
+        self.is_fine |= self.is_in(Dialect::Vitest) && self.cases[index].is_finely_timed();
         let case = &mut self.cases[index];
+        if is_eslint {
+            case.warned();
+        }
         let is_bare = case.is_bare() && self.suites.last().is_some_and(|s| s.is_pytest);
         if let Some(suite) = self.suites.last_mut() {
             case.tally(&mut suite.direct, is_double || is_rerun);
+            suite.direct.again += u64::from(number > 1 || is_rerun);
         } else {
             self.declared.missing = true;
         }
@@ -628,6 +642,7 @@ impl Junit<'_> {
     fn close_bare(&mut self, index: usize, test: TestId, hash: u64, place: Place) {
         self.flush();
         let may_wait = self.is_in(Dialect::Jest);
+        let unrun = self.unrun(index);
         let case = &mut self.cases[index];
         let mut is_bare = false;
         let mut file = None;
@@ -649,12 +664,39 @@ impl Junit<'_> {
             if let Some(attempt) = self.waiting.keep(attempt, &mut self.notes) {
                 self.give(attempt);
             }
+        } else if let Some(outcome) = unrun {
+            let mut attempt = case.bare(test, file, place, &self.limits);
+            attempt.outcome = outcome;
+            attempt.failures.push(Failure {
+                message: UNRUN.to_owned(),
+                ..Failure::default()
+            });
+            self.give(attempt);
         } else {
             self.notes.count(Outcome::Pass);
             // Made where the sink takes it: moving it first waits for all of it to be written.
             self.sink
                 .attempt(case.bare(test, file, place, &self.limits));
         }
+    }
+
+    /// What a test of which nothing is said came to, where Vitest may not have run it: it took no time, it printed nothing, and the whole report
+    /// declares failures, after which Vitest stops if it is told to (`bail`). Vitest times what ran in parts of a millisecond; where the
+    /// clock of a browser is coarser, nobody can tell.
+    fn unrun(&mut self, index: usize) -> Option<Outcome> {
+        if !self.is_in(Dialect::Vitest) {
+            return None;
+        }
+        let case = &self.cases[index];
+        self.is_fine |= case.is_finely_timed();
+        let all = self.suites.first()?;
+        if !case.is_instant() || !case.output.is_empty() || all.declared.failures == Some(0) {
+            return None;
+        }
+        Some(match self.is_fine {
+            true => Outcome::Precluded,
+            false => Outcome::Unknown,
+        })
     }
 
     /// Whether the open suite is of this writer.
@@ -710,6 +752,9 @@ fn again(attempt: &mut Attempt) {
         ..Failure::default()
     });
 }
+
+/// Why a test of Vitest's is none that passed.
+const UNRUN: &str = "it took no time at all, and others failed: Vitest writes so of tests that it did not run (`bail`)";
 
 /// The name of a test that has none.
 const UNNAMED: &str = "(unnamed)";

@@ -2,13 +2,17 @@
 //!
 //! Results name their tests, classes stand in definitions that follow (or precede, in older ones). Results are held back for them, at
 //! most 16 MiB; beyond that tests are given without their class, and an issue says so. Invariants: only `Passed` is a pass; a row of
-//! a data-driven test is a test of its own; what the run itself says went wrong is a failed test.
+//! a data-driven test is a test of its own; a test that is defined or entered and has no result did not run; what the run itself says went wrong is a failed test.
 
+mod counters;
+mod planned;
 mod words;
 
 use std::collections::HashMap;
 use std::io::BufRead;
 
+use self::counters::{Declared, Tally};
+use self::planned::{Planned, Test};
 use super::xml::ids::{self, Ids, Seen};
 use super::xml::times;
 use super::xml::{self, End, Flow, Handler, Head, Notes, Tag, Tail};
@@ -34,6 +38,7 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         unit: None,
         run: None,
         summary: None,
+        planned: Planned::default(),
         declared: Declared::default(),
         tally: Tally::default(),
         ids: Ids::default(),
@@ -89,28 +94,7 @@ struct Unit {
     id: u64,
     suite: Name,
     class: Name,
-}
-
-#[derive(Debug, Default)]
-struct Declared {
-    total: Option<u64>,
-    passed: Option<u64>,
-    failed: Option<u64>,
-    at: u64,
-}
-
-/// Results: those without rows, those that have some, and those on the first level.
-#[derive(Debug, Default)]
-struct Tally {
-    leaves: u64,
-    holders: u64,
-    first: u64,
-    passed: u64,
-    passed_holders: u64,
-    passed_first: u64,
-    failed: u64,
-    failed_holders: u64,
-    failed_first: u64,
+    name: String,
 }
 
 struct Trx<'s> {
@@ -127,6 +111,7 @@ struct Trx<'s> {
     /// The run's own complaint that is being read.
     run: Option<Open>,
     summary: Option<(String, u64)>,
+    planned: Planned,
     declared: Declared,
     tally: Tally,
     ids: Ids,
@@ -174,6 +159,10 @@ impl Handler for Trx<'_> {
                 self.method(tag);
                 Kind::Other
             }
+            "TestEntry" => {
+                self.entry(tag);
+                Kind::Other
+            }
             "RunInfo" => {
                 self.open_run(tag);
                 Kind::RunInfo
@@ -183,7 +172,8 @@ impl Handler for Trx<'_> {
                 Kind::Summary
             }
             "Counters" => {
-                self.counters(tag);
+                let value = Declared::read(tag, &self.limits, &mut self.notes);
+                self.declared = value;
                 Kind::Other
             }
             "Message" | "Text" => Kind::Message,
@@ -203,10 +193,15 @@ impl Handler for Trx<'_> {
         match kind {
             Kind::Result => self.close_result(place, end),
             Kind::UnitTest => {
-                if let Some(unit) = self.unit.take()
-                    && self.definitions.len() < DEFINITIONS
-                {
-                    self.definitions.insert(unit.id, (unit.suite, unit.class));
+                if let Some(unit) = self.unit.take() {
+                    self.planned.defined(Test {
+                        id: unit.id,
+                        name: unit.name,
+                        place,
+                    });
+                    if self.definitions.len() < DEFINITIONS {
+                        self.definitions.insert(unit.id, (unit.suite, unit.class));
+                    }
                 }
             }
             Kind::RunInfo => self.close_run(place),
@@ -328,6 +323,7 @@ impl Trx<'_> {
         if let (0, Some(outer)) = (open.test, self.results.last()) {
             open.test = outer.test;
         }
+        self.planned.has_result(open.test);
         self.results.push(open);
     }
 
@@ -342,22 +338,8 @@ impl Trx<'_> {
         // An error that is told of a test that passed.
         let (message, cut) = open.message.take(self.limits.message);
         let (trace, longer) = open.trace.take(self.limits.trace);
-        let tally = &mut self.tally;
-        let (passed, failed) = (u64::from(outcome.is_green()), u64::from(outcome.is_bad()));
-        if self.results.is_empty() {
-            tally.first += 1;
-            tally.passed_first += passed;
-            tally.failed_first += failed;
-        }
-        if open.rows > 0 {
-            tally.holders += 1;
-            tally.passed_holders += passed;
-            tally.failed_holders += failed;
-        } else {
-            tally.leaves += 1;
-            tally.passed += passed;
-            tally.failed += failed;
-        }
+        let is_first = self.results.is_empty();
+        self.tally.add(outcome, &open.raw, is_first, open.rows > 0);
         let worst = open.worst.map_or(outcome, |worst| worst.worse(outcome));
         if let Some(outer) = self.results.last_mut() {
             outer.rows += 1;
@@ -487,11 +469,31 @@ impl Trx<'_> {
             xml::plain(raw, value);
             match name {
                 "id" => unit.id = key(value),
+                "name" => unit.name.clone_from(value),
                 "storage" => unit.suite = words::leaf(value),
                 _ => {}
             }
         });
         self.unit = Some(unit);
+    }
+
+    /// A test that is to be run.
+    fn entry(&mut self, tag: &Tag<'_>) {
+        let value = &mut self.value;
+        let mut test = None;
+        tag.attributes(&self.limits, &mut self.notes, |_, name, raw| {
+            if name == "testId" {
+                xml::plain(raw, value);
+                test = Some(Test {
+                    id: key(value),
+                    name: value.clone(),
+                    place: tag.place,
+                });
+            }
+        });
+        if let Some(test) = test {
+            self.planned.entered(test);
+        }
     }
 
     fn method(&mut self, tag: &Tag<'_>) {
@@ -589,37 +591,6 @@ impl Trx<'_> {
         self.summary = Some((outcome, tag.place.from));
     }
 
-    fn counters(&mut self, tag: &Tag<'_>) {
-        let mut declared = Declared {
-            at: tag.place.from,
-            ..Declared::default()
-        };
-        let at = tag.place.from;
-        tag.attributes(&self.limits, &mut self.notes, |notes, name, raw| {
-            let slot = match name {
-                "total" => &mut declared.total,
-                "passed" => &mut declared.passed,
-                "failed"
-                | "error"
-                | "timeout"
-                | "aborted"
-                | "disconnected"
-                | "notRunnable"
-                | "passedButRunAborted" => &mut declared.failed,
-                _ => return,
-            };
-            match raw.trim().parse::<u64>() {
-                Ok(n) => *slot = Some(slot.unwrap_or(0).saturating_add(n)),
-                Err(_) => {
-                    let raw: String = raw.chars().take(60).collect();
-                    let text = format!("{name}=\"{raw}\" of the counters is no number");
-                    notes.tell(IssueKind::CountMismatch, at, text);
-                }
-            }
-        });
-        self.declared = declared;
-    }
-
     fn finish(mut self, bytes: u64) -> Reading {
         for held in std::mem::take(&mut self.held) {
             self.give(held);
@@ -641,7 +612,8 @@ impl Trx<'_> {
             return self.notes.reading;
         }
         self.notes.settle_times();
-        self.reconcile();
+        let unrun = self.unrun();
+        self.reconcile(unrun);
         if let Some((outcome, at)) = self.summary.take() {
             self.conclude(outcome, at);
         } else if !self.notes.has(IssueKind::Truncated) {
@@ -659,33 +631,37 @@ impl Trx<'_> {
     }
 
     /// Compares the counters with what is there.
-    fn reconcile(&mut self) {
-        let t = &self.tally;
-        let mut wrong = Vec::new();
-        let mut check = |declared: Option<u64>, seen: [u64; 3], what: &str| {
-            if let Some(declared) = declared
-                && !seen.contains(&declared)
-            {
-                wrong.push(format!("{declared} {what}, there are {}", seen[0]));
-            }
-        };
-        let d = &self.declared;
-        check(d.total, [t.leaves, t.leaves + t.holders, t.first], "tests");
-        check(
-            d.passed,
-            [t.passed, t.passed + t.passed_holders, t.passed_first],
-            "passed",
-        );
-        check(
-            d.failed,
-            [t.failed, t.failed + t.failed_holders, t.failed_first],
-            "failed",
-        );
-        if !wrong.is_empty() && !self.notes.has(IssueKind::Truncated) {
-            let text = format!("the counters declare {}", wrong.join("; "));
+    fn reconcile(&mut self, unrun: u64) {
+        if let Some(text) = self.declared.against(&self.tally, unrun)
+            && !self.notes.has(IssueKind::Truncated)
+        {
             self.notes
                 .tell(IssueKind::CountMismatch, self.declared.at, text);
         }
+    }
+
+    /// Gives the tests that the run has and of which it has no result. A report that is cut may have had one.
+    fn unrun(&mut self) -> u64 {
+        let planned = std::mem::take(&mut self.planned);
+        if self.notes.has(IssueKind::Truncated) {
+            return 0;
+        }
+        if planned.is_full() {
+            let text = "too many tests to see whether each of them has a result";
+            self.notes.tell(IssueKind::Limit, 0, text);
+        }
+        let unrun = planned.without_result();
+        let count = unrun.len() as u64;
+        for planned in unrun {
+            let attempt = planned.attempt();
+            let test = planned.id;
+            self.give(Held {
+                test,
+                attempt,
+                span: None,
+            });
+        }
+        count
     }
 
     /// What the summary says of the whole run.

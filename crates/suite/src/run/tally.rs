@@ -20,7 +20,12 @@ pub struct Tally {
     /// Which report is being read.
     input: u32,
     collisions: Collisions,
+    /// Whether what wrote the reports ended well.
+    ended_well: bool,
 }
+
+/// What a linter's reader puts as the word of a finding that is a warning. The tool's exit code says what that is: a failure, unless it is 0.
+pub const WARNING: &str = "Warning";
 
 /// Ids that two reports of one target have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,6 +70,11 @@ impl Tally {
         self.input += 1;
     }
 
+    /// Says how what wrote the reports to come has ended, where that is known: warnings of a linter that ended with 0 are none of its failures.
+    pub const fn ended(&mut self, code: Option<i32>) {
+        self.ended_well = matches!(code, Some(0));
+    }
+
     /// Says that the results of the report that is being read come from a cache, as it was written before the run.
     pub fn cached(&mut self) {
         let input = self.input;
@@ -101,6 +111,10 @@ impl Tally {
 
 impl Sink for Tally {
     fn attempt(&mut self, attempt: Attempt) {
+        let is_warning = attempt.outcome == Outcome::Fail && attempt.raw == WARNING;
+        if is_warning && self.ended_well {
+            return self.attempt(as_passed(attempt));
+        }
         let Attempt {
             test,
             file,
@@ -183,6 +197,21 @@ impl Sink for Tally {
                 told.output = output;
             }
         }
+    }
+}
+
+/// A linter's warning where it is none of its failures: what it says is output.
+fn as_passed(attempt: Attempt) -> Attempt {
+    let mut output = attempt.output;
+    for failure in attempt.failures {
+        output.push_str(&failure.trace);
+        output.push('\n');
+    }
+    Attempt {
+        outcome: Outcome::Pass,
+        failures: Vec::new(),
+        output,
+        ..attempt
     }
 }
 

@@ -163,9 +163,7 @@ impl Case {
                     None if raw.trim().is_empty() => {}
                     None => unread(notes, at, key, raw),
                 },
-                "aborted" | "crashed" | "timedout" | "interrupted" | "incomplete"
-                    if xml::truth(raw) == Some(true) =>
-                {
+                _ if words::is_unended(key) && xml::truth(raw) == Some(true) => {
                     self.tell(Outcome::Error, key);
                 }
                 "cached" => self.cached = xml::truth(raw) == Some(true),
@@ -407,6 +405,23 @@ impl Case {
         }
     }
 
+    /// ESLint: what it was told as is a warning, which is a failure only of a run that failed ([`crate::run::WARNING`]).
+    pub(super) fn warned(&mut self) {
+        let says_so = |failure: &Failure| is_eslint_warning(&failure.trace);
+        let is_all = !self.failures.is_empty() && self.failures.iter().all(|(_, f)| says_so(f));
+        if is_all && self.outcome == Some(Outcome::Fail) {
+            crate::run::WARNING.clone_into(&mut self.raw);
+        }
+    }
+
+    /// Vitest: whether it is told to have taken time that no clock of whole milliseconds shows.
+    pub(super) fn is_finely_timed(&self) -> bool {
+        self.seconds.is_some_and(|s| {
+            let ms = s * 1000.0;
+            (ms - ms.round()).abs() > 1e-4
+        })
+    }
+
     /// Takes a child that is another attempt; gives it at once if it came before the last one.
     pub(super) fn attempt(
         &mut self,
@@ -640,6 +655,17 @@ impl Case {
         };
         (main, later)
     }
+}
+
+/// `line 1, col 5, Warning - 'x' is assigned a value but never used. (no-unused-vars)`, as ESLint's `junit` has it.
+fn is_eslint_warning(text: &str) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.strip_prefix("line ")
+        .and_then(|rest| rest.split_once(", col "))
+        .and_then(|(line, rest)| Some((line, rest.split_once(", ")?)))
+        .is_some_and(|(line, (column, rest))| {
+            number(line) && number(column) && rest.starts_with("Warning - ")
+        })
 }
 
 fn absolute(moment: Option<Moment>) -> Option<i64> {

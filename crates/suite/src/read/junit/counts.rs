@@ -22,6 +22,8 @@ pub(super) struct Tally {
     pub(super) flaky: u64,
     /// Other attempts at tests, written inside of them.
     pub(super) attempts: u64,
+    /// Tests that are there again, because they were run again.
+    pub(super) again: u64,
     /// Hooks that failed, where tests should be.
     pub(super) hooks: u64,
     /// Tests of which nothing is said but that they took no time.
@@ -57,6 +59,7 @@ impl Tally {
         self.reran += other.reran;
         self.flaky += other.flaky;
         self.attempts += other.attempts;
+        self.again += other.again;
         self.hooks += other.hooks;
         self.instant += other.instant;
         self.bad += other.bad;
@@ -124,6 +127,12 @@ pub(super) struct Declared {
     pub(super) warnings: Option<u64>,
     pub(super) skipped: Option<u64>,
     pub(super) disabled: Option<u64>,
+    /// The most that it counts of what did not come to a good end, by any word: these are among what failed.
+    pub(super) unended: Option<u64>,
+    /// What it calls inconclusive: it is among what was skipped, or among what failed.
+    pub(super) unsure: Option<u64>,
+    /// Tests that passed when they were run again.
+    pub(super) flaky: Option<u64>,
 }
 
 impl Declared {
@@ -196,11 +205,44 @@ impl Declared {
             Dialect::Mocha => total.skips == 0 && tests == total.nodes + self.skipped.unwrap_or(0),
             Dialect::Node => tests == direct.nodes + direct.suites,
             Dialect::Newman => direct.nodes == 0 && tests == direct.suites,
+            Dialect::Stylelint => self.is_all_warnings(total),
             Dialect::Plain
+            | Dialect::Eslint
             | Dialect::Ginkgo
             | Dialect::Go
             | Dialect::Playwright
-            | Dialect::Surefire => false,
+            | Dialect::Surefire
+            | Dialect::Vitest => false,
+        }
+    }
+
+    /// stylelint-junit-formatter: all findings of a file are warnings, and one test stands for them, which passed.
+    fn is_all_warnings(&self, total: &Tally) -> bool {
+        total.nodes == 1
+            && total.bad == 0
+            && self.failures == self.tests
+            && self.errors == self.tests
+    }
+
+    /// What it counts by other words than failures, errors and skips, and is not there at all.
+    fn absent(&self, total: &Tally, wrong: &mut Vec<String>) {
+        let most = |ways: &[u64]| ways.iter().copied().max().unwrap_or(0);
+        let bad = most(&total.bad());
+        if let Some(unended) = self.unended.filter(|n| *n > bad) {
+            wrong.push(format!(
+                "{unended} tests without a good end, there are {bad}"
+            ));
+        }
+        let unsure = bad.saturating_add(most(&total.skipped()));
+        if let Some(declared) = self.unsure.filter(|n| *n > unsure) {
+            wrong.push(format!(
+                "{declared} inconclusive, there are {unsure} that failed or were skipped"
+            ));
+        }
+        if let Some(flaky) = self.flaky.filter(|n| *n > 0)
+            && total.attempts + total.again == 0
+        {
+            wrong.push(format!("{flaky} flaky, and none was run again"));
         }
     }
 
@@ -209,6 +251,8 @@ impl Declared {
         match dialect {
             // `errors` are lines that the compiler wrote.
             Dialect::Go if total.uncounted > 0 && total.bad > 0 => (self.failures, None),
+            Dialect::Stylelint if self.is_all_warnings(total) => (None, None),
+            Dialect::Stylelint if self.failures == self.errors => (self.failures, None),
             _ => (self.failures, self.errors),
         }
     }
@@ -234,6 +278,7 @@ impl Declared {
             let seen = total.nodes - total.doubles;
             wrong.push(format!("{tests} tests, there are {seen}"));
         }
+        self.absent(total, &mut wrong);
         let is_node = dialect == Dialect::Node;
         let bad = match self.bad(dialect, total) {
             (Some(failures), Some(errors)) => {
@@ -355,6 +400,9 @@ mod tests {
             warnings: None,
             skipped: Some(1),
             disabled: None,
+            unended: Some(2),
+            unsure: Some(1),
+            flaky: Some(0),
         };
         assert_eq!(declared.against(Dialect::Plain, &seen, &seen), None);
         let elements = Declared {
@@ -381,6 +429,18 @@ mod tests {
             },
             Declared {
                 skipped: Some(2),
+                ..declared
+            },
+            Declared {
+                unended: Some(4),
+                ..declared
+            },
+            Declared {
+                unsure: Some(5),
+                ..declared
+            },
+            Declared {
+                flaky: Some(1),
                 ..declared
             },
             Declared {

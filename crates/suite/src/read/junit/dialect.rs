@@ -11,6 +11,8 @@ pub(super) enum Dialect {
     Plain,
     /// Boost.Test: `tests` are those that ran.
     Boost,
+    /// ESLint: each finding is written as a test, and the same rule may find more in one file. Warnings are written as failures.
+    Eslint,
     /// gotestsum, go-junit-report: a test that is there again was run again; names in a package are unique. `errors` counts lines.
     Go,
     /// Ginkgo: what is run before and behind all tests is written and counted as one.
@@ -27,8 +29,13 @@ pub(super) enum Dialect {
     Node,
     /// Playwright: a suite's host is the project.
     Playwright,
+    /// stylelint-junit-formatter: findings, as ESLint's. Each is counted as a failure and as an error, also where all are warnings, which are
+    /// written as one test that passed.
+    Stylelint,
     /// Surefire: of JUnit 4 it writes a test once for each thing that failed in it, as the test and what cleans up behind it.
     Surefire,
+    /// Vitest: a test that did not run is written as one that passed in no time.
+    Vitest,
 }
 
 /// Attributes of a suite that tell its writer.
@@ -36,6 +43,7 @@ pub(super) enum Dialect {
 pub(super) struct Marked {
     pub(super) host: bool,
     pub(super) id: Option<String>,
+    pub(super) package: Option<String>,
     pub(super) doctest: bool,
     pub(super) surefire: bool,
     /// Whether it has a time.
@@ -54,6 +62,10 @@ impl Marked {
         if is_all && outer.is_none() {
             return if suite.is_named("jest tests") {
                 Dialect::Jest
+            } else if suite.is_named("vitest tests") {
+                Dialect::Vitest
+            } else if self.package.as_deref() == Some("stylelint.rules") {
+                Dialect::Stylelint
             } else if id == Some("") && suite.is_named("") && declared.errors.is_some() {
                 Dialect::Playwright
             } else if declared.tests.is_some()
@@ -69,6 +81,8 @@ impl Marked {
         }
         if self.surefire {
             Dialect::Surefire
+        } else if self.package.as_deref() == Some("org.eslint") {
+            Dialect::Eslint
         } else if self.dated
             && id.is_some_and(is_uuid)
             && outer.is_some_and(|o| o.declared.is_requests())

@@ -64,14 +64,16 @@ impl Suite {
                 "failures" | "failed" | "failure" => Some(&mut suite.declared.failures),
                 "errors" | "error" => Some(&mut suite.declared.errors),
                 "warnings" => Some(&mut suite.declared.warnings),
-                "aborted" | "crashed" | "timeouts" | "timedout" | "interrupted" | "incomplete" => {
+                _ if words::is_unended(&lower) => {
                     suite.ended(&lower, counts::count(raw), raw);
                     return;
                 }
+                "flakes" | "flaky" => Some(&mut suite.declared.flaky),
+                "inconclusive" => Some(&mut suite.declared.unsure),
                 "skipped" | "skips" | "skip" | "ignored" | "skipped-tests" => {
                     Some(&mut suite.declared.skipped)
                 }
-                "disabled" | "notrun" => Some(&mut suite.declared.disabled),
+                "disabled" | "notrun" | "not-run" | "not_run" => Some(&mut suite.declared.disabled),
                 _ => None,
             };
             let is_strict = !matches!(
@@ -84,6 +86,8 @@ impl Suite {
                     | "skipped-tests"
                     | "disabled"
                     | "notrun"
+                    | "not-run"
+                    | "not_run"
             );
             if let Some(slot) = counted {
                 match counts::declared(raw) {
@@ -132,6 +136,7 @@ impl Suite {
                     marked.host = true;
                 }
                 "id" => marked.id = Some(value.clone()),
+                "package" => marked.package = Some(value.clone()),
                 "doctest_version" => marked.doctest = true,
                 "xsi:nonamespaceschemalocation" | "nonamespaceschemalocation" => {
                     marked.surefire = value.contains("surefire-test-report");
@@ -191,9 +196,11 @@ impl Suite {
     fn ended(&mut self, key: &str, count: Option<u64>, raw: &str) {
         let is_none = count == Some(0) || xml::truth(raw) == Some(false) || raw.trim().is_empty();
         if !is_none {
+            let many = count.unwrap_or(1);
+            self.declared.unended = Some(self.declared.unended.map_or(many, |old| old.max(many)));
             let kind = match key {
-                "timeouts" | "timedout" => FailureKind::Timeout,
-                "crashed" => FailureKind::Crash,
+                "timeouts" | "timedout" | "timed_out" | "timed-out" => FailureKind::Timeout,
+                "crashed" | "crashes" => FailureKind::Crash,
                 _ => FailureKind::Other,
             };
             let outcome = Outcome::Error;

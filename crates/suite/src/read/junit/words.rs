@@ -102,6 +102,29 @@ pub(super) fn element(name: &str) -> Element {
     }
 }
 
+/// Whether an attribute of this name counts tests that did not come to a good end, by whatever else the report tells of them.
+pub(super) fn is_unended(lower: &str) -> bool {
+    matches!(
+        lower,
+        "aborted"
+            | "broken"
+            | "canceled"
+            | "cancelled"
+            | "crashed"
+            | "crashes"
+            | "incomplete"
+            | "interrupted"
+            | "killed"
+            | "panicked"
+            | "timed-out"
+            | "timed_out"
+            | "timedout"
+            | "timeouts"
+            | "unexpected"
+            | "unfinished"
+    )
+}
+
 /// What the word in a `status` or `result` attribute says; `None` if nobody knows.
 pub(super) fn status(word: &str) -> Option<Option<Says>> {
     let is = |outcome, kind| Some(Some(Says { outcome, kind }));
