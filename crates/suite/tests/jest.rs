@@ -191,3 +191,20 @@ fn what_vitest_did_not_begin_did_not_run() {
         assert!(!last(&report(pending, word)).0, "{pending} {word}");
     }
 }
+
+#[test]
+fn names_that_differ_in_blanks_are_two_tests() {
+    let test =
+        |title: &str| format!(r#"{{"title":"{title}","status":"passed","ancestorTitles":["d"]}}"#);
+    let tests: Vec<String> = ["a b", "a  b", r"a\tb", r"a\nb", " a b", "a b "]
+        .map(test)
+        .into();
+    let text = format!(
+        r#"{{"numTotalTests":6,"testResults":[{{"name":"/x/a.js","status":"passed","assertionResults":[{}]}}]}}"#,
+        tests.join(",")
+    );
+    let (reading, attempts) = check::read(Format::Jest, text.as_bytes());
+    assert!(reading.is_whole(), "{:?}", reading.issues);
+    let names: Vec<&str> = attempts.iter().map(|a| a.test.name.as_str()).collect();
+    assert_eq!(names, ["a b", "a  b", "a␉b", "a␊b", "␠a b", "a b␠"]);
+}

@@ -214,3 +214,24 @@ fn stylelint_counts_each_finding_twice() {
     let (reading, _) = parsed(&stylelint(2, finding));
     assert!(!reading.is_whole());
 }
+
+#[test]
+fn names_that_differ_in_blanks_are_two_tests() {
+    let names = ["a b", "a  b", "a\tb", "a&#10;b", " a b", "a b "];
+    let case = |name: &&str| {
+        format!("<testcase classname=\"a.test.js\" name=\"{name}\" time=\"0.0013\"></testcase>")
+    };
+    let text = vitest(&names.iter().map(case).collect::<String>(), 6, 0);
+    let shown = |text: &str| -> (bool, Vec<String>) {
+        let (reading, attempts) = parsed(text);
+        let names = attempts.into_iter().map(|a| a.test.name);
+        (reading.is_whole(), names.collect())
+    };
+    let (is_whole, all) = shown(&text);
+    assert!(is_whole);
+    assert_eq!(all, ["a b", "a  b", "a␉b", "a␊b", "␠a b", "a b␠"]);
+    // jest-junit puts a blank between the groups, which may be none, and the test.
+    let (is_whole, all) = shown(&text.replace("vitest tests", "jest tests"));
+    assert!(!is_whole);
+    assert_eq!(all[4..], ["a b", "a b"]);
+}

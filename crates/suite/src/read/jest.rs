@@ -564,7 +564,7 @@ fn give(gather: &mut Gather<'_>, seen: &mut Seen, file: &str, test: Test) {
     } else {
         &test.title
     };
-    let id = TestId::new(file, &test.class, name);
+    let id = TestId::exact(file, &test.class, name);
     seen.total += 1;
     let outcome = match test.status.as_str() {
         "passed" => {

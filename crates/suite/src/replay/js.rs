@@ -7,6 +7,7 @@ use super::plan::{Choice, Context, Found};
 use super::runner::{Known, Runner};
 use super::words::{self, Grammar};
 use super::{Sign, is_ours, quote};
+use crate::id::PICTURES;
 use crate::run::Row;
 
 const JEST: Grammar = Grammar {
@@ -383,5 +384,9 @@ fn pattern(row: &Row, format: &str) -> Result<String, String> {
         }
         _ => return Err("the report does not say what the test's full name is".to_owned()),
     };
+    // What a name shows as pictures is not in the test's own.
+    let full = PICTURES
+        .iter()
+        .fold(full, |full, (picture, blank)| full.replace(*picture, blank));
     Ok(format!("^ ?{full}$"))
 }

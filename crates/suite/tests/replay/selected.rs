@@ -287,6 +287,13 @@ fn other_runners_select_by_their_own_ways() {
             "npm run v -- --run --reporter=json '--testNamePattern=^ ?c$' src/a.test.js",
         ),
         (
+            "npx vitest run",
+            "jest",
+            row("src/a.test.js", "", "␠␠a␉b c␠"),
+            Level::Test,
+            r"npx vitest run '--testNamePattern=^ ?[\s␠][\s␠]a[\t␉]b c[\s␠]$' src/a.test.js",
+        ),
+        (
             "npx jest -t x",
             "junit",
             row("d", "d it", "d it"),

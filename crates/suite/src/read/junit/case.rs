@@ -3,6 +3,7 @@
 use super::bare;
 use super::child::Child;
 use super::counts::{self, Tally};
+use super::dialect::Dialect;
 use super::suite::{Suite, file, odd, unread};
 use super::words::{self, Says};
 use crate::read::Limits;
@@ -50,6 +51,8 @@ impl Classes {
 #[derive(Debug, Default)]
 pub(super) struct Case {
     name: String,
+    /// The name with the blanks around it, if there are any.
+    edged: Option<String>,
     classname: Name,
     class: Name,
     file: Option<String>,
@@ -111,7 +114,7 @@ impl Case {
                 None => return,
             };
             match key {
-                "name" => self.name = xml::owned(raw),
+                "name" => self.take_name(raw),
                 "classname" => self.classname = classes.name(raw),
                 "class" => self.class = classes.name(raw),
                 "time" => match marks.seconds(raw) {
@@ -188,7 +191,7 @@ impl Case {
         classes: &mut Classes,
     ) -> bool {
         match key {
-            "name" => self.name = xml::owned(raw),
+            "name" => self.take_name(raw),
             "classname" => self.classname = classes.name(raw),
             "time" => match marks.seconds(raw) {
                 Some(seconds) => self.seconds = Some(seconds),
@@ -199,8 +202,14 @@ impl Case {
         true
     }
 
+    fn take_name(&mut self, raw: &str) {
+        self.name = xml::owned(raw);
+        self.edged = xml::edged(raw);
+    }
+
     fn reset(&mut self) {
         self.name.clear();
+        self.edged = None;
         (self.classname, self.class) = (Name::default(), Name::default());
         self.raw.clear();
         self.failures.clear();
@@ -239,7 +248,13 @@ impl Case {
         } else {
             std::mem::take(&mut self.classname)
         };
-        let name = std::mem::take(&mut self.name);
+        let mut name = std::mem::take(&mut self.name);
+        // Other writers put blanks beside names: jest-junit between a group, which may be none, and the test.
+        if let Some(edged) = self.edged.take()
+            && suite.is_some_and(|suite| suite.dialect == Dialect::Vitest)
+        {
+            name = edged;
+        }
         self.is_unnamed = name.is_empty();
         self.is_hook = self.outcome.is_some_and(Outcome::is_bad) && name.contains("\" hook");
         self.is_unloaded = class == *"Test suite failed to run";
