@@ -157,6 +157,11 @@ fn what_is_no_iso_time_tells_its_age_all_the_same() {
             r#"{{"numTotalTests":1,"startTime":{start},"testResults":[{{"name":"/x/a.js","status":"passed","assertionResults":[{{"title":"a","status":"passed"}}]}}]}}"#
         )
     };
+    let go = |time: &str| {
+        format!(
+            "{{\"Time\":\"{time}\",\"Action\":\"run\",\"Package\":\"x\",\"Test\":\"A\"}}\n{{\"Action\":\"pass\",\"Package\":\"x\",\"Test\":\"A\"}}\n{{\"Action\":\"pass\",\"Package\":\"x\"}}\n"
+        )
+    };
     let of_case = |outer: &str| {
         format!(
             r#"<testsuite name="s"{outer}><testcase name="a" timestamp="gestern"/></testsuite>"#
@@ -170,6 +175,7 @@ fn what_is_no_iso_time_tells_its_age_all_the_same() {
         (Format::Ctrf, ctrf(r#""today""#)),
         (Format::Jest, jest(r#""today""#)),
         (Format::Jest, jest("{}")),
+        (Format::Go, go("gestern")),
     ] {
         assert_eq!(odd(format, &text), (false, true), "{text}");
     }
@@ -182,6 +188,7 @@ fn what_is_no_iso_time_tells_its_age_all_the_same() {
         ),
         (Format::Ctrf, ctrf("null")),
         (Format::Jest, jest("null")),
+        (Format::Go, go("2026-01-01T00:00:00Z")),
     ] {
         assert_eq!(odd(format, &text), (true, false), "{text}");
     }

@@ -472,7 +472,7 @@ fn traps() -> Vec<(&'static str, &'static str, &'static str)> {
         ),
         (
             "<testsuite><testcase name='a&#10;&lt;b&gt;&quot;'/></testsuite>",
-            "pass a <b>\"",
+            "pass a␊<b>\"",
             "",
         ),
         (

@@ -33,6 +33,7 @@ pub(super) fn read(source: &mut dyn BufRead, limits: &Limits, sink: &mut dyn Sin
         plain: String::new(),
         kept: 0,
         any: false,
+        is_undated: false,
     };
     let ended = lines::each(source, limits, &mut stream);
     stream.end(ended.at, &ended.head)
@@ -47,6 +48,8 @@ struct Stream<'a> {
     plain: String,
     kept: usize,
     any: bool,
+    /// Whether a time that cannot be read was told.
+    is_undated: bool,
 }
 
 impl<'a> Log<'a> for Stream<'a> {
@@ -75,6 +78,14 @@ impl<'a> Log<'a> for Stream<'a> {
                         event.package, event.test
                     );
                     self.gather.tell(IssueKind::OddValue, place.from, text);
+                }
+                if event.is_undated && !self.is_undated {
+                    self.is_undated = true;
+                    let text = format!(
+                        "the time of `{} {}` is none that can be read",
+                        event.package, event.test
+                    );
+                    self.gather.tell(IssueKind::OddTime, place.from, text);
                 }
                 self.event(event, place);
             }

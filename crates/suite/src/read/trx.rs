@@ -640,10 +640,10 @@ impl Trx<'_> {
         }
     }
 
-    /// Gives the tests that the run has and of which it has no result. A report that is cut may have had one.
+    /// Gives the tests that the run has and of which it has no result. A report that was not read to its end may have one.
     fn unrun(&mut self) -> u64 {
         let planned = std::mem::take(&mut self.planned);
-        if self.notes.has(IssueKind::Truncated) {
+        if self.notes.has(IssueKind::Truncated) || self.notes.has(IssueKind::Limit) {
             return 0;
         }
         if planned.is_full() {

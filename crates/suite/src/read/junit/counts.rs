@@ -228,7 +228,10 @@ impl Declared {
     fn absent(&self, total: &Tally, wrong: &mut Vec<String>) {
         let most = |ways: &[u64]| ways.iter().copied().max().unwrap_or(0);
         let bad = most(&total.bad());
-        if let Some(unended) = self.unended.filter(|n| *n > bad) {
+        // Where none failed, the suite itself did, and says why.
+        if let Some(unended) = self.unended.filter(|n| *n > bad)
+            && total.own_failures == 0
+        {
             wrong.push(format!(
                 "{unended} tests without a good end, there are {bad}"
             ));
