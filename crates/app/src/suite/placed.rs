@@ -152,4 +152,32 @@ mod tests {
             "{ids:?}"
         );
     }
+
+    /// mocha's `xunit` reporter dates its reports as e-mails are.
+    #[test]
+    fn a_report_of_another_day_is_cached_whatever_the_form_of_its_date() {
+        let dir = tempfile::tempdir().unwrap();
+        let cached = |time: &str| {
+            let text = format!(
+                r#"<testsuite name="s" tests="1" timestamp="{time}"><testcase name="a"/></testsuite>"#
+            );
+            std::fs::write(dir.path().join("r.xml"), text).unwrap();
+            let ran = Ran {
+                since: Some(1_795_373_000_000),
+                until: Some(1_795_373_010_000),
+            };
+            let mut tally = Tally::default();
+            let place = ("r.xml", None);
+            let root = dir.path();
+            let input = read_report(root, place, root, Format::Junit, ran, &mut tally).unwrap();
+            let told = input
+                .issues
+                .iter()
+                .any(|issue| issue.kind.reason().is_some());
+            (tally.into_rows("t", &[])[0].cached, told)
+        };
+        assert_eq!(cached("Sun, 22 Nov 2026 18:43:25 GMT"), (false, false));
+        assert_eq!(cached("Sun, 22 Nov 2020 18:43:25 GMT"), (true, false));
+        assert_eq!(cached("22/11/2020 18:43"), (false, true));
+    }
 }
