@@ -58,6 +58,7 @@ pub(crate) fn from_fixture(
     let input = Input {
         path: format!("{}/reports/1", target.name),
         from: None,
+        resolved: None,
         sha256: Digest::of(&bytes),
         bytes: bytes.len() as u64,
         format: "x".into(),
