@@ -517,7 +517,7 @@ fn keep_outputs(
             let relative = path.strip_prefix(dir).unwrap_or(&path).to_string_lossy();
             let relative = frame.dir.clean(&relative);
             // What an earlier run left says nothing about this one, and a gate would take it for that.
-            if seen(&path).is_ok_and(|now| now.is_old(before, since)) {
+            if seen(dir, &path).is_ok_and(|now| now.is_old(before, since)) {
                 let text = format!("`{relative}` was there before and was not written by this run");
                 problems.push(Problem::new(Reason::EvidenceStale, text));
                 continue;
@@ -541,6 +541,8 @@ struct Seen {
     size: u64,
     changed: (i64, i64),
     written: (i64, i64),
+    /// Whether a link led here: it may lead elsewhere now than before, so that what lay here was not seen.
+    behind: bool,
 }
 
 impl Seen {
@@ -548,14 +550,23 @@ impl Seen {
     /// says that it was written before the suite began was not written by it.
     fn is_old(&self, before: &[Self], since: i64) -> bool {
         let same = |b: &Self| b == self || (b.inode == self.inode && b.written == self.written);
-        before.iter().any(same) || self.written.0.saturating_mul(1000) < since - COARSE_MS
+        let (seconds, nanos) = self.written;
+        let (written, slack) = match self.behind && nanos != 0 {
+            true => (seconds.saturating_mul(1000) + nanos / 1_000_000, TICK_MS),
+            false => (seconds.saturating_mul(1000), COARSE_MS),
+        };
+        before.iter().any(same) || written < since - slack
     }
 }
 
 /// How much earlier than the clock says a file may seem to be written, milliseconds: file systems know seconds, some two.
 pub(crate) const COARSE_MS: i64 = 3000;
 
-fn seen(path: &Path) -> Result<Seen, AppError> {
+/// The same where a file system knows less than seconds: kernels stamp files by ticks.
+const TICK_MS: i64 = 50;
+
+/// Looks at a file of a suite in `dir`.
+fn seen(dir: &Path, path: &Path) -> Result<Seen, AppError> {
     use std::os::unix::fs::MetadataExt;
     let meta = std::fs::metadata(path).map_err(|e| AppError::io("read", path, &e))?;
     Ok(Seen {
@@ -564,13 +575,14 @@ fn seen(path: &Path) -> Result<Seen, AppError> {
         size: meta.len(),
         changed: (meta.ctime(), meta.ctime_nsec()),
         written: (meta.mtime(), meta.mtime_nsec()),
+        behind: globs::through(dir, path).is_some(),
     })
 }
 
 fn reports(dir: &Path, patterns: &[String]) -> Result<Vec<Seen>, AppError> {
     globs::find(dir, patterns)?
         .iter()
-        .map(|p| seen(p))
+        .map(|p| seen(dir, p))
         .collect()
 }
 
@@ -642,7 +654,7 @@ fn read(
     } else {
         let meant = globs::meant(dir, &suite.reports).and_then(|meant| {
             attempted.problems.extend(left(frame, &meant, frame.root));
-            meant.files.iter().map(|path| seen(path)).collect()
+            meant.files.iter().map(|path| seen(dir, path)).collect()
         });
         let now: Vec<Seen> = match meant {
             Ok(now) => now,

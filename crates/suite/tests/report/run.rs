@@ -79,6 +79,7 @@ pub(crate) fn from_rows(target: &Target<'_>, rows: &[Row]) -> TargetResult {
     let input = Input {
         path: "r".into(),
         from: None,
+        resolved: None,
         sha256: Digest::of(b""),
         bytes: 0,
         format: "junit".into(),
