@@ -17,6 +17,7 @@ mod views;
 
 use std::path::{Path, PathBuf};
 
+use gonogo_core::id::RunId;
 use gonogo_core::{Digest, Exit, Reason, Timestamp, Verdict};
 use gonogo_gate::inputs::PerfResult;
 use gonogo_suite::run::Source;
@@ -26,6 +27,7 @@ use serde_json::json;
 use crate::AppError;
 use crate::config::{Config, PerfFile};
 use crate::home::Home;
+use crate::identity;
 use crate::suite::source::Tree;
 use crate::workspace::{STATE_DIR, make_dir, write_atomic};
 
@@ -221,6 +223,40 @@ pub(crate) fn tree(home: &Home, config: &Config) -> Result<(Tree, Source), AppEr
     let tree = find_tree(home, config)?;
     let source = tree.now()?;
     Ok((tree, source))
+}
+
+/// What every run that measures here begins with.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    /// The project's tree.
+    pub tree: Tree,
+    /// As it is now.
+    pub head: Source,
+    /// This host's class.
+    pub host: String,
+    /// Of the run.
+    pub run_id: String,
+    /// The run's, made.
+    pub dir: PathBuf,
+}
+
+/// Begins a run.
+///
+/// # Errors
+/// git's faults, a host whose class cannot be told, a directory that cannot be made.
+pub(crate) fn begin(home: &Home, config: &Config) -> Result<Begun, AppError> {
+    let (tree, head) = tree(home, config)?;
+    let host = host_class()?;
+    let run_id = RunId::mint(identity::random()).to_string();
+    let dir = place(home, &run_id);
+    make_dir(&dir)?;
+    Ok(Begun {
+        tree,
+        head,
+        host,
+        run_id,
+        dir,
+    })
 }
 
 /// The directory of a run.

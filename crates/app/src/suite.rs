@@ -18,6 +18,7 @@ mod hosts;
 pub mod ingesting;
 pub(crate) mod inherited;
 pub mod knowing;
+pub mod lacking;
 mod lending;
 mod logs;
 mod marking;

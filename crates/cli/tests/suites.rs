@@ -45,6 +45,8 @@ mod history;
 mod known;
 #[path = "suites/lab.rs"]
 mod lab;
+#[path = "suites/linked.rs"]
+mod linked;
 #[path = "suites/partial.rs"]
 mod partial;
 #[path = "e2e/project.rs"]

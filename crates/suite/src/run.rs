@@ -4,6 +4,7 @@
 //! result, whatever happened to it; what keeps evidence from being believed is a [`Problem`] with its reason; the status of a target and
 //! of a run is the worst of its reasons and never an opinion of its own ([`Summary::check`] computes it again).
 
+mod conceded;
 mod emptied;
 mod judge;
 mod quarantined;
@@ -14,6 +15,7 @@ mod stopped;
 mod summary;
 mod tally;
 
+pub use conceded::Conceded;
 pub use emptied::Emptied;
 pub use judge::{Attempted, COMMAND, READ, command_verdict, judge};
 pub use quarantined::{Quarantined, Retried, Retry};

@@ -43,6 +43,7 @@ fn target(name: &str, verdict: &str, code: i32) -> TargetResult {
         inputs: vec![Input {
             path: format!("unit/{name}/reports/r.xml"),
             from: None,
+            resolved: None,
             sha256: Digest::of(b"report"),
             bytes: 6,
             format: "junit".into(),

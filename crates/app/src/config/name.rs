@@ -15,6 +15,13 @@ pub fn is_person_name(name: &str) -> bool {
     is_plain_name(&name.replace('@', "_")) && !name.starts_with('@')
 }
 
+/// Says whether `name` is a portable name of a variable (POSIX.1-2024, XBD section 8.1), lower case admitted.
+pub(super) fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
 /// Notes a name that is not plain; `what` says whose name it is.
 pub(super) fn check(faults: &Faults<'_>, what: &str, name: &Found<String>) {
     if !is_plain_name(&name.value) {

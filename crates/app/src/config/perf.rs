@@ -10,9 +10,21 @@ use gonogo_suite::perf::{Direction, Protocol, Statistic};
 use serde::Serialize;
 
 use super::check_names;
-use super::keys::{COMPARE, DIRECTIONS, FIGURES, PERF, PERF_KINDS, STATISTICS};
+use super::keys::{COMPARE, DIRECTIONS, FIGURES, PERF, PERF_KINDS, STATISTICS, Section};
 use super::policy::defaulted;
 use super::reader::{Found, Table};
+
+/// Opens the sections of a kind of `[perf]` and checks their names.
+pub(super) fn named_in<'a, 'i>(
+    root: &Table<'a, 'i>,
+    kind: &str,
+    what: &str,
+    section: &'static Section,
+) -> Vec<(String, Table<'a, 'i>)> {
+    let tables = root.map_in("perf", kind, section);
+    check_names(root, what, &tables);
+    tables
+}
 
 /// From which a shown slowdown fails where neither a budget nor a threshold is given.
 const PRACTICAL: Share = Share::from_percent(2);

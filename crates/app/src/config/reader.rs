@@ -407,6 +407,15 @@ impl<'a, 'i> Table<'a, 'i> {
         self.open_all(name, value, section, is_kind)
     }
 
+    /// The section itself, to be refused as a whole.
+    pub(super) fn whole(&self) -> Found<()> {
+        Found {
+            value: (),
+            span: self.span.clone(),
+            key: self.key.clone(),
+        }
+    }
+
     /// Opens the sections by name that stand under `kind` of `name`.
     pub(super) fn map_in(
         &self,

@@ -8,9 +8,8 @@ use gonogo_core::{Share, Span};
 use gonogo_suite::perf::stress::{MOST_READINGS, StressLimits};
 use serde::Serialize;
 
-use super::check_names;
 use super::keys::STRESS;
-use super::perf::{leaves, words};
+use super::perf::{leaves, named_in, words};
 use super::policy::defaulted;
 use super::reader::{Found, Table};
 
@@ -84,30 +83,23 @@ fn after(duration: Span) -> Span {
 
 /// Reads the sections.
 pub(super) fn read(root: &Table<'_, '_>) -> BTreeMap<String, StressFile> {
-    let tables = root.map_in("perf", "stress", &STRESS);
-    check_names(root, "a load test's name", &tables);
+    let tables = named_in(root, "stress", "a load test's name", &STRESS);
     let mut all = BTreeMap::new();
     for (name, table) in &tables {
         if root.table_has("perf", name) {
-            whole(table).refuse(table.faults, "a budget has the same name; give it another");
+            table
+                .whole()
+                .refuse(table.faults, "a budget has the same name; give it another");
         }
         all.insert(name.clone(), read_one(table));
     }
     all
 }
 
-fn whole(t: &Table<'_, '_>) -> Found<()> {
-    Found {
-        value: (),
-        span: t.span.clone(),
-        key: t.key.clone(),
-    }
-}
-
 fn read_one(t: &Table<'_, '_>) -> StressFile {
     let command = words(t, "command");
     if t.require("command") && command.is_empty() {
-        whole(t).refuse(t.faults, "`command` names no program");
+        t.whole().refuse(t.faults, "`command` names no program");
     }
     let dir = t.text("dir").filter(|d| !d.value.is_empty());
     if let Some(dir) = dir.as_ref().filter(|d| leaves(&d.value)) {
@@ -137,18 +129,19 @@ fn read_one(t: &Table<'_, '_>) -> StressFile {
     let warm_up = optional("warm_up", interval);
     let timeout = optional("timeout", after(duration));
     if timeout <= duration {
-        whole(t).refuse(t.faults, "`timeout` must be longer than `duration`");
+        t.whole()
+            .refuse(t.faults, "`timeout` must be longer than `duration`");
     }
     // Growth is between two readings at least.
     let second = warm_up.as_millis().saturating_add(interval.as_millis());
     if second > duration.as_millis() {
-        whole(t).refuse(
+        t.whole().refuse(
             t.faults,
             "`warm_up` and one `interval` must fit into `duration`, or memory is read only once",
         );
     }
     if interval > Span::ZERO && timeout.as_millis() / interval.as_millis() > MOST_READINGS as u64 {
-        whole(t).refuse(
+        t.whole().refuse(
             t.faults,
             "`interval` is too short for `timeout`: 10000 readings are the most",
         );

@@ -8,10 +8,11 @@ use gonogo_suite::perf::Statistic;
 use gonogo_suite::perf::study::Dimension;
 use serde::Serialize;
 
-use super::check_names;
 use super::keys::{OPPORTUNITY, PART, SWEEP};
-use super::perf::PerfFile;
-use super::reader::{Found, Table};
+use super::name::is_variable;
+use super::named;
+use super::perf::{PerfFile, named_in};
+use super::reader::Table;
 
 /// Most values of all parameters of a sweep.
 const MOST_VALUES: usize = 256;
@@ -48,8 +49,7 @@ type Budgets = BTreeMap<String, PerfFile>;
 
 /// Reads the sweeps.
 pub(super) fn sweeps(root: &Table<'_, '_>, budgets: &Budgets) -> BTreeMap<String, SweepFile> {
-    let tables = root.map_in("perf", "sweep", &SWEEP);
-    check_names(root, "a sweep's name", &tables);
+    let tables = named_in(root, "sweep", "a sweep's name", &SWEEP);
     let all = tables.iter();
     all.map(|(name, t)| (name.clone(), sweep(t, budgets)))
         .collect()
@@ -61,17 +61,16 @@ pub(super) fn opportunities(
     budgets: &Budgets,
     sweeps: &BTreeMap<String, SweepFile>,
 ) -> BTreeMap<String, OpportunityFile> {
-    let tables = root.map_in("perf", "opportunity", &OPPORTUNITY);
-    check_names(root, "a matrix's name", &tables);
+    let tables = named_in(root, "opportunity", "a matrix's name", &OPPORTUNITY);
     let mut all = BTreeMap::new();
     for (name, t) in &tables {
         if sweeps.contains_key(name) {
-            whole(t).refuse(t.faults, "a sweep has the same name; give it another");
+            t.whole()
+                .refuse(t.faults, "a sweep has the same name; give it another");
         }
-        let stages = t.map("stages", &PART);
-        check_names(root, "a stage's name", &stages);
+        let stages = named(t, "stages", "a stage's name", &PART);
         if stages.is_empty() {
-            whole(t).refuse(
+            t.whole().refuse(
                 t.faults,
                 "it has no stage to rank: begin one with `stages.NAME`",
             );
@@ -99,14 +98,6 @@ pub(super) fn opportunities(
     all
 }
 
-fn whole(t: &Table<'_, '_>) -> Found<()> {
-    Found {
-        value: (),
-        span: t.span.clone(),
-        key: t.key.clone(),
-    }
-}
-
 /// The name of a budget that is declared.
 fn budget(t: &Table<'_, '_>, key: &str, budgets: &Budgets) -> String {
     t.require(key);
@@ -123,7 +114,7 @@ fn budget(t: &Table<'_, '_>, key: &str, budgets: &Budgets) -> String {
 fn sweep(t: &Table<'_, '_>, budgets: &Budgets) -> SweepFile {
     let name = budget(t, "budget", budgets);
     if budgets.get(&name).is_some_and(|b| b.command.is_empty()) {
-        whole(t).refuse(
+        t.whole().refuse(
             t.faults,
             "its budget has no command to run with other values",
         );
@@ -136,9 +127,7 @@ fn sweep(t: &Table<'_, '_>, budgets: &Budgets) -> SweepFile {
     t.require("dimensions");
     let mut dimensions = Vec::new();
     for (name, values) in t.text_map("dimensions").unwrap_or_default() {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-        let begins = name.bytes().next().is_some_and(|b| !b.is_ascii_digit());
-        if !begins || !name.bytes().all(plain) {
+        if !is_variable(&name) {
             values.refuse(
                 t.faults,
                 "a parameter is a variable: letters, digits and `_`",
@@ -162,7 +151,7 @@ fn sweep(t: &Table<'_, '_>, budgets: &Budgets) -> SweepFile {
     }
     let all: usize = dimensions.iter().map(|d| d.candidate_values.len()).sum();
     if dimensions.is_empty() || all > MOST_VALUES {
-        whole(t).refuse(
+        t.whole().refuse(
             t.faults,
             format!("`dimensions` must have 2 to {MOST_VALUES} values"),
         );

@@ -10,6 +10,7 @@ use gonogo_core::{Reason, Span, near};
 use gonogo_release::plan::{Artifact, Drain, Protocol, Ready, ReadyProbe, VersionSpec};
 
 use super::keys::{DRAIN, READY, SIGNALS};
+use super::name::is_variable;
 use super::policy::defaulted;
 use super::reader::{Found, Table};
 use super::secret;
@@ -322,13 +323,6 @@ fn read_drain(table: &Table<'_, '_>) -> Drain {
 /// A path of a request as it may stand in a request line (RFC 3986 section 3.3 and 3.4; no fragment).
 fn is_path(path: &str) -> bool {
     path.starts_with('/') && path.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
-}
-
-/// A portable name of a variable (POSIX.1-2024, XBD section 8.1), lower case admitted.
-fn is_variable(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 fn distinct(

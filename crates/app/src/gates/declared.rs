@@ -93,12 +93,15 @@ pub fn manifest(config: &Config, tree: &Tree, base: &Base) -> Manifest {
 
 /// Of what a commit declares; `None` if it declares nothing that can be read.
 pub(super) fn at(config: &Config, tree: &Tree, commit: &str) -> Option<Digest> {
+    config_at(config, tree, commit).map(|config| digest_of(&config))
+}
+
+/// The configuration as a commit has it; `None` if it has none that can be read.
+pub(crate) fn config_at(config: &Config, tree: &Tree, commit: &str) -> Option<Config> {
     let name = config.path.file_name().unwrap_or_default();
     let commit = Base::of(commit.to_owned(), commit.to_owned());
     match commit.file(tree, Path::new(name)) {
-        At::Text(text) => Config::parse(&config.path, text.as_bytes())
-            .ok()
-            .map(|config| digest_of(&config)),
+        At::Text(text) => Config::parse(&config.path, text.as_bytes()).ok(),
         At::Absent | At::Unknown(_) => None,
     }
 }

@@ -313,6 +313,7 @@ mod tests {
             inputs: vec![Input {
                 path: "unit/unit/output.log".into(),
                 from: None,
+                resolved: None,
                 sha256: gonogo_core::Digest::of(b""),
                 bytes: 0,
                 format: COMMAND.into(),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gonogo_core::id::RunId;
 use gonogo_core::{Digest, Reason};
 use gonogo_exec::measure::{Subject, Taken, Terms, in_turn};
 use gonogo_suite::perf::budget::{BudgetSummary, Series};
@@ -14,7 +13,7 @@ use gonogo_suite::run::Source;
 
 use super::judging::{Limits, Shown};
 use super::trees::{Trees, Way};
-use super::{Kept, LIMITS, PerfRun, views};
+use super::{Begun, Kept, LIMITS, PerfRun, views};
 use crate::AppError;
 use crate::config::{Figure, PerfFile};
 use crate::gates::base::Base;
@@ -71,11 +70,13 @@ pub fn run(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Measure
         return Err(AppError::new(Reason::PolicyUndefined, text)
             .hint("judge series of others: `gonogo perf check --series FILE`"));
     }
-    let (tree, head) = super::tree(home, config)?;
-    let host = super::host_class()?;
-    let run_id = RunId::mint(identity::random()).to_string();
-    let dir = super::place(home, &run_id);
-    make_dir(&dir)?;
+    let Begun {
+        tree,
+        head,
+        host,
+        run_id,
+        dir,
+    } = super::begin(home, config)?;
     let mut trees = Trees::new(config, &tree, &dir);
     let mut found: BTreeMap<&str, Compared> = BTreeMap::new();
     let mut series = Vec::new();

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use gonogo_core::id::RunId;
 use gonogo_core::{Clock, Digest, Reason};
 use gonogo_exec::measure::Subject;
 use gonogo_exec::{ExecError, Exit as Ended, Ladder, Launch, Process};
@@ -17,7 +16,7 @@ use gonogo_suite::perf::stress::{Ending, Events, StressRun, StressTriage, triage
 
 use super::judging::Shown;
 use super::trees::{Trees, Way};
-use super::{Kept, PerfRun};
+use super::{Begun, Kept, PerfRun};
 use crate::AppError;
 use crate::config::StressFile;
 use crate::home::Home;
@@ -76,11 +75,13 @@ pub fn run(
     let now = home.clock.now().wall;
     let usual = || format!("{}-stress", crate::dry_run::running::slug(now));
     let correlation_id = crate::suite::running::correlation_id(ask.correlation_id.clone(), usual)?;
-    let (tree, head) = super::tree(home, config)?;
-    let host = super::host_class()?;
-    let run_id = RunId::mint(identity::random()).to_string();
-    let dir = super::place(home, &run_id);
-    make_dir(&dir)?;
+    let Begun {
+        tree,
+        head,
+        host,
+        run_id,
+        dir,
+    } = super::begin(home, config)?;
     let mut trees = Trees::new(config, &tree, &dir);
     let mut triages = BTreeMap::new();
     let mut outcomes = Vec::new();

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use gonogo_core::id::RunId;
 use gonogo_core::{Digest, Exit, Reason, Span, Timestamp, Verdict};
 use gonogo_exec::measure::{Subject, in_turn};
 use gonogo_suite::perf::budget::{Series, SeriesFile};
@@ -21,11 +20,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::trees::{Trees, Way};
-use super::{evidence, measuring, stream};
+use super::{Begun, evidence, measuring, stream};
 use crate::AppError;
 use crate::config::{Config, OpportunityFile, PerfFile, SweepFile};
 use crate::home::{Book, Home};
-use crate::identity;
 use crate::workspace::{make_dir, write_atomic};
 
 /// The record of studies.
@@ -142,10 +140,13 @@ pub fn study(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Studi
     let now = home.clock.now().wall;
     let usual = || format!("{}-sweep", crate::dry_run::running::slug(now));
     let correlation_id = crate::suite::running::correlation_id(ask.correlation_id.clone(), usual)?;
-    let (tree, head) = super::tree(home, config)?;
-    let run_id = RunId::mint(identity::random()).to_string();
-    let dir = super::place(home, &run_id);
-    make_dir(&dir)?;
+    let Begun {
+        tree,
+        head,
+        host,
+        run_id,
+        dir,
+    } = super::begin(home, config)?;
     let mut trees = Trees::new(config, &tree, &dir);
     let mut call = Call {
         home,
@@ -153,7 +154,7 @@ pub fn study(home: &Home, ask: &Ask, tell: &mut dyn FnMut(&str)) -> Result<Studi
         run_id,
         correlation_id,
         now,
-        host: super::host_class()?,
+        host,
         head,
         dir,
     };

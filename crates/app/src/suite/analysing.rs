@@ -20,6 +20,7 @@ use super::artifacts::RunDir;
 use super::baseline::{Baseline, Baselines};
 use super::digests;
 use super::knowing::Known;
+use super::lacking::Why;
 use crate::AppError;
 use crate::config::SuitesFile;
 
@@ -294,8 +295,12 @@ pub struct Triage {
     pub status: Status,
     /// By target.
     pub diffs: BTreeMap<String, Diff>,
-    /// Why the baseline of a target cannot be read, by target.
+    /// Why the baseline of a target cannot be read, or says nothing of the run, by target.
     pub unread: BTreeMap<String, String>,
+    /// Targets of the baseline that are declared no longer.
+    pub removed: Vec<String>,
+    /// Targets of the baseline that are declared and were not run.
+    pub not_run: Vec<String>,
     /// `triage_diff.json`.
     pub document: Value,
 }
@@ -325,8 +330,12 @@ fn triage(
 pub struct Held {
     diffs: BTreeMap<String, Diff>,
     bases: BTreeMap<String, Baseline>,
-    /// Why the baseline of a target cannot be read.
+    /// Why the baseline of a target cannot be read, or says nothing of the run.
     unread: BTreeMap<String, String>,
+    /// Targets of the baseline that are declared no longer, and what they were.
+    removed: BTreeMap<String, Kind>,
+    /// Targets of the baseline that are declared and were not run.
+    not_run: Vec<String>,
 }
 
 impl Held {
@@ -342,34 +351,47 @@ impl Held {
         };
         let text = |variant: &BTreeMap<String, String>| format!("{variant:?}");
         let now = text(&summary.variant);
+        let mut hold = |name: &str, base: Result<Option<Baseline>, String>| match base {
+            Ok(None) => {}
+            Err(why) => {
+                held.unread.insert(name.to_owned(), why);
+            }
+            Ok(Some(base)) => {
+                let own = own.get(name).map_or(&[][..], Vec::as_slice);
+                let before = text(&base.variant);
+                let side = |tests, variant| Side {
+                    tests,
+                    variant,
+                    plan: None,
+                };
+                let diff = diff::compare(&side(&base.tests, &before), &side(own, &now));
+                held.diffs.insert(name.to_owned(), diff);
+                held.bases.insert(name.to_owned(), base);
+            }
+        };
         for target in summary.targets() {
-            let name = target.target.as_str();
-            let base = match baselines.target(summary, name) {
-                Ok(Some(base)) => base,
-                Ok(None) => continue,
-                Err(why) => {
-                    held.unread.insert(name.to_owned(), why);
-                    continue;
+            hold(&target.target, baselines.target(summary, &target.target));
+        }
+        for one in baselines.lacking(summary) {
+            match one.why {
+                Why::Removed(base) => {
+                    hold(&one.target, base.map(Some));
+                    held.removed.insert(one.target, one.kind);
                 }
-            };
-            let before = text(&base.variant);
-            let own = own.get(name).map_or(&[][..], Vec::as_slice);
-            let side = |tests, variant| Side {
-                tests,
-                variant,
-                plan: None,
-            };
-            let diff = diff::compare(&side(&base.tests, &before), &side(own, &now));
-            held.diffs.insert(name.to_owned(), diff);
-            held.bases.insert(name.to_owned(), base);
+                Why::NotRun => held.not_run.push(one.target),
+                Why::Unknown => {
+                    let why = "nobody knows whether it was declared when the run began";
+                    hold(&one.target, Err(why.to_owned()));
+                }
+            }
         }
         held
     }
 }
 
 /// Where the results of a target stand in documents.
-const fn surface(target: &TargetResult) -> &'static str {
-    match target.result_kind {
+const fn surface(kind: Kind) -> &'static str {
+    match kind {
         Kind::Suite => "suites",
         Kind::Unit => "unit_targets",
         Kind::Build => "build",
@@ -392,8 +414,16 @@ pub fn document(
         diffs,
         bases,
         unread,
+        removed,
+        not_run,
     } = held;
-    let missing = summary.targets().any(|t| !diffs.contains_key(&t.target));
+    let own = summary.targets().map(|t| (&t.target, t.result_kind));
+    let all: Vec<(&String, &str)> = own
+        .chain(removed.iter().map(|(name, kind)| (name, *kind)))
+        .map(|(name, kind)| (name, surface(kind)))
+        .collect();
+    let mut wanted = all.iter().map(|(name, _)| *name).chain(unread.keys());
+    let missing = wanted.any(|name| !diffs.contains_key(name));
     let worst = diffs.values().map(|d| d.status).max();
     let status = match worst {
         None => Status::Incomparable,
@@ -405,12 +435,11 @@ pub fn document(
     let mut ranked = Vec::new();
     let mut semantic = Vec::new();
     let mut focus = Vec::new();
-    for target in summary.targets() {
-        let Some(diff) = diffs.get(&target.target) else {
+    for &(target, surface) in &all {
+        let Some(diff) = diffs.get(target) else {
             continue;
         };
-        let surface = surface(target);
-        let view = diff.view(RANKED, |test| command(&target.target, test));
+        let view = diff.view(RANKED, |test| command(target, test));
         for (change, count) in &diff.counts {
             *totals.entry(change.category()).or_default() += count;
         }
@@ -420,15 +449,15 @@ pub fn document(
             .filter(|c| c.change == Change::SignatureChanged)
         {
             if focus.len() < EACH {
-                focus.extend(command(&target.target, &changed.test));
+                focus.extend(command(target, &changed.test));
             }
-            semantic.push(json!({"target": target.target, "test": changed.test, "base": changed.base, "now": changed.now}));
+            semantic.push(json!({"target": target, "test": changed.test, "base": changed.base, "now": changed.now}));
         }
         for diagnostic in &view.ranked_diagnostics {
-            ranked.push((target.target.clone(), diagnostic.clone()));
+            ranked.push((target.clone(), diagnostic.clone()));
         }
         let own = json!({
-            "baseline": bases.get(&target.target).map(|base| json!({
+            "baseline": bases.get(target).map(|base| json!({
                 "run_id": base.run_id, "digest": base.digest, "summary_path": summary_path(base)})),
             "status": diff.status,
             "baseline_total": view.baseline_total,
@@ -441,7 +470,7 @@ pub fn document(
         surfaces
             .entry(surface)
             .or_default()
-            .insert(target.target.clone(), own);
+            .insert(target.clone(), own);
     }
     ranked.sort_by(|(a, x), (b, y)| {
         y.score
@@ -466,18 +495,18 @@ pub fn document(
     let runs: BTreeSet<&str> = bases.values().map(|b| b.run_id.as_str()).collect();
     let one = bases.values().next().filter(|_| runs.len() == 1);
     let changed = |surface: &str| -> Vec<&String> {
-        let targets = summary.targets().filter(|t| self::surface(t) == surface);
+        let targets = all.iter().filter(|(_, of)| *of == surface);
         let is_changed = |name: &&String| {
             diffs
                 .get(*name)
                 .is_some_and(|diff| diff.status != Status::Stable)
         };
-        targets.map(|t| &t.target).filter(is_changed).collect()
+        targets.map(|(name, _)| *name).filter(is_changed).collect()
     };
     let regressions = |surface: &str| -> u64 {
-        let targets = summary.targets().filter(|t| self::surface(t) == surface);
+        let targets = all.iter().filter(|(_, of)| *of == surface);
         let counts = targets
-            .filter_map(|t| diffs.get(&t.target))
+            .filter_map(|(name, _)| diffs.get(*name))
             .flat_map(|d| &d.counts);
         counts
             .filter(|(change, _)| change.category() == "regression")
@@ -512,6 +541,8 @@ pub fn document(
         "baseline_summary_path": one.map(summary_path),
         "baseline_artifact_dir": one.map(|base| &base.artifact_dir),
         "unread_baselines": unread,
+        "removed_targets": removed.keys().collect::<Vec<_>>(),
+        "not_run_targets": not_run,
         "current_summary_path": format!("{}/summary.json", summary.artifact_dir),
         "current_artifact_dir": summary.artifact_dir,
         "summary": {
@@ -544,6 +575,8 @@ pub fn document(
         status,
         diffs,
         unread,
+        removed: removed.into_keys().collect(),
+        not_run,
         document,
     }
 }

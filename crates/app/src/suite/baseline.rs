@@ -10,9 +10,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use gonogo_core::{Digest, Reason, Verdict};
 use gonogo_store::ledger::RecordView;
 use gonogo_suite::diff::Entry;
-use gonogo_suite::{Summary, TestId};
+use gonogo_suite::run::READ;
+use gonogo_suite::{Summary, TargetResult, TestId};
 use serde_json::Value;
 
+use super::lacking;
 use super::reading::{self, Loaded};
 use super::running::RESULT;
 use super::source::{Tree, git};
@@ -111,9 +113,11 @@ pub struct Baseline {
 #[derive(Debug)]
 pub struct Baselines {
     /// A run that was named.
-    run: Option<Box<Loaded>>,
+    pub(super) run: Option<Box<Loaded>>,
     /// Recorded runs, the first that fits is taken.
-    runs: Vec<Recorded>,
+    pub(super) runs: Vec<Recorded>,
+    /// Names of the suites that were declared when the run began that is compared; `None` where nobody knows.
+    pub(super) declared: Option<BTreeSet<String>>,
 }
 
 impl Baselines {
@@ -127,6 +131,7 @@ impl Baselines {
         summary: &Summary,
         index: Option<u64>,
     ) -> Result<Self, AppError> {
+        let declared = lacking::declared_then(home, summary)?;
         if let Some(Against::Run(loaded)) = against {
             if loaded.summary.run_id == summary.run_id {
                 let text = "a run beside itself is no comparison";
@@ -135,6 +140,7 @@ impl Baselines {
             return Ok(Self {
                 run: Some(loaded.clone()),
                 runs: Vec::new(),
+                declared,
             });
         }
         let book = home.open(&home.here)?;
@@ -154,6 +160,7 @@ impl Baselines {
             return Ok(Self {
                 run: None,
                 runs: looked.runs,
+                declared,
             });
         }
         let state = home.root().join(STATE_DIR);
@@ -180,7 +187,11 @@ impl Baselines {
             near.reverse();
         }
         runs.extend(near.into_iter().filter(|run| !is_other(run)));
-        Ok(Self { run: None, runs })
+        Ok(Self {
+            run: None,
+            runs,
+            declared,
+        })
     }
 
     /// The baseline of a target of `summary`; none where no run fits.
@@ -193,32 +204,47 @@ impl Baselines {
             let Some(result) = base.targets().find(|t| t.target == target) else {
                 return Ok(None);
             };
-            let mut tests = Vec::new();
-            let path = loaded.dir.join(&result.tests_file);
-            reading::rows_of(&path, |row| tests.push((row.test.clone(), row.entry())))
-                .map_err(|e| e.to_string())?;
-            return Ok(Some(Baseline {
-                run_id: base.run_id.clone(),
-                digest: result.tests_sha256.unwrap_or_else(|| Digest::of(b"")),
-                artifact_dir: base.artifact_dir.clone(),
-                variant: base.variant.clone(),
-                tests,
-            }));
+            return of_loaded(loaded, result).map(Some);
         }
         let all: Vec<&Recorded> = self.runs.iter().collect();
-        let Some(run) = compared::good(&all, summary, target) else {
-            return Ok(None);
-        };
-        let tests = compared::entries(run, target)
-            .map_err(|e| format!("the tests of `{}` cannot be read: {e}", run.summary.run_id))?;
-        Ok(Some(Baseline {
-            run_id: run.summary.run_id.clone(),
-            digest: run.digest,
-            artifact_dir: run.summary.artifact_dir.clone(),
-            variant: run.summary.variant.clone(),
-            tests,
-        }))
+        let good = compared::good(&all, summary, target);
+        good.map(|run| of_recorded(run, target)).transpose()
     }
+}
+
+/// A target of a run that was named, as a baseline.
+///
+/// # Errors
+/// Its list of tests cannot be read.
+pub(super) fn of_loaded(loaded: &Loaded, result: &TargetResult) -> Result<Baseline, String> {
+    let base = &loaded.summary;
+    let mut tests = Vec::new();
+    let path = loaded.dir.join(&result.tests_file);
+    reading::rows_of(&path, |row| tests.push((row.test.clone(), row.entry())))
+        .map_err(|e| e.to_string())?;
+    Ok(Baseline {
+        run_id: base.run_id.clone(),
+        digest: result.tests_sha256.unwrap_or_else(|| Digest::of(b"")),
+        artifact_dir: base.artifact_dir.clone(),
+        variant: base.variant.clone(),
+        tests,
+    })
+}
+
+/// A target of a recorded run as a baseline.
+///
+/// # Errors
+/// Its list of tests cannot be read, or is not the one that was recorded.
+pub(super) fn of_recorded(run: &Recorded, target: &str) -> Result<Baseline, String> {
+    let tests = compared::entries(run, target)
+        .map_err(|e| format!("the tests of `{}` cannot be read: {e}", run.summary.run_id))?;
+    Ok(Baseline {
+        run_id: run.summary.run_id.clone(),
+        digest: run.digest,
+        artifact_dir: run.summary.artifact_dir.clone(),
+        variant: run.summary.variant.clone(),
+        tests,
+    })
 }
 
 /// Whether a record is of one of these commits, or of a tree of theirs.
@@ -228,11 +254,14 @@ fn is_of(record: &RecordView, ids: &HashSet<String>) -> bool {
     tree.is_some_and(|tree| ids.contains(tree)) || word("commit").is_some_and(|c| ids.contains(c))
 }
 
-/// Runs that were found, until every target has a good one.
+/// Runs that were found, until every target has a good one, and until another declaration or enough runs were seen: only then is it known what the first
+/// of them might have run.
 struct Looked<'a> {
     summary: &'a Summary,
     wanted: BTreeSet<&'a str>,
     runs: Vec<Recorded>,
+    looked: usize,
+    is_other: bool,
 }
 
 impl<'a> Looked<'a> {
@@ -241,20 +270,27 @@ impl<'a> Looked<'a> {
             summary,
             wanted: summary.targets().map(|t| t.target.as_str()).collect(),
             runs: Vec::new(),
+            looked: 0,
+            is_other: false,
         }
     }
 
     fn is_done(&self) -> bool {
-        self.wanted.is_empty()
+        self.wanted.is_empty() && (self.is_other || self.looked >= compared::LOOKED)
     }
 
     fn take(&mut self, run: Option<Recorded>, fits: impl Fn(&Recorded) -> bool) {
+        self.looked += 1;
         let Some(run) = run.filter(fits) else { return };
         if run.summary.variant != self.summary.variant || run.summary.shard != self.summary.shard {
             return;
         }
         for target in run.summary.targets().filter(|t| t.status == Verdict::Pass) {
             self.wanted.remove(target.target.as_str());
+        }
+        if run.summary.profile != READ {
+            let first = self.runs.iter().find(|r| r.summary.profile != READ);
+            self.is_other |= !lacking::is_alike(first.unwrap_or(&run), &run);
         }
         self.runs.push(run);
     }

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use gonogo_core::Reason;
 use gonogo_suite::cause::Rule;
 use gonogo_suite::first_failure::{Limits, scan};
-use gonogo_suite::run::{Emptied, End, LogFailure, Stops};
+use gonogo_suite::run::{Conceded, Emptied, End, LogFailure, Problem, Stops};
 
 use super::artifacts::RunDir;
 use crate::AppError;
@@ -84,17 +85,47 @@ pub(super) fn stops(dir: &RunDir, home: &str) -> Result<Stops, AppError> {
     Ok(stops)
 }
 
-/// The line by which a plain command that ended well says that no test ran.
-///
-/// # Errors
-/// A log that is there and cannot be read.
-pub(super) fn emptied(dir: &RunDir, home: &str) -> Result<Option<String>, AppError> {
+/// Where what a plain command of tests printed contradicts its end with 0: runners that closed with failures, or without a test if at least
+/// `min_tests` were to run.
+pub(super) fn contradictions(dir: &RunDir, home: &str, min_tests: u64) -> Vec<Problem> {
+    let told = |said: Result<Option<String>, AppError>, reason, what: &str| match said {
+        Ok(said) => said.map(|line| {
+            let text = format!("it ended with 0 and says that {what}: `{line}`");
+            Problem::new(reason, text)
+        }),
+        Err(e) => Some(Problem::new(e.reason, e.to_string())),
+    };
+    let failed = told(
+        conceded(dir, home),
+        Reason::ExitCodeConflict,
+        "tests failed",
+    );
+    let found = failed.or_else(|| {
+        let what = "no test ran (where that is meant: `min_tests = 0`)";
+        let said = (min_tests > 0).then(|| emptied(dir, home));
+        said.and_then(|said| told(said, Reason::ZeroTests, what))
+    });
+    found.into_iter().collect()
+}
+
+/// The line by which a plain command says that no test ran.
+fn emptied(dir: &RunDir, home: &str) -> Result<Option<String>, AppError> {
     let mut emptied = Emptied::default();
     each(dir, home, &mut |line| {
         emptied.line(line);
         !emptied.is_settled()
     })?;
     Ok(emptied.told().map(|line| dir.clean(&line)))
+}
+
+/// The closing line by which a plain command says that tests failed.
+fn conceded(dir: &RunDir, home: &str) -> Result<Option<String>, AppError> {
+    let mut conceded = Conceded::default();
+    each(dir, home, &mut |line| {
+        conceded.line(line);
+        true
+    })?;
+    Ok(conceded.told().map(|line| dir.clean(&line)))
 }
 
 /// The beginnings of all lines of a target's logs, until `next` has seen enough.

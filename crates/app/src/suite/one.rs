@@ -19,9 +19,10 @@ use serde_json::json;
 
 use super::artifacts::RunDir;
 use super::events::Events;
+use super::globs::{self, Meant};
 use super::knowing::Known;
 use super::placed::Ran;
-use super::{globs, logs, placed, verbatim};
+use super::{logs, placed, verbatim};
 use crate::AppError;
 use crate::config::SuiteFile;
 
@@ -145,6 +146,16 @@ pub fn run(
         let problems = &mut attempted.problems;
         let since = began.wall.as_millis();
         keep_outputs(frame, suite, &dir, &home, (&outputs, since), problems);
+    }
+    for pattern in &suite.reports {
+        let Some((link, real)) = globs::behind(&dir, pattern) else {
+            continue;
+        };
+        let (link, real) = (relative(&link, frame.root), really(&real, frame.root));
+        let text = format!("`{link}` is behind a link: reports are read in `{real}`");
+        let text = frame.dir.clean(&text);
+        events.tell("info", "report", &text, json!({}))?;
+        watcher.told(&format!("{name}: {text}"));
     }
     let (rows, collisions) = read(
         frame,
@@ -494,22 +505,19 @@ fn keep_outputs(
     problems: &mut Vec<Problem>,
 ) {
     for pattern in &suite.outputs {
-        let found = match globs::find(dir, std::slice::from_ref(pattern)) {
+        let found = match globs::meant(dir, std::slice::from_ref(pattern)) {
             Ok(found) => found,
             Err(e) => {
                 problems.push(Problem::new(e.reason, e.to_string()));
                 continue;
             }
         };
-        if found.is_empty() {
-            let text = format!("no file is `{pattern}`");
-            problems.push(Problem::new(Reason::EvidenceMissing, text));
-        }
-        for path in found {
+        problems.extend(left(frame, &found, dir));
+        for path in found.files {
             let relative = path.strip_prefix(dir).unwrap_or(&path).to_string_lossy();
             let relative = frame.dir.clean(&relative);
             // What an earlier run left says nothing about this one, and a gate would take it for that.
-            if seen(&path).is_ok_and(|now| now.is_old(before, since)) {
+            if seen(dir, &path).is_ok_and(|now| now.is_old(before, since)) {
                 let text = format!("`{relative}` was there before and was not written by this run");
                 problems.push(Problem::new(Reason::EvidenceStale, text));
                 continue;
@@ -533,6 +541,8 @@ struct Seen {
     size: u64,
     changed: (i64, i64),
     written: (i64, i64),
+    /// Whether a link led here: it may lead elsewhere now than before, so that what lay here was not seen.
+    behind: bool,
 }
 
 impl Seen {
@@ -540,14 +550,23 @@ impl Seen {
     /// says that it was written before the suite began was not written by it.
     fn is_old(&self, before: &[Self], since: i64) -> bool {
         let same = |b: &Self| b == self || (b.inode == self.inode && b.written == self.written);
-        before.iter().any(same) || self.written.0.saturating_mul(1000) < since - COARSE_MS
+        let (seconds, nanos) = self.written;
+        let (written, slack) = match self.behind && nanos != 0 {
+            true => (seconds.saturating_mul(1000) + nanos / 1_000_000, TICK_MS),
+            false => (seconds.saturating_mul(1000), COARSE_MS),
+        };
+        before.iter().any(same) || written < since - slack
     }
 }
 
 /// How much earlier than the clock says a file may seem to be written, milliseconds: file systems know seconds, some two.
 pub(crate) const COARSE_MS: i64 = 3000;
 
-fn seen(path: &Path) -> Result<Seen, AppError> {
+/// The same where a file system knows less than seconds: kernels stamp files by ticks.
+const TICK_MS: i64 = 50;
+
+/// Looks at a file of a suite in `dir`.
+fn seen(dir: &Path, path: &Path) -> Result<Seen, AppError> {
     use std::os::unix::fs::MetadataExt;
     let meta = std::fs::metadata(path).map_err(|e| AppError::io("read", path, &e))?;
     Ok(Seen {
@@ -556,14 +575,32 @@ fn seen(path: &Path) -> Result<Seen, AppError> {
         size: meta.len(),
         changed: (meta.ctime(), meta.ctime_nsec()),
         written: (meta.mtime(), meta.mtime_nsec()),
+        behind: globs::through(dir, path).is_some(),
     })
 }
 
 fn reports(dir: &Path, patterns: &[String]) -> Result<Vec<Seen>, AppError> {
     globs::find(dir, patterns)?
         .iter()
-        .map(|p| seen(p))
+        .map(|p| seen(dir, p))
         .collect()
+}
+
+/// What patterns mean and what is not read: each is a problem of its own, since what it would have said nobody knows. Paths are told from `root` on.
+fn left(frame: &Frame<'_>, meant: &Meant, root: &Path) -> Vec<Problem> {
+    let odd = meant.odd.iter().map(|odd| {
+        let shown = frame.dir.clean(&relative(odd, root));
+        let text = match odd.is_symlink() {
+            true => format!("`{shown}` is a link, and only one that a pattern names without wildcards is followed"),
+            false => format!("`{shown}` is no plain file"),
+        };
+        Problem::new(Reason::EvidenceUnparsable, text)
+    });
+    let lost = meant.lost.iter().map(|pattern| {
+        let text = format!("no file is `{}`", frame.dir.clean(pattern));
+        Problem::new(Reason::EvidenceMissing, text)
+    });
+    odd.chain(lost).collect()
 }
 
 fn read(
@@ -581,6 +618,7 @@ fn read(
         let input = Input {
             path: format!("{home}/output.log"),
             from: None,
+            resolved: None,
             sha256: crate::dry_run::keeping::digest(&log).map_or(Digest::of(b""), |d| d.1),
             bytes: std::fs::metadata(&log).map_or(0, |m| m.len()),
             format: COMMAND.into(),
@@ -592,17 +630,9 @@ fn read(
         };
         attempted.inputs.push(input);
         let is_test = !matches!(suite.class, Class::Build | Class::Lint);
-        if is_test && suite.min_tests > 0 && attempted.end.code() == Some(0) {
-            let problem = match logs::emptied(frame.dir, &home) {
-                Ok(said) => said.map(|line| {
-                    let text = format!(
-                        "it ended with 0 and says that no test ran: `{line}` (where that is meant: `min_tests = 0`)"
-                    );
-                    Problem::new(Reason::ZeroTests, text)
-                }),
-                Err(e) => Some(Problem::new(e.reason, e.to_string())),
-            };
-            attempted.problems.extend(problem);
+        if is_test && attempted.end.code() == Some(0) {
+            let found = logs::contradictions(frame.dir, &home, suite.min_tests);
+            attempted.problems.extend(found);
         }
         let row = command_row(name, &attempted.end);
         return (vec![row], Collisions::default());
@@ -617,18 +647,14 @@ fn read(
     if matches!(attempted.end, End::NotStarted { .. }) {
         return (Vec::new(), Collisions::default());
     }
-    let mut files: Vec<(String, Option<String>)> = Vec::new();
+    // The copy, where it was found, and where that really is.
+    let mut files: Vec<(String, Option<String>, Option<String>)> = Vec::new();
     if suite.reports.is_empty() {
-        files.push((format!("{home}/output.log"), None));
+        files.push((format!("{home}/output.log"), None, None));
     } else {
         let meant = globs::meant(dir, &suite.reports).and_then(|meant| {
-            for odd in &meant.odd {
-                let shown = frame.dir.clean(&relative(odd, frame.root));
-                let text = format!("`{shown}` is a link or no plain file: it is not followed");
-                let problem = Problem::new(Reason::EvidenceUnparsable, text);
-                attempted.problems.push(problem);
-            }
-            meant.files.iter().map(|path| seen(path)).collect()
+            attempted.problems.extend(left(frame, &meant, frame.root));
+            meant.files.iter().map(|path| seen(dir, path)).collect()
         });
         let now: Vec<Seen> = match meant {
             Ok(now) => now,
@@ -660,30 +686,26 @@ fn read(
                         let problem = Problem::new(e.reason, e.to_string());
                         attempted.problems.push(problem);
                     }
-                    files.push((copy, Some(shown)));
+                    let real = globs::through(dir, &seen.path);
+                    let real = real.map(|real| frame.dir.clean(&really(&real, frame.root)));
+                    files.push((copy, Some(shown), real));
                 }
                 Err(e) => attempted
                     .problems
                     .push(Problem::new(e.reason, e.to_string())),
             }
         }
-        if files.is_empty() && attempted.problems.is_empty() {
-            let text = format!("no file is {}", suite.reports.join(" or "));
-            attempted
-                .problems
-                .push(Problem::new(Reason::EvidenceMissing, text));
-        }
     }
     let mut tally = Tally::default();
     tally.ended(attempted.end.code());
-    for (path, from) in files {
+    for (path, from, resolved) in files {
         let from = (path.as_str(), from);
         let ran = Ran {
             since: Some(since),
             until: Some(attempted.ended_at.as_millis()),
         };
         match placed::read_report(&frame.dir.path, from, frame.root, format, ran, &mut tally) {
-            Ok(input) => attempted.inputs.push(input),
+            Ok(input) => attempted.inputs.push(Input { resolved, ..input }),
             Err(e) => attempted
                 .problems
                 .push(Problem::new(e.reason, e.to_string())),
@@ -714,12 +736,18 @@ fn relative(path: &Path, root: &Path) -> String {
         .to_string()
 }
 
-/// The one test of a plain command; why it is not good is told when its log has been looked at.
+/// A path without links, from the project on if it lies there.
+fn really(path: &Path, root: &Path) -> String {
+    let real = root.canonicalize();
+    relative(path, real.as_deref().unwrap_or(root))
+}
+
 /// The one test of a target that is a plain command.
 pub(super) fn command(target: &str) -> TestId {
     TestId::new(target, "", "(command)")
 }
 
+/// Its row; why it is not good is told when its log has been looked at.
 fn command_row(name: &str, end: &End) -> Row {
     Row {
         target: name.to_owned(),

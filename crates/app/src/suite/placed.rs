@@ -95,6 +95,7 @@ pub(super) fn read_report(
     Ok(Input {
         path: path.to_owned(),
         from,
+        resolved: None,
         sha256,
         bytes,
         format: word_of(format),

@@ -215,3 +215,31 @@ fn a_plain_command_that_says_that_no_test_ran_is_no_pass() {
     lab.commit("none need run");
     lab.run(0, "pass");
 }
+
+/// An exit code is lost in a pipe; the runner's closing line is not.
+#[test]
+fn a_plain_command_that_says_that_tests_failed_is_no_pass() {
+    let lost = "printf 'F.\\n1 failed, 1 passed in 0.02s\\n' | tee out/log\n";
+    let lab = Lab::with(lost, "");
+    let run = lab.run(3, "invalid");
+    assert_eq!(run.data["reasons"], json!(["EXIT_CODE_CONFLICT"]));
+    let problem = &run.summary()["unit_targets"][0]["problems"][0];
+    let text = problem["text"].as_str().unwrap();
+    assert!(text.contains("`1 failed, 1 passed in 0.02s`"), "{text}");
+    lab.check(&[], 3, "invalid");
+    let again = lab.gonogo(&["suite", "replay", "--json"]);
+    let data = &again.envelope()["data"];
+    assert_eq!(data["results"][0]["verdict"], "reproduced", "{data:#}");
+    // What a test shows of a runner of its own is no end of the run; nor do other words say that anything failed.
+    lab.script(&format!(
+        "{lost}echo 'sh: 1: pytestt: command not found'\necho '3 passed in 0.20s'\n"
+    ));
+    lab.commit("nested");
+    lab.run(0, "pass");
+    // A build's log is no test's.
+    let config = std::fs::read_to_string(lab.path("gonogo.toml")).unwrap();
+    lab.script(lost);
+    lab.write("gonogo.toml", config.replace("\"unit\"", "\"lint\""));
+    lab.commit("lint");
+    lab.run(0, "pass");
+}

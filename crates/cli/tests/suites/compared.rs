@@ -66,6 +66,102 @@ fn a_change_is_held_against_its_base_however_often_it_ran() {
     );
 }
 
+/// A lab with a second suite, `more`, whose run on main is good.
+fn with_more() -> (Lab, String) {
+    let lab = Lab::new(&writes(TWO));
+    let alone = std::fs::read_to_string(lab.path("gonogo.toml")).unwrap();
+    let script = writes(TWO).replace("out/r.xml", "out/more.xml");
+    lab.write("more.sh", format!("mkdir -p out\n{script}"));
+    lab.declare("[suites.more]\nclass = \"unit\"\ncommand = [\"sh\", \"more.sh\"]\nformat = \"junit\"\nreports = [\"out/more.xml\"]\n");
+    // Each suite its own report.
+    let text = std::fs::read_to_string(lab.path("gonogo.toml")).unwrap();
+    lab.write("gonogo.toml", text.replace("out/*.xml", "out/r.xml"));
+    lab.commit("more");
+    (lab, alone.replace("out/*.xml", "out/r.xml"))
+}
+
+#[test]
+fn a_suite_that_is_taken_out_takes_its_tests_with_it() {
+    let (lab, alone) = with_more();
+    let first = lab.run(0, "pass").id().to_owned();
+    // The newest run of the base is of one suite only: what it declared says what there was.
+    lab.git(&["commit", "-q", "--allow-empty", "-m", "nothing"]);
+    lab.gonogo(&["suite", "run", "--suite", "unit", "-q"])
+        .expect(0);
+    lab.git(&["checkout", "-q", "-b", "feature"]);
+    lab.write("gonogo.toml", alone);
+    lab.commit("less");
+    let run = lab.run(0, "pass");
+    let gone = (2, json!("regression"), json!(2));
+    for args in [&[][..], &["--against", "main"], &["--against", &first]] {
+        assert_eq!(removed(&lab, args), gone, "{args:?}");
+    }
+    let triage = run.json("triage_diff.json");
+    assert_eq!(triage["removed_targets"], json!(["more"]), "{triage:#}");
+    assert_eq!(triage["unit_targets"]["more"]["counts"]["removed"], 2);
+    assert_eq!(triage["focus"]["unit_targets"], json!(["more"]));
+    let said = lab.gonogo(&["suite", "diff"]).out;
+    assert!(said.contains("more: it is declared no longer"), "{said}");
+    // It stays gone when it is asked for later, as what the run declared is in its commit; and where that is in none, nobody knows.
+    lab.git(&["checkout", "-q", "main"]);
+    assert_eq!(removed(&lab, &[run.id()]), gone);
+    // What the base itself gave up is missed no more.
+    lab.git(&["merge", "-q", "feature"]);
+    lab.run(0, "pass");
+    lab.git(&["checkout", "-q", "-b", "next"]);
+    lab.write("other.txt", "");
+    lab.commit("next");
+    lab.run(0, "pass");
+    assert_eq!(removed(&lab, &[]), (0, json!("stable"), json!(0)));
+}
+
+#[test]
+fn a_suite_that_is_declared_and_was_left_out_is_told_and_not_missed() {
+    let (lab, alone) = with_more();
+    lab.run(0, "pass");
+    lab.git(&["checkout", "-q", "-b", "feature"]);
+    lab.write("other.txt", "");
+    lab.commit("other");
+    lab.gonogo(&["suite", "run", "--suite", "unit", "-q"])
+        .expect(0);
+    assert_eq!(removed(&lab, &[]), (0, json!("stable"), json!(0)));
+    let data = lab.data(&["suite", "diff"]);
+    assert_eq!(data["not_run_targets"], json!(["more"]), "{data:#}");
+    let said = lab.gonogo(&["suite", "diff"]).out;
+    assert!(said.contains("more: it was not run"), "{said}");
+    // Of a run whose declaration is in no commit and is no longer here nobody knows.
+    lab.declare("[suites.third]\nclass = \"unit\"\ncommand = [\"true\"]\n");
+    lab.gonogo(&["suite", "run", "--suite", "unit", "-q"])
+        .expect(0);
+    lab.write("gonogo.toml", alone);
+    assert_eq!(removed(&lab, &[]), (3, json!("incomparable"), json!(0)));
+    let said = lab.gonogo(&["suite", "diff"]).out;
+    assert!(
+        said.contains("more: nobody knows whether it was declared"),
+        "{said}"
+    );
+    // Reports that were read are of no declaration.
+    lab.git(&["checkout", "-q", "gonogo.toml"]);
+    lab.write("out/read.xml", TWO);
+    let read = [
+        "suite",
+        "read",
+        "out/read.xml",
+        "--exit-code",
+        "0",
+        "--keep",
+        "--target",
+        "unit",
+    ];
+    lab.gonogo(&read).expect(0);
+    let data = lab.data(&["suite", "diff"]);
+    assert_eq!(
+        (&data["removed_targets"], &data["not_run_targets"]),
+        (&json!([]), &json!([])),
+        "{data:#}"
+    );
+}
+
 #[test]
 fn what_is_run_again_is_held_against_what_it_was() {
     let lab = Lab::new(&fails());

@@ -94,6 +94,7 @@ pub(crate) fn judged(
         inputs.push(Input {
             path: format!("{name}/reports/{n}"),
             from: None,
+            resolved: None,
             sha256: Digest::of(bytes),
             bytes: bytes.len() as u64,
             format: serde_json::to_value(format)
@@ -114,6 +115,7 @@ pub(crate) fn judged(
         inputs = vec![Input {
             path: format!("{name}/output.log"),
             from: None,
+            resolved: None,
             sha256: Digest::of(b""),
             bytes: 0,
             format: COMMAND.into(),

@@ -132,6 +132,7 @@ pub(crate) fn ran(
         inputs: vec![Input {
             path: "r.xml".into(),
             from: None,
+            resolved: None,
             sha256: Digest::of(bytes),
             bytes: bytes.len() as u64,
             format: "junit".into(),

@@ -278,6 +278,7 @@ mod tests {
         Input {
             path: "unit/unit/reports/1.xml".into(),
             from: None,
+            resolved: None,
             sha256: Digest::of(b""),
             bytes: 0,
             format: "junit".into(),

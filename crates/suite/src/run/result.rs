@@ -170,6 +170,9 @@ pub struct Input {
     /// Where it was found, relative to the project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// Where that really is, if a link that its pattern names leads there: relative to the project, or absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<String>,
     /// Of its bytes.
     pub sha256: Digest,
     /// How many.

@@ -306,6 +306,7 @@ pub(crate) fn result(
     let input = Input {
         path: "r".into(),
         from: None,
+        resolved: None,
         sha256: gonogo_core::Digest::of(b""),
         bytes: 0,
         format: format.into(),

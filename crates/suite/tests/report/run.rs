@@ -58,6 +58,7 @@ pub(crate) fn from_fixture(
     let input = Input {
         path: format!("{}/reports/1", target.name),
         from: None,
+        resolved: None,
         sha256: Digest::of(&bytes),
         bytes: bytes.len() as u64,
         format: "x".into(),
@@ -78,6 +79,7 @@ pub(crate) fn from_rows(target: &Target<'_>, rows: &[Row]) -> TargetResult {
     let input = Input {
         path: "r".into(),
         from: None,
+        resolved: None,
         sha256: Digest::of(b""),
         bytes: 0,
         format: "junit".into(),

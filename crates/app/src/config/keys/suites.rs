@@ -161,7 +161,7 @@ pub(in crate::config) static TARGET: Section = Section {
             "reports",
             Texts,
             Default("[]"),
-            "Files that it writes its reports to, relative to `dir`, `*` and `**` allowed. Without any, what it prints is the report.",
+            "Files that it writes its reports to, relative to `dir`, `*` and `**` allowed; each of these must mean a file, and `{a,b}` in one asks for either. Without any, what it prints is the report.",
         ),
         key(
             "outputs",

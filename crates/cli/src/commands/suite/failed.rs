@@ -182,6 +182,16 @@ pub(super) fn diff(select: &Select, a: &SuiteDiff, screen: &Screen) -> Answer {
             screen.say(&format!("  {name}: there is nothing to compare it with"));
         }
     }
+    for name in &triage.removed {
+        screen.say(&format!("  {name}: it is declared no longer"));
+    }
+    let is_own = |name: &String| now.summary.targets().any(|t| t.target == *name);
+    for (name, why) in triage.unread.iter().filter(|(name, _)| !is_own(name)) {
+        screen.say(&format!("  {name}: {}", plain(why)));
+    }
+    for name in &triage.not_run {
+        screen.say(&format!("  {name}: it was not run"));
+    }
     if more > 0 {
         screen.say(&format!("  … and {more} more changes"));
     }
