@@ -3,6 +3,15 @@
 /// Text as it is kept: without terminal escapes and control characters other than tab and line feed, at most `limit` bytes from its
 /// beginning. The second part is whether something was cut.
 pub(super) fn head(bytes: &[u8], limit: usize) -> (String, bool) {
+    let kept = &bytes[..bytes.len().min(limit)];
+    if is_plain(kept)
+        && let Ok(text) = std::str::from_utf8(kept)
+    {
+        // Of what is cut, the first that is not kept may be no character, and there may be nothing behind it that shows.
+        if kept.len() == bytes.len() || is_plain(&bytes[limit..=limit]) {
+            return (text.to_owned(), kept.len() < bytes.len());
+        }
+    }
     // Escapes take no room, so somewhat more is looked at than is kept.
     let most = limit.saturating_mul(4).saturating_add(64);
     let looked = &bytes[..bytes.len().min(most)];
@@ -12,6 +21,20 @@ pub(super) fn head(bytes: &[u8], limit: usize) -> (String, bool) {
         text.truncate(floor(&text, limit));
     }
     (text, cut)
+}
+
+/// Whether bytes are ASCII that is kept as it is: no control characters but line feeds and tabs. Written without a way out of the
+/// inner loop, for the compiler to take many bytes at once.
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    let odd = |odd: u8, b: &u8| {
+        let control = u8::from(*b < 0x20) & u8::from(*b != b'\n') & u8::from(*b != b'\t');
+        odd | control | u8::from(*b >= 0x7f)
+    };
+    let (blocks, rest) = bytes.as_chunks::<128>();
+    let (few, last) = rest.as_chunks::<16>();
+    blocks.iter().all(|block| block.iter().fold(0, odd) == 0)
+        && few.iter().all(|block| block.iter().fold(0, odd) == 0)
+        && last.iter().fold(0, odd) == 0
 }
 
 /// As [`head`], from its end.

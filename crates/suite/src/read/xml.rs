@@ -28,7 +28,7 @@ use super::Limits;
 use crate::{IssueKind, Place};
 
 pub(super) use self::notes::Notes;
-pub(super) use self::value::{Head, Tail, edged, owned, plain, truth};
+pub(super) use self::value::{Head, Tail, edged, owned, plain, simple, truth};
 
 /// Whether a handler wants more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -50,14 +50,20 @@ pub(super) fn whole(failure: &mut Failure, limits: &Limits) {
         .iter()
         .find_map(|phase| Some((*phase, said.strip_prefix(phase)?)))
         .unwrap_or(("", said));
-    let last = said.lines().last().unwrap_or_default();
-    let is_cut = last.starts_with('[')
-        && last
-            .trim_end_matches('"')
-            .ends_with("full report in element text]");
-    let first = inner.lines().next().unwrap_or_default();
-    let is_placed = first.starts_with("file ")
-        && first
+    let is_cut = said
+        .trim_end_matches(['"', '\n', '\r'])
+        .ends_with("full report in element text]")
+        && said.lines().last().is_some_and(|last| {
+            last.starts_with('[')
+                && last
+                    .trim_end_matches('"')
+                    .ends_with("full report in element text]")
+        });
+    let is_placed = inner.starts_with("file ")
+        && inner
+            .lines()
+            .next()
+            .unwrap_or_default()
             .rsplit_once(", line ")
             .is_some_and(|(_, line)| !line.is_empty() && line.bytes().all(|b| b.is_ascii_digit()));
     if !is_cut && !is_placed {

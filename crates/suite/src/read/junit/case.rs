@@ -315,7 +315,7 @@ impl Case {
         if is_worse {
             self.outcome = Some(says.outcome);
             self.raw.clear();
-            self.raw.extend(raw.chars().take(60));
+            words::shorten(raw, &mut self.raw);
         }
     }
 

@@ -51,7 +51,7 @@ impl Child {
     ) {
         self.role = role;
         self.raw.clear();
-        self.raw.extend(tag.name().chars().take(60));
+        words::shorten(tag.name(), &mut self.raw);
         self.class.clear();
         self.message.clear();
         self.is_cut = tag.is_cut;
@@ -67,8 +67,13 @@ impl Child {
                 self.is_cut |= cut;
             }
             "type" | "Type" => {
-                xml::plain(raw, value);
-                self.class = TestId::new("", "", value).name;
+                self.class = match xml::simple(raw) {
+                    Some(class) => class.to_owned(),
+                    None => {
+                        xml::plain(raw, value);
+                        TestId::new("", "", value).name
+                    }
+                };
             }
             "time" => match marks.seconds(raw) {
                 Some(seconds) => self.seconds = Some(seconds),

@@ -184,13 +184,13 @@ pub(super) fn kind(class: &str, text: &str) -> FailureKind {
     if is_teardown(text) {
         return FailureKind::Teardown;
     }
-    let leaf = class.rsplit(['.', '\\', ':', '$']).next().unwrap_or(class);
-    if leaf.contains("OutOfMemory") || leaf == "MemoryError" {
+    let is_end = |b: &u8| matches!(b, b'.' | b'\\' | b':' | b'$');
+    let from = class.as_bytes().iter().rposition(is_end);
+    let leaf = from.map_or(class, |from| &class[from + 1..]);
+    if has(leaf, "OutOfMemory") || leaf == "MemoryError" {
         return FailureKind::OutOfMemory;
     }
-    if leaf.contains("Timeout")
-        || leaf.contains("TimedOut")
-        || matches!(class, "test timeout" | "timedout")
+    if has(leaf, "Timeout") || has(leaf, "TimedOut") || matches!(class, "test timeout" | "timedout")
     {
         return FailureKind::Timeout;
     }
@@ -204,7 +204,7 @@ pub(super) fn kind(class: &str, text: &str) -> FailureKind {
         "Failed: Timeout (>",
         "thrown: \"Exceeded timeout of ",
     ];
-    if times.iter().any(|begin| text.starts_with(begin)) || is_exceeded(text) {
+    if begins(text, &times) || is_exceeded(text) {
         return FailureKind::Timeout;
     }
     if class == "test abort" {
@@ -214,18 +214,42 @@ pub(super) fn kind(class: &str, text: &str) -> FailureKind {
     if class == "panicked" {
         return FailureKind::Panic;
     }
-    if leaf.contains("Assertion") || leaf.contains("ExpectationFailed") || leaf == "AssertFailed" {
+    if has(leaf, "Assertion") || has(leaf, "ExpectationFailed") || leaf == "AssertFailed" {
         return FailureKind::Assertion;
     }
     // pytest, Jest.
     let assertions = ["assert ", "AssertionError", "Error: expect("];
-    if assertions.iter().any(|begin| text.starts_with(begin)) {
+    if begins(text, &assertions) {
         return FailureKind::Assertion;
     }
     if text.starts_with("thread '") && text.contains("panicked at") {
         return FailureKind::Panic;
     }
     FailureKind::Other
+}
+
+/// Adds the first 60 characters of a name.
+pub(super) fn shorten(name: &str, into: &mut String) {
+    match name.len() {
+        0..=60 => into.push_str(name),
+        _ => into.extend(name.chars().take(60)),
+    }
+}
+
+/// Whether a word is in a short text; sooner than what is made for long ones.
+fn has(text: &str, word: &str) -> bool {
+    let (text, word) = (text.as_bytes(), word.as_bytes());
+    let Some((first, rest)) = word.split_first() else {
+        return true;
+    };
+    memchr::memchr_iter(*first, text).any(|at| text[at + 1..].starts_with(rest))
+}
+
+/// Whether a text begins with one of these; most differ in their first byte.
+fn begins(text: &str, words: &[&str]) -> bool {
+    let first = text.as_bytes().first();
+    let mut alike = words.iter().filter(|word| word.as_bytes().first() == first);
+    alike.any(|word| text.starts_with(word))
 }
 
 /// `Test timeout of 50ms exceeded.` (Playwright), `Timeout of 20ms exceeded. For async tests …` (Mocha).

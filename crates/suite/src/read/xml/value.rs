@@ -48,18 +48,6 @@ pub(in crate::read) fn plain(raw: &str, into: &mut String) {
     into.push_str(rest);
 }
 
-/// Whether bytes are ASCII that is kept as it is: no control characters but line feeds and tabs. Written without a way out of the
-/// inner loop, for the compiler to take many bytes at once.
-fn is_plain(bytes: &[u8]) -> bool {
-    bytes.chunks(32).all(|chunk| {
-        let odd = chunk.iter().fold(0_u8, |odd, &b| {
-            let control = u8::from(b < 0x20) & u8::from(b != b'\n') & u8::from(b != b'\t');
-            odd | control | u8::from(b >= 0x7f)
-        });
-        odd == 0
-    })
-}
-
 /// Whether bytes are ASCII without control characters and references.
 fn is_plain_name(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks::<8>();
@@ -96,12 +84,10 @@ fn is_printable(bytes: &[u8]) -> bool {
 /// are have come from whoever laid the document out, and are blanks (XML 1.0, 3.3.3); a tab that does is the writer's, who could have left it
 /// out (Vitest does not escape it), and so is what is written as a reference (`&#10;`).
 pub(in crate::read) fn owned(raw: &str) -> String {
-    let bytes = raw.as_bytes();
-    if bytes.len() <= 512 && is_plain_name(bytes) {
-        let is_trim = bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ');
-        return if is_trim { raw } else { raw.trim_matches(' ') }.to_owned();
+    if let Some(name) = simple(raw) {
+        return name.to_owned();
     }
-    let mut value = String::with_capacity(bytes.len());
+    let mut value = String::with_capacity(raw.len());
     resolved(raw, &mut value);
     let is_end = |b: Option<&u8>| b == Some(&b' ');
     let (first, last) = (value.as_bytes().first(), value.as_bytes().last());
@@ -109,6 +95,16 @@ pub(in crate::read) fn owned(raw: &str) -> String {
         return value;
     }
     TestId::new("", "", &value).name
+}
+
+/// A value of which nothing is to be resolved, bounded or taken out, without the blanks around it.
+pub(in crate::read) fn simple(raw: &str) -> Option<&str> {
+    let bytes = raw.as_bytes();
+    if bytes.len() > 512 || !is_plain_name(bytes) {
+        return None;
+    }
+    let is_trim = bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ');
+    Some(if is_trim { raw } else { raw.trim_matches(' ') })
 }
 
 /// The same of a name to which the blanks around it belong, as [`TestId::exact`] makes it; `None` if there are none.
@@ -123,9 +119,9 @@ pub(in crate::read) fn edged(raw: &str) -> Option<String> {
 }
 
 fn resolved(raw: &str, into: &mut String) {
-    match raw.contains(['\n', '\r']) {
-        true => plain(&raw.replace(['\n', '\r'], " "), into),
-        false => plain(raw, into),
+    match memchr::memchr2(b'\n', b'\r', raw.as_bytes()) {
+        Some(_) => plain(&raw.replace(['\n', '\r'], " "), into),
+        None => plain(raw, into),
     }
 }
 
@@ -161,6 +157,9 @@ fn ceil(text: &str, mut at: usize) -> usize {
     at
 }
 
+/// Bytes more than it needs that a kept text may have.
+const SPARE: usize = 64;
+
 /// The beginning of a text that comes in pieces.
 #[derive(Debug, Default)]
 pub(in crate::read) struct Head {
@@ -184,13 +183,24 @@ impl Head {
     /// The text, and whether it was longer. Empty afterwards.
     pub(in crate::read) fn take(&mut self, limit: usize) -> (String, bool) {
         let more = std::mem::take(&mut self.more);
+        let end = self.text.trim_ascii_end().len();
+        let begins = self
+            .text
+            .as_bytes()
+            .first()
+            .is_none_or(|b| !b.is_ascii_whitespace());
+        if !text::is_plain(&self.text.as_bytes()[..end]) {
+            let (text, cut) = text::head(self.text.trim_ascii().as_bytes(), limit);
+            self.text.clear();
+            return (text, cut || more);
+        }
+        if begins && end <= limit && self.text.capacity() - end <= SPARE {
+            self.text.truncate(end);
+            return (std::mem::take(&mut self.text), more);
+        }
         let whole = self.text.trim_ascii();
-        let (text, cut) = if is_plain(whole.as_bytes()) {
-            let kept = &whole[..whole.len().min(limit)];
-            (kept.to_owned(), kept.len() < whole.len())
-        } else {
-            text::head(whole.as_bytes(), limit)
-        };
+        let kept = &whole[..whole.len().min(limit)];
+        let (text, cut) = (kept.to_owned(), kept.len() < whole.len());
         self.text.clear();
         (text, cut || more)
     }
@@ -229,7 +239,7 @@ impl Tail {
             return String::new();
         }
         let whole = self.text.trim_ascii();
-        let text = if is_plain(whole.as_bytes()) {
+        let text = if text::is_plain(whole.as_bytes()) {
             whole[whole.len() - whole.len().min(limit)..].to_owned()
         } else {
             text::tail(whole.as_bytes(), limit)
