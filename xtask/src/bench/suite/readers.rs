@@ -128,7 +128,11 @@ fn readers(settings: &Settings) -> Result<Measured> {
     rows.push(match &python {
         Ok(_) => {
             let (each, worst) = told(|s| median(&s.of_peer), 1);
-            row(1, format!("× {each} (medians of {rounds})"), worst >= 20.0).beside(format!(
+            // The same bytes of each shape, one behind the other.
+            let spent = |of: fn(&Shape) -> f64| shapes.iter().map(|s| 1.0 / of(s)).sum::<f64>();
+            let all = spent(|s| median(&s.peer)) / spent(|s| median(&s.ours));
+            let measured = format!("× {each}; all five together {all:.1} (medians of {rounds})");
+            row(1, measured, worst >= 20.0).beside(format!(
                 "{JUNITPARSER}: {} MB/s",
                 speeds(|s| median(&s.peer))
             ))
