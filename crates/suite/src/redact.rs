@@ -187,7 +187,7 @@ impl Redactor {
             found.extend(places.map(|place| at[place.start]..at[place.end - 1] + 1));
         }
         if !found.is_empty() && memchr::memmem::find(text, PREFIX.as_bytes()).is_some() {
-            found = beside(&marks(text), found);
+            found = beside(text, &marks(text), found);
         }
         if found.is_empty() {
             return None;
@@ -235,11 +235,11 @@ fn marks(text: &[u8]) -> Vec<Range<usize>> {
 }
 
 /// The parts of ranges that are in no mark.
-fn beside(marks: &[Range<usize>], found: Vec<Range<usize>>) -> Vec<Range<usize>> {
+fn beside(text: &[u8], marks: &[Range<usize>], found: Vec<Range<usize>>) -> Vec<Range<usize>> {
     let mut all = Vec::new();
     for range in found {
         let first = marks.partition_point(|mark| mark.end <= range.start);
-        let mut at = range.start;
+        let (from, mut at) = (all.len(), range.start);
         for mark in marks[first..]
             .iter()
             .take_while(|mark| mark.start < range.end)
@@ -247,7 +247,14 @@ fn beside(marks: &[Range<usize>], found: Vec<Range<usize>>) -> Vec<Range<usize>>
             all.push(at..mark.start.max(at));
             at = mark.end;
         }
+        let is_parted = all.len() > from;
         all.push(at..range.end.max(at));
+        // What only joins marks to each other and to names is no secret: it was left there before.
+        let joins = |b: &u8| matches!(b, b' ' | b'\t' | b'=' | b';' | b',' | b'&');
+        if is_parted {
+            let parts = all.split_off(from).into_iter();
+            all.extend(parts.filter(|part| !text[part.clone()].iter().all(joins)));
+        }
     }
     all.retain(|range| !range.is_empty());
     all
