@@ -193,7 +193,7 @@ catalogue! {
     RunWarned "RUN_WARNED" Hold Hold "The run has findings that a person must accept or remove." "Read the review; accept with `--allow-warnings` or a rule of the allow-list, or run again.";
     RunFailed "RUN_FAILED" Fail Fail "The run may not be signed off." "Read the findings, fix their causes and run again.";
     RunUnjudged "RUN_UNJUDGED" Invalid Unjudged "The run's evidence is missing, broken or was made on a simulated clock." "Read the findings; run again.";
-    RunActive "RUN_ACTIVE" Hold Running "The run still goes on." "Follow it: `gonogo dry-run watch --progress DIR`.";
+    RunActive "RUN_ACTIVE" Hold Running "The run still goes on." "Wait for its end; a dry run is followed with `gonogo dry-run watch --progress DIR`.";
     RunUnfinished "RUN_UNFINISHED" Hold Unjudged "The packet holds no verdict of the run." "Give the verdict first: `gonogo dry-run finalize DIR`; then ask for the packet again.";
     VerdictDiffers "VERDICT_DIFFERS" Fail Fail "The verdict that follows from the packet's raw bytes is not the one that was signed." "Do not trust the sign-off.";
     VerdictUnderivable "VERDICT_UNDERIVABLE" Hold Unjudged "The signed verdict cannot be derived again here." "Verify with the version that the text names, or ask for a packet with the raw bytes.";

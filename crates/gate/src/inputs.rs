@@ -42,6 +42,9 @@ pub struct Inputs {
     /// Runs whose summary is there and cannot be read: each is why and what.
     #[serde(default)]
     pub unreadable_runs: Vec<String>,
+    /// Ids of runs of this tree that went on when it was looked at: what they will say is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub going_runs: Vec<String>,
     /// Green runs so far of each target in the variant under judgement.
     #[serde(default)]
     pub history: BTreeMap<String, History>,

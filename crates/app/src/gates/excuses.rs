@@ -63,6 +63,7 @@ pub fn inputs(
         manifest: declared::manifest(place.config, &place.tree, &base),
         runs: Vec::new(),
         unreadable_runs: Vec::new(),
+        going_runs: Vec::new(),
         history: BTreeMap::new(),
         documents: BTreeMap::new(),
         earlier_documents: BTreeMap::new(),

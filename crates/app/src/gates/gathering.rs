@@ -117,6 +117,8 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         let now = home.clock.now().wall;
         run_commands(place, rules, asked.lane, &source.tree, now)?;
     }
+    // Before the results are read: a run that ends in between is then in one of both.
+    let going_runs = crate::suite::recovering::going(home, &source.tree)?;
     let book = home.open(&home.here)?;
     let mut records = every_kind(&book, RESULT)?;
     records.reverse();
@@ -173,6 +175,7 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         manifest,
         runs,
         unreadable_runs: looked.unreadable,
+        going_runs,
         history: compared::history(all, first),
         documents: BTreeMap::new(),
         earlier_documents: BTreeMap::new(),

@@ -17,6 +17,7 @@ use super::gathering::Place;
 use super::{checking, declared};
 use crate::AppError;
 use crate::home::Book;
+use crate::suite::recovering;
 
 /// Most runs of the tree under judgement.
 const OWN: usize = 2_000;
@@ -55,6 +56,7 @@ pub(super) fn look(
     let own: Vec<&RecordView> = records.iter().filter(|r| of(r)).collect();
     let (mut all, unreadable) = compared::these(home, book, own.iter().copied().take(OWN));
     let mut unreadable: Vec<String> = unreadable.into_iter().map(|(_, why)| why).collect();
+    unreadable.extend(all.iter().filter_map(|r| recovering::lost(&r.summary)));
     if own.len() > OWN {
         let left = own.len() - OWN;
         unreadable.push(format!(

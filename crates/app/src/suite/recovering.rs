@@ -12,14 +12,14 @@ use gonogo_core::{Reason, Timestamp};
 use gonogo_store::ledger::{Filter, RecordView};
 use gonogo_suite::TargetResult;
 use gonogo_suite::run::{
-    Attempted, COMMAND, Class, Collisions, End, Problem, Source, State, Summary, judge,
+    Attempted, COMMAND, Class, Collisions, End, Problem, Row, Source, State, Summary, judge,
 };
 use serde_json::Value;
 
 use super::artifacts::{FILES, RunDir};
 use super::contract;
-use super::one;
 use super::running::{self, BEGUN, MARK, RESULT, stream};
+use super::{one, reading};
 use crate::AppError;
 use crate::config::SuitesFile;
 use crate::home::{Book, Home};
@@ -100,18 +100,25 @@ pub fn recover(home: &Home) -> Result<Vec<String>, AppError> {
             continue;
         }
         sweep(&run.run_id)?;
-        let text = match dir.is_dir() {
-            true => "its runner was ended before the run was",
-            false => "its runner was ended before the run was, and its directory is gone",
+        let gone = !dir.is_dir();
+        let text = match gone {
+            false => "its runner was ended before the run was",
+            true => "its runner was ended before the run was, and its directory is gone",
         };
         crate::workspace::make_dir(&dir)?;
         let kept = RunDir::reopen(&dir, running::redactor(&config.suites)?);
         let mut summary = summary(home, &run, text);
         let mut results = Vec::new();
+        let mut lost: Vec<Problem> = Vec::new();
+        if gone {
+            let text = "what it had written down is gone with its directory";
+            lost.push(Problem::new(Reason::EvidenceUnparsable, text));
+        }
         for name in &summary.selected {
-            results.push(result(&kept, &config.suites, &summary, name)?);
+            results.push(result(&kept, &config.suites, &summary, name, &mut lost)?);
         }
         summary.fill(results);
+        summary.problems.extend(lost);
         // A contract or an outcome of the moment before says nothing any more.
         contract::refuse(&kept, &mut summary, text)?;
         let files = kept.list(&run.run_id, &summary.correlation_id)?.to_bytes();
@@ -163,26 +170,95 @@ fn summary(home: &Home, run: &Open, text: &str) -> Summary {
     }
 }
 
-/// The result that a target has, or one that says that it has none.
+/// Why a run cannot be believed whose runner was ended: files of it are gone or were changed since, which no end of a runner does. No
+/// later run makes up for that, for nobody knows what it had found.
+pub(crate) fn lost(summary: &Summary) -> Option<String> {
+    let problems = summary.problems.iter();
+    let mut lost = problems.filter(|p| p.reason == Reason::EvidenceUnparsable);
+    let first = lost.next().filter(|_| summary.state == State::Crashed)?;
+    Some(format!("`{}`: {}", summary.run_id, first.text))
+}
+
+/// Runs of this tree without a result, but for the one that asks: after [`recover`] they go on.
+///
+/// # Errors
+/// The ledger's.
+pub(crate) fn going(home: &Home, tree: &str) -> Result<Vec<String>, AppError> {
+    let mine = std::env::var(gonogo_exec::MARK).unwrap_or_default();
+    let open = open_runs(&home.open(&home.here)?)?;
+    let going = open.into_iter().filter(|run| {
+        let asks = mine.strip_prefix(&run.run_id);
+        run.word("tree") == Some(tree) && !asks.is_some_and(|rest| rest.starts_with('/'))
+    });
+    Ok(going.map(|run| run.run_id).collect())
+}
+
+/// What a target had written down when its runner was ended.
+enum Kept {
+    /// All of it.
+    Result(Box<TargetResult>),
+    /// Its tests, without what they came to: the end came between the two.
+    Tests(Vec<Row>),
+    /// Nothing.
+    Nothing,
+}
+
+/// Reads it. Both files are put in place whole, the tests first: what is cut, or does not fit together, was changed since, and is told.
+fn kept(dir: &RunDir, home: &str, summary: &Summary, name: &str, lost: &mut Vec<Problem>) -> Kept {
+    let path = dir.at(&format!("{home}/result.json"));
+    let ended = std::fs::read(&path).ok();
+    let mut tell = |what: &str| {
+        let text = format!("`{home}/{what}");
+        lost.push(Problem::new(Reason::EvidenceUnparsable, dir.clean(&text)));
+    };
+    let whole = ended.as_ref().and_then(|bytes| {
+        let read = serde_json::from_slice::<TargetResult>(bytes).ok();
+        read.filter(|r| r.target == name && r.correlation_id == summary.correlation_id)
+    });
+    if ended.is_some() && whole.is_none() {
+        tell("result.json` is not what the run wrote");
+    } else if ended.is_none() && path.exists() {
+        tell("result.json` cannot be read");
+    }
+    let tests = dir.at(&format!("{home}/tests.jsonl"));
+    let (mut rows, mut readable) = (Vec::new(), true);
+    if tests.exists() {
+        readable = reading::rows_of(&tests, |row| rows.push(row)).is_ok();
+    }
+    if let Some(whole) = whole {
+        let found = crate::dry_run::keeping::digest(&tests).map(|(_, digest)| digest);
+        if found.ok() != whole.tests_sha256 {
+            tell("tests.jsonl` is not what the run wrote");
+        }
+        return Kept::Result(Box::new(whole));
+    }
+    if !readable {
+        tell("tests.jsonl` is not what the run wrote");
+    }
+    match rows.is_empty() {
+        true => Kept::Nothing,
+        false => Kept::Tests(rows),
+    }
+}
+
+/// The result that a target has, or one that says that it has none; `lost` gets what of it is not there any more.
 fn result(
     dir: &RunDir,
     file: &SuitesFile,
     summary: &Summary,
     name: &str,
+    lost: &mut Vec<Problem>,
 ) -> Result<TargetResult, AppError> {
     let declared = file.suites.get(name);
     let has = |class: &Class| dir.at(&format!("{}/{name}", class.word())).is_dir();
     let class = Class::ALL.into_iter().find(has);
     let class = class.or(declared.map(|d| d.class)).unwrap_or(Class::Unit);
     let home = format!("{}/{name}", class.word());
-    let ended = std::fs::read(dir.at(&format!("{home}/result.json"))).ok();
-    let ended = ended.and_then(|bytes| serde_json::from_slice::<TargetResult>(&bytes).ok());
-    if let Some(ended) = ended
-        && ended.target == name
-        && ended.correlation_id == summary.correlation_id
-    {
-        return Ok(ended);
-    }
+    let rows = match kept(dir, &home, summary, name, lost) {
+        Kept::Result(ended) => return Ok(*ended),
+        Kept::Tests(rows) => rows,
+        Kept::Nothing => Vec::new(),
+    };
     let log = format!("{home}/test-log.jsonl");
     let began = dir.at(&log).is_file();
     // What a process had printed stands there with its secrets.
@@ -222,8 +298,8 @@ fn result(
         problems,
         home: home.clone(),
     };
-    let mut result = judge(attempted, &Collisions::default(), &[]);
-    result.tests_sha256 = Some(one::write_rows(&dir.at(&result.tests_file), &[])?);
+    let mut result = judge(attempted, &Collisions::default(), &rows);
+    result.tests_sha256 = Some(one::write_rows(&dir.at(&result.tests_file), &rows)?);
     dir.write(&format!("{home}/result.json"), &result)?;
     Ok(result)
 }

@@ -165,3 +165,101 @@ fn the_next_run_says_that_one_was_cut_off() {
     assert_eq!(listed.out.lines().count(), 2, "{}", listed.out);
     lab.check(&[], 0, "pass");
 }
+
+/// A run of two suites on a tree that a file beside it decides over: the first one fails, the second waits.
+fn failing_then_waiting() -> Lab {
+    let lab = Lab::new("test -e out/began && exit 0\ntouch out/began; sleep 600");
+    lab.write(
+        "gonogo.toml",
+        "[suites.first]\nclass = \"lint\"\ncommand = [\"sh\", \"-c\", \"test -e out/began\"]\n\
+         [suites.then]\nclass = \"recorded\"\ncommand = [\"sh\", \"unit.sh\"]\n",
+    );
+    lab.commit("two");
+    lab
+}
+
+#[test]
+fn what_a_killed_run_had_found_is_not_lost_with_its_files() {
+    type Damage = fn(&std::path::Path);
+    let cases: [(&str, Damage, i32, &str); 5] = [
+        // The runner was killed between the two files.
+        (
+            "result.json is not there yet",
+            |dir| std::fs::remove_file(dir.join("lint/first/result.json")).unwrap(),
+            1,
+            "FLAKY_BLOCKING",
+        ),
+        (
+            "result.json is cut",
+            |dir| std::fs::write(dir.join("lint/first/result.json"), "{\"sch").unwrap(),
+            3,
+            "EVIDENCE_UNPARSABLE",
+        ),
+        (
+            "tests.jsonl is empty",
+            |dir| std::fs::write(dir.join("lint/first/tests.jsonl"), "").unwrap(),
+            3,
+            "EVIDENCE_UNPARSABLE",
+        ),
+        (
+            "the directory is gone",
+            |dir| std::fs::remove_dir_all(dir).unwrap(),
+            3,
+            "EVIDENCE_UNPARSABLE",
+        ),
+        ("nothing", |_| (), 1, "FLAKY_BLOCKING"),
+    ];
+    for (what, damage, exit, reason) in cases {
+        let lab = failing_then_waiting();
+        let running = begin(&lab);
+        running.signal(Signal::KILL);
+        drop(running);
+        let runs = lab.path(".gonogo/runs/suite");
+        let dir = std::fs::read_dir(runs).unwrap().next().unwrap().unwrap();
+        let kept = dir.path().join("lint/first/tests.jsonl");
+        assert!(std::fs::read_to_string(&kept).unwrap().contains("failed"));
+        damage(&dir.path());
+        lab.gonogo(&["suite", "run", "--profile", "ci"]).expect(0);
+        let status = if exit == 1 { "hold" } else { "invalid" };
+        lab.check(&[], exit, status).tells("suites", reason);
+        if what == "result.json is cut" {
+            let kept = std::fs::read_to_string(&kept).unwrap();
+            assert!(kept.contains("failed"), "the proof is gone: {kept}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_goes_on_holds_the_verdict_over_its_tree() {
+    let lab = failing_then_waiting();
+    std::fs::create_dir(lab.path("out")).unwrap();
+    lab.write("out/began", "");
+    lab.gonogo(&["suite", "run", "--profile", "ci"]).expect(0);
+    lab.check(&[], 0, "pass");
+    std::fs::remove_file(lab.path("out/began")).unwrap();
+    let running = begin(&lab);
+    lab.check(&[], 1, "hold").tells("suites", "RUN_ACTIVE");
+    running.signal(Signal::TERM);
+    running.join().expect(3);
+    // It has ended, and what it had found is there.
+    lab.check(&[], 3, "invalid");
+}
+
+#[test]
+fn a_suite_may_ask_about_its_own_run() {
+    let lab = failing_then_waiting();
+    std::fs::create_dir(lab.path("out")).unwrap();
+    lab.write("out/began", "");
+    lab.gonogo(&["suite", "run", "--profile", "ci"]).expect(0);
+    let program = env!("CARGO_BIN_EXE_gonogo");
+    lab.declare(&format!(
+        "[suites.asks]\nclass = \"e2e\"\ncommand = [\"sh\", \"-c\", \"{program} gate check --json > out/asked; cat out/asked\"]\n"
+    ));
+    lab.commit("asks");
+    lab.gonogo(&["suite", "run", "--profile", "full"]).expect(0);
+    let asked = std::fs::read_to_string(lab.path("out/asked")).unwrap();
+    assert!(
+        asked.contains("\"verdict\"") && !asked.contains("RUN_ACTIVE"),
+        "{asked}"
+    );
+}

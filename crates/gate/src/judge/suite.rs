@@ -25,6 +25,9 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &SuiteCheck, row: &mu
     for why in &court.inputs.unreadable_runs {
         scope.tell(Reason::EvidenceUnparsable, format!("a run: {why}"));
     }
+    for run in &court.inputs.going_runs {
+        scope.tell(Reason::RunActive, format!("run `{run}` of this tree"));
+    }
     let mut wrong: BTreeMap<&str, Vec<(Reason, String)>> = BTreeMap::new();
     for run in &court.inputs.runs {
         let found = runs::problems(run);

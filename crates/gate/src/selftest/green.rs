@@ -74,6 +74,7 @@ pub(super) fn make(
         manifest,
         runs: Vec::new(),
         unreadable_runs: Vec::new(),
+        going_runs: Vec::new(),
         history: BTreeMap::new(),
         documents: BTreeMap::new(),
         earlier_documents: BTreeMap::new(),
