@@ -148,6 +148,20 @@ fn a_waiver_that_breaks_a_rule_is_told_and_excuses_nothing() {
         (edit("\"done\"", "\"TODO!\""), "`TODO!` says nothing"),
         (edit("\"X-1\"", "\"TODO: file one\""), "says nothing"),
         (edit("\"r\"", "\"t.b.d.\""), "says nothing"),
+        (edit("\"X-1\"", "\"https://\""), "`https://` says nothing"),
+        (edit("\"X-1\"", "\"ISSUE-XXX\""), "`ISSUE-XXX` says nothing"),
+        (
+            edit("\"X-1\"", "\"https://x.org/issues/NNN\""),
+            "says nothing",
+        ),
+        (
+            edit("\"r\"", "\"lorem ipsum\""),
+            "`lorem ipsum` says nothing",
+        ),
+        (
+            edit("\"r\"", "\"Lorem ipsum dolor sit amet.\""),
+            "says nothing",
+        ),
         (edit("\"full\"", "\"everything\""), "no scope"),
         (edit("\"full\"", "[]"), "it is empty"),
         (
