@@ -50,9 +50,19 @@ impl Class {
 pub struct Files {
     /// Their paths, sorted.
     pub files: Vec<String>,
-    /// Words that they must not use: identifiers whole, anything else within texts.
-    #[serde(default)]
+    /// Words that they must not use: identifiers whole, anything else within texts. A list without words is refused; leave it out.
+    #[serde(default, deserialize_with = "words")]
     pub forbidden: Vec<String>,
+}
+
+/// Reads a list of words that has some.
+fn words<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let words = Vec::<String>::deserialize(from)?;
+    if words.is_empty() {
+        let text = "`forbidden` is empty, so nothing would be looked for";
+        return Err(serde::de::Error::custom(text));
+    }
+    Ok(words)
 }
 
 /// The file with the classes: `[suite.unit]`, `[suite.recorded]`, `[suite.e2e]`, each with `files`.
@@ -102,6 +112,13 @@ impl Classes {
         Ok(read)
     }
 
+    /// Whether it says nothing of any file: all have one class, which forbids no word.
+    fn says_nothing(&self) -> bool {
+        let mut used = self.suite.values().filter(|class| !class.files.is_empty());
+        let forbids = |class: &Files| !class.forbidden.is_empty();
+        used.next().is_some_and(|class| !forbids(class)) && used.next().is_none()
+    }
+
     /// The class of a file, if it has exactly one.
     pub fn of(&self, file: &str) -> Option<Class> {
         let mut found = None;
@@ -133,7 +150,7 @@ pub enum Fault {
     Leak,
     /// A file of a class with forbidden words could not be looked at.
     Unread,
-    /// There is no test file at all.
+    /// There is no test file at all, or nothing is said of those that there are: one class, and no word that it forbids.
     Nothing,
 }
 
@@ -315,6 +332,9 @@ pub fn classify(
             Fault::Nothing,
             "the tree has no test file".to_owned(),
         );
+    } else if classes.says_nothing() {
+        let text = "all have one class, and it forbids no word, so nothing is judged of them";
+        tell("", 0, Fault::Nothing, text.to_owned());
     }
     findings.sort();
     findings.dedup();

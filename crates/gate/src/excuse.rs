@@ -127,7 +127,7 @@ impl<'a> Law<'a> {
             return Some(format!("`{signer}` owns it"));
         }
         match approver {
-            Some(name) if !self.people.are_one(name, signer) => {
+            Some(name) if !self.people.are_surely_one(name, signer) => {
                 Some(format!("its approver is `{name}`"))
             }
             _ => None,

@@ -148,7 +148,7 @@ fn why(verdict: &Verdict) -> String {
     texts.join("; ")
 }
 
-/// A case against every gate that could be blind to it: one of each blocking gate over runs.
+/// A case against what could be blind to it: of each blocking gate over runs a target that blocks, and one that does not.
 fn run(case: &Case, good: &bench::Bench) -> CaseResult {
     let mut bench = good.clone();
     if good.victims.is_empty() {
@@ -159,10 +159,14 @@ fn run(case: &Case, good: &bench::Bench) -> CaseResult {
         bench.victim = Some(victim.clone());
         let mut result = run_one(case, bench.clone());
         if !result.caught {
-            let advice = result.advice.unwrap_or_default();
+            let (target, gate) = (&victim.target, &victim.gate);
+            let declared = good.inputs.manifest.declared.targets.get(target);
+            let advice = match declared.is_some_and(|t| t.blocking) {
+                true => result.advice.unwrap_or_default(),
+                false => format!("let it block: `[suites.{target}] blocking = true`"),
+            };
             result.advice = Some(format!(
-                "poisoned was `{}` of the gate `{}`; {advice}",
-                victim.target, victim.gate
+                "poisoned was `{target}` of the gate `{gate}`; {advice}"
             ));
             return result;
         }

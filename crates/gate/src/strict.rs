@@ -426,7 +426,7 @@ fn suggestion(word: &str, known: &[&str]) -> String {
 }
 
 /// Words that stand where somebody still has to write, or that name nobody.
-const PLACEHOLDERS: [&str; 43] = [
+const PLACEHOLDERS: [&str; 48] = [
     "none",
     "nobody",
     "no one",
@@ -470,17 +470,31 @@ const PLACEHOLDERS: [&str; 43] = [
     "name",
     "owner",
     "reason",
+    "http",
+    "https",
+    "ftp",
+    "www",
+    "asdf",
 ];
 
-/// Whether a text is such a word and nothing else, whatever signs are around it, has no letter and no digit, or is what a template has where
-/// something is to be filled in (`<the reason>`).
+/// Whether a word stands for a number that nobody has filled in: `XXX`, `NNN`.
+fn is_blank_number(word: &str) -> bool {
+    let is_all = |letter: char| word.chars().all(|c| c == letter);
+    word.len() >= 3 && (is_all('x') || is_all('n'))
+}
+
+/// Whether a text is such a word and nothing else, whatever signs are around it, has no letter and no digit, begins like a note of what is
+/// still to be written (`TODO: …`), ends in no number (`ISSUE-XXX`), is an address of nothing (`https://`), is the setter's text
+/// without meaning (`Lorem ipsum`), or is what a template has where something is to be filled in (`<the reason>`).
 pub(crate) fn is_placeholder(text: &str) -> bool {
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .collect();
-    let is_note = |word: &&str| ["todo", "fixme", "tbd", "tba", "tbc", "xxx"].contains(word);
+    let is_note = |word: &&str| {
+        ["todo", "fixme", "tbd", "tba", "tbc", "lorem"].contains(word) || is_blank_number(word)
+    };
     let trimmed = text.trim();
     let is_slot = [("<", ">"), ("{", "}"), ("[", "]"), ("$(", ")")]
         .iter()
@@ -488,6 +502,7 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
     words.is_empty()
         || is_slot
         || words.first().is_some_and(is_note)
+        || words.last().is_some_and(|word| is_blank_number(word))
         || PLACEHOLDERS.contains(&words.join(" ").as_str())
 }
 

@@ -4,6 +4,7 @@
 //! known to be an end is open; what cannot be read, and an export without any issue, is invalid and never done; an item is left out of the
 //! counts only while something beneath it is counted.
 
+mod beside;
 mod csv;
 mod rows;
 

@@ -36,6 +36,30 @@ fn a_word_that_nothing_has_is_refused() {
     }
 }
 
+#[test]
+fn classes_that_forbid_nothing_and_divide_nothing_judge_nothing() {
+    let head = format!("schema = \"{CLASSES}\"\n[suite.unit]\nfiles = [\"tests/a.rs\"]\n");
+    let empty = Classes::parse(&format!("{head}forbidden = []\n"));
+    let error = empty.unwrap_err().to_string();
+    assert!(error.contains("`forbidden` is empty"), "{error}");
+    let of = |more: &str| {
+        let classes = Classes::parse(&format!("{head}{more}")).unwrap();
+        classified(&classes, &["tests/a.rs"], "fn a() {}")
+    };
+    let none = of("");
+    assert_eq!(
+        (none.status, faults(&none)),
+        (Status::Fail, vec![Fault::Nothing])
+    );
+    assert!(none.findings[0].text.contains("forbids no word"));
+    // Another class without files divides nothing either.
+    assert_eq!(of("[suite.e2e]\nfiles = []\n").status, Status::Fail);
+    assert_eq!(of("forbidden = [\"Mock\"]\n").status, Status::Pass);
+    let two = Classes::parse(&format!("{head}[suite.e2e]\nfiles = [\"tests/b.rs\"]\n")).unwrap();
+    let two = classified(&two, &["tests/a.rs", "tests/b.rs"], "fn a() {}");
+    assert_eq!(two.status, Status::Pass);
+}
+
 fn classified(classes: &Classes, files: &[&str], source: &str) -> Classification {
     let listing: BTreeSet<String> = files.iter().map(|f| (*f).to_owned()).collect();
     let sources = files.iter().map(|f| ((*f).to_owned(), source)).collect();

@@ -144,6 +144,22 @@ fn of_several_states_the_open_one_counts() {
         ("id,Status,State\n1,Done,closed\n", 0),
         ("id,Status,State\n1,,closed\n", 0),
         ("id,Status,State\n1,,\n", 1),
+        (r#"[{"id":1,"state":"closed","column":"Doing"}]"#, 1),
+        (
+            r#"[{"id":1,"state":"closed","column":{"name":"Review"}}]"#,
+            1,
+        ),
+        (r#"[{"id":1,"state":"closed","column":"Done"}]"#, 0),
+        (r#"[{"id":1,"state":"closed","column":""}]"#, 0),
+        (r#"[{"id":1,"state":"closed","line":3,"column":5}]"#, 0),
+        (r#"[{"id":1,"state":null,"column":"Done"}]"#, 1),
+        (r#"[{"id":1,"state":null,"column":"Tombstone"}]"#, 1),
+        (
+            r#"[{"id":1,"fields":{"System.State":"x","state":"Closed","System.BoardColumn":"Active"}}]"#,
+            1,
+        ),
+        ("id,State,Board Column\n1,Closed,Doing\n", 1),
+        ("id,State,Board Column\n1,Closed,Closed\n", 0),
     ];
     for (export, count) in cases {
         let found = made(export);
@@ -282,6 +298,48 @@ fn a_page_of_an_export_is_no_export() {
         let found = of(part);
         assert_eq!(found.status, Verdict::Invalid, "{part}");
         assert!(found.detail.contains(why), "{part}: {}", found.detail);
+    }
+}
+
+#[test]
+fn an_export_has_one_list_of_rows() {
+    let of = |more: &str| {
+        made(&format!(
+            r#"{{"issues":[{{"id":"a","status":"closed"}}],{more}}}"#
+        ))
+    };
+    for one in [
+        r#""items":[]"#,
+        r#""open":[2,3]"#,
+        r#""expand":"names,schema","names":{"summary":"Summary"},"schema":{"summary":{"type":"string"}},"warningMessages":["w"]"#,
+        r#""labels":[{"id":1,"name":"bug"}],"users":[{"id":7,"state":"active"}]"#,
+        r#""custom_fields":[{"id":1,"name":"x"}],"issueTypes":[{"id":1,"name":"Bug"}]"#,
+        r#""included":[{"type":"people","id":"9","attributes":{}}],"links":{"self":"x"}"#,
+        r#""project":{"id":1,"state":"active","members":[{"id":7,"state":"active"}],"owners":[{"id":7}]}"#,
+        r#""pageInfo":{"hasNextPage":false}"#,
+    ] {
+        let found = of(one);
+        assert_eq!(found.status, Verdict::Pass, "{one}: {}", found.detail);
+    }
+    for (two, key) in [
+        (r#""items":[{"id":2,"state":"open"}]"#, "items"),
+        (r#""open":[{"id":2,"state":"open"}]"#, "open"),
+        (r#""Issues":[{"id":2,"state":"open"}]"#, "Issues"),
+        (r#""items":["x",{"id":2}]"#, "items"),
+        (r#""epics":[{"id":2,"state":"closed"}]"#, "epics"),
+        (
+            r#""data":{"items":[{"id":2,"state":"open"}]}"#,
+            "data.items",
+        ),
+        (
+            r#""data":{"board":{"cards":[{"key":"A-2","fields":{"status":"x"}}]}}"#,
+            "data.board.cards",
+        ),
+    ] {
+        let found = of(two);
+        assert_eq!(found.status, Verdict::Invalid, "{two}");
+        let why = format!("two lists of rows, `issues` and `{key}`,");
+        assert!(found.detail.contains(&why), "{two}: {}", found.detail);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::inputs::{Coverage, FileState, Found, Inputs};
 use crate::platforms::{Matrix, matrix};
 use crate::policy::{Age, Computed, Gate, PlatformCheck, RubricCheck, Trees};
 use crate::rubric::{self, Compliance, Rubric};
-use crate::tracker::Checkpoint;
+use crate::tracker::{Checkpoint, Issue};
 use crate::verdict::{Obligation, Verdict};
 use crate::wording::Guard;
 
@@ -54,9 +54,7 @@ pub(super) fn judge(court: &Court<'_>, gate: &Gate, check: &Computed) -> Obligat
                 let issues = made.technical_open_issues.iter();
                 let docs = made.docs_or_report_open_issues.iter();
                 let docs = docs.filter(|_| !terms.docs_may_remain);
-                let lines = issues
-                    .chain(docs)
-                    .map(|i| format!("`{}` is {}: {}", i.id, i.status, i.title));
+                let lines = issues.chain(docs).map(open_issue);
                 come_to(&mut open, made.status, &made.detail, lines);
             }
         }
@@ -118,6 +116,19 @@ fn required(check: &Computed) -> &'static str {
         Computed::Wording { .. } => "texts that claim nothing that is not shown",
         Computed::Classification { .. } => "one class for each test file, and what it admits",
         Computed::Doubles { .. } => "no double where the suite says that there is none",
+    }
+}
+
+/// An open issue in one line.
+fn open_issue(issue: &Issue) -> String {
+    let (id, state, title) = (&issue.id, issue.status.trim(), issue.title.trim());
+    let is = match state {
+        "" => format!("`{id}` has no state, so it is open"),
+        state => format!("`{id}` is {state}"),
+    };
+    match title {
+        "" => is,
+        title => format!("{is}: {title}"),
     }
 }
 

@@ -162,7 +162,7 @@ fn mode(table: Table<'_>) -> Option<Mode> {
     let rationale = table.said("rationale");
     let since = table.time("since");
     let expires = table.time("expires");
-    let thresholds = table.text("thresholds");
+    let thresholds = table.said("thresholds");
     if rollback == Some(true) {
         let found = (
             table.need("rationale", rationale),

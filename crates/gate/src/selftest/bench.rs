@@ -27,7 +27,7 @@ pub(crate) struct Bench {
     pub(crate) inputs: Inputs,
     /// The target that is poisoned, where one has reports.
     pub(crate) victim: Option<Victim>,
-    /// One target of each blocking gate over runs that has one with reports.
+    /// Of each blocking gate over runs one target with reports that blocks, and one that does not.
     pub(crate) victims: Vec<Victim>,
     /// The tests of each target's good report.
     pub(crate) tests: BTreeMap<String, u64>,

@@ -24,7 +24,9 @@ pub(super) fn artifact(check: &Computed, now: Timestamp) -> Result<Found<Value>,
     let at = before(now, gonogo_core::Span::from_secs(60));
     let file = "tests/selftest.rs".to_owned();
     let source = "fn works() {}";
-    let classes = format!("schema = \"{CLASSES}\"\n[suite.unit]\nfiles = [\"{file}\"]\n");
+    let classes = format!(
+        "schema = \"{CLASSES}\"\n[suite.unit]\nfiles = [\"{file}\"]\nforbidden = [\"Mock\"]\n"
+    );
     let classes = Classes::parse(&classes).map_err(|e| e.to_string())?;
     let bytes = match check {
         Computed::Tracker { terms, .. } => {

@@ -127,6 +127,18 @@ fn targets(check: &SuiteCheck, declared: &Declared) -> Vec<String> {
     }
 }
 
+/// Of targets with reports the first that blocks and the first that does not: what lets poison through is seen, though another would not.
+fn weakest(names: &[String], declared: &Declared) -> Vec<String> {
+    let first = |blocking: bool| {
+        let is_such = |name: &&String| {
+            let target = declared.targets.get(*name);
+            target.is_some_and(|t| t.format != COMMAND && t.blocking == blocking)
+        };
+        names.iter().find(is_such).cloned()
+    };
+    [true, false].into_iter().filter_map(first).collect()
+}
+
 fn runs(bench: &mut Bench, policy: &Policy, lane: Lane) -> Result<(), String> {
     let declared = bench.inputs.manifest.declared.clone();
     let mut profiles: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -146,16 +158,12 @@ fn runs(bench: &mut Bench, policy: &Policy, lane: Lane) -> Result<(), String> {
         let names = targets(check, &declared);
         let is_asked = gate.blocking && gate.lanes.contains(&lane);
         if is_asked {
-            let has_reports = |name: &&String| {
-                let target = declared.targets.get(*name);
-                target.is_some_and(|t| t.format != COMMAND && t.blocking)
-            };
-            let victim = names.iter().find(has_reports).map(|target| Victim {
-                target: target.clone(),
+            let victims = weakest(&names, &declared).into_iter().map(|target| Victim {
+                target,
                 gate: gate.id.clone(),
                 profile: check.profile.clone(),
             });
-            bench.victims.extend(victim);
+            bench.victims.extend(victims);
         }
         let profile = check.profile.clone().unwrap_or_else(|| "selftest".into());
         profiles.entry(profile).or_default().extend(names);

@@ -79,6 +79,51 @@ const CATEGORY: [&str; 3] = ["status category", "status_category", "statuscatego
 /// Names and keys of the group of states that are done; a state of another group is open whatever its own name is.
 const FINISHED: [&str; 2] = ["done", "complete"];
 
+/// What a board calls the place of a card, as a column or a field. A card may lie in another place than its state says.
+const PLACE: [&str; 7] = [
+    "column",
+    "board column",
+    "board_column",
+    "boardcolumn",
+    "system.boardcolumn",
+    "project column",
+    "project_column",
+];
+
+/// Names of places where what is done lies; any other one is open unless the policy calls it an end.
+const LAST: [&str; 9] = [
+    "done",
+    "closed",
+    "complete",
+    "completed",
+    "finished",
+    "resolved",
+    "released",
+    "cancelled",
+    "canceled",
+];
+
+/// What a card's place says against its state, if anything: a number is no place.
+fn place(column: &str) -> Option<String> {
+    let column = column.trim();
+    let is_last = LAST.contains(&column.to_lowercase().as_str());
+    let is_name = column.chars().any(char::is_alphabetic);
+    (is_name && !is_last).then(|| column.to_owned())
+}
+
+/// All that a row says of its state. A place alone is none: where there is no state, it does not stand in for one.
+fn states_of(
+    own: Vec<String>,
+    groups: Vec<String>,
+    places: impl Iterator<Item = String>,
+) -> Vec<String> {
+    let has_state = own.iter().any(|state| !state.trim().is_empty());
+    let places = places
+        .filter_map(|found| place(&found))
+        .filter(|_| has_state);
+    own.into_iter().chain(groups).chain(places).collect()
+}
+
 /// What a state's group says against it, if anything.
 fn against(group: &str) -> Option<String> {
     let group = group.trim();
@@ -155,9 +200,15 @@ pub(super) fn read(bytes: &[u8], fields: &Fields) -> Result<Export, String> {
 
 fn object(export: &mut Export, text: &str, fields: &Fields) -> Result<(), String> {
     if let Ok(value) = canonical::parse(text.as_bytes())
-        && let Some(issues) = value.get("issues")
+        && let Some(map) = value.as_object()
+        && let Some(issues) = map.get("issues")
     {
         export.form = Form::JsonList;
+        if let Some(other) = super::beside::list(map, "issues", fields) {
+            return Err(format!(
+                "it has two lists of rows, `issues` and `{other}`, and only one can be read; export one list of all issues"
+            ));
+        }
         let at = ["exported_at", "generated_at"]
             .iter()
             .find_map(|key| value.get(key).map(|at| (key, at)));
@@ -301,11 +352,11 @@ fn of_json(value: &Value, fields: &Fields) -> Result<(Row, Option<Timestamp>), S
         .chain(all(&beside))
         .filter_map(|group| against(&plain(group)?))
         .collect();
-    let states: Vec<String> = states
+    let lanes = all(&PLACE.map(str::to_owned)).into_iter().filter_map(plain);
+    let own = states
         .into_iter()
-        .map(|state| plain(state).unwrap_or_default())
-        .chain(groups)
-        .collect();
+        .map(|state| plain(state).unwrap_or_default());
+    let states = states_of(own.collect(), groups, lanes);
     let labels = match find(&fields.labels) {
         Some(Value::Array(items)) => items.iter().filter_map(plain).collect(),
         Some(Value::String(text)) => split(text),
@@ -404,10 +455,12 @@ fn csv(export: &mut Export, text: &str, fields: &Fields) -> Result<(), String> {
     if id.is_empty() || status.is_empty() {
         return Err("the header has no column for the id, or none for the state".to_owned());
     }
-    let groups: Vec<usize> = CATEGORY
-        .iter()
-        .flat_map(|name| columns(&[(*name).to_owned()]))
-        .collect();
+    let named = |names: &[&str]| -> Vec<usize> {
+        let each = names.iter();
+        each.flat_map(|name| columns(&[(*name).to_owned()]))
+            .collect()
+    };
+    let (groups, lanes) = (named(&CATEGORY), named(&PLACE));
     let all = [
         &fields.title,
         &fields.kind,
@@ -419,14 +472,17 @@ fn csv(export: &mut Export, text: &str, fields: &Fields) -> Result<(), String> {
     for (n, record) in records.enumerate() {
         let first = |places: &[usize]| places.first().map_or("", |at| record[*at].as_str());
         let labels: Vec<String> = labels.iter().flat_map(|at| split(&record[*at])).collect();
+        let all = |places: &[usize]| -> Vec<String> {
+            places.iter().map(|at| record[*at].clone()).collect()
+        };
+        let groups = all(&groups)
+            .iter()
+            .filter_map(|group| against(group))
+            .collect();
         let row = row(
             first(&id),
             first(&title),
-            &status
-                .iter()
-                .map(|at| record[*at].clone())
-                .chain(groups.iter().filter_map(|at| against(&record[*at])))
-                .collect::<Vec<_>>(),
+            &states_of(all(&status), groups, all(&lanes).into_iter()),
             first(&kind),
             &labels,
             Some(first(&parent)),

@@ -436,19 +436,35 @@ fn what_a_policy_must_not_say() {
 
 #[test]
 fn a_reason_is_told_for_each_thing_that_is_wrong() {
-    let mut inputs = good(TRACKER);
-    let export = "{\"id\":\"1\",\"status\":\"open\",\"title\":\"crash\"}\n{\"id\":\"2\",\"status\":\"closed\"}";
-    let made = gonogo_gate::tracker::checkpoint(
-        export.as_bytes(),
-        &Default::default(),
-        &Default::default(),
-        Some(now()),
-        now(),
-    );
-    forge(&mut inputs, "", serde_json::to_value(&made).unwrap());
-    let found = verdict(&inputs);
-    assert_eq!(of(&found, "g"), (Status::Fail, vec!["CHECK_FAILED"]));
-    let told = &found.gate("g").unwrap().reasons[0];
-    assert_eq!(told.code, Reason::CheckFailed);
-    assert!(told.text.contains("`1` is open: crash"), "{}", told.text);
+    for (open, text) in [
+        (
+            r#"{"id":"1","status":"open","title":"crash"}"#,
+            "`1` is open: crash",
+        ),
+        (r#"{"id":"1","status":"open"}"#, "`1` is open"),
+        (
+            r#"{"id":"1","status":null,"title":"crash"}"#,
+            "`1` has no state, so it is open: crash",
+        ),
+        (
+            r#"{"id":"1","status":" "}"#,
+            "`1` has no state, so it is open",
+        ),
+    ] {
+        let mut inputs = good(TRACKER);
+        let export = format!("{open}\n{{\"id\":\"2\",\"status\":\"closed\"}}");
+        let made = gonogo_gate::tracker::checkpoint(
+            export.as_bytes(),
+            &Default::default(),
+            &Default::default(),
+            Some(now()),
+            now(),
+        );
+        forge(&mut inputs, "", serde_json::to_value(&made).unwrap());
+        let found = verdict(&inputs);
+        assert_eq!(of(&found, "g"), (Status::Fail, vec!["CHECK_FAILED"]));
+        let told = &found.gate("g").unwrap().reasons[0];
+        assert_eq!(told.code, Reason::CheckFailed);
+        assert_eq!(told.text, text, "{open}");
+    }
 }

@@ -115,6 +115,18 @@ fn a_waiver_that_breaks_a_rule_is_told_and_excuses_nothing() {
             "approves what is their own",
         ),
         (
+            edit("approver = \"bo\"", "approver = \"\u{e1}na\""),
+            "approves what is their own",
+        ),
+        (
+            edit("approver = \"bo\"", "approver = \"\u{1d00}na\""),
+            "approves what is their own",
+        ),
+        (
+            edit("owner = \"ana\"", "owner = \"b\u{f8}\""),
+            "approves what is their own",
+        ),
+        (
             edit("approver = \"bo\"", "approver = \"bo (lead)\""),
             "is not one plain name",
         ),
@@ -136,6 +148,20 @@ fn a_waiver_that_breaks_a_rule_is_told_and_excuses_nothing() {
         (edit("\"done\"", "\"TODO!\""), "`TODO!` says nothing"),
         (edit("\"X-1\"", "\"TODO: file one\""), "says nothing"),
         (edit("\"r\"", "\"t.b.d.\""), "says nothing"),
+        (edit("\"X-1\"", "\"https://\""), "`https://` says nothing"),
+        (edit("\"X-1\"", "\"ISSUE-XXX\""), "`ISSUE-XXX` says nothing"),
+        (
+            edit("\"X-1\"", "\"https://x.org/issues/NNN\""),
+            "says nothing",
+        ),
+        (
+            edit("\"r\"", "\"lorem ipsum\""),
+            "`lorem ipsum` says nothing",
+        ),
+        (
+            edit("\"r\"", "\"Lorem ipsum dolor sit amet.\""),
+            "says nothing",
+        ),
         (edit("\"full\"", "\"everything\""), "no scope"),
         (edit("\"full\"", "[]"), "it is empty"),
         (
@@ -250,6 +276,7 @@ fn an_excuse_that_the_change_brings_needs_somebody_elses_signature() {
             ("selftest-author", digest, now()),
             ("ana", digest, now()),
             ("carol", digest, now()),
+            ("b\u{f3}", digest, now()),
             ("bo", Digest::of(b"other"), now()),
             ("bo", digest, now().after(Span::from_secs(3_600))),
         ] {
@@ -261,12 +288,11 @@ fn an_excuse_that_the_change_brings_needs_somebody_elses_signature() {
         // Nobody can be told to be another than an unknown author.
         inputs.subject.authors.clear();
         assert_eq!(verdict(&inputs).verdict, Status::Fail);
-        inputs.subject.authors = vec!["Bo <bo@x.org>".into()];
-        assert!(
-            of(&verdict(&inputs), "waiver_lifecycle")
-                .1
-                .contains(&"WAIVER_SELF_APPROVED")
-        );
+        for author in ["Bo <bo@x.org>", "B\u{f3} <q@x.org>", "B\u{f8}"] {
+            inputs.subject.authors = vec![author.into()];
+            let told = of(&verdict(&inputs), "waiver_lifecycle").1;
+            assert!(told.contains(&"WAIVER_SELF_APPROVED"), "{author}");
+        }
     }
     // The same entry in another layout is the same entry.
     let spaced = WAIVER

@@ -80,6 +80,11 @@ fn every_fault_is_told_with_its_line() {
             )
         )
     };
+    let mode = |thresholds: &str| {
+        format!(
+            "{CODE}[mode]\npromotion = \"rollback\"\nrationale = \"r\"\nsince = 2026-01-01\nexpires = 2026-01-05\nthresholds = \"{thresholds}\"\n{good}"
+        )
+    };
     let cases: Vec<(String, usize, &str)> = vec![
         (String::new(), 1, "`schema` is needed"),
         (
@@ -183,6 +188,8 @@ fn every_fault_is_told_with_its_line() {
             7,
             "more than 14d",
         ),
+        (mode("TODO"), 7, "`mode.thresholds`: `TODO` says nothing"),
+        (mode("none"), 7, "`mode.thresholds`: `none` says nothing"),
         (
             format!("{CODE}[mode]\npromotion = \"strict\"\nexpires = 2026-02-01\n{good}"),
             3,

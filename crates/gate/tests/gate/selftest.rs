@@ -84,6 +84,34 @@ fn what_a_weaker_policy_does_not_see_is_not_caught_and_said() {
 }
 
 #[test]
+fn the_weakest_target_of_a_profile_is_poisoned_too() {
+    let weaker = |change: fn(&mut gonogo_gate::inputs::Target)| {
+        let mut declared = declared();
+        change(declared.targets.get_mut("unit").unwrap());
+        selftest(&FileState::Absent, &declared, Lane::Full, now())
+    };
+    let quiet = weaker(|unit| unit.blocking = false);
+    assert_eq!(quiet.void, None);
+    let missed = uncaught(&quiet);
+    assert!(missed.contains(&1) && missed.contains(&16), "{missed:?}");
+    // What is of all targets of a run or of none is seen as before.
+    assert!(!missed.contains(&8) && !missed.contains(&22), "{missed:?}");
+    let advice = quiet.cases[15].advice.as_ref().unwrap();
+    assert!(advice.contains("poisoned was `unit`"), "{advice}");
+    assert!(
+        advice.contains("`[suites.unit] blocking = true`"),
+        "{advice}"
+    );
+    let empty = weaker(|unit| unit.min_tests = 0);
+    assert_eq!(uncaught(&empty), Vec::<u8>::new());
+    // A target without reports that does not block is another matter.
+    let mut plain = declared();
+    plain.targets.get_mut("lint").unwrap().blocking = false;
+    let result = selftest(&FileState::Absent, &plain, Lane::Full, now());
+    assert_eq!(uncaught(&result), Vec::<u8>::new());
+}
+
+#[test]
 fn without_a_good_baseline_nothing_is_shown() {
     let mut none = declared();
     none.profiles.clear();
