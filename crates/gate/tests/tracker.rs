@@ -344,6 +344,36 @@ fn an_export_has_one_list_of_rows() {
 }
 
 #[test]
+fn the_cover_of_an_export_is_no_row() {
+    let of = |text: &str| {
+        checkpoint(
+            text.as_bytes(),
+            &Fields::default(),
+            &Terms::default(),
+            Some(now()),
+            now(),
+        )
+    };
+    for (inside, list) in [
+        (r#""items":[{"id":2,"state":"open"}]"#, "items"),
+        (
+            r#""data":{"cards":[{"id":2,"state":"open"}]}"#,
+            "data.cards",
+        ),
+    ] {
+        let cover = of(&format!(r#"{{"id":"x","status":"done",{inside}}}"#));
+        assert_eq!(cover.status, Verdict::Invalid, "{inside}");
+        let why = format!("a list of rows, `{list}`;");
+        assert!(cover.detail.contains(&why), "{}", cover.detail);
+    }
+    // Rows may have lists of their own, and a single one links.
+    let rows = "{\"id\":1,\"status\":\"done\",\"tasks\":[{\"id\":3,\"status\":\"done\"}]}\n{\"id\":3,\"status\":\"done\"}";
+    assert_eq!(of(rows).status, Verdict::Pass);
+    let linked = r#"{"id":1,"status":"done","links":[{"id":3,"status":"open"}]}"#;
+    assert_eq!(of(linked).status, Verdict::Pass);
+}
+
+#[test]
 fn an_export_is_as_old_as_it_says() {
     let of = |taken: &str, changed: &str| {
         let text = format!(

@@ -483,7 +483,7 @@ fn a_change_does_not_loosen_its_own_rules() {
     lab.commit("a test");
     lab.run(0, "pass");
     lab.check(&[], 0, "pass").comes_to("classes", "pass", "");
-    lab.write("classes.toml", classes(both, ""));
+    lab.write("classes.toml", classes(both, "\"Other\""));
     lab.commit("a word");
     lab.run(0, "pass");
     lab.check(&[], 1, "hold")

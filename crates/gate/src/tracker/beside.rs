@@ -81,7 +81,7 @@ pub(super) fn list(map: &Map<String, Value>, read: &str, fields: &Fields) -> Opt
 }
 
 /// Where a list of rows with an id and a state stands in an object.
-fn within(value: &Value, fields: &Fields, depth: usize) -> Option<String> {
+pub(super) fn within(value: &Value, fields: &Fields, depth: usize) -> Option<String> {
     let map = value.as_object().filter(|_| depth > 0)?;
     map.iter()
         .filter(|(key, _)| !is_other(key))

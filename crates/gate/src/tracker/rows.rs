@@ -224,6 +224,7 @@ fn object(export: &mut Export, text: &str, fields: &Fields) -> Result<(), String
         };
     }
     export.form = Form::JsonLines;
+    let mut only = None;
     for (n, line) in text.lines().enumerate() {
         if line.trim().is_empty() {
             continue;
@@ -231,9 +232,18 @@ fn object(export: &mut Export, text: &str, fields: &Fields) -> Result<(), String
         let at = |e: String| format!("line {}: {e}", n + 1);
         let value = canonical::parse(line.as_bytes()).map_err(|e| at(e.to_string()))?;
         let (row, changed) = of_json(&value, fields).map_err(at)?;
+        // What looks like one row may be the cover of many.
+        if export.rows == 0 {
+            only = super::beside::within(&value, fields, 3);
+        }
         export.take(row, changed)?;
     }
-    Ok(())
+    match only.filter(|_| export.rows == 1) {
+        Some(list) => Err(format!(
+            "it is one row with a list of rows, `{list}`; export the list itself, or as `issues`"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// What an answer of a tracker says of itself where there is more to ask for: totals of Jira and of GitHub's search, pages of GraphQL,
