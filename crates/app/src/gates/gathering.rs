@@ -19,7 +19,7 @@ use super::{blame, commands, computed, declared, documents, dry_runs, looking, m
 use crate::AppError;
 use crate::config::Config;
 use crate::home::{Book, Home};
-use crate::suite::running::RESULT;
+use crate::suite::running::{BEGUN, RESULT};
 use crate::suite::source::{Listed, Tree};
 use crate::workspace::STATE_DIR;
 
@@ -117,10 +117,10 @@ pub fn gather(place: &Place<'_>, asked: &Asked) -> Result<Inputs, AppError> {
         let now = home.clock.now().wall;
         run_commands(place, rules, asked.lane, &source.tree, now)?;
     }
-    // Before the results are read: a run that ends in between is then in one of both.
-    let going_runs = crate::suite::recovering::going(home, &source.tree)?;
     let book = home.open(&home.here)?;
+    let begun = every_kind(&book, BEGUN)?;
     let mut records = every_kind(&book, RESULT)?;
+    let going_runs = crate::suite::recovering::going(&begun, &records, &source.tree);
     records.reverse();
     let looked = looking::look(place, &book, &records, &source.tree, &base)?;
     let all = &looked.all;

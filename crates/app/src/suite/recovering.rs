@@ -68,19 +68,28 @@ fn open_runs(book: &Book) -> Result<Vec<Open>, AppError> {
             ..Filter::default()
         })?)
     };
-    let begun = of(BEGUN)?;
-    let ended: BTreeSet<String> = of(RESULT)?.into_iter().map(|r| r.stream).collect();
-    let open = begun.into_iter().filter(|r| !ended.contains(&r.stream));
-    let open = open.filter_map(|record| {
+    let (begun, results) = (of(BEGUN)?, of(RESULT)?);
+    Ok(unended(&begun, &results).collect())
+}
+
+/// Runs that began and are not among the results.
+fn unended<'a>(
+    begun: &'a [RecordView],
+    results: &'a [RecordView],
+) -> impl Iterator<Item = Open> + 'a {
+    let ended: BTreeSet<&str> = results.iter().map(|r| r.stream.as_str()).collect();
+    let open = begun
+        .iter()
+        .filter(move |r| !ended.contains(r.stream.as_str()));
+    open.filter_map(|record| {
         // What does not say where it lies was written before runs could be recovered.
         record.body.get("directory")?;
         Some(Open {
             run_id: record.stream.strip_prefix(&stream(""))?.to_owned(),
             began: record.time,
-            body: record.body,
+            body: record.body.clone(),
         })
-    });
-    Ok(open.collect())
+    })
 }
 
 /// Writes down what was cut off; gives a line for each.
@@ -179,18 +188,15 @@ pub(crate) fn lost(summary: &Summary) -> Option<String> {
     Some(format!("`{}`: {}", summary.run_id, first.text))
 }
 
-/// Runs of this tree without a result, but for the one that asks: after [`recover`] they go on.
-///
-/// # Errors
-/// The ledger's.
-pub(crate) fn going(home: &Home, tree: &str) -> Result<Vec<String>, AppError> {
+/// Runs of this tree that began and have no result, but for the one that asks: after [`recover`] they go on. `begun` was read before
+/// `results`, so that a run that ended in between is in these.
+pub(crate) fn going(begun: &[RecordView], results: &[RecordView], tree: &str) -> Vec<String> {
     let mine = std::env::var(gonogo_exec::MARK).unwrap_or_default();
-    let open = open_runs(&home.open(&home.here)?)?;
-    let going = open.into_iter().filter(|run| {
+    let going = unended(begun, results).filter(|run| {
         let asks = mine.strip_prefix(&run.run_id);
         run.word("tree") == Some(tree) && !asks.is_some_and(|rest| rest.starts_with('/'))
     });
-    Ok(going.map(|run| run.run_id).collect())
+    going.map(|run| run.run_id).collect()
 }
 
 /// What a target had written down when its runner was ended.
@@ -221,18 +227,16 @@ fn kept(dir: &RunDir, home: &str, summary: &Summary, name: &str, lost: &mut Vec<
         tell("result.json` cannot be read");
     }
     let tests = dir.at(&format!("{home}/tests.jsonl"));
-    let (mut rows, mut readable) = (Vec::new(), true);
-    if tests.exists() {
-        readable = reading::rows_of(&tests, |row| rows.push(row)).is_ok();
-    }
     if let Some(whole) = whole {
         let found = crate::dry_run::keeping::digest(&tests).map(|(_, digest)| digest);
-        if found.ok() != whole.tests_sha256 {
+        // A result always names its tests.
+        if !found.is_ok_and(|digest| whole.tests_sha256 == Some(digest)) {
             tell("tests.jsonl` is not what the run wrote");
         }
         return Kept::Result(Box::new(whole));
     }
-    if !readable {
+    let mut rows = Vec::new();
+    if tests.exists() && reading::rows_of(&tests, |row| rows.push(row)).is_err() {
         tell("tests.jsonl` is not what the run wrote");
     }
     match rows.is_empty() {

@@ -181,7 +181,7 @@ fn failing_then_waiting() -> Lab {
 #[test]
 fn what_a_killed_run_had_found_is_not_lost_with_its_files() {
     type Damage = fn(&std::path::Path);
-    let cases: [(&str, Damage, i32, &str); 5] = [
+    let cases: [(&str, Damage, i32, &str); 6] = [
         // The runner was killed between the two files.
         (
             "result.json is not there yet",
@@ -198,6 +198,23 @@ fn what_a_killed_run_had_found_is_not_lost_with_its_files() {
         (
             "tests.jsonl is empty",
             |dir| std::fs::write(dir.join("lint/first/tests.jsonl"), "").unwrap(),
+            3,
+            "EVIDENCE_UNPARSABLE",
+        ),
+        (
+            "neither names its tests nor has them",
+            |dir| {
+                let path = dir.join("lint/first/result.json");
+                let text = std::fs::read(&path).unwrap();
+                let mut result: serde_json::Value = serde_json::from_slice(&text).unwrap();
+                result
+                    .as_object_mut()
+                    .unwrap()
+                    .remove("tests_sha256")
+                    .unwrap();
+                std::fs::write(path, result.to_string()).unwrap();
+                std::fs::remove_file(dir.join("lint/first/tests.jsonl")).unwrap();
+            },
             3,
             "EVIDENCE_UNPARSABLE",
         ),
