@@ -161,7 +161,7 @@ fn begin(
     }
     spend(ws, plan, &approved.approvals, key, actor, now)?;
     let operation = OperationId::mint(random());
-    let body = json!({
+    let mut body = json!({
         "plan": plan.id,
         "fingerprint": plan.fingerprint,
         "environment": plan.body.environment,
@@ -170,6 +170,9 @@ fn begin(
         "approvals": approved.approvals,
         "gate": gate,
     });
+    if let (Some(trace), Some(map)) = (&ws.trace, body.as_object_mut()) {
+        map.insert("traceId".into(), json!(trace));
+    }
     let submission = Submission {
         operation: operation.clone(),
         plan: plan.id.clone(),
@@ -179,6 +182,7 @@ fn begin(
         requester: actor.into(),
         at: now,
         approvals: approved.approvals,
+        trace: ws.trace.clone(),
         records: vec![Draft {
             stream: format!("operation/{operation}"),
             key: "begin".into(),

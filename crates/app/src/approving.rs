@@ -10,6 +10,7 @@ use gonogo_ledger::dsse::pae;
 use gonogo_ledger::key::PublicKey;
 use gonogo_release::approval::{self, Approval, Approved, Demand, Presented};
 use gonogo_release::plan::Plan;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ pub const KIND: &str = "approval";
 pub const USE_KIND: &str = "approval-use";
 
 /// An approval just given.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Given {
     /// The approval.
@@ -130,7 +131,7 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
 }
 
 /// What was said about a plan, and what is missing to apply it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Voices {
     /// Approvals and rejections, oldest first, whether they count or not.
@@ -140,7 +141,7 @@ pub struct Voices {
 }
 
 /// One approval or rejection.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Voice {
     /// Who.
@@ -288,6 +289,7 @@ pub(crate) fn demand<'a>(plan: &'a Plan, requester_key: &'a str, now: Timestamp)
         before: plan.body.approval_before.as_ref(),
         requester: &plan.requester,
         requester_key,
+        on_behalf_of: plan.on_behalf_of.as_deref(),
         now,
     }
 }

@@ -92,6 +92,9 @@ impl AppError {
     pub fn code(&self) -> Code {
         match self.exit() {
             _ if self.is_conflict() => Code::Conflict,
+            _ if self.is_of_access() => Code::Unauthorized,
+            _ if self.reason == Reason::Overloaded => Code::RateLimit,
+            _ if self.reason == Reason::DeadlineExceeded => Code::UpstreamTimeout,
             Exit::Permission
                 if self.reason != Reason::KeyUnreadable
                     && self.reason != Reason::PermissionDenied =>
@@ -120,6 +123,18 @@ impl AppError {
                 | Reason::OperationOpen
                 | Reason::LeaseHeld
                 | Reason::LeaseLost
+                | Reason::FingerprintMismatch
+                | Reason::Frozen
+        )
+    }
+
+    fn is_of_access(&self) -> bool {
+        matches!(
+            self.reason,
+            Reason::Unauthenticated
+                | Reason::ScopeMissing
+                | Reason::AgentMayNotDecide
+                | Reason::HostRefused
         )
     }
 
@@ -131,6 +146,11 @@ impl AppError {
                 Some(Retry::TransportUnavailable)
             }
             (Code::DependencyUnavailable, Reason::StoreFull) => Some(Retry::DependencyUnavailable),
+            (Code::RateLimit, _) => Some(Retry::RateLimit),
+            (Code::UpstreamTimeout, _) => Some(Retry::UpstreamTimeout),
+            (Code::DependencyUnavailable, Reason::ServerUnreachable) => {
+                Some(Retry::TransportUnavailable)
+            }
             _ => None,
         };
         let mut details = self.details.clone();

@@ -3,6 +3,7 @@
 //! Floor 3. Doors (command line, later HTTP, MCP and console) call these functions and render what comes back; they decide
 //! nothing. [`catalogue`] lists the use cases, so that a door that lacks one is found.
 
+pub mod access;
 pub mod applying;
 pub mod approving;
 mod bond;
@@ -23,6 +24,7 @@ pub mod log;
 pub mod memory;
 pub mod perf;
 pub mod planning;
+pub mod project;
 pub mod proposing;
 pub mod recorded;
 pub mod reference;

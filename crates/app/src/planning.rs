@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use gonogo_core::Reason;
+use gonogo_core::{Fingerprint, Reason};
 use gonogo_core::canonical;
 use gonogo_core::digest::Hasher;
 use gonogo_core::id::PlanId;
@@ -16,7 +16,8 @@ use gonogo_release::plan::{
     Artifact, Budget, Deployed, Gates, Plan, PlanBody, PlanKind, RollbackTarget, VersionSpec,
     resolve,
 };
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::approving::Recorded;
@@ -44,11 +45,11 @@ pub struct Planned {
 }
 
 /// A lint finding, for showing.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FindingView {
     /// `error` or `warning`.
-    pub severity: &'static str,
+    pub severity: String,
     /// Its reason.
     pub reason: Reason,
     /// What.
@@ -65,7 +66,7 @@ impl FindingView {
             "warning"
         };
         Self {
-            severity,
+            severity: severity.into(),
             reason: f.reason,
             text: f.text.clone(),
             hint: f.hint.clone(),
@@ -97,6 +98,39 @@ pub fn plan(ws: &Workspace, environment: Option<&str>, version: &str) -> Result<
         return Err(AppError::new(Reason::NothingToDo, text));
     }
     keep(ws, body, &me, now)
+}
+
+/// What a plan would be.
+#[derive(Debug, Clone)]
+pub struct Validated {
+    /// The fingerprint that it would have.
+    pub fingerprint: Fingerprint,
+    /// What it would do.
+    pub body: PlanBody,
+    /// What lint noticed, errors among it.
+    pub findings: Vec<FindingView>,
+}
+
+/// Says what [`plan`] would make, and what lint notices of it. Nothing is kept and nothing is recorded.
+///
+/// # Errors
+/// As [`plan`], but for [`Reason::PlanLint`]: errors are among the findings.
+pub fn validate(
+    ws: &Workspace,
+    environment: Option<&str>,
+    version: &str,
+) -> Result<Validated, AppError> {
+    let environment = ws.config.environment(environment)?;
+    let (name, key) = Identity::would_be(ws)?;
+    let to = pinned(ws.config.root(), ws.config.version(version)?)?;
+    hosting::ensure_agent(ws, environment)?;
+    let base = hosting::observe(ws, environment)?;
+    let body = assemble(ws, environment, to, base, PlanKind::Release)?;
+    Ok(Validated {
+        fingerprint: Fingerprint::of(&body)?,
+        findings: findings(ws, &body, &name, &key),
+        body,
+    })
 }
 
 /// Who asks for a plan in `environment`. Where approver and requester must be two, a name that nobody knows is refused before
@@ -152,10 +186,15 @@ pub(crate) fn keep(
         .file_name()
         .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let mut plan = Plan::seal(body, me.name.clone(), now, &config_path)?;
+    plan.on_behalf_of.clone_from(&ws.caller.acts_for);
     // The same intent over the same content is the same plan: who asked first, and when, stays.
     let earlier = read(ws, &plan.id)
         .ok()
-        .filter(|known| known.body == plan.body && known.requester == me.name);
+        .filter(|known| {
+            known.body == plan.body
+                && known.requester == me.name
+                && known.on_behalf_of == plan.on_behalf_of
+        });
     let fresh = earlier.is_none();
     if let Some(known) = earlier {
         plan = known;
@@ -445,7 +484,7 @@ pub fn find(ws: &Workspace, prefix: &str) -> Result<PlanId, AppError> {
 }
 
 /// One difference between two plans.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
     /// Where in the body, like `checks.errors.margin`.

@@ -26,12 +26,14 @@ pub struct Caller {
     pub name: Option<String>,
     /// File with the caller's P-256 key; the project's key of that name if absent.
     pub key: Option<PathBuf>,
+    /// The person whom the caller, an agent, acts for.
+    pub acts_for: Option<String>,
 }
 
 /// An open project.
 pub struct Workspace {
     /// The configuration.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// The state directory.
     pub state: PathBuf,
     /// Operations.
@@ -50,6 +52,8 @@ pub struct Workspace {
     pub program: PathBuf,
     /// Whether the command goes back, which must be possible on any clock.
     pub retreats: bool,
+    /// Ties what is asked to what comes of it; none where nobody said one.
+    pub trace: Option<String>,
 }
 
 impl Drop for Workspace {
@@ -87,7 +91,7 @@ impl Workspace {
         let program =
             std::env::current_exe().map_err(|e| AppError::io("find", Path::new("gonogo"), &e))?;
         Ok(Self {
-            config,
+            config: Arc::new(config),
             state,
             store,
             ledger,
@@ -97,7 +101,31 @@ impl Workspace {
             remembers: false,
             program,
             retreats: false,
+            trace: None,
         })
+    }
+
+    /// The same project as somebody else sees it, with `config` for its configuration. What this user remembers of the ledger stays
+    /// with the workspace that was opened.
+    pub(crate) fn seen_by(
+        &self,
+        caller: Caller,
+        config: Arc<Config>,
+        trace: Option<String>,
+    ) -> Self {
+        Self {
+            config,
+            state: self.state.clone(),
+            store: Arc::clone(&self.store),
+            ledger: Arc::clone(&self.ledger),
+            clock: Arc::clone(&self.clock),
+            caller,
+            memory: self.memory.clone(),
+            remembers: false,
+            program: self.program.clone(),
+            retreats: false,
+            trace,
+        }
     }
 
     /// The wall clock, unless it reads earlier than the newest record. Then the newest record's time for a command that goes

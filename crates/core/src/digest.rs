@@ -69,7 +69,7 @@ impl FromStr for Digest {
     }
 }
 
-stored_as_text!(Digest);
+stored_as_text!(Digest, "^sha256:[0-9a-f]{64}$");
 
 /// Hashes bytes that arrive in pieces, so that a file of any size needs a bounded buffer.
 #[derive(Clone)]

@@ -3,7 +3,8 @@
 //! `{success, metadata, policy, data | error}`. `error.details.reasonCodes` is never empty, and a retriable error always
 //! says why it is retriable: [`Failure::new`] and [`Retry`] leave no way around that.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::reason::Reason;
@@ -13,7 +14,7 @@ use crate::time::Timestamp;
 pub const CONTRACT_VERSION: &str = "1.1.0";
 
 /// What an operation may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Looks only.
@@ -26,30 +27,64 @@ pub enum Class {
 
 impl Class {
     /// Returns the policy block's numbers for the class.
-    pub fn policy(self) -> Value {
-        let (default_ms, max_ms, attempts, first_s, idempotency, mode) = match self {
-            Self::Read => (5_000, 15_000, 2, 1, "recommended", "await"),
-            Self::Plan => (10_000, 30_000, 2, 2, "required", "await"),
-            Self::Apply => (30_000, 120_000, 1, 1, "required", "start"),
+    pub const fn policy(self) -> Policy {
+        let (default_ms, max_ms, attempts, first_s, backoff) = match self {
+            Self::Read => (5_000, 15_000, 2, 1, 2),
+            Self::Plan => (10_000, 30_000, 2, 2, 2),
+            Self::Apply => (30_000, 120_000, 1, 1, 1),
         };
-        let backoff = if self == Self::Apply { 1 } else { 2 };
-        json!({
-            "operationClass": self,
-            "defaultTimeoutMs": default_ms,
-            "maxTimeoutMs": max_ms,
-            "retryPolicy": {
-                "maxAttempts": attempts,
-                "initialIntervalSeconds": first_s,
-                "backoffCoefficient": backoff,
+        let (idempotency, mode) = match self {
+            Self::Read => ("recommended", "await"),
+            Self::Plan => ("required", "await"),
+            Self::Apply => ("required", "start"),
+        };
+        Policy {
+            operation_class: self,
+            default_timeout_ms: default_ms,
+            max_timeout_ms: max_ms,
+            retry_policy: RetryPolicy {
+                max_attempts: attempts,
+                initial_interval_seconds: first_s,
+                backoff_coefficient: backoff,
             },
-            "idempotency": idempotency,
-            "mode": mode,
-        })
+            idempotency,
+            mode,
+        }
     }
 }
 
+/// What a caller can count on: time-outs, retries, idempotency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    /// The class that the numbers belong to.
+    pub operation_class: Class,
+    /// Time for an answer unless the caller asks for another.
+    pub default_timeout_ms: u64,
+    /// The longest time that a caller can ask for.
+    pub max_timeout_ms: u64,
+    /// What may be tried again, and how.
+    pub retry_policy: RetryPolicy,
+    /// `required` or `recommended`.
+    pub idempotency: &'static str,
+    /// `await`, or `start`: the answer is a handle.
+    pub mode: &'static str,
+}
+
+/// How often a call may be tried, and with which waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RetryPolicy {
+    /// The first one included.
+    pub max_attempts: u32,
+    /// Wait before the second.
+    pub initial_interval_seconds: u32,
+    /// Each further wait is so many times the one before.
+    pub backoff_coefficient: u32,
+}
+
 /// The contract's error codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
     /// Something of our own failed.
@@ -62,31 +97,70 @@ pub enum Code {
     Conflict,
     /// Something needed is not there.
     DependencyUnavailable,
-    /// Access refused.
+    /// What was asked answered that it cannot, for now.
+    UpstreamUnavailable,
+    /// What was asked did not answer in time.
+    UpstreamTimeout,
+    /// Too much was asked at once.
+    RateLimit,
+    /// Access to something that gonogo needs was refused.
     AuthFailure,
+    /// Who asks is not known, or may not ask this.
+    Unauthorized,
 }
 
 impl Code {
     /// Returns the contract's category of the code.
-    pub const fn category(self) -> &'static str {
+    pub const fn category(self) -> Category {
         match self {
-            Self::RunnerError => "runtime",
-            Self::ApprovalRequired => "authorization",
-            Self::InputValidationFailed => "validation",
-            Self::Conflict => "conflict",
-            Self::DependencyUnavailable | Self::AuthFailure => "upstream",
+            Self::RunnerError => Category::Runtime,
+            Self::ApprovalRequired | Self::Unauthorized => Category::Authorization,
+            Self::InputValidationFailed => Category::Validation,
+            Self::Conflict => Category::Conflict,
+            Self::DependencyUnavailable
+            | Self::UpstreamUnavailable
+            | Self::UpstreamTimeout
+            | Self::AuthFailure => Category::Upstream,
+            Self::RateLimit => Category::Unknown,
         }
     }
 }
 
+/// The contract's categories of codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Category {
+    /// What came in.
+    Validation,
+    /// Who asks, and what was agreed to.
+    Authorization,
+    /// What gonogo asks.
+    Upstream,
+    /// gonogo itself.
+    Runtime,
+    /// What moved meanwhile.
+    Conflict,
+    /// None of these.
+    Unknown,
+}
+
 /// Why trying again may help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Retry {
-    /// Something needed is not there yet.
-    DependencyUnavailable,
+    /// Less at once is welcome.
+    RateLimit,
+    /// The other side did not answer in time.
+    UpstreamTimeout,
+    /// The other side failed.
+    #[serde(rename = "upstream_5xx")]
+    Upstream5xx,
     /// The other side cannot be reached.
     TransportUnavailable,
+    /// Nobody is there to do it now.
+    WorkerUnavailable,
+    /// Something needed is not there yet.
+    DependencyUnavailable,
 }
 
 /// The error block.
@@ -194,7 +268,7 @@ mod tests {
 
     fn frame() -> Frame {
         Frame {
-            tool_id: "plan_apply".into(),
+            tool_id: "apply_change".into(),
             tool_version: "0.1.0".into(),
             class: Class::Apply,
             trace_id: "t-1".into(),

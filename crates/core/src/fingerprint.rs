@@ -57,7 +57,7 @@ impl FromStr for Fingerprint {
     }
 }
 
-stored_as_text!(Fingerprint);
+stored_as_text!(Fingerprint, "^v2:sha256:[0-9a-f]{64}$");
 
 /// A text that is no fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -53,7 +53,10 @@ macro_rules! ids {
             }
         }
 
-        stored_as_text!($name);
+        stored_as_text!(
+            $name,
+            concat!("^", $prefix, "[0-9a-hjkmnp-tv-z]{12}$")
+        );
     )*};
 }
 
@@ -66,6 +69,8 @@ ids! {
     OperationId = "op_";
     /// A run's id: one dry run.
     RunId = "run_";
+    /// A token's id: the part of it that is no secret.
+    TokenId = "tok_";
 }
 
 fn encode(bytes: [u8; 8]) -> String {

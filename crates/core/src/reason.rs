@@ -4,13 +4,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::text::stored_as_text;
 
 /// How a judgement ended. Ordered so that the worst wins with `max`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Positive evidence that all is well.
@@ -174,6 +177,23 @@ catalogue! {
     KeyNotListed "KEY_NOT_LISTED" Hold Permission "The configuration lists another key for this name, or another name for this key." "Give the listed key with --key FILE, or act under your own name with --as NAME.";
     ReasonUnknown "REASON_UNKNOWN" Invalid NotFound "No reason has this code." "List all codes: `gonogo explain`.";
     // The target.
+    // Doors.
+    Unauthenticated "UNAUTHENTICATED" Hold Permission "Nobody is shown to be asking: no token, or none that is valid." "Send `Authorization: Bearer TOKEN`; `gonogo token create` makes one.";
+    ScopeMissing "SCOPE_MISSING" Hold Permission "Who asks may not do this." "Ask somebody who may, or for a token with the scope that the text names.";
+    AgentMayNotDecide "AGENT_MAY_NOT_DECIDE" Hold Permission "An agent tried to decide what only people decide." "Ask a person: `gonogo approve PLAN`, or the approval's page.";
+    ApplyDisabled "APPLY_DISABLED" Hold Permission "This server's doors change nothing on targets." "Start it with `--allow-apply`, or use a server that may.";
+    ToolUnknown "TOOL_UNKNOWN" Invalid Usage "No use case has this name here." "`docs/reference/doors.md` lists them; `gonogo call --list` too.";
+    RouteUnknown "ROUTE_UNKNOWN" Invalid NotFound "Nothing is at this address." "`GET /openapi.json` lists what is.";
+    MethodRefused "METHOD_REFUSED" Invalid Usage "The address takes other methods." "Use one of those in the answer's `Allow` header.";
+    MediaTypeRefused "MEDIA_TYPE_REFUSED" Invalid Usage "The body is of another type than JSON in UTF-8." "Send `Content-Type: application/json`.";
+    NotAcceptable "NOT_ACCEPTABLE" Invalid Usage "The caller accepts no type that can be answered with." "Accept `application/json`.";
+    BodyTooLarge "BODY_TOO_LARGE" Invalid Usage "The body is larger than what is read." "Send less.";
+    HostRefused "HOST_REFUSED" Hold Permission "The request names another host, or comes from a page of another origin." "Use the address that the server prints, or name the host in `[server]`.";
+    FingerprintMismatch "FINGERPRINT_MISMATCH" Hold Hold "The fingerprint that was given is not the plan's." "Plan again, and have that plan approved.";
+    Overloaded "OVERLOADED" Hold Unavailable "Too many requests of this class are under way." "Try again after the time in `Retry-After`.";
+    DeadlineExceeded "DEADLINE_EXCEEDED" Hold Unavailable "The answer did not come within the time of its class." "Try again; what was begun goes on and is found by its key.";
+    ServerUnreachable "SERVER_UNREACHABLE" Hold Unavailable "The gonogo server does not answer." "Check its address and that it runs: `gonogo serve`.";
+    ServerAnswer "SERVER_ANSWER" Invalid Unavailable "What answered is no gonogo server, or a newer one." "Check the address and the versions.";
     AgentUnreachable "AGENT_UNREACHABLE" Hold Unavailable "The traffic agent does not answer." "Start it: `gonogo agent --env ENV`.";
     AgentRefused "AGENT_REFUSED" Fail Unavailable "The traffic agent refused the call." "Read the text beside it.";
     WitnessStateDamaged "WITNESS_STATE_DAMAGED" Invalid Unjudged "What a witness has cosigned before cannot be read." "Restore its directory from where you keep it; a witness that forgot may cosign another past.";
@@ -332,7 +352,7 @@ impl FromStr for Reason {
     }
 }
 
-stored_as_text!(Reason);
+stored_as_text!(Reason, "^[A-Za-z][A-Za-z0-9_]{1,63}$");
 
 /// A text that is no reason code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

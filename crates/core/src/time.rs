@@ -70,7 +70,10 @@ impl FromStr for Timestamp {
     }
 }
 
-stored_as_text!(Timestamp);
+stored_as_text!(
+    Timestamp,
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$"
+);
 
 /// A length of time in whole milliseconds. Text form: a number and one of `ms`, `s`, `m`, `h`, `d`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -155,7 +158,7 @@ impl FromStr for Span {
     }
 }
 
-stored_as_text!(Span);
+stored_as_text!(Span, "^[0-9]{1,11}(ms|s|m|h|d)$");
 
 /// A text that is no time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -81,7 +81,7 @@ impl FromStr for Share {
     }
 }
 
-stored_as_text!(Share);
+stored_as_text!(Share, "^(100(\\.0{1,4})?|[0-9]{1,2}(\\.[0-9]{1,4})?)%$");
 
 /// A text that is no unit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use gonogo_core::id::{ApprovalId, OperationId};
 use gonogo_core::{Fingerprint, Reason, Span, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What an environment demands. Part of the plan, so it is part of the fingerprint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalPolicy {
     /// Whether the requester may approve.
@@ -26,7 +27,7 @@ pub struct ApprovalPolicy {
 }
 
 /// Somebody who may approve.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Approver {
     /// Who.
@@ -38,7 +39,7 @@ pub struct Approver {
 }
 
 /// Somebody who may ask for a plan and not approve it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Requester {
     /// Who.
@@ -88,7 +89,7 @@ impl ApprovalPolicy {
 
 /// An approval as stored and signed. Field names follow the operator contract; everything is text here so that a broken
 /// field is reported by name instead of making the whole unreadable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Approval {
     /// The approval's id.
@@ -138,6 +139,8 @@ pub struct Demand<'a> {
     pub requester: &'a str,
     /// Key id of the requester.
     pub requester_key: &'a str,
+    /// The person whom the requester, an agent, acts for.
+    pub on_behalf_of: Option<&'a str>,
     /// Now.
     pub now: Timestamp,
 }
@@ -448,7 +451,9 @@ fn broken_rules(presented: &Presented, demand: &Demand<'_>) -> Vec<(String, Reas
         );
     }
     let key = presented.key.as_deref().unwrap_or_default();
-    let own = a.approver_id == demand.requester || key == demand.requester_key;
+    let own = a.approver_id == demand.requester
+        || key == demand.requester_key
+        || demand.on_behalf_of == Some(a.approver_id.as_str());
     fault(
         policy.own || !own,
         "approverId.notRequester",
@@ -497,7 +502,7 @@ pub const TOKENS: &[(&str, &str)] = &[
     ),
     (
         "approval.approverId.notRequester",
-        "the requester approved, and `self` is not allowed",
+        "the requester approved, or whom the requester acts for, and `self` is not allowed",
     ),
     (
         "approval.approverId.listed",

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use gonogo_core::{Digest, Reason, Span, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use crate::machine::Terminal;
 use crate::sample::Sample;
 
 /// How an effect behaves when nobody knows whether it happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
     /// Changes nothing.
@@ -27,7 +28,7 @@ pub enum Class {
 }
 
 /// What a target is asked to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Action {
     /// Report the state.
@@ -66,7 +67,7 @@ pub enum Action {
 }
 
 /// An action with all that a driver needs to carry it out once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Act {
     /// Stable number within the operation, from 1.
@@ -104,7 +105,7 @@ fn is_zero(n: &u64) -> bool {
 }
 
 /// What became of a call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Outcome {
     /// Done, as read back.
@@ -145,7 +146,7 @@ pub enum Outcome {
 }
 
 /// What a target reports about itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Observed {
     /// Grows with every change of slots or weights; never repeats.
@@ -155,7 +156,7 @@ pub struct Observed {
 }
 
 /// One slot in use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObservedSlot {
     /// The slot.

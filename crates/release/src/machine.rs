@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use gonogo_core::id::OperationId;
 use gonogo_core::{Digest, Reason, Span, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::effect::{Effect, Input};
@@ -29,7 +30,7 @@ pub use progress::Progress;
 pub use state::State;
 
 /// Where an operation stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Comparing the target with the plan.
@@ -73,7 +74,7 @@ impl Phase {
 }
 
 /// How an operation ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Terminal {
     /// The result.
@@ -85,7 +86,7 @@ pub struct Terminal {
 }
 
 /// The terminal results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// The new version serves and passed its soak.

@@ -6,6 +6,7 @@
 use gonogo_core::canonical::CanonicalError;
 use gonogo_core::id::PlanId;
 use gonogo_core::{Digest, Fingerprint, Share, Span, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::approval::ApprovalPolicy;
@@ -23,7 +24,7 @@ pub use steps::{Step, StepKind, resolve};
 pub const SCHEMA: &str = "gonogo.release.plan.v1";
 
 /// A plan as stored: the body, its fingerprint, and who asked for it when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// Always [`SCHEMA`].
@@ -36,6 +37,9 @@ pub struct Plan {
     pub legacy_request_hash: String,
     /// Who asked.
     pub requester: String,
+    /// The person whom the requester, an agent, acts for: their word counts as the requester's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
     /// When.
     pub created_at: Timestamp,
     /// What will happen.
@@ -65,6 +69,7 @@ impl Plan {
                 None,
             ),
             requester,
+            on_behalf_of: None,
             created_at,
             body,
         })
@@ -85,7 +90,7 @@ fn plan_id(fingerprint: Fingerprint) -> PlanId {
 }
 
 /// What will happen: everything that the fingerprint covers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanBody {
     /// The service.
@@ -132,7 +137,7 @@ pub struct PlanBody {
 }
 
 /// Direction of a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PlanKind {
     /// To a wanted version.
@@ -142,7 +147,7 @@ pub enum PlanKind {
 }
 
 /// Where a plan applies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum TargetSpec {
     /// Processes on this machine behind the traffic agent.
@@ -155,7 +160,7 @@ pub enum TargetSpec {
 }
 
 /// A version that serves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deployed {
     /// Its slot.
@@ -167,7 +172,7 @@ pub struct Deployed {
 }
 
 /// How to run a version and how to tell that it works.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VersionSpec {
     /// Its name.
@@ -202,7 +207,7 @@ impl VersionSpec {
 }
 
 /// A file that belongs to a version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Artifact {
     /// Path as written in the configuration: relative to it, or absolute.
@@ -216,7 +221,7 @@ pub struct Artifact {
 }
 
 /// Readiness.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ready {
     /// What to ask.
@@ -230,7 +235,7 @@ pub struct Ready {
 }
 
 /// What a readiness probe asks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReadyProbe {
     /// `GET` this path answers 2xx.
@@ -240,7 +245,7 @@ pub enum ReadyProbe {
 }
 
 /// How a version is stopped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Drain {
     /// Signal that asks it to stop: `TERM`, `INT`, `QUIT`, `HUP`, `USR1` or `USR2`.
@@ -250,7 +255,7 @@ pub struct Drain {
 }
 
 /// HTTP version spoken to a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protocol {
     /// HTTP/1.1.
@@ -260,7 +265,7 @@ pub enum Protocol {
 }
 
 /// Where a rollback goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RollbackTarget {
     /// Back to this version, kept running until the soak is over.
@@ -270,7 +275,7 @@ pub enum RollbackTarget {
 }
 
 /// How traffic moves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Strategy {
     /// Its name in the configuration.
@@ -286,7 +291,7 @@ pub struct Strategy {
 }
 
 /// One stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
     /// Share of new requests for the new version.
@@ -298,7 +303,7 @@ pub struct Stage {
 }
 
 /// What is watched and judged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Checks {
     /// Its name in the configuration.
@@ -321,7 +326,7 @@ pub struct Checks {
 }
 
 /// Limits of one rate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateCheck {
     /// The new version may be worse than stable by less than this (absolute difference of rates).
@@ -331,7 +336,7 @@ pub struct RateCheck {
 }
 
 /// Which gates must pass before anything is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gates {
     /// None, stated in the configuration.
@@ -343,7 +348,7 @@ pub enum Gates {
 }
 
 /// What a verdict must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VerdictGate {
     /// Which question it must answer.
     pub lane: Lane,
@@ -355,7 +360,7 @@ pub struct VerdictGate {
 }
 
 /// A question that gates answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lane {
     /// Every gate.
@@ -375,7 +380,7 @@ impl Lane {
 }
 
 /// What a dry run must have been. What is absent demands nothing; what a record does not say is not fulfilled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DryRunGate {
     /// How old its sign-off may be when the plan is applied.
     pub max_age: Span,
@@ -398,7 +403,7 @@ pub struct DryRunGate {
 }
 
 /// How a dry run is bound to what is released.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Binding {
     /// An artifact was what ran: the program itself, or the file that its interpreter was given to run.

@@ -105,13 +105,14 @@ impl Store {
             configure(&connection, self.on_disk)
                 .map_err(|e| typed(&self.path, Fault::Sql(e), true))?;
         }
-        let version = self.read(schema_version)?;
-        if version == 0 {
+        if self.read(schema_version)? < schema::VERSION {
             self.write(|c| {
-                // Another process may have made the tables since.
-                if schema_version(c)? == 0 {
-                    c.execute_batch(schema::CREATE)?;
-                    c.pragma_update(None, "user_version", schema::VERSION)?;
+                // Another process may have gone some of the way since.
+                let steps = schema::STEPS.iter().zip(1..);
+                let from = schema_version(c)?;
+                for (step, version) in steps.filter(|(_, version)| *version > from) {
+                    c.execute_batch(step)?;
+                    c.pragma_update(None, "user_version", version)?;
                 }
                 Ok(())
             })?;

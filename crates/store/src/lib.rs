@@ -5,6 +5,7 @@
 //! is synced (WAL, `synchronous=FULL`); after a failed write or sync nothing is ever acknowledged again by this process,
 //! because SQLite itself would happily accept the next commit on top of a lost one.
 
+mod access;
 mod bond;
 mod boot;
 mod database;
@@ -17,6 +18,7 @@ mod plan;
 mod schema;
 mod transition;
 
+pub use access::{Token, TokenKind};
 pub use boot::{Owner, Process};
 pub use database::{FatalHook, Store};
 pub use draft::{Draft, Subject};

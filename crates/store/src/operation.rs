@@ -34,6 +34,8 @@ pub struct Submission {
     pub at: Timestamp,
     /// The approvals that count; each is used up.
     pub approvals: Vec<ApprovalId>,
+    /// Ties the operation to the call that began it.
+    pub trace: Option<String>,
     /// Evidence of the submission, to be appended before anything else of the operation.
     pub records: Vec<Draft>,
 }
@@ -76,6 +78,8 @@ pub struct Operation {
     pub terminal: Option<Terminal>,
     /// Time of the last change.
     pub updated: Timestamp,
+    /// Ties it to the call that began it.
+    pub trace: Option<String>,
 }
 
 /// An operation that is not finished, and who drives it.
@@ -125,7 +129,7 @@ pub struct KnownGood {
 }
 
 const COLUMNS: &str = "id, plan, fingerprint, environment, idempotency, requester, created, seq, snapshot, digest, \
-                       phase, terminal, updated";
+                       phase, terminal, updated, trace";
 
 impl Store {
     /// Begins an operation, exactly once for each (environment, key): one transaction that checks the key, checks that no
@@ -158,8 +162,8 @@ impl Store {
             }
             use_up(c, s)?;
             c.execute(
-                "INSERT INTO operation(id, plan, fingerprint, environment, idempotency, requester, created, seq, phase, updated)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?7)",
+                "INSERT INTO operation(id, plan, fingerprint, environment, idempotency, requester, created, seq, phase, updated, trace)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?7, ?9)",
                 params![
                     s.operation.as_str(),
                     s.plan.as_str(),
@@ -169,6 +173,7 @@ impl Store {
                     s.requester,
                     s.at.as_millis(),
                     json("operation", &s.operation, &Phase::Preflight)?,
+                    s.trace,
                 ],
             )?;
             enqueue(c, &s.operation, &Input::Start, s.at)?;
@@ -453,6 +458,7 @@ fn read_operation(row: &Row<'_>) -> Result<Operation, Fault> {
             .map(|t| from_json("operation", &id, &t))
             .transpose()?,
         updated: Timestamp::from_millis(row.get(12)?),
+        trace: row.get(13)?,
         id,
     })
 }
@@ -492,7 +498,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(
     serde_json::from_str(text).map_err(|e| Fault::malformed(what, id, e))
 }
 
-fn parsed<T: FromStr>(what: &'static str, text: &str) -> Result<T, Fault>
+pub(crate) fn parsed<T: FromStr>(what: &'static str, text: &str) -> Result<T, Fault>
 where
     T::Err: Display,
 {

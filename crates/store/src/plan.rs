@@ -69,4 +69,33 @@ impl Store {
             .collect()
         })
     }
+
+    /// Plans of `environment`, or of all, newest first, at most `limit`; those behind the plan `after` alone if one is named.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read, or a plan cannot be understood.
+    pub fn plans(
+        &self,
+        environment: Option<&str>,
+        after: Option<&PlanId>,
+        limit: u32,
+    ) -> Result<Vec<Plan>, StoreError> {
+        self.read(|c| {
+            let mut query = c.prepare_cached(
+                "SELECT id, body FROM plan
+                 WHERE (?1 IS NULL OR environment = ?1)
+                   AND (?2 IS NULL OR (created, id) < (SELECT created, id FROM plan WHERE id = ?2))
+                 ORDER BY created DESC, id DESC LIMIT ?3",
+            )?;
+            let rows = query.query_map(
+                params![environment, after.map(PlanId::as_str), limit],
+                |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)),
+            )?;
+            rows.map(|row| {
+                let (id, body) = row?;
+                serde_json::from_str(&body).map_err(|e| Fault::malformed("plan", &id, e))
+            })
+            .collect()
+        })
+    }
 }

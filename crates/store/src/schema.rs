@@ -4,10 +4,12 @@
 //! pays for. The unique partial index is the last line of defence for "one open operation per environment".
 
 /// The schema that this gonogo reads and writes.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
-/// Makes schema 1 in an empty database.
-pub(crate) const CREATE: &str = "
+/// What leads from each schema to the next, from an empty database on. Never changed once it was released: new steps go behind.
+pub(crate) const STEPS: &[&str] = &[FIRST, DOORS];
+
+const FIRST: &str = "
 CREATE TABLE plan(
     id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, environment TEXT NOT NULL, service TEXT NOT NULL,
     requester TEXT NOT NULL, created INTEGER NOT NULL, body TEXT NOT NULL
@@ -57,4 +59,14 @@ CREATE INDEX known_good_by_environment ON known_good(environment, n);
 CREATE TABLE ledger_bond(
     id INTEGER PRIMARY KEY CHECK(id = 0), log_key TEXT NOT NULL
 ) STRICT;
+";
+
+/// Who may come in through doors, and what ties an operation to the call that began it.
+const DOORS: &str = "
+ALTER TABLE operation ADD COLUMN trace TEXT;
+CREATE TABLE token(
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL CHECK(kind IN ('person','agent')), acts_for TEXT,
+    scopes TEXT NOT NULL, secret TEXT NOT NULL, issuer TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL,
+    revoked INTEGER
+) STRICT, WITHOUT ROWID;
 ";

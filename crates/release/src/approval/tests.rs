@@ -91,6 +91,7 @@ fn judge_at(
             before: None,
             requester: "rita",
             requester_key: &requester_key,
+            on_behalf_of: None,
             now: at(now),
         },
     )

@@ -1,13 +1,14 @@
 //! The promise from fault to zero: how long a fault may go on serving before traffic is measured to be back.
 
 use gonogo_core::Span;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Detection-to-rollback budget, its parts and their sum.
 ///
 /// It counts from the first sample period whose counts are enough to fail the check; how many requests that takes depends
 /// on traffic and is the business of the checks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// A fault shows in the next sample: one sample period.

@@ -1,13 +1,14 @@
 //! Resolved steps. The machine walks them in order and chooses nothing.
 
 use gonogo_core::{Share, Span};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Deployed, Strategy, VersionSpec};
 use crate::effect::Class;
 
 /// One step of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// From 1.
@@ -21,7 +22,7 @@ pub struct Step {
 }
 
 /// What a step does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "step", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum StepKind {
     /// Compare the target with the plan's base state.

@@ -101,6 +101,7 @@ fn who_may_not_approve_may_not_veto() {
         before: None,
         requester: "rita",
         requester_key: &requester_key,
+        on_behalf_of: None,
         now: at(NOW),
     };
     assert_eq!(check_rejection(&no(9, "noor", "sre", 0), &demand), Ok(()));
@@ -124,6 +125,7 @@ fn who_asks_must_be_known_unless_anybody_may_approve_their_own() {
             before: None,
             requester: id,
             requester_key: &requester_key,
+            on_behalf_of: None,
             now: at(NOW),
         };
         check(&[dana()], &demand).map_err(|r| (r.missing_fields, r.reasons))
@@ -214,6 +216,7 @@ fn a_weaker_policy_must_hold_beside_the_one_before_it() {
         before: Some(&before),
         requester: "rita",
         requester_key: &rita,
+        on_behalf_of: None,
         now: at(NOW),
     };
     let own = given(7, "rita", "release-manager");

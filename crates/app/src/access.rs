@@ -1,0 +1,244 @@
+//! Who comes in through a door, and what they may do there.
+//!
+//! A principal is a person, or an agent that acts for one. What a door lets through is a scope; scopes come from a token, or from being
+//! the user whose machine it is. **No scope lets an agent approve**: whatever a token says, [`Principal::must_be_a_person`] refuses it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use gonogo_core::Reason;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::AppError;
+use crate::workspace::Caller;
+
+pub mod tokens;
+
+/// What a door lets somebody do.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum Scope {
+    /// Look at everything.
+    #[serde(rename = "read")]
+    Read,
+    /// Make plans.
+    #[serde(rename = "plan:create")]
+    PlanCreate,
+    /// Apply plans that somebody approved, cancel and roll back.
+    #[serde(rename = "plan:apply")]
+    PlanApply,
+    /// Submit evidence.
+    #[serde(rename = "evidence:write")]
+    EvidenceWrite,
+    /// Approve, reject and take back; worth nothing in an agent's hands.
+    #[serde(rename = "approval:decide")]
+    ApprovalDecide,
+    /// Freeze, unfreeze, pin.
+    #[serde(rename = "control:write")]
+    ControlWrite,
+    /// Make and revoke tokens.
+    #[serde(rename = "admin")]
+    Admin,
+}
+
+impl Scope {
+    /// Every scope, the smallest first.
+    pub const ALL: [Self; 7] = [
+        Self::Read,
+        Self::PlanCreate,
+        Self::PlanApply,
+        Self::EvidenceWrite,
+        Self::ApprovalDecide,
+        Self::ControlWrite,
+        Self::Admin,
+    ];
+
+    /// Its name in tokens.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::PlanCreate => "plan:create",
+            Self::PlanApply => "plan:apply",
+            Self::EvidenceWrite => "evidence:write",
+            Self::ApprovalDecide => "approval:decide",
+            Self::ControlWrite => "control:write",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// What it allows, in words.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Read => "look at plans, operations, evidence, gates and environments",
+            Self::PlanCreate => "make plans",
+            Self::PlanApply => {
+                "apply plans that somebody else approved, cancel operations, go back to known-good"
+            }
+            Self::EvidenceWrite => "submit evidence",
+            Self::ApprovalDecide => "approve, reject and take approvals back; only for people",
+            Self::ControlWrite => "freeze, unfreeze and pin",
+            Self::Admin => "make and revoke tokens",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Scope {
+    type Err = AppError;
+
+    fn from_str(text: &str) -> Result<Self, AppError> {
+        let all = Self::ALL.iter().copied();
+        all.clone().find(|s| s.name() == text).ok_or_else(|| {
+            let names: Vec<&str> = all.map(Self::name).collect();
+            let text: String = text.escape_debug().take(80).collect();
+            AppError::new(Reason::ArgumentInvalid, format!("`{text}` is no scope"))
+                .hint(format!("one of {}", names.join(", ")))
+        })
+    }
+}
+
+/// A set of scopes that people have a word for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Looks.
+    Viewer,
+    /// Plans, applies, goes back.
+    Operator,
+    /// Decides about plans.
+    Approver,
+    /// Everything.
+    Admin,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Viewer, Self::Operator, Self::Approver, Self::Admin];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Approver => "approver",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// What it may do.
+    pub const fn scopes(self) -> &'static [Scope] {
+        use Scope::{
+            Admin, ApprovalDecide, ControlWrite, EvidenceWrite, PlanApply, PlanCreate, Read,
+        };
+        match self {
+            Self::Viewer => &[Read],
+            Self::Operator => &[Read, PlanCreate, PlanApply, EvidenceWrite, ControlWrite],
+            Self::Approver => &[Read, ApprovalDecide],
+            Self::Admin => &[
+                Read,
+                PlanCreate,
+                PlanApply,
+                EvidenceWrite,
+                ApprovalDecide,
+                ControlWrite,
+                Admin,
+            ],
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = AppError;
+
+    fn from_str(text: &str) -> Result<Self, AppError> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|r| r.name() == text).ok_or_else(|| {
+            let text: String = text.escape_debug().take(80).collect();
+            AppError::new(Reason::ArgumentInvalid, format!("`{text}` is no role"))
+                .hint("one of viewer, operator, approver, admin")
+        })
+    }
+}
+
+/// How somebody showed who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Means {
+    /// By being the user of this machine who runs the command.
+    Local,
+    /// By a token; its id.
+    Token(String),
+}
+
+/// Somebody who came in through a door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// Name, as records carry it.
+    pub name: String,
+    /// Whether it is a program.
+    pub agent: bool,
+    /// The person that an agent acts for.
+    pub acts_for: Option<String>,
+    /// What they may do.
+    pub scopes: BTreeSet<Scope>,
+    /// How they showed it.
+    pub means: Means,
+}
+
+impl Principal {
+    /// The user of this machine: whoever can read the project's keys can do what they allow.
+    pub fn local(name: String) -> Self {
+        Self {
+            name,
+            agent: false,
+            acts_for: None,
+            scopes: Scope::ALL.into(),
+            means: Means::Local,
+        }
+    }
+
+    /// Who asks, as the use cases know them.
+    pub fn caller(&self) -> Caller {
+        Caller {
+            name: Some(self.name.clone()),
+            key: None,
+            acts_for: self.acts_for.clone(),
+        }
+    }
+
+    /// Refuses what the scopes do not allow.
+    ///
+    /// # Errors
+    /// [`Reason::ScopeMissing`] with the scope.
+    pub fn must_have(&self, scope: Scope) -> Result<(), AppError> {
+        if self.scopes.contains(&scope) {
+            return Ok(());
+        }
+        let text = format!(
+            "`{}` may not do this: it needs the scope `{scope}`",
+            self.name
+        );
+        Err(AppError::new(Reason::ScopeMissing, text).with("scope", scope.name()))
+    }
+
+    /// Refuses a decision that only people make.
+    ///
+    /// # Errors
+    /// [`Reason::AgentMayNotDecide`].
+    pub fn must_be_a_person(&self) -> Result<(), AppError> {
+        if !self.agent {
+            return Ok(());
+        }
+        let text = format!(
+            "`{}` is an agent, and no agent decides about a plan",
+            self.name
+        );
+        Err(AppError::new(Reason::AgentMayNotDecide, text))
+    }
+}

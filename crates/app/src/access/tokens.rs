@@ -1,0 +1,243 @@
+//! Tokens: made, shown once, checked, taken back. Of the secret only its digest is kept.
+//!
+//! A token is `gng_<id>_<secret>`: the id finds it, the secret (256 random bits, base64url) is compared by its SHA-256 in constant time.
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gonogo_core::id::TokenId;
+use gonogo_core::{Digest, Reason, Span, Timestamp};
+use gonogo_store::{Store, Token, TokenKind};
+use serde::Serialize;
+use serde_json::json;
+use subtle::ConstantTimeEq;
+
+use super::{Means, Principal, Scope};
+use crate::identity::random;
+use crate::{AppError, Workspace};
+
+/// What every token begins with, so that scanners know one.
+pub const PREFIX: &str = "gng_";
+
+/// Stream of the records about tokens.
+pub const STREAM: &str = "system";
+
+/// The longest that a token may live.
+pub const LONGEST: Span = Span::from_secs(366 * 86_400);
+
+/// A token to be made.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// In whose name it acts.
+    pub name: String,
+    /// Whether a program will hold it.
+    pub agent: bool,
+    /// The person that the program acts for.
+    pub acts_for: Option<String>,
+    /// What it may be used for.
+    pub scopes: BTreeSet<Scope>,
+    /// How long.
+    pub lives: Span,
+}
+
+/// A token just made: the only time that its text is seen.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Issued {
+    /// What to send as `Authorization: Bearer …`.
+    pub token: String,
+    /// What is known of it.
+    #[serde(flatten)]
+    pub about: TokenView,
+}
+
+/// A token without its secret.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenView {
+    /// Its id.
+    pub id: TokenId,
+    /// In whose name it acts.
+    pub name: String,
+    /// `person` or `agent`.
+    pub kind: &'static str,
+    /// The person that an agent acts for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acts_for: Option<String>,
+    /// What it may be used for.
+    pub scopes: Vec<String>,
+    /// Who made it.
+    pub issuer: String,
+    /// When.
+    pub created: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// When it was taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Timestamp>,
+    /// `live`, `expired` or `revoked`.
+    pub state: &'static str,
+}
+
+fn view(token: Token, now: Timestamp) -> TokenView {
+    let state = match token.revoked {
+        Some(_) => "revoked",
+        None if token.expires <= now => "expired",
+        None => "live",
+    };
+    TokenView {
+        id: token.id,
+        name: token.name,
+        kind: token.kind.word(),
+        acts_for: token.acts_for,
+        scopes: token.scopes,
+        issuer: token.issuer,
+        created: token.created,
+        expires: token.expires,
+        revoked: token.revoked,
+        state,
+    }
+}
+
+/// Makes a token and records that, without its secret.
+///
+/// # Errors
+/// A name that cannot be one, an agent that acts for nobody or may approve, a time that is none.
+pub fn issue(ws: &Workspace, wanted: &Wanted) -> Result<Issued, AppError> {
+    let now = ws.now()?;
+    let me = ws.identity()?;
+    check(wanted)?;
+    let id = TokenId::mint(random());
+    let secret = URL_SAFE_NO_PAD.encode([random(), random(), random(), random()].concat());
+    let token = Token {
+        id: id.clone(),
+        name: wanted.name.clone(),
+        kind: if wanted.agent {
+            TokenKind::Agent
+        } else {
+            TokenKind::Person
+        },
+        acts_for: wanted.acts_for.clone(),
+        scopes: wanted.scopes.iter().map(|s| s.name().to_owned()).collect(),
+        secret: Digest::of(secret.as_bytes()),
+        issuer: me.name.clone(),
+        created: now,
+        expires: now.after(wanted.lives),
+        revoked: None,
+    };
+    let body = json!({
+        "token": id,
+        "name": token.name,
+        "kind": token.kind.word(),
+        "actsFor": token.acts_for,
+        "scopes": token.scopes,
+        "expires": token.expires,
+    });
+    let key = format!("token/{id}");
+    ws.record(STREAM, &key, "token-issued", now, &me.name, None, body)?;
+    ws.store.put_token(&token)?;
+    let secret_id = id.as_str().trim_start_matches(TokenId::PREFIX);
+    Ok(Issued {
+        token: format!("{PREFIX}{secret_id}_{secret}"),
+        about: view(token, now),
+    })
+}
+
+fn check(wanted: &Wanted) -> Result<(), AppError> {
+    let refuse = |text: String| Err(AppError::new(Reason::ArgumentInvalid, text));
+    for name in std::iter::once(&wanted.name).chain(&wanted.acts_for) {
+        if !crate::config::is_person_name(name) {
+            let name: String = name.escape_debug().take(80).collect();
+            return refuse(format!(
+                "`{name}` cannot be used as a name: letters, digits, `.`, `_`, `+`, `-` and `@`, at most 64"
+            ));
+        }
+    }
+    if wanted.scopes.is_empty() {
+        return refuse("a token needs at least one scope".into());
+    }
+    if wanted.lives == Span::ZERO || wanted.lives > LONGEST {
+        return refuse(format!("a token lives between 1ms and {LONGEST}"));
+    }
+    match (wanted.agent, &wanted.acts_for) {
+        (true, None) => refuse("an agent acts for somebody: name the person".into()),
+        (true, Some(person)) if *person == wanted.name => refuse(
+            "an agent has a name of its own, other than the person's that it acts for".into(),
+        ),
+        (false, Some(_)) => refuse("only an agent acts for somebody else".into()),
+        (true, _) if wanted.scopes.contains(&Scope::ApprovalDecide) => {
+            let text = "no scope lets an agent approve";
+            Err(AppError::new(Reason::AgentMayNotDecide, text))
+        }
+        (true, _) if wanted.scopes.contains(&Scope::Admin) => {
+            refuse("an agent cannot make tokens".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Every token, newest first, without secrets.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn list(ws: &Workspace) -> Result<Vec<TokenView>, AppError> {
+    let now = ws.clock.now().wall;
+    Ok(ws
+        .store
+        .tokens()?
+        .into_iter()
+        .map(|t| view(t, now))
+        .collect())
+}
+
+/// Takes a token back, at once and for good, and records that.
+///
+/// # Errors
+/// None has this id.
+pub fn revoke(ws: &Workspace, id: &TokenId, why: &str) -> Result<TokenView, AppError> {
+    let now = ws.now()?;
+    let me = ws.identity()?;
+    let known = ws.store.token(id)?.ok_or_else(|| {
+        AppError::new(Reason::InputNotFound, format!("no token has the id `{id}`"))
+            .hint("`gonogo token list` shows them")
+    })?;
+    // First what matters: should the record fail, the token is worth nothing all the same, and the command can be repeated.
+    let since = ws.store.revoke_token(id, now)?;
+    let body = json!({"token": id, "name": known.name, "why": why});
+    let key = format!("token/{id}/revoked");
+    ws.record(STREAM, &key, "token-revoked", since, &me.name, None, body)?;
+    let revoked = Some(since);
+    Ok(view(Token { revoked, ..known }, now))
+}
+
+/// Who holds the token `text`.
+///
+/// # Errors
+/// [`Reason::Unauthenticated`], always with the same words: whoever has no good token learns nothing about tokens. The store cannot be
+/// read.
+pub fn principal(store: &Store, text: &str, now: Timestamp) -> Result<Principal, AppError> {
+    let refuse = || AppError::new(Reason::Unauthenticated, "the token is not valid");
+    let (id, secret) = text
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.split_once('_'))
+        .ok_or_else(refuse)?;
+    let id: TokenId = format!("{}{id}", TokenId::PREFIX)
+        .parse()
+        .map_err(|_| refuse())?;
+    let given = Digest::of(secret.as_bytes());
+    let token = store.token(&id)?.ok_or_else(refuse)?;
+    let same: bool = given.as_bytes().ct_eq(token.secret.as_bytes()).into();
+    if !same || token.revoked.is_some() || token.expires <= now {
+        return Err(refuse());
+    }
+    // A scope that this gonogo does not know is none.
+    let scopes = token.scopes.iter().filter_map(|s| s.parse().ok()).collect();
+    Ok(Principal {
+        name: token.name,
+        agent: token.kind == TokenKind::Agent,
+        acts_for: token.acts_for,
+        scopes,
+        means: Means::Token(token.id.to_string()),
+    })
+}

@@ -1,0 +1,73 @@
+//! Schemas of what doors take and give, and holding one against the other.
+
+use gonogo_core::Reason;
+use jsonschema::Validator;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+use crate::AppError;
+
+/// Faults that are listed at once.
+const LISTED: usize = 8;
+
+/// Schema of what a type is read from.
+pub(super) fn of_input<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_deserialize();
+    made::<T>(settings.with(|s| s.inline_subschemas = true))
+}
+
+/// Schema of what a type is written as.
+pub(super) fn of_output<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    made::<T>(settings.with(|s| s.inline_subschemas = true))
+}
+
+fn made<T: JsonSchema>(settings: SchemaSettings) -> Value {
+    let mut value = settings.into_generator().into_root_schema_for::<T>().to_value();
+    if let Some(map) = value.as_object_mut() {
+        map.remove("$schema");
+        // A title is the type's name, which says nothing to whoever calls.
+        map.remove("title");
+    }
+    value
+}
+
+/// Lists where `input` is not what the schema says.
+pub(super) fn check(validator: &Validator, input: &Value) -> Result<(), AppError> {
+    let mut paths = Vec::new();
+    let mut told = Vec::new();
+    for fault in validator.iter_errors(input).take(LISTED) {
+        let path = dotted(&fault.instance_path().to_string());
+        let mut text = fault.to_string();
+        // A foreign value may be long.
+        if let Some((at, _)) = text.char_indices().nth(300) {
+            text.truncate(at);
+            text.push('…');
+        }
+        told.push(format!("{path}: {text}"));
+        paths.push(path);
+    }
+    let Some(first) = paths.first().cloned() else {
+        return Ok(());
+    };
+    let error = AppError::new(Reason::InputMalformed, format!("input: {}", told.join("; ")));
+    Err(error
+        .hint("the schema of each input is in `GET /openapi.json`, and `gonogo call TOOL --schema` prints it")
+        .with("path", first)
+        .with("faults", json!(told)))
+}
+
+/// A JSON pointer (RFC 6901) as the contract writes places: `$.a[2].b`.
+fn dotted(pointer: &str) -> String {
+    let mut path = String::from("$");
+    for part in pointer.split('/').skip(1) {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        if !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()) {
+            path.push_str(&format!("[{part}]"));
+        } else {
+            path.push_str(&format!(".{part}"));
+        }
+    }
+    path
+}

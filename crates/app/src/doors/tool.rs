@@ -1,0 +1,216 @@
+//! A use case as doors see it: facts, schemas, and one function from JSON to JSON.
+
+use std::sync::OnceLock;
+
+use gonogo_core::Reason;
+use gonogo_core::envelope::Class;
+use jsonschema::Validator;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::desk::{Answered, Desk, Done};
+use super::schema;
+use crate::AppError;
+use crate::access::Scope;
+
+/// An input type that is a use case: what is asked for, and how it is done.
+pub trait UseCase: Serialize + DeserializeOwned + JsonSchema {
+    /// What doors need to know.
+    const FACTS: Facts;
+    /// What is answered.
+    type Answer: Serialize + DeserializeOwned + JsonSchema;
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// As the use case says.
+    fn run(self, desk: &Desk<'_>) -> Result<Answered<Self::Answer>, AppError>;
+}
+
+/// What doors need to know of a use case.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    /// Stable name: the tool's id, and the envelope's `toolId`.
+    pub name: &'static str,
+    /// A few words.
+    pub title: &'static str,
+    /// What it does, for people and agents: first sentence first.
+    pub about: &'static str,
+    /// What it may do.
+    pub class: Class,
+    /// What the caller must be allowed.
+    pub scope: Scope,
+    /// Whether only people may do it.
+    pub people_only: bool,
+    /// Whether it may take something away.
+    pub destructive: bool,
+    /// Whether asking twice is as good as once.
+    pub idempotent: bool,
+    /// Whether it reaches beyond gonogo's own state.
+    pub open_world: bool,
+    /// Addresses under HTTP; the first is the usual one.
+    pub routes: &'static [Route],
+    /// Why agents do not have it over MCP; empty if they do.
+    pub not_mcp: &'static str,
+    /// Inputs that are shown and tested.
+    pub examples: &'static [&'static str],
+}
+
+impl Facts {
+    /// Facts of a use case that only looks, to be changed where one differs.
+    pub const fn read(name: &'static str, title: &'static str, about: &'static str) -> Self {
+        Self {
+            name,
+            title,
+            about,
+            class: Class::Read,
+            scope: Scope::Read,
+            people_only: false,
+            destructive: false,
+            idempotent: true,
+            open_world: false,
+            routes: &[],
+            not_mcp: "",
+            examples: &["{}"],
+        }
+    }
+}
+
+/// A method of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Method {
+    /// Looks; fields of the input come from path and query.
+    Get,
+    /// Begins or decides; fields come from path and body.
+    Post,
+}
+
+impl Method {
+    /// Its name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
+/// An address under HTTP. `{field}` in the path is a field of the input.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// Method.
+    pub method: Method,
+    /// Path, like `/v1/plans/{plan}`.
+    pub path: &'static str,
+    /// Status of a good answer.
+    pub status: u16,
+}
+
+impl Route {
+    /// `GET` of `path`, answered with 200.
+    pub const fn get(path: &'static str) -> Self {
+        Self {
+            method: Method::Get,
+            path,
+            status: 200,
+        }
+    }
+
+    /// `POST` to `path`, answered with `status`.
+    pub const fn post(path: &'static str, status: u16) -> Self {
+        Self {
+            method: Method::Post,
+            path,
+            status,
+        }
+    }
+
+    /// The input's fields that stand in the path, in order.
+    pub fn fields(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let parts = self.path.split('/');
+        parts.filter_map(|p| p.strip_prefix('{').and_then(|p| p.strip_suffix('}')))
+    }
+}
+
+/// A use case, with its types forgotten.
+pub struct Tool {
+    /// Facts.
+    pub facts: Facts,
+    input: fn() -> Value,
+    output: fn() -> Value,
+    run: fn(Value, &Desk<'_>) -> Result<Done, AppError>,
+    held: OnceLock<Held>,
+}
+
+/// Schemas that were made once, and what holds an input against its.
+struct Held {
+    input: Value,
+    output: Value,
+    validator: Result<Validator, String>,
+}
+
+impl Tool {
+    /// The tool of a use case.
+    pub const fn of<U: UseCase>() -> Self {
+        Self {
+            facts: U::FACTS,
+            input: schema::of_input::<U>,
+            output: schema::of_output::<U::Answer>,
+            run: run::<U>,
+            held: OnceLock::new(),
+        }
+    }
+
+    fn held(&self) -> &Held {
+        self.held.get_or_init(|| {
+            let input = (self.input)();
+            let validator = jsonschema::draft202012::new(&input).map_err(|e| e.to_string());
+            Held {
+                output: (self.output)(),
+                validator,
+                input,
+            }
+        })
+    }
+
+    /// JSON Schema 2020-12 of the input: an object without further keys.
+    pub fn input(&self) -> &Value {
+        &self.held().input
+    }
+
+    /// JSON Schema 2020-12 of the answer's `data`.
+    pub fn output(&self) -> &Value {
+        &self.held().output
+    }
+
+    /// Holds `input` against the schema, asks whether the caller may, and does it.
+    ///
+    /// # Errors
+    /// [`Reason::InputMalformed`] with every fault and its place; what the scopes do not allow; as the use case says.
+    pub fn call(&self, input: Value, desk: &Desk<'_>) -> Result<Done, AppError> {
+        desk.principal.must_have(self.facts.scope)?;
+        if self.facts.people_only {
+            desk.principal.must_be_a_person()?;
+        }
+        let validator = self.held().validator.as_ref();
+        let validator = validator.map_err(|e| AppError::new(Reason::Internal, e.clone()))?;
+        schema::check(validator, &input)?;
+        (self.run)(input, desk)
+    }
+}
+
+fn run<U: UseCase>(input: Value, desk: &Desk<'_>) -> Result<Done, AppError> {
+    // The schema has let it through; what it cannot say is said here.
+    let wanted: U = serde_json::from_value(input)
+        .map_err(|e| AppError::new(Reason::InputMalformed, format!("input: {e}")))?;
+    let answered = wanted.run(desk)?;
+    let data = serde_json::to_value(answered.data)
+        .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+    Ok(Done {
+        data,
+        handle: answered.handle,
+        exit: answered.exit,
+    })
+}

@@ -1,0 +1,105 @@
+//! A project that stays open while many callers come and go: one store and one ledger, and the configuration as it is on disk now.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use gonogo_core::Clock;
+
+use crate::config::{Config, Overrides};
+use crate::memory::Memory;
+use crate::workspace::Caller;
+use crate::{AppError, Workspace};
+
+/// An open project, shared between threads.
+pub struct Project {
+    root: Workspace,
+    read: RwLock<Read>,
+}
+
+/// The configuration, and which file it was read from.
+struct Read {
+    config: Arc<Config>,
+    of: Option<Stamp>,
+}
+
+/// What changes when a file is written again.
+#[derive(PartialEq, Eq, Clone, Copy)]
+struct Stamp {
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let meta = std::fs::metadata(path).ok()?;
+        Some(Self {
+            inode: meta.ino(),
+            bytes: meta.len(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        })
+    }
+}
+
+impl Project {
+    /// Opens the project at or above `start` and keeps it open.
+    ///
+    /// # Errors
+    /// As [`Workspace::open`] and [`Workspace::compare_with`].
+    pub fn open(
+        start: &Path,
+        overrides: &Overrides,
+        clock: Arc<dyn Clock>,
+        memory: Memory,
+    ) -> Result<Self, AppError> {
+        let mut root = Workspace::open(start, overrides, Caller::default(), clock)?;
+        root.compare_with(memory)?;
+        let read = Read {
+            config: Arc::clone(&root.config),
+            // What lies there now may be newer than what was read: the first caller compares.
+            of: None,
+        };
+        Ok(Self {
+            root,
+            read: RwLock::new(read),
+        })
+    }
+
+    /// The project as it was opened, in nobody's name.
+    pub fn root(&self) -> &Workspace {
+        &self.root
+    }
+
+    /// The project as `caller` sees it, with the configuration that is on disk now.
+    ///
+    /// # Errors
+    /// Configuration faults: a file that was broken since is not passed over.
+    pub fn workspace(&self, caller: Caller, trace: Option<String>) -> Result<Workspace, AppError> {
+        let config = self.config()?;
+        Ok(self.root.seen_by(caller, config, trace))
+    }
+
+    /// The configuration that is on disk now.
+    ///
+    /// # Errors
+    /// Configuration faults.
+    pub fn config(&self) -> Result<Arc<Config>, AppError> {
+        let path: &PathBuf = &self.root.config.path;
+        let now = Stamp::of(path);
+        {
+            let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
+            if now.is_some() && read.of == now {
+                return Ok(Arc::clone(&read.config));
+            }
+        }
+        let config = Arc::new(Config::read(path)?);
+        let mut read = self.read.write().unwrap_or_else(PoisonError::into_inner);
+        // A file that was written while it was read is read again by the next caller.
+        read.of = now.filter(|_| Stamp::of(path) == now);
+        read.config = Arc::clone(&config);
+        Ok(config)
+    }
+}
