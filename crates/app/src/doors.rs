@@ -9,21 +9,20 @@ mod desk;
 mod entities;
 mod evidence;
 mod operations;
-mod page;
 mod plans;
 mod registry;
 mod schema;
 mod tool;
+mod words;
 
 pub use approvals::{ApprovalDecide, ApprovalList};
 pub use desk::{Answered, Desk, Done};
 pub use entities::{ReadActivity, ReadEntities, StatusGet};
 pub use evidence::{EvidenceGet, EvidenceSearch};
 pub use operations::{
-    ApplyChange, Handle, OperationCancel, OperationDoc, OperationGet, OperationList, RollbackChange,
-    Triage, operation_doc,
+    ApplyChange, Handle, OperationCancel, OperationDoc, OperationGet, OperationList,
+    RollbackChange, Triage, operation_doc,
 };
-pub use page::doors as page;
 pub use plans::{PlanChange, PlanDiff, PlanGet, PlanList, ValidatePlan};
 pub use registry::{TOOLS, find};
 pub use tool::{Facts, Method, Route, Tool, UseCase};

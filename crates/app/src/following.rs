@@ -13,7 +13,7 @@ use crate::reserve::{self, space_left};
 use crate::{AppError, Workspace, applying, hosting};
 
 /// With less than this left, in bytes, a step and its evidence may not fit.
-const SPACE_NEEDED: u64 = 256 << 10;
+pub(crate) const SPACE_NEEDED: u64 = 256 << 10;
 
 /// An operation for people.
 #[derive(Debug, Clone, Serialize)]

@@ -9,6 +9,7 @@ pub mod approving;
 mod bond;
 pub mod catalogue;
 pub mod config;
+pub mod doors;
 pub mod driving;
 pub mod dry_run;
 pub mod error;

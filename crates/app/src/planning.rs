@@ -5,10 +5,10 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use gonogo_core::{Fingerprint, Reason};
 use gonogo_core::canonical;
 use gonogo_core::digest::Hasher;
 use gonogo_core::id::PlanId;
+use gonogo_core::{Fingerprint, Reason};
 use gonogo_release::approval::ApprovalPolicy;
 use gonogo_release::effect::Observed;
 use gonogo_release::lint::{Facts, Finding, Severity, lint};
@@ -188,13 +188,11 @@ pub(crate) fn keep(
     let mut plan = Plan::seal(body, me.name.clone(), now, &config_path)?;
     plan.on_behalf_of.clone_from(&ws.caller.acts_for);
     // The same intent over the same content is the same plan: who asked first, and when, stays.
-    let earlier = read(ws, &plan.id)
-        .ok()
-        .filter(|known| {
-            known.body == plan.body
-                && known.requester == me.name
-                && known.on_behalf_of == plan.on_behalf_of
-        });
+    let earlier = read(ws, &plan.id).ok().filter(|known| {
+        known.body == plan.body
+            && known.requester == me.name
+            && known.on_behalf_of == plan.on_behalf_of
+    });
     let fresh = earlier.is_none();
     if let Some(known) = earlier {
         plan = known;

@@ -1,5 +1,6 @@
 //! The clap tree. Help texts are part of the product: first line imperative, no period.
 
+pub mod doors;
 pub mod dry_run;
 pub mod gate;
 pub mod init;
@@ -114,6 +115,12 @@ pub enum Command {
     Witness(WitnessArgs),
     /// Explain a reason code
     Explain(Explain),
+    /// Answer over HTTP what the command line answers
+    Serve(doors::ServeArgs),
+    /// Make, list and take back tokens for the network's doors
+    Token(doors::TokenArgs),
+    /// Call a use case by its name, with JSON, as agents do
+    Call(doors::CallArgs),
     /// Run the traffic and process host of an environment
     Agent(Agent),
     /// Show a whole release and a whole rollback on this machine

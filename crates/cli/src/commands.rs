@@ -1,6 +1,7 @@
 //! One module a group of commands. Each calls use cases, renders what comes back and returns an exit code.
 
 mod demo;
+mod doors;
 mod dry_run;
 mod evidence;
 mod gate;
@@ -37,14 +38,14 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
     let select = &args.select;
     let (name, answer) = match &args.command {
         Command::Plan(a) => planning::plan(select, a, screen),
-        Command::Approve(a) => ("plan_approve", planning::approve(select, a, screen)),
-        Command::Apply(a) => ("plan_apply", releasing::apply(select, a, screen)),
+        Command::Approve(a) => ("approval_decide", planning::approve(select, a, screen)),
+        Command::Apply(a) => ("apply_change", releasing::apply(select, a, screen)),
         Command::Release(a) => ("release", releasing::release(select, a, screen)),
-        Command::Status(a) => ("operation_status", looking::status(select, a, screen)),
+        Command::Status(a) => ("operation_get", looking::status(select, a, screen)),
         Command::Watch(a) => ("operation_watch", releasing::watch(select, a, screen)),
         Command::Cancel(a) => ("operation_cancel", releasing::cancel(select, a, screen)),
-        Command::Rollback(a) => ("rollback", releasing::rollback(select, a, screen)),
-        Command::History(a) => ("operation_history", looking::history(select, a, screen)),
+        Command::Rollback(a) => ("rollback_change", releasing::rollback(select, a, screen)),
+        Command::History(a) => ("operation_list", looking::history(select, a, screen)),
         Command::DryRun(a) => dry_run::dry_run(select, a, screen),
         Command::Suite(a) => suite::suite(select, a, screen),
         Command::Perf(a) => perf::perf(select, a, screen),
@@ -58,6 +59,9 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Ledger(a) => ledger::ledger(select, a, screen),
         Command::Witness(a) => ledger::witness(a, screen),
         Command::Explain(a) => ("reason_explain", topics::explain(a, screen)),
+        Command::Serve(a) => ("server_run", doors::serve(select, a, screen)),
+        Command::Token(a) => doors::token(select, a, screen),
+        Command::Call(a) => doors::call(select, a, screen),
         Command::Agent(a) => ("agent_run", hosting::agent(select, a, screen)),
         Command::Demo(a) => ("demo_run", demo::demo(a, screen)),
         Command::Key(a) => hosting::key(select, a, screen),
@@ -131,6 +135,7 @@ fn open_quietly(select: &Select) -> Result<Workspace, AppError> {
     let caller = Caller {
         name: select.name.clone(),
         key: select.key.clone(),
+        acts_for: None,
     };
     let mut ws = Workspace::open(&here, &overrides, caller, Arc::new(SystemClock::default()))?;
     ws.memory = memory();

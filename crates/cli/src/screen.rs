@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gonogo_app::{AppError, catalogue};
@@ -119,6 +120,20 @@ impl Screen {
         }
     }
 
+    /// Ends a call of a use case well: `{envelope, handle?}`, for people as for programs.
+    pub fn wrapped(&self, use_case: &str, data: Value, handle: Option<Value>) {
+        let mut body = json!({"envelope": frame(use_case).success(data)});
+        if let (Some(handle), Some(map)) = (handle, body.as_object_mut()) {
+            map.insert("handle".into(), handle);
+        }
+        self.put(&json_text(&body));
+    }
+
+    /// The trace that this command belongs to.
+    pub fn trace(&self) -> String {
+        TRACE.clone()
+    }
+
     /// Ends a command with an error and returns its exit code.
     pub fn fail(&self, use_case: &str, error: &AppError) -> Exit {
         if self.json {
@@ -130,13 +145,25 @@ impl Screen {
     }
 }
 
+/// One trace a command: the caller's, or a new one.
+static TRACE: LazyLock<String> = LazyLock::new(|| {
+    std::env::var("GONOGO_TRACE_ID")
+        .unwrap_or_else(|_| format!("trace-{}", gonogo_app::identity::nonce()))
+});
+
+/// What a use case may do.
+fn class(use_case: &str) -> Class {
+    let door = gonogo_app::doors::find(use_case).map(|t| t.facts.class);
+    door.or(catalogue::find(use_case).map(|u| u.class))
+        .unwrap_or(Class::Read)
+}
+
 fn frame(use_case: &str) -> Frame {
     Frame {
         tool_id: use_case.into(),
         tool_version: env!("CARGO_PKG_VERSION").into(),
-        class: catalogue::find(use_case).map_or(Class::Read, |u| u.class),
-        trace_id: std::env::var("GONOGO_TRACE_ID")
-            .unwrap_or_else(|_| format!("trace-{}", gonogo_app::identity::nonce())),
+        class: class(use_case),
+        trace_id: TRACE.clone(),
         timestamp: SystemClock::default().now().wall,
     }
 }

@@ -83,7 +83,8 @@ impl Plan {
     }
 }
 
-fn plan_id(fingerprint: Fingerprint) -> PlanId {
+/// The id of the plan that a fingerprint names.
+pub fn plan_id(fingerprint: Fingerprint) -> PlanId {
     let mut first = [0; 8];
     first.copy_from_slice(&fingerprint.digest().as_bytes()[..8]);
     PlanId::mint(first)

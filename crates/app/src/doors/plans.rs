@@ -73,7 +73,12 @@ impl UseCase for ValidatePlan {
             environment: made.body.environment,
             from: made.body.from.map(|f| f.version),
             to: made.body.to.version,
-            steps: made.body.steps.iter().map(|s| s.kind.name().to_owned()).collect(),
+            steps: made
+                .body
+                .steps
+                .iter()
+                .map(|s| s.kind.name().to_owned())
+                .collect(),
             findings: made.findings,
         };
         Ok(Answered {

@@ -24,7 +24,10 @@ pub(super) fn of_output<T: JsonSchema>() -> Value {
 }
 
 fn made<T: JsonSchema>(settings: SchemaSettings) -> Value {
-    let mut value = settings.into_generator().into_root_schema_for::<T>().to_value();
+    let mut value = settings
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value();
     if let Some(map) = value.as_object_mut() {
         map.remove("$schema");
         // A title is the type's name, which says nothing to whoever calls.
@@ -51,7 +54,10 @@ pub(super) fn check(validator: &Validator, input: &Value) -> Result<(), AppError
     let Some(first) = paths.first().cloned() else {
         return Ok(());
     };
-    let error = AppError::new(Reason::InputMalformed, format!("input: {}", told.join("; ")));
+    let error = AppError::new(
+        Reason::InputMalformed,
+        format!("input: {}", told.join("; ")),
+    );
     Err(error
         .hint("the schema of each input is in `GET /openapi.json`, and `gonogo call TOOL --schema` prints it")
         .with("path", first)

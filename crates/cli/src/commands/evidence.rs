@@ -44,7 +44,7 @@ pub fn evidence(select: &Select, a: &args::Evidence, screen: &Screen) -> (&'stat
                     };
                     list(select, &filter, screen)
                 });
-            ("evidence_list", listed)
+            ("evidence_search", listed)
         }
         EvidenceWhat::Submit {
             file,
@@ -64,7 +64,7 @@ pub fn evidence(select: &Select, a: &args::Evidence, screen: &Screen) -> (&'stat
             });
             ("evidence_submit", submitted)
         }
-        EvidenceWhat::Show { record } => ("evidence_show", show(select, record, screen)),
+        EvidenceWhat::Show { record } => ("evidence_get", show(select, record, screen)),
     }
 }
 
@@ -131,7 +131,7 @@ fn list(select: &Select, filter: &Filter, screen: &Screen) -> Answer {
     }
     let told: Vec<_> = records.iter().map(record_json).collect();
     screen.answer(
-        "evidence_list",
+        "evidence_search",
         json!({"records": told, "moreAfter": more.map(|r| r.index)}),
     );
     Ok(Exit::Done)
@@ -147,7 +147,7 @@ fn show(select: &Select, name: &str, screen: &Screen) -> Answer {
         record.kind, record.time, record.actor, record.signer
     ));
     screen.say(&serde_json::to_string_pretty(&record.body).unwrap_or_default());
-    screen.answer("evidence_show", json!({"record": record_json(&record)}));
+    screen.answer("evidence_get", json!({"record": record_json(&record)}));
     Ok(Exit::Done)
 }
 

@@ -14,7 +14,7 @@ pub fn status(select: &Select, a: &args::Status, screen: &Screen) -> Answer {
     if let Some(prefix) = &a.operation {
         let view = following::operation(&ws, prefix)?;
         say_operation(screen, &view);
-        screen.answer("operation_status", json!(view));
+        screen.answer("operation_get", json!(view));
         let ended = view.terminal.as_ref().map(gonogo_app::driving::exit_of);
         return Ok(ended.unwrap_or(Exit::Running));
     }
@@ -23,7 +23,7 @@ pub fn status(select: &Select, a: &args::Status, screen: &Screen) -> Answer {
         say_environment(screen, &ws.config.service, view);
     }
     screen.answer(
-        "operation_status",
+        "operation_get",
         json!({"service": ws.config.service, "environments": views}),
     );
     let blind = views.iter().any(|v| v.observed.is_none());
@@ -149,6 +149,6 @@ pub fn history(select: &Select, a: &args::History, screen: &Screen) -> Answer {
             codes.join(", ")
         ));
     }
-    screen.answer("operation_history", json!({ "operations": lines }));
+    screen.answer("operation_list", json!({ "operations": lines }));
     Ok(Exit::Done)
 }

@@ -15,8 +15,8 @@ use crate::screen::{Screen, Tone};
 
 pub fn plan(select: &Select, a: &args::Plan, screen: &Screen) -> (&'static str, Answer) {
     match &a.what {
-        None => ("plan_create", create(select, &a.wanted, screen)),
-        Some(PlanWhat::Show { plan }) => ("plan_show", show(select, plan, screen)),
+        None => ("plan_change", create(select, &a.wanted, screen)),
+        Some(PlanWhat::Show { plan }) => ("plan_get", show(select, plan, screen)),
         Some(PlanWhat::Diff {
             plan,
             against,
@@ -36,7 +36,7 @@ fn create(select: &Select, wanted: &args::Wanted, screen: &Screen) -> Answer {
         Ok(planned) => planned,
         Err(e) if e.reason == Reason::NothingToDo => {
             screen.answer(
-                "plan_create",
+                "plan_change",
                 json!({"status": "nothing_to_do", "text": e.message}),
             );
             screen.say(&format!("nothing to do: {}", e.message));
@@ -54,7 +54,7 @@ fn create(select: &Select, wanted: &args::Wanted, screen: &Screen) -> Answer {
         screen.talk("this plan existed already: same intent, same content");
     }
     screen.frame(&format!("next      gonogo approve {}", planned.plan.id));
-    screen.answer("plan_create", json!(planned));
+    screen.answer("plan_change", json!(planned));
     Ok(Exit::Done)
 }
 
@@ -228,7 +228,7 @@ fn show(select: &Select, prefix: &str, screen: &Screen) -> Answer {
         "legacy    {} (the older request hash: the configuration's path, not its content; decides nothing)",
         plan.legacy_request_hash
     ));
-    screen.answer("plan_show", json!({ "plan": plan, "approval": voices }));
+    screen.answer("plan_get", json!({ "plan": plan, "approval": voices }));
     Ok(Exit::Done)
 }
 
@@ -286,7 +286,7 @@ fn lint(select: &Select, prefix: &str, screen: &Screen) -> Answer {
         };
         screen.say(&format!(
             "{}  {}  {}\n    {}",
-            screen.paint(tone, f.severity),
+            screen.paint(tone, &f.severity),
             f.reason,
             f.text,
             f.hint
@@ -320,6 +320,6 @@ pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
     if !a.reject && given.rejected_by.is_empty() && given.stale.is_none() {
         screen.frame(&format!("next      gonogo apply {id}"));
     }
-    screen.answer("plan_approve", json!(given));
+    screen.answer("approval_decide", json!(given));
     Ok(Exit::Done)
 }

@@ -27,7 +27,7 @@ pub fn apply(select: &Select, a: &args::Apply, screen: &Screen) -> Answer {
         key: a.idempotency_key.clone(),
         approvals: a.approval.clone(),
     };
-    begin(&ws, &id, &how, &a.waiting, "plan_apply", screen)
+    begin(&ws, &id, &how, &a.waiting, "apply_change", screen)
 }
 
 fn begin(
@@ -199,15 +199,15 @@ pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer 
             screen.talk(&format!(
                 "{id} goes back already; following it (to stop it: `gonogo cancel {id} --yes`)"
             ));
-            follow_back(&ws, &id, &a.waiting, "rollback", screen)
+            follow_back(&ws, &id, &a.waiting, "rollback_change", screen)
         }
         Way::Cancelled(id) => {
             screen.talk(&format!("{id} was running; asked it to go back"));
-            follow_back(&ws, &id, &a.waiting, "rollback", screen)
+            follow_back(&ws, &id, &a.waiting, "rollback_change", screen)
         }
         Way::Planned(planned) => {
             live::say_plan(screen, &planned.plan);
-            approve_and_begin(&ws, &planned.plan, &a.waiting, "rollback", screen)
+            approve_and_begin(&ws, &planned.plan, &a.waiting, "rollback_change", screen)
         }
     }
 }

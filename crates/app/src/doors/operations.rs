@@ -1,0 +1,630 @@
+//! Operations: begun by a plan that somebody approved, looked at, asked to end, and explained when they have ended.
+
+use std::time::Duration;
+
+use gonogo_core::envelope::Class;
+use gonogo_core::id::{OperationId, PlanId};
+use gonogo_core::{Exit, Fingerprint, Reason, Span, Timestamp};
+use gonogo_release::machine::{Ending, Machine, Phase, State, Terminal};
+use gonogo_store::Operation;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::desk::{Answered, Desk};
+use super::tool::{Facts, Route, UseCase};
+use super::words::{EnvironmentName, Key, Limit, OperationRef, PlanRef, VersionName, Why};
+use crate::access::Scope;
+use crate::applying::{self, Apply};
+use crate::rolling_back::{self, Way};
+use crate::{AppError, Workspace, approving, driving, following, planning};
+
+/// How often somebody who waits looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The states that an operation can end in, as the contract names them.
+const TERMINAL: [&str; 4] = ["succeeded", "failed", "cancelled", "timed_out"];
+
+/// What a caller holds of an operation that began: the same request has the same handle, to the byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Handle {
+    /// The operation.
+    pub operation_id: OperationId,
+    /// The trace of the call that began it.
+    pub trace_id: String,
+    /// The workflow that carries it out.
+    pub workflow_id: String,
+    /// When it began.
+    pub submitted_at: Timestamp,
+    /// Where to look.
+    pub status_url: String,
+    /// States that it does not leave.
+    pub terminal_states: Vec<String>,
+    /// Which of them a new request may help after.
+    pub terminal_state_retryable: std::collections::BTreeMap<String, bool>,
+    /// Where to ask for its end.
+    pub cancel_url: String,
+}
+
+impl Handle {
+    fn of(known: &Operation, base: &str) -> Self {
+        let id = &known.id;
+        Self {
+            operation_id: id.clone(),
+            trace_id: known.trace.clone().unwrap_or_default(),
+            workflow_id: format!("gonogo-release-{id}"),
+            submitted_at: known.created,
+            status_url: format!("{base}/operations/{id}"),
+            terminal_states: TERMINAL.map(str::to_owned).into(),
+            terminal_state_retryable: TERMINAL
+                .iter()
+                .map(|s| ((*s).to_owned(), *s != "succeeded"))
+                .collect(),
+            cancel_url: format!("{base}/v1/operations/{id}/cancel"),
+        }
+    }
+}
+
+/// Where an operation stands, in the contract's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It goes on.
+    Running,
+    /// It did what was planned.
+    Succeeded,
+    /// It did not, or took it back.
+    Failed,
+    /// Somebody ended it, and it was undone.
+    Cancelled,
+    /// It took more time than it had.
+    TimedOut,
+}
+
+/// What to do about an operation that has ended, or goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Triage {
+    /// What it means.
+    pub meaning: String,
+    /// What is left of it on the target, oldest first; empty if nothing is open.
+    pub open_effects: Vec<OpenEffect>,
+    /// Whether a new request may help.
+    pub retryable: bool,
+    /// What to do, in order.
+    pub next: Vec<String>,
+}
+
+/// An effect that was begun and whose outcome is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenEffect {
+    /// Its key.
+    pub key: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Why an operation did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Trouble {
+    /// Reason codes; never empty.
+    pub reason_codes: Vec<Reason>,
+    /// In words.
+    pub message: String,
+}
+
+/// An operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationDoc {
+    /// Its id.
+    pub operation_id: OperationId,
+    /// Where it stands.
+    pub status: Status,
+    /// How it ended, in this product's words: `promoted`, `rolled_back`, `refused`, `cancelled`, `needs_person`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    /// The phase that it is in.
+    pub phase: Phase,
+    /// The trace of the call that began it; empty where none was said.
+    pub trace_id: String,
+    /// The use case that began it.
+    pub tool_id: String,
+    /// The plan.
+    pub plan_id: PlanId,
+    /// The plan's fingerprint.
+    pub plan_fingerprint: Fingerprint,
+    /// Where.
+    pub environment: String,
+    /// Who asked.
+    pub requester: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Last change.
+    pub updated_at: Timestamp,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Timestamp>,
+    /// Why it did not succeed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Trouble>,
+    /// What to do.
+    pub triage: Triage,
+}
+
+/// An operation as doors show it.
+///
+/// # Errors
+/// Its state cannot be read.
+pub fn operation_doc(ws: &Workspace, known: &Operation) -> Result<OperationDoc, AppError> {
+    let status = status(known.terminal.as_ref());
+    let error = known
+        .terminal
+        .as_ref()
+        .filter(|_| status != Status::Succeeded)
+        .map(|t| Trouble {
+            reason_codes: t.reasons.clone(),
+            message: t.text.clone(),
+        });
+    Ok(OperationDoc {
+        operation_id: known.id.clone(),
+        status,
+        result: known.terminal.as_ref().map(|t| t.result.name().to_owned()),
+        phase: known.phase,
+        trace_id: known.trace.clone().unwrap_or_default(),
+        tool_id: "apply_change".into(),
+        plan_id: known.plan.clone(),
+        plan_fingerprint: known.fingerprint,
+        environment: known.environment.clone(),
+        requester: known.requester.clone(),
+        started_at: known.created,
+        updated_at: known.updated,
+        completed_at: known.terminal.is_some().then_some(known.updated),
+        error,
+        triage: triage(ws, known)?,
+    })
+}
+
+fn status(terminal: Option<&Terminal>) -> Status {
+    match terminal.map(|t| t.result) {
+        None => Status::Running,
+        Some(Ending::Promoted) => Status::Succeeded,
+        Some(Ending::Cancelled) => Status::Cancelled,
+        Some(Ending::RolledBack | Ending::Refused | Ending::NeedsPerson) => Status::Failed,
+    }
+}
+
+fn triage(ws: &Workspace, known: &Operation) -> Result<Triage, AppError> {
+    let (id, plan, environment) = (&known.id, &known.plan, &known.environment);
+    let open_effects = open_effects(ws, known)?;
+    let told = |meaning: &str, retryable: bool, next: Vec<String>| Triage {
+        meaning: meaning.into(),
+        open_effects,
+        retryable,
+        next,
+    };
+    let packet = format!("keep the evidence: `gonogo packet {id}`");
+    let again = format!(
+        "plan again: `gonogo plan --env {environment} --to VERSION`; approvals do not carry over"
+    );
+    Ok(match known.terminal.as_ref().map(|t| t.result) {
+        None => told(
+            "It goes on; nothing has to be done.",
+            false,
+            vec![
+                format!("follow it: `gonogo watch {id}`"),
+                format!("or take it back: `gonogo cancel {id} --yes`"),
+            ],
+        ),
+        Some(Ending::Promoted) => told(
+            "The new version serves everything and passed its soak.",
+            false,
+            vec![
+                packet,
+                format!("see what serves: `gonogo status --env {environment}`"),
+            ],
+        ),
+        Some(Ending::RolledBack) => told(
+            "It did not prove itself, and traffic is back on the version before.",
+            true,
+            vec![
+                format!("read why: `gonogo status {id}`"),
+                "mend the cause; the same version would be judged the same".into(),
+                again,
+            ],
+        ),
+        Some(Ending::Refused) => told(
+            "It was refused before anything changed.",
+            true,
+            vec![
+                format!("compare the plan with now: `gonogo plan diff {plan}`"),
+                again,
+            ],
+        ),
+        Some(Ending::Cancelled) => told(
+            "Somebody ended it, and what it had done was undone.",
+            true,
+            vec![
+                format!("see who and why: `gonogo evidence list --stream {id}`"),
+                format!("see what serves: `gonogo status --env {environment}`"),
+                again,
+            ],
+        ),
+        Some(Ending::NeedsPerson) => told(
+            "gonogo could not find out what became of an effect, and does not guess.",
+            false,
+            vec![
+                format!("look at the target: `gonogo status --env {environment}`"),
+                format!("read what is not known: `gonogo status {id}`"),
+                format!(
+                    "when the target is as it should be, go back: `gonogo rollback --env {environment} --yes`"
+                ),
+            ],
+        ),
+    })
+}
+
+/// What was sent and not answered, from the machine's state.
+fn open_effects(ws: &Workspace, known: &Operation) -> Result<Vec<OpenEffect>, AppError> {
+    let settled = known
+        .terminal
+        .as_ref()
+        .is_some_and(|t| t.result != Ending::NeedsPerson);
+    let Some(snapshot) = known.snapshot.as_ref().filter(|_| !settled) else {
+        return Ok(Vec::new());
+    };
+    let state: State = serde_json::from_str(snapshot)
+        .map_err(|e| AppError::new(Reason::StoreFailed, e.to_string()))?;
+    let plan = applying::plan_of(ws, &known.plan)?;
+    let progress = Machine::restore(std::sync::Arc::new(plan.body), state).progress();
+    let open = progress.in_flight.into_iter();
+    Ok(open.map(|(key, since)| OpenEffect { key, since }).collect())
+}
+
+/// How an application answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// At once, with a handle.
+    #[default]
+    Start,
+    /// When the operation has ended, or with a handle when the time for an answer is over.
+    Await,
+}
+
+/// Input of `apply_change`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApplyChange {
+    /// The fingerprint of the plan, as `plan_change` answered it.
+    pub plan_fingerprint: Fingerprint,
+    /// The plan; the one that the fingerprint names if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanRef>,
+    /// The same key with the same plan is the same operation, also after a restart.
+    pub idempotency_key: Key,
+    /// How to answer; `start` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+}
+
+/// An application that was taken.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Accepted {
+    /// Always true: what is refused is an error.
+    pub accepted: bool,
+    /// The plan's fingerprint.
+    pub plan_fingerprint: Fingerprint,
+    /// The key.
+    pub idempotency_key: String,
+    /// The operation, where the caller waited for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<OperationDoc>,
+}
+
+impl UseCase for ApplyChange {
+    const FACTS: Facts = Facts {
+        class: Class::Apply,
+        scope: Scope::PlanApply,
+        destructive: true,
+        open_world: true,
+        routes: &[Route::post("/v1/operations", 202)],
+        examples: &[r#"{"planFingerprint": "{fingerprint}", "idempotencyKey": "release-42"}"#],
+        ..Facts::read(
+            "apply_change",
+            "Apply a plan",
+            "Begins the operation that applies a plan which somebody else has approved, and answers with a handle. It refuses without a live approval of exactly this plan. The operation goes on whatever becomes of the caller; the handle's id stays valid for good and is a name, not a permission.",
+        )
+    };
+    type Answer = Accepted;
+
+    fn run(self, desk: &Desk<'_>) -> Result<Answered<Accepted>, AppError> {
+        let ws = desk.workspace;
+        let id = match &self.plan {
+            Some(plan) => plan.find(ws)?,
+            None => gonogo_release::plan::plan_id(self.plan_fingerprint),
+        };
+        let plan = planning::read(ws, &id)?;
+        let environment = &plan.body.environment;
+        let key = &self.idempotency_key.0;
+        let known = ws.store.by_key(environment, key)?;
+        if known.is_none() {
+            // The contract's order: approval first, then whether it is this plan's.
+            let now = ws.now()?;
+            approving::approved(ws, &plan, &[], &desk.principal.name, now)?;
+        }
+        if plan.fingerprint != self.plan_fingerprint {
+            let text = format!(
+                "plan `{id}` has the fingerprint {}, not {}",
+                plan.fingerprint, self.plan_fingerprint
+            );
+            return Err(AppError::new(Reason::FingerprintMismatch, text));
+        }
+        let how = Apply {
+            key: Some(key.clone()),
+            approvals: Vec::new(),
+        };
+        let begun = applying::apply(ws, &id, &how)?;
+        if begun.fresh {
+            driving::spawn(ws, &begun.operation_id)?;
+        }
+        let class = Class::Apply.policy();
+        let wait = match self.mode.unwrap_or_default() {
+            Mode::Start => None,
+            Mode::Await => Some(Span::from_millis(class.default_timeout_ms * 9 / 10)),
+        };
+        let known = ended_within(ws, &begun.operation_id, wait.unwrap_or(Span::ZERO))?;
+        let operation = match wait {
+            Some(_) => Some(operation_doc(ws, &known)?),
+            None => None,
+        };
+        let exit = known
+            .terminal
+            .as_ref()
+            .map_or(Exit::Running, driving::exit_of);
+        Ok(Answered {
+            handle: Some(Handle::of(&known, desk.base)),
+            exit,
+            data: Accepted {
+                accepted: true,
+                plan_fingerprint: self.plan_fingerprint,
+                idempotency_key: self.idempotency_key.0,
+                operation,
+            },
+        })
+    }
+}
+
+/// The operation, when it has ended or the time is over.
+fn ended_within(ws: &Workspace, id: &OperationId, within: Span) -> Result<Operation, AppError> {
+    let begin = ws.clock.now().mono_ms;
+    loop {
+        let known = ws.store.operation(id)?;
+        let waited = ws.clock.now().mono_ms.saturating_sub(begin);
+        if known.terminal.is_some() || waited >= within.as_millis() {
+            return Ok(known);
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Input of `rollback_change`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RollbackChange {
+    /// Environment; the only one of the configuration if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EnvironmentName>,
+    /// Known-good version to go back to; the one before the serving one if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<VersionName>,
+    /// Why.
+    pub why: Why,
+}
+
+/// What a rollback came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RollbackStatus {
+    /// An operation goes back, already or because of this.
+    GoingBack,
+    /// A plan that goes back waits to be approved and applied.
+    Planned,
+}
+
+/// A rollback that was asked for.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RolledBack {
+    /// Whether it goes back now.
+    pub status: RollbackStatus,
+    /// The plan that goes back, where one was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_id: Option<PlanId>,
+    /// Its fingerprint, for `apply_change`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_fingerprint: Option<Fingerprint>,
+    /// What is missing to apply it, as `approval.…` tokens.
+    pub missing: Vec<String>,
+}
+
+impl UseCase for RollbackChange {
+    const FACTS: Facts = Facts {
+        class: Class::Apply,
+        scope: Scope::PlanApply,
+        destructive: true,
+        open_world: true,
+        routes: &[Route::post("/v1/rollbacks", 202)],
+        examples: &[r#"{"why": "errors since the release"}"#],
+        ..Facts::read(
+            "rollback_change",
+            "Go back to known-good",
+            "Takes the running operation back; where none runs, makes the plan that returns to the last known-good version before the serving one. That plan is applied like any other: with apply_change, once it is approved. No gate and no freeze stands in its way.",
+        )
+    };
+    type Answer = RolledBack;
+
+    fn run(self, desk: &Desk<'_>) -> Result<Answered<RolledBack>, AppError> {
+        let ws = desk.workspace;
+        let environment = self.environment.as_ref().map(|e| e.0.as_str());
+        let to = self.to.as_ref().map(|v| v.0.as_str());
+        match rolling_back::roll_back(ws, environment, to, &self.why.0)? {
+            Way::Running(id) | Way::Cancelled(id) => {
+                driving::pick_up(ws)?;
+                let known = ws.store.operation(&id)?;
+                Ok(Answered {
+                    handle: Some(Handle::of(&known, desk.base)),
+                    exit: Exit::Running,
+                    data: RolledBack {
+                        status: RollbackStatus::GoingBack,
+                        plan_id: None,
+                        plan_fingerprint: None,
+                        missing: Vec::new(),
+                    },
+                })
+            }
+            Way::Planned(planned) => Ok(RolledBack {
+                status: RollbackStatus::Planned,
+                missing: approving::voices(ws, &planned.plan)?.missing,
+                plan_fingerprint: Some(planned.plan.fingerprint),
+                plan_id: Some(planned.plan.id),
+            }
+            .into()),
+        }
+    }
+}
+
+/// Input of `operation_get`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OperationGet {
+    /// The operation.
+    pub operation: OperationRef,
+}
+
+impl UseCase for OperationGet {
+    const FACTS: Facts = Facts {
+        routes: &[
+            Route::get("/v1/operations/{operation}"),
+            Route::get("/operations/{operation}"),
+        ],
+        examples: &[r#"{"operation": "{operation}"}"#],
+        ..Facts::read(
+            "operation_get",
+            "Show an operation",
+            "Says where an operation stands, how it ended, what is open of it and what to do next.",
+        )
+    };
+    type Answer = OperationDoc;
+
+    fn run(self, desk: &Desk<'_>) -> Result<Answered<OperationDoc>, AppError> {
+        let known = self.operation.find(desk.workspace)?;
+        let exit = known
+            .terminal
+            .as_ref()
+            .map_or(Exit::Running, driving::exit_of);
+        Ok(Answered {
+            exit,
+            ..operation_doc(desk.workspace, &known)?.into()
+        })
+    }
+}
+
+/// Input of `operation_list`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OperationList {
+    /// Only of this environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EnvironmentName>,
+    /// At most so many; 50 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limit>,
+}
+
+/// Operations, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Operations {
+    /// The operations.
+    pub operations: Vec<OperationDoc>,
+}
+
+impl UseCase for OperationList {
+    const FACTS: Facts = Facts {
+        routes: &[Route::get("/v1/operations")],
+        examples: &["{}", r#"{"limit": 1}"#],
+        ..Facts::read(
+            "operation_list",
+            "List operations",
+            "Lists operations, newest first.",
+        )
+    };
+    type Answer = Operations;
+
+    fn run(self, desk: &Desk<'_>) -> Result<Answered<Operations>, AppError> {
+        let ws = desk.workspace;
+        let environment = self.environment.as_ref().map(|e| e.0.as_str());
+        if let Some(name) = environment {
+            ws.config.environment(Some(name))?;
+        }
+        let limit = self.limit.unwrap_or_default().0;
+        let known = ws.store.operations("", environment, limit)?;
+        let operations = known.iter().map(|o| operation_doc(ws, o));
+        Ok(Operations {
+            operations: operations.collect::<Result<_, _>>()?,
+        }
+        .into())
+    }
+}
+
+/// Input of `operation_cancel`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OperationCancel {
+    /// The operation.
+    pub operation: OperationRef,
+    /// Why.
+    pub why: Why,
+}
+
+/// A wish to end an operation that was written down for whoever drives it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelRequested {
+    /// The operation.
+    pub operation_id: OperationId,
+}
+
+impl UseCase for OperationCancel {
+    const FACTS: Facts = Facts {
+        class: Class::Apply,
+        scope: Scope::PlanApply,
+        destructive: true,
+        open_world: true,
+        routes: &[Route::post("/v1/operations/{operation}/cancel", 202)],
+        examples: &[r#"{"operation": "{operation}", "why": "asked for by the owner"}"#],
+        ..Facts::read(
+            "operation_cancel",
+            "Cancel an operation",
+            "Asks a running operation to end and to be undone. It is a request: the operation says itself when it has ended.",
+        )
+    };
+    type Answer = CancelRequested;
+
+    fn run(self, desk: &Desk<'_>) -> Result<Answered<CancelRequested>, AppError> {
+        let ws = desk.workspace;
+        let known = self.operation.find(ws)?;
+        let id = following::cancel(ws, known.id.as_str(), &self.why.0)?;
+        driving::pick_up(ws)?;
+        let known = ws.store.operation(&id)?;
+        Ok(Answered {
+            handle: Some(Handle::of(&known, desk.base)),
+            exit: Exit::Running,
+            data: CancelRequested { operation_id: id },
+        })
+    }
+}

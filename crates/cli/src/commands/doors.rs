@@ -1,0 +1,235 @@
+//! `serve`, `token`, `call`.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use gonogo_app::AppError;
+use gonogo_app::access::{Principal, Role, Scope, tokens};
+use gonogo_app::doors::{self, Desk, TOOLS};
+use gonogo_app::identity::caller_name;
+use gonogo_app::project::Project;
+use gonogo_core::clock::SystemClock;
+use gonogo_core::id::TokenId;
+use gonogo_core::{Exit, Reason};
+use gonogo_server::Settings;
+use serde_json::{Value, json};
+
+use super::{Answer, here, memory, open, overrides};
+use crate::args::Select;
+use crate::args::doors::{CallArgs, ServeArgs, TokenArgs, TokenWhat};
+use crate::screen::{Screen, Tone};
+
+/// The most that an input may have, in bytes.
+const MOST: u64 = 1 << 20;
+
+pub fn serve(select: &Select, a: &ServeArgs, screen: &Screen) -> Answer {
+    let clock = Arc::new(SystemClock::default());
+    let project = Project::open(&here()?, &overrides(select), clock, memory())?;
+    for id in gonogo_app::driving::pick_up(project.root())? {
+        screen.talk(&screen.paint(
+            Tone::Wait,
+            &format!("the controller of {id} was gone; a new one goes on with it"),
+        ));
+    }
+    let dev = match a.dev {
+        true => Some(caller_name(select.name.as_deref())?),
+        false => None,
+    };
+    let bound = gonogo_server::bind(
+        Arc::new(project),
+        Settings {
+            listen: a.listen,
+            dev,
+            allow_apply: a.allow_apply,
+            hosts: a.host.clone(),
+        },
+    )?;
+    screen.talk(&format!("listening on http://{}", bound.address));
+    if a.dev {
+        let text = "everybody who reaches it acts as you; it is for development alone";
+        screen.talk(&screen.paint(Tone::Wait, text));
+    }
+    bound.run()?;
+    screen.answer("server_run", json!({"status": "ended"}));
+    Ok(Exit::Done)
+}
+
+pub fn token(select: &Select, a: &TokenArgs, screen: &Screen) -> (&'static str, Answer) {
+    match &a.what {
+        TokenWhat::Create { .. } => ("token_create", create(select, &a.what, screen)),
+        TokenWhat::List => ("token_list", list(select, screen)),
+        TokenWhat::Revoke { token, why } => ("token_revoke", revoke(select, token, why, screen)),
+    }
+}
+
+fn create(select: &Select, what: &TokenWhat, screen: &Screen) -> Answer {
+    let TokenWhat::Create {
+        name,
+        agent_for,
+        role,
+        scope,
+        lives,
+        out,
+    } = what
+    else {
+        return Err(AppError::new(Reason::Internal, "another command"));
+    };
+    let mut scopes: BTreeSet<Scope> = BTreeSet::new();
+    for role in role {
+        scopes.extend(role.parse::<Role>()?.scopes());
+    }
+    for scope in scope {
+        scopes.insert(scope.parse()?);
+    }
+    let ws = open(select, screen, false)?;
+    let issued = tokens::issue(
+        &ws,
+        &tokens::Wanted {
+            name: name.clone(),
+            agent: agent_for.is_some(),
+            acts_for: agent_for.clone(),
+            scopes,
+            lives: *lives,
+        },
+    )?;
+    let about = &issued.about;
+    screen.talk(&format!(
+        "{} for {} until {}: {}",
+        about.id,
+        about.name,
+        about.expires,
+        about.scopes.join(", ")
+    ));
+    match out {
+        Some(path) => {
+            write_secret(path, &issued.token)?;
+            screen.answer("token_create", json!({"token": about, "path": path}));
+            screen.say(&format!("written to {}", path.display()));
+        }
+        None => {
+            screen.talk("it is shown this once; send it as `Authorization: Bearer …`");
+            screen.answer("token_create", json!(issued));
+            screen.say(&issued.token);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes a secret that only its owner can read; never over something.
+fn write_secret(path: &Path, secret: &str) -> Result<(), AppError> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    file.and_then(|mut f| f.write_all(format!("{secret}\n").as_bytes()))
+        .map_err(|e| {
+            let text = format!("cannot write `{}`: {e}", path.display());
+            AppError::new(Reason::OutputFailed, text)
+                .hint("the token was made and nobody has it: revoke it, see `gonogo token list`")
+        })
+}
+
+fn list(select: &Select, screen: &Screen) -> Answer {
+    let ws = open(select, screen, false)?;
+    let all = tokens::list(&ws)?;
+    if all.is_empty() {
+        screen.say("no token yet · make one with `gonogo token create --name NAME --role viewer`");
+    }
+    for t in &all {
+        let whose = match &t.acts_for {
+            Some(person) => format!("{} (agent for {person})", t.name),
+            None => t.name.clone(),
+        };
+        screen.say(&format!(
+            "{}  {:<8} {whose}  until {}  {}",
+            t.id,
+            t.state,
+            t.expires,
+            t.scopes.join(" ")
+        ));
+    }
+    screen.answer("token_list", json!({ "tokens": all }));
+    Ok(Exit::Done)
+}
+
+fn revoke(select: &Select, token: &str, why: &str, screen: &Screen) -> Answer {
+    let id: TokenId = token
+        .parse()
+        .map_err(|e| AppError::new(Reason::ArgumentInvalid, format!("{e}")))?;
+    let ws = open(select, screen, false)?;
+    let revoked = tokens::revoke(&ws, &id, why)?;
+    screen.say(&format!(
+        "{id} of {} is worth nothing any more",
+        revoked.name
+    ));
+    screen.answer("token_revoke", json!({ "token": revoked }));
+    Ok(Exit::Done)
+}
+
+pub fn call(select: &Select, a: &CallArgs, screen: &Screen) -> (&'static str, Answer) {
+    let Some(name) = a.tool.as_deref().filter(|_| !a.list) else {
+        return ("call", listed(screen));
+    };
+    match doors::find(name) {
+        None => ("call", Err(unknown(name))),
+        Some(tool) => (tool.facts.name, called(select, a, tool, screen)),
+    }
+}
+
+fn unknown(name: &str) -> AppError {
+    let name: String = name.escape_debug().take(80).collect();
+    let text = format!("no use case has the name `{name}`");
+    AppError::new(Reason::ToolUnknown, text).hint("`gonogo call --list` lists them")
+}
+
+fn listed(screen: &Screen) -> Answer {
+    for tool in &TOOLS {
+        let f = &tool.facts;
+        screen.say(&format!("{:<18} {}", f.name, f.title));
+    }
+    let all: Vec<Value> = TOOLS
+        .iter()
+        .map(|t| json!({"name": t.facts.name, "title": t.facts.title, "class": t.facts.class, "about": t.facts.about}))
+        .collect();
+    screen.answer("call", json!({ "tools": all }));
+    Ok(Exit::Done)
+}
+
+fn called(select: &Select, a: &CallArgs, tool: &'static doors::Tool, screen: &Screen) -> Answer {
+    let name = tool.facts.name;
+    if a.schema {
+        let both = json!({"input": tool.input(), "output": tool.output()});
+        screen.say(&serde_json::to_string_pretty(&both).unwrap_or_default());
+        screen.answer(name, both);
+        return Ok(Exit::Done);
+    }
+    let text = match a.input.as_str() {
+        "-" => {
+            let mut text = String::new();
+            std::io::stdin()
+                .take(MOST)
+                .read_to_string(&mut text)
+                .map_err(|e| AppError::io("read", Path::new("-"), &e))?;
+            text
+        }
+        text => text.to_owned(),
+    };
+    let input = gonogo_core::canonical::parse(text.as_bytes())
+        .map_err(|e| AppError::new(Reason::InputMalformed, format!("input: {e}")))?;
+    let mut ws = open(select, screen, false)?;
+    ws.trace = Some(screen.trace());
+    let principal = Principal::local(caller_name(select.name.as_deref())?);
+    let desk = Desk {
+        workspace: &ws,
+        principal: &principal,
+        base: "",
+    };
+    let done = tool.call(input, &desk)?;
+    screen.wrapped(name, done.data, done.handle.map(|h| json!(h)));
+    Ok(done.exit)
+}

@@ -1,0 +1,198 @@
+//! HTTP: addresses from the registry, and the contract's own two.
+
+mod guard;
+mod reply;
+mod request;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::Method;
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use gonogo_app::AppError;
+use gonogo_app::access::Principal;
+use gonogo_app::doors::{self, Route, TOOLS, Tool};
+use gonogo_core::Reason;
+use gonogo_core::envelope::Class;
+use serde_json::{Value, json};
+
+use crate::lanes::{Call, Lanes};
+use reply::Reply;
+
+/// What every request is answered with.
+pub(crate) struct Door {
+    pub(crate) lanes: Lanes,
+    /// Everybody's name, where the server was started for development.
+    pub(crate) dev: Option<Principal>,
+    pub(crate) allow_apply: bool,
+    /// Names under which it may be asked for.
+    pub(crate) hosts: BTreeSet<String>,
+}
+
+/// Names under which a server may be asked for: its address, loopback's names where it is loopback, and `more`.
+pub(crate) fn hosts(address: SocketAddr, more: Vec<String>) -> BTreeSet<String> {
+    let mut all: BTreeSet<String> = more.into_iter().map(|h| h.to_ascii_lowercase()).collect();
+    let port = address.port();
+    all.insert(address.to_string());
+    if address.ip().is_loopback() || address.ip().is_unspecified() {
+        for name in ["localhost", "127.0.0.1", "[::1]"] {
+            all.insert(format!("{name}:{port}"));
+        }
+    }
+    all
+}
+
+/// The addresses.
+pub(crate) fn router(door: Arc<Door>) -> Router {
+    let mut router = Router::new()
+        .route("/livez", on(MethodFilter::GET, livez))
+        .route("/readyz", on(MethodFilter::GET, readyz))
+        .route("/tools/invoke", on(MethodFilter::POST, invoke));
+    for tool in &TOOLS {
+        for route in tool.facts.routes {
+            let filter = match route.method {
+                doors::Method::Get => MethodFilter::GET,
+                doors::Method::Post => MethodFilter::POST,
+            };
+            let answer =
+                move |State(door): State<Arc<Door>>, path: RawPathParams, request: Request| {
+                    resource(door, tool, *route, path, request)
+                };
+            router = router.route(route.path, on(filter, answer));
+        }
+    }
+    router
+        .fallback(nowhere)
+        .method_not_allowed_fallback(otherwise)
+        .with_state(door)
+}
+
+async fn livez() -> Response {
+    reply::plain(200, &json!({"status": "ok"}))
+}
+
+/// Whether requests can be answered: the configuration can be read, and the store.
+async fn readyz(State(door): State<Arc<Door>>) -> Response {
+    let project = door.lanes.project();
+    let ready = project.config().map(drop).and_then(|()| {
+        let open = project.root().store.open_operations();
+        Ok(open.map(drop)?)
+    });
+    match ready {
+        Ok(()) => reply::plain(200, &json!({"status": "ok"})),
+        Err(e) => reply::plain(
+            503,
+            &json!({"status": "not ready", "reason": e.reason, "text": e.message}),
+        ),
+    }
+}
+
+async fn nowhere(request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let text = format!("nothing is at `{}`", reply::short(parts.uri.path()));
+    let error = AppError::new(Reason::RouteUnknown, text);
+    Reply::to(&parts.headers, "http", Class::Read).fail(&error)
+}
+
+async fn otherwise(request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let text = format!(
+        "`{}` does not take {}",
+        reply::short(parts.uri.path()),
+        parts.method
+    );
+    let error = AppError::new(Reason::MethodRefused, text);
+    Reply::to(&parts.headers, "http", Class::Read).fail(&error)
+}
+
+/// `POST /tools/invoke`: `{toolId, traceId?, input?}`.
+async fn invoke(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut reply = Reply::to(&parts.headers, "tools_invoke", Class::Read);
+    let principal = match guard::enter(&door, &parts) {
+        Ok(principal) => principal,
+        Err(e) => return reply.fail(&e),
+    };
+    let asked = match request::json(&parts.headers, body).await {
+        Ok(asked) => asked,
+        Err(e) => return reply.fail(&e),
+    };
+    let (id, trace, input) = match request::invocation(asked) {
+        Ok(asked) => asked,
+        Err(e) => return reply.fail(&e),
+    };
+    if let Some(trace) = trace {
+        reply.trace = trace;
+    }
+    let Some(tool) = doors::find(&id) else {
+        let text = format!("no use case has the name `{}`", reply::short(&id));
+        return reply.fail(&AppError::new(Reason::ToolUnknown, text));
+    };
+    reply.of(tool);
+    let answered = carry_out(&door, tool, input, principal, &reply.trace).await;
+    match answered {
+        Ok(done) => reply.wrapped(200, done),
+        Err(e) => reply.wrapped_fail(&e),
+    }
+}
+
+async fn resource(
+    door: Arc<Door>,
+    tool: &'static Tool,
+    route: Route,
+    path: RawPathParams,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut reply = Reply::to(&parts.headers, tool.facts.name, tool.facts.class);
+    reply.of(tool);
+    let answered = async {
+        let principal = guard::enter(&door, &parts)?;
+        let input = input(tool, &path, &parts, body).await?;
+        carry_out(&door, tool, input, principal, &reply.trace).await
+    };
+    match answered.await {
+        Ok(done) => reply.done(route.status, done),
+        Err(e) => reply.fail(&e),
+    }
+}
+
+async fn input(
+    tool: &Tool,
+    path: &RawPathParams,
+    parts: &axum::http::request::Parts,
+    body: Body,
+) -> Result<Value, AppError> {
+    let mut input = match parts.method {
+        Method::GET | Method::HEAD => request::query(tool, parts.uri.query().unwrap_or_default())?,
+        _ => request::json(&parts.headers, body).await?,
+    };
+    request::with_path(&mut input, path.iter())?;
+    Ok(input)
+}
+
+async fn carry_out(
+    door: &Door,
+    tool: &'static Tool,
+    input: Value,
+    principal: Principal,
+    trace: &str,
+) -> Result<gonogo_app::doors::Done, AppError> {
+    // Before anything of the input is looked at, as the contract orders it.
+    if tool.facts.class == Class::Apply && !door.allow_apply {
+        let text = "this server was started without `--allow-apply`: it plans and reads";
+        return Err(AppError::new(Reason::ApplyDisabled, text));
+    }
+    let call = Call {
+        tool,
+        input,
+        principal,
+        trace: trace.to_owned(),
+    };
+    door.lanes.call(call).await
+}

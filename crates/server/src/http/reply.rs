@@ -1,0 +1,163 @@
+//! The envelope as a response.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use gonogo_app::AppError;
+use gonogo_app::doors::{Done, Tool};
+use gonogo_core::clock::{Clock, SystemClock};
+use gonogo_core::envelope::{Class, Code, Frame};
+use gonogo_core::{Exit, Reason};
+use serde_json::{Value, json};
+
+use super::request::is_trace;
+
+/// Seconds after which it is worth to come again.
+const COME_AGAIN: HeaderValue = HeaderValue::from_static("1");
+
+/// A reply to be.
+pub(super) struct Reply {
+    tool: &'static str,
+    class: Class,
+    /// The trace that the reply belongs to.
+    pub(super) trace: String,
+}
+
+impl Reply {
+    /// A reply to a request with these headers.
+    pub(super) fn to(headers: &HeaderMap, tool: &'static str, class: Class) -> Self {
+        Self {
+            tool,
+            class,
+            trace: trace(headers),
+        }
+    }
+
+    /// Makes it the reply of a use case.
+    pub(super) fn of(&mut self, tool: &'static Tool) {
+        self.tool = tool.facts.name;
+        self.class = tool.facts.class;
+    }
+
+    fn frame(&self) -> Frame {
+        Frame {
+            tool_id: self.tool.to_owned(),
+            tool_version: env!("CARGO_PKG_VERSION").into(),
+            class: self.class,
+            trace_id: self.trace.clone(),
+            timestamp: SystemClock::default().now().wall,
+        }
+    }
+
+    /// A resource that was found or made: the envelope, with what began beside it.
+    pub(super) fn done(&self, status: u16, done: Done) -> Response {
+        let location = done.handle.as_ref().map(|h| h.status_url.clone());
+        let mut body = self.frame().success(done.data);
+        if let (Some(handle), Some(map)) = (done.handle, body.as_object_mut()) {
+            map.insert("handle".into(), json!(handle));
+        }
+        let mut response = plain(status, &body);
+        self.mark(&mut response);
+        if let Some(location) = location.and_then(|l| HeaderValue::from_str(&l).ok()) {
+            response.headers_mut().insert(LOCATION, location);
+            response.headers_mut().insert(RETRY_AFTER, COME_AGAIN);
+        }
+        response
+    }
+
+    /// The answer of `POST /tools/invoke`: `{envelope, handle?}`.
+    pub(super) fn wrapped(&self, status: u16, done: Done) -> Response {
+        let mut body = json!({"envelope": self.frame().success(done.data)});
+        if let (Some(handle), Some(map)) = (done.handle, body.as_object_mut()) {
+            map.insert("handle".into(), json!(handle));
+        }
+        let mut response = plain(status, &body);
+        self.mark(&mut response);
+        response
+    }
+
+    /// An error of a resource.
+    pub(super) fn fail(&self, error: &AppError) -> Response {
+        self.failed(error, |envelope| envelope)
+    }
+
+    /// An error of `POST /tools/invoke`.
+    pub(super) fn wrapped_fail(&self, error: &AppError) -> Response {
+        self.failed(error, |envelope| json!({"envelope": envelope}))
+    }
+
+    fn failed(&self, error: &AppError, wrap: impl Fn(Value) -> Value) -> Response {
+        let body = wrap(self.frame().failure(&error.failure()));
+        let status = status(error);
+        let mut response = plain(status, &body);
+        self.mark(&mut response);
+        let headers = response.headers_mut();
+        if status == 401 {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if matches!(status, 429 | 503) {
+            headers.insert(RETRY_AFTER, COME_AGAIN);
+        }
+        response
+    }
+
+    fn mark(&self, response: &mut Response) {
+        if let Ok(trace) = HeaderValue::from_str(&self.trace) {
+            response.headers_mut().insert("x-trace-id", trace);
+        }
+    }
+}
+
+/// JSON with a status.
+pub(super) fn plain(status: u16, body: &Value) -> Response {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}
+
+/// The status of an error: by its reason where HTTP has a word for that, else by the contract's code.
+fn status(error: &AppError) -> u16 {
+    match error.reason {
+        Reason::Unauthenticated => 401,
+        Reason::MethodRefused => 405,
+        Reason::NotAcceptable => 406,
+        Reason::BodyTooLarge => 413,
+        Reason::MediaTypeRefused => 415,
+        _ => match error.code() {
+            Code::Unauthorized | Code::ApprovalRequired => 403,
+            Code::InputValidationFailed if error.exit() == Exit::NotFound => 404,
+            Code::InputValidationFailed => 400,
+            Code::Conflict => 409,
+            Code::RateLimit => 429,
+            Code::UpstreamTimeout => 504,
+            Code::DependencyUnavailable | Code::UpstreamUnavailable => 503,
+            Code::AuthFailure => 502,
+            // A decision that stands in the way is no fault of the server's.
+            Code::RunnerError if error.exit() == Exit::Internal => 500,
+            Code::RunnerError => 409,
+        },
+    }
+}
+
+/// The caller's trace: W3C's `traceparent`, `X-Trace-Id`, or a new one.
+fn trace(headers: &HeaderMap) -> String {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let parent = text("traceparent").and_then(|p| p.split('-').nth(1));
+    let hex = |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    parent
+        .filter(hex)
+        .or_else(|| text("x-trace-id").filter(|id| is_trace(id)))
+        .map_or_else(
+            || format!("trace-{}", gonogo_app::identity::nonce()),
+            str::to_owned,
+        )
+}
+
+/// A foreign text, short enough to be told.
+pub(super) fn short(text: &str) -> String {
+    text.chars().take(80).flat_map(char::escape_debug).collect()
+}

@@ -1,0 +1,159 @@
+//! What a request says: strict JSON, the query, the path.
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use gonogo_app::AppError;
+use gonogo_app::doors::Tool;
+use gonogo_core::{Reason, canonical};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::reply::short;
+
+/// The most that a body may have, in bytes.
+const MOST: usize = 1 << 20;
+
+fn malformed(text: impl Into<String>) -> AppError {
+    AppError::new(Reason::InputMalformed, text)
+}
+
+/// Reads a body as one JSON object.
+pub(super) async fn json(headers: &HeaderMap, body: Body) -> Result<Value, AppError> {
+    content_type(headers)?;
+    let limited = Limited::new(body, MOST);
+    let bytes = match limited.collect().await {
+        Ok(all) => all.to_bytes(),
+        Err(e) if e.downcast_ref::<LengthLimitError>().is_some() => {
+            let text = format!("the body has more than {MOST} bytes");
+            return Err(AppError::new(Reason::BodyTooLarge, text));
+        }
+        Err(e) => return Err(malformed(format!("the body could not be read: {e}"))),
+    };
+    if bytes.is_empty() {
+        return Err(malformed("the body is empty; a JSON object is expected"));
+    }
+    // Doubled keys, numbers that lose digits, and bad UTF-8 are refused there.
+    let value = canonical::parse(&bytes).map_err(|e| malformed(format!("the body: {e}")))?;
+    match value {
+        Value::Object(_) => Ok(value),
+        _ => Err(malformed("the body is no JSON object")),
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> Result<(), AppError> {
+    let refuse = |text: String| Err(AppError::new(Reason::MediaTypeRefused, text));
+    let Some(given) = headers.get(CONTENT_TYPE) else {
+        return refuse("the request says no `Content-Type`".into());
+    };
+    let given = given.to_str().unwrap_or_default().to_ascii_lowercase();
+    let mut parts = given.split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default();
+    let charset = parts.find_map(|p| p.strip_prefix("charset="));
+    let utf8 = charset.is_none_or(|c| matches!(c.trim_matches('"'), "utf-8" | "utf8"));
+    if kind == "application/json" && utf8 {
+        return Ok(());
+    }
+    refuse(format!(
+        "the body is `{}`, not JSON in UTF-8",
+        short(&given)
+    ))
+}
+
+/// What `POST /tools/invoke` asks for: use case, trace, input.
+pub(super) fn invocation(asked: Value) -> Result<(String, Option<String>, Value), AppError> {
+    let Value::Object(mut asked) = asked else {
+        return Err(malformed("the body is no JSON object"));
+    };
+    let id = match asked.remove("toolId") {
+        Some(Value::String(id)) => id,
+        _ => {
+            return Err(malformed("`toolId` must be a text").with("path", "$.toolId"));
+        }
+    };
+    let trace = match asked.remove("traceId") {
+        None => None,
+        Some(Value::String(trace)) if is_trace(&trace) => Some(trace),
+        Some(_) => {
+            let text = "`traceId` must be 1 to 128 of `A-Z a-z 0-9 . _ : -`";
+            return Err(malformed(text).with("path", "$.traceId"));
+        }
+    };
+    let input = asked
+        .remove("input")
+        .unwrap_or_else(|| Value::Object(Map::new()));
+    match asked.keys().next() {
+        None => Ok((id, trace, input)),
+        Some(key) => {
+            let key = short(key);
+            let text = format!("`{key}` is not known here; toolId, traceId and input are");
+            Err(malformed(text).with("path", format!("$.{key}")))
+        }
+    }
+}
+
+/// Whether a text can be a trace's id.
+pub(super) fn is_trace(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
+    (1..=128).contains(&text.len()) && text.bytes().all(inner)
+}
+
+/// The fields that a query gives, each as the type that the schema has for it.
+pub(super) fn query(tool: &Tool, query: &str) -> Result<Value, AppError> {
+    let mut input = Map::new();
+    for pair in query.split('&').filter(|p| !p.is_empty()) {
+        let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, text) = (decoded(name)?, decoded(text)?);
+        let value = typed(&tool.input()["properties"][&name], text);
+        if input.insert(name.clone(), value).is_some() {
+            return Err(malformed(format!("`{}` is given twice", short(&name))));
+        }
+    }
+    Ok(Value::Object(input))
+}
+
+fn decoded(text: &str) -> Result<String, AppError> {
+    let text = text.replace('+', " ");
+    let text = percent_decode_str(&text).decode_utf8();
+    Ok(text
+        .map_err(|_| malformed("the query is not UTF-8"))?
+        .into_owned())
+}
+
+/// A query's text as the type that a schema names; what is none of that type stays a text, and the schema refuses it.
+fn typed(schema: &Value, text: String) -> Value {
+    let is = |word: &str| match &schema["type"] {
+        Value::String(one) => one == word,
+        Value::Array(several) => several.iter().any(|one| one == word),
+        _ => false,
+    };
+    if is("integer")
+        && let Ok(number) = text.parse::<u64>()
+        && number.to_string() == text
+    {
+        return number.into();
+    }
+    match text.as_str() {
+        "true" if is("boolean") => true.into(),
+        "false" if is("boolean") => false.into(),
+        _ => text.into(),
+    }
+}
+
+/// Adds the path's fields.
+pub(super) fn with_path<'a>(
+    input: &mut Value,
+    path: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<(), AppError> {
+    for (name, text) in path {
+        let Some(map) = input.as_object_mut() else {
+            return Err(malformed("the body is no JSON object"));
+        };
+        if map.insert(name.to_owned(), text.into()).is_some() {
+            let text = format!("`{name}` stands in the path already");
+            return Err(malformed(text).with("path", format!("$.{name}")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! The network's doors: HTTP, and what comes with it. Each request is answered by a use case of `gonogo_app::doors`; nothing is decided
+//! here.
+//!
+//! Floor 4. Invariants: every reply is the contract's envelope, also for addresses, methods and bodies that nobody serves; nobody is let in
+//! without a token unless the server was started for development on loopback; a class of requests that waits cannot take another one's
+//! threads ([`Lanes`]).
+
+mod http;
+mod lanes;
+mod serve;
+
+pub use lanes::Lanes;
+pub use serve::{Bound, Settings, bind};

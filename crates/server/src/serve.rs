@@ -1,0 +1,121 @@
+//! Listening, and ending in good order.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gonogo_app::AppError;
+use gonogo_app::access::Principal;
+use gonogo_app::project::Project;
+use gonogo_core::Reason;
+use tokio::net::TcpListener;
+
+use crate::http::{self, Door};
+use crate::lanes::{Lanes, THREADS};
+
+/// How long requests may take to end when the server is asked to.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// How a server is started.
+pub struct Settings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Whether anybody who reaches it is this user: only on loopback.
+    pub dev: Option<String>,
+    /// Whether its doors change targets.
+    pub allow_apply: bool,
+    /// Names under which it may be asked for, beside the address and loopback's.
+    pub hosts: Vec<String>,
+}
+
+/// A server that listens and does not answer yet.
+pub struct Bound {
+    runtime: tokio::runtime::Runtime,
+    listener: TcpListener,
+    door: Arc<Door>,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// Binds the address.
+///
+/// # Errors
+/// [`Reason::ArgumentInvalid`] for development beyond loopback; [`Reason::PortTaken`].
+pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError> {
+    let ip: IpAddr = settings.listen.ip();
+    if settings.dev.is_some() && !ip.is_loopback() {
+        let text = format!("`--dev` lets everybody in, and {ip} is not loopback");
+        return Err(AppError::new(Reason::ArgumentInvalid, text)
+            .hint("listen on 127.0.0.1, or make tokens: `gonogo token create`"));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(THREADS)
+        .enable_all()
+        .build()
+        .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+    let listener = runtime
+        .block_on(TcpListener::bind(settings.listen))
+        .map_err(|e| {
+            let text = format!("cannot listen on {}: {e}", settings.listen);
+            AppError::new(Reason::PortTaken, text)
+        })?;
+    let address = listener
+        .local_addr()
+        .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+    let lanes = Lanes::new(project, format!("http://{address}"));
+    let door = Arc::new(Door {
+        lanes,
+        dev: settings.dev.map(Principal::local),
+        allow_apply: settings.allow_apply,
+        hosts: http::hosts(address, settings.hosts),
+    });
+    Ok(Bound {
+        runtime,
+        listener,
+        door,
+        address,
+    })
+}
+
+impl Bound {
+    /// Answers until SIGINT or SIGTERM, then lets what is under way end.
+    ///
+    /// # Errors
+    /// The network's.
+    pub fn run(self) -> Result<(), AppError> {
+        let fault = |e: std::io::Error| AppError::new(Reason::Internal, format!("serving: {e}"));
+        let router = http::router(self.door);
+        self.runtime.block_on(async {
+            let serving = axum::serve(self.listener, router).with_graceful_shutdown(ended());
+            tokio::select! {
+                done = serving => done.map_err(fault),
+                () = late() => Ok(()),
+            }
+        })?;
+        // A use case that hangs is not waited for: what it began is recorded, and the next controller goes on with it.
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
+        Ok(())
+    }
+}
+
+/// Waits until somebody asks the server to end.
+async fn ended() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => (),
+        _ = terminate.recv() => (),
+    }
+}
+
+/// Waits until the time to end in good order is over.
+async fn late() {
+    ended().await;
+    tokio::time::sleep(DRAIN).await;
+}
