@@ -120,6 +120,53 @@ pub const ALL: &[UseCase] = &[
     case("witness_serve", "witness serve", Class::Apply),
 ];
 
+/// Why a command has no door in the network, by what its name begins with: the longest fitting one decides.
+const LOCAL: &[(&str, &str)] = &[
+    ("agent", "is a process of this machine"),
+    ("call", "is itself a door to the registry"),
+    ("controller", "is a process of this machine"),
+    ("demo", "starts processes of this machine"),
+    (
+        "dry-run",
+        "starts, follows or reads a process and files of this machine",
+    ),
+    ("evidence", "reads files of this machine"),
+    (
+        "explain",
+        "is in the program; the reference page has it all",
+    ),
+    ("gate", "looks at the working tree of this machine"),
+    ("init", "writes files of this machine"),
+    ("key", "makes keys, which do not travel"),
+    ("ledger", "works on the ledger's own files and keys"),
+    ("packet", "writes a file of this machine"),
+    ("perf", "measures this machine"),
+    ("plan lint", "is part of `plan_change` and `validate_plan`"),
+    ("record", "starts processes of this machine"),
+    (
+        "release",
+        "is plan, approval and application in one, for somebody who may approve alone",
+    ),
+    ("runbook", "reads files of this machine"),
+    ("serve", "is itself a server"),
+    (
+        "suite",
+        "starts processes in the working tree of this machine, or reads their files",
+    ),
+    ("token", "makes what the network's doors ask for"),
+    ("verify", "trusts nothing but what it is given"),
+    ("watch", "follows; `operation_get` looks"),
+    ("witness", "is itself a server, or makes its keys"),
+];
+
+/// Why a command has no door in the network; empty if nobody says.
+pub fn why_local(command: &str) -> &'static str {
+    let fitting = LOCAL.iter().filter(|(begin, _)| command.starts_with(begin));
+    fitting
+        .max_by_key(|(begin, _)| begin.len())
+        .map_or("", |(_, why)| why)
+}
+
 /// Returns the use case of this name.
 pub fn find(name: &str) -> Option<&'static UseCase> {
     ALL.iter().find(|u| u.name == name)
@@ -134,5 +181,14 @@ mod tests {
         assert!(ALL.windows(2).all(|w| w[0].name < w[1].name));
         let commands: std::collections::BTreeSet<_> = ALL.iter().map(|u| u.command).collect();
         assert_eq!(commands.len(), ALL.len());
+    }
+
+    #[test]
+    fn what_has_no_door_in_the_network_says_why() {
+        for case in ALL {
+            let has = crate::doors::find(case.name).is_some();
+            let why = why_local(case.command);
+            assert!(has || !why.is_empty(), "{}", case.command);
+        }
     }
 }

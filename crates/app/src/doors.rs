@@ -8,7 +8,9 @@ mod approvals;
 mod desk;
 mod entities;
 mod evidence;
+mod openapi;
 mod operations;
+mod page;
 mod plans;
 mod registry;
 mod schema;
@@ -19,10 +21,12 @@ pub use approvals::{ApprovalDecide, ApprovalList};
 pub use desk::{Answered, Desk, Done};
 pub use entities::{ReadActivity, ReadEntities, StatusGet};
 pub use evidence::{EvidenceGet, EvidenceSearch};
+pub use openapi::document as openapi;
 pub use operations::{
     ApplyChange, Handle, OperationCancel, OperationDoc, OperationGet, OperationList,
     RollbackChange, Triage, operation_doc,
 };
+pub use page::doors as page;
 pub use plans::{PlanChange, PlanDiff, PlanGet, PlanList, ValidatePlan};
 pub use registry::{TOOLS, find};
 pub use tool::{Facts, Method, Route, Tool, UseCase};

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use gonogo_core::{Exit, Reason};
 use gonogo_release::approval;
 
-const MADE: &str = "<!-- Made by `cargo xtask drift --write`; edit the code instead. -->\n\n";
+pub(crate) const MADE: &str =
+    "<!-- Made by `cargo xtask drift --write`; edit the code instead. -->\n\n";
 
 /// The page of reason codes.
 pub fn reason_codes() -> String {

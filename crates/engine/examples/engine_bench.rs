@@ -168,6 +168,7 @@ fn measure(
         requester: "bench".into(),
         at,
         approvals: Vec::new(),
+        trace: None,
         records: Vec::new(),
     })?;
     let evidence = OpenOptions::new()

@@ -52,6 +52,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
     let mut router = Router::new()
         .route("/livez", on(MethodFilter::GET, livez))
         .route("/readyz", on(MethodFilter::GET, readyz))
+        .route("/openapi.json", on(MethodFilter::GET, openapi))
         .route("/tools/invoke", on(MethodFilter::POST, invoke));
     for tool in &TOOLS {
         for route in tool.facts.routes {
@@ -74,6 +75,10 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
 
 async fn livez() -> Response {
     reply::plain(200, &json!({"status": "ok"}))
+}
+
+async fn openapi() -> Response {
+    reply::plain(200, &doors::openapi())
 }
 
 /// Whether requests can be answered: the configuration can be read, and the store.
@@ -173,6 +178,7 @@ async fn input(
         _ => request::json(&parts.headers, body).await?,
     };
     request::with_path(&mut input, path.iter())?;
+    request::with_key(tool, &mut input, &parts.headers)?;
     Ok(input)
 }
 

@@ -346,6 +346,29 @@ mod tests {
     }
 
     #[test]
+    fn a_store_of_the_first_schema_goes_on() {
+        let home = tempfile::tempdir().unwrap();
+        let old = Connection::open(home.path().join("state.db")).unwrap();
+        old.execute_batch(schema::STEPS[0]).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        old.execute_batch(
+            "INSERT INTO operation VALUES ('op_000000000000', 'pln_000000000000',
+             'v2:sha256:0000000000000000000000000000000000000000000000000000000000000000', 'local', 'k', 'ada', 1, 0,
+             NULL, NULL, '\"preflight\"', NULL, 1)",
+        )
+        .unwrap();
+        drop(old);
+        for _ in 0..2 {
+            let store = Store::open(home.path()).unwrap();
+            let id = "op_000000000000".parse().unwrap();
+            let known = store.operation(&id).unwrap();
+            assert_eq!((known.requester.as_str(), known.trace), ("ada", None));
+            assert_eq!(store.tokens().unwrap(), []);
+            assert_eq!(store.read(schema_version).unwrap(), schema::VERSION);
+        }
+    }
+
+    #[test]
     fn a_panic_inside_a_transaction_changes_nothing() {
         let store = Store::in_memory().unwrap();
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

@@ -31,6 +31,7 @@ fn submission(n: u8) -> Submission {
         requester: "ada".into(),
         at: Timestamp::from_millis(1_000),
         approvals: vec![ApprovalId::mint([n; 8])],
+        trace: None,
         records: vec![draft("0/0")],
     }
 }
@@ -140,7 +141,7 @@ fn strange_files_are_refused_and_left_alone() {
             refused,
             StoreError::Newer {
                 found: 99,
-                known: 1,
+                known: 2,
                 ..
             }
         ),

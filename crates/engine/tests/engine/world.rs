@@ -220,6 +220,7 @@ pub(crate) fn submit(store: &Store, plan: &Plan, n: u8) -> OperationId {
         requester: "ada".into(),
         at: Timestamp::from_millis(2_000),
         approvals: Vec::new(),
+        trace: None,
         records: Vec::new(),
     };
     assert!(store.submit(&submission).unwrap().fresh);

@@ -127,15 +127,17 @@ fn status(error: &AppError) -> u16 {
         Reason::NotAcceptable => 406,
         Reason::BodyTooLarge => 413,
         Reason::MediaTypeRefused => 415,
+        Reason::InputMalformed | Reason::ArgumentInvalid | Reason::ToolUnknown => 400,
+        Reason::EnvironmentUnknown | Reason::VersionUnknown => 404,
         _ => match error.code() {
-            Code::Unauthorized | Code::ApprovalRequired => 403,
+            Code::Unauthorized | Code::ApprovalRequired | Code::AuthFailure => 403,
             Code::InputValidationFailed if error.exit() == Exit::NotFound => 404,
-            Code::InputValidationFailed => 400,
+            // The input is well-formed; what it names does not fit what is there.
+            Code::InputValidationFailed => 409,
             Code::Conflict => 409,
             Code::RateLimit => 429,
             Code::UpstreamTimeout => 504,
             Code::DependencyUnavailable | Code::UpstreamUnavailable => 503,
-            Code::AuthFailure => 502,
             // A decision that stands in the way is no fault of the server's.
             Code::RunnerError if error.exit() == Exit::Internal => 500,
             Code::RunnerError => 409,

@@ -157,3 +157,29 @@ pub(super) fn with_path<'a>(
     }
     Ok(())
 }
+
+/// Adds the key of the header `Idempotency-Key`, where the use case takes one.
+pub(super) fn with_key(
+    tool: &Tool,
+    input: &mut Value,
+    headers: &HeaderMap,
+) -> Result<(), AppError> {
+    const FIELD: &str = "idempotencyKey";
+    let Some(given) = headers.get("idempotency-key") else {
+        return Ok(());
+    };
+    let given = given
+        .to_str()
+        .map_err(|_| malformed("`Idempotency-Key` is no printable text"))?;
+    let takes = tool.input()["properties"].get(FIELD).is_some();
+    let Some(map) = input.as_object_mut().filter(|_| takes) else {
+        return Ok(());
+    };
+    match map.insert(FIELD.to_owned(), given.into()) {
+        Some(other) if other != given => {
+            let text = "`Idempotency-Key` and `idempotencyKey` are two keys";
+            Err(malformed(text).with("path", format!("$.{FIELD}")))
+        }
+        _ => Ok(()),
+    }
+}

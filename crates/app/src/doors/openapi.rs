@@ -1,0 +1,317 @@
+//! The OpenAPI 3.1 document of the registry's addresses. Its format: spec.openapis.org/oas/v3.1.1; its schemas are JSON Schema 2020-12.
+
+use gonogo_core::envelope::{CONTRACT_VERSION, Category, Class, Code, Retry};
+use schemars::JsonSchema;
+use serde_json::{Map, Value, json};
+
+use super::operations::Handle;
+use super::registry::TOOLS;
+use super::schema;
+use super::tool::{Method, Route, Tool};
+
+/// Errors that every address can answer with, by status.
+const FAILURES: [(u16, &str); 13] = [
+    (400, "The input is not what the schema says."),
+    (401, "Nobody is shown to be asking."),
+    (403, "Who asks may not do this, or an approval is missing."),
+    (404, "What is asked for is not there."),
+    (405, "The address takes other methods."),
+    (406, "The caller accepts no type that can be answered with."),
+    (409, "What is asked for does not fit what is."),
+    (413, "The body is too large."),
+    (415, "The body is no JSON in UTF-8."),
+    (429, "Too much was asked at once."),
+    (500, "gonogo failed."),
+    (503, "What gonogo needs is not there."),
+    (504, "The answer did not come in time."),
+];
+
+/// The document.
+pub fn document() -> Value {
+    let mut paths = Map::new();
+    for tool in &TOOLS {
+        for (n, route) in tool.facts.routes.iter().enumerate() {
+            let path = paths.entry(route.path).or_insert_with(|| json!({}));
+            let method = route.method.name().to_ascii_lowercase();
+            path[method] = operation(tool, *route, n);
+        }
+    }
+    paths.insert("/tools/invoke".into(), json!({ "post": invoke() }));
+    for (path, about) in [
+        ("/livez", "Whether the server answers at all."),
+        ("/readyz", "Whether requests can be answered."),
+        ("/openapi.json", "This document."),
+    ] {
+        let id = path.trim_matches('/').replace('.', "_");
+        let mut responses = json!({"200": {"description": about, "content": {"application/json": {"schema": {"type": "object"}}}}});
+        if path == "/readyz" {
+            responses["503"] = json!({"description": "They cannot.", "content": {"application/json": {"schema": {"type": "object"}}}});
+        }
+        paths.insert(
+            path.into(),
+            json!({"get": {"operationId": id, "summary": about, "tags": ["server"], "security": [], "responses": responses}}),
+        );
+    }
+    json!({
+        "openapi": "3.1.1",
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "info": {
+            "title": "gonogo",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "Plans, approvals, operations and evidence of releases.",
+            "description": format!("Every reply is one envelope, contract {CONTRACT_VERSION}. `error.details.reasonCodes` is never empty."),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "security": [{"token": []}, {}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "`gonogo token create` makes one."}},
+            "schemas": {
+                "Failure": failure(),
+                "WrappedFailure": {"type": "object", "required": ["envelope"], "properties": {"envelope": {"$ref": "#/components/schemas/Failure"}}},
+                "Handle": schema::of_output::<Handle>(),
+                "Metadata": metadata(),
+                "Policy": schema::of_output::<gonogo_core::envelope::Policy>(),
+            },
+        },
+    })
+}
+
+/// One operation of the document.
+fn operation(tool: &Tool, route: Route, n: usize) -> Value {
+    let facts = &tool.facts;
+    let id = match n {
+        0 => facts.name.to_owned(),
+        n => format!("{}_{}", facts.name, n + 1),
+    };
+    let (mut parameters, body) = split(tool, route);
+    parameters.push(json!({
+        "name": "X-Trace-Id",
+        "in": "header",
+        "description": "Ties the reply, and what it begins, to the caller's trace; W3C `traceparent` comes first.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
+    }));
+    let mut responses = Map::new();
+    let mut good = json!({
+        "description": facts.title,
+        "content": {"application/json": {"schema": success(tool.output().clone())}},
+    });
+    if facts.class == Class::Apply {
+        good["headers"] = json!({
+            "Location": {"description": "The operation, where one began.", "schema": {"type": "string"}},
+            "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
+        });
+    }
+    responses.insert(route.status.to_string(), good);
+    failures(&mut responses, "Failure");
+    let mut operation = json!({
+        "operationId": id,
+        "summary": facts.title,
+        "description": facts.about,
+        "tags": [tag(route.path)],
+        "parameters": parameters,
+        "responses": responses,
+        "x-gonogo-class": facts.class,
+        "x-gonogo-scope": facts.scope,
+    });
+    if let Some(body) = body {
+        operation["requestBody"] =
+            json!({"required": true, "content": {"application/json": {"schema": body}}});
+    }
+    operation
+}
+
+fn tag(path: &str) -> &str {
+    let mut parts = path.split('/').skip(1);
+    match parts.next() {
+        Some("v1") => parts.next().unwrap_or("v1"),
+        other => other.unwrap_or_default(),
+    }
+}
+
+/// Parameters of path and query, and the body's schema where there is one.
+fn split(tool: &Tool, route: Route) -> (Vec<Value>, Option<Value>) {
+    let mut schema = tool.input().clone();
+    let required: Vec<String> = schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect();
+    let in_path: Vec<&str> = route.fields().collect();
+    let parameter = |place: &str, name: &str, schema: &Value| {
+        let mut schema = schema.clone();
+        // A parameter that is not given is absent; it is never null.
+        if let Some(types) = schema["type"].as_array() {
+            let own = types.iter().find(|t| *t != "null").cloned();
+            schema["type"] = own.unwrap_or_default();
+        }
+        let about = schema["description"].take();
+        if let Some(map) = schema.as_object_mut() {
+            map.remove("description");
+        }
+        json!({
+            "name": name,
+            "in": place,
+            "required": place == "path" || required.iter().any(|r| r == name),
+            "description": about,
+            "schema": schema,
+        })
+    };
+    let properties = schema["properties"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
+    let mut parameters: Vec<Value> = in_path
+        .iter()
+        .map(|name| parameter("path", name, &properties[*name]))
+        .collect();
+    if route.method == Method::Get {
+        let query = properties
+            .iter()
+            .filter(|(name, _)| !in_path.contains(&name.as_str()));
+        parameters.extend(query.map(|(name, schema)| parameter("query", name, schema)));
+        return (parameters, None);
+    }
+    if let Some(map) = schema["properties"].as_object_mut() {
+        map.retain(|name, _| !in_path.contains(&name.as_str()));
+    }
+    let left: Vec<&String> = required
+        .iter()
+        .filter(|r| !in_path.contains(&r.as_str()))
+        .collect();
+    schema["required"] = json!(left);
+    if let Some(map) = schema.as_object_mut() {
+        map.remove("description");
+    }
+    (parameters, Some(schema))
+}
+
+fn failures(responses: &mut Map<String, Value>, name: &str) {
+    for (status, about) in FAILURES {
+        let mut response = json!({
+            "description": about,
+            "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{name}")}}},
+        });
+        if matches!(status, 429 | 503) {
+            response["headers"] =
+                json!({"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}});
+        }
+        if status == 401 {
+            response["headers"] = json!({"WWW-Authenticate": {"description": "How to ask.", "schema": {"type": "string"}}});
+        }
+        responses.insert(status.to_string(), response);
+    }
+}
+
+/// The envelope around an answer.
+fn success(data: Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["success", "metadata", "policy", "data"],
+        "properties": {
+            "success": {"const": true},
+            "metadata": {"$ref": "#/components/schemas/Metadata"},
+            "policy": {"$ref": "#/components/schemas/Policy"},
+            "data": data,
+            "handle": {"$ref": "#/components/schemas/Handle"},
+        },
+        "additionalProperties": false,
+    })
+}
+
+fn metadata() -> Value {
+    let text = json!({"type": "string"});
+    json!({
+        "type": "object",
+        "required": ["toolId", "toolVersion", "contractVersion", "operationClass", "traceId", "timestamp"],
+        "properties": {
+            "toolId": text,
+            "toolVersion": text,
+            "contractVersion": {"const": CONTRACT_VERSION},
+            "operationClass": words::<Class>(),
+            "traceId": text,
+            "timestamp": schema::of_output::<gonogo_core::Timestamp>(),
+        },
+        "additionalProperties": false,
+    })
+}
+
+fn failure() -> Value {
+    json!({
+        "type": "object",
+        "required": ["success", "metadata", "policy", "error"],
+        "properties": {
+            "success": {"const": false},
+            "metadata": {"$ref": "#/components/schemas/Metadata"},
+            "policy": {"$ref": "#/components/schemas/Policy"},
+            "error": {
+                "type": "object",
+                "required": ["code", "category", "source", "traceId", "message", "retriable", "details"],
+                "properties": {
+                    "code": words::<Code>(),
+                    "category": words::<Category>(),
+                    "source": {"type": "string"},
+                    "traceId": {"type": "string"},
+                    "message": {"type": "string"},
+                    "retriable": {"type": "boolean"},
+                    "retriableReason": words::<Retry>(),
+                    "details": {
+                        "type": "object",
+                        "required": ["reasonCodes"],
+                        "properties": {
+                            "reasonCodes": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+                            "hints": {"type": "array", "items": {"type": "string"}},
+                        },
+                    },
+                },
+                "additionalProperties": false,
+            },
+        },
+        "additionalProperties": false,
+    })
+}
+
+/// The words of an enumeration.
+fn words<T: JsonSchema>() -> Value {
+    schema::of_output::<T>()
+}
+
+/// `POST /tools/invoke`.
+fn invoke() -> Value {
+    let names: Vec<&str> = TOOLS.iter().map(|t| t.facts.name).collect();
+    let mut responses = Map::new();
+    responses.insert(
+        "200".into(),
+        json!({
+            "description": "The envelope, and a handle where something began.",
+            "content": {"application/json": {"schema": {
+                "type": "object",
+                "required": ["envelope"],
+                "properties": {
+                    "envelope": success(json!({})),
+                    "handle": {"$ref": "#/components/schemas/Handle"},
+                },
+                "additionalProperties": false,
+            }}},
+        }),
+    );
+    failures(&mut responses, "WrappedFailure");
+    json!({
+        "operationId": "tools_invoke",
+        "summary": "Call a use case by its name",
+        "description": "The restricted path of agents: `{toolId, traceId?, input}`, answered with `{envelope, handle?}`.",
+        "tags": ["tools"],
+        "requestBody": {"required": true, "content": {"application/json": {"schema": {
+            "type": "object",
+            "required": ["toolId"],
+            "properties": {
+                "toolId": {"enum": names},
+                "traceId": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
+                "input": {"type": "object"},
+            },
+            "additionalProperties": false,
+        }}}},
+        "responses": responses,
+    })
+}

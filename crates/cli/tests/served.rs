@@ -1,0 +1,23 @@
+//! `gonogo serve` as its callers meet it: the real program on a socket of this machine, the example shop behind it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a step of a test that fails is a failed test"
+)]
+#![allow(
+    dead_code,
+    reason = "the kit of the other end-to-end tests is shared, and not all of it is used here"
+)]
+
+#[path = "served/client.rs"]
+mod client;
+#[path = "served/contract.rs"]
+mod contract;
+#[path = "served/people.rs"]
+mod people;
+#[path = "e2e/project.rs"]
+mod project;
+#[path = "served/releases.rs"]
+mod releases;
+#[path = "e2e/screen.rs"]
+mod screen;

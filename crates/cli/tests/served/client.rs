@@ -1,0 +1,171 @@
+//! A server of the program under test, and a client that says exactly what a test wants said.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::project::{Project, Running, free_port, wait};
+
+/// How long a server may take to listen.
+const SOON: Duration = Duration::from_secs(20);
+
+/// A server; ends when dropped.
+pub(crate) struct Server<'a> {
+    /// The project that it serves.
+    pub(crate) project: &'a Project,
+    /// Its port on loopback.
+    pub(crate) port: u16,
+    pub(crate) running: Option<Running>,
+}
+
+impl<'a> Server<'a> {
+    /// Starts one with these arguments.
+    pub(crate) fn start(project: &'a Project, args: &[&str]) -> Self {
+        let port = free_port();
+        let listen = format!("127.0.0.1:{port}");
+        let all = [&["serve", "--listen", &listen], args].concat();
+        let running = project.start(&all);
+        let server = Self {
+            project,
+            port,
+            running: Some(running),
+        };
+        wait("the server", SOON, || {
+            let answer = server.say("GET", "/livez", &[], "")?;
+            (answer.status == 200).then_some(())
+        });
+        server
+    }
+
+    /// Says one request and gives the answer; none if there was none.
+    pub(crate) fn say(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Option<Answer> {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            text.push_str(&format!("host: 127.0.0.1:{}\r\n", self.port));
+        }
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if method != "GET" && !headers.iter().any(|(name, _)| *name == "content-length") {
+            text.push_str(&format!("content-length: {}\r\n", body.len()));
+        }
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .ok()?;
+        stream
+            .write_all(format!("{text}\r\n{body}").as_bytes())
+            .ok()?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).ok()?;
+        Answer::read(&String::from_utf8_lossy(&bytes))
+    }
+
+    /// Looks at an address.
+    #[track_caller]
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.say("GET", path, &[], "").unwrap()
+    }
+
+    /// Sends JSON to an address.
+    #[track_caller]
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_as(None, path, body)
+    }
+
+    /// As [`Self::post`], with a token.
+    #[track_caller]
+    pub(crate) fn post_as(&self, token: Option<&str>, path: &str, body: &Value) -> Answer {
+        let bearer = token.map(|t| format!("Bearer {t}"));
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(bearer.iter().map(|b| ("authorization", b.as_str())));
+        self.say("POST", path, &headers, &body.to_string()).unwrap()
+    }
+
+    /// Calls a use case by its name.
+    #[track_caller]
+    pub(crate) fn invoke(&self, tool: &str, input: Value) -> Answer {
+        let body =
+            serde_json::json!({"toolId": tool, "traceId": "trace-of-a-test", "input": input});
+        self.post("/tools/invoke", &body)
+    }
+
+    /// Waits until an operation has ended, and gives it.
+    #[track_caller]
+    pub(crate) fn ended(&self, operation: &str) -> Value {
+        wait("the operation's end", Duration::from_secs(60), || {
+            let doc = self.get(&format!("/operations/{operation}")).body["data"].clone();
+            (doc["status"] != "running").then_some(doc)
+        })
+    }
+}
+
+/// What a server answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    fn read(text: &str) -> Option<Self> {
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.lines();
+        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+        let headers = lines.filter_map(|l| l.split_once(": "));
+        Some(Self {
+            status,
+            headers: headers
+                .map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned()))
+                .collect(),
+            body: serde_json::from_str(body).unwrap_or(Value::Null),
+        })
+    }
+
+    /// A header's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut all = self.headers.iter();
+        all.find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// The envelope, whether it is wrapped or not.
+    pub(crate) fn envelope(&self) -> &Value {
+        match self.body.get("envelope") {
+            Some(envelope) => envelope,
+            None => &self.body,
+        }
+    }
+
+    /// The answer's data.
+    #[track_caller]
+    pub(crate) fn data(&self) -> &Value {
+        assert_eq!(self.envelope()["success"], true, "{self:#?}");
+        &self.envelope()["data"]
+    }
+
+    /// Says that it is this refusal, in the contract's form.
+    #[track_caller]
+    pub(crate) fn refuses(&self, status: u16, code: &str, reason: &str) {
+        let error = &self.envelope()["error"];
+        assert_eq!(self.status, status, "{self:#?}");
+        assert_eq!(self.envelope()["success"], false, "{self:#?}");
+        assert_eq!(error["code"], code, "{self:#?}");
+        let reasons = error["details"]["reasonCodes"].as_array().unwrap();
+        assert!(reasons.contains(&reason.into()), "{self:#?}");
+        assert_eq!(error["traceId"], self.envelope()["metadata"]["traceId"]);
+        assert_eq!(
+            error["retriable"] == true,
+            error.get("retriableReason").is_some(),
+            "{self:#?}"
+        );
+    }
+}

@@ -1,0 +1,265 @@
+//! Every reply is the envelope; what comes in is what the schema says; the document says what is answered.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::client::Server;
+use crate::project::Project;
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+#[test]
+fn whatever_is_asked_is_answered_with_the_envelope() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev"]);
+    let say = |method: &str, path: &str, headers: &[(&str, &str)], body: &str| {
+        server.say(method, path, headers, body).unwrap()
+    };
+    let bad = "INPUT_VALIDATION_FAILED";
+    let cases = [
+        (say("GET", "/nowhere", &[], ""), 404, "ROUTE_UNKNOWN"),
+        (say("GET", "/v1/plans/x/y/z", &[], ""), 404, "ROUTE_UNKNOWN"),
+        (say("DELETE", "/v1/plans", &[], ""), 405, "METHOD_REFUSED"),
+        (
+            say("TRACE", "/tools/invoke", &[], ""),
+            405,
+            "METHOD_REFUSED",
+        ),
+        (
+            say("POST", "/v1/plans", &[], "{}"),
+            415,
+            "MEDIA_TYPE_REFUSED",
+        ),
+        (
+            say("POST", "/v1/plans", &[("content-type", "text/plain")], "{}"),
+            415,
+            "MEDIA_TYPE_REFUSED",
+        ),
+        (
+            say(
+                "POST",
+                "/v1/plans",
+                &[("content-type", "application/json; charset=latin1")],
+                "{}",
+            ),
+            415,
+            "MEDIA_TYPE_REFUSED",
+        ),
+        (
+            say("POST", "/v1/plans", &[JSON], ""),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            say("POST", "/v1/plans", &[JSON], "{\"version\":"),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            say("POST", "/v1/plans", &[JSON], "[]"),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            say(
+                "POST",
+                "/v1/plans",
+                &[JSON],
+                r#"{"version":"1","version":"2"}"#,
+            ),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            say(
+                "POST",
+                "/v1/plans",
+                &[JSON],
+                r#"{"version":"1.0.0","more":1}"#,
+            ),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            say("POST", "/v1/plans", &[JSON], r#"{"version":"../etc"}"#),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            say("POST", "/v1/plans", &[JSON], &"[".repeat(100_000)),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            say(
+                "POST",
+                "/v1/plans",
+                &[JSON],
+                &format!("{{\"version\":\"{}\"}}", "x".repeat(1 << 20)),
+            ),
+            413,
+            "BODY_TOO_LARGE",
+        ),
+        (
+            say(
+                "POST",
+                "/v1/plans",
+                &[JSON],
+                r#"{"version":"1.0.0","environment":"mars"}"#,
+            ),
+            404,
+            "ENVIRONMENT_UNKNOWN",
+        ),
+        (
+            say("GET", "/v1/plans?limit=0", &[], ""),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            say("GET", "/v1/plans?limit=many", &[], ""),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            say("GET", "/v1/plans?limit=1&limit=2", &[], ""),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            say("GET", "/v1/plans?more=1", &[], ""),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            say("GET", "/v1/plans?limit=%FF", &[], ""),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            say("GET", "/v1/plans/pln_000000000000", &[], ""),
+            404,
+            "PLAN_NOT_FOUND",
+        ),
+        (
+            say("GET", "/operations/op_000000000000", &[], ""),
+            404,
+            "OPERATION_NOT_FOUND",
+        ),
+        (
+            say("GET", "/operations/nothing", &[], ""),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            say("GET", "/v1/evidence/99999", &[], ""),
+            404,
+            "INPUT_NOT_FOUND",
+        ),
+        (
+            server.invoke("golden_hammer", json!({})),
+            400,
+            "TOOL_UNKNOWN",
+        ),
+        (
+            server.invoke("plan_change", json!(5)),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            server.post("/tools/invoke", &json!({"input": {}})),
+            400,
+            "INPUT_MALFORMED",
+        ),
+        (
+            server.post("/tools/invoke", &json!({"toolId": "status_get", "more": 1})),
+            400,
+            "INPUT_MALFORMED",
+        ),
+    ];
+    for (answer, status, reason) in &cases {
+        answer.refuses(*status, bad, reason);
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
+    let allowed = say("DELETE", "/v1/plans", &[], "");
+    let mut methods: Vec<&str> = allowed.header("allow").unwrap().split(',').collect();
+    methods.sort_unstable();
+    assert_eq!(methods, ["GET", "HEAD", "POST"]);
+    // Nothing of all that is in the ledger but its founding.
+    assert_eq!(project.records("plan"), Vec::<Value>::new());
+}
+
+#[test]
+fn a_fault_of_an_input_says_where_it_is() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev"]);
+    let answer = server.invoke("evidence_search", json!({"limit": 1000, "stream": "a b"}));
+    answer.refuses(400, "INPUT_VALIDATION_FAILED", "INPUT_MALFORMED");
+    let details = &answer.envelope()["error"]["details"];
+    assert_eq!(details["path"], "$.limit");
+    assert_eq!(
+        details["faults"].as_array().unwrap().len(),
+        2,
+        "{details:#}"
+    );
+}
+
+#[test]
+fn the_trace_of_a_caller_is_in_the_reply() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev"]);
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let parent = format!("00-{trace}-00f067aa0ba902b7-01");
+    for (name, value, found) in [
+        ("traceparent", parent.as_str(), Some(trace)),
+        ("x-trace-id", "a.b:c", Some("a.b:c")),
+        ("x-trace-id", "a b", None),
+        ("traceparent", "00-short-x-01", None),
+    ] {
+        let answer = server
+            .say("GET", "/v1/entities", &[(name, value)], "")
+            .unwrap();
+        let told = answer.envelope()["metadata"]["traceId"].as_str().unwrap();
+        assert_eq!(answer.header("x-trace-id"), Some(told));
+        match found {
+            Some(found) => assert_eq!(told, found),
+            None => assert!(told.starts_with("trace-"), "{told}"),
+        }
+    }
+}
+
+#[test]
+fn the_document_lists_every_address_and_its_schemas_hold() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev"]);
+    let document = server.get("/openapi.json").body;
+    assert_eq!(document["openapi"], "3.1.1");
+    let mut ids = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "`{id}` stands twice");
+            // What is listed is there: another method than those that are is refused, not unknown.
+            let whole = path.replace("{plan}", "pln_000000000000");
+            let whole = whole.replace("{operation}", "op_000000000000");
+            let whole = whole.replace("{record}", "0");
+            let other = server.say("PATCH", &whole, &[], "").unwrap();
+            other.refuses(405, "INPUT_VALIDATION_FAILED", "METHOD_REFUSED");
+            let allow = other.header("allow").unwrap();
+            assert!(
+                allow.contains(&method.to_uppercase()),
+                "{path} {method}: {allow}"
+            );
+        }
+    }
+    for tool in [
+        "plan_change",
+        "apply_change",
+        "rollback_change",
+        "validate_plan",
+        "read_entities",
+        "read_activity",
+    ] {
+        assert!(ids.contains(tool), "{tool}");
+    }
+}

@@ -1,0 +1,157 @@
+//! Who is let in, and as whom.
+
+use serde_json::json;
+
+use crate::client::Server;
+use crate::project::Project;
+
+/// Makes a token and gives its text and its id.
+fn token(project: &Project, args: &[&str]) -> (String, String) {
+    let made = project.data(&[&["token", "create"], args].concat());
+    let text = |key: &str| made[key].as_str().unwrap().to_owned();
+    (text("token"), text("id"))
+}
+
+#[test]
+fn nobody_is_let_in_without_a_token() {
+    let project = Project::new();
+    let server = Server::start(&project, &[]);
+    let (good, id) = token(&project, &["--name", "rita", "--role", "viewer"]);
+    let ask = |headers: &[(&str, &str)]| server.say("GET", "/v1/status", headers, "").unwrap();
+    let bearer = format!("Bearer {good}");
+    assert_eq!(ask(&[("authorization", &bearer)]).status, 200);
+    let other = format!("{}x", &good[..good.len() - 1]);
+    let foreign = format!("gng_000000000000_{}", good.rsplit('_').next().unwrap());
+    for wrong in [
+        String::new(),
+        "Bearer".into(),
+        "Bearer ".into(),
+        format!("Basic {good}"),
+        format!("Bearer {other}"),
+        format!("Bearer {foreign}"),
+        format!("Bearer {id}"),
+    ] {
+        let answer = ask(&[("authorization", &wrong)]);
+        answer.refuses(401, "UNAUTHORIZED", "UNAUTHENTICATED");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+        assert!(!answer.body.to_string().contains(&good[20..]), "{answer:?}");
+    }
+    ask(&[]).refuses(401, "UNAUTHORIZED", "UNAUTHENTICATED");
+    // Taken back, it is worth nothing at once.
+    project.data(&["token", "revoke", &id, "--why", "lost"]);
+    ask(&[("authorization", &bearer)]).refuses(401, "UNAUTHORIZED", "UNAUTHENTICATED");
+}
+
+#[test]
+fn a_token_that_has_ended_is_none() {
+    let project = Project::new();
+    let server = Server::start(&project, &[]);
+    let args = ["--name", "rita", "--role", "viewer", "--lives", "1ms"];
+    let (ended, _) = token(&project, &args);
+    let bearer = format!("Bearer {ended}");
+    let answer = server.say("GET", "/v1/status", &[("authorization", &bearer)], "");
+    answer
+        .unwrap()
+        .refuses(401, "UNAUTHORIZED", "UNAUTHENTICATED");
+}
+
+#[test]
+fn a_token_does_what_its_scopes_say_and_no_more() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--allow-apply"]);
+    let (viewer, _) = token(&project, &["--name", "vera", "--role", "viewer"]);
+    let (agent, _) = token(
+        &project,
+        &["--name", "bot", "--agent-for", "rita", "--role", "operator"],
+    );
+    let plan = json!({"version": "1.0.0"});
+    server
+        .post_as(Some(&viewer), "/v1/plans", &plan)
+        .refuses(403, "UNAUTHORIZED", "SCOPE_MISSING");
+    let made = server.post_as(Some(&agent), "/v1/plans", &plan);
+    assert_eq!(made.status, 201, "{made:#?}");
+    let plan = &made.data()["planResult"];
+    assert_eq!(
+        (&plan["requester"], &plan["on_behalf_of"]),
+        (&json!("bot"), &json!("rita"))
+    );
+    let yes = json!({"planFingerprint": plan["fingerprint"], "decision": "approved"});
+    let path = format!("/v1/plans/{}/approvals", plan["id"].as_str().unwrap());
+    server
+        .post_as(Some(&agent), &path, &yes)
+        .refuses(403, "UNAUTHORIZED", "SCOPE_MISSING");
+}
+
+#[test]
+fn no_scope_lets_an_agent_approve() {
+    let project = Project::new();
+    for scope in ["approval:decide", "admin"] {
+        let args = [
+            "token",
+            "create",
+            "--name",
+            "bot",
+            "--agent-for",
+            "rita",
+            "--scope",
+            scope,
+            "--json",
+        ];
+        let ran = project.run(&args);
+        assert_ne!(ran.status, 0, "{scope}: {}", ran.out);
+    }
+    assert_eq!(project.data(&["token", "list"])["tokens"], json!([]));
+    // An agent acts for somebody, and is somebody else.
+    for args in [
+        &["--name", "rita", "--agent-for", "rita", "--role", "viewer"][..],
+        &["--name", "rita"],
+        &["--name", "a b", "--role", "viewer"],
+        &["--name", "rita", "--role", "king"],
+        &["--name", "rita", "--role", "viewer", "--lives", "0s"],
+    ] {
+        let ran = project.run(&[&["token", "create"], args].concat());
+        assert_ne!(ran.status, 0, "{args:?}: {}", ran.out);
+    }
+}
+
+#[test]
+fn a_page_of_somebody_else_gets_nothing() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev"]);
+    let own = format!("http://127.0.0.1:{}", server.port);
+    let ask = |headers: &[(&str, &str)]| server.say("GET", "/v1/status", headers, "").unwrap();
+    assert_eq!(ask(&[("origin", &own)]).status, 200);
+    for wrong in [
+        ("host", "evil.example"),
+        ("host", "127.0.0.1:1"),
+        ("origin", "http://evil.example"),
+        ("origin", "null"),
+    ] {
+        ask(&[wrong]).refuses(403, "UNAUTHORIZED", "HOST_REFUSED");
+    }
+}
+
+#[test]
+fn secrets_are_nowhere_on_disk() {
+    let project = Project::new();
+    let (text, _) = token(&project, &["--name", "rita", "--role", "viewer"]);
+    let secret = text.rsplit('_').next().unwrap().as_bytes();
+    for (path, bytes) in crate::project::files(&project.path(".gonogo")) {
+        let found = bytes.windows(secret.len()).any(|w| w == secret);
+        assert!(!found, "{}", path.display());
+    }
+    let file = project.path("token");
+    let out = file.to_str().unwrap();
+    project.data(&[
+        "token", "create", "--name", "a", "--role", "viewer", "--out", out,
+    ]);
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&file).unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn development_is_for_loopback_alone() {
+    let project = Project::new();
+    let ran = project.run(&["serve", "--dev", "--listen", "0.0.0.0:0", "--json"]);
+    ran.refusal(64, &["ARGUMENT_INVALID"]);
+}
