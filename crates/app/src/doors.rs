@@ -21,7 +21,7 @@ pub use approvals::{ApprovalDecide, ApprovalList};
 pub use desk::{Answered, Desk, Done};
 pub use entities::{ReadActivity, ReadEntities, StatusGet};
 pub use evidence::{EvidenceGet, EvidenceSearch};
-pub use openapi::document as openapi;
+pub use openapi::{LONGEST_WAIT, document as openapi};
 pub use operations::{
     ApplyChange, Handle, OperationCancel, OperationDoc, OperationGet, OperationList,
     RollbackChange, Triage, operation_doc,

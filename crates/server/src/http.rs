@@ -7,6 +7,7 @@ mod request;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -17,12 +18,16 @@ use axum::routing::{MethodFilter, on};
 use gonogo_app::AppError;
 use gonogo_app::access::Principal;
 use gonogo_app::doors::{self, Route, TOOLS, Tool};
-use gonogo_core::Reason;
 use gonogo_core::envelope::Class;
+use gonogo_core::{Exit, Reason};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::lanes::{Call, Lanes};
 use reply::Reply;
+
+/// How often it is looked whether what somebody waits for has ended.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What every request is answered with.
 pub(crate) struct Door {
@@ -121,22 +126,25 @@ async fn invoke(State(door): State<Arc<Door>>, request: Request) -> Response {
     let mut reply = Reply::to(&parts.headers, "tools_invoke", Class::Read);
     let principal = match guard::enter(&door, &parts) {
         Ok(principal) => principal,
-        Err(e) => return reply.fail(&e),
+        Err(e) => return reply.wrapped_fail(&e),
     };
+    if let Err(e) = request::trace(&parts.headers) {
+        return reply.wrapped_fail(&e);
+    }
     let asked = match request::json(&parts.headers, body).await {
         Ok(asked) => asked,
-        Err(e) => return reply.fail(&e),
+        Err(e) => return reply.wrapped_fail(&e),
     };
     let (id, trace, input) = match request::invocation(asked) {
         Ok(asked) => asked,
-        Err(e) => return reply.fail(&e),
+        Err(e) => return reply.wrapped_fail(&e),
     };
     if let Some(trace) = trace {
         reply.trace = trace;
     }
     let Some(tool) = doors::find(&id) else {
         let text = format!("no use case has the name `{}`", reply::short(&id));
-        return reply.fail(&AppError::new(Reason::ToolUnknown, text));
+        return reply.wrapped_fail(&AppError::new(Reason::ToolUnknown, text));
     };
     reply.of(tool);
     let answered = carry_out(&door, tool, input, principal, &reply.trace).await;
@@ -158,10 +166,21 @@ async fn resource(
     reply.of(tool);
     let answered = async {
         let principal = guard::enter(&door, &parts)?;
-        let input = input(tool, &path, &parts, body).await?;
-        carry_out(&door, tool, input, principal, &reply.trace).await
+        request::trace(&parts.headers)?;
+        let mut input = input(tool, &path, &parts, body).await?;
+        let until = request::wait(tool, &mut input)?.map(|wait| Instant::now() + wait);
+        loop {
+            let (input, principal) = (input.clone(), principal.clone());
+            let done = carry_out(&door, tool, input, principal, &reply.trace).await?;
+            // Who waits takes nobody's place meanwhile.
+            if done.exit != Exit::Running || until.is_none_or(|until| Instant::now() >= until) {
+                return Ok(done);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     };
     match answered.await {
+        Ok(done) if route.method == doors::Method::Get => reply.found(&parts.headers, done),
         Ok(done) => reply.done(route.status, done),
         Err(e) => reply.fail(&e),
     }

@@ -118,6 +118,7 @@ fn doc(record: RecordView) -> RecordDoc {
 impl UseCase for EvidenceSearch {
     const FACTS: Facts = Facts {
         routes: &[Route::get("/v1/evidence")],
+        gives: &[("record", "/data/records/0/digest")],
         examples: &["{}", r#"{"kind": "plan", "limit": 1}"#],
         ..Facts::read(
             "evidence_search",
@@ -153,7 +154,7 @@ impl UseCase for EvidenceSearch {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EvidenceGet {
     /// The record: its index, or the first digits of its digest.
-    #[schemars(regex(pattern = r"^([0-9]{1,15}|[0-9a-f]{8,64})$"))]
+    #[schemars(regex(pattern = r"^([0-9]{1,15}|(sha256:)?[0-9a-f]{8,64})$"))]
     pub record: String,
 }
 
@@ -170,7 +171,7 @@ impl UseCase for EvidenceGet {
     type Answer = RecordDoc;
 
     fn run(self, desk: &Desk<'_>) -> Result<Answered<RecordDoc>, AppError> {
-        let record = evidence::show(desk.workspace, &self.record);
+        let record = evidence::show(desk.workspace, self.record.trim_start_matches("sha256:"));
         let record = record.map_err(|e| match e.reason {
             Reason::ArgumentInvalid => AppError::new(Reason::InputNotFound, e.message),
             _ => e,

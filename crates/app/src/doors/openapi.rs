@@ -26,6 +26,9 @@ const FAILURES: [(u16, &str); 13] = [
     (504, "The answer did not come in time."),
 ];
 
+/// The longest that a caller can wait for an end, in seconds: within the time that reads have at most.
+pub const LONGEST_WAIT: u64 = 10;
+
 /// The document.
 pub fn document() -> Value {
     let mut paths = Map::new();
@@ -91,7 +94,27 @@ fn operation(tool: &Tool, route: Route, n: usize) -> Value {
         "description": "Ties the reply, and what it begins, to the caller's trace; W3C `traceparent` comes first.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
     }));
+    if facts.waits {
+        parameters.push(json!({
+            "name": "wait",
+            "in": "query",
+            "description": "Answer when it has ended, or after so many seconds.",
+            "schema": {"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT},
+        }));
+    }
     let mut responses = Map::new();
+    if route.method == Method::Get {
+        parameters.push(json!({
+            "name": "If-None-Match",
+            "in": "header",
+            "description": "An earlier answer's `ETag`: 304 if nothing has changed since.",
+            "schema": {"type": "string"},
+        }));
+        responses.insert(
+            "304".into(),
+            json!({"description": "Nothing has changed since."}),
+        );
+    }
     let mut good = json!({
         "description": facts.title,
         "content": {"application/json": {"schema": success(tool.output().clone())}},
@@ -101,6 +124,10 @@ fn operation(tool: &Tool, route: Route, n: usize) -> Value {
             "Location": {"description": "The operation, where one began.", "schema": {"type": "string"}},
             "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
         });
+    }
+    let links = links(tool);
+    if !links.is_empty() {
+        good["links"] = links.into();
     }
     responses.insert(route.status.to_string(), good);
     failures(&mut responses, "Failure");
@@ -119,6 +146,39 @@ fn operation(tool: &Tool, route: Route, n: usize) -> Value {
             json!({"required": true, "content": {"application/json": {"schema": body}}});
     }
     operation
+}
+
+/// Where an answer leads: to every address that takes something which it gives.
+fn links(from: &Tool) -> Map<String, Value> {
+    let mut links = Map::new();
+    for to in &TOOLS {
+        let Some(route) = to.facts.routes.first() else {
+            continue;
+        };
+        let in_path: Vec<&str> = route.fields().collect();
+        let (mut parameters, mut body) = (Map::new(), Map::new());
+        for (field, pointer) in from.facts.gives {
+            let place = format!("$response.body#{pointer}");
+            if in_path.contains(field) {
+                parameters.insert((*field).into(), place.into());
+            } else if to.input()["properties"].get(field).is_some() && route.method == Method::Post
+            {
+                body.insert((*field).into(), place.into());
+            }
+        }
+        if parameters.is_empty() && body.is_empty() {
+            continue;
+        }
+        let mut link = json!({"operationId": to.facts.name, "description": to.facts.title});
+        if !parameters.is_empty() {
+            link["parameters"] = parameters.into();
+        }
+        if !body.is_empty() {
+            link["requestBody"] = body.into();
+        }
+        links.insert(to.facts.name.into(), link);
+    }
+    links
 }
 
 fn tag(path: &str) -> &str {
@@ -191,7 +251,7 @@ fn failures(responses: &mut Map<String, Value>, name: &str) {
     for (status, about) in FAILURES {
         let mut response = json!({
             "description": about,
-            "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{name}")}}},
+            "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{}", if status == 405 { "Failure" } else { name })}}},
         });
         if matches!(status, 429 | 503) {
             response["headers"] =
@@ -279,7 +339,7 @@ fn words<T: JsonSchema>() -> Value {
 
 /// `POST /tools/invoke`.
 fn invoke() -> Value {
-    let names: Vec<&str> = TOOLS.iter().map(|t| t.facts.name).collect();
+    let tools: Vec<Value> = TOOLS.iter().map(invocation).collect();
     let mut responses = Map::new();
     responses.insert(
         "200".into(),
@@ -302,16 +362,29 @@ fn invoke() -> Value {
         "summary": "Call a use case by its name",
         "description": "The restricted path of agents: `{toolId, traceId?, input}`, answered with `{envelope, handle?}`.",
         "tags": ["tools"],
-        "requestBody": {"required": true, "content": {"application/json": {"schema": {
-            "type": "object",
-            "required": ["toolId"],
-            "properties": {
-                "toolId": {"enum": names},
-                "traceId": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
-                "input": {"type": "object"},
-            },
-            "additionalProperties": false,
-        }}}},
+        "requestBody": {"required": true, "content": {"application/json": {"schema": {"oneOf": tools}}}},
         "responses": responses,
+    })
+}
+
+/// What asks for one use case.
+fn invocation(tool: &Tool) -> Value {
+    let input = tool.input();
+    let needed = input["required"].as_array().is_some_and(|r| !r.is_empty());
+    let required: &[&str] = if needed {
+        &["toolId", "input"]
+    } else {
+        &["toolId"]
+    };
+    json!({
+        "type": "object",
+        "title": tool.facts.name,
+        "required": required,
+        "properties": {
+            "toolId": {"const": tool.facts.name},
+            "traceId": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
+            "input": input,
+        },
+        "additionalProperties": false,
     })
 }

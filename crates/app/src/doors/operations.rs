@@ -332,6 +332,7 @@ impl UseCase for ApplyChange {
         destructive: true,
         open_world: true,
         routes: &[Route::post("/v1/operations", 202)],
+        gives: &[("operation", "/handle/operationId")],
         examples: &[r#"{"planFingerprint": "{fingerprint}", "idempotencyKey": "release-42"}"#],
         ..Facts::read(
             "apply_change",
@@ -511,6 +512,7 @@ impl UseCase for OperationGet {
             Route::get("/v1/operations/{operation}"),
             Route::get("/operations/{operation}"),
         ],
+        waits: true,
         examples: &[r#"{"operation": "{operation}"}"#],
         ..Facts::read(
             "operation_get",

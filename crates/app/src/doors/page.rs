@@ -15,9 +15,7 @@ pub fn doors() -> String {
          `gonogo call NAME --schema` prints both schemas; `GET /openapi.json` has all of them.\n\n",
         crate::reference::MADE
     );
-    page.push_str(
-        "| use case | class | scope | command line | HTTP | MCP |\n|---|---|---|---|---|---|\n",
-    );
+    page.push_str("| use case | class | scope | command line | HTTP |\n|---|---|---|---|---|\n");
     for tool in &TOOLS {
         let f = &tool.facts;
         let own = catalogue::find(f.name).map(|u| u.command);
@@ -30,15 +28,10 @@ pub fn doors() -> String {
             .iter()
             .map(|r| format!("`{} {}`", r.method.name(), r.path))
             .collect();
-        let mcp = if f.not_mcp.is_empty() {
-            "yes"
-        } else {
-            f.not_mcp
-        };
         // Writing into a string cannot fail.
         let _ = writeln!(
             page,
-            "| `{}` | {} | `{}` | {command} | {} | {mcp} |",
+            "| `{}` | {} | `{}` | {command} | {} |",
             f.name,
             word(f.class),
             f.scope,

@@ -137,6 +137,10 @@ impl UseCase for PlanChange {
         class: Class::Plan,
         scope: Scope::PlanCreate,
         routes: &[Route::post("/v1/plans", 201)],
+        gives: &[
+            ("plan", "/data/planResult/id"),
+            ("planFingerprint", "/data/planFingerprint"),
+        ],
         examples: &[r#"{"version": "1.0.0"}"#],
         ..Facts::read(
             "plan_change",

@@ -77,3 +77,44 @@ fn dotted(pointer: &str) -> String {
     }
     path
 }
+
+/// The largest whole number that every reader of JSON has (RFC 8259, section 6).
+const LARGEST: f64 = 9_007_199_254_740_991.0;
+
+/// Writes whole numbers as such: to JSON Schema `1.0` is an integer, to a reader of integers it is none.
+pub(super) fn whole(value: Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            Some(real) if number.is_f64() && real.fract() == 0.0 && real.abs() <= LARGEST => {
+                json!(real as i64)
+            }
+            _ => Value::Number(number),
+        },
+        Value::Array(all) => all.into_iter().map(whole).collect(),
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, value)| (key, whole(value)))
+            .collect(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_whole_however_they_are_written() {
+        let text = r#"{"a": [1.0, 2.5, 1e3, -4.0], "b": 9007199254740993.0}"#;
+        let value = whole(serde_json::from_str(text).unwrap());
+        assert_eq!(value["a"], json!([1, 2.5, 1000, -4]));
+        assert!(value["b"].is_f64(), "it would lose digits");
+    }
+
+    #[test]
+    fn places_are_written_as_the_contract_writes_them() {
+        for (pointer, path) in [("", "$"), ("/a/2/b", "$.a[2].b"), ("/a~1b/~0", "$.a/b.~")] {
+            assert_eq!(dotted(pointer), path);
+        }
+    }
+}

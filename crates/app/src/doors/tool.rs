@@ -54,6 +54,10 @@ pub struct Facts {
     pub routes: &'static [Route],
     /// Why agents do not have it over MCP; empty if they do.
     pub not_mcp: &'static str,
+    /// Whether a caller may wait for what goes on to end.
+    pub waits: bool,
+    /// What its answer gives for inputs of others: the field's name, and where it stands in the envelope (RFC 6901).
+    pub gives: &'static [(&'static str, &'static str)],
     /// Inputs that are shown and tested.
     pub examples: &'static [&'static str],
 }
@@ -73,6 +77,8 @@ impl Facts {
             open_world: false,
             routes: &[],
             not_mcp: "",
+            waits: false,
+            gives: &[],
             examples: &["{}"],
         }
     }
@@ -197,7 +203,7 @@ impl Tool {
         let validator = self.held().validator.as_ref();
         let validator = validator.map_err(|e| AppError::new(Reason::Internal, e.clone()))?;
         schema::check(validator, &input)?;
-        (self.run)(input, desk)
+        (self.run)(schema::whole(input), desk)
     }
 }
 

@@ -149,8 +149,19 @@ fn a_resource_that_begins_something_says_where_to_look() {
         .say("POST", "/v1/operations", &headers, &two)
         .unwrap();
     refused.refuses(400, "INPUT_VALIDATION_FAILED", "INPUT_MALFORMED");
-    // Taken back, it ends as that.
     let operation = handle["operationId"].as_str().unwrap();
+    // Nobody sends traffic, so it waits; who asks waits as long as they want to.
+    let begin = crate::project::now();
+    let waited = server.get(&format!("/operations/{operation}?wait=1"));
+    assert_eq!(waited.data()["status"], "running");
+    assert!(begin.elapsed() >= std::time::Duration::from_secs(1));
+    for wrong in ["11", "-1", "x", ""] {
+        let path = format!("/operations/{operation}?wait={wrong}");
+        server
+            .get(&path)
+            .refuses(400, "INPUT_VALIDATION_FAILED", "INPUT_MALFORMED");
+    }
+    // Taken back, it ends as that.
     let path = format!("/v1/operations/{operation}/cancel");
     let asked = server.post(&path, &json!({"why": "changed my mind"}));
     assert_eq!(asked.status, 202, "{asked:#?}");

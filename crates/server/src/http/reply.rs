@@ -1,14 +1,16 @@
 //! The envelope as a response.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use gonogo_app::AppError;
 use gonogo_app::doors::{Done, Tool};
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::envelope::{Class, Code, Frame};
-use gonogo_core::{Exit, Reason};
+use gonogo_core::{Digest, Exit, Reason};
 use serde_json::{Value, json};
 
 use super::request::is_trace;
@@ -63,6 +65,35 @@ impl Reply {
             response.headers_mut().insert(LOCATION, location);
             response.headers_mut().insert(RETRY_AFTER, COME_AGAIN);
         }
+        response
+    }
+
+    /// A resource that was looked at: with a tag of what it says, or nothing where the caller has just that.
+    pub(super) fn found(&self, headers: &HeaderMap, done: Done) -> Response {
+        // The envelope around it has its own time and trace, so the tag is of what was asked for.
+        let digest = Digest::of(done.data.to_string().as_bytes()).hex();
+        let tag = format!("\"{}\"", &digest[..32]);
+        let known = headers.get_all(IF_NONE_MATCH).iter().any(|given| {
+            let given = given.to_str().unwrap_or_default();
+            given
+                .split(',')
+                .map(str::trim)
+                .any(|t| t == tag || t == "*")
+        });
+        let mut response = match known {
+            true => {
+                let mut empty = Response::new(Body::empty());
+                *empty.status_mut() = StatusCode::NOT_MODIFIED;
+                self.mark(&mut empty);
+                empty
+            }
+            false => self.done(200, done),
+        };
+        let headers = response.headers_mut();
+        if let Ok(tag) = HeaderValue::from_str(&tag) {
+            headers.insert(ETAG, tag);
+        }
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         response
     }
 

@@ -1,10 +1,12 @@
 //! What a request says: strict JSON, the query, the path.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use gonogo_app::AppError;
-use gonogo_app::doors::Tool;
+use gonogo_app::doors::{LONGEST_WAIT, Tool};
 use gonogo_core::{Reason, canonical};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
@@ -139,6 +141,34 @@ fn typed(schema: &Value, text: String) -> Value {
         "false" if is("boolean") => false.into(),
         _ => text.into(),
     }
+}
+
+/// Takes the time out of an input that a caller wants to wait for an end.
+pub(super) fn wait(tool: &Tool, input: &mut Value) -> Result<Option<Duration>, AppError> {
+    let Some(map) = input.as_object_mut().filter(|_| tool.facts.waits) else {
+        return Ok(None);
+    };
+    let Some(wait) = map.remove("wait") else {
+        return Ok(None);
+    };
+    let seconds = wait.as_str().and_then(|text| text.parse().ok());
+    match seconds.filter(|s| *s <= LONGEST_WAIT) {
+        Some(seconds) => Ok(Some(Duration::from_secs(seconds))),
+        None => {
+            let text = format!("`wait` must be 0 to {LONGEST_WAIT} whole seconds");
+            Err(malformed(text).with("path", "$.wait"))
+        }
+    }
+}
+
+/// Refuses a trace that cannot be one: the caller would look for it in vain.
+pub(super) fn trace(headers: &HeaderMap) -> Result<(), AppError> {
+    let mut all = headers.get_all("x-trace-id").iter();
+    if all.all(|v| v.to_str().is_ok_and(is_trace)) {
+        return Ok(());
+    }
+    let text = "`X-Trace-Id` must be 1 to 128 of `A-Z a-z 0-9 . _ : -`";
+    Err(malformed(text))
 }
 
 /// Adds the path's fields.
