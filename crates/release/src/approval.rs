@@ -502,7 +502,7 @@ pub const TOKENS: &[(&str, &str)] = &[
     ),
     (
         "approval.approverId.notRequester",
-        "the requester approved, or whom the requester acts for, and `self` is not allowed",
+        "the requester approved, or the person for whom an agent asked, and `self` is not allowed",
     ),
     (
         "approval.approverId.listed",

@@ -724,3 +724,32 @@ fn the_stored_form_keeps_its_names_and_refuses_others() {
     assert_eq!(sparse, Approval::default());
     assert!(serde_json::from_str::<Approval>("{\"approvedBy\":\"dana\"}").is_err());
 }
+
+#[test]
+fn the_person_for_whom_an_agent_asked_is_the_requester_too() {
+    let agent_key = key("bot");
+    let asked_by_agent = |policy: &ApprovalPolicy, presented: &[Presented], person: &str| {
+        check(
+            presented,
+            &Demand {
+                fingerprint: fingerprint(),
+                environment: ENVIRONMENT,
+                policy,
+                before: None,
+                requester: "bot",
+                requester_key: &agent_key,
+                on_behalf_of: Some(person),
+                now: at(NOW),
+            },
+        )
+    };
+    let mut policy = policy();
+    policy.requesters.push(Requester {
+        id: "bot".into(),
+        key: key("bot"),
+    });
+    assert!(asked_by_agent(&policy, &[dana()], "rita").is_ok());
+    let refused = asked_by_agent(&policy, &[dana()], "dana").expect_err("dana asked by an agent");
+    assert_eq!(refused.missing_fields, ["approval.approverId.notRequester"]);
+    assert_eq!(refused.reasons, [Reason::ApprovalSelfGiven]);
+}
