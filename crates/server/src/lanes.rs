@@ -18,9 +18,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Places of each class.
 const PLACES: [(Class, usize); 3] = [(Class::Read, 32), (Class::Plan, 8), (Class::Apply, 16)];
 
-/// How long a request waits for a place before it is told to come again.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// Threads that all places together can need.
 pub(crate) const THREADS: usize = 32 + 8 + 16;
 
@@ -66,7 +63,9 @@ impl Lanes {
             let text = "too many requests of this class are under way";
             AppError::new(Reason::Overloaded, text)
         };
-        let place = tokio::time::timeout(PATIENCE, taken).await;
+        // A third of its time a request waits for a place; then it is told to come again.
+        let patience = Duration::from_millis(class.policy().default_timeout_ms / 3);
+        let place = tokio::time::timeout(patience, taken).await;
         place.map_err(|_| full())?.map_err(|_| full())
     }
 

@@ -5,6 +5,7 @@
 //! without a token unless the server was started for development on loopback; a class of requests that waits cannot take another one's
 //! threads ([`Lanes`]).
 
+mod crowd;
 mod http;
 mod lanes;
 mod serve;

@@ -8,13 +8,17 @@ use gonogo_app::AppError;
 use gonogo_app::access::Principal;
 use gonogo_app::project::Project;
 use gonogo_core::Reason;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
+use crate::crowd::Crowd;
 use crate::http::{self, Door};
 use crate::lanes::{Lanes, THREADS};
 
 /// How long requests may take to end when the server is asked to.
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// Callers that may wait to be accepted; the kernel's own limit, where it is lower, counts.
+const BACKLOG: u32 = 4096;
 
 /// How a server is started.
 pub struct Settings {
@@ -55,7 +59,7 @@ pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError
         .build()
         .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
     let listener = runtime
-        .block_on(TcpListener::bind(settings.listen))
+        .block_on(async { listen(settings.listen) })
         .map_err(|e| {
             let text = format!("cannot listen on {}: {e}", settings.listen);
             AppError::new(Reason::PortTaken, text)
@@ -78,6 +82,18 @@ pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError
     })
 }
 
+/// Listens with room for many who come at once: the kernel ends connections that it has no room for.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // As tokio's own `bind` does: a port whose last connections still linger is free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 impl Bound {
     /// Answers until SIGINT or SIGTERM, then lets what is under way end.
     ///
@@ -87,7 +103,8 @@ impl Bound {
         let fault = |e: std::io::Error| AppError::new(Reason::Internal, format!("serving: {e}"));
         let router = http::router(self.door);
         self.runtime.block_on(async {
-            let serving = axum::serve(self.listener, router).with_graceful_shutdown(ended());
+            let serving =
+                axum::serve(Crowd::new(self.listener), router).with_graceful_shutdown(ended());
             tokio::select! {
                 done = serving => done.map_err(fault),
                 () = late() => Ok(()),

@@ -355,7 +355,13 @@ impl UseCase for ApplyChange {
         if known.is_none() {
             // The contract's order: approval first, then whether it is this plan's.
             let now = ws.now()?;
-            approving::approved(ws, &plan, &[], &desk.principal.name, now)?;
+            let approved = approving::approved(ws, &plan, &[], &desk.principal.name, now);
+            // The same request, sent twice at once: the other one has used the approval up.
+            if let Err(e) = approved
+                && ws.store.by_key(environment, key)?.is_none()
+            {
+                return Err(e);
+            }
         }
         if plan.fingerprint != self.plan_fingerprint {
             let text = format!(

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -23,10 +24,41 @@ pub(crate) struct Server<'a> {
 impl<'a> Server<'a> {
     /// Starts one with these arguments.
     pub(crate) fn start(project: &'a Project, args: &[&str]) -> Self {
+        Self::started(project, args, None)
+    }
+
+    /// Starts one that may have so many files open.
+    pub(crate) fn start_limited(project: &'a Project, args: &[&str], files: u64) -> Self {
+        Self::started(project, args, Some(files))
+    }
+
+    fn started(project: &'a Project, args: &[&str], files: Option<u64>) -> Self {
         let port = free_port();
         let listen = format!("127.0.0.1:{port}");
         let all = [&["serve", "--listen", &listen], args].concat();
-        let running = project.start(&all);
+        let running = match files {
+            None => project.start(&all),
+            Some(files) => {
+                let wanted = project.command(&all);
+                let mut limited = Command::new("sh");
+                limited
+                    .args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")])
+                    .arg(wanted.get_program())
+                    .args(wanted.get_args())
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null());
+                for (name, value) in wanted.get_envs() {
+                    match value {
+                        Some(value) => limited.env(name, value),
+                        None => limited.env_remove(name),
+                    };
+                }
+                if let Some(dir) = wanted.get_current_dir() {
+                    limited.current_dir(dir);
+                }
+                Running::of(limited.spawn().unwrap())
+            }
+        };
         let server = Self {
             project,
             port,

@@ -295,3 +295,20 @@ fn what_has_not_changed_is_not_sent_again() {
     assert_eq!(changed.status, 200);
     assert_ne!(changed.header("etag"), Some(tag));
 }
+
+#[test]
+fn more_callers_than_files_are_all_answered() {
+    let project = Project::new();
+    let server = Server::start_limited(&project, &["--dev"], 96);
+    let body = json!({"version": "1.0.0"});
+    assert_eq!(server.post("/v1/plans/validate", &body).status, 200);
+    std::thread::scope(|scope| {
+        let ask = || server.post("/v1/plans/validate", &body);
+        let callers: Vec<_> = (0..200).map(|_| scope.spawn(ask)).collect();
+        for caller in callers {
+            // Each use case opens files and a socket: there must be some left.
+            let answer = caller.join().unwrap();
+            assert_eq!(answer.status, 200, "{answer:#?}");
+        }
+    });
+}

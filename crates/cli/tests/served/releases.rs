@@ -174,3 +174,25 @@ fn a_resource_that_begins_something_says_where_to_look() {
         "OPERATION_ENDED"
     );
 }
+
+#[test]
+fn many_at_once_with_one_key_are_one_operation() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev", "--allow-apply"]);
+    let (plan, fingerprint) = planned(&server, "1.0.0");
+    approve(&server, &plan, &fingerprint);
+    let apply = json!({"planFingerprint": fingerprint, "idempotencyKey": "one"});
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..100)
+            .map(|_| scope.spawn(|| server.invoke("apply_change", apply.clone())))
+            .collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let handle = &answers[0].body["handle"];
+    for answer in &answers {
+        assert_eq!(answer.data()["accepted"], true);
+        assert_eq!(&answer.body["handle"], handle);
+    }
+    let listed = server.get("/v1/operations");
+    assert_eq!(listed.data()["operations"].as_array().unwrap().len(), 1);
+}
