@@ -1,16 +1,18 @@
-//! How many callers there can be at once: as many as this process may have files open. The others wait to be accepted, which costs
-//! nothing; to accept one and then have no file for what it asks would be worse.
+//! Accepting callers: as many as this process may have files open, each for as long as it says something.
+//!
+//! Callers beyond that wait to be accepted, which costs nothing; to accept one and then have no file for what it asks would be worse. One
+//! that says nothing is let go, so that silent callers cannot keep everybody else out.
 
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
-use axum::serve::Listener;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 /// Files that are left for the store, the ledger, agents' sockets and what use cases open.
 const OWN: u64 = 256;
@@ -18,87 +20,60 @@ const OWN: u64 = 256;
 /// The most callers at once, however many files there may be.
 const MOST: u64 = 8192;
 
-/// A listener that accepts no more callers than there are places.
-pub(crate) struct Crowd {
+/// How long a caller may take to say the head of a request, from the connection's begin or the last answer on.
+const SILENT: Duration = Duration::from_secs(15);
+
+/// How long to wait when nobody can be accepted, as when another part of the process has taken the last file.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// How many callers there can be: as this process's limit of open files admits; at least a quarter of that.
+fn places() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let files = limit.current.unwrap_or(MOST + OWN);
+    let places = files.saturating_sub(OWN).max(files / 4).clamp(1, MOST);
+    usize::try_from(places).unwrap_or(1)
+}
+
+/// Answers callers until `ended` is, then lets what is under way end, for at most `drain`.
+pub(crate) async fn answer(
     listener: TcpListener,
-    places: Arc<Semaphore>,
-}
-
-impl Crowd {
-    /// A crowd as large as this process's limit of open files admits; at least a quarter of that.
-    pub(crate) fn new(listener: TcpListener) -> Self {
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-        let files = limit.current.unwrap_or(MOST + OWN);
-        let places = files.saturating_sub(OWN).max(files / 4).clamp(1, MOST);
-        Self {
-            listener,
-            places: Arc::new(Semaphore::new(usize::try_from(places).unwrap_or(1))),
-        }
-    }
-}
-
-impl Listener for Crowd {
-    type Io = Caller;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Caller, SocketAddr) {
-        // Nobody closes the semaphore.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        let caller = Caller {
-            stream,
-            _place: place,
+    router: Router,
+    ended: impl Future<Output = ()>,
+    drain: Duration,
+) {
+    let places = Arc::new(Semaphore::new(places()));
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(ended);
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
         };
-        (caller, address)
+        let (place, accepted) = tokio::select! {
+            () = &mut ended => break,
+            accepted = accepted => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(AGAIN).await;
+            continue;
+        };
+        // Small answers are sent at once; where that cannot be set, they are sent a little later.
+        drop(stream.set_nodelay(true));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(SILENT)
+            .serve_connection(
+                TokioIo::new(stream),
+                TowerToHyperService::new(router.clone()),
+            );
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            // A caller that goes away in the middle is its own affair.
+            drop(connection.await);
+            drop(place);
+        });
     }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-/// A connection, and its place.
-pub(crate) struct Caller {
-    stream: TcpStream,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl AsyncRead for Caller {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Caller {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
+    drop(listener);
+    // What takes longer is cut: what it began is recorded, and goes on.
+    drop(tokio::time::timeout(drain, graceful.shutdown()).await);
 }

@@ -10,7 +10,7 @@ use gonogo_app::project::Project;
 use gonogo_core::Reason;
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::crowd::Crowd;
+use crate::crowd;
 use crate::http::{self, Door};
 use crate::lanes::{Lanes, THREADS};
 
@@ -96,23 +96,12 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 impl Bound {
     /// Answers until SIGINT or SIGTERM, then lets what is under way end.
-    ///
-    /// # Errors
-    /// The network's.
-    pub fn run(self) -> Result<(), AppError> {
-        let fault = |e: std::io::Error| AppError::new(Reason::Internal, format!("serving: {e}"));
+    pub fn run(self) {
         let router = http::router(self.door);
-        self.runtime.block_on(async {
-            let serving =
-                axum::serve(Crowd::new(self.listener), router).with_graceful_shutdown(ended());
-            tokio::select! {
-                done = serving => done.map_err(fault),
-                () = late() => Ok(()),
-            }
-        })?;
+        self.runtime
+            .block_on(crowd::answer(self.listener, router, ended(), DRAIN));
         // A use case that hangs is not waited for: what it began is recorded, and the next controller goes on with it.
         self.runtime.shutdown_timeout(Duration::from_secs(1));
-        Ok(())
     }
 }
 
@@ -129,10 +118,4 @@ async fn ended() {
         _ = interrupt.recv() => (),
         _ = terminate.recv() => (),
     }
-}
-
-/// Waits until the time to end in good order is over.
-async fn late() {
-    ended().await;
-    tokio::time::sleep(DRAIN).await;
 }

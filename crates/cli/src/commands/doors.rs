@@ -51,7 +51,7 @@ pub fn serve(select: &Select, a: &ServeArgs, screen: &Screen) -> Answer {
         let text = "everybody who reaches it acts as you; it is for development alone";
         screen.talk(&screen.paint(Tone::Wait, text));
     }
-    bound.run()?;
+    bound.run();
     screen.answer("server_run", json!({"status": "ended"}));
     Ok(Exit::Done)
 }

@@ -89,16 +89,23 @@ impl<'a> Server<'a> {
         if method != "GET" && !headers.iter().any(|(name, _)| *name == "content-length") {
             text.push_str(&format!("content-length: {}\r\n", body.len()));
         }
+        hear(self.send(&format!("{text}\r\n{body}"))?)
+    }
+
+    fn send(&self, text: &str) -> Option<TcpStream> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .ok()?;
-        stream
-            .write_all(format!("{text}\r\n{body}").as_bytes())
-            .ok()?;
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).ok()?;
-        Answer::read(&String::from_utf8_lossy(&bytes))
+        let longest = Some(Duration::from_secs(60));
+        stream.set_read_timeout(longest).ok()?;
+        stream.write_all(text.as_bytes()).ok()?;
+        Some(stream)
+    }
+
+    /// Asks for an address and does not wait for the answer.
+    #[track_caller]
+    pub(crate) fn ask(&self, path: &str) -> TcpStream {
+        let host = format!("host: 127.0.0.1:{}", self.port);
+        let text = format!("GET {path} HTTP/1.1\r\nconnection: close\r\n{host}\r\n\r\n");
+        self.send(&text).unwrap()
     }
 
     /// Looks at an address.
@@ -138,6 +145,13 @@ impl<'a> Server<'a> {
             (doc["status"] != "running").then_some(doc)
         })
     }
+}
+
+/// The answer to what was sent; none if there is none.
+pub(crate) fn hear(mut stream: TcpStream) -> Option<Answer> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).ok()?;
+    Answer::read(&String::from_utf8_lossy(&bytes))
 }
 
 /// What a server answered.

@@ -1,6 +1,7 @@
 //! Every reply is the envelope; what comes in is what the schema says; the document says what is answered.
 
 use std::collections::BTreeSet;
+use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
@@ -311,4 +312,14 @@ fn more_callers_than_files_are_all_answered() {
             assert_eq!(answer.status, 200, "{answer:#?}");
         }
     });
+}
+
+#[test]
+fn silent_callers_keep_nobody_out_for_long() {
+    let project = Project::new();
+    let server = Server::start_limited(&project, &["--dev"], 96);
+    let connect = || TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    let silent: Vec<TcpStream> = (0..40).map(|_| connect()).collect();
+    assert_eq!(server.get("/v1/entities").status, 200);
+    drop(silent);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::Server;
+use crate::client::{Server, hear};
 use crate::project::Project;
 
 #[track_caller]
@@ -195,4 +195,32 @@ fn many_at_once_with_one_key_are_one_operation() {
     }
     let listed = server.get("/v1/operations");
     assert_eq!(listed.data()["operations"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_server_that_is_asked_to_end_answers_who_waits() {
+    let project = Project::new();
+    let mut server = Server::start(&project, &["--dev", "--allow-apply"]);
+    let (plan, fingerprint) = planned(&server, "1.0.0");
+    approve(&server, &plan, &fingerprint);
+    let apply = json!({"planFingerprint": fingerprint, "idempotencyKey": "one"});
+    let begun = server.invoke("apply_change", apply.clone());
+    let handle = begun.body["handle"].clone();
+    let operation = handle["operationId"].as_str().unwrap().to_owned();
+    let running = server.running.take().unwrap();
+    let waiting = server.ask(&format!("/operations/{operation}?wait=3"));
+    // By the time that a later caller is answered it was heard.
+    assert_eq!(server.get("/v1/operations").status, 200);
+    running.signal(rustix::process::Signal::TERM);
+    assert_eq!(hear(waiting).unwrap().data()["status"], "running");
+    running.join().expect(0);
+    assert!(server.say("GET", "/livez", &[], "").is_none());
+    // What it began goes on without it, and the next server knows it under the same handle.
+    let next = Server::start(&project, &["--dev", "--allow-apply"]);
+    let again = next.invoke("apply_change", apply);
+    assert_eq!(again.body["handle"]["operationId"], handle["operationId"]);
+    let doc = next.get(&format!("/operations/{operation}"));
+    assert_eq!(doc.data()["status"], "running");
+    project.run(&["cancel", &operation, "--yes"]).expect(0);
+    assert_eq!(next.ended(&operation)["status"], "cancelled");
 }
