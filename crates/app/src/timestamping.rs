@@ -9,7 +9,7 @@ use std::time::Duration;
 use gonogo_core::{Digest, Reason};
 use gonogo_ledger::timestamp::{self, Certificate, MAX_RESPONSE, REQUEST_TYPE, Timestamp};
 use gonogo_ledger::verify::{Stamp, TimestampCheck};
-use gonogo_tlog::client::post;
+use gonogo_outbound::post;
 
 use crate::AppError;
 use crate::identity::random;

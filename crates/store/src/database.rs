@@ -111,7 +111,9 @@ impl Store {
                 let steps = schema::STEPS.iter().zip(1..);
                 let from = schema_version(c)?;
                 for (step, version) in steps.filter(|(_, version)| *version > from) {
-                    c.execute_batch(step)?;
+                    for tables in *step {
+                        c.execute_batch(tables)?;
+                    }
                     c.pragma_update(None, "user_version", version)?;
                 }
                 Ok(())
@@ -349,7 +351,7 @@ mod tests {
     fn a_store_of_the_first_schema_goes_on() {
         let home = tempfile::tempdir().unwrap();
         let old = Connection::open(home.path().join("state.db")).unwrap();
-        old.execute_batch(schema::STEPS[0]).unwrap();
+        old.execute_batch(schema::STEPS[0][0]).unwrap();
         old.pragma_update(None, "user_version", 1).unwrap();
         old.execute_batch(
             "INSERT INTO operation VALUES ('op_000000000000', 'pln_000000000000',

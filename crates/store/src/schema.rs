@@ -6,8 +6,9 @@
 /// The schema that this gonogo reads and writes.
 pub(crate) const VERSION: i64 = 2;
 
-/// What leads from each schema to the next, from an empty database on. Never changed once it was released: new steps go behind.
-pub(crate) const STEPS: &[&str] = &[FIRST, DOORS];
+/// What leads from each schema to the next, from an empty database on, in parts by what they are for. Never changed once it was
+/// released: new steps go behind.
+pub(crate) const STEPS: &[&[&str]] = &[&[FIRST], &[ACCESS]];
 
 const FIRST: &str = "
 CREATE TABLE plan(
@@ -62,7 +63,7 @@ CREATE TABLE ledger_bond(
 ";
 
 /// Who may come in through doors, and what ties an operation to the call that began it.
-const DOORS: &str = "
+const ACCESS: &str = "
 ALTER TABLE operation ADD COLUMN trace TEXT;
 CREATE TABLE token(
     id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL CHECK(kind IN ('person','agent')), acts_for TEXT,

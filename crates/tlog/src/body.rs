@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -93,31 +93,4 @@ fn chunk(mut file: File, wanted: usize) -> io::Result<(File, Vec<u8>)> {
     let mut bytes = vec![0; wanted];
     file.read_exact(&mut bytes)?;
     Ok((file, bytes))
-}
-
-/// Reads a request's body of at most `limit` bytes; `None` if it is longer.
-pub(crate) async fn collect<B>(body: B, limit: usize) -> Result<Option<Bytes>, String>
-where
-    B: hyper::body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let mut body = std::pin::pin!(body);
-    let mut out = bytes::BytesMut::new();
-    loop {
-        let next = std::future::poll_fn(|cx| {
-            Poll::Ready(Some(match ready!(body.as_mut().poll_frame(cx)) {
-                None => return Poll::Ready(None),
-                Some(frame) => frame.map_err(|e| e.into().to_string()),
-            }))
-        });
-        let Some(frame) = next.await else {
-            return Ok(Some(out.freeze()));
-        };
-        if let Ok(data) = frame?.into_data() {
-            if out.len() + data.len() > limit {
-                return Ok(None);
-            }
-            out.extend_from_slice(&data);
-        }
-    }
 }

@@ -17,9 +17,9 @@ use gonogo_ledger::{Note, Vkey, cosignature};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::client::Client;
 use crate::error::Error;
 use ask::Asked;
+use gonogo_outbound::Client;
 pub use recall::{Recall, Sizes};
 
 /// How long witnesses may take, and what times are believed.

@@ -10,7 +10,6 @@
 //! verifies under a key that the caller named.
 
 mod body;
-pub mod client;
 pub mod cosign;
 mod disk;
 pub mod error;
@@ -20,7 +19,7 @@ pub mod serve;
 pub mod server;
 pub mod witness;
 
-pub use client::Client;
 pub use error::Error;
+pub use gonogo_outbound::Client;
 pub use publication::Publication;
 pub use server::{Body, Limits};

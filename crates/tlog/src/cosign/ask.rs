@@ -9,8 +9,8 @@ use http::{Method, Request, Response};
 use tokio::time::Instant;
 
 use super::Outcome;
-use crate::client::{Client, NoAnswer};
 use crate::publication::MAX_CHECKPOINT;
+use gonogo_outbound::{Client, NoAnswer};
 
 /// The longest answer, in bytes.
 const MAX_ANSWER: usize = MAX_CHECKPOINT as usize;

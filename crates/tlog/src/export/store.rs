@@ -17,10 +17,10 @@ use object_store::{
 };
 
 use super::destination::{Failure, Object, Put, Version};
-use crate::client::NoAnswer;
 use crate::error::Error;
 use crate::serve::{BYTES, FOR_EVER, FRESH, TEXT};
 use connector::Connector;
+use gonogo_outbound::NoAnswer;
 
 /// For one request: a full bundle of 16 MiB over a slow line.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);

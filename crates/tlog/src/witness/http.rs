@@ -7,7 +7,9 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 
 use super::{Answer, MAX_REQUEST, Witness};
-use crate::body::{collect, full};
+use gonogo_outbound::collect;
+
+use crate::body::full;
 use crate::serve::{FRESH, TEXT, plain, respond};
 use crate::server::{Body, Handler, RequestBody};
 

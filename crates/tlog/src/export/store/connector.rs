@@ -12,8 +12,8 @@ use object_store::client::{
     HttpResponse, HttpService,
 };
 
-use crate::client::{Client, NoAnswer};
 use crate::publication::MAX_BUNDLE;
+use gonogo_outbound::{Client, NoAnswer};
 
 /// The largest answer: a full bundle, and room for an error's text.
 const MAX_ANSWER: usize = MAX_BUNDLE as usize + 64 * 1024;

@@ -1,4 +1,4 @@
-//! The one HTTP client: to witnesses and to object storage. HTTP/1.1 with pooled connections, TLS where the build has it.
+//! The one HTTP client. HTTP/1.1 with pooled connections, TLS where the build has it.
 //!
 //! Invariants: every exchange has a deadline and a bound on the answer's size. Redirects are not followed, no proxy is asked,
 //! nothing is sent a second time. Certificates are judged by the system's roots (or `SSL_CERT_FILE`).
@@ -130,7 +130,29 @@ impl Client {
     }
 }
 
-/// Posts a body and returns the body of a 200 answer, from code that is not async. Runs on a thread of its own.
+/// Sends one request from code that is not async, on a thread of its own; the answer's body has at most `limit` bytes.
+///
+/// # Errors
+/// [`NoAnswer`]; a status of any kind is an answer.
+pub fn exchange(
+    request: Request<Bytes>,
+    limit: usize,
+    deadline: Duration,
+) -> Result<Response<Bytes>, NoAnswer> {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| NoAnswer::Unsupported(e.to_string()))?;
+        runtime.block_on(async { Client::new().send(request, limit, deadline).await })
+    };
+    std::thread::scope(|scope| match scope.spawn(run).join() {
+        Ok(answer) => answer,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
+/// Posts a body and returns the body of a 200 answer, from code that is not async.
 ///
 /// # Errors
 /// In words: no answer, another status, or more than `limit` bytes.
@@ -145,24 +167,12 @@ pub fn post(
         .header(hyper::header::CONTENT_TYPE, content_type)
         .body(Bytes::from(body))
         .map_err(|e| e.to_string())?;
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|e| e.to_string())?;
-        let answer = runtime
-            .block_on(async { Client::new().send(request, limit, deadline).await })
-            .map_err(|e| e.to_string())?;
-        if answer.status() == hyper::StatusCode::OK {
-            Ok(answer.into_body().to_vec())
-        } else {
-            Err(format!("it answered with status {}", answer.status()))
-        }
-    };
-    std::thread::scope(|scope| match scope.spawn(run).join() {
-        Ok(answer) => answer,
-        Err(panic) => std::panic::resume_unwind(panic),
-    })
+    let answer = exchange(request, limit, deadline).map_err(|e| e.to_string())?;
+    if answer.status() == hyper::StatusCode::OK {
+        Ok(answer.into_body().to_vec())
+    } else {
+        Err(format!("it answered with status {}", answer.status()))
+    }
 }
 
 fn builder() -> legacy::Builder {
