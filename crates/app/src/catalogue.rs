@@ -70,6 +70,9 @@ pub const ALL: &[UseCase] = &[
     case("operation_cancel", "cancel", Class::Apply),
     case("operation_get", "status", Class::Read),
     case("operation_list", "history", Class::Read),
+    case("operation_resume", "ops resume", Class::Apply),
+    case("operation_show", "ops show", Class::Read),
+    case("operation_triage", "ops triage", Class::Read),
     case("operation_watch", "watch", Class::Read),
     case("packet_verify", "verify", Class::Read),
     case("packet_write", "packet", Class::Read),
@@ -120,6 +123,12 @@ pub const ALL: &[UseCase] = &[
     case("witness_serve", "witness serve", Class::Apply),
 ];
 
+/// Further commands of a use case.
+pub const ALSO: &[(&str, &str)] = &[
+    ("operation_cancel", "ops cancel"),
+    ("operation_list", "ops list"),
+];
+
 /// Why a command has no door in the network, by what its name begins with: the longest fitting one decides.
 const LOCAL: &[(&str, &str)] = &[
     ("agent", "is a process of this machine"),
@@ -141,7 +150,6 @@ const LOCAL: &[(&str, &str)] = &[
     ("ledger", "works on the ledger's own files and keys"),
     ("packet", "writes a file of this machine"),
     ("perf", "measures this machine"),
-    ("plan lint", "is part of `plan_change` and `validate_plan`"),
     ("record", "starts processes of this machine"),
     (
         "release",

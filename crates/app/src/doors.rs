@@ -14,19 +14,31 @@ mod page;
 mod plans;
 mod registry;
 mod schema;
+mod server;
+mod shown;
 mod tool;
 mod words;
 
-pub use approvals::{ApprovalDecide, ApprovalList};
+pub use approvals::{ApprovalDecide, ApprovalList, Decision};
 pub use desk::{Answered, Desk, Done};
-pub use entities::{ReadActivity, ReadEntities, StatusGet};
-pub use evidence::{EvidenceGet, EvidenceSearch};
+pub use entities::{EnvironmentStatus, ReadActivity, ReadEntities, ServiceStatus, StatusGet};
+pub use evidence::{Code, EvidenceGet, EvidenceSearch, RecordDoc, Records};
 pub use openapi::{LONGEST_WAIT, document as openapi};
 pub use operations::{
-    ApplyChange, Handle, OperationCancel, OperationDoc, OperationGet, OperationList,
-    RollbackChange, Triage, operation_doc,
+    Accepted, ApplyChange, Handle, OperationCancel, OperationDoc, OperationGet, OperationList,
+    Operations, RollbackChange, RollbackStatus, RolledBack, Status, Triage, operation_doc,
 };
 pub use page::doors as page;
-pub use plans::{PlanChange, PlanDiff, PlanGet, PlanList, ValidatePlan};
-pub use registry::{TOOLS, find};
+pub use plans::{
+    ChangePlanned, PlanChange, PlanDiff, PlanGet, PlanLint, PlanList, PlanShown, PlanStatus,
+    ValidatePlan,
+};
+pub use registry::{TOOLS, find, guarded};
+pub use server::{EXIT, Server, class_of};
+pub use shown::{
+    Attention, Decided, OperationResume, OperationShow, OperationShown, OperationTriage, Resumed,
+    operation_shown,
+};
+
 pub use tool::{Facts, Method, Route, Tool, UseCase};
+pub use words::{EnvironmentName, Key, Limit, Moment, OperationRef, PlanRef, VersionName, Why};

@@ -181,6 +181,11 @@ pub fn spawn(ws: &Workspace, operation: &OperationId) -> Result<(), AppError> {
         .map_err(|e| AppError::io("start", &ws.program, &e))
 }
 
+/// Exit code of a command that looked at an operation.
+pub fn exit_so_far(terminal: Option<&Terminal>) -> gonogo_core::Exit {
+    terminal.map_or(gonogo_core::Exit::Running, exit_of)
+}
+
 /// Exit code of a command that saw an operation end.
 pub fn exit_of(terminal: &Terminal) -> gonogo_core::Exit {
     match terminal.result {

@@ -124,6 +124,7 @@ impl AppError {
                 | Reason::LeaseHeld
                 | Reason::LeaseLost
                 | Reason::FingerprintMismatch
+                | Reason::ResourceChanged
                 | Reason::Frozen
         )
     }

@@ -135,7 +135,21 @@ pub fn find(ws: &Workspace, prefix: &str) -> Result<Operation, AppError> {
 /// # Errors
 /// It cannot be found or read.
 pub fn operation(ws: &Workspace, prefix: &str) -> Result<OperationView, AppError> {
-    let known = find(ws, prefix)?;
+    view(ws, find(ws, prefix)?)
+}
+
+/// Whether a live controller drives an operation.
+pub(crate) fn driven(ws: &Workspace, id: &OperationId) -> Result<bool, AppError> {
+    let open = ws.store.open_operations()?;
+    let live = |o: &gonogo_store::OpenOperation| {
+        o.holder
+            .as_ref()
+            .is_some_and(|h| h.liveness == Liveness::Live)
+    };
+    Ok(open.iter().any(|o| o.operation.id == *id && live(o)))
+}
+
+pub(crate) fn view(ws: &Workspace, known: Operation) -> Result<OperationView, AppError> {
     let plan = applying::plan_of(ws, &known.plan)?;
     let progress = match (&known.terminal, &known.snapshot) {
         (None, Some(snapshot)) => {
@@ -146,13 +160,7 @@ pub fn operation(ws: &Workspace, prefix: &str) -> Result<OperationView, AppError
         }
         _ => None,
     };
-    let open = ws.store.open_operations()?;
-    let driven = open.iter().any(|o| {
-        o.operation.id == known.id
-            && o.holder
-                .as_ref()
-                .is_some_and(|h| h.liveness == Liveness::Live)
-    });
+    let driven = driven(ws, &known.id)?;
     let space = known
         .terminal
         .is_none()

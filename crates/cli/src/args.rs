@@ -5,6 +5,7 @@ pub mod dry_run;
 pub mod gate;
 pub mod init;
 mod ledger;
+pub mod ops;
 pub mod perf;
 pub mod record;
 pub mod runbook;
@@ -51,6 +52,27 @@ pub struct Select {
     /// Sign with this P-256 key instead of the project's key of that name
     #[arg(long, global = true, value_name = "FILE", env = "GONOGO_KEY_FILE")]
     pub key: Option<PathBuf>,
+    /// Ask this gonogo server instead of the project here; its token is in GONOGO_TOKEN or --token-file
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "GONOGO_SERVER",
+        help_heading = "Connection"
+    )]
+    pub server: Option<String>,
+    /// Read the server's token from this file
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "GONOGO_TOKEN_FILE",
+        help_heading = "Connection"
+    )]
+    pub token_file: Option<PathBuf>,
+    /// Whether the server was named on the command line itself
+    #[arg(skip)]
+    pub server_said: bool,
 }
 
 /// How to answer.
@@ -89,6 +111,8 @@ pub enum Command {
     Rollback(Rollback),
     /// List operations
     History(History),
+    /// List, show, end and go on with operations, and say what to do about them
+    Ops(ops::OpsArgs),
     /// Supervise a runtime for seconds or days, keep every byte, and sign it off
     DryRun(dry_run::DryRunArgs),
     /// Run suites of tests, or read their reports; explain, compare and replay what failed
@@ -127,7 +151,7 @@ pub enum Command {
     Demo(Demo),
     /// Make and show signing keys
     Key(Key),
-    /// Show a topic: config, exit-codes, approval
+    /// Show a topic: config, exit-codes, approval, server
     Help(Help),
     /// Print shell completions
     Completions(Completions),

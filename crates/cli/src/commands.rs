@@ -10,6 +10,7 @@ mod init;
 mod ledger;
 mod live;
 mod looking;
+mod ops;
 mod perf;
 mod planning;
 mod record;
@@ -18,24 +19,53 @@ mod runbook;
 mod suite;
 mod topics;
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use gonogo_app::access::Principal;
 use gonogo_app::config::Overrides;
+use gonogo_app::doors::Server;
+use gonogo_app::identity::caller_name;
 use gonogo_app::memory::Memory;
 use gonogo_app::workspace::Caller;
 use gonogo_app::{AppError, Workspace, driving};
-use gonogo_core::Exit;
 use gonogo_core::clock::SystemClock;
+use gonogo_core::{Exit, Reason};
 
 use crate::args::{Args, Command, Select};
 use crate::screen::{Screen, Tone};
+use crate::way::Way;
 
 type Answer = Result<Exit, AppError>;
+
+/// Whether a command is about files and processes of this machine, which no server answers for.
+fn is_of_this_machine(command: &Command) -> bool {
+    !matches!(
+        command,
+        Command::Plan(_)
+            | Command::Approve(_)
+            | Command::Apply(_)
+            | Command::Release(_)
+            | Command::Status(_)
+            | Command::Watch(_)
+            | Command::Cancel(_)
+            | Command::Rollback(_)
+            | Command::History(_)
+            | Command::Ops(_)
+            | Command::Evidence(_)
+            | Command::Call(_)
+    )
+}
 
 /// Runs a command.
 pub fn run(args: &Args, screen: &Screen) -> Exit {
     let select = &args.select;
+    if is_of_this_machine(&args.command)
+        && let Err(e) = of_this_machine(select)
+    {
+        return screen.ended(screen.fail("server", &e));
+    }
     let (name, answer) = match &args.command {
         Command::Plan(a) => planning::plan(select, a, screen),
         Command::Approve(a) => ("approval_decide", planning::approve(select, a, screen)),
@@ -46,6 +76,7 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Cancel(a) => ("operation_cancel", releasing::cancel(select, a, screen)),
         Command::Rollback(a) => ("rollback_change", releasing::rollback(select, a, screen)),
         Command::History(a) => ("operation_list", looking::history(select, a, screen)),
+        Command::Ops(a) => ops::ops(select, a, screen),
         Command::DryRun(a) => dry_run::dry_run(select, a, screen),
         Command::Suite(a) => suite::suite(select, a, screen),
         Command::Perf(a) => perf::perf(select, a, screen),
@@ -75,15 +106,63 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
     screen.ended(exit)
 }
 
+/// Refuses a server that was named for something that is done on this machine.
+fn of_this_machine(select: &Select) -> Result<(), AppError> {
+    if !select.server_said {
+        return Ok(());
+    }
+    let text = "this is done on this machine, and no server answers it";
+    Err(AppError::new(Reason::ArgumentInvalid, text)
+        .hint("leave `--server` out; which commands take it: `gonogo help server`"))
+}
+
+/// Where this command's use cases are carried out: by the server that was named, else in the project here.
+fn way(select: &Select, screen: &Screen, pick_up: bool) -> Result<Way, AppError> {
+    way_with(select, screen, pick_up, false)
+}
+
+/// As [`way`], for a command that goes back. That must be possible on any ledger that opens: what this user remembers of it is said, and
+/// stops nothing.
+fn way_back(select: &Select, screen: &Screen) -> Result<Way, AppError> {
+    way_with(select, screen, false, true)
+}
+
+fn way_with(
+    select: &Select,
+    screen: &Screen,
+    pick_up: bool,
+    retreats: bool,
+) -> Result<Way, AppError> {
+    if let Some(base) = &select.server {
+        let token = token(select)?;
+        return Ok(Way::There(Server::at(base, token)?, screen.trace()));
+    }
+    let mut ws = open_with(select, screen, pick_up, retreats)?;
+    ws.trace = Some(screen.trace());
+    let principal = Principal::local(caller_name(select.name.as_deref())?);
+    Ok(Way::Here(Arc::new(ws), Box::new(principal)))
+}
+
+/// The token for a server: from a file, else from the environment. Never an argument: those are for everybody to see.
+fn token(select: &Select) -> Result<Option<String>, AppError> {
+    /// The most that a file with a token may have, in bytes.
+    const MOST: u64 = 16 << 10;
+    let text = match &select.token_file {
+        Some(path) => {
+            let mut text = String::new();
+            std::fs::File::open(path)
+                .and_then(|f| f.take(MOST).read_to_string(&mut text))
+                .map_err(|e| AppError::io("read", path, &e))?;
+            Some(text)
+        }
+        None => std::env::var("GONOGO_TOKEN").ok(),
+    };
+    Ok(text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()))
+}
+
 /// Opens the project and picks up what a dead controller left, unless this command is about to drive it itself.
 fn open(select: &Select, screen: &Screen, pick_up: bool) -> Result<Workspace, AppError> {
     open_with(select, screen, pick_up, false)
-}
-
-/// Opens the project to go back. That must be possible on any ledger that opens: what this user remembers of it is said, and
-/// stops nothing.
-fn open_to_retreat(select: &Select, screen: &Screen, pick_up: bool) -> Result<Workspace, AppError> {
-    open_with(select, screen, pick_up, true)
 }
 
 fn open_with(

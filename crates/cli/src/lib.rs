@@ -11,6 +11,7 @@
 mod args;
 mod commands;
 mod screen;
+mod way;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,9 +28,15 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         return ExitCode::from(u8::try_from(code).unwrap_or(Exit::Internal.code()));
     }
     let json = argv.iter().any(|a| a == "--json");
+    let said = argv
+        .iter()
+        .any(|a| a == "--server" || a.as_encoded_bytes().starts_with(b"--server="));
     let matches = without_empty(args::Args::command()).try_get_matches_from(argv);
     let args = match matches.and_then(|m| args::Args::from_arg_matches(&m)) {
-        Ok(args) => args,
+        Ok(mut args) => {
+            args.select.server_said = said;
+            args
+        }
         Err(e) => return screen::clap_answer(&e, json),
     };
     let screen = screen::Screen::new(&args.output);

@@ -13,6 +13,8 @@
 mod client;
 #[path = "served/contract.rs"]
 mod contract;
+#[path = "served/events.rs"]
+mod events;
 #[path = "served/people.rs"]
 mod people;
 #[path = "e2e/project.rs"]
@@ -21,3 +23,7 @@ mod project;
 mod releases;
 #[path = "e2e/screen.rs"]
 mod screen;
+#[path = "served/service.rs"]
+mod service;
+#[path = "served/there.rs"]
+mod there;

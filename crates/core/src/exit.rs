@@ -50,6 +50,11 @@ impl Exit {
         Self::Config,
     ];
 
+    /// The exit with this code.
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|e| e.code() == code)
+    }
+
     /// Returns the process exit code.
     pub const fn code(self) -> u8 {
         self as u8

@@ -5,6 +5,7 @@
 
 pub mod approval;
 pub mod effect;
+pub mod effects;
 pub mod gate;
 pub mod judge;
 pub mod lint;

@@ -1,5 +1,6 @@
 //! HTTP: addresses from the registry, and the contract's own two.
 
+mod events;
 mod guard;
 mod reply;
 mod request;
@@ -13,6 +14,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::Method;
+use axum::http::header::IF_MATCH;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use gonogo_app::AppError;
@@ -24,6 +26,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::lanes::{Call, Lanes};
+pub(crate) use events::{Feed, look};
 use reply::Reply;
 
 /// How often it is looked whether what somebody waits for has ended.
@@ -35,6 +38,7 @@ pub(crate) struct Door {
     /// Everybody's name, where the server was started for development.
     pub(crate) dev: Option<Principal>,
     pub(crate) allow_apply: bool,
+    pub(crate) feed: Feed,
     /// Names under which it may be asked for.
     pub(crate) hosts: BTreeSet<String>,
 }
@@ -58,7 +62,8 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/livez", on(MethodFilter::GET, livez))
         .route("/readyz", on(MethodFilter::GET, readyz))
         .route("/openapi.json", on(MethodFilter::GET, openapi))
-        .route("/tools/invoke", on(MethodFilter::POST, invoke));
+        .route("/tools/invoke", on(MethodFilter::POST, invoke))
+        .route("/v1/events", on(MethodFilter::GET, events::events));
     for tool in &TOOLS {
         for route in tool.facts.routes {
             let filter = match route.method {
@@ -168,6 +173,7 @@ async fn resource(
         let principal = guard::enter(&door, &parts)?;
         request::trace(&parts.headers)?;
         let mut input = input(tool, &path, &parts, body).await?;
+        unchanged(&door, tool, &route, &path, &parts, &principal, &reply.trace).await?;
         let until = request::wait(tool, &mut input)?.map(|wait| Instant::now() + wait);
         loop {
             let (input, principal) = (input.clone(), principal.clone());
@@ -184,6 +190,35 @@ async fn resource(
         Ok(done) => reply.done(route.status, done),
         Err(e) => reply.fail(&e),
     }
+}
+
+/// Holds `If-Match` against the resource that the request is about, as it is now.
+async fn unchanged(
+    door: &Door,
+    tool: &Tool,
+    route: &Route,
+    path: &RawPathParams,
+    parts: &axum::http::request::Parts,
+    principal: &Principal,
+    trace: &str,
+) -> Result<(), AppError> {
+    let mut given = parts.headers.get_all(IF_MATCH).iter().peekable();
+    if given.peek().is_none() {
+        return Ok(());
+    }
+    let Some((look, of)) = doors::guarded(tool, route) else {
+        return Ok(());
+    };
+    let mut input = json!({});
+    let wanted: Vec<&str> = of.fields().collect();
+    request::with_path(&mut input, path.iter().filter(|(n, _)| wanted.contains(n)))?;
+    let seen = carry_out(door, look, input, principal.clone(), trace).await?;
+    let tag = reply::tag(&seen);
+    if reply::names(given, &tag) {
+        return Ok(());
+    }
+    let text = format!("what is at `{}` has the tag {tag} now", of.path);
+    Err(AppError::new(Reason::ResourceChanged, text))
 }
 
 async fn input(

@@ -9,6 +9,7 @@ mod crowd;
 mod http;
 mod lanes;
 mod serve;
+mod service;
 
 pub use lanes::Lanes;
 pub use serve::{Bound, Settings, bind};

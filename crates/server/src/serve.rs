@@ -9,10 +9,12 @@ use gonogo_app::access::Principal;
 use gonogo_app::project::Project;
 use gonogo_core::Reason;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
 
 use crate::crowd;
-use crate::http::{self, Door};
+use crate::http::{self, Door, Feed};
 use crate::lanes::{Lanes, THREADS};
+use crate::service;
 
 /// How long requests may take to end when the server is asked to.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -37,6 +39,8 @@ pub struct Bound {
     runtime: tokio::runtime::Runtime,
     listener: TcpListener,
     door: Arc<Door>,
+    /// Ends what goes on by itself.
+    end: watch::Sender<bool>,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -46,12 +50,6 @@ pub struct Bound {
 /// # Errors
 /// [`Reason::ArgumentInvalid`] for development beyond loopback; [`Reason::PortTaken`].
 pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError> {
-    let ip: IpAddr = settings.listen.ip();
-    if settings.dev.is_some() && !ip.is_loopback() {
-        let text = format!("`--dev` lets everybody in, and {ip} is not loopback");
-        return Err(AppError::new(Reason::ArgumentInvalid, text)
-            .hint("listen on 127.0.0.1, or make tokens: `gonogo token create`"));
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(THREADS)
@@ -59,7 +57,12 @@ pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError
         .build()
         .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
     let listener = runtime
-        .block_on(async { listen(settings.listen) })
+        .block_on(async {
+            match service::socket()? {
+                Some(given) => TcpListener::from_std(given),
+                None => listen(settings.listen),
+            }
+        })
         .map_err(|e| {
             let text = format!("cannot listen on {}: {e}", settings.listen);
             AppError::new(Reason::PortTaken, text)
@@ -67,17 +70,27 @@ pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError
     let address = listener
         .local_addr()
         .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+    // The socket that listens counts, also one that was given.
+    let ip: IpAddr = address.ip();
+    if settings.dev.is_some() && !ip.is_loopback() {
+        let text = format!("`--dev` lets everybody in, and {ip} is not loopback");
+        return Err(AppError::new(Reason::ArgumentInvalid, text)
+            .hint("listen on 127.0.0.1, or make tokens: `gonogo token create`"));
+    }
     let lanes = Lanes::new(project, format!("http://{address}"));
+    let (end, ended) = watch::channel(false);
     let door = Arc::new(Door {
         lanes,
         dev: settings.dev.map(Principal::local),
         allow_apply: settings.allow_apply,
+        feed: Feed::new(ended),
         hosts: http::hosts(address, settings.hosts),
     });
     Ok(Bound {
         runtime,
         listener,
         door,
+        end,
         address,
     })
 }
@@ -97,9 +110,19 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 impl Bound {
     /// Answers until SIGINT or SIGTERM, then lets what is under way end.
     pub fn run(self) {
-        let router = http::router(self.door);
-        self.runtime
-            .block_on(crowd::answer(self.listener, router, ended(), DRAIN));
+        let router = http::router(Arc::clone(&self.door));
+        let end = self.end;
+        let asked = async move {
+            ended().await;
+            service::stopping();
+            // Streams have no end of their own.
+            end.send_replace(true);
+        };
+        self.runtime.block_on(async {
+            tokio::spawn(http::look(self.door));
+            service::ready();
+            crowd::answer(self.listener, router, asked, DRAIN).await;
+        });
         // A use case that hangs is not waited for: what it began is recorded, and the next controller goes on with it.
         self.runtime.shutdown_timeout(Duration::from_secs(1));
     }

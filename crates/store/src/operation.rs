@@ -281,6 +281,39 @@ impl Store {
         })
     }
 
+    /// A page of operations, newest first: at most `limit` behind `after`, in `environment` or in all, and, where `results` are given,
+    /// only those that ended so; an empty list of results means those that have not ended.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn operations_page(
+        &self,
+        environment: Option<&str>,
+        results: Option<&[&str]>,
+        after: Option<&OperationId>,
+        limit: u32,
+    ) -> Result<Vec<Operation>, StoreError> {
+        let results = results.map(|r| r.join(","));
+        self.read(|c| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM operation
+                 WHERE (?1 IS NULL OR environment = ?1)
+                 AND (?2 IS NULL OR CASE WHEN terminal IS NULL THEN ?2 = ''
+                      ELSE instr(',' || ?2 || ',', ',' || json_extract(terminal, '$.result') || ',') > 0 END)
+                 AND (?3 IS NULL OR (created, id) < ((SELECT created FROM operation WHERE id = ?3), ?3))
+                 ORDER BY created DESC, id DESC LIMIT ?4"
+            );
+            let mut query = c.prepare_cached(&sql)?;
+            let after = after.map(OperationId::as_str);
+            let mut rows = query.query(params![environment, results, after, limit])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(read_operation(row)?);
+            }
+            Ok(found)
+        })
+    }
+
     /// Operations that are not finished, oldest first: not ended, or ended with evidence that is not in the ledger yet. Each
     /// comes with what is known about its driver: one whose driver is not [`Live`](crate::Liveness::Live) waits for somebody
     /// to go on with it.

@@ -227,6 +227,11 @@ pub struct EnvironmentStatus {
     pub open: Option<OperationId>,
     /// The last version that passed its soak there.
     pub known_good: Option<String>,
+    /// Set on a disk that is as good as full: bytes left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub short_of_space: Option<u64>,
+    /// Whether the environment lets who asks approve.
+    pub own_approval: bool,
 }
 
 impl UseCase for StatusGet {
@@ -251,6 +256,8 @@ impl UseCase for StatusGet {
             unreachable: v.unreachable,
             open: v.open,
             known_good: v.known_good,
+            short_of_space: v.short_of_space,
+            own_approval: v.own_approval,
         });
         let data = ServiceStatus {
             service: ws.config.service.clone(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::desk::{Answered, Desk};
 use super::tool::{Facts, Route, UseCase};
-use super::words::Limit;
+use super::words::{Limit, Moment};
 use crate::{AppError, evidence};
 
 /// Input of `evidence_search`.
@@ -33,6 +33,12 @@ pub struct EvidenceSearch {
     /// Only with this reason code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Code>,
+    /// Only of this time or later, by the writer's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Moment>,
+    /// Only before this time, by the writer's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Moment>,
     /// Only after this index: an earlier answer's `nextAfter`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 9_007_199_254_740_991_u64))]
@@ -67,6 +73,8 @@ pub struct RecordDoc {
     pub stream: String,
     /// Its position in the stream.
     pub seq: u64,
+    /// The key under which it was appended: the same deed has the same key.
+    pub key: String,
     /// Its kind.
     pub kind: String,
     /// When.
@@ -104,6 +112,7 @@ fn doc(record: RecordView) -> RecordDoc {
         index: record.index,
         stream: record.stream,
         seq: record.seq,
+        key: record.key,
         kind: record.kind,
         time: record.time,
         actor: record.actor,
@@ -135,9 +144,10 @@ impl UseCase for EvidenceSearch {
             actor: self.actor,
             subject: self.subject,
             reason: self.reason.map(|r| r.0),
+            since: self.since.map(|m| m.time()).transpose()?,
+            until: self.until.map(|m| m.time()).transpose()?,
             after: self.after,
             limit: self.limit.unwrap_or_default().0 as usize,
-            ..Filter::default()
         };
         let (records, more) = evidence::list(desk.workspace, &filter)?;
         let next_after = records.last().map(|r| r.index).filter(|_| more);

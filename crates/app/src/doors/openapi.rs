@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 document of the registry's addresses. Its format: spec.openapis.org/oas/v3.1.1; its schemas are JSON Schema 2020-12.
 
 use gonogo_core::envelope::{CONTRACT_VERSION, Category, Class, Code, Retry};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::operations::Handle;
@@ -32,11 +32,12 @@ pub const LONGEST_WAIT: u64 = 10;
 /// The document.
 pub fn document() -> Value {
     let mut paths = Map::new();
+    let mut all = schema::of_document();
     for tool in &TOOLS {
         for (n, route) in tool.facts.routes.iter().enumerate() {
             let path = paths.entry(route.path).or_insert_with(|| json!({}));
             let method = route.method.name().to_ascii_lowercase();
-            path[method] = operation(tool, *route, n);
+            path[method] = operation(tool, *route, n, &mut all);
         }
     }
     paths.insert("/tools/invoke".into(), json!({ "post": invoke() }));
@@ -55,6 +56,22 @@ pub fn document() -> Value {
             json!({"get": {"operationId": id, "summary": about, "tags": ["server"], "security": [], "responses": responses}}),
         );
     }
+    let mut schemas = all.take_definitions(true);
+    // Names of types never begin with the product's name.
+    let own = [
+        ("GonogoFailure", failure()),
+        (
+            "GonogoWrappedFailure",
+            json!({"type": "object", "required": ["envelope"], "properties": {"envelope": {"$ref": "#/components/schemas/GonogoFailure"}}}),
+        ),
+        ("GonogoHandle", schema::of_output::<Handle>()),
+        ("GonogoMetadata", metadata()),
+        (
+            "GonogoPolicy",
+            schema::of_output::<gonogo_core::envelope::Policy>(),
+        ),
+    ];
+    schemas.extend(own.map(|(name, schema)| (name.to_owned(), schema)));
     json!({
         "openapi": "3.1.1",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -69,19 +86,13 @@ pub fn document() -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "`gonogo token create` makes one."}},
-            "schemas": {
-                "Failure": failure(),
-                "WrappedFailure": {"type": "object", "required": ["envelope"], "properties": {"envelope": {"$ref": "#/components/schemas/Failure"}}},
-                "Handle": schema::of_output::<Handle>(),
-                "Metadata": metadata(),
-                "Policy": schema::of_output::<gonogo_core::envelope::Policy>(),
-            },
+            "schemas": schemas,
         },
     })
 }
 
 /// One operation of the document.
-fn operation(tool: &Tool, route: Route, n: usize) -> Value {
+fn operation(tool: &Tool, route: Route, n: usize, all: &mut SchemaGenerator) -> Value {
     let facts = &tool.facts;
     let id = match n {
         0 => facts.name.to_owned(),
@@ -115,9 +126,23 @@ fn operation(tool: &Tool, route: Route, n: usize) -> Value {
             json!({"description": "Nothing has changed since."}),
         );
     }
+    if super::guarded(tool, &route).is_some() {
+        parameters.push(json!({
+            "name": "If-Match",
+            "in": "header",
+            "description": "The `ETag` of the resource that this is about: 412 if it says something else by now.",
+            "schema": {"type": "string"},
+        }));
+        let failure =
+            json!({"application/json": {"schema": {"$ref": "#/components/schemas/GonogoFailure"}}});
+        responses.insert(
+            "412".into(),
+            json!({"description": "The resource has changed since.", "content": failure}),
+        );
+    }
     let mut good = json!({
         "description": facts.title,
-        "content": {"application/json": {"schema": success(tool.output().clone())}},
+        "content": {"application/json": {"schema": success(tool.described(all))}},
     });
     if facts.class == Class::Apply {
         good["headers"] = json!({
@@ -130,7 +155,7 @@ fn operation(tool: &Tool, route: Route, n: usize) -> Value {
         good["links"] = links.into();
     }
     responses.insert(route.status.to_string(), good);
-    failures(&mut responses, "Failure");
+    failures(&mut responses, "GonogoFailure");
     let mut operation = json!({
         "operationId": id,
         "summary": facts.title,
@@ -251,7 +276,7 @@ fn failures(responses: &mut Map<String, Value>, name: &str) {
     for (status, about) in FAILURES {
         let mut response = json!({
             "description": about,
-            "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{}", if status == 405 { "Failure" } else { name })}}},
+            "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{}", if status == 405 { "GonogoFailure" } else { name })}}},
         });
         if matches!(status, 429 | 503) {
             response["headers"] =
@@ -271,10 +296,10 @@ fn success(data: Value) -> Value {
         "required": ["success", "metadata", "policy", "data"],
         "properties": {
             "success": {"const": true},
-            "metadata": {"$ref": "#/components/schemas/Metadata"},
-            "policy": {"$ref": "#/components/schemas/Policy"},
+            "metadata": {"$ref": "#/components/schemas/GonogoMetadata"},
+            "policy": {"$ref": "#/components/schemas/GonogoPolicy"},
             "data": data,
-            "handle": {"$ref": "#/components/schemas/Handle"},
+            "handle": {"$ref": "#/components/schemas/GonogoHandle"},
         },
         "additionalProperties": false,
     })
@@ -303,8 +328,8 @@ fn failure() -> Value {
         "required": ["success", "metadata", "policy", "error"],
         "properties": {
             "success": {"const": false},
-            "metadata": {"$ref": "#/components/schemas/Metadata"},
-            "policy": {"$ref": "#/components/schemas/Policy"},
+            "metadata": {"$ref": "#/components/schemas/GonogoMetadata"},
+            "policy": {"$ref": "#/components/schemas/GonogoPolicy"},
             "error": {
                 "type": "object",
                 "required": ["code", "category", "source", "traceId", "message", "retriable", "details"],
@@ -350,13 +375,13 @@ fn invoke() -> Value {
                 "required": ["envelope"],
                 "properties": {
                     "envelope": success(json!({})),
-                    "handle": {"$ref": "#/components/schemas/Handle"},
+                    "handle": {"$ref": "#/components/schemas/GonogoHandle"},
                 },
                 "additionalProperties": false,
             }}},
         }),
     );
-    failures(&mut responses, "WrappedFailure");
+    failures(&mut responses, "GonogoWrappedFailure");
     json!({
         "operationId": "tools_invoke",
         "summary": "Call a use case by its name",

@@ -6,6 +6,7 @@ use gonogo_core::envelope::Class;
 use gonogo_core::id::{OperationId, PlanId};
 use gonogo_core::{Exit, Fingerprint, Reason, Span, Timestamp};
 use gonogo_release::machine::{Ending, Machine, Phase, State, Terminal};
+use gonogo_release::plan::{Plan, PlanKind};
 use gonogo_store::Operation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,7 +48,8 @@ pub struct Handle {
 }
 
 impl Handle {
-    fn of(known: &Operation, base: &str) -> Self {
+    /// The handle of a known operation; `base` is where it is looked at, empty for the command line.
+    pub fn of(known: &Operation, base: &str) -> Self {
         let id = &known.id;
         Self {
             operation_id: id.clone(),
@@ -81,6 +83,20 @@ pub enum Status {
     TimedOut,
 }
 
+impl Status {
+    /// The endings that it stands for; none where nothing has ended.
+    const fn results(self) -> &'static [&'static str] {
+        match self {
+            Self::Running => &[],
+            Self::Succeeded => &["promoted"],
+            Self::Failed => &["rolled_back", "refused", "needs_person"],
+            Self::Cancelled => &["cancelled"],
+            // The machine has deadlines of its own and goes back by itself: that is a failure with a reason.
+            Self::TimedOut => &["timed_out"],
+        }
+    }
+}
+
 /// What to do about an operation that has ended, or goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -89,6 +105,8 @@ pub struct Triage {
     pub meaning: String,
     /// What is left of it on the target, oldest first; empty if nothing is open.
     pub open_effects: Vec<OpenEffect>,
+    /// Whether a later operation of the environment ended well: what is left open here was settled by it.
+    pub overtaken: bool,
     /// Whether a new request may help.
     pub retryable: bool,
     /// What to do, in order.
@@ -126,6 +144,12 @@ pub struct OperationDoc {
     /// How it ended, in this product's words: `promoted`, `rolled_back`, `refused`, `cancelled`, `needs_person`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
+    /// From which version.
+    pub from: Option<String>,
+    /// To which version.
+    pub to: String,
+    /// Forward, or back to known-good.
+    pub kind: PlanKind,
     /// The phase that it is in.
     pub phase: Phase,
     /// The trace of the call that began it; empty where none was said.
@@ -147,6 +171,8 @@ pub struct OperationDoc {
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
+    /// Why it ended so; empty while it goes on.
+    pub reasons: Vec<Reason>,
     /// Why it did not succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Trouble>,
@@ -160,6 +186,7 @@ pub struct OperationDoc {
 /// Its state cannot be read.
 pub fn operation_doc(ws: &Workspace, known: &Operation) -> Result<OperationDoc, AppError> {
     let status = status(known.terminal.as_ref());
+    let plan = applying::plan_of(ws, &known.plan)?;
     let error = known
         .terminal
         .as_ref()
@@ -172,6 +199,10 @@ pub fn operation_doc(ws: &Workspace, known: &Operation) -> Result<OperationDoc, 
         operation_id: known.id.clone(),
         status,
         result: known.terminal.as_ref().map(|t| t.result.name().to_owned()),
+        triage: triage(ws, known, &plan)?,
+        from: plan.body.from.map(|f| f.version),
+        to: plan.body.to.version,
+        kind: plan.body.kind,
         phase: known.phase,
         trace_id: known.trace.clone().unwrap_or_default(),
         tool_id: "apply_change".into(),
@@ -182,8 +213,12 @@ pub fn operation_doc(ws: &Workspace, known: &Operation) -> Result<OperationDoc, 
         started_at: known.created,
         updated_at: known.updated,
         completed_at: known.terminal.is_some().then_some(known.updated),
+        reasons: known
+            .terminal
+            .as_ref()
+            .map(|t| t.reasons.clone())
+            .unwrap_or_default(),
         error,
-        triage: triage(ws, known)?,
     })
 }
 
@@ -196,12 +231,15 @@ fn status(terminal: Option<&Terminal>) -> Status {
     }
 }
 
-fn triage(ws: &Workspace, known: &Operation) -> Result<Triage, AppError> {
+fn triage(ws: &Workspace, known: &Operation, of: &Plan) -> Result<Triage, AppError> {
     let (id, plan, environment) = (&known.id, &known.plan, &known.environment);
-    let open_effects = open_effects(ws, known)?;
+    let open_effects = open_effects(known, of)?;
+    let good = ws.store.known_good(environment, 1)?;
+    let overtaken = good.first().is_some_and(|g| g.at > known.updated);
     let told = |meaning: &str, retryable: bool, next: Vec<String>| Triage {
         meaning: meaning.into(),
         open_effects,
+        overtaken,
         retryable,
         next,
     };
@@ -267,7 +305,7 @@ fn triage(ws: &Workspace, known: &Operation) -> Result<Triage, AppError> {
 }
 
 /// What was sent and not answered, from the machine's state.
-fn open_effects(ws: &Workspace, known: &Operation) -> Result<Vec<OpenEffect>, AppError> {
+fn open_effects(known: &Operation, plan: &Plan) -> Result<Vec<OpenEffect>, AppError> {
     let settled = known
         .terminal
         .as_ref()
@@ -277,8 +315,8 @@ fn open_effects(ws: &Workspace, known: &Operation) -> Result<Vec<OpenEffect>, Ap
     };
     let state: State = serde_json::from_str(snapshot)
         .map_err(|e| AppError::new(Reason::StoreFailed, e.to_string()))?;
-    let plan = applying::plan_of(ws, &known.plan)?;
-    let progress = Machine::restore(std::sync::Arc::new(plan.body), state).progress();
+    let body = std::sync::Arc::new(plan.body.clone());
+    let progress = Machine::restore(body, state).progress();
     let open = progress.in_flight.into_iter();
     Ok(open.map(|(key, since)| OpenEffect { key, since }).collect())
 }
@@ -316,6 +354,8 @@ pub struct ApplyChange {
 pub struct Accepted {
     /// Always true: what is refused is an error.
     pub accepted: bool,
+    /// Whether this call began the operation, and not the same one before.
+    pub fresh: bool,
     /// The plan's fingerprint.
     pub plan_fingerprint: Fingerprint,
     /// The key.
@@ -371,7 +411,8 @@ impl UseCase for ApplyChange {
             return Err(AppError::new(Reason::FingerprintMismatch, text));
         }
         let how = Apply {
-            key: Some(key.clone()),
+            // The plan's id is the key of callers that have none of their own.
+            key: Some(key.clone()).filter(|k| k != id.as_str()),
             approvals: Vec::new(),
         };
         let begun = applying::apply(ws, &id, &how)?;
@@ -388,15 +429,13 @@ impl UseCase for ApplyChange {
             Some(_) => Some(operation_doc(ws, &known)?),
             None => None,
         };
-        let exit = known
-            .terminal
-            .as_ref()
-            .map_or(Exit::Running, driving::exit_of);
+        let exit = driving::exit_so_far(known.terminal.as_ref());
         Ok(Answered {
             handle: Some(Handle::of(&known, desk.base)),
             exit,
             data: Accepted {
                 accepted: true,
+                fresh: begun.fresh,
                 plan_fingerprint: self.plan_fingerprint,
                 idempotency_key: self.idempotency_key.0,
                 operation,
@@ -530,10 +569,7 @@ impl UseCase for OperationGet {
 
     fn run(self, desk: &Desk<'_>) -> Result<Answered<OperationDoc>, AppError> {
         let known = self.operation.find(desk.workspace)?;
-        let exit = known
-            .terminal
-            .as_ref()
-            .map_or(Exit::Running, driving::exit_of);
+        let exit = driving::exit_so_far(known.terminal.as_ref());
         Ok(Answered {
             exit,
             ..operation_doc(desk.workspace, &known)?.into()
@@ -551,20 +587,29 @@ pub struct OperationList {
     /// At most so many; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
+    /// Only those that stand so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// Where an earlier answer ended: its `nextPageToken`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_token: Option<OperationRef>,
 }
 
-/// Operations, newest first.
+/// A page of operations, newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Operations {
     /// The operations.
     pub operations: Vec<OperationDoc>,
+    /// Where the next page begins; none at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_page_token: Option<OperationId>,
 }
 
 impl UseCase for OperationList {
     const FACTS: Facts = Facts {
         routes: &[Route::get("/v1/operations")],
-        examples: &["{}", r#"{"limit": 1}"#],
+        examples: &["{}", r#"{"limit": 1}"#, r#"{"status": "running"}"#],
         ..Facts::read(
             "operation_list",
             "List operations",
@@ -580,10 +625,19 @@ impl UseCase for OperationList {
             ws.config.environment(Some(name))?;
         }
         let limit = self.limit.unwrap_or_default().0;
-        let known = ws.store.operations("", environment, limit)?;
+        let results = self.status.map(Status::results);
+        let after = self.page_token.map(|t| t.find(ws)).transpose()?;
+        let after = after.map(|o| o.id);
+        let mut known =
+            ws.store
+                .operations_page(environment, results, after.as_ref(), limit + 1)?;
+        let more = known.len() > limit as usize;
+        known.truncate(limit as usize);
+        let next_page_token = more.then(|| known.last().map(|o| o.id.clone())).flatten();
         let operations = known.iter().map(|o| operation_doc(ws, o));
         Ok(Operations {
             operations: operations.collect::<Result<_, _>>()?,
+            next_page_token,
         }
         .into())
     }

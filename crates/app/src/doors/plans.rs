@@ -360,3 +360,49 @@ impl UseCase for PlanDiff {
         .into())
     }
 }
+
+/// Input of `plan_lint`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlanLint {
+    /// The plan.
+    pub plan: PlanRef,
+}
+
+/// What lint says of a plan now.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Linted {
+    /// The plan.
+    pub plan: PlanId,
+    /// What it noticed.
+    pub findings: Vec<FindingView>,
+}
+
+impl UseCase for PlanLint {
+    const FACTS: Facts = Facts {
+        routes: &[Route::get("/v1/plans/{plan}/lint")],
+        examples: &[r#"{"plan": "{plan}"}"#],
+        ..Facts::read(
+            "plan_lint",
+            "Lint a plan",
+            "Finds what cannot work of a plan before anybody approves it.",
+        )
+    };
+    type Answer = Linted;
+
+    fn run(self, desk: &Desk<'_>) -> Result<Answered<Linted>, AppError> {
+        let plan = self.plan.find(desk.workspace)?;
+        let findings = planning::lint_plan(desk.workspace, &plan)?;
+        let worst = |severity: &str| findings.iter().any(|f| f.severity == severity);
+        let exit = match (worst("error"), worst("warning")) {
+            (true, _) => Exit::Fail,
+            (false, true) => Exit::Hold,
+            (false, false) => Exit::Done,
+        };
+        Ok(Answered {
+            exit,
+            ..Linted { plan, findings }.into()
+        })
+    }
+}

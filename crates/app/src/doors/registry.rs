@@ -1,14 +1,15 @@
 //! The list.
 
-use super::tool::Tool;
+use super::tool::{Method, Route, Tool};
 use super::{
     ApplyChange, ApprovalDecide, ApprovalList, EvidenceGet, EvidenceSearch, OperationCancel,
-    OperationGet, OperationList, PlanChange, PlanDiff, PlanGet, PlanList, ReadActivity,
-    ReadEntities, RollbackChange, StatusGet, ValidatePlan,
+    OperationGet, OperationList, OperationResume, OperationShow, OperationTriage, PlanChange,
+    PlanDiff, PlanGet, PlanLint, PlanList, ReadActivity, ReadEntities, RollbackChange, StatusGet,
+    ValidatePlan,
 };
 
 /// Every use case that more than one door reaches, by name.
-pub static TOOLS: [Tool; 17] = [
+pub static TOOLS: [Tool; 21] = [
     Tool::of::<ApplyChange>(),
     Tool::of::<ApprovalDecide>(),
     Tool::of::<ApprovalList>(),
@@ -17,9 +18,13 @@ pub static TOOLS: [Tool; 17] = [
     Tool::of::<OperationCancel>(),
     Tool::of::<OperationGet>(),
     Tool::of::<OperationList>(),
+    Tool::of::<OperationResume>(),
+    Tool::of::<OperationShow>(),
+    Tool::of::<OperationTriage>(),
     Tool::of::<PlanChange>(),
     Tool::of::<PlanDiff>(),
     Tool::of::<PlanGet>(),
+    Tool::of::<PlanLint>(),
     Tool::of::<PlanList>(),
     Tool::of::<ReadActivity>(),
     Tool::of::<ReadEntities>(),
@@ -27,6 +32,26 @@ pub static TOOLS: [Tool; 17] = [
     Tool::of::<StatusGet>(),
     Tool::of::<ValidatePlan>(),
 ];
+
+/// What `If-Match` of a request to `route` is held against: the resource at the same address, else the one that it is part of. Only
+/// addresses that name a resource have one.
+pub fn guarded(tool: &Tool, route: &Route) -> Option<(&'static Tool, Route)> {
+    if route.method != Method::Post || route.fields().next().is_none() {
+        return None;
+    }
+    debug_assert!(tool.facts.routes.contains(route));
+    let looks = TOOLS.iter().flat_map(|tool| {
+        let routes = tool.facts.routes.iter();
+        routes.map(move |route| (tool, *route))
+    });
+    looks
+        .filter(|(_, of)| of.method == Method::Get && of.fields().next().is_some())
+        .filter(|(_, of)| {
+            let rest = route.path.strip_prefix(of.path);
+            rest.is_some_and(|r| r.is_empty() || r.starts_with('/'))
+        })
+        .max_by_key(|(_, of)| of.path.len())
+}
 
 /// The tool of this name.
 pub fn find(name: &str) -> Option<&'static Tool> {

@@ -2,8 +2,8 @@
 
 use gonogo_core::Reason;
 use jsonschema::Validator;
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::AppError;
@@ -21,6 +21,13 @@ pub(super) fn of_input<T: JsonSchema>() -> Value {
 pub(super) fn of_output<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     made::<T>(settings.with(|s| s.inline_subschemas = true))
+}
+
+/// A generator for answers whose named types become schemas of an OpenAPI document.
+pub(super) fn of_document() -> SchemaGenerator {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let settings = settings.with(|s| s.definitions_path = "/components/schemas".into());
+    settings.into_generator()
 }
 
 fn made<T: JsonSchema>(settings: SchemaSettings) -> Value {

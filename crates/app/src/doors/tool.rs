@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use gonogo_core::Reason;
 use gonogo_core::envelope::Class;
 use jsonschema::Validator;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -104,7 +104,7 @@ impl Method {
 }
 
 /// An address under HTTP. `{field}` in the path is a field of the input.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
     /// Method.
     pub method: Method,
@@ -146,6 +146,7 @@ pub struct Tool {
     pub facts: Facts,
     input: fn() -> Value,
     output: fn() -> Value,
+    described: fn(&mut SchemaGenerator) -> Value,
     run: fn(Value, &Desk<'_>) -> Result<Done, AppError>,
     held: OnceLock<Held>,
 }
@@ -164,6 +165,7 @@ impl Tool {
             facts: U::FACTS,
             input: schema::of_input::<U>,
             output: schema::of_output::<U::Answer>,
+            described: |all| all.subschema_for::<U::Answer>().to_value(),
             run: run::<U>,
             held: OnceLock::new(),
         }
@@ -189,6 +191,11 @@ impl Tool {
     /// JSON Schema 2020-12 of the answer's `data`.
     pub fn output(&self) -> &Value {
         &self.held().output
+    }
+
+    /// The answer's schema as part of a document: what has a name becomes one of the document's schemas.
+    pub(super) fn described(&self, all: &mut SchemaGenerator) -> Value {
+        (self.described)(all)
     }
 
     /// Holds `input` against the schema, asks whether the caller may, and does it.

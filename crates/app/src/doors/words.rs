@@ -1,8 +1,8 @@
 //! Texts of inputs that several use cases take, each with its limits: what a schema lets through can be used, and what it does not
 //! cannot.
 
-use gonogo_core::Reason;
 use gonogo_core::id::{OperationId, PlanId};
+use gonogo_core::{Reason, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,12 @@ use crate::{AppError, Workspace, following, planning};
 pub struct EnvironmentName(
     #[schemars(regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}$"))] pub String,
 );
+
+impl From<String> for EnvironmentName {
+    fn from(name: String) -> Self {
+        Self(name)
+    }
+}
 
 /// Name of a version.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +60,31 @@ impl OperationRef {
     }
 }
 
+/// A moment in UTC, like `2026-01-31T12:00:00Z`. What the schema lets through is a moment: 29 February of a year that has none is
+/// 1 March.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Moment(
+    #[schemars(regex(
+        pattern = r"^[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,3})?Z$"
+    ))]
+    pub String,
+);
+
+impl Moment {
+    /// The time that is meant.
+    pub(super) fn time(&self) -> Result<Timestamp, AppError> {
+        let march = || self.0.replacen("-02-29T", "-03-01T", 1).parse();
+        let time = self.0.parse().or_else(|_| march());
+        time.map_err(|e| AppError::new(Reason::InputMalformed, format!("{e}")))
+    }
+}
+
+impl From<Timestamp> for Moment {
+    fn from(time: Timestamp) -> Self {
+        Self(time.to_string())
+    }
+}
+
 /// A caller's key: the same key is the same request.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Key(#[schemars(regex(pattern = r"^[!-~]{1,200}$"))] pub String);
@@ -65,6 +96,12 @@ pub struct Why(#[schemars(regex(pattern = r"^[^\x00-\x1F\x7F-\x9F]{1,500}$"))] p
 /// How many are answered at once.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub struct Limit(#[schemars(range(min = 1, max = 200))] pub u32);
+
+impl From<u32> for Limit {
+    fn from(limit: u32) -> Self {
+        Self(limit)
+    }
+}
 
 impl Default for Limit {
     fn default() -> Self {

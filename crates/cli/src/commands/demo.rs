@@ -65,6 +65,7 @@ pub fn demo(a: &args::Demo, screen: &Screen) -> Answer {
         config: Some(dir.join("gonogo.toml")),
         name: Some("you".into()),
         key: None,
+        ..Select::default()
     };
     let ws = Arc::new(open_quietly(&select)?);
     screen.say(&format!("project   {}", dir.display()));
@@ -111,8 +112,8 @@ fn show(ws: &Arc<Workspace>, load: &Handle, screen: &Screen) -> Result<(Vec<Run>
         let id = releasing::approve_and_submit(ws, &planned.plan, screen)?;
         match live::drive_and_follow(ws, &id, screen, None)? {
             live::Seen::Ended(view, terminal) => {
-                live::say_end(ws, screen, &view, &terminal);
-                let packet = ws.packet_path(&view.id);
+                live::say_end(screen, &view, &terminal);
+                let packet = ws.packet_path(&view.operation.operation_id);
                 if runs.is_empty() {
                     early = load.snapshot().failed();
                 }
@@ -120,7 +121,7 @@ fn show(ws: &Arc<Workspace>, load: &Handle, screen: &Screen) -> Result<(Vec<Run>
                     version,
                     want,
                     ended: terminal.result,
-                    operation: view.id,
+                    operation: view.operation.operation_id,
                     packet,
                 });
             }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gonogo_app::AppError;
-use gonogo_app::access::{Principal, Role, Scope, tokens};
-use gonogo_app::doors::{self, Desk, TOOLS};
+use gonogo_app::access::{Role, Scope, tokens};
+use gonogo_app::doors::{self, TOOLS};
 use gonogo_app::identity::caller_name;
 use gonogo_app::project::Project;
 use gonogo_core::clock::SystemClock;
@@ -16,7 +16,7 @@ use gonogo_core::{Exit, Reason};
 use gonogo_server::Settings;
 use serde_json::{Value, json};
 
-use super::{Answer, here, memory, open, overrides};
+use super::{Answer, here, memory, open, overrides, way};
 use crate::args::Select;
 use crate::args::doors::{CallArgs, ServeArgs, TokenArgs, TokenWhat};
 use crate::screen::{Screen, Tone};
@@ -221,15 +221,7 @@ fn called(select: &Select, a: &CallArgs, tool: &'static doors::Tool, screen: &Sc
     };
     let input = gonogo_core::canonical::parse(text.as_bytes())
         .map_err(|e| AppError::new(Reason::InputMalformed, format!("input: {e}")))?;
-    let mut ws = open(select, screen, false)?;
-    ws.trace = Some(screen.trace());
-    let principal = Principal::local(caller_name(select.name.as_deref())?);
-    let desk = Desk {
-        workspace: &ws,
-        principal: &principal,
-        base: "",
-    };
-    let done = tool.call(input, &desk)?;
+    let done = way(select, screen, false)?.call(name, tool.facts.class, input)?;
     screen.wrapped(name, done.data, done.handle.map(|h| json!(h)));
     Ok(done.exit)
 }

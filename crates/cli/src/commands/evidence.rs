@@ -1,17 +1,21 @@
 //! `evidence list|show`, `packet`, `verify`.
 
+use gonogo_app::doors::{Code, EvidenceGet, EvidenceSearch, RecordDoc};
 use gonogo_app::dry_run::deriving;
 use gonogo_app::evidence::{self, Look, Packing, Stands, State};
 use gonogo_app::memory::Seen;
 use gonogo_app::submitting::{self, Submission};
-use gonogo_core::Exit;
 use gonogo_core::clock::{Clock as _, SystemClock};
+use gonogo_core::{Digest, Exit, Timestamp};
 use gonogo_store::ledger::{Filter, RecordView};
 use serde_json::json;
 
-use super::{Answer, memory, open};
+use super::{Answer, memory, of_this_machine, open, way};
 use crate::args::{self, EvidenceWhat, Select};
 use crate::screen::{Screen, Tone};
+
+/// Records that are asked for at once.
+const PAGE: usize = 200;
 
 pub fn evidence(select: &Select, a: &args::Evidence, screen: &Screen) -> (&'static str, Answer) {
     match &a.what {
@@ -78,6 +82,7 @@ fn stream_name(text: &str) -> String {
 }
 
 fn submit(select: &Select, submission: &Submission, screen: &Screen) -> Answer {
+    of_this_machine(select)?;
     let ws = open(select, screen, true)?;
     let all = submitting::submit(&ws, submission)?;
     for s in &all {
@@ -116,30 +121,53 @@ fn submit(select: &Select, submission: &Submission, screen: &Screen) -> Answer {
     Ok(Exit::Done)
 }
 
+/// Lists records page by page, until there are as many as were asked for.
 fn list(select: &Select, filter: &Filter, screen: &Screen) -> Answer {
-    let ws = open(select, screen, true)?;
-    let (records, goes_on) = evidence::list(&ws, filter)?;
-    if records.is_empty() {
+    let way = way(select, screen, true)?;
+    let mut told: Vec<RecordDoc> = Vec::new();
+    let mut after = filter.after;
+    let goes_on = loop {
+        let left = filter.limit - told.len();
+        let page = way
+            .ask(&EvidenceSearch {
+                stream: filter.stream.clone(),
+                kind: filter.kind.clone(),
+                actor: filter.actor.clone(),
+                subject: filter.subject,
+                reason: filter.reason.clone().map(Code),
+                since: filter.since.map(Into::into),
+                until: filter.until.map(Into::into),
+                after,
+                limit: Some(u32::try_from(left.min(PAGE)).unwrap_or(1).into()),
+            })?
+            .data;
+        for record in &page.records {
+            screen.say(&doc_line(record));
+        }
+        told.extend(page.records);
+        match page.next_after {
+            Some(next) if told.len() < filter.limit => after = Some(next),
+            next => break next,
+        }
+    };
+    if told.is_empty() {
         screen.say("no record matches");
     }
-    for r in &records {
-        screen.say(&record_line(r));
+    if let Some(last) = goes_on {
+        screen.talk(&format!("more with --after {last}"));
     }
-    let more = records.last().filter(|_| goes_on);
-    if let Some(last) = more {
-        screen.talk(&format!("more with --after {}", last.index));
-    }
-    let told: Vec<_> = records.iter().map(record_json).collect();
     screen.answer(
         "evidence_search",
-        json!({"records": told, "moreAfter": more.map(|r| r.index)}),
+        json!({"records": told, "moreAfter": goes_on}),
     );
     Ok(Exit::Done)
 }
 
 fn show(select: &Select, name: &str, screen: &Screen) -> Answer {
-    let ws = open(select, screen, true)?;
-    let record = evidence::show(&ws, name)?;
+    let wanted = EvidenceGet {
+        record: name.to_owned(),
+    };
+    let record = way(select, screen, true)?.ask(&wanted)?.data;
     screen.say(&format!("record  {}  {}", record.index, record.digest));
     screen.say(&format!("stream  {} #{}", record.stream, record.seq));
     screen.say(&format!(
@@ -147,21 +175,35 @@ fn show(select: &Select, name: &str, screen: &Screen) -> Answer {
         record.kind, record.time, record.actor, record.signer
     ));
     screen.say(&serde_json::to_string_pretty(&record.body).unwrap_or_default());
-    screen.answer("evidence_get", json!({"record": record_json(&record)}));
+    screen.answer("evidence_get", json!({ "record": record }));
     Ok(Exit::Done)
+}
+
+fn doc_line(r: &RecordDoc) -> String {
+    line_of(
+        r.index, r.time, &r.kind, &r.stream, r.seq, &r.digest, &r.actor,
+    )
+}
+
+fn line_of(
+    index: u64,
+    time: Timestamp,
+    kind: &str,
+    stream: &str,
+    seq: u64,
+    digest: &Digest,
+    actor: &str,
+) -> String {
+    format!(
+        "{index:>6}  {time}  {kind:<12} {stream:<28} {seq:>5}  {}  {actor}",
+        &digest.hex()[..12]
+    )
 }
 
 /// One record in one line.
 pub(super) fn record_line(r: &RecordView) -> String {
-    format!(
-        "{:>6}  {}  {:<12} {:<28} {:>5}  {}  {}",
-        r.index,
-        r.time,
-        r.kind,
-        r.stream,
-        r.seq,
-        &r.digest.hex()[..12],
-        r.actor
+    line_of(
+        r.index, r.time, &r.kind, &r.stream, r.seq, &r.digest, &r.actor,
     )
 }
 

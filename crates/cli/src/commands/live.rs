@@ -1,12 +1,14 @@
 //! Following an operation: one line for each decision as it is recorded, until it ends.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use gonogo_app::doors::{OperationRef, OperationShow, OperationShown, operation_shown};
 use gonogo_app::driving::Notice;
-use gonogo_app::following::{self, OperationView};
 use gonogo_app::{AppError, Workspace, driving};
+use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::id::OperationId;
 use gonogo_core::{Exit, Reason, Span};
 use gonogo_release::machine::{Ending, Terminal};
@@ -14,16 +16,19 @@ use gonogo_release::plan::{Gates, Plan, PlanKind, TargetSpec};
 use serde_json::{Value, json};
 
 use crate::screen::{Screen, Tone};
+use crate::way::Way;
 
 /// A decision that is longer says its reasons on a line of their own.
 const WIDTH: usize = 100;
 /// How often a follower looks.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often one looks who asks a server.
+const LOOK_THERE: Duration = Duration::from_millis(300);
 
 /// How following ended.
 pub enum Seen {
     /// The operation ended.
-    Ended(Box<OperationView>, Terminal),
+    Ended(Box<OperationShown>, Terminal),
     /// The time was over, or the follower was interrupted; the operation goes on.
     Left(OperationId),
 }
@@ -67,6 +72,57 @@ pub fn say_plan(screen: &Screen, plan: &Plan) {
     ));
 }
 
+/// Follows an operation to its end, or for `timeout`. In the project here this process drives it meanwhile if nobody else does.
+///
+/// # Errors
+/// It cannot be driven, or not be looked at any more; it goes on all the same.
+pub fn see_through(
+    way: &Way,
+    id: &OperationId,
+    screen: &Screen,
+    timeout: Option<Span>,
+) -> Result<Seen, AppError> {
+    match way.here() {
+        Some(ws) => drive_and_follow(ws, id, screen, timeout),
+        None => follow_there(way, id, screen, timeout),
+    }
+}
+
+/// Whether somebody interrupted this process.
+fn interrupts() -> Arc<AtomicBool> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // Without the handler an interrupt ends the process; the next one picks the operation up. So a failure is no loss.
+        let _ = signal_hook::flag::register(signal, interrupted.clone());
+    }
+    interrupted
+}
+
+fn follow_there(
+    way: &Way,
+    id: &OperationId,
+    screen: &Screen,
+    timeout: Option<Span>,
+) -> Result<Seen, AppError> {
+    let wanted = OperationShow {
+        operation: OperationRef(id.to_string()),
+    };
+    let following = Following {
+        timeout,
+        interrupted: &interrupts(),
+        every: LOOK_THERE,
+        stall: &Stall::default(),
+        driver_gone: &|| false,
+    };
+    let seen = follow(&|| Ok(way.ask(&wanted)?.data), id, screen, &following)?;
+    if let Seen::Left(id) = &seen {
+        screen.talk(&format!(
+            "left; {id} goes on by itself · follow it with `gonogo watch {id}`"
+        ));
+    }
+    Ok(seen)
+}
+
 /// Drives an operation in this process if nobody else does, and follows it.
 pub fn drive_and_follow(
     ws: &Arc<Workspace>,
@@ -75,19 +131,21 @@ pub fn drive_and_follow(
     timeout: Option<Span>,
 ) -> Result<Seen, AppError> {
     let stop = Arc::new(AtomicBool::new(false));
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // Without the handler an interrupt ends the process; the next one picks the operation up. So a failure is no loss.
-        let _ = signal_hook::flag::register(signal, interrupted.clone());
-    }
+    let interrupted = interrupts();
     let stall = Stall::default();
     let driver = {
         let (ws, id, stop, stall) = (ws.clone(), id.clone(), stop.clone(), stall.clone());
         std::thread::spawn(move || drive(&ws, &id, stop, &stall))
     };
-    let seen = follow(ws, id, screen, timeout, &interrupted, &stall, &|| {
-        driver.is_finished()
-    });
+    let look = || operation_shown(ws, ws.store.operation(id)?);
+    let following = Following {
+        timeout,
+        interrupted: &interrupted,
+        every: LOOK,
+        stall: &stall,
+        driver_gone: &|| driver.is_finished(),
+    };
+    let seen = follow(&look, id, screen, &following);
     stop.store(true, Ordering::Relaxed);
     let driven = driver
         .join()
@@ -151,52 +209,61 @@ fn drive(
     }
 }
 
+/// How somebody follows.
+struct Following<'a> {
+    timeout: Option<Span>,
+    interrupted: &'a AtomicBool,
+    every: Duration,
+    /// What keeps it from advancing, where this process drives it.
+    stall: &'a Stall,
+    /// Whether the controller of this process has ended.
+    driver_gone: &'a dyn Fn() -> bool,
+}
+
 fn follow(
-    ws: &Workspace,
+    look: &dyn Fn() -> Result<OperationShown, AppError>,
     id: &OperationId,
     screen: &Screen,
-    timeout: Option<Span>,
-    interrupted: &AtomicBool,
-    stall: &Stall,
-    driver_gone: &dyn Fn() -> bool,
+    how: &Following<'_>,
 ) -> Result<Seen, AppError> {
-    let began = ws.clock.now().mono_ms;
+    let clock = SystemClock::default();
+    let began = clock.now().mono_ms;
     let mut told = 0;
     let mut waiting: Option<String> = None;
     loop {
-        let gone = driver_gone();
-        let view = following::operation(ws, id.as_str())?;
-        for decision in view.decisions.iter().skip(told) {
-            if let Some(line) = line(screen, &view.plan, &decision.body) {
+        let gone = (how.driver_gone)();
+        let shown = look()?;
+        for decision in shown.decisions.iter().skip(told) {
+            if let Some(line) = line(screen, &shown.plan, &decision.body) {
                 screen.frame(&line);
             }
         }
-        told = view.decisions.len();
-        if let Some(terminal) = view.terminal.clone() {
-            return Ok(Seen::Ended(Box::new(view), terminal));
+        told = shown.decisions.len();
+        if let Some(terminal) = shown.terminal.clone() {
+            return Ok(Seen::Ended(Box::new(shown), terminal));
         }
-        let now = stall.text().or_else(|| wait_text(&view));
+        let now = how.stall.text().or_else(|| wait_text(&shown));
         if now != waiting {
             if let Some(text) = &now {
                 screen.talk(&screen.paint(Tone::Wait, text));
             }
             waiting = now;
         }
-        let over =
-            timeout.is_some_and(|t| ws.clock.now().mono_ms.saturating_sub(began) >= t.as_millis());
-        if over || interrupted.load(Ordering::Relaxed) {
+        let waited = clock.now().mono_ms.saturating_sub(began);
+        let over = how.timeout.is_some_and(|t| waited >= t.as_millis());
+        if over || how.interrupted.load(Ordering::Relaxed) {
             return Ok(Seen::Left(id.clone()));
         }
         if gone {
             // The controller ended without ending the operation; its error says why.
             return Ok(Seen::Left(id.clone()));
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(how.every);
     }
 }
 
 /// What it waits for that no decision line says: an act whose outcome is long in coming.
-fn wait_text(view: &OperationView) -> Option<String> {
+fn wait_text(view: &OperationShown) -> Option<String> {
     let act = view.progress.as_ref()?.get("in_flight")?.as_array()?;
     let key = act.first()?.as_str()?;
     if key.contains("/probe/") || view.progress.as_ref()?.get("phase")?.as_str()? == "deploy" {
@@ -361,12 +428,7 @@ pub fn thousands(n: u64) -> String {
 }
 
 /// Says how following ended and returns the exit code.
-pub fn finish(
-    ws: &Workspace,
-    screen: &Screen,
-    use_case: &str,
-    seen: Seen,
-) -> Result<Exit, AppError> {
+pub fn finish(screen: &Screen, use_case: &str, seen: Seen) -> Result<Exit, AppError> {
     match seen {
         Seen::Left(id) => {
             screen.answer(use_case, json!({"operationId": id, "status": "running"}));
@@ -377,18 +439,17 @@ pub fn finish(
             }
             Ok(Exit::Running)
         }
-        Seen::Ended(view, terminal) => {
-            say_end(ws, screen, &view, &terminal);
-            let packet = ws.packet_path(&view.id);
+        Seen::Ended(shown, terminal) => {
+            say_end(screen, &shown, &terminal);
             screen.answer(
                 use_case,
                 json!({
-                    "operationId": view.id,
+                    "operationId": shown.operation.operation_id,
                     "status": terminal.result.name(),
                     "reasonCodes": terminal.reasons,
                     "text": terminal.text,
-                    "packet": packet,
-                    "logKey": ws.ledger.log_vkey().to_string(),
+                    "packet": shown.packet,
+                    "logKey": shown.log_key,
                 }),
             );
             Ok(driving::exit_of(&terminal))
@@ -396,21 +457,23 @@ pub fn finish(
     }
 }
 
-pub fn say_end(ws: &Workspace, screen: &Screen, view: &OperationView, terminal: &Terminal) {
-    let took = view.updated_at.since(view.submitted_at).seconds_text();
+pub fn say_end(screen: &Screen, shown: &OperationShown, terminal: &Terminal) {
+    let operation = &shown.operation;
+    let took = operation.updated_at.since(operation.started_at);
+    let took = took.seconds_text();
     let tone = if terminal.result == Ending::Promoted {
         Tone::Good
     } else {
         Tone::Bad
     };
-    let to = &view.plan.body.to.version;
-    let word = match (view.plan.body.kind, terminal.result) {
+    let to = &shown.plan.body.to.version;
+    let word = match (shown.plan.body.kind, terminal.result) {
         (PlanKind::Rollback, Ending::Promoted) => format!("rolled back to {to}"),
         (PlanKind::Rollback, Ending::RolledBack) => "rollback failed, all as before".into(),
         (_, result) => result.name().replace('_', " "),
     };
     let newest = |name: &str| {
-        let mut told = view.decisions.iter().rev();
+        let mut told = shown.decisions.iter().rev();
         told.find_map(|d| d.body.get("numbers")?.get(name)?.as_u64())
     };
     let mut lost = newest("lost").map_or(String::new(), |n| {
@@ -429,17 +492,18 @@ pub fn say_end(ws: &Workspace, screen: &Screen, view: &OperationView, terminal: 
         screen.say(&format!("          because {}", terminal.text));
         screen.say(&format!("          {}", codes.join(", ")));
     }
-    let path = ws.packet_path(&view.id);
+    let Some(path) = shown.packet.as_deref().map(Path::new) else {
+        return;
+    };
     let here = std::env::current_dir().ok();
-    let shown = here
+    let path = here
         .as_deref()
         .and_then(|h| path.strip_prefix(h).ok())
-        .unwrap_or(&path)
-        .display()
-        .to_string();
-    screen.say(&format!("          packet {shown}"));
+        .unwrap_or(path)
+        .display();
+    screen.say(&format!("          packet {path}"));
     screen.frame(&format!(
-        "          check it anywhere:  gonogo verify {shown} --replay --log-key '{}'",
-        ws.ledger.log_vkey()
+        "          check it anywhere:  gonogo verify {path} --replay --log-key '{}'",
+        shown.log_key
     ));
 }

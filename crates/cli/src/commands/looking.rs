@@ -1,36 +1,37 @@
 //! `status` and `history`.
 
-use gonogo_app::following::{self, EnvironmentView, OperationView};
+use gonogo_app::doors::{
+    EnvironmentStatus, OperationList, OperationRef, OperationShow, OperationShown, StatusGet,
+};
 use gonogo_core::{Exit, Reason};
-use gonogo_release::plan::PlanKind;
 use serde_json::json;
 
-use super::{Answer, live, open};
+use super::{Answer, live, ops, way};
 use crate::args::{self, Select};
 use crate::screen::{Screen, Tone};
 
 pub fn status(select: &Select, a: &args::Status, screen: &Screen) -> Answer {
-    let ws = open(select, screen, true)?;
+    let way = way(select, screen, true)?;
     if let Some(prefix) = &a.operation {
-        let view = following::operation(&ws, prefix)?;
-        say_operation(screen, &view);
-        screen.answer("operation_get", json!(view));
-        let ended = view.terminal.as_ref().map(gonogo_app::driving::exit_of);
-        return Ok(ended.unwrap_or(Exit::Running));
+        let wanted = OperationShow {
+            operation: OperationRef(prefix.clone()),
+        };
+        let answered = way.ask(&wanted)?;
+        say_operation(screen, &answered.data);
+        screen.answer("operation_show", json!(answered.data));
+        return Ok(answered.exit);
     }
-    let views = following::environments(&ws, a.env.as_deref())?;
-    for view in &views {
-        say_environment(screen, &ws.config.service, view);
+    let answered = way.ask(&StatusGet {
+        environment: a.env.clone().map(Into::into),
+    })?;
+    for view in &answered.data.environments {
+        say_environment(screen, &answered.data.service, view);
     }
-    screen.answer(
-        "operation_get",
-        json!({"service": ws.config.service, "environments": views}),
-    );
-    let blind = views.iter().any(|v| v.observed.is_none());
-    Ok(if blind { Exit::Unjudged } else { Exit::Done })
+    screen.answer("status_get", json!(answered.data));
+    Ok(answered.exit)
 }
 
-fn say_environment(screen: &Screen, service: &str, view: &EnvironmentView) {
+fn say_environment(screen: &Screen, service: &str, view: &EnvironmentStatus) {
     screen.say(&screen.paint(Tone::Strong, &format!("{service} · {}", view.name)));
     match (&view.observed, &view.unreachable) {
         (Some(observed), _) if observed.slots.is_empty() => screen.say("  serves    nothing"),
@@ -76,79 +77,66 @@ fn say_environment(screen: &Screen, service: &str, view: &EnvironmentView) {
     }
 }
 
-fn say_operation(screen: &Screen, view: &OperationView) {
-    live::say_plan(screen, &view.plan);
-    for decision in &view.decisions {
-        if let Some(line) = live::line(screen, &view.plan, &decision.body) {
+pub fn say_operation(screen: &Screen, shown: &OperationShown) {
+    live::say_plan(screen, &shown.plan);
+    for decision in &shown.decisions {
+        if let Some(line) = live::line(screen, &shown.plan, &decision.body) {
             screen.say(&line);
         }
     }
-    match (&view.terminal, &view.progress) {
-        (Some(terminal), _) => {
-            let codes: Vec<&str> = terminal.reasons.iter().map(|r| r.code()).collect();
-            screen.say(&format!(
-                "{}   {}",
-                terminal.result.name().replace('_', " "),
-                terminal.text
-            ));
-            screen.say(&format!("          {}", codes.join(", ")));
-        }
-        (None, progress) => {
-            let driven = if view.driven {
-                ""
-            } else {
-                " · no controller drives it"
-            };
-            screen.say(&format!("running   phase {}{driven}", view.phase.name()));
-            if let Some(until) = progress
-                .as_ref()
-                .and_then(|p| p.get("until"))
-                .and_then(|u| u.as_str())
-            {
-                screen.say(&format!("          this step until {until}"));
-            }
-            if let Some(left) = view.short_of_space {
-                let left = left >> 10;
-                let text = format!(
-                    "          waiting, {}: {left} KiB left beside the project's state; free space and it goes on",
-                    Reason::StoreFull
-                );
-                screen.say(&screen.paint(Tone::Wait, &text));
-            }
-            screen.say(&format!("next      gonogo watch {}", view.id));
-        }
+    if let Some(terminal) = &shown.terminal {
+        let codes: Vec<&str> = terminal.reasons.iter().map(|r| r.code()).collect();
+        screen.say(&format!(
+            "{}   {}",
+            terminal.result.name().replace('_', " "),
+            terminal.text
+        ));
+        screen.say(&format!("          {}", codes.join(", ")));
+        return;
     }
+    let driven = if shown.driven {
+        ""
+    } else {
+        " · no controller drives it"
+    };
+    let phase = shown.operation.phase.name();
+    screen.say(&format!("running   phase {phase}{driven}"));
+    let until = shown.progress.as_ref().and_then(|p| p.get("until"));
+    if let Some(until) = until.and_then(|u| u.as_str()) {
+        screen.say(&format!("          this step until {until}"));
+    }
+    if let Some(left) = shown.short_of_space {
+        let left = left >> 10;
+        let text = format!(
+            "          waiting, {}: {left} KiB left beside the project's state; free space and it goes on",
+            Reason::StoreFull
+        );
+        screen.say(&screen.paint(Tone::Wait, &text));
+    }
+    screen.say(&format!(
+        "next      gonogo watch {}",
+        shown.operation.operation_id
+    ));
 }
 
+/// The same list as `ops list`, under the name that people look for first.
 pub fn history(select: &Select, a: &args::History, screen: &Screen) -> Answer {
-    let ws = open(select, screen, true)?;
-    let lines = following::history(&ws, a.env.as_deref(), a.limit)?;
-    if lines.is_empty() {
-        screen.say("no operation yet · begin with `gonogo release --to VERSION`");
-    }
-    for l in &lines {
-        let from = l.from.as_deref().unwrap_or("nothing");
-        let result = l
-            .result
-            .map_or(format!("running ({})", l.phase.name()), |r| {
-                r.replace('_', " ")
-            });
-        let back = match l.kind {
-            PlanKind::Rollback => " (rollback)",
-            PlanKind::Release => "",
-        };
-        let took = l.updated_at.since(l.submitted_at).seconds_text();
-        let codes: Vec<&str> = l.reasons.iter().map(|r| r.code()).collect();
-        screen.say(&format!(
-            "{}  {}  {:<12} {from} → {}{back}  {result} in {took}  by {}  {}",
-            l.submitted_at,
-            l.id,
-            l.environment,
-            l.to,
-            l.requester,
-            codes.join(", ")
-        ));
-    }
-    screen.answer("operation_list", json!({ "operations": lines }));
+    let wanted = OperationList {
+        environment: a.env.clone().map(Into::into),
+        ..OperationList::default()
+    };
+    let (operations, _) = ops::pages(&way(select, screen, true)?, &wanted, a.limit)?;
+    ops::say_list(screen, &operations, &wanted);
+    let lines = operations.iter().map(|doc| {
+        json!({
+            "id": doc.operation_id, "environment": doc.environment, "from": doc.from, "to": doc.to, "kind": doc.kind,
+            "requester": doc.requester, "submittedAt": doc.started_at, "updatedAt": doc.updated_at, "phase": doc.phase,
+            "result": doc.result, "reasons": doc.reasons,
+        })
+    });
+    screen.answer(
+        "operation_list",
+        json!({"operations": lines.collect::<Vec<_>>()}),
+    );
     Ok(Exit::Done)
 }

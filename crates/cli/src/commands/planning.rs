@@ -1,15 +1,19 @@
 //! `plan`, `plan show|diff|lint`, `approve`.
 
+use gonogo_app::AppError;
 use gonogo_app::approving::{self, Say, Voices};
-use gonogo_app::planning::{self, FindingView};
-use gonogo_app::{AppError, Workspace};
+use gonogo_app::doors::{
+    ApprovalDecide, ChangePlanned, Decision, PlanChange, PlanDiff, PlanGet, PlanLint, PlanRef,
+    VersionName, Why,
+};
+use gonogo_app::planning::FindingView;
 use gonogo_core::{Exit, Reason};
 use gonogo_release::approval::ApprovalPolicy;
 use gonogo_release::plan::{Binding, DryRunGate, Gates, Plan, Step, StepKind};
 use serde_json::json;
 
 use super::releasing::say_given;
-use super::{Answer, live, open};
+use super::{Answer, live, way};
 use crate::args::{self, PlanWhat, Select};
 use crate::screen::{Screen, Tone};
 
@@ -30,31 +34,37 @@ pub fn plan(select: &Select, a: &args::Plan, screen: &Screen) -> (&'static str, 
 }
 
 fn create(select: &Select, wanted: &args::Wanted, screen: &Screen) -> Answer {
-    let ws = open(select, screen, true)?;
-    let version = wanted.to.as_deref().unwrap_or_default();
-    let planned = match planning::plan(&ws, wanted.env.as_deref(), version) {
-        Ok(planned) => planned,
-        Err(e) if e.reason == Reason::NothingToDo => {
-            screen.answer(
-                "plan_change",
-                json!({"status": "nothing_to_do", "text": e.message}),
-            );
-            screen.say(&format!("nothing to do: {}", e.message));
-            return Ok(Exit::Done);
-        }
-        Err(e) => return Err(e),
+    let planned = way(select, screen, true)?.ask(&PlanChange {
+        environment: wanted.env.clone().map(Into::into),
+        version: VersionName(wanted.to.clone().unwrap_or_default()),
+    })?;
+    let planned = planned.data;
+    let Some(plan) = &planned.plan_result else {
+        return nothing_to_do(screen, "plan_change", &planned);
     };
     say_warnings(screen, &planned.findings);
-    live::say_plan(screen, &planned.plan);
-    say_steps(screen, &planned.plan);
+    live::say_plan(screen, plan);
+    say_steps(screen, plan);
     if screen.quiet {
-        screen.say(planned.plan.id.as_str());
+        screen.say(plan.id.as_str());
     }
     if !planned.fresh {
         screen.talk("this plan existed already: same intent, same content");
     }
-    screen.frame(&format!("next      gonogo approve {}", planned.plan.id));
-    screen.answer("plan_change", json!(planned));
+    screen.frame(&format!("next      gonogo approve {}", plan.id));
+    screen.answer(
+        "plan_change",
+        json!({"plan": plan, "planFingerprint": plan.fingerprint, "findings": planned.findings,
+            "fresh": planned.fresh, "missing": planned.missing}),
+    );
+    Ok(Exit::Done)
+}
+
+/// Ends a command that had nothing to do, which is an answer.
+pub fn nothing_to_do(screen: &Screen, use_case: &str, planned: &ChangePlanned) -> Answer {
+    let text = planned.text.as_deref().unwrap_or_default();
+    screen.answer(use_case, json!({"status": "nothing_to_do", "text": text}));
+    screen.say(&format!("nothing to do: {text}"));
     Ok(Exit::Done)
 }
 
@@ -201,21 +211,18 @@ fn who(policy: &ApprovalPolicy) -> String {
     format!("{} of {}", policy.required, people.join(", "))
 }
 
-fn read(ws: &Workspace, prefix: &str) -> Result<Plan, AppError> {
-    planning::read(ws, &planning::find(ws, prefix)?)
-}
-
 fn show(select: &Select, prefix: &str, screen: &Screen) -> Answer {
-    let ws = open(select, screen, true)?;
-    let plan = read(&ws, prefix)?;
-    live::say_plan(screen, &plan);
-    say_steps(screen, &plan);
+    let shown = way(select, screen, true)?.ask(&PlanGet {
+        plan: PlanRef(prefix.to_owned()),
+    })?;
+    let (plan, voices) = (&shown.data.plan, &shown.data.approval);
+    live::say_plan(screen, plan);
+    say_steps(screen, plan);
     screen.say(&format!(
         "asked     {} at {}",
         plan.requester, plan.created_at
     ));
-    let voices = approving::voices(&ws, &plan)?;
-    say_terms(screen, &plan, &voices);
+    say_terms(screen, plan, voices);
     for artifact in &plan.body.to.artifacts {
         screen.say(&format!(
             "artifact  {}  {}  {} bytes",
@@ -228,8 +235,8 @@ fn show(select: &Select, prefix: &str, screen: &Screen) -> Answer {
         "legacy    {} (the older request hash: the configuration's path, not its content; decides nothing)",
         plan.legacy_request_hash
     ));
-    screen.answer("plan_get", json!({ "plan": plan, "approval": voices }));
-    Ok(Exit::Done)
+    screen.answer("plan_get", json!(shown.data));
+    Ok(shown.exit)
 }
 
 fn diff(
@@ -239,17 +246,20 @@ fn diff(
     exit_code: bool,
     screen: &Screen,
 ) -> Answer {
-    let ws = open(select, screen, true)?;
-    let id = planning::find(&ws, prefix)?;
-    let against = against.map(|p| planning::find(&ws, p)).transpose()?;
-    let found = planning::diff(&ws, &id, against.as_ref())?;
-    let other = against
+    let compared = way(select, screen, true)?.ask(&PlanDiff {
+        plan: PlanRef(prefix.to_owned()),
+        against: against.map(|p| PlanRef(p.to_owned())),
+    })?;
+    let (id, found) = (&compared.data.plan, &compared.data.differences);
+    let other = compared
+        .data
+        .against
         .as_ref()
         .map_or("what would be planned now".to_owned(), ToString::to_string);
     if found.is_empty() {
         screen.say(&format!("no difference between {id} and {other}"));
     }
-    for d in &found {
+    for d in found {
         let side =
             |v: &Option<serde_json::Value>| v.as_ref().map_or("—".to_owned(), ToString::to_string);
         screen.say(&format!(
@@ -272,13 +282,14 @@ fn diff(
 }
 
 fn lint(select: &Select, prefix: &str, screen: &Screen) -> Answer {
-    let ws = open(select, screen, true)?;
-    let id = planning::find(&ws, prefix)?;
-    let findings = planning::lint_plan(&ws, &id)?;
+    let linted = way(select, screen, true)?.ask(&PlanLint {
+        plan: PlanRef(prefix.to_owned()),
+    })?;
+    let (id, findings) = (&linted.data.plan, &linted.data.findings);
     if findings.is_empty() {
         screen.say(&format!("{id}: nothing to object"));
     }
-    for f in &findings {
+    for f in findings {
         let tone = if f.severity == "error" {
             Tone::Bad
         } else {
@@ -292,33 +303,52 @@ fn lint(select: &Select, prefix: &str, screen: &Screen) -> Answer {
             f.hint
         ));
     }
-    screen.answer("plan_lint", json!({"plan": id, "findings": findings}));
-    let worst = |severity: &str| findings.iter().any(|f| f.severity == severity);
-    Ok(if worst("error") {
-        Exit::Fail
-    } else if worst("warning") {
-        Exit::Hold
-    } else {
-        Exit::Done
-    })
+    screen.answer("plan_lint", json!(linted.data));
+    Ok(linted.exit)
 }
 
 pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
-    let ws = open(select, screen, true)?;
-    let id = planning::find(&ws, &a.plan)?;
-    let plan = planning::read(&ws, &id)?;
+    let way = way(select, screen, true)?;
+    let plan = way
+        .ask(&PlanGet {
+            plan: PlanRef(a.plan.clone()),
+        })?
+        .data
+        .plan;
     live::say_plan(screen, &plan);
-    let say = Say {
-        role: a.role.clone(),
-        sla_minutes: a.sla_minutes,
-        note: a.note.clone(),
-        reject: a.reject,
-        out: a.out.clone(),
+    let given = match way.here() {
+        Some(ws) => {
+            let say = Say {
+                role: a.role.clone(),
+                sla_minutes: a.sla_minutes,
+                note: a.note.clone(),
+                reject: a.reject,
+                out: a.out.clone(),
+            };
+            approving::approve(ws, &plan.id, &say)?
+        }
+        None if a.out.is_some() => {
+            let text = "`--out` writes what the caller's own key has signed, and with a server the login decides";
+            return Err(AppError::new(Reason::ArgumentInvalid, text));
+        }
+        None => {
+            let say = ApprovalDecide {
+                plan: PlanRef(plan.id.to_string()),
+                plan_fingerprint: plan.fingerprint,
+                decision: match a.reject {
+                    true => Decision::Rejected,
+                    false => Decision::Approved,
+                },
+                role: a.role.clone(),
+                sla_minutes: a.sla_minutes,
+                note: a.note.clone().map(Why),
+            };
+            way.ask(&say)?.data
+        }
     };
-    let given = approving::approve(&ws, &id, &say)?;
     say_given(screen, &plan, &given);
     if !a.reject && given.rejected_by.is_empty() && given.stale.is_none() {
-        screen.frame(&format!("next      gonogo apply {id}"));
+        screen.frame(&format!("next      gonogo apply {}", plan.id));
     }
     screen.answer("approval_decide", json!(given));
     Ok(Exit::Done)

@@ -1,25 +1,42 @@
 //! Commands that change a target: apply, release, cancel, rollback; and watch.
 
-use std::sync::Arc;
-
 use gonogo_app::applying::{self, Apply};
 use gonogo_app::approving::{self, Given, Say};
-use gonogo_app::rolling_back::{self, Way};
+use gonogo_app::doors::{
+    ApplyChange, ApprovalDecide, Decision, Handle, Key, OperationCancel, OperationRef,
+    OperationShow, PlanChange, PlanGet, PlanRef, RollbackChange, VersionName, Why,
+};
+use gonogo_app::rolling_back::{self, Way as Back};
 use gonogo_app::{AppError, Workspace, driving, following};
 use gonogo_core::id::{OperationId, PlanId};
 use gonogo_core::{Exit, Reason};
 use gonogo_release::plan::Plan;
 use serde_json::json;
 
-use super::{Answer, live, open, open_to_retreat};
+use super::{Answer, live, way, way_back};
 use crate::args;
 use crate::args::{Select, Waiting};
 use crate::screen::{Screen, Tone};
+use crate::way::Way;
 
 pub fn apply(select: &Select, a: &args::Apply, screen: &Screen) -> Answer {
-    let ws = Arc::new(open(select, screen, false)?);
-    let id = gonogo_app::planning::find(&ws, &a.plan)?;
-    let plan = gonogo_app::planning::read(&ws, &id);
+    let way = way(select, screen, false)?;
+    let Some(ws) = way.here() else {
+        if !a.approval.is_empty() {
+            let text = "`--approval` reads files of this machine, and the server has none of them";
+            return Err(AppError::new(Reason::ArgumentInvalid, text)
+                .hint("give the approval to the server first: `gonogo approval submit FILE`"));
+        }
+        let wanted = PlanGet {
+            plan: PlanRef(a.plan.clone()),
+        };
+        let plan = way.ask(&wanted)?.data.plan;
+        live::say_plan(screen, &plan);
+        let key = a.idempotency_key.clone();
+        return begin_there(&way, &plan, key, &a.waiting, "apply_change", screen);
+    };
+    let id = gonogo_app::planning::find(ws, &a.plan)?;
+    let plan = gonogo_app::planning::read(ws, &id);
     if let Ok(plan) = &plan {
         live::say_plan(screen, plan);
     }
@@ -27,77 +44,130 @@ pub fn apply(select: &Select, a: &args::Apply, screen: &Screen) -> Answer {
         key: a.idempotency_key.clone(),
         approvals: a.approval.clone(),
     };
-    begin(&ws, &id, &how, &a.waiting, "apply_change", screen)
+    begin_here(&way, ws, &id, &how, &a.waiting, "apply_change", screen)
 }
 
-fn begin(
-    ws: &Arc<Workspace>,
+fn begin_here(
+    way: &Way,
+    ws: &Workspace,
     id: &PlanId,
     how: &Apply,
     waiting: &Waiting,
     use_case: &str,
     screen: &Screen,
 ) -> Answer {
-    let handle = applying::apply(ws, id, how)?;
-    let id = handle.operation_id.clone();
-    if handle.fresh {
-        screen.talk(&format!("operation {id}"));
-    } else {
-        let ended = ws.store.operation(&id)?.terminal.is_some();
-        screen.talk(&if ended {
-            format!(
-                "operation {id} was begun by this request before and has ended; this is its result, and what serves now says `gonogo status`"
-            )
-        } else {
-            format!("operation {id} was begun by this request before; following it")
-        });
-    }
+    let begun = applying::apply(ws, id, how)?;
+    let id = begun.operation_id.clone();
+    let known = ws.store.operation(&id)?;
+    say_begun(screen, &id, begun.fresh, known.terminal.is_some());
     if waiting.detach {
         driving::spawn(ws, &id)?;
-        screen.answer(use_case, json!({"handle": handle, "status": "running"}));
-        screen.say(&format!(
-            "running   {id} · follow it with `gonogo watch {id}`"
-        ));
-        return Ok(Exit::Running);
+        return detached(screen, use_case, &id, &Handle::of(&known, ""));
     }
-    let seen = live::drive_and_follow(ws, &id, screen, waiting.timeout)?;
-    live::finish(ws, screen, use_case, seen)
+    let seen = live::see_through(way, &id, screen, waiting.timeout)?;
+    live::finish(screen, use_case, seen)
+}
+
+fn begin_there(
+    way: &Way,
+    plan: &Plan,
+    key: Option<String>,
+    waiting: &Waiting,
+    use_case: &str,
+    screen: &Screen,
+) -> Answer {
+    let begun = way.ask(&ApplyChange {
+        plan_fingerprint: plan.fingerprint,
+        plan: Some(PlanRef(plan.id.to_string())),
+        // The plan's own key: what the project itself takes where a caller has none.
+        idempotency_key: Key(key.unwrap_or_else(|| plan.id.to_string())),
+        mode: None,
+    })?;
+    let Some(handle) = &begun.handle else {
+        let text = "the server began something and gave no handle";
+        return Err(AppError::new(Reason::ServerAnswer, text));
+    };
+    let id = &handle.operation_id;
+    say_begun(screen, id, begun.data.fresh, begun.exit != Exit::Running);
+    if waiting.detach {
+        return detached(screen, use_case, id, handle);
+    }
+    let seen = live::see_through(way, id, screen, waiting.timeout)?;
+    live::finish(screen, use_case, seen)
+}
+
+fn say_begun(screen: &Screen, id: &OperationId, fresh: bool, ended: bool) {
+    screen.talk(&match (fresh, ended) {
+        (true, _) => format!("operation {id}"),
+        (false, true) => format!(
+            "operation {id} was begun by this request before and has ended; this is its result, and what serves now says `gonogo status`"
+        ),
+        (false, false) => {
+            format!("operation {id} was begun by this request before; following it")
+        }
+    });
+}
+
+fn detached(screen: &Screen, use_case: &str, id: &OperationId, handle: &Handle) -> Answer {
+    screen.answer(use_case, json!({"handle": handle, "status": "running"}));
+    screen.say(&format!(
+        "running   {id} · follow it with `gonogo watch {id}`"
+    ));
+    Ok(Exit::Running)
 }
 
 pub fn release(select: &Select, a: &args::Release, screen: &Screen) -> Answer {
-    let ws = Arc::new(open(select, screen, false)?);
-    let version = a.wanted.to.as_deref().unwrap_or_default();
-    let planned = match gonogo_app::planning::plan(&ws, a.wanted.env.as_deref(), version) {
-        Ok(planned) => planned,
-        Err(e) if e.reason == Reason::NothingToDo => {
-            screen.answer(
-                "release",
-                json!({"status": "nothing_to_do", "text": e.message}),
-            );
-            screen.say(&format!("nothing to do: {}", e.message));
-            return Ok(Exit::Done);
-        }
-        Err(e) => return Err(e),
+    let way = way(select, screen, false)?;
+    let wanted = PlanChange {
+        environment: a.wanted.env.clone().map(Into::into),
+        version: VersionName(a.wanted.to.clone().unwrap_or_default()),
+    };
+    let planned = way.ask(&wanted)?.data;
+    let Some(plan) = &planned.plan_result else {
+        return super::planning::nothing_to_do(screen, "release", &planned);
     };
     super::planning::say_warnings(screen, &planned.findings);
-    live::say_plan(screen, &planned.plan);
-    approve_and_begin(&ws, &planned.plan, &a.waiting, "release", screen)
+    live::say_plan(screen, plan);
+    approve_and_begin(&way, plan, &a.waiting, "release", screen)
 }
 
 /// Approves the plan in the caller's name where the environment allows that, then applies it.
 fn approve_and_begin(
-    ws: &Arc<Workspace>,
+    way: &Way,
     plan: &Plan,
     waiting: &Waiting,
     use_case: &str,
     screen: &Screen,
 ) -> Answer {
-    approve_if_own(ws, plan, screen)?;
-    begin(ws, &plan.id, &Apply::default(), waiting, use_case, screen)
+    match way.here() {
+        Some(ws) => {
+            approve_if_own(ws, plan, screen)?;
+            let how = Apply::default();
+            begin_here(way, ws, &plan.id, &how, waiting, use_case, screen)
+        }
+        None => {
+            if is_own(plan) {
+                let given = way.ask(&ApprovalDecide {
+                    plan: PlanRef(plan.id.to_string()),
+                    plan_fingerprint: plan.fingerprint,
+                    decision: Decision::Approved,
+                    role: None,
+                    sla_minutes: None,
+                    note: None,
+                })?;
+                say_given(screen, plan, &given.data);
+            }
+            begin_there(way, plan, None, waiting, use_case, screen)
+        }
+    }
+}
+
+fn is_own(plan: &Plan) -> bool {
+    plan.body.approval.own && plan.body.approval.required <= 1
 }
 
 fn approve_if_own(ws: &Workspace, plan: &Plan, screen: &Screen) -> Result<(), AppError> {
-    if plan.body.approval.own && plan.body.approval.required <= 1 {
+    if is_own(plan) {
         let given = approving::approve(ws, &plan.id, &Say::default())?;
         say_given(screen, plan, &given);
     }
@@ -151,11 +221,15 @@ pub fn say_given(screen: &Screen, plan: &Plan, given: &Given) {
 }
 
 pub fn watch(select: &Select, a: &args::Watch, screen: &Screen) -> Answer {
-    let ws = Arc::new(open(select, screen, false)?);
-    let view = following::operation(&ws, &a.operation)?;
-    live::say_plan(screen, &view.plan);
-    let seen = live::drive_and_follow(&ws, &view.id, screen, a.timeout)?;
-    live::finish(&ws, screen, "operation_watch", seen)
+    let way = way(select, screen, false)?;
+    let wanted = OperationShow {
+        operation: OperationRef(a.operation.clone()),
+    };
+    let shown = way.ask(&wanted)?.data;
+    live::say_plan(screen, &shown.plan);
+    let id = &shown.operation.operation_id;
+    let seen = live::see_through(&way, id, screen, a.timeout)?;
+    live::finish(screen, "operation_watch", seen)
 }
 
 pub fn cancel(select: &Select, a: &args::Cancel, screen: &Screen) -> Answer {
@@ -163,28 +237,39 @@ pub fn cancel(select: &Select, a: &args::Cancel, screen: &Screen) -> Answer {
         a.yes,
         &format!("`cancel` takes back what `{}` has done so far", a.operation),
     )?;
-    let ws = retreating(select, screen)?;
-    let id = following::cancel(&ws, &a.operation, &a.why)?;
+    let way = way_back(select, screen)?;
+    let id = match way.here() {
+        Some(ws) => following::cancel(ws, &a.operation, &a.why)?,
+        None => {
+            let wanted = OperationCancel {
+                operation: OperationRef(a.operation.clone()),
+                why: Why(a.why.clone()),
+            };
+            way.ask(&wanted)?.data.operation_id
+        }
+    };
     screen.talk(&format!("asked {id} to go back"));
-    follow_back(&ws, &id, &a.waiting, "operation_cancel", screen)
+    follow_back(&way, &id, &a.waiting, "operation_cancel", screen)
 }
 
 fn follow_back(
-    ws: &Arc<Workspace>,
+    way: &Way,
     id: &OperationId,
     waiting: &Waiting,
     use_case: &str,
     screen: &Screen,
 ) -> Answer {
     if waiting.detach {
-        driving::pick_up(ws)?;
+        if let Some(ws) = way.here() {
+            driving::pick_up(ws)?;
+        }
         screen.answer(use_case, json!({"operationId": id, "status": "running"}));
         return Ok(Exit::Running);
     }
-    let seen = live::drive_and_follow(ws, id, screen, waiting.timeout)?;
+    let seen = live::see_through(way, id, screen, waiting.timeout)?;
     // The request was to end it: a cancelled operation is that request done.
     let cancelled = matches!(&seen, live::Seen::Ended(_, t) if t.result == gonogo_release::machine::Ending::Cancelled);
-    let exit = live::finish(ws, screen, use_case, seen)?;
+    let exit = live::finish(screen, use_case, seen)?;
     Ok(if cancelled { Exit::Done } else { exit })
 }
 
@@ -193,28 +278,49 @@ pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer 
         a.yes,
         "`rollback` moves all traffic to another version at once",
     )?;
-    let ws = retreating(select, screen)?;
-    match rolling_back::roll_back(&ws, a.env.as_deref(), a.to.as_deref(), &a.why)? {
-        Way::Running(id) => {
+    let way = way_back(select, screen)?;
+    let Some(ws) = way.here() else {
+        return rollback_there(&way, a, screen);
+    };
+    match rolling_back::roll_back(ws, a.env.as_deref(), a.to.as_deref(), &a.why)? {
+        Back::Running(id) => {
             screen.talk(&format!(
                 "{id} goes back already; following it (to stop it: `gonogo cancel {id} --yes`)"
             ));
-            follow_back(&ws, &id, &a.waiting, "rollback_change", screen)
+            follow_back(&way, &id, &a.waiting, "rollback_change", screen)
         }
-        Way::Cancelled(id) => {
+        Back::Cancelled(id) => {
             screen.talk(&format!("{id} was running; asked it to go back"));
-            follow_back(&ws, &id, &a.waiting, "rollback_change", screen)
+            follow_back(&way, &id, &a.waiting, "rollback_change", screen)
         }
-        Way::Planned(planned) => {
+        Back::Planned(planned) => {
             live::say_plan(screen, &planned.plan);
-            approve_and_begin(&ws, &planned.plan, &a.waiting, "rollback_change", screen)
+            approve_and_begin(&way, &planned.plan, &a.waiting, "rollback_change", screen)
         }
     }
 }
 
-/// Opens the project for a command that goes back.
-fn retreating(select: &Select, screen: &Screen) -> Result<Arc<Workspace>, AppError> {
-    Ok(Arc::new(open_to_retreat(select, screen, false)?))
+fn rollback_there(way: &Way, a: &args::Rollback, screen: &Screen) -> Answer {
+    let answered = way.ask(&RollbackChange {
+        environment: a.env.clone().map(Into::into),
+        to: a.to.clone().map(VersionName),
+        why: Why(a.why.clone()),
+    })?;
+    if let Some(handle) = &answered.handle {
+        let id = &handle.operation_id;
+        screen.talk(&format!("{id} goes back"));
+        return follow_back(way, id, &a.waiting, "rollback_change", screen);
+    }
+    let Some(id) = &answered.data.plan_id else {
+        let text = "the server goes back neither now nor by a plan";
+        return Err(AppError::new(Reason::ServerAnswer, text));
+    };
+    let wanted = PlanGet {
+        plan: PlanRef(id.to_string()),
+    };
+    let plan = way.ask(&wanted)?.data.plan;
+    live::say_plan(screen, &plan);
+    approve_and_begin(way, &plan, &a.waiting, "rollback_change", screen)
 }
 
 fn confirmed(yes: bool, what: &str) -> Result<(), AppError> {

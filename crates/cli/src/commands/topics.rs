@@ -54,7 +54,10 @@ fn entry(r: Reason) -> serde_json::Value {
 }
 
 /// Topics of `help` that are no commands.
-const TOPICS: [&str; 3] = ["config", "exit-codes", "approval"];
+const TOPICS: [&str; 4] = ["config", "exit-codes", "approval", "server"];
+
+/// The page of the server, as it is in the documentation.
+const SERVER: &str = include_str!("../../../../docs/server.md");
 
 pub fn help(a: &args::Help, screen: &Screen) -> Answer {
     let topic = a.topic.as_deref().unwrap_or_default();
@@ -63,11 +66,12 @@ pub fn help(a: &args::Help, screen: &Screen) -> Answer {
         "exit-codes" => reference::exit_codes(),
         "config" => config::template().to_owned(),
         "approval" => reference::approval_tokens(),
+        "server" => SERVER.to_owned(),
         other => match built().find_subcommand_mut(other) {
             Some(command) => command.render_long_help().to_string(),
             None => {
                 let text = format!(
-                    "no topic `{other}`; topics: config, exit-codes, approval, and every command"
+                    "no topic `{other}`; topics: config, exit-codes, approval, server, and every command"
                 );
                 let commands = Args::command();
                 let names = commands.get_subcommands().map(clap::Command::get_name);

@@ -7,7 +7,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use gonogo_app::AppError;
-use gonogo_app::doors::{Done, Tool};
+use gonogo_app::doors::{Done, EXIT, Tool};
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::envelope::{Class, Code, Frame};
 use gonogo_core::{Digest, Exit, Reason};
@@ -61,6 +61,9 @@ impl Reply {
         }
         let mut response = plain(status, &body);
         self.mark(&mut response);
+        response
+            .headers_mut()
+            .insert(EXIT, u16::from(done.exit.code()).into());
         if let Some(location) = location.and_then(|l| HeaderValue::from_str(&l).ok()) {
             response.headers_mut().insert(LOCATION, location);
             response.headers_mut().insert(RETRY_AFTER, COME_AGAIN);
@@ -70,16 +73,8 @@ impl Reply {
 
     /// A resource that was looked at: with a tag of what it says, or nothing where the caller has just that.
     pub(super) fn found(&self, headers: &HeaderMap, done: Done) -> Response {
-        // The envelope around it has its own time and trace, so the tag is of what was asked for.
-        let digest = Digest::of(done.data.to_string().as_bytes()).hex();
-        let tag = format!("\"{}\"", &digest[..32]);
-        let known = headers.get_all(IF_NONE_MATCH).iter().any(|given| {
-            let given = given.to_str().unwrap_or_default();
-            given
-                .split(',')
-                .map(str::trim)
-                .any(|t| t == tag || t == "*")
-        });
+        let tag = tag(&done);
+        let known = names(headers.get_all(IF_NONE_MATCH).iter(), &tag);
         let mut response = match known {
             true => {
                 let mut empty = Response::new(Body::empty());
@@ -105,6 +100,9 @@ impl Reply {
         }
         let mut response = plain(status, &body);
         self.mark(&mut response);
+        response
+            .headers_mut()
+            .insert(EXIT, u16::from(done.exit.code()).into());
         response
     }
 
@@ -140,6 +138,18 @@ impl Reply {
     }
 }
 
+/// The strong tag of a resource. The envelope around it has its own time and trace, so the tag is of what was asked for.
+pub(super) fn tag(done: &Done) -> String {
+    let digest = Digest::of(done.data.to_string().as_bytes()).hex();
+    format!("\"{}\"", &digest[..32])
+}
+
+/// Whether one of a header's tags is `tag` (RFC 9110, section 13.1).
+pub(super) fn names<'a>(given: impl Iterator<Item = &'a HeaderValue>, tag: &str) -> bool {
+    let mut all = given.flat_map(|v| v.to_str().unwrap_or_default().split(','));
+    all.any(|t| matches!(t.trim(), t if t == tag || t == "*"))
+}
+
 /// JSON with a status.
 pub(super) fn plain(status: u16, body: &Value) -> Response {
     let mut response = Response::new(Body::from(body.to_string()));
@@ -156,6 +166,7 @@ fn status(error: &AppError) -> u16 {
         Reason::Unauthenticated => 401,
         Reason::MethodRefused => 405,
         Reason::NotAcceptable => 406,
+        Reason::ResourceChanged => 412,
         Reason::BodyTooLarge => 413,
         Reason::MediaTypeRefused => 415,
         Reason::InputMalformed | Reason::ArgumentInvalid | Reason::ToolUnknown => 400,

@@ -1,0 +1,75 @@
+//! The two ways to an answer: the project on this machine, or a server. A command that takes either renders the same answer, and ends
+//! with the same exit code.
+
+use std::sync::Arc;
+
+use gonogo_app::access::Principal;
+use gonogo_app::doors::{Answered, Desk, Done, Server, UseCase, find};
+use gonogo_app::{AppError, Workspace};
+use gonogo_core::Reason;
+use gonogo_core::envelope::Class;
+use serde_json::Value;
+
+/// Where use cases are carried out.
+pub enum Way {
+    /// In the project on this machine, in the name of its user.
+    Here(Arc<Workspace>, Box<Principal>),
+    /// By a server; with the trace of this command.
+    There(Server, String),
+}
+
+impl Way {
+    /// The project, for what is done in this process where there is one.
+    pub fn here(&self) -> Option<&Arc<Workspace>> {
+        match self {
+            Self::Here(ws, _) => Some(ws),
+            Self::There(..) => None,
+        }
+    }
+
+    /// Carries a use case out.
+    ///
+    /// # Errors
+    /// As the use case says; no server, or no gonogo there.
+    pub fn ask<U: UseCase>(&self, input: &U) -> Result<Answered<U::Answer>, AppError> {
+        match self {
+            Self::There(server, trace) => server.ask(input, trace),
+            Self::Here(..) => {
+                let input = serde_json::to_value(input).map_err(internal)?;
+                let done = self.call(U::FACTS.name, U::FACTS.class, input)?;
+                Ok(Answered {
+                    data: serde_json::from_value(done.data).map_err(internal)?,
+                    handle: done.handle,
+                    exit: done.exit,
+                })
+            }
+        }
+    }
+
+    /// Carries out the use case `name`, whose input may be anything.
+    ///
+    /// # Errors
+    /// As [`Way::ask`].
+    pub fn call(&self, name: &str, class: Class, input: Value) -> Result<Done, AppError> {
+        match self {
+            Self::There(server, trace) => server.call(name, class, input, trace),
+            Self::Here(ws, principal) => {
+                let tool = find(name).ok_or_else(|| {
+                    AppError::new(Reason::ToolUnknown, format!("no use case `{name}`"))
+                })?;
+                tool.call(
+                    input,
+                    &Desk {
+                        workspace: ws,
+                        principal,
+                        base: "",
+                    },
+                )
+            }
+        }
+    }
+}
+
+fn internal(e: serde_json::Error) -> AppError {
+    AppError::new(Reason::Internal, e.to_string())
+}
