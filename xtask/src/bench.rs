@@ -4,6 +4,7 @@
 //! against their bars, and shown. Invariants: a figure comes from a run, never from text; what could not be measured says
 //! why and is never green; a quick run is marked as one and never gets into the documentation.
 
+mod doors;
 mod dry_run;
 mod figures;
 mod ledger;
@@ -103,7 +104,7 @@ impl Settings {
     }
 }
 
-static BENCHES: [Bench; 15] = [
+static BENCHES: [Bench; 16] = [
     programs::FAULT,
     programs::STATS,
     proxy::PROXY,
@@ -113,6 +114,7 @@ static BENCHES: [Bench; 15] = [
     ledger::LEDGER,
     ledger::VERIFY,
     dry_run::DRY_RUN,
+    doors::DOORS,
     suite::readers::READERS,
     suite::runbook::RUNBOOK,
     suite::cluster::SUITE_CLUSTER,

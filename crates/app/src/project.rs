@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use gonogo_core::Clock;
+pub use gonogo_store::Generation;
 
 use crate::config::{Config, Overrides};
 use crate::memory::Memory;
@@ -80,6 +81,14 @@ impl Project {
     pub fn workspace(&self, caller: Caller, trace: Option<String>) -> Result<Workspace, AppError> {
         let config = self.config()?;
         Ok(self.root.seen_by(caller, config, trace))
+    }
+
+    /// What was committed to the store so far, by whomever.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn generation(&self) -> Result<Option<Generation>, AppError> {
+        Ok(self.root.store.generation()?)
     }
 
     /// The configuration that is on disk now.

@@ -26,7 +26,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::lanes::{Call, Lanes};
+use crate::seen::{Kept, Seen};
 pub(crate) use events::{Feed, look};
+use gonogo_app::project::Generation;
 use reply::Reply;
 
 /// How often it is looked whether what somebody waits for has ended.
@@ -39,6 +41,7 @@ pub(crate) struct Door {
     pub(crate) dev: Option<Principal>,
     pub(crate) allow_apply: bool,
     pub(crate) feed: Feed,
+    pub(crate) seen: Seen,
     /// Names under which it may be asked for.
     pub(crate) hosts: BTreeSet<String>,
 }
@@ -169,6 +172,10 @@ async fn resource(
     let (parts, body) = request.into_parts();
     let mut reply = Reply::to(&parts.headers, tool.facts.name, tool.facts.class);
     reply.of(tool);
+    let known = known(&door, tool, &parts);
+    if let Known::Answered(kept) = &known {
+        return reply.kept(&parts.headers, kept);
+    }
     let answered = async {
         let principal = guard::enter(&door, &parts)?;
         request::trace(&parts.headers)?;
@@ -186,9 +193,44 @@ async fn resource(
         }
     };
     match answered.await {
-        Ok(done) if route.method == doors::Method::Get => reply.found(&parts.headers, done),
+        Ok(done) if route.method == doors::Method::Get => {
+            if let Known::Since(generation) = known {
+                let tag = reply::tag(&done);
+                door.seen.keep(generation, parts.uri.path(), &done, &tag);
+            }
+            reply.found(&parts.headers, done)
+        }
         Ok(done) => reply.done(route.status, done),
         Err(e) => reply.fail(&e),
+    }
+}
+
+/// What is known of an answer before anybody is asked.
+enum Known {
+    /// It was given since the store last changed.
+    Answered(Kept),
+    /// It may be kept, as what the store says since then.
+    Since(Generation),
+    /// It depends on more.
+    Nothing,
+}
+
+/// The answer to a request that was answered since the store last changed, if whoever asks may have it. Anything unusual goes the whole
+/// way, where it is told what is wrong.
+fn known(door: &Door, tool: &Tool, parts: &axum::http::request::Parts) -> Known {
+    if !tool.facts.of_store || parts.uri.query().is_some() {
+        return Known::Nothing;
+    }
+    let Ok(Some(now)) = door.lanes.project().generation() else {
+        return Known::Nothing;
+    };
+    let Some(kept) = door.seen.get(now, parts.uri.path()) else {
+        return Known::Since(now);
+    };
+    let may = guard::enter(door, parts).and_then(|who| who.must_have(tool.facts.scope));
+    match may.and_then(|()| request::trace(&parts.headers)) {
+        Ok(()) => Known::Answered(kept),
+        Err(_) => Known::Nothing,
     }
 }
 

@@ -8,6 +8,7 @@
 mod crowd;
 mod http;
 mod lanes;
+mod seen;
 mod serve;
 mod service;
 

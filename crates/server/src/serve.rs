@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::crowd;
 use crate::http::{self, Door, Feed};
 use crate::lanes::{Lanes, THREADS};
+use crate::seen::Seen;
 use crate::service;
 
 /// How long requests may take to end when the server is asked to.
@@ -84,6 +85,7 @@ pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError
         dev: settings.dev.map(Principal::local),
         allow_apply: settings.allow_apply,
         feed: Feed::new(ended),
+        seen: Seen::default(),
         hosts: http::hosts(address, settings.hosts),
     });
     Ok(Bound {

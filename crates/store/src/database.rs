@@ -34,7 +34,13 @@ pub struct Store {
     broken: AtomicBool,
     writes: AtomicU64,
     fatal: FatalHook,
+    /// Sees what all others commit, the connection above included; opened when it is first asked.
+    watcher: Mutex<Option<Connection>>,
 }
+
+/// What was committed so far, as one process sees it: two that are equal have nothing between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Generation(i64);
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -90,7 +96,36 @@ impl Store {
             broken: AtomicBool::new(false),
             writes: AtomicU64::new(0),
             fatal,
+            watcher: Mutex::new(None),
         }
+    }
+
+    /// What was committed so far, by whomever; none for a store in memory. Costs a look at shared memory, and no query.
+    /// Only comparisons mean something (`PRAGMA data_version`, sqlite.org/pragma.html).
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn generation(&self) -> Result<Option<Generation>, StoreError> {
+        if !self.on_disk {
+            return Ok(None);
+        }
+        let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
+        let looked = (|| {
+            let connection = match watcher.take() {
+                Some(open) => open,
+                None => {
+                    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                    Connection::open_with_flags(&self.path, flags)?
+                }
+            };
+            let version: i64 = connection
+                .prepare_cached("PRAGMA data_version")?
+                .query_row([], |row| row.get(0))?;
+            *watcher = Some(connection);
+            Ok(version)
+        })();
+        let version = looked.map_err(|e| typed(&self.path, Fault::Sql(e), false))?;
+        Ok(Some(Generation(version)))
     }
 
     /// The database's path; `:memory:` for one in memory.
@@ -345,6 +380,30 @@ mod tests {
         );
         assert!(refuse_old_sqlite(3_051_003).is_ok());
         assert!(refuse_old_sqlite(rusqlite::version_number()).is_ok());
+    }
+
+    #[test]
+    fn whatever_is_committed_by_whomever_is_another_generation() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).unwrap();
+        let other = Store::open(home.path()).unwrap();
+        let first = store.generation().unwrap();
+        assert!(first.is_some());
+        assert_eq!(
+            store.generation().unwrap(),
+            first,
+            "looking changes nothing"
+        );
+        store.open_operations().unwrap();
+        assert_eq!(store.generation().unwrap(), first, "nor does reading");
+        let own = |c: &Connection| Ok(c.execute("INSERT INTO ledger_bond VALUES (0, 'k')", [])?);
+        store.write(own).unwrap();
+        let second = store.generation().unwrap();
+        assert_ne!(second, first);
+        let theirs = |c: &Connection| Ok(c.execute("DELETE FROM ledger_bond", [])?);
+        other.write(theirs).unwrap();
+        assert_ne!(store.generation().unwrap(), second);
+        assert_eq!(Store::in_memory().unwrap().generation().unwrap(), None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod transition;
 
 pub use access::{Token, TokenKind};
 pub use boot::{Owner, Process};
-pub use database::{FatalHook, Store};
+pub use database::{FatalHook, Generation, Store};
 pub use draft::{Draft, Subject};
 pub use error::StoreError;
 pub use lease::{Holder, Lease, Liveness};

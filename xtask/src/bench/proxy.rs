@@ -30,9 +30,9 @@ const CONNECTIONS: usize = 64;
 
 /// What wrk saw.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Load {
+pub(super) struct Load {
     requests: f64,
-    rps: f64,
+    pub(super) rps: f64,
     p99_ms: f64,
 }
 
@@ -222,14 +222,22 @@ fn counters(line: &str) -> Option<(f64, f64)> {
 }
 
 fn wrk(port: u16, seconds: u32) -> Result<Load> {
+    wrk_with(port, "/", &[], seconds)
+}
+
+/// Load on one address, with headers.
+pub(super) fn wrk_with(port: u16, path: &str, headers: &[&str], seconds: u32) -> Result<Load> {
     let mut command = Command::new("wrk");
     command.args([
         "-t1",
         &format!("-c{CONNECTIONS}"),
         "--latency",
         &format!("-d{seconds}s"),
-        &format!("http://127.0.0.1:{port}/"),
     ]);
+    for header in headers {
+        command.args(["-H", header]);
+    }
+    command.arg(format!("http://127.0.0.1:{port}{path}"));
     let text = output(&mut command)?;
     parse(&text).with_context(|| format!("wrk printed: {text}"))
 }
@@ -281,7 +289,7 @@ pub(super) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-fn wait_for(port: u16, running: &mut Running) -> Result<()> {
+pub(super) fn wait_for(port: u16, running: &mut Running) -> Result<()> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let began = now();
     while began.elapsed() < Duration::from_secs(20) {

@@ -558,6 +558,7 @@ impl UseCase for OperationGet {
             Route::get("/operations/{operation}"),
         ],
         waits: true,
+        of_store: true,
         examples: &[r#"{"operation": "{operation}"}"#],
         ..Facts::read(
             "operation_get",

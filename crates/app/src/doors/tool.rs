@@ -56,6 +56,8 @@ pub struct Facts {
     pub not_mcp: &'static str,
     /// Whether a caller may wait for what goes on to end.
     pub waits: bool,
+    /// Whether its answer depends on its input and on the store alone, and not on who asks: then it is good until the store changes.
+    pub of_store: bool,
     /// What its answer gives for inputs of others: the field's name, and where it stands in the envelope (RFC 6901).
     pub gives: &'static [(&'static str, &'static str)],
     /// Inputs that are shown and tested.
@@ -78,6 +80,7 @@ impl Facts {
             routes: &[],
             not_mcp: "",
             waits: false,
+            of_store: false,
             gives: &[],
             examples: &["{}"],
         }

@@ -14,6 +14,7 @@ use gonogo_core::{Digest, Exit, Reason};
 use serde_json::{Value, json};
 
 use super::request::is_trace;
+use crate::seen::Kept;
 
 /// Seconds after which it is worth to come again.
 const COME_AGAIN: HeaderValue = HeaderValue::from_static("1");
@@ -84,11 +85,42 @@ impl Reply {
             }
             false => self.done(200, done),
         };
-        let headers = response.headers_mut();
-        if let Ok(tag) = HeaderValue::from_str(&tag) {
-            headers.insert(ETAG, tag);
+        tagged(&mut response, &tag);
+        response
+    }
+
+    /// An answer that was given before, in this caller's envelope.
+    pub(super) fn kept(&self, headers: &HeaderMap, kept: &Kept) -> Response {
+        if names(headers.get_all(IF_NONE_MATCH).iter(), &kept.tag) {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            self.mark(&mut response);
+            tagged(&mut response, &kept.tag);
+            return response;
         }
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        /// How an envelope begins: keys are in the order of the alphabet.
+        const BEGIN: &str = r#"{"data":null"#;
+        let around = self.frame().success(Value::Null).to_string();
+        let mut body = String::with_capacity(around.len() + kept.data.len());
+        match around.strip_prefix(BEGIN) {
+            Some(rest) => {
+                body.push_str(&BEGIN[..BEGIN.len() - "null".len()]);
+                body.push_str(&kept.data);
+                body.push_str(rest);
+            }
+            None => {
+                let data = serde_json::from_str(&kept.data).unwrap_or_default();
+                body = self.frame().success(data).to_string();
+            }
+        }
+        let mut response = Response::new(Body::from(body));
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(CONTENT_TYPE, json);
+        response
+            .headers_mut()
+            .insert(EXIT, u16::from(kept.exit.code()).into());
+        self.mark(&mut response);
+        tagged(&mut response, &kept.tag);
         response
     }
 
@@ -136,6 +168,14 @@ impl Reply {
             response.headers_mut().insert("x-trace-id", trace);
         }
     }
+}
+
+fn tagged(response: &mut Response, tag: &str) {
+    let headers = response.headers_mut();
+    if let Ok(tag) = HeaderValue::from_str(tag) {
+        headers.insert(ETAG, tag);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
 }
 
 /// The strong tag of a resource. The envelope around it has its own time and trace, so the tag is of what was asked for.
