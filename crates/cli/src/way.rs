@@ -32,18 +32,27 @@ impl Way {
     /// # Errors
     /// As the use case says; no server, or no gonogo there.
     pub fn ask<U: UseCase>(&self, input: &U) -> Result<Answered<U::Answer>, AppError> {
-        match self {
+        let answered = match self {
             Self::There(server, trace) => server.ask(input, trace),
-            Self::Here(..) => {
-                let input = serde_json::to_value(input).map_err(internal)?;
-                let done = self.call(U::FACTS.name, U::FACTS.class, input)?;
-                Ok(Answered {
-                    data: serde_json::from_value(done.data).map_err(internal)?,
-                    handle: done.handle,
-                    exit: done.exit,
-                })
+            Self::Here(..) => self.ask_here(input),
+        };
+        answered.map_err(|mut e| {
+            // What the schema refuses came from the command line.
+            if e.reason == Reason::InputMalformed && e.details.get("faults").is_some() {
+                e.reason = Reason::ArgumentInvalid;
             }
-        }
+            e
+        })
+    }
+
+    fn ask_here<U: UseCase>(&self, input: &U) -> Result<Answered<U::Answer>, AppError> {
+        let input = serde_json::to_value(input).map_err(internal)?;
+        let done = self.call(U::FACTS.name, U::FACTS.class, input)?;
+        Ok(Answered {
+            data: serde_json::from_value(done.data).map_err(internal)?,
+            handle: done.handle,
+            exit: done.exit,
+        })
     }
 
     /// Carries out the use case `name`, whose input may be anything.

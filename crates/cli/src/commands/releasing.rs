@@ -62,7 +62,14 @@ fn begin_here(
     say_begun(screen, &id, begun.fresh, known.terminal.is_some());
     if waiting.detach {
         driving::spawn(ws, &id)?;
-        return detached(screen, use_case, &id, &Handle::of(&known, ""));
+        let handle = Handle::of(&known, "");
+        return Ok(detached(
+            screen,
+            use_case,
+            &known.plan,
+            begun.fresh,
+            &handle,
+        ));
     }
     let seen = live::see_through(way, &id, screen, waiting.timeout)?;
     live::finish(screen, use_case, seen)
@@ -90,7 +97,13 @@ fn begin_there(
     let id = &handle.operation_id;
     say_begun(screen, id, begun.data.fresh, begun.exit != Exit::Running);
     if waiting.detach {
-        return detached(screen, use_case, id, handle);
+        return Ok(detached(
+            screen,
+            use_case,
+            &plan.id,
+            begun.data.fresh,
+            handle,
+        ));
     }
     let seen = live::see_through(way, id, screen, waiting.timeout)?;
     live::finish(screen, use_case, seen)
@@ -108,12 +121,16 @@ fn say_begun(screen: &Screen, id: &OperationId, fresh: bool, ended: bool) {
     });
 }
 
-fn detached(screen: &Screen, use_case: &str, id: &OperationId, handle: &Handle) -> Answer {
-    screen.answer(use_case, json!({"handle": handle, "status": "running"}));
+fn detached(screen: &Screen, use_case: &str, plan: &PlanId, fresh: bool, handle: &Handle) -> Exit {
+    let id = &handle.operation_id;
+    screen.answer(
+        use_case,
+        json!({"handle": handle, "planId": plan, "fresh": fresh, "status": "running"}),
+    );
     screen.say(&format!(
         "running   {id} · follow it with `gonogo watch {id}`"
     ));
-    Ok(Exit::Running)
+    Exit::Running
 }
 
 pub fn release(select: &Select, a: &args::Release, screen: &Screen) -> Answer {

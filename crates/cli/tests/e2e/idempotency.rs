@@ -33,9 +33,10 @@ fn eight_processes_with_one_request_begin_one_operation() {
         for one in started {
             let ran = one.join();
             ran.expect(75);
-            let handle = ran.envelope()["data"]["handle"].clone();
-            ids.insert(handle["operationId"].as_str().unwrap().to_owned());
-            fresh += u32::from(handle["fresh"] == true);
+            let data = ran.envelope()["data"].clone();
+            let id = data["handle"]["operationId"].as_str().unwrap();
+            ids.insert(id.to_owned());
+            fresh += u32::from(data["fresh"] == true);
         }
         assert_eq!((ids.len(), fresh), (1, 1), "{ids:?}");
         assert_eq!(project.records("operation").len(), round);

@@ -136,8 +136,9 @@ fn a_detached_operation_ends_by_itself() {
     let plan = project.approved("2.0.0");
     let ran = project.run(&["apply", &plan, "--detach", "--json"]);
     ran.expect(75);
-    let handle = ran.envelope()["data"]["handle"].clone();
-    assert_eq!(handle["planId"], plan.as_str());
+    let data = ran.envelope()["data"].clone();
+    assert_eq!(data["planId"], plan.as_str());
+    let handle = data["handle"].clone();
     assert!(
         handle["terminalStates"].as_array().unwrap().len() >= 4
             && handle["submittedAt"].is_string()

@@ -52,7 +52,7 @@ fn what_cannot_be_planned_is_refused_and_leaves_no_plan() {
             .contains("did you mean `1.4.0`"),
         "{error}"
     );
-    project.refuses(&["plan", "--to", "../1.4.0"], 64, &["VERSION_UNKNOWN"]);
+    project.refuses(&["plan", "--to", "../1.4.0"], 64, &["ARGUMENT_INVALID"]);
 
     assert!(files(&project.path(".gonogo/plans")).is_empty());
 }
@@ -91,7 +91,7 @@ fn the_same_intent_over_the_same_content_is_the_same_plan() {
         assert_eq!(project.data(&["plan", "show", name])["plan"], first["plan"]);
     }
     project.refuses(&["plan", "show", "pln_zzzz"], 66, &["PLAN_NOT_FOUND"]);
-    project.refuses(&["plan", "show", ""], 64, &["ID_AMBIGUOUS"]);
+    project.refuses(&["plan", "show", ""], 64, &["ARGUMENT_INVALID"]);
 
     let diff = project.data(&["plan", "diff", id]);
     let paths: Vec<&str> = diff["differences"]

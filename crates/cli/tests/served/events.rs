@@ -130,7 +130,7 @@ fn a_stream_ends_when_its_reader_may_not_read_any_more_and_when_the_server_does(
     let mut reader = Reader(BufReader::new(stream));
     reader.until_blank();
     assert_eq!(reader.next().id, Some(0));
-    let id = made["about"]["id"].as_str().unwrap();
+    let id = made["id"].as_str().unwrap();
     project
         .run(&["token", "revoke", id, "--why", "a test"])
         .expect(0);

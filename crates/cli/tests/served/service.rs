@@ -48,7 +48,7 @@ fn a_given_socket_is_listened_on_and_the_manager_is_told() {
     let (running, port) = activated(&project, 1, path.to_str().unwrap());
     let mut said = [0; 256];
     let n = manager.recv(&mut said).unwrap();
-    assert_eq!(&said[..n], b"READY=1");
+    assert_eq!(said[..n].trim_ascii(), b"READY=1");
     let server = Server {
         project: &project,
         port,
@@ -60,7 +60,7 @@ fn a_given_socket_is_listened_on_and_the_manager_is_told() {
     let running = server.running.as_ref().unwrap();
     running.signal(rustix::process::Signal::TERM);
     let n = manager.recv(&mut said).unwrap();
-    assert_eq!(&said[..n], b"STOPPING=1");
+    assert_eq!(said[..n].trim_ascii(), b"STOPPING=1");
 }
 
 #[test]
