@@ -48,7 +48,7 @@ struct Lab {
     port: u16,
     token: String,
     server: Option<Running>,
-    traffic: Traffic,
+    _traffic: Traffic,
 }
 
 /// Requests to the services, so that there is something to judge them by; ends when dropped.
@@ -206,7 +206,7 @@ impl Lab {
             port: free_port()?,
             token: String::new(),
             server: None,
-            traffic: Traffic::to(ports),
+            _traffic: Traffic::to(ports),
         };
         let made = lab.gonogo(&[
             "token", "create", "--name", "bench", "--role", "admin", "--json",
