@@ -134,7 +134,10 @@ mod tests {
 
     use super::*;
 
-    fn intent(id: u64, key: &str, action: Value) -> (&'static str, Value) {
+    /// Kind and body of a record.
+    type Record = (&'static str, Value);
+
+    fn intent(id: u64, key: &str, action: Value) -> Record {
         let act = json!({"id": id, "key": key, "class": "probe-able", "deadline": "5s", "action": action});
         (
             "intent",
@@ -142,14 +145,14 @@ mod tests {
         )
     }
 
-    fn outcome(id: u64, result: Value) -> (&'static str, Value) {
+    fn outcome(id: u64, result: Value) -> Record {
         (
             "outcome",
             json!({"step": id, "at": "2026-01-01T00:00:01.000Z", "input": {"input": "done", "id": id, "result": result}}),
         )
     }
 
-    fn told(records: &[(&'static str, Value)]) -> Vec<(String, Standing)> {
+    fn told(records: &[Record]) -> Vec<(String, Standing)> {
         let seen = seen(records.iter().map(|(k, b)| (*k, b)));
         seen.into_iter().map(|e| (e.key, e.standing)).collect()
     }
@@ -165,7 +168,7 @@ mod tests {
         let not =
             json!({"outcome": "not-applied", "reason": "AGENT_UNREACHABLE", "text": "nobody"});
         let probe = json!({"do": "probe", "key": "op/1"});
-        let cases: [(&str, Vec<(&'static str, Value)>, Standing); 6] = [
+        let cases: [(&str, Vec<Record>, Standing); 6] = [
             ("begun", vec![intent(1, "op/1", stop())], Standing::Open),
             (
                 "done",
