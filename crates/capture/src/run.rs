@@ -53,6 +53,8 @@ pub struct Running {
     over: u64,
     /// Since when it has been asked to end and could not hear it (awake clock).
     asked: Option<u64>,
+    /// Whether it was asked to end at all: one that heard it can be stopped again before it has ended.
+    ending: bool,
 }
 
 /// How a keeper ended.
@@ -141,6 +143,7 @@ impl Run {
             news: None,
             over: awake().saturating_add(whole),
             asked: None,
+            ending: false,
             files,
             keeper,
             pidfd,
@@ -208,6 +211,7 @@ impl Running {
             Ask::HangUp => wire::HANG_UP,
         };
         wire::say(&self.socket, word);
+        self.ending = true;
         if self.pulse.is_stopped() || self.pulse.missed().is_some() {
             self.wake();
         }
@@ -256,7 +260,7 @@ impl Running {
             return;
         };
         let now = awake();
-        if now >= self.over && self.asked.is_none() {
+        if (now >= self.over) && self.asked.is_none() {
             self.wake();
         }
         let waited = self

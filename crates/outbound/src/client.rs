@@ -15,6 +15,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::body::collect;
+use crate::reach::{OUT_OF_REACH, Reach, Resolver};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -24,12 +25,13 @@ const IDLE: Duration = Duration::from_secs(20);
 /// A client with its connections; clones share them.
 #[derive(Clone, Debug)]
 pub struct Client {
-    plain: legacy::Client<HttpConnector, Full<Bytes>>,
+    plain: legacy::Client<HttpConnector<Resolver>, Full<Bytes>>,
     #[cfg(feature = "tls")]
     tls: Result<
-        legacy::Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>,
+        legacy::Client<hyper_rustls::HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
         std::sync::Arc<str>,
     >,
+    reach: Option<Reach>,
 }
 
 /// Why there is no answer.
@@ -50,6 +52,9 @@ pub enum NoAnswer {
     /// This program cannot speak to that address.
     #[error("{0}")]
     Unsupported(String),
+    /// The address is none that may be asked.
+    #[error("`{0}` is not asked: {OUT_OF_REACH}")]
+    OutOfReach(String),
 }
 
 impl Default for Client {
@@ -62,10 +67,21 @@ impl Client {
     /// Makes a client. Must be used inside a tokio runtime with IO and time.
     #[must_use]
     pub fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// Makes a client for addresses that others named: it connects to what `reach` admits alone. Must be used as [`Client::new`]'s.
+    #[must_use]
+    pub fn within(reach: Reach) -> Self {
+        Self::with(Some(reach))
+    }
+
+    fn with(reach: Option<Reach>) -> Self {
         Self {
-            plain: builder().build(connector(true)),
+            plain: builder().build(connector(true, reach.clone())),
             #[cfg(feature = "tls")]
-            tls: tls(),
+            tls: tls(reach.clone()),
+            reach,
         }
     }
 
@@ -94,6 +110,24 @@ impl Client {
     }
 
     async fn begin(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, NoAnswer> {
+        let refused = |reach: &Reach| reach.literal(request.uri().host()?).filter(|ok| !ok);
+        if self.reach.as_ref().and_then(refused).is_some() {
+            return Err(NoAnswer::OutOfReach(shown(request.uri())));
+        }
+        let address = shown(request.uri());
+        let answer = self.begin_anywhere(request).await;
+        answer.map_err(|e| match e {
+            NoAnswer::Unreachable(text) if text.contains(OUT_OF_REACH) => {
+                NoAnswer::OutOfReach(address)
+            }
+            other => other,
+        })
+    }
+
+    async fn begin_anywhere(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, NoAnswer> {
         match request.uri().scheme() {
             Some(s) if *s == Scheme::HTTP => self.plain.request(request).await.map_err(no_answer),
             Some(s) if *s == Scheme::HTTPS => self.begin_tls(request).await,
@@ -186,8 +220,8 @@ fn builder() -> legacy::Builder {
     builder
 }
 
-fn connector(enforce_http: bool) -> HttpConnector {
-    let mut connector = HttpConnector::new();
+fn connector(enforce_http: bool, reach: Option<Reach>) -> HttpConnector<Resolver> {
+    let mut connector = HttpConnector::new_with_resolver(Resolver::of(reach));
     connector.set_connect_timeout(Some(CONNECT));
     connector.set_nodelay(true);
     connector.enforce_http(enforce_http);
@@ -195,8 +229,10 @@ fn connector(enforce_http: bool) -> HttpConnector {
 }
 
 #[cfg(feature = "tls")]
-fn tls() -> Result<
-    legacy::Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>,
+fn tls(
+    reach: Option<Reach>,
+) -> Result<
+    legacy::Client<hyper_rustls::HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
     std::sync::Arc<str>,
 > {
     use hyper_rustls::HttpsConnectorBuilder;
@@ -206,7 +242,7 @@ fn tls() -> Result<
         .map_err(|e| std::sync::Arc::from(e.to_string()))?
         .https_only()
         .enable_http1()
-        .wrap_connector(connector(false));
+        .wrap_connector(connector(false, reach));
     Ok(builder().build(https))
 }
 
@@ -231,4 +267,32 @@ fn shown(uri: &Uri) -> String {
         uri.scheme_str().unwrap_or("?"),
         uri.host().unwrap_or("?")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A name that leads to this machine is refused after it was resolved, and the same name is asked where it was admitted.
+    #[tokio::test]
+    async fn a_name_of_this_machine_is_refused_when_it_is_resolved() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let ask = async |client: &Client, host: &str| {
+            let request = Request::get(format!("http://{host}:{port}/"))
+                .body(Bytes::new())
+                .unwrap();
+            client.send(request, 10, Duration::from_millis(300)).await
+        };
+        let closed = Client::within(Reach::public_and(&[]).unwrap());
+        for host in ["localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]"] {
+            let e = ask(&closed, host).await.unwrap_err();
+            assert!(matches!(e, NoAnswer::OutOfReach(_)), "{host}: {e:?}");
+        }
+        let here = ["127.0.0.1".to_owned(), "::1".to_owned()];
+        let open = Client::within(Reach::public_and(&here).unwrap());
+        // Somebody listens and never answers: the request was let out.
+        let e = ask(&open, "localhost").await.unwrap_err();
+        assert!(matches!(e, NoAnswer::TimedOut(_)), "{e:?}");
+    }
 }

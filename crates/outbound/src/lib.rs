@@ -5,6 +5,8 @@
 
 mod body;
 mod client;
+mod reach;
 
 pub use body::collect;
 pub use client::{Client, NoAnswer, exchange, post};
+pub use reach::Reach;

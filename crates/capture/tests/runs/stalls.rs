@@ -33,6 +33,10 @@ pub(crate) const TESTS: &[Test] = &[
         "a_keeper_that_is_stopped_again_and_again_is_ended",
         held_keeper,
     ),
+    (
+        "a_keeper_that_is_stopped_once_more_before_the_end_is_woken",
+        stopped_twice,
+    ),
 ];
 
 /// A tmpfs of so many MiB, in a mount namespace of our own: there the test is run again. None where it was, or cannot be.
@@ -226,6 +230,32 @@ fn held_keeper() {
         let done = finalize(&directory, Duration::from_secs(30)).unwrap();
         assert!(["keeper_lost", "interrupted"].contains(&done.reason.as_str()));
     }
+    check(&directory);
+}
+
+/// Its child takes a while to end when it is asked to; meanwhile the keeper, which has heard it, is stopped again.
+fn stopped_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = "trap 'echo asked; while :; do sleep 0.05; done' INT TERM; while :; do echo beat; sleep 0.01; done";
+    let mut spec = spec(dir.path(), shell(script));
+    spec.grace_seconds.interrupt = 6.0;
+    spec.grace_seconds.terminate = 6.0;
+    let mut running = start(&spec);
+    let directory = running.files().directory().to_owned();
+    let keeper = running.keeper();
+    until_event(&directory, "the command runs", |e| {
+        matches!(e, Event::ChildStarted { .. }).then_some(())
+    });
+    running.interrupt(Ask::Interrupt);
+    until_event(&directory, "it was heard", |e| {
+        matches!(e, Event::Signalled { .. }).then_some(())
+    });
+    stop_keeper(&directory, keeper);
+    let since = Instant::now();
+    let ended = finish(&mut running);
+    assert!(since.elapsed() < Duration::from_secs(40));
+    assert_eq!(ended.fault, None, "it went on by itself");
+    assert_eq!(ended.reason.as_deref(), Some("interrupted"));
     check(&directory);
 }
 
