@@ -260,7 +260,7 @@ impl Running {
             return;
         };
         let now = awake();
-        if (now >= self.over) && self.asked.is_none() {
+        if (self.ending || now >= self.over) && self.asked.is_none() {
             self.wake();
         }
         let waited = self
