@@ -119,6 +119,12 @@ pub const ALL: &[UseCase] = &[
     case("token_create", "token create", Class::Apply),
     case("token_list", "token list", Class::Read),
     case("token_revoke", "token revoke", Class::Apply),
+    case("webhook_deliver", "webhook deliver", Class::Apply),
+    case("webhook_events", "webhook events", Class::Read),
+    case("webhook_list", "webhook list", Class::Read),
+    case("webhook_resend", "webhook resend", Class::Apply),
+    case("webhook_secret", "webhook secret", Class::Plan),
+    case("webhook_test", "webhook test", Class::Apply),
     case("witness_init", "witness init", Class::Plan),
     case("witness_serve", "witness serve", Class::Apply),
 ];
@@ -163,6 +169,10 @@ const LOCAL: &[(&str, &str)] = &[
     ),
     ("token", "makes what the network's doors ask for"),
     ("verify", "trusts nothing but what it is given"),
+    (
+        "webhook",
+        "sends what happens elsewhere, with secrets of this machine",
+    ),
     ("watch", "follows; `operation_get` looks"),
     ("witness", "is itself a server, or makes its keys"),
 ];

@@ -32,6 +32,7 @@ mod stress;
 mod suites;
 mod sweep;
 mod version;
+mod webhooks;
 
 pub use dry_run::{
     AllowFile, DryRunFile, EvidenceFile, HeartbeatFile, ResourcesFile, ThresholdFile,
@@ -50,6 +51,7 @@ pub use stress::StressFile;
 pub use suites::{OwnerEntry, SuiteFile, SuitesFile};
 pub use sweep::{OpportunityFile, StageFile, SweepFile};
 pub use version::VersionTemplate;
+pub use webhooks::{SecretAt, WebhookFile};
 
 use environment::near_and_list;
 use error::Source;
@@ -87,6 +89,8 @@ pub struct Config {
     pub sweeps: BTreeMap<String, SweepFile>,
     /// Matrices of opportunities by name.
     pub opportunities: BTreeMap<String, OpportunityFile>,
+    /// Who is told what happens, by name.
+    pub webhooks: BTreeMap<String, WebhookFile>,
     template: Option<Described>,
     versions: BTreeMap<String, Described>,
 }
@@ -374,6 +378,7 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         opportunities: sweep::opportunities(root, &budgets, &sweeps),
         sweeps,
         perf: budgets,
+        webhooks: webhooks::read(root),
         template,
         versions,
     }

@@ -23,6 +23,7 @@ pub mod identity;
 pub mod keys;
 pub mod log;
 pub mod memory;
+pub mod notices;
 pub mod perf;
 pub mod planning;
 pub mod project;

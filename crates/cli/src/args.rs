@@ -10,6 +10,7 @@ pub mod perf;
 pub mod record;
 pub mod runbook;
 pub mod suite;
+pub mod webhook;
 
 use std::path::PathBuf;
 
@@ -143,6 +144,8 @@ pub enum Command {
     Serve(doors::ServeArgs),
     /// Make, list and take back tokens for the network's doors
     Token(doors::TokenArgs),
+    /// Tell other services what happens, signed
+    Webhook(webhook::WebhookArgs),
     /// Call a use case by its name, with JSON, as agents do
     Call(doors::CallArgs),
     /// Run the traffic and process host of an environment

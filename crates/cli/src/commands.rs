@@ -18,6 +18,7 @@ mod releasing;
 mod runbook;
 mod suite;
 mod topics;
+mod webhook;
 
 use std::io::Read;
 use std::path::Path;
@@ -92,6 +93,7 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Explain(a) => ("reason_explain", topics::explain(a, screen)),
         Command::Serve(a) => ("server_run", doors::serve(select, a, screen)),
         Command::Token(a) => doors::token(select, a, screen),
+        Command::Webhook(a) => webhook::webhook(select, a, screen),
         Command::Call(a) => doors::call(select, a, screen),
         Command::Agent(a) => ("agent_run", hosting::agent(select, a, screen)),
         Command::Demo(a) => ("demo_run", demo::demo(a, screen)),

@@ -27,3 +27,5 @@ mod screen;
 mod service;
 #[path = "served/there.rs"]
 mod there;
+#[path = "served/webhooks.rs"]
+mod webhooks;

@@ -194,6 +194,8 @@ catalogue! {
     DeadlineExceeded "DEADLINE_EXCEEDED" Hold Unavailable "The answer did not come within the time of its class." "Try again; what was begun goes on and is found by its key.";
     ServerUnreachable "SERVER_UNREACHABLE" Hold Unavailable "The gonogo server does not answer." "Check its address and that it runs: `gonogo serve`.";
     ResourceChanged "RESOURCE_CHANGED" Hold Hold "The resource is not what `If-Match` says: it has changed since it was looked at." "Look again and decide on what is there now.";
+    WebhookUnknown "WEBHOOK_UNKNOWN" Invalid NotFound "No webhook has this name." "List them: `gonogo webhook list`.";
+    WebhookFailed "WEBHOOK_FAILED" Hold Unavailable "A notice was not taken." "Read what the receiver answered; check its address and the secret.";
     ServerAnswer "SERVER_ANSWER" Invalid Unavailable "What answered is no gonogo server, or a newer one." "Check the address and the versions.";
     AgentUnreachable "AGENT_UNREACHABLE" Hold Unavailable "The traffic agent does not answer." "Start it: `gonogo agent --env ENV`.";
     AgentRefused "AGENT_REFUSED" Fail Unavailable "The traffic agent refused the call." "Read the text beside it.";

@@ -173,12 +173,34 @@ pub fn exchange(
     limit: usize,
     deadline: Duration,
 ) -> Result<Response<Bytes>, NoAnswer> {
+    exchange_by(Client::new, request, limit, deadline)
+}
+
+/// As [`exchange`], to what `reach` admits alone.
+///
+/// # Errors
+/// [`NoAnswer`]; a status of any kind is an answer.
+pub fn exchange_within(
+    reach: Reach,
+    request: Request<Bytes>,
+    limit: usize,
+    deadline: Duration,
+) -> Result<Response<Bytes>, NoAnswer> {
+    exchange_by(|| Client::within(reach), request, limit, deadline)
+}
+
+fn exchange_by(
+    client: impl FnOnce() -> Client + Send,
+    request: Request<Bytes>,
+    limit: usize,
+    deadline: Duration,
+) -> Result<Response<Bytes>, NoAnswer> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|e| NoAnswer::Unsupported(e.to_string()))?;
-        runtime.block_on(async { Client::new().send(request, limit, deadline).await })
+        runtime.block_on(async { client().send(request, limit, deadline).await })
     };
     std::thread::scope(|scope| match scope.spawn(run).join() {
         Ok(answer) => answer,

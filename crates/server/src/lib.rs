@@ -8,6 +8,7 @@
 mod crowd;
 mod http;
 mod lanes;
+mod notices;
 mod seen;
 mod serve;
 mod service;

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::crowd;
 use crate::http::{self, Door, Feed};
 use crate::lanes::{Lanes, THREADS};
+use crate::notices;
 use crate::seen::Seen;
 use crate::service;
 
@@ -40,6 +41,7 @@ pub struct Bound {
     runtime: tokio::runtime::Runtime,
     listener: TcpListener,
     door: Arc<Door>,
+    project: Arc<Project>,
     /// Ends what goes on by itself.
     end: watch::Sender<bool>,
     /// Where it listens.
@@ -78,7 +80,7 @@ pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError
         return Err(AppError::new(Reason::ArgumentInvalid, text)
             .hint("listen on 127.0.0.1, or make tokens: `gonogo token create`"));
     }
-    let lanes = Lanes::new(project, format!("http://{address}"));
+    let lanes = Lanes::new(Arc::clone(&project), format!("http://{address}"));
     let (end, ended) = watch::channel(false);
     let door = Arc::new(Door {
         lanes,
@@ -92,6 +94,7 @@ pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError
         runtime,
         listener,
         door,
+        project,
         end,
         address,
     })
@@ -114,6 +117,7 @@ impl Bound {
     pub fn run(self) {
         let router = http::router(Arc::clone(&self.door));
         let end = self.end;
+        let told = end.subscribe();
         let asked = async move {
             ended().await;
             service::stopping();
@@ -122,6 +126,7 @@ impl Bound {
         };
         self.runtime.block_on(async {
             tokio::spawn(http::look(self.door));
+            tokio::spawn(notices::send(self.project, told));
             service::ready();
             crowd::answer(self.listener, router, asked, DRAIN).await;
         });

@@ -7,6 +7,7 @@ mod perf;
 mod perf_kinds;
 mod record;
 mod suites;
+mod webhooks;
 
 pub(super) use dry_run::DRY_RUN;
 pub(super) use perf::{COMPARE, DIRECTIONS, FIGURES, PERF, STATISTICS};
@@ -14,6 +15,7 @@ pub(super) use perf_kinds::{OPPORTUNITY, PART, PERF_KINDS, STRESS, SWEEP};
 pub(super) use record::{MATCH, MODES, RECORD, REDACT};
 pub use suites::FORMATS;
 pub(super) use suites::{CAUSE, CLASSES, PROFILE, SUITE, TARGET};
+pub(super) use webhooks::WEBHOOK;
 
 /// What a key holds.
 #[derive(Debug, Clone, Copy)]
@@ -163,6 +165,12 @@ pub(super) static ROOT: Section = Section {
             MapBeside(&PERF, &PERF_KINDS),
             Optional,
             "Performance budgets by name: what a figure may be, and how it is measured. A file may hold these alone.",
+        ),
+        key(
+            "webhooks",
+            Map(&WEBHOOK),
+            Optional,
+            "Webhooks by name: who is told what happens.",
         ),
         key(
             "strategies",

@@ -104,7 +104,9 @@ fn create(select: &Select, what: &TokenWhat, screen: &Screen) -> Answer {
     ));
     match out {
         Some(path) => {
-            write_secret(path, &issued.token)?;
+            write_secret(path, &issued.token).map_err(|e| {
+                e.hint("the token was made and nobody has it: revoke it, see `gonogo token list`")
+            })?;
             screen.answer("token_create", json!({"token": about, "path": path}));
             screen.say(&format!("written to {}", path.display()));
         }
@@ -118,7 +120,7 @@ fn create(select: &Select, what: &TokenWhat, screen: &Screen) -> Answer {
 }
 
 /// Writes a secret that only its owner can read; never over something.
-fn write_secret(path: &Path, secret: &str) -> Result<(), AppError> {
+pub(super) fn write_secret(path: &Path, secret: &str) -> Result<(), AppError> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let file = std::fs::OpenOptions::new()
@@ -130,7 +132,6 @@ fn write_secret(path: &Path, secret: &str) -> Result<(), AppError> {
         .map_err(|e| {
             let text = format!("cannot write `{}`: {e}", path.display());
             AppError::new(Reason::OutputFailed, text)
-                .hint("the token was made and nobody has it: revoke it, see `gonogo token list`")
         })
 }
 
