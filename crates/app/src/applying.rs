@@ -10,8 +10,9 @@ use gonogo_store::{Draft, Subject, Submission};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::approving::superseding;
 use crate::identity::{caller_name, random};
-use crate::{AppError, Workspace, approving, gating, hosting, planning, witnessing};
+use crate::{AppError, Workspace, approving, gating, hosting, incidents, planning, witnessing};
 
 /// How a plan is applied.
 #[derive(Debug, Clone, Default)]
@@ -103,7 +104,14 @@ fn submit(
         // changing anything can be tried again with the same plan.
         let again = how.key.is_none() && known.terminal.is_some();
         match again.then(|| approving::approved(ws, &plan, &how.approvals, actor, now)) {
-            Some(Ok(approved)) => key = format!("{}/{}", plan.id, approved.approvals[0]),
+            Some(Ok(approved)) => {
+                let glass = approved.glass.as_ref().map(ToString::to_string);
+                let first = approved.approvals.first().map(ToString::to_string);
+                match first.or(glass) {
+                    Some(by) => key = format!("{}/{by}", plan.id),
+                    None => return Ok(handle(known.id, known.plan, false, known.created)),
+                }
+            }
             _ => return Ok(handle(known.id, known.plan, false, known.created)),
         }
     }
@@ -128,6 +136,7 @@ fn begin(
     actor: &str,
     now: Timestamp,
 ) -> Result<Handle, AppError> {
+    superseding::check(ws, plan)?;
     planning::staleness(ws, plan)?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;
     // While another operation moves the target, its state says nothing about this plan.
@@ -159,7 +168,11 @@ fn begin(
         // The plan and its approvals: nobody may later show others.
         witnesses.cover()?;
     }
-    spend(ws, plan, &approved.approvals, key, actor, now)?;
+    let spent = approved.approvals.iter().map(ToString::to_string);
+    let spent: Vec<String> = spent
+        .chain(approved.glass.as_ref().map(ToString::to_string))
+        .collect();
+    spend(ws, plan, &spent, key, actor, now)?;
     let operation = OperationId::mint(random());
     let mut body = json!({
         "plan": plan.id,
@@ -172,6 +185,17 @@ fn begin(
     });
     if let (Some(trace), Some(map)) = (&ws.trace, body.as_object_mut()) {
         map.insert("traceId".into(), json!(trace));
+    }
+    if let (Some(glass), Some(map)) = (&approved.glass, body.as_object_mut()) {
+        map.insert("breakGlass".into(), json!(glass));
+    }
+    // What nobody has reviewed yet is told with everything that is done meanwhile.
+    let open: Vec<_> = incidents::open(ws, &plan.body.environment)?
+        .into_iter()
+        .map(|i| i.incident)
+        .collect();
+    if let (false, Some(map)) = (open.is_empty(), body.as_object_mut()) {
+        map.insert("openIncidents".into(), json!(open));
     }
     let submission = Submission {
         operation: operation.clone(),
@@ -210,12 +234,12 @@ fn begin(
 fn spend(
     ws: &Workspace,
     plan: &Plan,
-    approvals: &[gonogo_core::id::ApprovalId],
+    approvals: &[String],
     key: &str,
     actor: &str,
     now: Timestamp,
 ) -> Result<(), AppError> {
-    let draft = |id: &gonogo_core::id::ApprovalId| gonogo_store::ledger::Draft {
+    let draft = |id: &String| gonogo_store::ledger::Draft {
         stream: planning::stream(&plan.id),
         key: format!("use/{id}"),
         kind: approving::USE_KIND.into(),
@@ -229,6 +253,14 @@ fn spend(
         signer: None,
     };
     match ws.ledger.append(approvals.iter().map(draft).collect()) {
+        Err(LedgerError::KeyReused { index, .. })
+            if ws.ledger.record_at(index)?.kind == approving::revoking::KIND =>
+        {
+            let text =
+                format!("an approval was taken back, says record {index}; nothing was changed");
+            Err(AppError::new(Reason::ApprovalRevoked, text)
+                .hint(format!("ask again: `gonogo approval request {}`", plan.id)))
+        }
         Err(LedgerError::KeyReused { index, .. }) => {
             let text = format!(
                 "an approval was used for another request, says record {index}; nothing was changed"

@@ -1,4 +1,16 @@
-//! Approvals: given by people with keys, bound to one plan, kept as signed records.
+//! Approvals: given by people, bound to one plan, kept as signed records.
+//!
+//! What was asked, given, taken back and superseded stands in the plan's own stream, in order: nobody can leave one of these records out of
+//! a packet without leaving a gap. [`facts`] reads them the same way here and offline.
+
+pub mod delegating;
+pub(crate) mod facts;
+pub mod login;
+pub mod requesting;
+pub mod revoking;
+pub mod showing;
+pub mod submitting;
+pub mod superseding;
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +20,7 @@ use gonogo_core::id::{ApprovalId, PlanId};
 use gonogo_core::{Reason, Span, Timestamp};
 use gonogo_ledger::dsse::pae;
 use gonogo_ledger::key::PublicKey;
-use gonogo_release::approval::{self, Approval, Approved, Demand, Presented};
+use gonogo_release::approval::{self, Approval, Approved, Broken, Demand, Presented};
 use gonogo_release::plan::Plan;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,7 +41,7 @@ pub const USE_KIND: &str = "approval-use";
 pub struct Given {
     /// The approval.
     pub approval: Approval,
-    /// Key id of the signer.
+    /// Key id of the signer; empty where a login decided.
     pub key: String,
     /// When it stops counting.
     pub expires: Timestamp,
@@ -53,6 +65,8 @@ pub struct Say {
     pub note: Option<String>,
     /// No instead of yes.
     pub reject: bool,
+    /// On whose behalf, where somebody delegated their voice to the caller.
+    pub on_behalf_of: Option<String>,
     /// Also write the signed envelope here, to be carried to another machine.
     pub out: Option<PathBuf>,
 }
@@ -67,18 +81,7 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
     let me = Identity::claimed(ws)?;
     let (plan, recorded) = planning::read_recorded(ws, id)?;
     let policy = &plan.body.approval;
-    let role = say.role.clone().unwrap_or_else(|| {
-        let before = plan.body.approval_before.iter();
-        let mut known = policy
-            .approvers
-            .iter()
-            .chain(before.flat_map(|p| &p.approvers));
-        let listed = known.find(|a| a.id == me.name);
-        listed
-            .map(|a| a.role.clone())
-            .or_else(|| policy.roles.first().cloned())
-            .unwrap_or_else(|| "owner".into())
-    });
+    let role = say.role.clone().unwrap_or_else(|| role_of(&plan, &me.name));
     let max = policy.max_sla.as_millis() / 60_000;
     let approval = Approval {
         approval_id: ApprovalId::mint(random()).to_string(),
@@ -90,11 +93,14 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
         environment: plan.body.environment.clone(),
         plan_fingerprint: plan.fingerprint.to_string(),
         note: say.note.clone().unwrap_or_default(),
+        ..Approval::default()
     };
+    let approval = delegating::on_behalf(ws, &plan, approval, say)?;
     let given = Presented {
         approval: approval.clone(),
         key: Some(me.key_id()),
-        used_by: None,
+        delegation: delegating::named(ws, &approval)?,
+        ..Presented::default()
     };
     // This one alone: what others said is weighed when the plan is applied.
     let demanded = demand(&plan, &recorded.key, now);
@@ -113,21 +119,51 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
     }
     me.enrol(ws)?;
     keep(ws, &plan, &me, &approval, now, say.out.as_deref())?;
-    let all = presented(ws, &plan)?;
-    let vetoes = approval::vetoes(&all, &demanded);
+    let own = me.name == plan.requester || me.key_id() == recorded.key;
+    told(ws, &plan, approval, me.key_id(), own, &demanded)
+}
+
+/// What a decision that was just recorded comes to.
+fn told(
+    ws: &Workspace,
+    plan: &Plan,
+    approval: Approval,
+    key: String,
+    own: bool,
+    demanded: &Demand<'_>,
+) -> Result<Given, AppError> {
+    let all = presented(ws, plan)?;
+    let vetoes = approval::vetoes(&all, demanded);
     let mut rejected_by: Vec<String> = vetoes
         .iter()
         .map(|v| v.approval.approver_id.clone())
         .collect();
     rejected_by.dedup();
     Ok(Given {
-        expires: now.after(Span::from_secs(approval.sla_minutes.saturating_mul(60))),
-        own: me.name == plan.requester || me.key_id() == recorded.key,
-        key: me.key_id(),
+        expires: demanded
+            .now
+            .after(Span::from_secs(approval.sla_minutes.saturating_mul(60))),
+        own,
+        key,
         rejected_by,
-        stale: planning::standing(ws, &plan).err().map(|e| e.message),
+        stale: planning::standing(ws, plan).err().map(|e| e.message),
         approval,
     })
+}
+
+/// The role that a plan's policies list for a name.
+fn role_of(plan: &Plan, name: &str) -> String {
+    let policy = &plan.body.approval;
+    let before = plan.body.approval_before.iter();
+    let mut known = policy
+        .approvers
+        .iter()
+        .chain(before.flat_map(|p| &p.approvers));
+    let listed = known.find(|a| a.id == name);
+    listed
+        .map(|a| a.role.clone())
+        .or_else(|| policy.roles.first().cloned())
+        .unwrap_or_else(|| "owner".into())
 }
 
 /// What was said about a plan, and what is missing to apply it.
@@ -144,6 +180,8 @@ pub struct Voices {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Voice {
+    /// Its id.
+    pub approval: String,
     /// Who.
     pub approver: String,
     /// In which role.
@@ -154,6 +192,21 @@ pub struct Voice {
     pub note: String,
     /// When an approval stops counting; none for a rejection, which stands until its giver approves.
     pub until: Option<Timestamp>,
+    /// For whom the approver spoke, where a voice was delegated to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
+    /// How the approver showed who they are, where no key of theirs signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub means: Option<String>,
+    /// Who took it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked_by: Option<String>,
+    /// The operation that it was used for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_by: Option<gonogo_core::id::OperationId>,
+    /// Why it does not count by itself, as `approval.…` tokens; empty if it does.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub broken: Vec<String>,
 }
 
 /// Lists what was said about a plan so far.
@@ -164,14 +217,26 @@ pub fn voices(ws: &Workspace, plan: &Plan) -> Result<Voices, AppError> {
     let recorded = recorded(ws, plan)?;
     let all = presented(ws, plan)?;
     let now = ws.clock.now().wall;
-    let missing = approval::check(&all, &demand(plan, &recorded.key, now))
+    let demanded = demand(plan, &recorded.key, now);
+    let missing = approval::check_with(&all, &broken(ws, plan)?, &demanded)
         .err()
         .map_or_else(Vec::new, |refusal| refusal.missing_fields);
     let given = all.into_iter().map(|p| {
+        let checked = match p.approval.decision.as_str() {
+            "rejected" => approval::check_rejection(&p, &demanded),
+            _ => approval::check_alone(&p, &demanded),
+        };
+        let some = |text: String| Some(text).filter(|t| !t.is_empty());
         let decided = p.approval.decided_at.parse::<Timestamp>().ok();
         let holds = Span::from_secs(p.approval.sla_minutes.saturating_mul(60));
         let yes = p.approval.decision == "approved";
         Voice {
+            on_behalf_of: some(p.approval.delegated_by),
+            means: some(p.approval.means),
+            revoked_by: p.revoked_by,
+            used_by: p.used_by,
+            broken: checked.err().map_or_else(Vec::new, |r| r.missing_fields),
+            approval: p.approval.approval_id,
             approver: p.approval.approver_id,
             role: p.approval.approver_role,
             decision: p.approval.decision,
@@ -310,7 +375,8 @@ pub(crate) fn approved(
         import(ws, plan, file, by, now)?;
     }
     let presented = presented(ws, plan)?;
-    approval::check(&presented, &demand(plan, &recorded.key, now))
+    let demanded = demand(plan, &recorded.key, now);
+    approval::check_with(&presented, &broken(ws, plan)?, &demanded)
         .map_err(|refusal| refused(plan, &refusal))
 }
 
@@ -322,44 +388,69 @@ fn import(
     by: &str,
     now: Timestamp,
 ) -> Result<(), AppError> {
-    let malformed = |why: String| {
-        AppError::new(
-            Reason::InputMalformed,
-            format!("approval file `{}`: {why}", file.display()),
-        )
-        .hint("an approval file is what `gonogo approve PLAN --out FILE` wrote, unchanged")
-    };
+    let signed = read_file(file)?;
+    take_in(ws, plan, &signed, by, now).map_err(|why| match why {
+        Untaken::Malformed(why) => malformed(file, &why),
+        Untaken::Failed(e) => *e,
+    })
+}
+
+fn malformed(file: &Path, why: &str) -> AppError {
+    AppError::new(
+        Reason::InputMalformed,
+        format!("approval file `{}`: {why}", file.display()),
+    )
+    .hint("an approval file is what `gonogo approve PLAN --out FILE` wrote, unchanged")
+}
+
+/// Reads the file of a signed approval; its signature is not looked at.
+///
+/// # Errors
+/// It cannot be read, or is none.
+pub fn read_file(file: &Path) -> Result<Signed, AppError> {
     let bytes = std::fs::read(file).map_err(|e| AppError::io("read", file, &e))?;
-    let value = gonogo_core::canonical::parse(&bytes).map_err(|e| malformed(e.to_string()))?;
-    let signed: Signed = serde_json::from_value(value).map_err(|e| malformed(e.to_string()))?;
-    let (approval, key) = signed.open().map_err(malformed)?;
+    let value =
+        gonogo_core::canonical::parse(&bytes).map_err(|e| malformed(file, &e.to_string()))?;
+    serde_json::from_value(value).map_err(|e| malformed(file, &e.to_string()))
+}
+
+/// Why a signed approval was not taken in.
+enum Untaken {
+    /// It is none.
+    Malformed(String),
+    /// The ledger could not be read or written.
+    Failed(Box<AppError>),
+}
+
+fn take_in(
+    ws: &Workspace,
+    plan: &Plan,
+    signed: &Signed,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), Untaken> {
+    let (approval, key) = signed.open().map_err(Untaken::Malformed)?;
+    let failed = |e| Untaken::Failed(Box::new(e));
     // The same words under another signature are another approval: else a forged one would keep the true one out.
-    let known = presented(ws, plan)?
+    let known = presented(ws, plan)
+        .map_err(failed)?
         .iter()
         .any(|p| p.approval == approval && p.key.as_ref() == Some(&key));
     if known {
         Ok(())
     } else {
-        record(ws, plan, &approval, &signed, by, None, now)
+        record(ws, plan, &approval, signed, by, None, now).map_err(failed)
     }
 }
 
 /// Every approval that is recorded for a plan, with what is known about it.
 pub(crate) fn presented(ws: &Workspace, plan: &Plan) -> Result<Vec<Presented>, AppError> {
-    let mut out = Vec::new();
-    for record in ws.every(planning::stream(&plan.id), KIND)? {
-        let (approval, key) = read_record(&record.body);
-        let used_by = match approval.approval_id.parse() {
-            Ok(id) => ws.store.approval_user(&id)?,
-            Err(_) => None,
-        };
-        out.push(Presented {
-            approval,
-            key,
-            used_by,
-        });
-    }
-    Ok(out)
+    facts::Live::of(ws, plan)?.presented(ws)
+}
+
+/// Every glass that was broken for a plan.
+pub(crate) fn broken(ws: &Workspace, plan: &Plan) -> Result<Vec<Broken>, AppError> {
+    facts::Live::of(ws, plan)?.broken(ws)
 }
 
 /// Reads an approval out of its record: what it says and whose signature verifies. A body that cannot be read is an empty
@@ -381,16 +472,16 @@ pub(crate) fn read_record(body: &Value) -> (Approval, Option<String>) {
 }
 
 /// An approval with its signature: DSSE over the approval's canonical JSON, with the public key beside it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Signed {
+pub struct Signed {
     payload_type: String,
     payload: String,
     signatures: Vec<Signature>,
     public_key: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Signature {
     keyid: String,
@@ -401,10 +492,19 @@ const PAYLOAD_TYPE: &str = "application/vnd.gonogo.approval.v1+json";
 
 impl Signed {
     fn sign(approval: &Approval, me: &Identity) -> Result<Self, AppError> {
-        let payload = gonogo_core::canonical::to_vec(approval)?;
-        let sig = me.key.sign(&pae(PAYLOAD_TYPE, &payload))?;
+        Self::sign_as(PAYLOAD_TYPE, approval, me)
+    }
+
+    /// Signs what is of the type `kind`.
+    pub(crate) fn sign_as<T: Serialize>(
+        kind: &str,
+        what: &T,
+        me: &Identity,
+    ) -> Result<Self, AppError> {
+        let payload = gonogo_core::canonical::to_vec(what)?;
+        let sig = me.key.sign(&pae(kind, &payload))?;
         Ok(Self {
-            payload_type: PAYLOAD_TYPE.into(),
+            payload_type: kind.into(),
             payload: BASE64.encode(&payload),
             signatures: vec![Signature {
                 keyid: me.key_id(),
@@ -414,25 +514,38 @@ impl Signed {
         })
     }
 
-    /// Checks the signature and reads what was signed; returns it with the key's id.
+    /// The plan that it says it is for, whether its signature verifies or not.
+    pub fn plan(&self) -> Option<PlanId> {
+        let payload = BASE64.decode(&self.payload).ok()?;
+        let approval: Approval = serde_json::from_slice(&payload).ok()?;
+        let fingerprint = approval.plan_fingerprint.parse().ok()?;
+        Some(gonogo_release::plan::plan_id(fingerprint))
+    }
+
+    /// Checks the signature and reads the approval that was signed; returns it with the key's id.
     pub(crate) fn open(&self) -> Result<(Approval, String), String> {
+        self.open_as(PAYLOAD_TYPE)
+    }
+
+    /// As [`Self::open`], of the type `kind`.
+    pub(crate) fn open_as<T: serde::de::DeserializeOwned>(
+        &self,
+        kind: &str,
+    ) -> Result<(T, String), String> {
         let [signature] = self.signatures.as_slice() else {
             return Err("it needs exactly one signature".into());
         };
-        if self.payload_type != PAYLOAD_TYPE {
-            return Err(format!(
-                "its type is `{}`, not `{PAYLOAD_TYPE}`",
-                self.payload_type
-            ));
+        if self.payload_type != kind {
+            return Err(format!("its type is `{}`, not `{kind}`", self.payload_type));
         }
         let key = PublicKey::from_base64(&self.public_key).map_err(|e| e.to_string())?;
         let payload = BASE64.decode(&self.payload).map_err(|e| e.to_string())?;
         let sig = BASE64.decode(&signature.sig).map_err(|e| e.to_string())?;
-        key.verify(&pae(PAYLOAD_TYPE, &payload), &sig)
+        key.verify(&pae(kind, &payload), &sig)
             .map_err(|e| e.to_string())?;
         let value = gonogo_core::canonical::parse(&payload).map_err(|e| e.to_string())?;
-        let approval = serde_json::from_value(value).map_err(|e| e.to_string())?;
-        Ok((approval, key.id().to_string()))
+        let what = serde_json::from_value(value).map_err(|e| e.to_string())?;
+        Ok((what, key.id().to_string()))
     }
 }
 
@@ -449,6 +562,7 @@ pub(crate) fn refused(plan: &Plan, refusal: &approval::Refusal) -> AppError {
     for token in &refusal.missing_fields {
         let broken = approval::TOKENS
             .iter()
+            .chain(approval::GLASS_TOKENS)
             .find(|(known, _)| known == token)
             .map_or("", |(_, when)| *when);
         text.push_str(&format!("\n  {token:<34} {broken}"));

@@ -26,8 +26,17 @@ pub const ALL: &[UseCase] = &[
     case("agent_run", "agent", Class::Apply),
     case("apply_change", "apply", Class::Apply),
     case("approval_decide", "approve", Class::Plan),
+    case("approval_queue", "approval list", Class::Read),
+    case("approval_request", "approval request", Class::Plan),
+    case("approval_revoke", "approval revoke", Class::Plan),
+    case("approval_show", "approval show", Class::Read),
+    case("approval_submit", "approval submit", Class::Plan),
+    case("break_glass", "break-glass", Class::Plan),
     case("call", "call", Class::Apply),
     case("controller_run", "controller", Class::Apply),
+    case("delegation_give", "approval delegate", Class::Plan),
+    case("delegation_list", "approval delegations", Class::Read),
+    case("delegation_withdraw", "approval undelegate", Class::Plan),
     case("demo_run", "demo", Class::Apply),
     case("dry_run_audit", "dry-run audit", Class::Read),
     case("dry_run_backlog", "dry-run backlog", Class::Read),
@@ -51,6 +60,9 @@ pub const ALL: &[UseCase] = &[
     case("gate_rejudge", "gate rejudge", Class::Read),
     case("gate_selftest", "gate selftest", Class::Read),
     case("gate_simulate", "gate simulate", Class::Read),
+    case("incident_close", "incident close", Class::Plan),
+    case("incident_list", "incident list", Class::Read),
+    case("incident_show", "incident show", Class::Read),
     case("key_create", "key new", Class::Plan),
     case("key_show", "key show", Class::Read),
     case("ledger_consistency", "ledger consistency", Class::Read),
@@ -131,6 +143,8 @@ pub const ALL: &[UseCase] = &[
 
 /// Further commands of a use case.
 pub const ALSO: &[(&str, &str)] = &[
+    ("approval_decide", "approval approve"),
+    ("approval_decide", "approval reject"),
     ("operation_cancel", "ops cancel"),
     ("operation_list", "ops list"),
 ];

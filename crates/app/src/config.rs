@@ -15,6 +15,7 @@ use gonogo_core::{Digest, Reason, Span};
 use gonogo_release::plan::{Checks, Strategy};
 use toml::de::DeTable;
 
+mod break_glass;
 mod dry_run;
 mod environment;
 mod error;
@@ -354,13 +355,14 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         root.missing("environments", Reason::ConfigMissingKey, vec![hint]);
     }
     let ledger = read_ledger(root);
-    let environments = tables
+    let mut environments: BTreeMap<String, Environment> = tables
         .into_iter()
         .filter_map(|(name, table)| {
             let witnesses = root.table_has("ledger", "policy");
             environment::read(&name, &table, &strategies, &checks, witnesses).map(|e| (name, e))
         })
         .collect();
+    break_glass::read(root, &mut environments);
     let budgets = perf::read(root);
     let sweeps = sweep::sweeps(root, &budgets);
     Config {

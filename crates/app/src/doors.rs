@@ -5,9 +5,11 @@
 //! are one thing. Why: docs/adr/0017-one-registry-of-doors.md.
 
 mod approvals;
+mod channel;
 mod desk;
 mod entities;
 mod evidence;
+mod incidents;
 mod openapi;
 mod operations;
 mod page;
@@ -20,9 +22,14 @@ mod tool;
 mod words;
 
 pub use approvals::{ApprovalDecide, ApprovalList, Decision};
+pub use channel::{
+    ApprovalQueue, ApprovalRequest, ApprovalRevoke, ApprovalShow, ApprovalSubmit, DelegationGive,
+    DelegationList, DelegationWithdraw,
+};
 pub use desk::{Answered, Desk, Done};
 pub use entities::{EnvironmentStatus, ReadActivity, ReadEntities, ServiceStatus, StatusGet};
 pub use evidence::{Code, EvidenceGet, EvidenceSearch, RecordDoc, Records};
+pub use incidents::{GlassBreak, IncidentClose, IncidentList, IncidentShow};
 pub use openapi::{LONGEST_WAIT, document as openapi};
 pub use operations::{
     Accepted, ApplyChange, Handle, OperationCancel, OperationDoc, OperationGet, OperationList,
@@ -41,4 +48,7 @@ pub use shown::{
 };
 
 pub use tool::{Facts, Method, Route, Tool, UseCase};
-pub use words::{EnvironmentName, Key, Limit, Moment, OperationRef, PlanRef, VersionName, Why};
+pub use words::{
+    ApprovalRef, EnvironmentName, IncidentRef, Key, Limit, Moment, OperationRef, PersonName,
+    PlanRef, RoleName, VersionName, Why,
+};

@@ -118,6 +118,9 @@ impl AppError {
                 | Reason::ToolChanged
                 | Reason::PlanEdited
                 | Reason::PlanUnrecorded
+                | Reason::PlanSuperseded
+                | Reason::ApprovalUsed
+                | Reason::IncidentClosed
                 | Reason::BaseStateMoved
                 | Reason::IdempotencyConflict
                 | Reason::OperationOpen

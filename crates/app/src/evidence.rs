@@ -1,5 +1,6 @@
 //! Evidence: listing and showing records, packing an operation's records for others, and verifying a packet offline.
 
+mod channel;
 mod outside;
 mod unpacked;
 mod verifying;
@@ -163,6 +164,7 @@ fn pack(
     let mut streams = vec![planning::stream(&known.plan)];
     streams.extend(outside);
     streams.extend(gating::streams(ws, &plan.body)?);
+    streams.extend(channel::streams(ws, operation, &plan)?);
     // A policy that cannot be read keeps nobody from a packet, and is told as the reason why it is not cosigned.
     let (witnesses, trouble) = match witnessing::of(ws) {
         Ok(witnesses) => (witnesses, None),

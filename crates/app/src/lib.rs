@@ -20,6 +20,7 @@ pub mod gating;
 pub mod home;
 pub mod hosting;
 pub mod identity;
+pub mod incidents;
 pub mod keys;
 pub mod log;
 pub mod memory;

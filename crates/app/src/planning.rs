@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::approving::Recorded;
+use crate::approving::{Recorded, superseding};
 use crate::config::{Environment, VersionTemplate};
 use crate::identity::Identity;
 use crate::workspace::{make_dir, parent, write_atomic};
@@ -194,12 +194,20 @@ pub(crate) fn keep(
             && known.on_behalf_of == plan.on_behalf_of
     });
     let fresh = earlier.is_none();
+    let stands = match &earlier {
+        Some(known) => superseding::by(ws, known)?.is_none(),
+        None => false,
+    };
     if let Some(known) = earlier {
         plan = known;
-    } else {
+    }
+    if fresh {
         let path = ws.plan_path(&plan.id);
         make_dir(parent(&path))?;
         write_atomic(&path, &pretty(&plan)?)?;
+    }
+    // A plan that was superseded and is asked for again is recorded again: from then on it stands.
+    if !stands {
         let draft = gonogo_store::ledger::Draft {
             stream: stream(&plan.id),
             key: format!("plan/{}/{now}", me.name),
@@ -214,6 +222,7 @@ pub(crate) fn keep(
         ws.ledger.append(vec![draft])?;
     }
     ws.store.put_plan(&plan)?;
+    superseding::supersede(ws, &plan, now)?;
     Ok(Planned {
         plan,
         findings,
@@ -527,7 +536,12 @@ pub(crate) fn current_version(ws: &Workspace, plan: &Plan) -> Result<VersionSpec
 
 /// Lists what differs between two bodies, leaf by leaf.
 pub(crate) fn differences(was: &PlanBody, is: &PlanBody) -> Result<Vec<Difference>, AppError> {
-    let flat = |body: &PlanBody| -> Result<BTreeMap<String, Value>, AppError> {
+    compared(was, is)
+}
+
+/// Lists what differs between two values of a kind, leaf by leaf.
+pub(crate) fn compared<T: Serialize>(was: &T, is: &T) -> Result<Vec<Difference>, AppError> {
+    let flat = |body: &T| -> Result<BTreeMap<String, Value>, AppError> {
         let value = serde_json::to_value(body)
             .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
         let mut out = BTreeMap::new();
@@ -580,6 +594,7 @@ fn pretty(plan: &Plan) -> Result<Vec<u8>, AppError> {
 
 /// Why `plan` could not be applied now, whoever approves it: it is stale, or the target is not as it was.
 pub(crate) fn standing(ws: &Workspace, plan: &Plan) -> Result<(), AppError> {
+    superseding::check(ws, plan)?;
     staleness(ws, plan)?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;
     // Without an agent nothing is known against it: `apply` starts one.

@@ -1,5 +1,6 @@
 //! The clap tree. Help texts are part of the product: first line imperative, no period.
 
+pub mod approval;
 pub mod doors;
 pub mod dry_run;
 pub mod gate;
@@ -98,6 +99,12 @@ pub enum Command {
     Plan(Plan),
     /// Approve exactly the plan that is stored now
     Approve(Approve),
+    /// Ask for approvals, list and show what waits, decide, take back, delegate
+    Approval(approval::ApprovalArgs),
+    /// Do without missing approvals in an emergency, and open an incident
+    BreakGlass(approval::BreakGlassArgs),
+    /// List, show and close incidents
+    Incident(approval::IncidentArgs),
     /// Apply an approved plan and follow it
     Apply(Apply),
     /// Plan, approve and apply in one
@@ -216,7 +223,7 @@ pub enum PlanWhat {
 }
 
 /// `approve`.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Clone, ClapArgs)]
 pub struct Approve {
     /// Plan; a unique prefix of its id
     pub plan: String,
@@ -232,6 +239,13 @@ pub struct Approve {
     /// Say no instead of yes
     #[arg(long, help_heading = "Approval and safety")]
     pub reject: bool,
+    /// Speak for this approver, who delegated their voice to you
+    #[arg(
+        long = "for",
+        value_name = "NAME",
+        help_heading = "Approval and safety"
+    )]
+    pub for_: Option<String>,
     /// Also write the signed approval to this file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub out: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! One module a group of commands. Each calls use cases, renders what comes back and returns an exit code.
 
+mod approval;
 mod demo;
 mod doors;
 mod dry_run;
@@ -46,6 +47,9 @@ fn is_of_this_machine(command: &Command) -> bool {
         command,
         Command::Plan(_)
             | Command::Approve(_)
+            | Command::Approval(_)
+            | Command::BreakGlass(_)
+            | Command::Incident(_)
             | Command::Apply(_)
             | Command::Release(_)
             | Command::Status(_)
@@ -70,6 +74,9 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
     let (name, answer) = match &args.command {
         Command::Plan(a) => planning::plan(select, a, screen),
         Command::Approve(a) => ("approval_decide", planning::approve(select, a, screen)),
+        Command::Approval(a) => approval::approval(select, a, screen),
+        Command::BreakGlass(a) => ("break_glass", approval::break_glass(select, a, screen)),
+        Command::Incident(a) => approval::incident(select, a, screen),
         Command::Apply(a) => ("apply_change", releasing::apply(select, a, screen)),
         Command::Release(a) => ("release", releasing::release(select, a, screen)),
         Command::Status(a) => ("operation_get", looking::status(select, a, screen)),

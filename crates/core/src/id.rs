@@ -65,6 +65,10 @@ ids! {
     PlanId = "pln_";
     /// An approval's id.
     ApprovalId = "apr_";
+    /// A delegation's id.
+    DelegationId = "dlg_";
+    /// An incident's id.
+    IncidentId = "inc_";
     /// An operation's id: one application of one plan.
     OperationId = "op_";
     /// A run's id: one dry run.

@@ -139,6 +139,17 @@ catalogue! {
     ApprovalMissing "APPROVAL_MISSING" Hold Permission "No approval names this plan." "Ask an approver: `gonogo approve PLAN`.";
     ApprovalInvalid "APPROVAL_INVALID" Hold Permission "An approval breaks at least one rule; every broken rule is listed." "Ask for a new approval: `gonogo approve PLAN`.";
     ApprovalExpired "APPROVAL_EXPIRED" Hold Permission "An approval's time is over." "Ask for a new approval: `gonogo approve PLAN`.";
+    ApprovalKeyRequired "APPROVAL_KEY_REQUIRED" Hold Permission "The environment takes no decision by login: it must be signed with the approver's own key." "Sign it where your key is: `gonogo approve PLAN --key FILE --out FILE`; then `gonogo approval submit FILE`.";
+    ApprovalRevoked "APPROVAL_REVOKED" Hold Permission "An approval was taken back." "Ask for a new approval: `gonogo approval request PLAN`.";
+    ApprovalUsed "APPROVAL_USED" Hold Hold "An approval was used already, so it cannot be taken back." "Ask the operation to end instead: `gonogo cancel OP`.";
+    ApprovalNotYours "APPROVAL_NOT_YOURS" Hold Permission "Somebody else gave this, and only they or an admin take it back." "Ask whoever gave it, or an admin.";
+    DelegationRefused "DELEGATION_REFUSED" Hold Permission "A voice cannot be delegated like this; the text says why." "Delegate within what the environment's `approval.delegation` admits.";
+    DelegationInvalid "DELEGATION_INVALID" Hold Permission "An approval was given for somebody else, and no delegation that holds says so." "Ask the approver themselves, or for a new delegation: `gonogo approval delegate`.";
+    PlanSuperseded "PLAN_SUPERSEDED" Fail Fail "A newer plan for the environment was made after this one, or after its approval." "Apply the newer plan, or plan this change again; earlier approvals do not carry over.";
+    BreakGlassRefused "BREAK_GLASS_REFUSED" Hold Permission "The glass may not be broken like this; the text says which rule is against it." "Ask for an approval: `gonogo approval request PLAN`.";
+    IncidentOpen "INCIDENT_OPEN" Hold Hold "An incident that breaking the glass opened has not been reviewed." "Somebody else reviews it: `gonogo incident close INCIDENT --review TEXT`.";
+    IncidentOwn "INCIDENT_OWN" Hold Permission "Whoever opened an incident does not close it." "Ask somebody else to review it.";
+    IncidentClosed "INCIDENT_CLOSED" Hold Hold "The incident was closed before." "Nothing; `gonogo incident show INCIDENT` has its review.";
     ApprovalReused "APPROVAL_REUSED" Hold Permission "An approval was used before." "Ask for a new approval: `gonogo approve PLAN`.";
     ApprovalSelfGiven "APPROVAL_SELF_GIVEN" Hold Permission "The approver is the requester, and the environment does not allow that." "Ask somebody else: `gonogo approve PLAN`.";
     ApprovalQuorum "APPROVAL_QUORUM" Hold Permission "Fewer valid approvals than the environment demands." "Ask another approver: `gonogo approve PLAN`.";

@@ -1,15 +1,24 @@
 //! Approval: who may say yes to exactly which plan, for how long, how often. Pure rules; signatures are checked by the
 //! caller and arrive here as facts.
+//!
+//! A voice is a person's: by their own key, by their login at a server, or by somebody to whom they delegated it ([`delegation`]). Which
+//! voices count together is [`voices`]'s; what may stand in their place in an emergency is [`glass`]'s.
+
+mod delegation;
+mod glass;
+mod voices;
 
 use std::collections::BTreeSet;
 
-use gonogo_core::id::{ApprovalId, OperationId};
+use gonogo_core::id::{ApprovalId, IncidentId, OperationId};
 use gonogo_core::{Fingerprint, Reason, Span, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What an environment demands. Part of the plan, so it is part of the fingerprint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+///
+/// The default lets nobody approve.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalPolicy {
     /// Whether the requester may approve.
@@ -24,6 +33,15 @@ pub struct ApprovalPolicy {
     pub requesters: Vec<Requester>,
     /// The longest time that an approval may hold.
     pub max_sla: Span,
+    /// Whether a login at a server speaks for an approver, without their own key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub login: bool,
+    /// The longest time for which an approver may let somebody else speak for them; none lets nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegation: Option<Span>,
+    /// How missing approvals may be done without in an emergency; empty lets nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub break_glass: Vec<BreakGlass>,
 }
 
 /// Somebody who may approve.
@@ -74,6 +92,12 @@ impl ApprovalPolicy {
                 || self.asks_all() && !before.asks_all()
                 || self.required < before.required
                 || self.max_sla > before.max_sla
+                || self.login && !before.login
+                || self.delegation > before.delegation
+                || self
+                    .break_glass
+                    .iter()
+                    .any(|g| !before.break_glass.contains(g))
                 || !before.roles.is_empty() && (self.roles.is_empty() || new_role)
                 || self.approvers.iter().any(|a| !before.approvers.contains(a))
                 || self
@@ -86,6 +110,9 @@ impl ApprovalPolicy {
         self.own && self.requesters.is_empty()
     }
 }
+
+pub use delegation::{Delegated, Delegation};
+pub use glass::{Break, BreakGlass, Broken, TOKENS as GLASS_TOKENS, check_break, check_with};
 
 /// An approval as stored and signed. Field names follow the operator contract; everything is text here so that a broken
 /// field is reported by name instead of making the whole unreadable.
@@ -111,10 +138,19 @@ pub struct Approval {
     /// Why, in words.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// How the approver showed who they are, where no key of theirs signed: `token:…` and the like. A server's word.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub means: String,
+    /// The delegation by which the approver speaks for somebody else.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub delegation: String,
+    /// For whom they speak then.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub delegated_by: String,
 }
 
 /// An approval together with what the caller found out about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Presented {
     /// The approval.
     pub approval: Approval,
@@ -122,6 +158,34 @@ pub struct Presented {
     pub key: Option<String>,
     /// The operation that used the approval, if one did.
     pub used_by: Option<OperationId>,
+    /// Whether a server's own key vouches for the approver's login.
+    pub by_server: bool,
+    /// Who took the approval back, if somebody did.
+    pub revoked_by: Option<String>,
+    /// Whether the plan was superseded after the approval was given.
+    pub superseded: bool,
+    /// The delegation that the approval names, if it is known.
+    pub delegation: Option<Delegated>,
+}
+
+impl Presented {
+    /// Whose voice it is: the approver's own, or that of who delegated it.
+    pub fn voice_of(&self) -> &str {
+        if self.approval.delegated_by.is_empty() {
+            &self.approval.approver_id
+        } else {
+            &self.approval.delegated_by
+        }
+    }
+
+    /// Whether a login gave it, and no key.
+    pub fn is_by_login(&self) -> bool {
+        !self.approval.means.is_empty()
+    }
+
+    fn is_delegated(&self) -> bool {
+        !self.approval.delegation.is_empty() || !self.approval.delegated_by.is_empty()
+    }
 }
 
 /// What an approval is checked against.
@@ -157,6 +221,8 @@ pub const SKEW: Span = Span::from_secs(5);
 pub struct Approved {
     /// The approvals that count.
     pub approvals: Vec<ApprovalId>,
+    /// The incident that was opened instead, where they were done without.
+    pub glass: Option<IncidentId>,
     _minted: (),
 }
 
@@ -246,9 +312,7 @@ fn check_under(
     };
     let mut tokens = Vec::new();
     let mut reasons = BTreeSet::new();
-    let mut people: BTreeSet<&str> = BTreeSet::new();
-    let mut keys: BTreeSet<&str> = BTreeSet::new();
-    let mut good = Vec::new();
+    let mut good: Vec<(&Presented, ApprovalId)> = Vec::new();
     let unlisted = !demand
         .policy
         .may_ask(demand.requester, demand.requester_key);
@@ -259,14 +323,7 @@ fn check_under(
             broken.as_slice(),
             one.approval.approval_id.parse::<ApprovalId>(),
         ) {
-            // One person with two keys, or one key under two names, is one voice.
-            let key = one.key.as_deref().unwrap_or_default();
-            let person = one.approval.approver_id.as_str();
-            if !people.contains(person) && !keys.contains(key) {
-                people.insert(person);
-                keys.insert(key);
-                good.push(id);
-            }
+            good.push((one, id));
         } else {
             for (token, reason) in broken {
                 if !tokens.contains(&token) {
@@ -276,11 +333,13 @@ fn check_under(
             }
         }
     }
+    let good = voices::counting(policy, good);
     let required = demand.policy.required.max(1) as usize;
     if good.len() >= required {
         if !vetoed && !unlisted {
             return Ok(Approved {
                 approvals: good,
+                glass: None,
                 _minted: (),
             });
         }
@@ -317,12 +376,19 @@ pub fn vetoes<'a>(presented: &'a [Presented], demand: &Demand<'_>) -> Vec<&'a Pr
         .filter(|no| {
             !presented.iter().any(|yes| {
                 yes.approval.decision == "approved"
-                    && yes.key == no.key
+                    && yes.revoked_by.is_none()
+                    && is_same_voice(yes, no, demand)
                     && yes.approval.plan_fingerprint == no.approval.plan_fingerprint
                     && at(yes) > at(no)
             })
         })
         .collect()
+}
+
+/// Whether the one who says yes may take back that no: the same key, or the same person's voice by another proven way.
+fn is_same_voice(yes: &Presented, no: &Presented, demand: &Demand<'_>) -> bool {
+    (yes.key.is_some() && yes.key == no.key)
+        || yes.voice_of() == no.voice_of() && check_rejection(yes, demand).is_ok()
 }
 
 /// Checks that a rejection would be a veto.
@@ -350,7 +416,9 @@ pub fn check_rejection(presented: &Presented, demand: &Demand<'_>) -> Result<(),
 /// The rules that a rejection must keep: those of an approval but for what only a yes needs. It may be the requester's own,
 /// may be in any role of a known approver, and does not end.
 fn broken_veto(presented: &Presented, demand: &Demand<'_>) -> Vec<(String, Reason)> {
-    const ONLY_YES: [&str; 7] = [
+    const ONLY_YES: [&str; 9] = [
+        "notRevoked",
+        "notSuperseded",
         "decision.approved",
         "notExpired",
         "slaMinutes",
@@ -361,7 +429,8 @@ fn broken_veto(presented: &Presented, demand: &Demand<'_>) -> Vec<(String, Reaso
     ];
     let a = &presented.approval;
     let key = presented.key.as_deref().unwrap_or_default();
-    let own = key == demand.requester_key && a.approver_id == demand.requester;
+    let own = (key == demand.requester_key || presented.is_by_login())
+        && a.approver_id == demand.requester;
     broken_rules(presented, demand)
         .into_iter()
         .filter(|(token, _)| {
@@ -440,9 +509,30 @@ fn broken_rules(presented: &Presented, demand: &Demand<'_>) -> Vec<(String, Reas
         "singleUse",
         Reason::ApprovalReused,
     );
-    fault(presented.key.is_some(), "signature", invalid);
+    fault(
+        presented.revoked_by.is_none(),
+        "notRevoked",
+        Reason::ApprovalRevoked,
+    );
+    fault(
+        !presented.superseded,
+        "notSuperseded",
+        Reason::PlanSuperseded,
+    );
+    let by_login = presented.is_by_login();
+    let vouched = by_login && presented.key.is_none() && presented.by_server;
+    fault(
+        presented.key.is_some() && !by_login || vouched,
+        "signature",
+        invalid,
+    );
 
     let policy = demand.policy;
+    fault(
+        !by_login || policy.login,
+        "login.allowed",
+        Reason::ApprovalKeyRequired,
+    );
     if !policy.roles.is_empty() {
         fault(
             policy.roles.contains(&a.approver_role),
@@ -451,20 +541,37 @@ fn broken_rules(presented: &Presented, demand: &Demand<'_>) -> Vec<(String, Reas
         );
     }
     let key = presented.key.as_deref().unwrap_or_default();
-    let own = a.approver_id == demand.requester
+    let own_delegation = presented
+        .delegation
+        .as_ref()
+        .is_some_and(|d| d.key.as_deref() == Some(demand.requester_key));
+    let own = [a.approver_id.as_str(), presented.voice_of()]
+        .iter()
+        .any(|id| *id == demand.requester || demand.on_behalf_of == Some(id))
         || key == demand.requester_key
-        || demand.on_behalf_of == Some(a.approver_id.as_str());
+        || own_delegation;
     fault(
         policy.own || !own,
         "approverId.notRequester",
         Reason::ApprovalSelfGiven,
     );
+    if presented.is_delegated() {
+        broken.extend(delegation::broken_rules(presented, demand));
+        return broken;
+    }
     let listed = policy
         .approvers
         .iter()
-        .any(|p| p.id == a.approver_id && p.role == a.approver_role && p.key == key);
+        .any(|p| p.id == a.approver_id && p.role == a.approver_role && (by_login || p.key == key));
     // Where self-approval is allowed, the requester's own signature is enough; nobody else's unlisted key is.
-    let own_key = policy.own && key == demand.requester_key && a.approver_id == demand.requester;
+    let own_key = policy.own
+        && a.approver_id == demand.requester
+        && (by_login || key == demand.requester_key);
+    let mut fault = |ok: bool, token: &str, reason: Reason| {
+        if !ok {
+            broken.push((format!("approval.{token}"), reason));
+        }
+    };
     fault(listed || own_key, "approverId.listed", invalid);
     broken
 }
@@ -495,7 +602,22 @@ pub const TOKENS: &[(&str, &str)] = &[
     ("approval.planFingerprint", "empty"),
     ("approval.planFingerprint.match", "another plan"),
     ("approval.singleUse", "used by an earlier operation"),
-    ("approval.signature", "no signature verifies"),
+    (
+        "approval.notRevoked",
+        "taken back by its giver, or by an admin",
+    ),
+    (
+        "approval.notSuperseded",
+        "a newer plan was made after it was given",
+    ),
+    (
+        "approval.signature",
+        "no signature verifies, and no server vouches for a login",
+    ),
+    (
+        "approval.login.allowed",
+        "given by login, and the environment does not say `login = true`",
+    ),
     (
         "approval.approverRole.allowed",
         "role not in the environment's `roles`",
@@ -503,6 +625,34 @@ pub const TOKENS: &[(&str, &str)] = &[
     (
         "approval.approverId.notRequester",
         "the requester approved, or the person for whom an agent asked, and `self` is not allowed",
+    ),
+    (
+        "approval.delegation.allowed",
+        "given for somebody else, and the environment says no `delegation`",
+    ),
+    (
+        "approval.delegation.known",
+        "no such delegation by the person for whom it was given",
+    ),
+    (
+        "approval.delegation.from.listed",
+        "who delegated is no listed approver of that role, or did not sign with the listed key",
+    ),
+    (
+        "approval.delegation.to.match",
+        "delegated to somebody else, or to another key",
+    ),
+    (
+        "approval.delegation.environment",
+        "delegated for other environments",
+    ),
+    (
+        "approval.delegation.inForce",
+        "not delegated yet, not any more, or for longer than the environment's `delegation`",
+    ),
+    (
+        "approval.delegation.notWithdrawn",
+        "the delegation was withdrawn",
     ),
     (
         "approval.approverId.listed",

@@ -243,6 +243,7 @@ fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
             approvers: Vec::new(),
             requesters: Vec::new(),
             max_sla: Span::from_secs(3600),
+            ..ApprovalPolicy::default()
         });
     }
     let table = table.table("approval", &APPROVAL)?;
@@ -330,7 +331,18 @@ fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
         approvers: people,
         requesters,
         max_sla: max_sla.value,
+        login: table.flag("login").is_some_and(|f| f.value),
+        delegation: read_delegation(&table),
+        break_glass: Vec::new(),
     })
+}
+
+fn read_delegation(table: &Table<'_, '_>) -> Option<Span> {
+    let most: Found<Span> = table.parsed("delegation", "a duration such as `\"8h\"`")?;
+    if !(Span::from_secs(60)..=Span::from_secs(31 * 86_400)).contains(&most.value) {
+        most.refuse(table.faults, "expected 1m to 31d");
+    }
+    Some(most.value)
 }
 
 fn read_roles(table: &Table<'_, '_>) -> Vec<Found<String>> {

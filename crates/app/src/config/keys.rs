@@ -124,6 +124,12 @@ pub(super) static ROOT: Section = Section {
             "Environments by name; at least one.",
         ),
         key(
+            "break_glass",
+            Map(&BREAK_GLASS),
+            Optional,
+            "Policies by name: who may do without missing approvals in an emergency, and what that costs.",
+        ),
+        key(
             "ledger",
             Table(&LEDGER),
             Default("{}"),
@@ -398,6 +404,55 @@ pub(super) static APPROVAL: Section = Section {
             Span,
             Default("\"60m\""),
             "Longest time that an approval may hold, 1m to 7d.",
+        ),
+        key(
+            "login",
+            Flag,
+            Default("false"),
+            "Whether a person's login at a server decides for them; otherwise their own key must sign.",
+        ),
+        key(
+            "delegation",
+            Span,
+            Optional,
+            "Longest time for which an approver may let somebody else speak for them, 1m to 31d; without it nobody may.",
+        ),
+    ],
+};
+
+/// `[break_glass.NAME]`.
+pub(super) static BREAK_GLASS: Section = Section {
+    keys: &[
+        key(
+            "who",
+            Texts,
+            Required,
+            "Who may: names that each of the environments lists among `approvers` or `requesters`.",
+        ),
+        key("environments", Texts, Required, "Where."),
+        key(
+            "pages",
+            Text,
+            Required,
+            "Name of the notice that pages somebody.",
+        ),
+        key(
+            "lasts",
+            Span,
+            Default("\"30m\""),
+            "How long a broken glass holds, 1m to 1d; the application must begin within that.",
+        ),
+        key(
+            "uses",
+            Count,
+            Default("1"),
+            "How many incidents of this policy may be open at once: it is used again when one was reviewed.",
+        ),
+        key(
+            "review_within",
+            Span,
+            Default("\"24h\""),
+            "Until when somebody else must have reviewed the incident.",
         ),
     ],
 };

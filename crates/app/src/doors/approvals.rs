@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::{Answered, Desk};
 use super::tool::{Facts, Route, UseCase};
-use super::words::{PlanRef, Why};
+use super::words::{PersonName, PlanRef, Why};
 use crate::access::Scope;
 use crate::approving::{self, Given, Say, Voices};
 use crate::{AppError, planning};
@@ -85,6 +85,9 @@ pub struct ApprovalDecide {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Why>,
+    /// The approver who delegated their voice to the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<PersonName>,
 }
 
 impl UseCase for ApprovalDecide {
@@ -101,7 +104,7 @@ impl UseCase for ApprovalDecide {
         ..Facts::read(
             "approval_decide",
             "Approve or reject a plan",
-            "Signs a yes or a no to exactly this plan with the caller's key. It is used once, ends, and dies with the plan.",
+            "Gives a yes or a no to exactly this plan: signed with the caller's key on their machine, and at a server by their login where the environment takes one. It is used once, ends, and dies with the plan.",
         )
     };
     type Answer = Given;
@@ -122,8 +125,9 @@ impl UseCase for ApprovalDecide {
             sla_minutes: self.sla_minutes,
             note: self.note.map(|n| n.0),
             reject: self.decision == Decision::Rejected,
+            on_behalf_of: self.on_behalf_of.map(|p| p.0),
             out: None,
         };
-        Ok(approving::approve(ws, &id, &say)?.into())
+        Ok(approving::login::decide(ws, &id, &say, desk.principal)?.into())
     }
 }

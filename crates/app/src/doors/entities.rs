@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::desk::{Answered, Desk};
 use super::tool::{Facts, Route, UseCase};
 use super::words::{EnvironmentName, Limit};
+use crate::incidents::{self, Incident};
 use crate::{AppError, Workspace, following, reserve};
 
 /// Input of `read_entities`.
@@ -232,6 +233,9 @@ pub struct EnvironmentStatus {
     pub short_of_space: Option<u64>,
     /// Whether the environment lets who asks approve.
     pub own_approval: bool,
+    /// Incidents there that nobody has reviewed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<Incident>,
 }
 
 impl UseCase for StatusGet {
@@ -250,7 +254,13 @@ impl UseCase for StatusGet {
         let only = self.environment.as_ref().map(|e| e.0.as_str());
         let views = following::environments(ws, only)?;
         let blind = views.iter().any(|v| v.observed.is_none());
+        let open = incidents::list(ws, true)?;
         let environments = views.into_iter().map(|v| EnvironmentStatus {
+            incidents: open
+                .iter()
+                .filter(|i| i.environment == v.name)
+                .cloned()
+                .collect(),
             name: v.name,
             observed: v.observed,
             unreachable: v.unreachable,

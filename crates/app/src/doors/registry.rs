@@ -2,19 +2,33 @@
 
 use super::tool::{Method, Route, Tool};
 use super::{
-    ApplyChange, ApprovalDecide, ApprovalList, EvidenceGet, EvidenceSearch, OperationCancel,
+    ApplyChange, ApprovalDecide, ApprovalList, ApprovalQueue, ApprovalRequest, ApprovalRevoke,
+    ApprovalShow, ApprovalSubmit, DelegationGive, DelegationList, DelegationWithdraw, EvidenceGet,
+    EvidenceSearch, GlassBreak, IncidentClose, IncidentList, IncidentShow, OperationCancel,
     OperationGet, OperationList, OperationResume, OperationShow, OperationTriage, PlanChange,
     PlanDiff, PlanGet, PlanLint, PlanList, ReadActivity, ReadEntities, RollbackChange, StatusGet,
     ValidatePlan,
 };
 
 /// Every use case that more than one door reaches, by name.
-pub static TOOLS: [Tool; 21] = [
+pub static TOOLS: [Tool; 33] = [
     Tool::of::<ApplyChange>(),
     Tool::of::<ApprovalDecide>(),
     Tool::of::<ApprovalList>(),
+    Tool::of::<ApprovalQueue>(),
+    Tool::of::<ApprovalRequest>(),
+    Tool::of::<ApprovalRevoke>(),
+    Tool::of::<ApprovalShow>(),
+    Tool::of::<ApprovalSubmit>(),
+    Tool::of::<GlassBreak>(),
+    Tool::of::<DelegationGive>(),
+    Tool::of::<DelegationList>(),
+    Tool::of::<DelegationWithdraw>(),
     Tool::of::<EvidenceGet>(),
     Tool::of::<EvidenceSearch>(),
+    Tool::of::<IncidentClose>(),
+    Tool::of::<IncidentList>(),
+    Tool::of::<IncidentShow>(),
     Tool::of::<OperationCancel>(),
     Tool::of::<OperationGet>(),
     Tool::of::<OperationList>(),

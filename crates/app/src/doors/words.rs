@@ -20,6 +20,30 @@ impl From<String> for EnvironmentName {
     }
 }
 
+/// Name of a person.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct PersonName(
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._+@-]{0,63}$"))] pub String,
+);
+
+/// Name of a role.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RoleName(
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}$"))] pub String,
+);
+
+/// An approval's id, or as much of its begin as no other's has.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalRef(
+    #[schemars(regex(pattern = r"^(apr_)?[0-9a-hjkmnp-tv-z]{1,12}$"))] pub String,
+);
+
+/// An incident's id, or as much of its begin as no other's has.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct IncidentRef(
+    #[schemars(regex(pattern = r"^(inc_)?[0-9a-hjkmnp-tv-z]{1,12}$"))] pub String,
+);
+
 /// Name of a version.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct VersionName(

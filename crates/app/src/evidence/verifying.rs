@@ -21,16 +21,16 @@ use gonogo_ledger::verify::{
     verify as verify_packet,
 };
 use gonogo_ledger::{Policy, trusted_root};
-use gonogo_release::approval::{self, Presented};
 use gonogo_release::plan::Plan;
 use gonogo_release::replay::{Replayed, replay};
 use serde_json::Value;
 
 use super::outside::{self, Claim, Stands};
-use super::unpacked;
+use super::{channel, unpacked};
 use crate::dry_run::deriving::{self, Derived};
 use crate::dry_run::recording;
 use crate::gates::checking::VERDICT;
+use crate::incidents::Incident;
 use crate::memory::{Memory, Seen};
 use crate::{AppError, approving, gating, planning, timestamping};
 
@@ -80,6 +80,10 @@ pub struct Verified {
     pub outside: Vec<Claim>,
     /// The approvals checked again as of the operation's beginning, if every check before passed: how many counted.
     pub approvals: Option<Result<usize, String>>,
+    /// The incident by which the operation began without approvals that it lacked.
+    pub glass: Option<String>,
+    /// Incidents that the packet tells of: that of a broken glass, and those that nobody had reviewed when the operation began.
+    pub incidents: Vec<Incident>,
     /// The replay, if it was asked for and every check before it passed.
     pub replayed: Option<Result<Replayed, String>>,
     /// How the operation that the packet is about ended, as recorded.
@@ -116,6 +120,7 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
             || matches!(kind, recording::BEGUN | recording::SIGN_OFF | VERDICT)
             || kind == approving::KIND
             || kind == approving::USE_KIND
+            || channel::CHANNEL.contains(&kind)
             || kind == RECORD_KIND
             || (look.replay && OF_MACHINE.contains(&kind))
     };
@@ -253,6 +258,10 @@ fn conclude(
     let result = sound.then(|| recorded_result(&report)).flatten();
     let again = (replayed && sound).then(|| replay_records(&report));
     let approvals = sound.then(|| check_approvals(&report));
+    let (glass, incidents) = match sound {
+        true => (channel::glass(&report), channel::incidents(&report)),
+        false => (None, Vec::new()),
+    };
     if matches!(approvals, Some(Err(_))) {
         reasons.insert(0, Reason::ApprovalInvalid);
     }
@@ -281,6 +290,8 @@ fn conclude(
         seen,
         outside,
         approvals,
+        glass,
+        incidents,
         replayed: again,
         result,
         derived: None,
@@ -333,6 +344,8 @@ fn conclude_run(
         seen,
         outside,
         approvals: None,
+        glass: None,
+        incidents: Vec::new(),
         replayed: None,
         result: None,
         derived: derived.map(|d| d.map_err(|(_, text)| text)),
@@ -549,35 +562,21 @@ fn check_approvals(report: &Report) -> Result<usize, String> {
             s.first, s.signer.who
         ));
     }
-    let named: Vec<String> = begin
+    let mut named: Vec<String> = begin
         .body
         .get("approvals")
         .and_then(|a| serde_json::from_value(a.clone()).ok())
         .ok_or("the operation does not say which approvals it used")?;
+    let glass = channel::glass(report);
+    named.extend(glass.clone());
     gating::check(records, begin, &plan)?;
     check_uses(records, begin, planned, &named)?;
     check_times(records, begin, planned, &named)?;
+    channel::check_incidents(records, begin, glass.as_deref())?;
     let operation: OperationId = operation_of(begin)?;
-    let presented: Vec<Presented> = records
-        .iter()
-        .filter(|r| {
-            r.kind == approving::KIND && r.stream == planned.stream && r.index < begin.index
-        })
-        .map(|r| (r.time, approving::read_record(&r.body)))
-        // The record of the beginning may have been written late; a rejection after the beginning came too late.
-        .filter(|(time, (a, _))| a.decision != "rejected" || *time <= begin.time)
-        // What the operation does not name is not counted for it; it may still be a rejection, or take one back.
-        .map(|(_, (approval, key))| Presented {
-            used_by: (!named.contains(&approval.approval_id)).then(|| operation.clone()),
-            approval,
-            key,
-        })
-        .collect();
     let key = planned.signer.key.to_string();
     let demand = approving::demand(&plan, &key, begin.time);
-    approval::check(&presented, &demand)
-        .map(|a| a.approvals.len())
-        .map_err(|e| e.to_string())
+    channel::check(records, begin, planned, &named, &operation, &demand)
 }
 
 /// What an operation began with was there before, by the times in the records as well: whether an approval had expired is

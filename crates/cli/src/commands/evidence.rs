@@ -403,6 +403,13 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
         None => serde_json::Value::Null,
     };
     let is_run = seen.derived.is_some();
+    if let Some(incident) = &seen.glass {
+        let text = format!("the glass was broken: {incident} stands in the place of approvals");
+        screen.say(&screen.paint(Tone::Wait, &format!("note      {text}")));
+    }
+    for incident in &seen.incidents {
+        super::approval::say_incident(screen, incident);
+    }
     let approvals = match &seen.approvals {
         Some(Ok(n)) => {
             let text = format!("{n} bind this plan and held when it began");
@@ -488,7 +495,7 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
     screen.answer(
         "packet_verify",
         json!({"verified": seen.exit == Exit::Done || genuine, "reasonCodes": seen.reasons, "checks": checks,
-            "approvals": approvals, "log": log, "conflict": conflict, "memory": remembered, "outside": claims, "claim": seen.report.claim, "replay": replayed, "recordedResult": seen.result, "dryRun": derived}),
+            "approvals": approvals, "log": log, "conflict": conflict, "memory": remembered, "outside": claims, "claim": seen.report.claim, "replay": replayed, "recordedResult": seen.result, "breakGlass": seen.glass, "incidents": seen.incidents, "dryRun": derived}),
     );
     Ok(seen.exit)
 }

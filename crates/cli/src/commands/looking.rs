@@ -57,6 +57,9 @@ fn say_environment(screen: &Screen, service: &str, view: &EnvironmentStatus) {
     if let Some(version) = &view.known_good {
         screen.say(&format!("  known-good {version}"));
     }
+    for incident in &view.incidents {
+        super::approval::say_incident(screen, incident);
+    }
     match &view.open {
         Some(id) => screen.say(&format!("  running   {id} · `gonogo watch {id}`")),
         None => {

@@ -3,8 +3,8 @@
 use gonogo_app::AppError;
 use gonogo_app::approving::{self, Say, Voices};
 use gonogo_app::doors::{
-    ApprovalDecide, ChangePlanned, Decision, PlanChange, PlanDiff, PlanGet, PlanLint, PlanRef,
-    VersionName, Why,
+    ApprovalDecide, ChangePlanned, Decision, PersonName, PlanChange, PlanDiff, PlanGet, PlanLint,
+    PlanRef, VersionName, Why,
 };
 use gonogo_app::planning::FindingView;
 use gonogo_core::{Exit, Reason};
@@ -323,6 +323,7 @@ pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
                 sla_minutes: a.sla_minutes,
                 note: a.note.clone(),
                 reject: a.reject,
+                on_behalf_of: a.for_.clone(),
                 out: a.out.clone(),
             };
             approving::approve(ws, &plan.id, &say)?
@@ -342,6 +343,7 @@ pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
                 role: a.role.clone(),
                 sla_minutes: a.sla_minutes,
                 note: a.note.clone().map(Why),
+                on_behalf_of: a.for_.clone().map(PersonName),
             };
             way.ask(&say)?.data
         }

@@ -171,6 +171,7 @@ fn approve_and_begin(
                     role: None,
                     sla_minutes: None,
                     note: None,
+                    on_behalf_of: None,
                 })?;
                 say_given(screen, plan, &given.data);
             }

@@ -42,6 +42,7 @@ fn policy() -> ApprovalPolicy {
             key: key("rita"),
         }],
         max_sla: Span::from_secs(3600),
+        ..ApprovalPolicy::default()
     }
 }
 
@@ -62,9 +63,10 @@ fn given(n: u8, id: &str, role: &str) -> Presented {
             environment: ENVIRONMENT.into(),
             plan_fingerprint: fingerprint().to_string(),
             note: "looks fine".into(),
+            ..Approval::default()
         },
         key: Some(key(id)),
-        used_by: None,
+        ..Presented::default()
     }
 }
 
@@ -249,8 +251,8 @@ fn every_emitted_token_is_in_the_reference_and_the_other_way_round() {
     seen.extend(tokens(judge(&[dana()], &two)));
     let blank = Presented {
         approval: Approval::default(),
-        key: None,
         used_by: Some(OperationId::mint([1; 8])),
+        ..Presented::default()
     };
     seen.extend(tokens(judge(&[blank], &policy())));
     let wrong = Presented {
@@ -263,10 +265,9 @@ fn every_emitted_token_is_in_the_reference_and_the_other_way_round() {
             sla_minutes: 10_000,
             environment: "x".into(),
             plan_fingerprint: "x".into(),
-            note: String::new(),
+            ..Approval::default()
         },
-        key: None,
-        used_by: None,
+        ..Presented::default()
     };
     seen.extend(tokens(judge(&[wrong], &policy())));
     seen.extend(broken_by(|p| {
@@ -290,8 +291,8 @@ fn every_emitted_token_is_in_the_reference_and_the_other_way_round() {
 fn all_broken_rules_are_listed_together_in_the_order_of_the_reference() {
     let blank = Presented {
         approval: Approval::default(),
-        key: None,
         used_by: Some(OperationId::mint([1; 8])),
+        ..Presented::default()
     };
     let refusal = judge(&[blank], &policy()).unwrap_err();
     assert_eq!(
@@ -451,6 +452,7 @@ fn where_self_is_allowed_only_the_requesters_own_key_is_enough() {
         approvers: Vec::new(),
         requesters: Vec::new(),
         max_sla: Span::from_secs(3600),
+        ..ApprovalPolicy::default()
     };
     assert!(judge(&[given(1, "rita", "owner")], &alone).is_ok());
     // Anybody else, the requester's name over a foreign key, a foreign name over the requester's key, no signature.

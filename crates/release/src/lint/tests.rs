@@ -114,6 +114,7 @@ fn good() -> PlanBody {
             approvers: Vec::new(),
             requesters: dana(),
             max_sla: secs(3600),
+            ..ApprovalPolicy::default()
         },
         approval_before: None,
         witnesses: None,
@@ -549,6 +550,7 @@ fn an_approval_that_nobody_can_give_is_an_error() {
             approvers: approvers.clone(),
             requesters: dana(),
             max_sla: secs(60),
+            ..ApprovalPolicy::default()
         };
         let found = lint(&body, &facts());
         assert_eq!(

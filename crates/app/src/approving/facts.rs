@@ -1,0 +1,201 @@
+//! What the records say about a plan's approvals, as facts for the rules in `release::approval`. The same reading serves a live ledger and
+//! a packet: both give records as [`Said`].
+
+use gonogo_core::Timestamp;
+use gonogo_ledger::key_event::CONTROLLER;
+use gonogo_release::approval::{Approval, Break, Broken, Delegated, Delegation, Presented};
+use gonogo_release::plan::Plan;
+use gonogo_store::ledger::{Filter, RecordView};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{KIND, Signed, delegating, read_record, revoking, superseding};
+use crate::{AppError, Workspace, incidents, planning};
+
+/// A record, as the rules look at one.
+#[derive(Clone, Copy)]
+pub(crate) struct Said<'a> {
+    pub(crate) index: u64,
+    pub(crate) time: Timestamp,
+    pub(crate) stream: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) actor: &'a str,
+    /// Whether a controller's key signed it.
+    pub(crate) by_server: bool,
+    pub(crate) body: &'a Value,
+}
+
+/// The approvals in a plan's stream, oldest first, each with its record. `beside` holds the delegations' streams.
+pub(crate) fn presented<'a>(said: &[Said<'a>], beside: &[Said<'_>]) -> Vec<(Said<'a>, Presented)> {
+    let last = last_supersession(said);
+    said.iter()
+        .filter(|s| s.kind == KIND)
+        .map(|s| {
+            let (approval, key) = read_record(s.body);
+            let revoked = said.iter().find(|r| {
+                r.kind == revoking::KIND && text(r.body, "approval") == approval.approval_id
+            });
+            let given = Presented {
+                by_server: s.by_server && s.body.get("signed").is_none(),
+                revoked_by: revoked.map(|r| r.actor.to_owned()),
+                superseded: last.is_some_and(|at| s.index < at),
+                delegation: delegation(beside, &approval),
+                used_by: None,
+                approval,
+                key,
+            };
+            (*s, given)
+        })
+        .collect()
+}
+
+/// The glasses that were broken for a plan, oldest first. How many incidents were open is for the caller to say.
+pub(crate) fn broken<'a>(said: &[Said<'a>]) -> Vec<(Said<'a>, Broken)> {
+    let last = last_supersession(said);
+    let all = said.iter().filter(|s| s.kind == incidents::GLASS);
+    all.map(|s| {
+        let (words, key) = signed::<Break>(s.body, "breakGlass", incidents::GLASS_TYPE);
+        let broken = Broken {
+            said: words,
+            key,
+            by_server: s.by_server && s.body.get("signed").is_none(),
+            superseded: last.is_some_and(|at| s.index < at),
+            ..Broken::default()
+        };
+        (*s, broken)
+    })
+    .collect()
+}
+
+/// The plan that superseded this one and that it was not made again after, as its record names it.
+pub(crate) fn superseded_by<'a>(said: &[Said<'a>]) -> Option<&'a str> {
+    let mut all = said.iter().rev();
+    let last = all.find(|s| s.kind == superseding::KIND || s.kind == "plan")?;
+    (last.kind == superseding::KIND).then(|| text(last.body, "by"))
+}
+
+fn last_supersession(said: &[Said<'_>]) -> Option<u64> {
+    let mut all = said.iter().rev();
+    all.find(|s| s.kind == superseding::KIND).map(|s| s.index)
+}
+
+/// The delegation that an approval names, as its records stand.
+pub(crate) fn delegation(beside: &[Said<'_>], approval: &Approval) -> Option<Delegated> {
+    let stream = delegating::stream(&approval.delegation);
+    let of_it = || beside.iter().filter(|s| s.stream == stream);
+    let given = of_it().find(|s| s.kind == delegating::KIND)?;
+    let (delegation, key) =
+        signed::<Delegation>(given.body, "delegation", delegating::PAYLOAD_TYPE);
+    let withdrawn = of_it().find(|s| s.kind == delegating::WITHDRAWN);
+    Some(Delegated {
+        delegation,
+        key,
+        by_server: given.by_server && given.body.get("signed").is_none(),
+        withdrawn_by: withdrawn.map(|s| s.actor.to_owned()),
+    })
+}
+
+/// What a record says in the field `field`, and whose signature over it verifies. What cannot be read is empty, and fails rule by rule.
+pub(crate) fn signed<T>(body: &Value, field: &str, kind: &str) -> (T, Option<String>)
+where
+    T: DeserializeOwned + Default + PartialEq,
+{
+    let stated: T = body
+        .get(field)
+        .cloned()
+        .and_then(|v| serde_json::from_value(v).ok())
+        .unwrap_or_default();
+    let envelope = body
+        .get("signed")
+        .cloned()
+        .and_then(|v| serde_json::from_value::<Signed>(v).ok());
+    match envelope.map(|s| s.open_as::<T>(kind)) {
+        Some(Ok((said, key))) if said == stated => (stated, Some(key)),
+        _ => (stated, None),
+    }
+}
+
+pub(crate) fn text<'a>(body: &'a Value, field: &str) -> &'a str {
+    body.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The records of a plan's stream in the project's own ledger.
+pub(crate) struct Live {
+    records: Vec<RecordView>,
+    controllers: Vec<gonogo_ledger::key::KeyId>,
+}
+
+impl Live {
+    pub(crate) fn of(ws: &Workspace, plan: &Plan) -> Result<Self, AppError> {
+        Self::stream(ws, planning::stream(&plan.id))
+    }
+
+    pub(crate) fn stream(ws: &Workspace, stream: String) -> Result<Self, AppError> {
+        let records = ws.ledger.every(Filter {
+            stream: Some(stream),
+            ..Filter::default()
+        })?;
+        let keys = ws.ledger.enrolled_keys()?.into_iter();
+        Ok(Self {
+            records,
+            controllers: keys
+                .filter(|k| k.role == CONTROLLER)
+                .map(|k| k.key.id())
+                .collect(),
+        })
+    }
+
+    pub(crate) fn said(&self) -> Vec<Said<'_>> {
+        let all = self.records.iter().map(|r| Said {
+            index: r.index,
+            time: r.time,
+            stream: &r.stream,
+            kind: &r.kind,
+            actor: &r.actor,
+            by_server: self.controllers.contains(&r.signer),
+            body: &r.body,
+        });
+        all.collect()
+    }
+
+    pub(crate) fn presented(&self, ws: &Workspace) -> Result<Vec<Presented>, AppError> {
+        let said = self.said();
+        let mut out = Vec::new();
+        for (_, mut one) in presented(&said, &[]) {
+            one.delegation = delegating::named(ws, &one.approval)?;
+            one.used_by = match one.approval.approval_id.parse() {
+                Ok(id) => ws.store.approval_user(&id)?,
+                Err(_) => None,
+            };
+            out.push(one);
+        }
+        Ok(out)
+    }
+
+    /// Who took an approval back, if somebody did.
+    pub(crate) fn revoked(&self, approval: &str) -> Option<String> {
+        let mut all = self.records.iter();
+        let found = all.find(|r| r.kind == revoking::KIND && text(&r.body, "approval") == approval);
+        found.map(|r| r.actor.clone())
+    }
+
+    pub(crate) fn broken(&self, ws: &Workspace) -> Result<Vec<Broken>, AppError> {
+        let said = self.said();
+        let mut out = Vec::new();
+        let all = broken(&said);
+        if all.is_empty() {
+            return Ok(out);
+        }
+        let incidents = incidents::list(ws, true)?;
+        for (record, mut one) in all {
+            let others = incidents.iter().filter(|i| {
+                i.policy == one.said.policy
+                    && i.incident.as_str() != one.said.incident_id
+                    && i.opened_index < record.index
+            });
+            one.open = u32::try_from(others.count()).unwrap_or(u32::MAX);
+            out.push(one);
+        }
+        Ok(out)
+    }
+}

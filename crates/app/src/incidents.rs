@@ -1,0 +1,420 @@
+//! Breaking the glass, and the incidents that this opens. An incident is a stream `incident/<id>`: opened by who broke the glass, closed by
+//! somebody else with a review. Until then every operation of the environment names it in its first record, and its packet holds it.
+
+use gonogo_core::id::{IncidentId, PlanId};
+use gonogo_core::{Reason, Timestamp};
+use gonogo_release::approval::{self, Break, Broken};
+use gonogo_release::plan::Plan;
+use gonogo_store::ledger::{Draft, Filter, LedgerError};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::access::Principal;
+use crate::approving::{self, Signed, facts, login, superseding};
+use crate::identity::{Identity, random};
+use crate::{AppError, Workspace, planning};
+
+/// Kind of an incident's records.
+pub const KIND: &str = "incident";
+
+/// Kind of the record that the glass was broken by, in the plan's stream.
+pub const GLASS: &str = "break-glass";
+
+/// Type of what is signed.
+pub(crate) const GLASS_TYPE: &str = "application/vnd.gonogo.break-glass.v1+json";
+
+/// How bad an incident is that breaking the glass opens.
+const SEVERITY: &str = "high";
+
+/// Stream of an incident.
+pub(crate) fn stream(id: &str) -> String {
+    format!("incident/{id}")
+}
+
+/// An incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Incident {
+    /// Its id.
+    pub incident: IncidentId,
+    /// How bad it is.
+    pub severity: String,
+    /// Who opened it.
+    pub opened_by: String,
+    /// When.
+    pub opened_at: Timestamp,
+    /// Why, in their words, which nobody checked.
+    pub reason: String,
+    /// By which policy the glass was broken.
+    pub policy: String,
+    /// For which plan.
+    pub plan: PlanId,
+    /// Where.
+    pub environment: String,
+    /// The notice that pages somebody.
+    pub pages: String,
+    /// Until when it must be reviewed.
+    pub review_by: Timestamp,
+    /// Its review; none while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Closing>,
+    /// Where its first record stands in the ledger.
+    #[serde(default)]
+    pub opened_index: u64,
+}
+
+/// How an incident was closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Closing {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// What the review found, in their words.
+    pub review: String,
+}
+
+/// A glass that was broken.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Glass {
+    /// The plan that may be applied without the missing approvals.
+    pub plan: PlanId,
+    /// Until when the application must begin.
+    pub until: Timestamp,
+    /// The incident that it opened.
+    pub incident: Incident,
+}
+
+/// Does without the approvals that a plan lacks, and opens an incident.
+///
+/// # Errors
+/// [`Reason::BreakGlassRefused`] with every rule that is against it; the plan does not stand; nothing is missing. The refusal is recorded.
+pub fn break_glass(
+    ws: &Workspace,
+    id: &PlanId,
+    policy: &str,
+    reason: &str,
+    principal: &Principal,
+) -> Result<Glass, AppError> {
+    principal.must_be_a_person()?;
+    let now = ws.now()?;
+    let (plan, recorded) = planning::read_recorded(ws, id)?;
+    let plan_stream = planning::stream(id);
+    let means = login::means(principal);
+    let me = match means.is_empty() {
+        true => Some(Identity::claimed(ws)?),
+        false => None,
+    };
+    let actor = me
+        .as_ref()
+        .map_or_else(|| principal.name.clone(), |m| format!("key:{}", m.key_id()));
+    let refuse = |e: AppError| {
+        ws.refused(
+            &plan_stream,
+            &actor,
+            e.with("claimed", principal.name.as_str()),
+        )
+    };
+    planning::standing(ws, &plan).map_err(&refuse)?;
+    superseding::check(ws, &plan).map_err(&refuse)?;
+    let incident = IncidentId::mint(random());
+    let said = Break {
+        incident_id: incident.to_string(),
+        policy: policy.to_owned(),
+        by: principal.name.clone(),
+        reason: reason.to_owned(),
+        environment: plan.body.environment.clone(),
+        plan_fingerprint: plan.fingerprint.to_string(),
+        at: now.to_string(),
+        means,
+    };
+    let others = list(ws, true)?;
+    let broken = Broken {
+        key: me.as_ref().map(Identity::key_id),
+        by_server: me.is_none(),
+        open: u32::try_from(others.iter().filter(|i| i.policy == policy).count())
+            .unwrap_or(u32::MAX),
+        said: said.clone(),
+        ..Broken::default()
+    };
+    let demanded = approving::demand(&plan, &recorded.key, now);
+    approval::check_break(&broken, &demanded)
+        .map_err(|refusal| refuse(refused(&plan, policy, &refusal)))?;
+    // A standing no, and who asked, are nothing that it passes; and where nothing is missing, nothing is broken.
+    let presented = approving::presented(ws, &plan)?;
+    match approval::check_with(&presented, std::slice::from_ref(&broken), &demanded) {
+        Ok(approved) if approved.glass.is_some() => {}
+        Ok(_) => {
+            let text =
+                format!("plan `{id}` is approved, so there is nothing to break the glass for");
+            return Err(refuse(
+                AppError::new(Reason::BreakGlassRefused, text)
+                    .hint(format!("apply it: `gonogo apply {id}`")),
+            ));
+        }
+        Err(refusal) => return Err(refuse(approving::refused(&plan, &refusal))),
+    }
+    let named = plan
+        .body
+        .approval
+        .break_glass
+        .iter()
+        .find(|g| g.name == policy);
+    let named = named.ok_or_else(|| AppError::new(Reason::BreakGlassRefused, "no such policy"))?;
+    let opened = Incident {
+        incident: incident.clone(),
+        severity: SEVERITY.into(),
+        opened_by: principal.name.clone(),
+        opened_at: now,
+        reason: reason.to_owned(),
+        policy: policy.to_owned(),
+        plan: id.clone(),
+        environment: plan.body.environment.clone(),
+        pages: named.pages.clone(),
+        review_by: now.after(named.review_within),
+        closed: None,
+        opened_index: 0,
+    };
+    let mut body = json!({ "breakGlass": said, "incident": incident, "pages": named.pages });
+    if let (Some(me), Some(map)) = (&me, body.as_object_mut()) {
+        me.enrol(ws)?;
+        map.insert(
+            "signed".into(),
+            json!(Signed::sign_as(GLASS_TYPE, &said, me)?),
+        );
+    }
+    let signer = me.map(|m| m.key);
+    let subject = || {
+        vec![gonogo_ledger::Subject {
+            name: plan.id.to_string(),
+            digest: plan.fingerprint.digest(),
+        }]
+    };
+    // The incident first: a glass without one is worth nothing.
+    let draft = |stream: String, key: String, kind: &str, body: Value| Draft {
+        stream,
+        key,
+        kind: kind.into(),
+        subject: subject(),
+        time: now,
+        actor: principal.name.clone(),
+        body,
+        signer: signer.clone(),
+    };
+    let about = json!({"state": "open", "incident": opened});
+    ws.ledger.append(vec![
+        draft(stream(incident.as_str()), "opened".into(), KIND, about),
+        draft(
+            plan_stream.clone(),
+            format!("break-glass/{incident}"),
+            GLASS,
+            body,
+        ),
+    ])?;
+    Ok(Glass {
+        plan: id.clone(),
+        until: now.after(named.lasts),
+        incident: opened,
+    })
+}
+
+fn refused(plan: &Plan, policy: &str, refusal: &approval::Refusal) -> AppError {
+    let mut text = format!("the glass may not be broken for plan `{}`:", plan.id);
+    for token in &refusal.missing_fields {
+        let known = approval::GLASS_TOKENS.iter().find(|(t, _)| t == token);
+        text.push_str(&format!(
+            "\n  {token:<34} {}",
+            known.map_or("", |(_, when)| *when)
+        ));
+    }
+    let names: Vec<&str> = plan
+        .body
+        .approval
+        .break_glass
+        .iter()
+        .map(|g| g.name.as_str())
+        .collect();
+    let known = match names.is_empty() {
+        true => format!("`{}` has no break-glass policy", plan.body.environment),
+        false => format!(
+            "policies of `{}`: {}",
+            plan.body.environment,
+            names.join(", ")
+        ),
+    };
+    AppError::new(Reason::BreakGlassRefused, text)
+        .hint(known)
+        .hint(format!(
+            "or ask for an approval: `gonogo approval request {}`",
+            plan.id
+        ))
+        .with("missingFields", json!(refusal.missing_fields))
+        .with("policy", policy)
+}
+
+/// Every incident, or those that are open, oldest first.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn list(ws: &Workspace, open: bool) -> Result<Vec<Incident>, AppError> {
+    let records = ws.ledger.every(Filter {
+        kind: Some(KIND.into()),
+        ..Filter::default()
+    })?;
+    let said = records
+        .iter()
+        .map(|r| (r.index, r.stream.as_str(), r.time, &r.body));
+    let mut all = read(said);
+    if open {
+        all.retain(|i| i.closed.is_none());
+    }
+    Ok(all)
+}
+
+/// The incidents that records tell of, oldest first.
+pub(crate) fn read<'a>(
+    records: impl Iterator<Item = (u64, &'a str, Timestamp, &'a Value)>,
+) -> Vec<Incident> {
+    let mut all: Vec<Incident> = Vec::new();
+    for (index, stream, time, body) in records {
+        let known = all
+            .iter_mut()
+            .find(|i| self::stream(i.incident.as_str()) == stream);
+        match (known, facts::text(body, "state")) {
+            (None, "open") => {
+                let opened = body.get("incident").cloned();
+                let opened = opened.and_then(|v| serde_json::from_value::<Incident>(v).ok());
+                if let Some(opened) = opened.filter(|o| self::stream(o.incident.as_str()) == stream)
+                {
+                    all.push(Incident {
+                        closed: None,
+                        opened_index: index,
+                        ..opened
+                    });
+                }
+            }
+            // Who opened it does not close it, whatever a record says.
+            (Some(known), "closed") if facts::text(body, "by") != known.opened_by => {
+                known.closed = Some(Closing {
+                    by: facts::text(body, "by").to_owned(),
+                    at: time,
+                    review: facts::text(body, "review").to_owned(),
+                });
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+/// The open incidents of an environment.
+pub(crate) fn open(ws: &Workspace, environment: &str) -> Result<Vec<Incident>, AppError> {
+    let mut all = list(ws, true)?;
+    all.retain(|i| i.environment == environment);
+    Ok(all)
+}
+
+/// Finds the one incident whose id starts with `wanted`.
+///
+/// # Errors
+/// None or several do.
+pub fn find(ws: &Workspace, wanted: &str) -> Result<Incident, AppError> {
+    let begin = match wanted.starts_with(IncidentId::PREFIX) {
+        true => wanted.to_owned(),
+        false => format!("{}{wanted}", IncidentId::PREFIX),
+    };
+    let mut found = list(ws, false)?;
+    found.retain(|i| i.incident.as_str().starts_with(&begin));
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(AppError::new(
+            Reason::InputNotFound,
+            format!("no incident's id starts with `{begin}`"),
+        )
+        .hint("`gonogo incident list` shows them")),
+        _ => Err(AppError::new(
+            Reason::IdAmbiguous,
+            format!("several incidents' ids start with `{begin}`"),
+        )),
+    }
+}
+
+/// Closes an incident with a review by somebody who did not open it.
+///
+/// # Errors
+/// [`Reason::IncidentOwn`], [`Reason::IncidentClosed`]; agents do not review.
+pub fn close(
+    ws: &Workspace,
+    wanted: &str,
+    review: &str,
+    principal: &Principal,
+) -> Result<Incident, AppError> {
+    principal.must_be_a_person()?;
+    let now = ws.now()?;
+    let known = find(ws, wanted)?;
+    let id = &known.incident;
+    if review.trim().is_empty() {
+        let text = format!("incident `{id}` is closed with a review, and none was given");
+        return Err(AppError::new(Reason::ArgumentInvalid, text));
+    }
+    if known.closed.is_some() {
+        let text = format!("incident `{id}` is closed");
+        return Err(AppError::new(Reason::IncidentClosed, text));
+    }
+    let means = login::means(principal);
+    let me = match means.is_empty() {
+        true => Some(ws.identity()?),
+        false => None,
+    };
+    let opener = opener_key(ws, id)?;
+    let same_key = me
+        .as_ref()
+        .is_some_and(|m| opener.as_ref() == Some(&m.key_id()));
+    if known.opened_by == principal.name || same_key {
+        let text = format!(
+            "`{}` opened incident `{id}`, and somebody else must review it",
+            known.opened_by
+        );
+        return Err(ws.refused(
+            &stream(id.as_str()),
+            &principal.name,
+            AppError::new(Reason::IncidentOwn, text),
+        ));
+    }
+    let draft = Draft {
+        stream: stream(id.as_str()),
+        key: "closed".into(),
+        kind: KIND.into(),
+        subject: vec![],
+        time: now,
+        actor: principal.name.clone(),
+        body: json!({"state": "closed", "incident": id, "by": principal.name, "review": review, "means": means}),
+        signer: me.map(|m| m.key),
+    };
+    match ws.ledger.append(vec![draft]) {
+        Err(LedgerError::KeyReused { .. }) => {
+            let text = format!("incident `{id}` was closed by somebody else just now");
+            Err(AppError::new(Reason::IncidentClosed, text))
+        }
+        other => {
+            other?;
+            find(ws, id.as_str())
+        }
+    }
+}
+
+/// Key id of who broke the glass that opened an incident, where a key signed that.
+fn opener_key(ws: &Workspace, id: &IncidentId) -> Result<Option<String>, AppError> {
+    let records = ws.ledger.every(Filter {
+        kind: Some(GLASS.into()),
+        ..Filter::default()
+    })?;
+    let of_it = records
+        .iter()
+        .map(|r| facts::signed::<Break>(&r.body, "breakGlass", GLASS_TYPE))
+        .find(|(said, _)| said.incident_id == id.as_str());
+    Ok(of_it.and_then(|(_, key)| key))
+}
