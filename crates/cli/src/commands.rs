@@ -10,6 +10,7 @@ mod init;
 mod ledger;
 mod live;
 mod looking;
+mod mcp;
 mod ops;
 mod perf;
 mod planning;
@@ -55,6 +56,7 @@ fn is_of_this_machine(command: &Command) -> bool {
             | Command::Ops(_)
             | Command::Evidence(_)
             | Command::Call(_)
+            | Command::Mcp(_)
     )
 }
 
@@ -91,6 +93,7 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Witness(a) => ledger::witness(a, screen),
         Command::Explain(a) => ("reason_explain", topics::explain(a, screen)),
         Command::Serve(a) => ("server_run", doors::serve(select, a, screen)),
+        Command::Mcp(a) => ("mcp_run", mcp::mcp(select, a, screen)),
         Command::Token(a) => doors::token(select, a, screen),
         Command::Call(a) => doors::call(select, a, screen),
         Command::Agent(a) => ("agent_run", hosting::agent(select, a, screen)),
