@@ -213,7 +213,9 @@ impl Principal {
             if !crate::config::is_person_name(name) {
                 let name: String = name.escape_debug().take(80).collect();
                 let text = format!("`{name}` cannot be used as a name");
-                return Err(refuse(text).hint("letters, digits, `.`, `_`, `+`, `-` and `@`, at most 64"));
+                return Err(
+                    refuse(text).hint("letters, digits, `.`, `_`, `+`, `-` and `@`, at most 64")
+                );
             }
         }
         if name == acts_for {
@@ -222,7 +224,10 @@ impl Principal {
         }
         let scopes: BTreeSet<Scope> = role.scopes().iter().copied().collect();
         if scopes.contains(&Scope::ApprovalDecide) || scopes.contains(&Scope::Admin) {
-            let text = format!("no agent can be {}: it decides about plans or makes tokens", role.name());
+            let text = format!(
+                "no agent can be {}: it decides about plans or makes tokens",
+                role.name()
+            );
             return Err(AppError::new(Reason::AgentMayNotDecide, text));
         }
         Ok(Self {

@@ -6,8 +6,12 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub struct McpArgs {
     /// Name under which the agent acts
-    #[arg(long, value_name = "NAME", help_heading = "Approval and safety")]
-    pub name: Option<String>,
+    #[arg(
+        long = "name",
+        value_name = "NAME",
+        help_heading = "Approval and safety"
+    )]
+    pub agent: Option<String>,
     /// The person that the agent acts for; you if absent
     #[arg(
         long = "for",

@@ -24,12 +24,12 @@ pub fn mcp(select: &Select, a: &McpArgs, screen: &Screen) -> Answer {
         Some(person) => person.clone(),
         None => caller_name(select.name.as_deref())?,
     };
-    let name = a.name.clone().unwrap_or_else(|| AGENT.into());
+    let name = a.agent.clone().unwrap_or_else(|| AGENT.into());
     let role: Role = a.role.as_deref().unwrap_or("operator").parse()?;
     let principal = Principal::agent(name, person, role)?;
     let behind = match &select.server {
         Some(base) => {
-            if a.name.is_some() || a.acts_for.is_some() || a.role.is_some() || a.allow_apply {
+            if a.agent.is_some() || a.acts_for.is_some() || a.role.is_some() || a.allow_apply {
                 let text = "with a server, its token says who the agent is and what it may do";
                 return Err(AppError::new(Reason::ArgumentInvalid, text)
                     .hint("leave out `--name`, `--for`, `--role` and `--allow-apply`"));
@@ -47,11 +47,7 @@ pub fn mcp(select: &Select, a: &McpArgs, screen: &Screen) -> Answer {
     Ok(Exit::Done)
 }
 
-fn project(
-    select: &Select,
-    principal: &Principal,
-    screen: &Screen,
-) -> Result<Project, AppError> {
+fn project(select: &Select, principal: &Principal, screen: &Screen) -> Result<Project, AppError> {
     let clock = Arc::new(SystemClock::default());
     let project = Project::open(&here()?, &overrides(select), clock, memory())?;
     for id in gonogo_app::driving::pick_up(project.root())? {

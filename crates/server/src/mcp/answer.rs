@@ -11,6 +11,18 @@ use serde_json::{Value, json};
 
 use super::text::Text;
 
+/// How an answer ended, in a word or two.
+const fn word(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Done => "done",
+        Exit::Hold => "hold, a person must decide",
+        Exit::Fail => "no",
+        Exit::Unjudged => "could not be judged",
+        Exit::Running => "it goes on",
+        _ => "answered",
+    }
+}
+
 /// An answer to be.
 pub(super) struct Answer<'a> {
     /// The tool, or the door itself.
@@ -63,10 +75,7 @@ impl<'a> Answer<'a> {
 
     fn done(&self, done: Done) -> CallToolResult {
         let mut text = Text::default();
-        text.say(match done.exit {
-            Exit::Running => format!("{}: it goes on", self.tool),
-            exit => format!("{}: answered, exit code {}", self.tool, exit.code()),
-        });
+        text.say(format!("{}: {}", self.tool, word(done.exit)));
         if let Some(handle) = &done.handle {
             let id = &handle.operation_id;
             text.say(format!("operation: {id} · ask operation_get now and then"));

@@ -8,17 +8,17 @@ use gonogo_core::{Exit, Reason};
 use rmcp::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, ClientCapabilities,
-    CustomRequest, CustomResult, ErrorCode, ErrorData, GetTaskParams, GetTaskResult,
-    Implementation, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, RequestMetaObject,
-    ServerCapabilities, ServerConfig, UpdateTaskParams,
+    CustomRequest, CustomResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse,
+    GetTaskParams, GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
+    ReadResourceResponse, RequestMetaObject, ServerCapabilities, ServerConfig, UpdateTaskParams,
 };
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::way::Way;
-use super::{INSTRUCTIONS, listing, resources, tasks};
+use super::{INSTRUCTIONS, listing, prompts, resources, tasks};
 use crate::http::short;
 
 /// How long a list may be kept by whoever it was told, in milliseconds.
@@ -60,7 +60,12 @@ impl Handler {
     }
 
     /// An error of the protocol, with the contract's envelope beside it.
-    pub(super) fn protocol_error(&self, code: ErrorCode, error: &AppError, trace: &str) -> ErrorData {
+    pub(super) fn protocol_error(
+        &self,
+        code: ErrorCode,
+        error: &AppError,
+        trace: &str,
+    ) -> ErrorData {
         let answer = Answer {
             tool: "mcp",
             class: Class::Read,
@@ -68,7 +73,11 @@ impl Handler {
             base: self.way.base(),
         };
         let envelope = answer.failure(error);
-        ErrorData::new(code, error.message.clone(), Some(json!({"envelope": envelope})))
+        ErrorData::new(
+            code,
+            error.message.clone(),
+            Some(json!({"envelope": envelope})),
+        )
     }
 }
 
@@ -87,6 +96,7 @@ fn understands_tasks(context: &Context) -> bool {
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder()
+            .enable_prompts()
             .enable_tools()
             .enable_resources()
             .enable_tasks()
@@ -124,7 +134,11 @@ impl ServerHandler for Handler {
         let input = Value::Object(request.arguments.unwrap_or_default());
         let answered = self.way.call(tool, input, &self.principal, &trace).await;
         // A registry's fact decides, not a name: what gives an operation has begun one.
-        let begins = tool.facts.gives.iter().any(|(field, _)| *field == "operation");
+        let begins = tool
+            .facts
+            .gives
+            .iter()
+            .any(|(field, _)| *field == "operation");
         if begins
             && understands_tasks(&context)
             && let Ok(done) = &answered
@@ -193,6 +207,23 @@ impl ServerHandler for Handler {
         Ok(resources::read(self, &request.uri, &trace).await?.into())
     }
 
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: Context,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(prompts::list())
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: Context,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let trace = self.trace(&context.meta);
+        Ok(prompts::get(self, &request, &trace)?.into())
+    }
+
     async fn on_custom_request(
         &self,
         request: CustomRequest,
@@ -200,16 +231,19 @@ impl ServerHandler for Handler {
     ) -> Result<CustomResult, ErrorData> {
         let trace = self.trace(&context.meta);
         let params = request.params.unwrap_or_default();
+        let version = context.protocol_version();
+        let legacy = version.is_none_or(|v| v.has_initialize());
         match request.method.as_str() {
-            "tasks/list" | "tasks/result" if !understands_tasks(&context) => {
+            // They went with the revision that made tasks an extension.
+            "tasks/list" | "tasks/result" if legacy && !understands_tasks(&context) => {
                 let needed = ClientCapabilities::builder().enable_tasks().build();
                 Err(ErrorData::missing_required_client_capability(needed))
             }
-            "tasks/list" => tasks::list(self, &params, &trace).await,
-            "tasks/result" => tasks::result(self, &params, &trace).await,
+            "tasks/list" if legacy => tasks::list(self, &params, &trace).await,
+            "tasks/result" if legacy => tasks::result(self, &params, &trace).await,
             // What is well known came in another form than the protocol has for it.
-            method @ ("initialize" | "server/discover" | "tools/call" | "tools/list" | "tasks/get"
-            | "tasks/cancel" | "tasks/update" | "resources/read") => {
+            method @ ("server/discover" | "tools/call" | "tools/list" | "prompts/get"
+            | "tasks/get" | "tasks/cancel" | "tasks/update" | "resources/read") => {
                 let text = format!("the parameters of `{method}` are not what the protocol says");
                 let error = AppError::new(Reason::InputMalformed, text).with("path", "$.params");
                 Err(self.protocol_error(ErrorCode::INVALID_PARAMS, &error, &trace))

@@ -169,7 +169,10 @@ fn challenged(mut response: Response, parts: &Parts, error: &AppError) -> Respon
     let rules = format!("{}{RULES}{PATH}", origin(parts));
     let challenge = match error.reason {
         Reason::Unauthenticated => {
-            format!(r#"Bearer resource_metadata="{rules}", scope="{}""#, Scope::Read)
+            format!(
+                r#"Bearer resource_metadata="{rules}", scope="{}""#,
+                Scope::Read
+            )
         }
         Reason::ScopeMissing => {
             let scope = error.details["scope"].as_str().unwrap_or_default();
@@ -246,7 +249,10 @@ mod tests {
         vera.scopes = [Scope::Read].into();
         let call = |name: &str| json!({"method": "tools/call", "params": {"name": name}});
         assert!(reaches(&vera, &call("status_get")).is_ok());
-        assert!(reaches(&vera, &call("nothing")).is_ok(), "the protocol answers that");
+        assert!(
+            reaches(&vera, &call("nothing")).is_ok(),
+            "the protocol answers that"
+        );
         assert!(reaches(&vera, &json!({"method": "tools/list"})).is_ok());
         let refused = reaches(&vera, &call("apply_change")).unwrap_err();
         assert_eq!(refused.details["scope"], "plan:apply");

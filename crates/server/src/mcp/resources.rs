@@ -15,9 +15,24 @@ use crate::http::short;
 
 /// What an address begins with, the tool that reads it, the field that its end is, and a few words.
 const KINDS: [(&str, &str, &str, &str); 3] = [
-    ("gonogo://evidence/", "evidence_get", "record", "A record of the ledger"),
-    ("gonogo://operations/", "operation_get", "operation", "An operation, and what to do about it"),
-    ("gonogo://plans/", "plan_get", "plan", "A plan, its effects and its approvals"),
+    (
+        "gonogo://evidence/",
+        "evidence_get",
+        "record",
+        "A record of the ledger",
+    ),
+    (
+        "gonogo://operations/",
+        "operation_get",
+        "operation",
+        "An operation, and what to do about it",
+    ),
+    (
+        "gonogo://plans/",
+        "plan_get",
+        "plan",
+        "A plan, its effects and its approvals",
+    ),
 ];
 
 /// The kinds of addresses.
@@ -39,15 +54,18 @@ pub(super) async fn read(
     uri: &str,
     trace: &str,
 ) -> Result<ReadResourceResult, ErrorData> {
-    let kind = KINDS.iter().find_map(|kind| Some((kind, uri.strip_prefix(kind.0)?)));
+    let kind = KINDS
+        .iter()
+        .find_map(|kind| Some((kind, uri.strip_prefix(kind.0)?)));
     let Some(((_, name, field, _), id)) = kind else {
         let text = format!("nothing is at `{}`", short(uri));
-        return Err(missing(handler, &AppError::new(Reason::InputNotFound, text), trace));
+        let error = AppError::new(Reason::InputNotFound, text);
+        return Err(missing(handler, &error, uri, trace));
     };
     let done = match handler.carry_out(name, json!({*field: id}), trace).await {
         Ok(done) => done,
         Err(e) if matches!(e.exit(), Exit::NotFound | Exit::Input | Exit::Usage) => {
-            return Err(missing(handler, &e, trace));
+            return Err(missing(handler, &e, uri, trace));
         }
         Err(e) => return Err(handler.protocol_error(ErrorCode::INTERNAL_ERROR, &e, trace)),
     };
@@ -62,6 +80,10 @@ pub(super) async fn read(
     Ok(result)
 }
 
-fn missing(handler: &Handler, error: &AppError, trace: &str) -> ErrorData {
-    handler.protocol_error(ErrorCode::RESOURCE_NOT_FOUND, error, trace)
+fn missing(handler: &Handler, error: &AppError, uri: &str, trace: &str) -> ErrorData {
+    let mut told = handler.protocol_error(ErrorCode::RESOURCE_NOT_FOUND, error, trace);
+    if let Some(data) = &mut told.data {
+        data["uri"] = uri.into();
+    }
+    told
 }

@@ -84,7 +84,10 @@ pub fn speak(behind: Behind, speaker: Speaker) -> Result<(), AppError> {
             // Who went away before saying anything has said nothing wrong.
             Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
             Err(e) => {
-                let text = format!("the client did not begin as MCP does: {}", short(&e.to_string()));
+                let text = format!(
+                    "the client did not begin as MCP does: {}",
+                    short(&e.to_string())
+                );
                 return Err(AppError::new(Reason::InputMalformed, text));
             }
         };
@@ -262,7 +265,10 @@ mod tests {
         for (line, code) in [
             ("}{", -32_700),
             ("\u{0}", -32_700),
-            (r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#, -32_700),
+            (
+                r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#,
+                -32_700,
+            ),
             ("[]", -32_600),
             (r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, -32_600),
             (r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, -32_600),

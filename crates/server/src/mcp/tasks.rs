@@ -46,7 +46,9 @@ pub(super) async fn now(
 
 /// The operation with this id: a whole one, since a task's id is no search.
 async fn look(handler: &Handler, id: &str, trace: &str) -> Result<Value, ErrorData> {
-    let found = handler.carry_out("operation_get", json!({"operation": id}), trace).await;
+    let found = handler
+        .carry_out("operation_get", json!({"operation": id}), trace)
+        .await;
     match found {
         Ok(done) if done.data["operationId"] == id => Ok(done.data),
         Ok(_) => {
@@ -80,9 +82,14 @@ fn task(doc: &Value) -> Task {
         (None, Some(phase)) => phase,
         (None, None) => "unknown",
     };
-    Task::new(text("operationId"), status, text("startedAt"), text("updatedAt"))
-        .with_status_message(told)
-        .with_poll_interval_ms(POLL_MS)
+    Task::new(
+        text("operationId"),
+        status,
+        text("startedAt"),
+        text("updatedAt"),
+    )
+    .with_status_message(told)
+    .with_poll_interval_ms(POLL_MS)
 }
 
 /// What the call that began the operation would have answered, had it waited.
@@ -154,7 +161,8 @@ pub(super) async fn result(
     let doc = look(handler, id, trace).await?;
     if doc["status"] == "running" {
         let text = format!("task `{}` goes on", crate::http::short(id));
-        let error = AppError::new(Reason::OperationOpen, text).hint("ask tasks/get until it has ended");
+        let error =
+            AppError::new(Reason::OperationOpen, text).hint("ask tasks/get until it has ended");
         return Err(handler.protocol_error(ErrorCode::INVALID_REQUEST, &error, trace));
     }
     Ok(CustomResult::new(finished(handler, &doc, trace).into()))

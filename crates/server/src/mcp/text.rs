@@ -85,6 +85,14 @@ impl Text {
                     if !line.is_empty() {
                         self.say(cut(&format!("{path}[{at}]: {}", line.join(" ")), 240));
                     }
+                    for (name, value) in map.iter().filter(|(name, _)| is_token(name)) {
+                        if let Value::String(text) = value
+                            && !text.is_empty()
+                            && !is_token(text)
+                        {
+                            self.quote(&format!("{path}[{at}].{name}"), &cut(text, 120));
+                        }
+                    }
                 }
                 one if depth > 0 => self.fields(&format!("{path}[{at}]"), one, 0),
                 _ => {}
@@ -112,7 +120,7 @@ fn is_own(path: &str) -> bool {
 }
 
 /// Whether a text can be nothing but a name, an id, a number or a time.
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._:/+-@%".contains(&b);
     // A fingerprint has 74 characters.
     (1..=100).contains(&text.len()) && text.bytes().all(plain)
@@ -178,7 +186,10 @@ mod tests {
             } else {
                 assert!(!told.contains("SYSTEM"), "{told}");
             }
-            assert!(!told.contains('\u{202e}') && !told.contains('\u{1b}'), "{told}");
+            assert!(
+                !told.contains('\u{202e}') && !told.contains('\u{1b}'),
+                "{told}"
+            );
         }
     }
 
@@ -206,9 +217,13 @@ mod tests {
 
     #[test]
     fn a_text_is_short_whatever_there_is_to_tell() {
-        let many: Vec<_> = (0..500).map(|i| json!({"id": i, "text": "ä".repeat(999)})).collect();
+        let many: Vec<_> = (0..500)
+            .map(|i| json!({"id": i, "text": "ä".repeat(999)}))
+            .collect();
         let mut text = Text::default();
-        text.tell(&json!({"records": many, "note": "ö".repeat(9_999), "other": "x ".repeat(9_999)}));
+        text.tell(
+            &json!({"records": many, "note": "ö".repeat(9_999), "other": "x ".repeat(9_999)}),
+        );
         assert!(text.told("5f3a").len() <= MOST);
     }
 }
