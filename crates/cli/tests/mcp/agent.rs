@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Server};
-use crate::project::Project;
+use crate::project::{CONFIG, Project};
 
 /// No answer may take longer.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -242,4 +242,37 @@ pub(crate) fn post_text(server: &Server<'_>, headers: &[(&str, &str)], body: &st
 /// A tool's call as a message.
 pub(crate) fn calling(tool: &str, input: &Value) -> Value {
     json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": input}})
+}
+
+/// A project in which agents ask, and `rita`, `ines` or `you` must approve.
+#[track_caller]
+pub(crate) fn watched() -> Project {
+    let project = Project::new();
+    std::fs::create_dir_all(project.path(".gonogo/keys")).unwrap();
+    let key = |name: &str| {
+        let file = format!(".gonogo/keys/{name}.p256.pem");
+        let made = project.data(&["key", "new", "--out", &file]);
+        made["key"].as_str().unwrap().to_owned()
+    };
+    let approvers = ["rita", "ines", "you"].map(|name| {
+        format!(
+            "{{ id = \"{name}\", role = \"owner\", key = \"{}\" }}",
+            key(name)
+        )
+    });
+    let requesters =
+        ["agent", "bot"].map(|name| format!("{{ id = \"{name}\", key = \"{}\" }}", key(name)));
+    let policy = format!(
+        "approval = {{ roles = [\"owner\"], required = 1, max_sla = \"60m\", approvers = [{}], requesters = [{}] }}",
+        approvers.join(", "),
+        requesters.join(", ")
+    );
+    project.configure(&CONFIG.replace("approval = \"self\"", &policy));
+    project
+}
+
+/// Lets `rita` approve a plan.
+#[track_caller]
+pub(crate) fn approved(project: &Project, plan: &str) {
+    project.run_as("rita", &["approve", plan]).expect(0);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::agent::{Agent, calling, post, text};
+use crate::agent::{Agent, approved, calling, post, text, watched};
 use crate::client::Server;
 use crate::project::{Project, wait};
 
@@ -20,7 +20,7 @@ fn ended(agent: &mut Agent, operation: &str) -> Value {
 
 #[test]
 fn an_agent_releases_what_a_person_approved_and_nothing_else() {
-    let project = Project::new();
+    let project = watched();
     let mut agent = Agent::start(&project, &["--allow-apply", "--name", "bot"]);
     let (plan, fingerprint) = agent.planned("1.0.0");
     let shown = agent.data("plan_get", json!({"plan": plan}));
@@ -47,7 +47,11 @@ fn an_agent_releases_what_a_person_approved_and_nothing_else() {
     // Nothing has begun.
     assert_eq!(project.data(&["history"])["operations"], json!([]));
 
-    project.data(&["approve", &plan]);
+    // Who the agent acts for is as good as itself.
+    project
+        .run_as("you", &["approve", &plan, "--json"])
+        .refusal(77, &["APPROVAL_SELF_GIVEN"]);
+    approved(&project, &plan);
     let load = project.load(300.0);
     let begun = agent.call("apply_change", apply.clone());
     assert_eq!(begun["isError"], false, "{begun:#}");
@@ -71,10 +75,10 @@ fn an_agent_releases_what_a_person_approved_and_nothing_else() {
 
 #[test]
 fn an_operation_goes_on_when_its_agent_is_gone() {
-    let project = Project::new();
+    let project = watched();
     let mut agent = Agent::start(&project, &["--allow-apply"]);
     let (plan, fingerprint) = agent.planned("1.0.0");
-    project.data(&["approve", &plan]);
+    approved(&project, &plan);
     let load = project.load(300.0);
     let apply = json!({"planFingerprint": fingerprint, "idempotencyKey": "k"});
     let begun = agent.call("apply_change", apply);

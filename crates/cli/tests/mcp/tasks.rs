@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::agent::{Agent, MODERN, TASKS, calling, meta, post};
+use crate::agent::{Agent, MODERN, TASKS, approved, calling, meta, post, watched};
 use crate::client::{Answer, Server};
 use crate::project::{Project, wait};
 
@@ -32,7 +32,7 @@ fn modern(
 
 #[test]
 fn a_task_is_an_operation_and_is_found_by_another_process() {
-    let project = Project::new();
+    let project = watched();
     let mut agent = Agent::modern(&project, &["--allow-apply"], &capabilities());
     let (plan, fingerprint) = agent.planned("1.0.0");
     let apply = json!({"planFingerprint": fingerprint, "idempotencyKey": "k"});
@@ -42,7 +42,7 @@ fn a_task_is_an_operation_and_is_found_by_another_process() {
         (&refused["resultType"], &refused["isError"]),
         (&json!("complete"), &json!(true))
     );
-    project.data(&["approve", &plan]);
+    approved(&project, &plan);
     let load = project.load(300.0);
     let task = agent.call("apply_change", apply.clone());
     assert_eq!(
@@ -92,7 +92,7 @@ fn a_task_is_an_operation_and_is_found_by_another_process() {
     );
     assert_eq!(project.serves(), ["1.0.0:10000"]);
     // Another's words for an id are no id: a task is not searched.
-    for wrong in [&id[..8], "op_000000000000", "", "../x"] {
+    for wrong in [&id[..8], "op_000000000000", "../x"] {
         let answer = modern(
             &server,
             &capabilities(),
