@@ -42,7 +42,7 @@ pub(super) fn tools(way: &Way, principal: &Principal) -> Vec<Tool> {
 /// A tool as it is told.
 pub(super) fn described(tool: &'static doors::Tool) -> Tool {
     let f = &tool.facts;
-    let mut told = Tool::new(f.name, f.about, object(tool.input().clone()));
+    let mut told = Tool::new(f.name, f.about, object(portable(tool.input().clone())));
     told.title = Some(f.title.into());
     told.output_schema = Some(object(output(tool)));
     told.annotations = Some(ToolAnnotations::from_raw(
@@ -53,6 +53,29 @@ pub(super) fn described(tool: &'static doors::Tool) -> Tool {
         Some(f.open_world),
     ));
     told
+}
+
+/// An input's schema without `null` for what may be left out, which is the same to us: schemas of some model providers have no types in
+/// lists.
+fn portable(mut schema: Value) -> Value {
+    let Some(Value::Object(fields)) = schema.get_mut("properties") else {
+        return schema;
+    };
+    for of in fields.values_mut() {
+        if let Some(Value::Array(types)) = of.get_mut("type") {
+            types.retain(|one| one != "null");
+            if let [one] = types.as_slice() {
+                of["type"] = one.clone();
+            }
+        }
+        if let Some(Value::Array(all)) = of.get_mut("anyOf") {
+            all.retain(|one| one["type"] != "null");
+        }
+        if let Some(Value::Array(all)) = of.get_mut("enum") {
+            all.retain(|one| !one.is_null());
+        }
+    }
+    schema
 }
 
 /// The schema of what is answered: the envelope, with this use case's data in it or with an error.
@@ -151,6 +174,18 @@ mod tests {
             let read_only = told["annotations"]["readOnlyHint"] == true;
             let destructive = told["annotations"]["destructiveHint"] == true;
             assert!(!(read_only && destructive), "{told:#}");
+        }
+    }
+
+    #[test]
+    fn no_inputs_schema_has_types_in_lists() {
+        for tool in TOOLS.iter().filter(|t| is_offered(t)) {
+            let input = described(tool).input_schema;
+            for (name, of) in input["properties"].as_object().into_iter().flatten() {
+                let plain =
+                    of["type"].is_string() || of["anyOf"].is_array() || of["enum"].is_array();
+                assert!(plain, "{} {name}: {of:#}", tool.facts.name);
+            }
         }
     }
 
