@@ -58,6 +58,10 @@ pub(super) fn described(tool: &'static doors::Tool) -> Tool {
 /// An input's schema without `null` for what may be left out, which is the same to us: schemas of some model providers have no types in
 /// lists.
 fn portable(mut schema: Value) -> Value {
+    // Some of them want to be told that there are none.
+    if schema.get("properties").is_none() {
+        schema["properties"] = json!({});
+    }
     let Some(Value::Object(fields)) = schema.get_mut("properties") else {
         return schema;
     };
