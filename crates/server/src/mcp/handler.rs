@@ -185,9 +185,11 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         _: Context,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let mut result = ListResourcesResult::default();
-        result.cache_scope = Some(CacheScope::Private);
-        Ok(result)
+        Ok(ListResourcesResult {
+            ttl_ms: Some(FRESH_MS),
+            cache_scope: Some(CacheScope::Private),
+            ..ListResourcesResult::default()
+        })
     }
 
     async fn list_resource_templates(
