@@ -203,6 +203,42 @@ impl Principal {
         }
     }
 
+    /// A program on this machine that acts for a person.
+    ///
+    /// # Errors
+    /// Names that cannot be names; an agent with a person's name; a role that agents cannot have.
+    pub fn agent(name: String, acts_for: String, role: Role) -> Result<Self, AppError> {
+        let refuse = |text: String| AppError::new(Reason::ArgumentInvalid, text);
+        for name in [&name, &acts_for] {
+            if !crate::config::is_person_name(name) {
+                let name: String = name.escape_debug().take(80).collect();
+                let text = format!("`{name}` cannot be used as a name");
+                return Err(
+                    refuse(text).hint("letters, digits, `.`, `_`, `+`, `-` and `@`, at most 64")
+                );
+            }
+        }
+        if name == acts_for {
+            let text = "an agent has a name of its own, other than the person's that it acts for";
+            return Err(refuse(text.into()));
+        }
+        let scopes: BTreeSet<Scope> = role.scopes().iter().copied().collect();
+        if scopes.contains(&Scope::ApprovalDecide) || scopes.contains(&Scope::Admin) {
+            let text = format!(
+                "no agent can be {}: it decides about plans or makes tokens",
+                role.name()
+            );
+            return Err(AppError::new(Reason::AgentMayNotDecide, text));
+        }
+        Ok(Self {
+            name,
+            agent: true,
+            acts_for: Some(acts_for),
+            scopes,
+            means: Means::Local,
+        })
+    }
+
     /// Who asks, as the use cases know them.
     pub fn caller(&self) -> Caller {
         Caller {

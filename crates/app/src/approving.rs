@@ -380,6 +380,21 @@ pub(crate) fn approved(
         .map_err(|refusal| refused(plan, &refusal))
 }
 
+/// What somebody has to decide about, and who may: for whoever has to ask them.
+fn wanted(plan: &Plan) -> Value {
+    let policy = &plan.body.approval;
+    let approvers: Vec<&str> = policy.approvers.iter().map(|a| a.id.as_str()).collect();
+    json!({
+        "planId": plan.id,
+        "planFingerprint": plan.fingerprint,
+        "environment": plan.body.environment,
+        "requester": plan.requester,
+        "approvalsRequired": policy.required,
+        "approvers": approvers,
+        "command": format!("gonogo approve {}", plan.id),
+    })
+}
+
 /// Takes in an approval that was signed elsewhere. Whether it counts is decided later, with all the others.
 fn import(
     ws: &Workspace,
@@ -570,6 +585,7 @@ pub(crate) fn refused(plan: &Plan, refusal: &approval::Refusal) -> AppError {
     AppError::new(reason, text)
         .and(&refusal.reasons)
         .hint(format!("an approver runs `gonogo approve {}`", plan.id))
+        .with("approvalRequired", wanted(plan))
         .with("missingFields", json!(refusal.missing_fields))
         .with(
             "maxSlaMinutes",

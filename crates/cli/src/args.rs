@@ -6,6 +6,7 @@ pub mod dry_run;
 pub mod gate;
 pub mod init;
 mod ledger;
+pub mod mcp;
 pub mod ops;
 pub mod perf;
 pub mod record;
@@ -149,6 +150,8 @@ pub enum Command {
     Explain(Explain),
     /// Answer over HTTP what the command line answers
     Serve(doors::ServeArgs),
+    /// Answer an agent over standard input and output, as MCP
+    Mcp(mcp::McpArgs),
     /// Make, list and take back tokens for the network's doors
     Token(doors::TokenArgs),
     /// Tell other services what happens, signed

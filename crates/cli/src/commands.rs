@@ -11,6 +11,7 @@ mod init;
 mod ledger;
 mod live;
 mod looking;
+mod mcp;
 mod ops;
 mod perf;
 mod planning;
@@ -60,6 +61,7 @@ fn is_of_this_machine(command: &Command) -> bool {
             | Command::Ops(_)
             | Command::Evidence(_)
             | Command::Call(_)
+            | Command::Mcp(_)
     )
 }
 
@@ -99,6 +101,7 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Witness(a) => ledger::witness(a, screen),
         Command::Explain(a) => ("reason_explain", topics::explain(a, screen)),
         Command::Serve(a) => ("server_run", doors::serve(select, a, screen)),
+        Command::Mcp(a) => ("mcp_run", mcp::mcp(select, a, screen)),
         Command::Token(a) => doors::token(select, a, screen),
         Command::Webhook(a) => webhook::webhook(select, a, screen),
         Command::Call(a) => doors::call(select, a, screen),

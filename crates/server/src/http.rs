@@ -29,7 +29,9 @@ use crate::lanes::{Call, Lanes};
 use crate::seen::{Kept, Seen};
 pub(crate) use events::{Feed, look};
 use gonogo_app::project::Generation;
-use reply::Reply;
+pub(crate) use guard::{enter, host};
+pub(crate) use reply::{Reply, short, traced};
+pub(crate) use request::{MOST, json as body_of, trace as trace_said};
 
 /// How often it is looked whether what somebody waits for has ended.
 const LOOK: Duration = Duration::from_millis(100);
@@ -44,6 +46,21 @@ pub(crate) struct Door {
     pub(crate) seen: Seen,
     /// Names under which it may be asked for.
     pub(crate) hosts: BTreeSet<String>,
+}
+
+impl Door {
+    /// A door that nobody comes to from outside: for a caller on standard input.
+    pub(crate) fn alone(project: Arc<gonogo_app::project::Project>, allow_apply: bool) -> Self {
+        let (_, ended) = tokio::sync::watch::channel(true);
+        Self {
+            lanes: Lanes::new(project, String::new()),
+            dev: None,
+            allow_apply,
+            feed: Feed::new(ended),
+            seen: Seen::default(),
+            hosts: BTreeSet::new(),
+        }
+    }
 }
 
 /// Names under which a server may be asked for: its address, loopback's names where it is loopback, and `more`.
@@ -80,7 +97,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
             router = router.route(route.path, on(filter, answer));
         }
     }
-    router
+    crate::mcp::routes(router)
         .fallback(nowhere)
         .method_not_allowed_fallback(otherwise)
         .with_state(door)
@@ -278,7 +295,8 @@ async fn input(
     Ok(input)
 }
 
-async fn carry_out(
+/// Carries a use case out: the one place that every call passes, whichever door it came through.
+pub(crate) async fn carry_out(
     door: &Door,
     tool: &'static Tool,
     input: Value,

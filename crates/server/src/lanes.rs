@@ -56,6 +56,11 @@ impl Lanes {
         &self.project
     }
 
+    /// Where the server is reached; empty if nowhere.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     async fn place(&self, class: Class) -> Result<OwnedSemaphorePermit, AppError> {
         let at = PLACES.iter().position(|(c, _)| *c == class).unwrap_or(0);
         let taken = Arc::clone(&self.places[at]).acquire_owned();

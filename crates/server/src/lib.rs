@@ -1,4 +1,4 @@
-//! The network's doors: HTTP, and what comes with it. Each request is answered by a use case of `gonogo_app::doors`; nothing is decided
+//! The network's doors: HTTP and MCP, and what comes with them. Each request is answered by a use case of `gonogo_app::doors`; nothing is decided
 //! here.
 //!
 //! Floor 4. Invariants: every reply is the contract's envelope, also for addresses, methods and bodies that nobody serves; nobody is let in
@@ -9,6 +9,7 @@ mod crowd;
 mod http;
 mod lanes;
 mod notices;
+pub mod mcp;
 mod seen;
 mod serve;
 mod service;

@@ -15,7 +15,9 @@ pub fn doors() -> String {
          `gonogo call NAME --schema` prints both schemas; `GET /openapi.json` has all of them.\n\n",
         crate::reference::MADE
     );
-    page.push_str("| use case | class | scope | command line | HTTP |\n|---|---|---|---|---|\n");
+    page.push_str(
+        "| use case | class | scope | command line | HTTP | MCP |\n|---|---|---|---|---|---|\n",
+    );
     for tool in &TOOLS {
         let f = &tool.facts;
         let own = catalogue::find(f.name).map(|u| u.command);
@@ -31,12 +33,21 @@ pub fn doors() -> String {
         // Writing into a string cannot fail.
         let _ = writeln!(
             page,
-            "| `{}` | {} | `{}` | {command} | {} |",
+            "| `{}` | {} | `{}` | {command} | {} | {} |",
             f.name,
             word(f.class),
             f.scope,
-            routes.join(", ")
+            routes.join(", "),
+            if f.not_mcp.is_empty() { "yes" } else { "no" }
         );
+    }
+    page.push_str("\n## Not over MCP\n\n| use case | why |\n|---|---|\n");
+    for f in TOOLS
+        .iter()
+        .map(|t| &t.facts)
+        .filter(|f| !f.not_mcp.is_empty())
+    {
+        let _ = writeln!(page, "| `{}` | {} |", f.name, f.not_mcp);
     }
     page.push_str("\n## Scopes\n\n| scope | allows | viewer | operator | approver | admin |\n|---|---|---|---|---|---|\n");
     for scope in Scope::ALL {

@@ -20,16 +20,16 @@ use crate::seen::Kept;
 const COME_AGAIN: HeaderValue = HeaderValue::from_static("1");
 
 /// A reply to be.
-pub(super) struct Reply {
+pub(crate) struct Reply {
     tool: &'static str,
     class: Class,
     /// The trace that the reply belongs to.
-    pub(super) trace: String,
+    pub(crate) trace: String,
 }
 
 impl Reply {
     /// A reply to a request with these headers.
-    pub(super) fn to(headers: &HeaderMap, tool: &'static str, class: Class) -> Self {
+    pub(crate) fn to(headers: &HeaderMap, tool: &'static str, class: Class) -> Self {
         Self {
             tool,
             class,
@@ -38,7 +38,7 @@ impl Reply {
     }
 
     /// Makes it the reply of a use case.
-    pub(super) fn of(&mut self, tool: &'static Tool) {
+    pub(crate) fn of(&mut self, tool: &'static Tool) {
         self.tool = tool.facts.name;
         self.class = tool.facts.class;
     }
@@ -54,7 +54,7 @@ impl Reply {
     }
 
     /// A resource that was found or made: the envelope, with what began beside it.
-    pub(super) fn done(&self, status: u16, done: Done) -> Response {
+    pub(crate) fn done(&self, status: u16, done: Done) -> Response {
         let location = done.handle.as_ref().map(|h| h.status_url.clone());
         let mut body = self.frame().success(done.data);
         if let (Some(handle), Some(map)) = (done.handle, body.as_object_mut()) {
@@ -73,7 +73,7 @@ impl Reply {
     }
 
     /// A resource that was looked at: with a tag of what it says, or nothing where the caller has just that.
-    pub(super) fn found(&self, headers: &HeaderMap, done: Done) -> Response {
+    pub(crate) fn found(&self, headers: &HeaderMap, done: Done) -> Response {
         let tag = tag(&done);
         let known = names(headers.get_all(IF_NONE_MATCH).iter(), &tag);
         let mut response = match known {
@@ -90,7 +90,7 @@ impl Reply {
     }
 
     /// An answer that was given before, in this caller's envelope.
-    pub(super) fn kept(&self, headers: &HeaderMap, kept: &Kept) -> Response {
+    pub(crate) fn kept(&self, headers: &HeaderMap, kept: &Kept) -> Response {
         if names(headers.get_all(IF_NONE_MATCH).iter(), &kept.tag) {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -125,7 +125,7 @@ impl Reply {
     }
 
     /// The answer of `POST /tools/invoke`: `{envelope, handle?}`.
-    pub(super) fn wrapped(&self, status: u16, done: Done) -> Response {
+    pub(crate) fn wrapped(&self, status: u16, done: Done) -> Response {
         let mut body = json!({"envelope": self.frame().success(done.data)});
         if let (Some(handle), Some(map)) = (done.handle, body.as_object_mut()) {
             map.insert("handle".into(), json!(handle));
@@ -139,12 +139,12 @@ impl Reply {
     }
 
     /// An error of a resource.
-    pub(super) fn fail(&self, error: &AppError) -> Response {
+    pub(crate) fn fail(&self, error: &AppError) -> Response {
         self.failed(error, |envelope| envelope)
     }
 
     /// An error of `POST /tools/invoke`.
-    pub(super) fn wrapped_fail(&self, error: &AppError) -> Response {
+    pub(crate) fn wrapped_fail(&self, error: &AppError) -> Response {
         self.failed(error, |envelope| json!({"envelope": envelope}))
     }
 
@@ -179,19 +179,19 @@ fn tagged(response: &mut Response, tag: &str) {
 }
 
 /// The strong tag of a resource. The envelope around it has its own time and trace, so the tag is of what was asked for.
-pub(super) fn tag(done: &Done) -> String {
+pub(crate) fn tag(done: &Done) -> String {
     let digest = Digest::of(done.data.to_string().as_bytes()).hex();
     format!("\"{}\"", &digest[..32])
 }
 
 /// Whether one of a header's tags is `tag` (RFC 9110, section 13.1).
-pub(super) fn names<'a>(given: impl Iterator<Item = &'a HeaderValue>, tag: &str) -> bool {
+pub(crate) fn names<'a>(given: impl Iterator<Item = &'a HeaderValue>, tag: &str) -> bool {
     let mut all = given.flat_map(|v| v.to_str().unwrap_or_default().split(','));
     all.any(|t| matches!(t.trim(), t if t == tag || t == "*"))
 }
 
 /// JSON with a status.
-pub(super) fn plain(status: u16, body: &Value) -> Response {
+pub(crate) fn plain(status: u16, body: &Value) -> Response {
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -230,10 +230,8 @@ fn status(error: &AppError) -> u16 {
 /// The caller's trace: W3C's `traceparent`, `X-Trace-Id`, or a new one.
 fn trace(headers: &HeaderMap) -> String {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
-    let parent = text("traceparent").and_then(|p| p.split('-').nth(1));
-    let hex = |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
-    parent
-        .filter(hex)
+    text("traceparent")
+        .and_then(traced)
         .or_else(|| text("x-trace-id").filter(|id| is_trace(id)))
         .map_or_else(
             || format!("trace-{}", gonogo_app::identity::nonce()),
@@ -241,7 +239,13 @@ fn trace(headers: &HeaderMap) -> String {
         )
 }
 
+/// The trace that a `traceparent` names (W3C Trace Context, section 3.2).
+pub(crate) fn traced(parent: &str) -> Option<&str> {
+    let hex = |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    parent.split('-').nth(1).filter(hex)
+}
+
 /// A foreign text, short enough to be told.
-pub(super) fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }

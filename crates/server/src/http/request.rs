@@ -15,14 +15,14 @@ use serde_json::{Map, Value};
 use super::reply::short;
 
 /// The most that a body may have, in bytes.
-const MOST: usize = 1 << 20;
+pub(crate) const MOST: usize = 1 << 20;
 
 fn malformed(text: impl Into<String>) -> AppError {
     AppError::new(Reason::InputMalformed, text)
 }
 
 /// Reads a body as one JSON object.
-pub(super) async fn json(headers: &HeaderMap, body: Body) -> Result<Value, AppError> {
+pub(crate) async fn json(headers: &HeaderMap, body: Body) -> Result<Value, AppError> {
     content_type(headers)?;
     let limited = Limited::new(body, MOST);
     let bytes = match limited.collect().await {
@@ -162,7 +162,7 @@ pub(super) fn wait(tool: &Tool, input: &mut Value) -> Result<Option<Duration>, A
 }
 
 /// Refuses a trace that cannot be one: the caller would look for it in vain.
-pub(super) fn trace(headers: &HeaderMap) -> Result<(), AppError> {
+pub(crate) fn trace(headers: &HeaderMap) -> Result<(), AppError> {
     let mut all = headers.get_all("x-trace-id").iter();
     if all.all(|v| v.to_str().is_ok_and(is_trace)) {
         return Ok(());

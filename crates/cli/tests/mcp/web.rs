@@ -1,0 +1,262 @@
+//! The protocol over HTTP: who is let in, what they lack, and what is no message.
+
+use serde_json::{Value, json};
+
+use crate::agent::{MODERN, calling, meta, names, post, post_text};
+use crate::client::{Answer, Server};
+use crate::project::Project;
+
+fn token(project: &Project, args: &[&str]) -> String {
+    let made = project.data(&[&["token", "create"], args].concat());
+    format!("Bearer {}", made["token"].as_str().unwrap())
+}
+
+fn listing() -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+}
+
+/// A parameter of a challenge.
+fn said(answer: &Answer, name: &str) -> String {
+    let challenge = answer.header("www-authenticate").unwrap();
+    let rest = challenge
+        .split_once(&format!("{name}=\""))
+        .unwrap_or_else(|| panic!("no {name} in {challenge}"))
+        .1;
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
+#[test]
+fn whoever_has_no_token_is_told_where_the_rules_are() {
+    let project = Project::new();
+    let server = Server::start(&project, &[]);
+    let refused = post(&server, &[], &listing());
+    refused.refuses(401, "UNAUTHORIZED", "UNAUTHENTICATED");
+    assert_eq!(said(&refused, "scope"), "read");
+    let base = format!("http://127.0.0.1:{}", server.port);
+    let rules = said(&refused, "resource_metadata");
+    assert_eq!(
+        rules,
+        format!("{base}/.well-known/oauth-protected-resource/mcp")
+    );
+    for path in [
+        rules.strip_prefix(&base).unwrap(),
+        "/.well-known/oauth-protected-resource",
+    ] {
+        let told = server.get(path);
+        assert_eq!(told.status, 200, "{told:#?}");
+        assert_eq!(told.body["resource"], format!("{base}/mcp"));
+        assert_eq!(told.body["bearer_methods_supported"], json!(["header"]));
+        let scopes = told.body["scopes_supported"].as_array().unwrap();
+        assert!(
+            scopes.contains(&json!("plan:apply")) && !scopes.contains(&json!("approval:decide")),
+            "{scopes:?}"
+        );
+    }
+    let wrong = post(&server, &[("authorization", "Bearer gng_x_y")], &listing());
+    wrong.refuses(401, "UNAUTHORIZED", "UNAUTHENTICATED");
+    let foreign = server.say(
+        "GET",
+        "/.well-known/oauth-protected-resource",
+        &[("host", "evil.example")],
+        "",
+    );
+    foreign
+        .unwrap()
+        .refuses(403, "UNAUTHORIZED", "HOST_REFUSED");
+}
+
+#[test]
+fn each_token_is_told_its_own_tools_and_which_scope_it_lacks() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--allow-apply"]);
+    let viewer = token(&project, &["--name", "vera", "--role", "viewer"]);
+    let agent = token(
+        &project,
+        &["--name", "bot", "--agent-for", "rita", "--role", "operator"],
+    );
+    let list =
+        |who: &str| names(&post(&server, &[("authorization", who)], &listing()).body["result"]);
+    let (few, many) = (list(&viewer), list(&agent));
+    assert!(
+        few.iter().all(|name| many.contains(name)) && few.len() < many.len(),
+        "{few:?} {many:?}"
+    );
+    assert!(!few.iter().any(|n| n == "apply_change") && many.iter().any(|n| n == "apply_change"));
+
+    let input =
+        json!({"planFingerprint": format!("v2:sha256:{}", "0".repeat(64)), "idempotencyKey": "k"});
+    let refused = post(
+        &server,
+        &[("authorization", &viewer)],
+        &calling("apply_change", &input),
+    );
+    refused.refuses(403, "UNAUTHORIZED", "SCOPE_MISSING");
+    assert_eq!(said(&refused, "error"), "insufficient_scope");
+    assert_eq!(said(&refused, "scope"), "plan:apply");
+    assert!(
+        said(&refused, "resource_metadata").ends_with("/.well-known/oauth-protected-resource/mcp")
+    );
+    // With the scope it is the use case that refuses, and the protocol answers.
+    let refused = post(
+        &server,
+        &[("authorization", &agent)],
+        &calling("apply_change", &input),
+    );
+    assert_eq!(
+        (refused.status, &refused.body["result"]["isError"]),
+        (200, &json!(true)),
+        "{refused:#?}"
+    );
+    // What was planned was planned in the token's name, for its person.
+    let made = post(
+        &server,
+        &[("authorization", &agent)],
+        &calling("plan_change", &json!({"version": "1.0.0"})),
+    );
+    let plan = &made.body["result"]["structuredContent"]["data"]["planResult"];
+    assert_eq!(
+        (&plan["requester"], &plan["on_behalf_of"]),
+        (&json!("bot"), &json!("rita"))
+    );
+}
+
+#[test]
+fn a_page_of_somebody_else_gets_nothing() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev"]);
+    let own = format!("http://127.0.0.1:{}", server.port);
+    assert_eq!(post(&server, &[("origin", &own)], &listing()).status, 200);
+    for wrong in [
+        ("host", "evil.example"),
+        ("origin", "http://evil.example"),
+        ("origin", "null"),
+    ] {
+        post(&server, &[wrong], &listing()).refuses(403, "UNAUTHORIZED", "HOST_REFUSED");
+    }
+}
+
+#[test]
+fn what_is_no_message_is_refused_in_the_contracts_form() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev"]);
+    let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
+    for (body, code) in [
+        ("", -32_700),
+        ("hello", -32_700),
+        ("[]", -32_700),
+        (
+            r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#,
+            -32_700,
+        ),
+        (deep.as_str(), -32_700),
+        ("{}", -32_600),
+        (r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#, -32_600),
+        (r#"{"method":"ping","id":1}"#, -32_600),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, -32_600),
+    ] {
+        let answer = post_text(&server, &[], body);
+        let shown: String = body.chars().take(60).collect();
+        assert_eq!(answer.status, 400, "{shown}: {answer:#?}");
+        let error = &answer.body["error"];
+        assert_eq!(error["code"], code, "{shown}: {answer:#?}");
+        if !body.contains("result") {
+            assert_eq!(
+                error["data"]["envelope"]["error"]["code"], "INPUT_VALIDATION_FAILED",
+                "{shown}: {answer:#?}"
+            );
+        }
+    }
+    let said = |headers: &[(&str, &str)]| post(&server, headers, &listing());
+    said(&[("content-type", "text/plain")]).refuses(
+        415,
+        "INPUT_VALIDATION_FAILED",
+        "MEDIA_TYPE_REFUSED",
+    );
+    said(&[("accept", "application/json")]).refuses(
+        406,
+        "INPUT_VALIDATION_FAILED",
+        "NOT_ACCEPTABLE",
+    );
+    let long =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": "y".repeat(2 << 20)}});
+    post(&server, &[], &long).refuses(413, "INPUT_VALIDATION_FAILED", "BODY_TOO_LARGE");
+    for method in ["GET", "DELETE", "PUT"] {
+        let answer = server
+            .say(method, "/mcp", &[("accept", "text/event-stream")], "")
+            .unwrap();
+        answer.refuses(405, "INPUT_VALIDATION_FAILED", "METHOD_REFUSED");
+        assert_eq!(answer.header("allow"), Some("POST"), "{answer:#?}");
+    }
+    // A notification is taken, and has no answer.
+    let note = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    let taken = post(&server, &[], &note);
+    assert_eq!((taken.status, &taken.body), (202, &Value::Null));
+}
+
+#[test]
+fn the_head_of_a_request_says_what_its_body_says() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev"]);
+    let message = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "status_get", "_meta": meta(&json!({}))}});
+    let ask = |headers: &[(&str, &str)]| post(&server, headers, &message);
+    let good = ask(&[
+        ("mcp-protocol-version", MODERN),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "status_get"),
+    ]);
+    assert_eq!(good.status, 200, "{good:#?}");
+    assert_eq!(good.body["result"]["resultType"], "complete");
+    for wrong in [
+        &[("mcp-protocol-version", MODERN)][..],
+        &[("mcp-method", "tools/call"), ("mcp-name", "status_get")],
+        &[
+            ("mcp-protocol-version", MODERN),
+            ("mcp-method", "tools/list"),
+            ("mcp-name", "status_get"),
+        ],
+        &[
+            ("mcp-protocol-version", MODERN),
+            ("mcp-method", "tools/call"),
+            ("mcp-name", "apply_change"),
+        ],
+        &[
+            ("mcp-protocol-version", "2025-11-25"),
+            ("mcp-method", "tools/call"),
+            ("mcp-name", "status_get"),
+        ],
+    ] {
+        let answer = ask(wrong);
+        assert_eq!(
+            (answer.status, &answer.body["error"]["code"]),
+            (400, &json!(-32_020)),
+            "{wrong:?}: {answer:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_call_belongs_to_the_trace_that_it_names() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev"]);
+    let trace =
+        |answer: &Answer| answer.body["result"]["structuredContent"]["metadata"]["traceId"].clone();
+    let input = json!({"version": "1.0.0"});
+    let by_head = post(
+        &server,
+        &[("x-trace-id", "trace-of-a-test")],
+        &calling("plan_change", &input),
+    );
+    assert_eq!(trace(&by_head), "trace-of-a-test");
+    let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let mut message = calling("validate_plan", &input);
+    message["params"]["_meta"] = json!({"traceparent": format!("00-{id}-00f067aa0ba902b7-01")});
+    assert_eq!(trace(&post(&server, &[], &message)), id);
+}
+
+#[test]
+fn the_list_of_tools_is_small() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev", "--allow-apply"]);
+    let listed = post(&server, &[], &listing()).body["result"].to_string();
+    assert!(listed.len() < 40_000, "{} bytes", listed.len());
+}
