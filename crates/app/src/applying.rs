@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::identity::{caller_name, random};
-use crate::{AppError, Workspace, approving, gating, hosting, planning, witnessing};
+use crate::{AppError, Workspace, approving, controls, gating, hosting, planning, witnessing};
 
 /// How a plan is applied.
 #[derive(Debug, Clone, Default)]
@@ -103,7 +103,15 @@ fn submit(
         // changing anything can be tried again with the same plan.
         let again = how.key.is_none() && known.terminal.is_some();
         match again.then(|| approving::approved(ws, &plan, &how.approvals, actor, now)) {
-            Some(Ok(approved)) => key = format!("{}/{}", plan.id, approved.approvals[0]),
+            Some(Ok(approved)) => {
+                // What is approved beforehand has no approval of its own; then the operation that ended makes the request a new one.
+                let ended = || known.id.to_string();
+                let new = approved
+                    .approvals
+                    .first()
+                    .map_or_else(ended, ToString::to_string);
+                key = format!("{}/{new}", plan.id);
+            }
             _ => return Ok(handle(known.id, known.plan, false, known.created)),
         }
     }
@@ -128,6 +136,8 @@ fn begin(
     actor: &str,
     now: Timestamp,
 ) -> Result<Handle, AppError> {
+    // Before everything else, so that the answer does not depend on what else is wrong with the plan.
+    controls::may_apply(ws, &plan.body, now)?;
     planning::staleness(ws, plan)?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;
     // While another operation moves the target, its state says nothing about this plan.
@@ -172,6 +182,13 @@ fn begin(
     });
     if let (Some(trace), Some(map)) = (&ws.trace, body.as_object_mut()) {
         map.insert("traceId".into(), json!(trace));
+    }
+    if let (true, Some(map)) = (approved.approvals.is_empty(), body.as_object_mut()) {
+        let policy = format!("environments.{}.approval.rollback", environment.name);
+        map.insert(
+            "preapproved".into(),
+            json!({"reason": Reason::PreApproved, "policy": policy, "config": plan.body.config}),
+        );
     }
     let submission = Submission {
         operation: operation.clone(),

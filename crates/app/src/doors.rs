@@ -5,6 +5,7 @@
 //! are one thing. Why: docs/adr/0017-one-registry-of-doors.md.
 
 mod approvals;
+mod controls;
 mod desk;
 mod entities;
 mod evidence;
@@ -20,6 +21,10 @@ mod tool;
 mod words;
 
 pub use approvals::{ApprovalDecide, ApprovalList, Decision};
+pub use controls::{
+    FreezeDeclare, FreezeEnd, FreezeList, Freezes, KnownGoodList, KnownGoodPromote, KnownGoods,
+    PinList, PinRemove, PinSet, Pins, RollbackPreview,
+};
 pub use desk::{Answered, Desk, Done};
 pub use entities::{EnvironmentStatus, ReadActivity, ReadEntities, ServiceStatus, StatusGet};
 pub use evidence::{Code, EvidenceGet, EvidenceSearch, RecordDoc, Records};
@@ -41,4 +46,7 @@ pub use shown::{
 };
 
 pub use tool::{Facts, Method, Route, Tool, UseCase};
-pub use words::{EnvironmentName, Key, Limit, Moment, OperationRef, PlanRef, VersionName, Why};
+pub use words::{
+    BackTo, EnvironmentName, FreezeRef, Key, Limit, Moment, OperationRef, PinTarget, PlanRef,
+    VersionName, Why,
+};

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::workspace::{can_be_written, make_dir, parent};
 use crate::{
-    AppError, Workspace, applying, following, gating, planning, submitting, timestamping,
+    AppError, Workspace, applying, controls, following, gating, planning, submitting, timestamping,
     witnessing,
 };
 pub use gonogo_ledger::verify::State;
@@ -163,6 +163,7 @@ fn pack(
     let mut streams = vec![planning::stream(&known.plan)];
     streams.extend(outside);
     streams.extend(gating::streams(ws, &plan.body)?);
+    streams.extend(controls::streams(ws)?);
     // A policy that cannot be read keeps nobody from a packet, and is told as the reason why it is not cosigned.
     let (witnesses, trouble) = match witnessing::of(ws) {
         Ok(witnesses) => (witnesses, None),

@@ -103,6 +103,7 @@ pub fn plan(from: Option<&str>, to: &str, weights: &[u32]) -> PlanBody {
             approvers: Vec::new(),
             requesters: Vec::new(),
             max_sla: Span::from_secs(3600),
+            rollback_preapproved: false,
         },
         approval_before: None,
         witnesses: None,

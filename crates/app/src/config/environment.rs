@@ -243,6 +243,7 @@ fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
             approvers: Vec::new(),
             requesters: Vec::new(),
             max_sla: Span::from_secs(3600),
+            rollback_preapproved: false,
         });
     }
     let table = table.table("approval", &APPROVAL)?;
@@ -330,6 +331,9 @@ fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
         approvers: people,
         requesters,
         max_sla: max_sla.value,
+        rollback_preapproved: table
+            .choice("rollback", &["approved", "preapproved"])
+            .is_some_and(|f| f.value == "preapproved"),
     })
 }
 

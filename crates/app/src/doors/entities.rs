@@ -3,13 +3,18 @@
 use gonogo_core::id::OperationId;
 use gonogo_core::{Exit, Reason, Timestamp};
 use gonogo_release::effect::Observed;
+use gonogo_release::freeze::Active;
+use gonogo_release::pin::Pin;
 use gonogo_store::ledger::Filter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::controls::over;
 use super::desk::{Answered, Desk};
 use super::tool::{Facts, Route, UseCase};
 use super::words::{EnvironmentName, Limit};
+use crate::config::Environment;
+use crate::following::EnvironmentView;
 use crate::{AppError, Workspace, following, reserve};
 
 /// Input of `read_entities`.
@@ -47,6 +52,11 @@ pub struct EnvironmentEntity {
     pub own_approval: bool,
     /// Shares of its stages, in order.
     pub stages: Vec<gonogo_core::Share>,
+    /// The freezes that hold there now: nothing new is applied.
+    pub freezes: Vec<Active>,
+    /// The version that it is pinned to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
 }
 
 impl UseCase for ReadEntities {
@@ -61,20 +71,27 @@ impl UseCase for ReadEntities {
     type Answer = Entities;
 
     fn run(self, desk: &Desk<'_>) -> Result<Answered<Entities>, AppError> {
-        let config = &desk.workspace.config;
-        let environments = config.environments.values().map(|e| EnvironmentEntity {
-            name: e.name.clone(),
-            approvals_required: e.approval.required,
-            approvers: e.approval.approvers.iter().map(|a| a.id.clone()).collect(),
-            own_approval: e.approval.own && e.approval.required <= 1,
-            stages: e.strategy.stages.iter().map(|s| s.weight).collect(),
-        });
+        let ws = desk.workspace;
+        let (config, now) = (&ws.config, ws.clock.now().wall);
+        let entity = |e: &Environment| -> Result<EnvironmentEntity, AppError> {
+            let (freezes, pin) = over(ws, &e.name, now)?;
+            Ok(EnvironmentEntity {
+                freezes,
+                pin,
+                name: e.name.clone(),
+                approvals_required: e.approval.required,
+                approvers: e.approval.approvers.iter().map(|a| a.id.clone()).collect(),
+                own_approval: e.approval.own && e.approval.required <= 1,
+                stages: e.strategy.stages.iter().map(|s| s.weight).collect(),
+            })
+        };
+        let environments = config.environments.values().map(entity);
         Ok(Entities {
             service: config.service.clone(),
             config: config.digest,
             versions: config.version_names().map(str::to_owned).collect(),
             any_version: config.has_template(),
-            environments: environments.collect(),
+            environments: environments.collect::<Result<_, _>>()?,
         }
         .into())
     }
@@ -232,6 +249,12 @@ pub struct EnvironmentStatus {
     pub short_of_space: Option<u64>,
     /// Whether the environment lets who asks approve.
     pub own_approval: bool,
+    /// The freezes that hold there now: nothing new is applied.
+    #[serde(default)]
+    pub freezes: Vec<Active>,
+    /// The version that it is pinned to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
 }
 
 impl UseCase for StatusGet {
@@ -250,18 +273,25 @@ impl UseCase for StatusGet {
         let only = self.environment.as_ref().map(|e| e.0.as_str());
         let views = following::environments(ws, only)?;
         let blind = views.iter().any(|v| v.observed.is_none());
-        let environments = views.into_iter().map(|v| EnvironmentStatus {
-            name: v.name,
-            observed: v.observed,
-            unreachable: v.unreachable,
-            open: v.open,
-            known_good: v.known_good,
-            short_of_space: v.short_of_space,
-            own_approval: v.own_approval,
-        });
+        let now = ws.clock.now().wall;
+        let status = |v: EnvironmentView| -> Result<EnvironmentStatus, AppError> {
+            let (freezes, pin) = over(ws, &v.name, now)?;
+            Ok(EnvironmentStatus {
+                freezes,
+                pin,
+                name: v.name,
+                observed: v.observed,
+                unreachable: v.unreachable,
+                open: v.open,
+                known_good: v.known_good,
+                short_of_space: v.short_of_space,
+                own_approval: v.own_approval,
+            })
+        };
+        let environments = views.into_iter().map(status);
         let data = ServiceStatus {
             service: ws.config.service.clone(),
-            environments: environments.collect(),
+            environments: environments.collect::<Result<_, _>>()?,
         };
         Ok(Answered {
             exit: if blind { Exit::Unjudged } else { Exit::Done },

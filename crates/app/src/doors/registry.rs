@@ -2,25 +2,34 @@
 
 use super::tool::{Method, Route, Tool};
 use super::{
-    ApplyChange, ApprovalDecide, ApprovalList, EvidenceGet, EvidenceSearch, OperationCancel,
-    OperationGet, OperationList, OperationResume, OperationShow, OperationTriage, PlanChange,
-    PlanDiff, PlanGet, PlanLint, PlanList, ReadActivity, ReadEntities, RollbackChange, StatusGet,
-    ValidatePlan,
+    ApplyChange, ApprovalDecide, ApprovalList, EvidenceGet, EvidenceSearch, FreezeDeclare,
+    FreezeEnd, FreezeList, KnownGoodList, KnownGoodPromote, OperationCancel, OperationGet,
+    OperationList, OperationResume, OperationShow, OperationTriage, PinList, PinRemove, PinSet,
+    PlanChange, PlanDiff, PlanGet, PlanLint, PlanList, ReadActivity, ReadEntities, RollbackChange,
+    RollbackPreview, StatusGet, ValidatePlan,
 };
 
 /// Every use case that more than one door reaches, by name.
-pub static TOOLS: [Tool; 21] = [
+pub static TOOLS: [Tool; 30] = [
     Tool::of::<ApplyChange>(),
     Tool::of::<ApprovalDecide>(),
     Tool::of::<ApprovalList>(),
     Tool::of::<EvidenceGet>(),
     Tool::of::<EvidenceSearch>(),
+    Tool::of::<FreezeDeclare>(),
+    Tool::of::<FreezeEnd>(),
+    Tool::of::<FreezeList>(),
+    Tool::of::<KnownGoodList>(),
+    Tool::of::<KnownGoodPromote>(),
     Tool::of::<OperationCancel>(),
     Tool::of::<OperationGet>(),
     Tool::of::<OperationList>(),
     Tool::of::<OperationResume>(),
     Tool::of::<OperationShow>(),
     Tool::of::<OperationTriage>(),
+    Tool::of::<PinList>(),
+    Tool::of::<PinRemove>(),
+    Tool::of::<PinSet>(),
     Tool::of::<PlanChange>(),
     Tool::of::<PlanDiff>(),
     Tool::of::<PlanGet>(),
@@ -29,6 +38,7 @@ pub static TOOLS: [Tool; 21] = [
     Tool::of::<ReadActivity>(),
     Tool::of::<ReadEntities>(),
     Tool::of::<RollbackChange>(),
+    Tool::of::<RollbackPreview>(),
     Tool::of::<StatusGet>(),
     Tool::of::<ValidatePlan>(),
 ];

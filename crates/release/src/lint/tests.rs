@@ -114,6 +114,7 @@ fn good() -> PlanBody {
             approvers: Vec::new(),
             requesters: dana(),
             max_sla: secs(3600),
+            rollback_preapproved: false,
         },
         approval_before: None,
         witnesses: None,
@@ -148,6 +149,7 @@ fn facts() -> Facts<'static> {
         present: None,
         agent_answers: false,
         requests_per_minute: Some(60_000),
+        pin: None,
     }
 }
 
@@ -451,6 +453,7 @@ fn without_a_known_rate_only_the_impossible_is_said() {
     let mut body = good();
     let unknown = Facts {
         requests_per_minute: None,
+        pin: None,
         ..facts()
     };
     body.checks.min_requests = 100_000;
@@ -549,6 +552,7 @@ fn an_approval_that_nobody_can_give_is_an_error() {
             approvers: approvers.clone(),
             requesters: dana(),
             max_sla: secs(60),
+            rollback_preapproved: false,
         };
         let found = lint(&body, &facts());
         assert_eq!(
