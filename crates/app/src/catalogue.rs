@@ -101,6 +101,7 @@ pub const ALL: &[UseCase] = &[
     case("recording_run", "record", Class::Apply),
     case("release", "release", Class::Apply),
     case("rollback_change", "rollback", Class::Apply),
+    case("rollback_posture", "rollback-posture", Class::Plan),
     case("runbook_lint", "runbook lint", Class::Read),
     case("runbook_list", "runbook list", Class::Read),
     case("runbook_match", "runbook match", Class::Read),

@@ -8,6 +8,7 @@ pub mod freezing;
 pub mod goodness;
 mod guarding;
 pub mod pinning;
+pub mod posture;
 
 pub(crate) use guarding::{Guard, may_apply};
 
@@ -20,7 +21,12 @@ use crate::identity::Identity;
 use crate::{AppError, Workspace};
 
 /// The streams of controls.
-const STREAMS: [&str; 3] = [freezing::STREAM, pinning::STREAM, goodness::STREAM];
+pub(crate) const STREAMS: [&str; 4] = [
+    freezing::STREAM,
+    pinning::STREAM,
+    goodness::STREAM,
+    posture::STREAM,
+];
 
 /// The streams of controls that have records, so that packets hold them.
 pub(crate) fn streams(ws: &Workspace) -> Result<Vec<String>, AppError> {

@@ -13,6 +13,7 @@ mod openapi;
 mod operations;
 mod page;
 mod plans;
+mod posture;
 mod registry;
 mod schema;
 mod server;
@@ -38,6 +39,7 @@ pub use plans::{
     ChangePlanned, PlanChange, PlanDiff, PlanGet, PlanLint, PlanList, PlanShown, PlanStatus,
     ValidatePlan,
 };
+pub use posture::{PostureShown, RollbackPosture, RollbackPostureGet};
 pub use registry::{TOOLS, find, guarded};
 pub use server::{EXIT, Server, class_of};
 pub use shown::{

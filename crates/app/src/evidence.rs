@@ -1,5 +1,6 @@
 //! Evidence: listing and showing records, packing an operation's records for others, and verifying a packet offline.
 
+mod controlled;
 mod outside;
 mod unpacked;
 mod verifying;

@@ -120,6 +120,8 @@ pub enum Command {
     Unpin(controls::UnpinArgs),
     /// List versions that are good to go back to, or say that one is
     KnownGood(controls::KnownGoodArgs),
+    /// Freeze, pin to known-good, plan again and open again: each step proven by what it does
+    RollbackPosture(controls::PostureArgs),
     /// List operations
     History(History),
     /// List, show, end and go on with operations, and say what to do about them

@@ -57,6 +57,7 @@ fn is_of_this_machine(command: &Command) -> bool {
             | Command::Pin(_)
             | Command::Unpin(_)
             | Command::KnownGood(_)
+            | Command::RollbackPosture(_)
             | Command::History(_)
             | Command::Ops(_)
             | Command::Evidence(_)
@@ -86,6 +87,7 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Pin(a) => controls::pin(select, a, screen),
         Command::Unpin(a) => ("pin_remove", controls::unpin(select, a, screen)),
         Command::KnownGood(a) => controls::known_good(select, a, screen),
+        Command::RollbackPosture(a) => controls::posture(select, a, screen),
         Command::History(a) => ("operation_list", looking::history(select, a, screen)),
         Command::Ops(a) => ops::ops(select, a, screen),
         Command::DryRun(a) => dry_run::dry_run(select, a, screen),

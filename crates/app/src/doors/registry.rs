@@ -6,11 +6,11 @@ use super::{
     FreezeEnd, FreezeList, KnownGoodList, KnownGoodPromote, OperationCancel, OperationGet,
     OperationList, OperationResume, OperationShow, OperationTriage, PinList, PinRemove, PinSet,
     PlanChange, PlanDiff, PlanGet, PlanLint, PlanList, ReadActivity, ReadEntities, RollbackChange,
-    RollbackPreview, StatusGet, ValidatePlan,
+    RollbackPosture, RollbackPostureGet, RollbackPreview, StatusGet, ValidatePlan,
 };
 
 /// Every use case that more than one door reaches, by name.
-pub static TOOLS: [Tool; 30] = [
+pub static TOOLS: [Tool; 32] = [
     Tool::of::<ApplyChange>(),
     Tool::of::<ApprovalDecide>(),
     Tool::of::<ApprovalList>(),
@@ -38,6 +38,8 @@ pub static TOOLS: [Tool; 30] = [
     Tool::of::<ReadActivity>(),
     Tool::of::<ReadEntities>(),
     Tool::of::<RollbackChange>(),
+    Tool::of::<RollbackPosture>(),
+    Tool::of::<RollbackPostureGet>(),
     Tool::of::<RollbackPreview>(),
     Tool::of::<StatusGet>(),
     Tool::of::<ValidatePlan>(),

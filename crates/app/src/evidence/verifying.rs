@@ -26,6 +26,7 @@ use gonogo_release::plan::Plan;
 use gonogo_release::replay::{Replayed, replay};
 use serde_json::Value;
 
+use super::controlled;
 use super::outside::{self, Claim, Stands};
 use super::unpacked;
 use crate::dry_run::deriving::{self, Derived};
@@ -80,6 +81,9 @@ pub struct Verified {
     pub outside: Vec<Claim>,
     /// The approvals checked again as of the operation's beginning, if every check before passed: how many counted.
     pub approvals: Option<Result<usize, String>>,
+    /// The freezes and the pin that held when the operation began, in words; why it should not have begun under them. None if a check
+    /// before failed.
+    pub controls: Option<Result<Vec<String>, String>>,
     /// The replay, if it was asked for and every check before it passed.
     pub replayed: Option<Result<Replayed, String>>,
     /// How the operation that the packet is about ended, as recorded.
@@ -117,6 +121,7 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
             || kind == approving::KIND
             || kind == approving::USE_KIND
             || kind == RECORD_KIND
+            || controlled::KINDS.contains(&kind)
             || (look.replay && OF_MACHINE.contains(&kind))
     };
     let mut request = Request {
@@ -256,6 +261,16 @@ fn conclude(
     if matches!(approvals, Some(Err(_))) {
         reasons.insert(0, Reason::ApprovalInvalid);
     }
+    let controls = sound.then(|| match begun(&report) {
+        Ok((begin, _, plan)) => {
+            controlled::check(&report.records, begin, &plan.body, result.as_deref())
+        }
+        // Why there is none is told beside the approvals.
+        Err(_) => Ok(Vec::new()),
+    });
+    if let Some(Err((reason, _))) = &controls {
+        reasons.insert(0, *reason);
+    }
     if let Some(digest) = artifact.filter(|_| sound)
         && let Err(text) = check_artifact(&report, digest)
     {
@@ -281,6 +296,7 @@ fn conclude(
         seen,
         outside,
         approvals,
+        controls: controls.map(|c| c.map_err(|(_, text)| text)),
         replayed: again,
         result,
         derived: None,
@@ -333,6 +349,7 @@ fn conclude_run(
         seen,
         outside,
         approvals: None,
+        controls: None,
         replayed: None,
         result: None,
         derived: derived.map(|d| d.map_err(|(_, text)| text)),
@@ -422,7 +439,10 @@ fn digest_of(path: &Path) -> Result<Digest, AppError> {
 
 /// Exit that a reason gives here: a packet whose approval does not hold is a no, and not a matter of permission.
 fn shown(reason: Reason) -> Exit {
-    if reason == Reason::ApprovalInvalid {
+    if matches!(
+        reason,
+        Reason::ApprovalInvalid | Reason::FreezeActive | Reason::PinActive
+    ) {
         Exit::Fail
     } else {
         reason.exit()

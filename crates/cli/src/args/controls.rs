@@ -159,3 +159,34 @@ pub enum KnownGoodWhat {
         why: Option<String>,
     },
 }
+
+/// `rollback-posture`.
+#[derive(Debug, Args)]
+pub struct PostureArgs {
+    /// Environment; the only one of the configuration if absent
+    #[arg(
+        long,
+        value_name = "ENV",
+        env = "GONOGO_ENV",
+        help_heading = "Selection"
+    )]
+    pub env: Option<String>,
+    /// Known-good version to hold to; the pinned one, or the one that a rollback goes to, if absent
+    #[arg(long, value_name = "VERSION", help_heading = "Selection")]
+    pub to: Option<String>,
+    /// Why
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "rollback posture asked for",
+        hide_default_value = true,
+        help_heading = "Approval and safety"
+    )]
+    pub why: String,
+    /// Open the environment again, once everything before is proven and the gates pass
+    #[arg(long, help_heading = "Approval and safety")]
+    pub reopen: bool,
+    /// Show what the last run proved, and try nothing
+    #[arg(long, conflicts_with_all = ["reopen", "to"], help_heading = "Output")]
+    pub show: bool,
+}

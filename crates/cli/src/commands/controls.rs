@@ -1,10 +1,11 @@
 //! `freeze`, `unfreeze`, `pin`, `unpin`, `known-good`, and `rollback --show`.
 
 use gonogo_app::AppError;
+use gonogo_app::controls::posture::{PostureDoc, Stands, Step};
 use gonogo_app::doors::{
     BackTo, EnvironmentName, FreezeDeclare, FreezeEnd, FreezeList, FreezeRef, KnownGoodList,
-    KnownGoodPromote, Moment, PinList, PinRemove, PinSet, PinTarget, ReadEntities, RollbackPreview,
-    VersionName, Why,
+    KnownGoodPromote, Moment, PinList, PinRemove, PinSet, PinTarget, ReadEntities, RollbackPosture,
+    RollbackPostureGet, RollbackPreview, VersionName, Why,
 };
 use gonogo_app::planning::Difference;
 use gonogo_core::clock::{Clock, SystemClock};
@@ -16,7 +17,8 @@ use serde_json::json;
 use super::{Answer, way};
 use crate::args::Select;
 use crate::args::controls::{
-    FreezeArgs, FreezeWhat, KnownGoodArgs, KnownGoodWhat, PinArgs, PinWhat, UnfreezeArgs, UnpinArgs,
+    FreezeArgs, FreezeWhat, KnownGoodArgs, KnownGoodWhat, PinArgs, PinWhat, PostureArgs,
+    UnfreezeArgs, UnpinArgs,
 };
 use crate::screen::{Screen, Tone};
 use crate::way::Way;
@@ -29,7 +31,8 @@ pub fn freeze(select: &Select, a: &FreezeArgs, screen: &Screen) -> (&'static str
 }
 
 fn declare(select: &Select, a: &FreezeArgs, screen: &Screen) -> Answer {
-    let way = way(select, screen, true)?;
+    // What is under way must not go on because of this command.
+    let way = way(select, screen, false)?;
     let lasts = a
         .lasts
         .map(|span| SystemClock::default().now().wall.after(span));
@@ -337,4 +340,70 @@ fn say_difference(screen: &Screen, one: &Difference) {
         told(&one.was),
         told(&one.is)
     ));
+}
+
+pub fn posture(select: &Select, a: &PostureArgs, screen: &Screen) -> (&'static str, Answer) {
+    match a.show {
+        true => ("rollback_posture_get", show_posture(select, a, screen)),
+        false => ("rollback_posture", run_posture(select, a, screen)),
+    }
+}
+
+fn run_posture(select: &Select, a: &PostureArgs, screen: &Screen) -> Answer {
+    let way = way(select, screen, true)?;
+    let answered = way.ask(&RollbackPosture {
+        environment: environment(&way, a.env.as_deref())?,
+        to: a.to.clone().map(VersionName),
+        reopen: a.reopen,
+        why: Why(a.why.clone()),
+    })?;
+    say_posture(screen, &answered.data);
+    screen.answer("rollback_posture", json!(answered.data));
+    Ok(answered.exit)
+}
+
+fn show_posture(select: &Select, a: &PostureArgs, screen: &Screen) -> Answer {
+    let way = way(select, screen, true)?;
+    let environment = environment(&way, a.env.as_deref())?;
+    let shown = way.ask(&RollbackPostureGet { environment })?.data;
+    match &shown.last {
+        Some(doc) => say_posture(screen, doc),
+        None => screen.say("no rollback posture was taken here"),
+    }
+    screen.answer("rollback_posture_get", json!(shown));
+    Ok(Exit::Done)
+}
+
+fn say_posture(screen: &Screen, doc: &PostureDoc) {
+    let state = if doc.reopened { "open again" } else { "closed" };
+    screen.say(&format!(
+        "{}  held to {}  {state}",
+        screen.paint(Tone::Strong, &doc.environment),
+        doc.version
+    ));
+    for (n, step) in doc.steps.iter().enumerate() {
+        let (tone, word) = match step.state {
+            Stands::Proven => (Tone::Good, "proven"),
+            Stands::Unproven => (Tone::Bad, "NOT PROVEN"),
+            Stands::Waiting => (Tone::Wait, "waiting"),
+        };
+        let name = match step.step {
+            Step::Freeze => "freeze",
+            Step::Pin => "pin",
+            Step::Plan => "plan",
+            Step::Reopen => "reopen",
+        };
+        screen.say(&format!(
+            "  {} {name:<8} {}  {}",
+            n + 1,
+            screen.paint(tone, &format!("{word:<10}")),
+            step.text
+        ));
+        if let Some(reason) = step.reason {
+            screen.say(&format!("                       {reason}"));
+        }
+        if let Some(next) = &step.next {
+            screen.say(&format!("             next      {next}"));
+        }
+    }
 }
