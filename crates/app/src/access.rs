@@ -272,7 +272,7 @@ impl Principal {
             return Ok(());
         }
         let text = format!(
-            "`{}` is an agent, and no agent decides about a plan",
+            "`{}` is an agent, and this is for people to decide",
             self.name
         );
         Err(AppError::new(Reason::AgentMayNotDecide, text))

@@ -12,7 +12,9 @@ use serde_json::json;
 
 use crate::approving::superseding;
 use crate::identity::{caller_name, random};
-use crate::{AppError, Workspace, approving, gating, hosting, incidents, planning, witnessing};
+use crate::{
+    AppError, Workspace, approving, controls, gating, hosting, incidents, planning, witnessing,
+};
 
 /// How a plan is applied.
 #[derive(Debug, Clone, Default)]
@@ -105,12 +107,12 @@ fn submit(
         let again = how.key.is_none() && known.terminal.is_some();
         match again.then(|| approving::approved(ws, &plan, &how.approvals, actor, now)) {
             Some(Ok(approved)) => {
+                // What is approved beforehand has no approval of its own; then the operation that ended makes the request a new one.
+                let ended = || known.id.to_string();
                 let glass = approved.glass.as_ref().map(ToString::to_string);
                 let first = approved.approvals.first().map(ToString::to_string);
-                match first.or(glass) {
-                    Some(by) => key = format!("{}/{by}", plan.id),
-                    None => return Ok(handle(known.id, known.plan, false, known.created)),
-                }
+                let new = first.or(glass).unwrap_or_else(ended);
+                key = format!("{}/{new}", plan.id);
             }
             _ => return Ok(handle(known.id, known.plan, false, known.created)),
         }
@@ -136,6 +138,8 @@ fn begin(
     actor: &str,
     now: Timestamp,
 ) -> Result<Handle, AppError> {
+    // Before everything else, so that the answer does not depend on what else is wrong with the plan.
+    controls::may_apply(ws, &plan.body, now)?;
     superseding::check(ws, plan)?;
     planning::staleness(ws, plan)?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;
@@ -196,6 +200,13 @@ fn begin(
         .collect();
     if let (false, Some(map)) = (open.is_empty(), body.as_object_mut()) {
         map.insert("openIncidents".into(), json!(open));
+    }
+    if let (true, Some(map)) = (approved.approvals.is_empty(), body.as_object_mut()) {
+        let policy = format!("environments.{}.approval.rollback", environment.name);
+        map.insert(
+            "preapproved".into(),
+            json!({"reason": Reason::PreApproved, "policy": policy, "config": plan.body.config}),
+        );
     }
     let submission = Submission {
         operation: operation.clone(),

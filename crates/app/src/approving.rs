@@ -355,6 +355,7 @@ pub(crate) fn demand<'a>(plan: &'a Plan, requester_key: &'a str, now: Timestamp)
         requester: &plan.requester,
         requester_key,
         on_behalf_of: plan.on_behalf_of.as_deref(),
+        back: plan.body.kind == gonogo_release::plan::PlanKind::Rollback,
         now,
     }
 }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use gonogo_core::{Digest, Reason, Span};
+use gonogo_release::freeze::Window;
 use gonogo_release::plan::{Checks, Strategy};
 use toml::de::DeTable;
 
@@ -20,6 +21,7 @@ mod dry_run;
 mod environment;
 mod error;
 mod file;
+mod freeze;
 mod keys;
 mod name;
 mod overrides;
@@ -74,6 +76,8 @@ pub struct Config {
     pub strategies: BTreeMap<String, Strategy>,
     /// Checks by name; `default` is among them.
     pub checks: BTreeMap<String, Checks>,
+    /// Times in which nothing new is applied.
+    pub freezes: Vec<Window>,
     /// How the ledger is watched from outside.
     pub ledger: Watched,
     /// What the file says of dry runs.
@@ -355,6 +359,8 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         root.missing("environments", Reason::ConfigMissingKey, vec![hint]);
     }
     let ledger = read_ledger(root);
+    let names: Vec<String> = tables.iter().map(|(name, _)| name.clone()).collect();
+    let freezes = freeze::read(root, &names);
     let mut environments: BTreeMap<String, Environment> = tables
         .into_iter()
         .filter_map(|(name, table)| {
@@ -372,6 +378,7 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         environments,
         strategies,
         checks,
+        freezes,
         ledger,
         dry_run: dry_run::read(root),
         suites: suites::read(root),

@@ -6,6 +6,7 @@
 
 mod approvals;
 mod channel;
+mod controls;
 mod desk;
 mod entities;
 mod evidence;
@@ -14,6 +15,7 @@ mod openapi;
 mod operations;
 mod page;
 mod plans;
+mod posture;
 mod registry;
 mod schema;
 mod server;
@@ -25,6 +27,10 @@ pub use approvals::{ApprovalDecide, ApprovalList, Decision};
 pub use channel::{
     ApprovalQueue, ApprovalRequest, ApprovalRevoke, ApprovalShow, ApprovalSubmit, DelegationGive,
     DelegationList, DelegationWithdraw,
+};
+pub use controls::{
+    FreezeDeclare, FreezeEnd, FreezeList, Freezes, KnownGoodList, KnownGoodPromote, KnownGoods,
+    PinList, PinRemove, PinSet, Pins, RollbackPreview,
 };
 pub use desk::{Answered, Desk, Done};
 pub use entities::{EnvironmentStatus, ReadActivity, ReadEntities, ServiceStatus, StatusGet};
@@ -40,6 +46,7 @@ pub use plans::{
     ChangePlanned, PlanChange, PlanDiff, PlanGet, PlanLint, PlanList, PlanShown, PlanStatus,
     ValidatePlan,
 };
+pub use posture::{PostureShown, RollbackPosture, RollbackPostureGet};
 pub use registry::{TOOLS, find, guarded};
 pub use server::{EXIT, Server, class_of};
 pub use shown::{
@@ -49,6 +56,6 @@ pub use shown::{
 
 pub use tool::{Facts, Method, Route, Tool, UseCase};
 pub use words::{
-    ApprovalRef, EnvironmentName, IncidentRef, Key, Limit, Moment, OperationRef, PersonName,
-    PlanRef, RoleName, VersionName, Why,
+    ApprovalRef, BackTo, EnvironmentName, FreezeRef, IncidentRef, Key, Limit, Moment, OperationRef,
+    PersonName, PinTarget, PlanRef, RoleName, VersionName, Why,
 };

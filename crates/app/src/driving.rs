@@ -15,7 +15,7 @@ use gonogo_store::ledger::{Ledger, LedgerError};
 use gonogo_store::{Draft, Liveness};
 
 use crate::witnessing::{self, WitnessedTarget};
-use crate::{AppError, Workspace, applying, evidence, following, hosting, reserve};
+use crate::{AppError, Workspace, applying, controls, evidence, following, hosting, reserve};
 
 /// What controllers that nobody follows say, in the state directory.
 pub(crate) const CONTROLLER_LOG: &str = "controller.log";
@@ -60,7 +60,9 @@ pub fn drive(
         .then(|| hosting::attend(ws, environment));
     reserve::lay_by(ws);
     let full = Cell::new(None);
+    let guard = controls::Guard::of(ws, operation, &plan.body);
     let see = |p: &Progress<'_>| {
+        guard.see(p);
         retreat_when_full(ws, operation, &full, p);
         see(p);
     };

@@ -129,6 +129,10 @@ impl AppError {
                 | Reason::FingerprintMismatch
                 | Reason::ResourceChanged
                 | Reason::Frozen
+                | Reason::FreezeActive
+                | Reason::FreezeOfConfig
+                | Reason::PinActive
+                | Reason::KnownGoodGone
         )
     }
 

@@ -1,6 +1,7 @@
 //! Evidence: listing and showing records, packing an operation's records for others, and verifying a packet offline.
 
 mod channel;
+mod controlled;
 mod outside;
 mod unpacked;
 mod verifying;
@@ -15,7 +16,7 @@ use serde::Serialize;
 
 use crate::workspace::{can_be_written, make_dir, parent};
 use crate::{
-    AppError, Workspace, applying, following, gating, planning, submitting, timestamping,
+    AppError, Workspace, applying, controls, following, gating, planning, submitting, timestamping,
     witnessing,
 };
 pub use gonogo_ledger::verify::State;
@@ -165,6 +166,7 @@ fn pack(
     streams.extend(outside);
     streams.extend(gating::streams(ws, &plan.body)?);
     streams.extend(channel::streams(ws, operation, &plan)?);
+    streams.extend(controls::streams(ws)?);
     // A policy that cannot be read keeps nobody from a packet, and is told as the reason why it is not cosigned.
     let (witnesses, trouble) = match witnessing::of(ws) {
         Ok(witnesses) => (witnesses, None),

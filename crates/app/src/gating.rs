@@ -27,9 +27,21 @@ const RUNS: &str = "run/dry-run/";
 /// # Errors
 /// The gate's reason; nothing was changed.
 pub(crate) fn judge(ws: &Workspace, plan: &Plan, now: Timestamp) -> Result<Value, AppError> {
-    let wanted = wanted(&plan.body);
+    judge_of(ws, plan.body.gates, &wanted(&plan.body), now)
+}
+
+/// Judges gates for files with these digests as of now: what `apply` asks, whoever asks it.
+///
+/// # Errors
+/// The gate's reason.
+pub(crate) fn judge_of(
+    ws: &Workspace,
+    gates: Gates,
+    wanted: &[Digest],
+    now: Timestamp,
+) -> Result<Value, AppError> {
     let closed = |closed: gate::Closed| AppError::new(closed.reason, closed.text);
-    let demanded = match plan.body.gates {
+    let demanded = match gates {
         Gates::None => return Ok(Value::Null),
         Gates::DryRun(demanded) if demanded.declared.is_none() => {
             let text = "the plan does not say by what a dry run must have been judged: it was made by an earlier version";
@@ -38,8 +50,8 @@ pub(crate) fn judge(ws: &Workspace, plan: &Plan, now: Timestamp) -> Result<Value
         }
         Gates::DryRun(demanded) => demanded,
         Gates::Verdict(demanded) => {
-            let seen = verdicts::seen(ws, &wanted)?;
-            let (judged, built) = seen.judge(&wanted, &demanded, now).map_err(|e| {
+            let seen = verdicts::seen(ws, wanted)?;
+            let (judged, built) = seen.judge(wanted, &demanded, now).map_err(|e| {
                 closed(e)
                     .hint("judge the tree that is released: `gonogo suite run`, then `gonogo gate check`")
                     .hint("what is released must be among the `outputs` of a suite of that run")
@@ -47,8 +59,8 @@ pub(crate) fn judge(ws: &Workspace, plan: &Plan, now: Timestamp) -> Result<Value
             return Ok(verdicts::named(judged, built));
         }
     };
-    let seen = seen(&ws.ledger, &wanted)?;
-    let found = gate::dry_run(&wanted, &demanded, &seen, now).map_err(closed)?;
+    let seen = seen(&ws.ledger, wanted)?;
+    let found = gate::dry_run(wanted, &demanded, &seen, now).map_err(closed)?;
     Ok(json!({"signOff": found.index, "stream": found.stream, "at": found.at}))
 }
 

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 
 use crate::approving::{Recorded, superseding};
 use crate::config::{Environment, VersionTemplate};
+use crate::controls::pinning;
 use crate::identity::Identity;
 use crate::workspace::{make_dir, parent, write_atomic};
 use crate::{AppError, Workspace, applying, approving, hosting};
@@ -128,7 +129,7 @@ pub fn validate(
     let body = assemble(ws, environment, to, base, PlanKind::Release)?;
     Ok(Validated {
         fingerprint: Fingerprint::of(&body)?,
-        findings: findings(ws, &body, &name, &key),
+        findings: findings(ws, &body, &name, &key)?,
         body,
     })
 }
@@ -163,7 +164,7 @@ pub(crate) fn keep(
     me: &Identity,
     now: gonogo_core::Timestamp,
 ) -> Result<Planned, AppError> {
-    let findings = findings(ws, &body, &me.name, &me.key_id());
+    let findings = findings(ws, &body, &me.name, &me.key_id())?;
     let errors: Vec<&FindingView> = findings.iter().filter(|f| f.severity == "error").collect();
     if let Some(first) = errors.first() {
         let listed: Vec<String> = errors
@@ -235,7 +236,12 @@ pub fn stream(id: &PlanId) -> String {
     format!("plan/{id}")
 }
 
-fn findings(ws: &Workspace, body: &PlanBody, requester: &str, key: &str) -> Vec<FindingView> {
+fn findings(
+    ws: &Workspace,
+    body: &PlanBody,
+    requester: &str,
+    key: &str,
+) -> Result<Vec<FindingView>, AppError> {
     let on_path = |program: &str| {
         let path = std::env::var_os("PATH").unwrap_or_default();
         program.starts_with('/') && Path::new(program).exists()
@@ -243,11 +249,13 @@ fn findings(ws: &Workspace, body: &PlanBody, requester: &str, key: &str) -> Vec<
             || ws.config.root().join(program).is_file()
     };
     let present = |name: &str| std::env::var_os(name).is_some();
+    let pin = pinning::over(ws, &body.environment, body.kind)?;
     let facts = Facts {
         requester_key: key,
+        pin: pin.as_ref(),
         ..Facts::new(requester, &on_path, &present)
     };
-    lint(body, &facts).iter().map(FindingView::of).collect()
+    Ok(lint(body, &facts).iter().map(FindingView::of).collect())
 }
 
 /// Lint of a stored plan, errors and warnings.
@@ -256,7 +264,7 @@ fn findings(ws: &Workspace, body: &PlanBody, requester: &str, key: &str) -> Vec<
 /// The plan cannot be read.
 pub fn lint_plan(ws: &Workspace, id: &PlanId) -> Result<Vec<FindingView>, AppError> {
     let (plan, recorded) = read_recorded(ws, id)?;
-    Ok(findings(ws, &plan.body, &plan.requester, &recorded.key))
+    findings(ws, &plan.body, &plan.requester, &recorded.key)
 }
 
 /// Puts a body together. Pure but for what it is given: the same arguments give the same body.
@@ -373,7 +381,7 @@ fn subjects(plan: &Plan) -> Vec<gonogo_ledger::Subject> {
         .collect()
 }
 
-fn artifact(root: &Path, path: &str) -> Result<Artifact, AppError> {
+pub(crate) fn artifact(root: &Path, path: &str) -> Result<Artifact, AppError> {
     let full = root.join(path);
     let fault = |e: std::io::Error| {
         let reason = match e.kind() {
@@ -536,11 +544,11 @@ pub(crate) fn current_version(ws: &Workspace, plan: &Plan) -> Result<VersionSpec
 
 /// Lists what differs between two bodies, leaf by leaf.
 pub(crate) fn differences(was: &PlanBody, is: &PlanBody) -> Result<Vec<Difference>, AppError> {
-    compared(was, is)
+    differences_of(was, is)
 }
 
-/// Lists what differs between two values of a kind, leaf by leaf.
-pub(crate) fn compared<T: Serialize>(was: &T, is: &T) -> Result<Vec<Difference>, AppError> {
+/// Lists what differs between two values of one type, leaf by leaf.
+pub(crate) fn differences_of<T: Serialize>(was: &T, is: &T) -> Result<Vec<Difference>, AppError> {
     let flat = |body: &T| -> Result<BTreeMap<String, Value>, AppError> {
         let value = serde_json::to_value(body)
             .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;

@@ -1,6 +1,7 @@
 //! The clap tree. Help texts are part of the product: first line imperative, no period.
 
 pub mod approval;
+pub mod controls;
 pub mod doors;
 pub mod dry_run;
 pub mod gate;
@@ -118,6 +119,18 @@ pub enum Command {
     Cancel(Cancel),
     /// Go back: undo the running operation, or return to the last known-good version
     Rollback(Rollback),
+    /// Let nothing new be applied for a time, or list such times; going back works as ever
+    Freeze(controls::FreezeArgs),
+    /// End a freeze, if the gates pass again
+    Unfreeze(controls::UnfreezeArgs),
+    /// Hold an environment to one version, or list what is held
+    Pin(controls::PinArgs),
+    /// Remove an environment's pin
+    Unpin(controls::UnpinArgs),
+    /// List versions that are good to go back to, or say that one is
+    KnownGood(controls::KnownGoodArgs),
+    /// Freeze, pin to known-good, plan again and open again: each step proven by what it does
+    RollbackPosture(controls::PostureArgs),
     /// List operations
     History(History),
     /// List, show, end and go on with operations, and say what to do about them
@@ -345,9 +358,12 @@ pub struct Rollback {
         help_heading = "Selection"
     )]
     pub env: Option<String>,
-    /// Known-good version to go back to; the one before the serving one if absent
-    #[arg(long, value_name = "VERSION", help_heading = "Selection")]
+    /// Known-good version to go back to, or a plan that went to one; the pinned one, or the one before the serving one, if absent
+    #[arg(long, value_name = "VERSION|PLAN", help_heading = "Selection")]
     pub to: Option<String>,
+    /// Show what would go back and what differs, and change nothing
+    #[arg(long, conflicts_with = "yes", help_heading = "Output")]
+    pub show: bool,
     /// Why
     #[arg(
         long,

@@ -1,6 +1,7 @@
 //! One module a group of commands. Each calls use cases, renders what comes back and returns an exit code.
 
 mod approval;
+mod controls;
 mod demo;
 mod doors;
 mod dry_run;
@@ -57,6 +58,12 @@ fn is_of_this_machine(command: &Command) -> bool {
             | Command::Watch(_)
             | Command::Cancel(_)
             | Command::Rollback(_)
+            | Command::Freeze(_)
+            | Command::Unfreeze(_)
+            | Command::Pin(_)
+            | Command::Unpin(_)
+            | Command::KnownGood(_)
+            | Command::RollbackPosture(_)
             | Command::History(_)
             | Command::Ops(_)
             | Command::Evidence(_)
@@ -85,6 +92,12 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Watch(a) => ("operation_watch", releasing::watch(select, a, screen)),
         Command::Cancel(a) => ("operation_cancel", releasing::cancel(select, a, screen)),
         Command::Rollback(a) => ("rollback_change", releasing::rollback(select, a, screen)),
+        Command::Freeze(a) => controls::freeze(select, a, screen),
+        Command::Unfreeze(a) => ("freeze_end", controls::unfreeze(select, a, screen)),
+        Command::Pin(a) => controls::pin(select, a, screen),
+        Command::Unpin(a) => ("pin_remove", controls::unpin(select, a, screen)),
+        Command::KnownGood(a) => controls::known_good(select, a, screen),
+        Command::RollbackPosture(a) => controls::posture(select, a, screen),
         Command::History(a) => ("operation_list", looking::history(select, a, screen)),
         Command::Ops(a) => ops::ops(select, a, screen),
         Command::DryRun(a) => dry_run::dry_run(select, a, screen),

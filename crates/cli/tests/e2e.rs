@@ -15,6 +15,8 @@ mod approvals;
 mod configuration;
 #[path = "e2e/doors.rs"]
 mod doors;
+#[path = "e2e/freezes.rs"]
+mod freezes;
 #[path = "e2e/idempotency.rs"]
 mod idempotency;
 #[path = "e2e/interruptions.rs"]

@@ -73,6 +73,8 @@ ids! {
     OperationId = "op_";
     /// A run's id: one dry run.
     RunId = "run_";
+    /// A freeze that somebody declared.
+    FreezeId = "frz_";
     /// A token's id: the part of it that is no secret.
     TokenId = "tok_";
 }

@@ -125,6 +125,16 @@ catalogue! {
     UndoFailed "UNDO_FAILED" Fail Hold "A rollback step could not be completed." "Restore by hand as the text says, then tell the team; the ledger has every step.";
     StaleEpoch "STALE_EPOCH" Fail Fail "A newer controller has taken over; the older one's call was refused." "Nothing; the newer controller goes on.";
     Frozen "FROZEN" Hold Hold "A freeze holds every advance; rollback stays possible." "Wait for the end of the freeze.";
+    FreezeActive "FREEZE_ACTIVE" Hold Hold "A freeze is active here, so nothing new is applied; planning, reading and going back work." "Wait for its end, or end it: `gonogo freeze list`, `gonogo unfreeze FREEZE --why TEXT`.";
+    FreezeUnknown "FREEZE_UNKNOWN" Invalid NotFound "No active freeze has this id or name." "List freezes: `gonogo freeze list`.";
+    FreezeOfConfig "FREEZE_OF_CONFIG" Hold Hold "The freeze is a window of gonogo.toml, which ends by the calendar and not by a command." "Wait for its end, or change the window in gonogo.toml, which makes every earlier plan out of date.";
+    PinActive "PIN_ACTIVE" Hold Hold "The environment is pinned to another version than this one." "Bring the pinned version, or let somebody move the pin: `gonogo pin list`.";
+    PinMoves "PIN_MOVES" Invalid Usage "A pin names a version for good: a tag, a digest or a full commit, and no branch or shortened name." "Name the version by its tag, `sha256:` digest or full commit.";
+    PinUnknown "PIN_UNKNOWN" Invalid NotFound "The environment has no pin." "List pins: `gonogo pin list`.";
+    KnownGoodGone "KNOWN_GOOD_GONE" Fail Fail "The version is known-good, but its files are neither kept nor in the project as they were." "Build it again to the byte, or go back to another version: `gonogo known-good list`.";
+    KnownGoodRefused "KNOWN_GOOD_REFUSED" Hold Permission "The version cannot be called known-good so: it never ran here, it was taken back, or who says so may not decide." "Read which of them it is; a version that was taken back needs `--why`.";
+    PreApproved "PRE_APPROVED" Pass Done "The environment's approval policy has approved every way back to known-good beforehand." "Nothing; the operation's first record says so.";
+    PostureUnproven "POSTURE_UNPROVEN" Hold Unjudged "A step of the rollback posture could not be proven, so it does not count as done." "Do what the step says and run `gonogo rollback-posture` again; it goes on where it stands.";
     // Plans, approvals, operations.
     NothingToDo "NOTHING_TO_DO" Pass Done "The asked version already serves all traffic with the same content." "Nothing.";
     PlanLint "PLAN_LINT" Fail Config "The plan cannot work as written." "Fix what the lint lists; then plan again.";

@@ -40,6 +40,15 @@ use signal_hook::iterator::Signals;
 use self::live::Agent;
 use crate::proxy::{Config, Limits, ProxyError, Sticky};
 
+/// Says of each file of a version, in order, whether the agent in `dir` kept it to the byte.
+pub fn kept(
+    dir: &std::path::Path,
+    spec: &gonogo_release::plan::VersionSpec,
+    content: gonogo_core::Digest,
+) -> Vec<bool> {
+    kept::intact(&dir.join("releases"), spec, content)
+}
+
 /// How long requests in flight may take when the agent ends.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long calls under way may take when the agent ends.

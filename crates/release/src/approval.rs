@@ -42,6 +42,9 @@ pub struct ApprovalPolicy {
     /// How missing approvals may be done without in an emergency; empty lets nobody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub break_glass: Vec<BreakGlass>,
+    /// Whether every way back to known-good is approved beforehand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rollback_preapproved: bool,
 }
 
 /// Somebody who may approve.
@@ -98,6 +101,7 @@ impl ApprovalPolicy {
                     .break_glass
                     .iter()
                     .any(|g| !before.break_glass.contains(g))
+                || self.rollback_preapproved && !before.rollback_preapproved
                 || !before.roles.is_empty() && (self.roles.is_empty() || new_role)
                 || self.approvers.iter().any(|a| !before.approvers.contains(a))
                 || self
@@ -205,6 +209,8 @@ pub struct Demand<'a> {
     pub requester_key: &'a str,
     /// The person whom the requester, an agent, acts for.
     pub on_behalf_of: Option<&'a str>,
+    /// Whether the plan goes back to known-good.
+    pub back: bool,
     /// Now.
     pub now: Timestamp,
 }
@@ -289,6 +295,11 @@ pub fn check(presented: &[Presented], demand: &Demand<'_>) -> Result<Approved, R
 /// [`Refusal`] with every rule of the plan's policy that it breaks.
 pub fn check_alone(presented: &Presented, demand: &Demand<'_>) -> Result<(), Refusal> {
     let one = std::slice::from_ref(presented);
+    // A word that is given must be a good one, though none is needed.
+    let demand = &Demand {
+        back: false,
+        ..demand.clone()
+    };
     let single = |policy: &ApprovalPolicy| ApprovalPolicy {
         required: 1,
         ..policy.clone()
@@ -346,6 +357,12 @@ fn check_under(
         // What fell beside a quorum is not why the plan is refused.
         tokens.clear();
         reasons.clear();
+    } else if demand.back && policy.rollback_preapproved && !vetoed && !unlisted {
+        // Approved beforehand, by those who approved the policy. Somebody's rejection of exactly this plan still stands in its way.
+        return Ok(Approved {
+            approvals: good,
+            _minted: (),
+        });
     } else if presented.is_empty() {
         tokens.insert(0, "approval".into());
         reasons.insert(Reason::ApprovalMissing);

@@ -206,6 +206,14 @@ pub enum Input {
         /// Why.
         why: String,
     },
+    /// The operation must not begin: what it may do was taken back between its approval and now. It ends as refused, unless it has begun
+    /// to change something; then nothing happens.
+    Refuse {
+        /// Why.
+        reason: Reason,
+        /// In words.
+        text: String,
+    },
     /// A freeze begins or ends. While frozen nothing advances; rollback stays possible.
     Freeze {
         /// Begins (true) or ends.

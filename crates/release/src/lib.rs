@@ -6,10 +6,13 @@
 pub mod approval;
 pub mod effect;
 pub mod effects;
+pub mod freeze;
 pub mod gate;
 pub mod judge;
+pub mod known_good;
 pub mod lint;
 pub mod machine;
+pub mod pin;
 pub mod plan;
 pub mod replay;
 pub mod sample;

@@ -50,6 +50,8 @@ pub struct Facts<'a> {
     pub agent_answers: bool,
     /// Requests in a minute, both versions together.
     pub requests_per_minute: Option<u64>,
+    /// What the environment's service is pinned to.
+    pub pin: Option<&'a crate::pin::Pin>,
 }
 
 /// A question about the world, by name.
@@ -65,6 +67,7 @@ impl<'a> Facts<'a> {
             present: Some(present),
             agent_answers: false,
             requests_per_minute: None,
+            pin: None,
         }
     }
 }
@@ -88,6 +91,14 @@ pub fn lint(body: &PlanBody, facts: &Facts<'_>) -> Vec<Finding> {
         }];
     }
     let mut found = Findings::default();
+    let to = &body.to;
+    let pinned = facts
+        .pin
+        .and_then(|p| crate::pin::blocks(p, &to.version, to.content().ok()));
+    if let Some(text) = pinned {
+        let hint = Reason::PinActive.next_action();
+        found.add(Reason::PinActive, Severity::Error, text, hint);
+    }
     shape(body, &mut found);
     timing(body, &mut found);
     proof::lint(body, facts, &mut found);

@@ -192,6 +192,7 @@ impl Machine {
             Input::SampleMissed { text } => self.sample_missed(&text, &mut out),
             Input::Cancel { by, why } => self.cancel(&by, &why, &mut out),
             Input::Freeze { on, by } => self.freeze(on, &by, &mut out),
+            Input::Refuse { reason, text } => self.refuse(reason, text, &mut out),
         }
         out
     }

@@ -8,8 +8,8 @@
 mod crowd;
 mod http;
 mod lanes;
-mod notices;
 pub mod mcp;
+mod notices;
 mod seen;
 mod serve;
 mod service;

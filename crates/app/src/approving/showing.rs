@@ -169,7 +169,7 @@ fn changes(ws: &Workspace, plan: &Plan) -> Result<Option<Vec<Difference>>, AppEr
     };
     let ran = ws.store.operation(&ran.operation)?;
     let was = applying::plan_of(ws, &ran.plan)?.body.to;
-    planning::compared(&was, &plan.body.to).map(Some)
+    planning::differences_of(&was, &plan.body.to).map(Some)
 }
 
 fn gates(ws: &Workspace, plan: &Plan) -> Result<GateStand, AppError> {

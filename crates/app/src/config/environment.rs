@@ -334,6 +334,9 @@ fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
         login: table.flag("login").is_some_and(|f| f.value),
         delegation: read_delegation(&table),
         break_glass: Vec::new(),
+        rollback_preapproved: table
+            .choice("rollback", &["approved", "preapproved"])
+            .is_some_and(|f| f.value == "preapproved"),
     })
 }
 

@@ -130,6 +130,12 @@ pub(super) static ROOT: Section = Section {
             "Policies by name: who may do without missing approvals in an emergency, and what that costs.",
         ),
         key(
+            "freeze",
+            List(&FREEZE),
+            Default("[]"),
+            "Times in which nothing new is applied: `[[freeze]]`. They never keep anybody from going back.",
+        ),
+        key(
             "ledger",
             Table(&LEDGER),
             Default("{}"),
@@ -417,6 +423,12 @@ pub(super) static APPROVAL: Section = Section {
             Optional,
             "Longest time for which an approver may let somebody else speak for them, 1m to 31d; without it nobody may.",
         ),
+        key(
+            "rollback",
+            Choice(&["approved", "preapproved"]),
+            Default("\"approved\""),
+            "Whether a way back to known-good waits for approval as everything else, or is approved beforehand. An approver's rejection holds it in either case.",
+        ),
     ],
 };
 
@@ -454,6 +466,38 @@ pub(super) static BREAK_GLASS: Section = Section {
             Default("\"24h\""),
             "Until when somebody else must have reviewed the incident.",
         ),
+    ],
+};
+
+/// One of `[[freeze]]`.
+pub(super) static FREEZE: Section = Section {
+    keys: &[
+        key(
+            "name",
+            Text,
+            Required,
+            "Its name: 1 to 64 of `A-Z a-z 0-9 . _ + -`, a letter, digit or `_` first.",
+        ),
+        key(
+            "environments",
+            Texts,
+            Default("[]"),
+            "Environments that it holds for; all of them if there are none.",
+        ),
+        key(
+            "from",
+            Text,
+            Required,
+            "When it begins: a moment such as `2026-12-20T18:00:00Z`, or a day of every week such as `Fri 16:00`.",
+        ),
+        key("until", Text, Required, "When it ends, in the same form."),
+        key(
+            "zone",
+            Text,
+            Optional,
+            "Whose clocks a day of the week means, and a moment without an offset: a name of the IANA time zone database such as `Europe/Berlin`. Needed for these.",
+        ),
+        key("reason", Text, Required, "Why; who is refused reads it."),
     ],
 };
 

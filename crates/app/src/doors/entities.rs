@@ -3,13 +3,18 @@
 use gonogo_core::id::OperationId;
 use gonogo_core::{Exit, Reason, Timestamp};
 use gonogo_release::effect::Observed;
+use gonogo_release::freeze::Active;
+use gonogo_release::pin::Pin;
 use gonogo_store::ledger::Filter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::controls::over;
 use super::desk::{Answered, Desk};
 use super::tool::{Facts, Route, UseCase};
 use super::words::{EnvironmentName, Limit};
+use crate::config::Environment;
+use crate::following::EnvironmentView;
 use crate::incidents::{self, Incident};
 use crate::{AppError, Workspace, following, reserve};
 
@@ -48,6 +53,11 @@ pub struct EnvironmentEntity {
     pub own_approval: bool,
     /// Shares of its stages, in order.
     pub stages: Vec<gonogo_core::Share>,
+    /// The freezes that hold there now: nothing new is applied.
+    pub freezes: Vec<Active>,
+    /// The version that it is pinned to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
 }
 
 impl UseCase for ReadEntities {
@@ -62,20 +72,32 @@ impl UseCase for ReadEntities {
     type Answer = Entities;
 
     fn run(self, desk: &Desk<'_>) -> Result<Answered<Entities>, AppError> {
-        let config = &desk.workspace.config;
-        let environments = config.environments.values().map(|e| EnvironmentEntity {
-            name: e.name.clone(),
-            approvals_required: e.approval.required,
-            approvers: e.approval.approvers.iter().map(|a| a.id.clone()).collect(),
-            own_approval: e.approval.own && e.approval.required <= 1,
-            stages: e.strategy.stages.iter().map(|s| s.weight).collect(),
-        });
+        let ws = desk.workspace;
+        let (config, now) = (&ws.config, ws.clock.now().wall);
+        let entity = |e: &Environment| -> Result<EnvironmentEntity, AppError> {
+            let (freezes, pin) = over(ws, &e.name, now)?;
+            Ok(EnvironmentEntity {
+                freezes,
+                pin,
+                incidents: open
+                    .iter()
+                    .filter(|i| i.environment == v.name)
+                    .cloned()
+                    .collect(),
+                name: e.name.clone(),
+                approvals_required: e.approval.required,
+                approvers: e.approval.approvers.iter().map(|a| a.id.clone()).collect(),
+                own_approval: e.approval.own && e.approval.required <= 1,
+                stages: e.strategy.stages.iter().map(|s| s.weight).collect(),
+            })
+        };
+        let environments = config.environments.values().map(entity);
         Ok(Entities {
             service: config.service.clone(),
             config: config.digest,
             versions: config.version_names().map(str::to_owned).collect(),
             any_version: config.has_template(),
-            environments: environments.collect(),
+            environments: environments.collect::<Result<_, _>>()?,
         }
         .into())
     }
@@ -236,6 +258,12 @@ pub struct EnvironmentStatus {
     /// Incidents there that nobody has reviewed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incidents: Vec<Incident>,
+    /// The freezes that hold there now: nothing new is applied.
+    #[serde(default)]
+    pub freezes: Vec<Active>,
+    /// The version that it is pinned to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
 }
 
 impl UseCase for StatusGet {
@@ -255,23 +283,30 @@ impl UseCase for StatusGet {
         let views = following::environments(ws, only)?;
         let blind = views.iter().any(|v| v.observed.is_none());
         let open = incidents::list(ws, true)?;
-        let environments = views.into_iter().map(|v| EnvironmentStatus {
-            incidents: open
-                .iter()
-                .filter(|i| i.environment == v.name)
-                .cloned()
-                .collect(),
-            name: v.name,
-            observed: v.observed,
-            unreachable: v.unreachable,
-            open: v.open,
-            known_good: v.known_good,
-            short_of_space: v.short_of_space,
-            own_approval: v.own_approval,
-        });
+        let now = ws.clock.now().wall;
+        let status = |v: EnvironmentView| -> Result<EnvironmentStatus, AppError> {
+            let (freezes, pin) = over(ws, &v.name, now)?;
+            Ok(EnvironmentStatus {
+                freezes,
+                pin,
+                incidents: open
+                    .iter()
+                    .filter(|i| i.environment == v.name)
+                    .cloned()
+                    .collect(),
+                name: v.name,
+                observed: v.observed,
+                unreachable: v.unreachable,
+                open: v.open,
+                known_good: v.known_good,
+                short_of_space: v.short_of_space,
+                own_approval: v.own_approval,
+            })
+        };
+        let environments = views.into_iter().map(status);
         let data = ServiceStatus {
             service: ws.config.service.clone(),
-            environments: environments.collect(),
+            environments: environments.collect::<Result<_, _>>()?,
         };
         Ok(Answered {
             exit: if blind { Exit::Unjudged } else { Exit::Done },

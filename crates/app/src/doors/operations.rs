@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::{Answered, Desk};
 use super::tool::{Facts, Route, UseCase};
-use super::words::{EnvironmentName, Key, Limit, OperationRef, PlanRef, VersionName, Why};
+use super::words::{BackTo, EnvironmentName, Key, Limit, OperationRef, PlanRef, Why};
 use crate::access::Scope;
 use crate::applying::{self, Apply};
 use crate::rolling_back::{self, Way};
-use crate::{AppError, Workspace, approving, driving, following, planning};
+use crate::{AppError, Workspace, approving, controls, driving, following, planning};
 
 /// How often somebody who waits looks.
 const LOOK: Duration = Duration::from_millis(50);
@@ -393,8 +393,11 @@ impl UseCase for ApplyChange {
         let key = &self.idempotency_key.0;
         let known = ws.store.by_key(environment, key)?;
         if known.is_none() {
-            // The contract's order: approval first, then whether it is this plan's.
             let now = ws.now()?;
+            // As if applications were switched off: before everything that the plan itself could lack.
+            controls::may_apply(ws, &plan.body, now)
+                .map_err(|e| ws.refused(&planning::stream(&id), &desk.principal.name, e))?;
+            // The contract's order: approval first, then whether it is this plan's.
             let approved = approving::approved(ws, &plan, &[], &desk.principal.name, now);
             // The same request, sent twice at once: the other one has used the approval up.
             if let Err(e) = approved
@@ -464,9 +467,9 @@ pub struct RollbackChange {
     /// Environment; the only one of the configuration if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<EnvironmentName>,
-    /// Known-good version to go back to; the one before the serving one if absent.
+    /// Known-good version to go back to, or a plan that went to one; the pinned one, or the one before the serving one, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<VersionName>,
+    pub to: Option<BackTo>,
     /// Why.
     pub why: Why,
 }

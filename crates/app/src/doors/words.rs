@@ -84,6 +84,22 @@ impl OperationRef {
     }
 }
 
+/// A declared freeze's id, or as much of its begin as no other freeze's has; or a window's name.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct FreezeRef(
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}$"))] pub String,
+);
+
+/// What names a version for good: a tag, a `sha256:` digest or a full commit.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct PinTarget(
+    #[schemars(regex(pattern = r"^(sha256:)?[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}$"))] pub String,
+);
+
+/// A version's name, or a plan's id or as much of its begin as no other plan's has.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct BackTo(#[schemars(regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}$"))] pub String);
+
 /// A moment in UTC, like `2026-01-31T12:00:00Z`. What the schema lets through is a moment: 29 February of a year that has none is
 /// 1 March.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -25,6 +25,7 @@ use gonogo_release::plan::Plan;
 use gonogo_release::replay::{Replayed, replay};
 use serde_json::Value;
 
+use super::controlled;
 use super::outside::{self, Claim, Stands};
 use super::{channel, unpacked};
 use crate::dry_run::deriving::{self, Derived};
@@ -84,6 +85,9 @@ pub struct Verified {
     pub glass: Option<String>,
     /// Incidents that the packet tells of: that of a broken glass, and those that nobody had reviewed when the operation began.
     pub incidents: Vec<Incident>,
+    /// The freezes and the pin that held when the operation began, in words; why it should not have begun under them. None if a check
+    /// before failed.
+    pub controls: Option<Result<Vec<String>, String>>,
     /// The replay, if it was asked for and every check before it passed.
     pub replayed: Option<Result<Replayed, String>>,
     /// How the operation that the packet is about ended, as recorded.
@@ -122,6 +126,7 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
             || kind == approving::USE_KIND
             || channel::CHANNEL.contains(&kind)
             || kind == RECORD_KIND
+            || controlled::KINDS.contains(&kind)
             || (look.replay && OF_MACHINE.contains(&kind))
     };
     let mut request = Request {
@@ -265,6 +270,16 @@ fn conclude(
     if matches!(approvals, Some(Err(_))) {
         reasons.insert(0, Reason::ApprovalInvalid);
     }
+    let controls = sound.then(|| match begun(&report) {
+        Ok((begin, _, plan)) => {
+            controlled::check(&report.records, begin, &plan.body, result.as_deref())
+        }
+        // Why there is none is told beside the approvals.
+        Err(_) => Ok(Vec::new()),
+    });
+    if let Some(Err((reason, _))) = &controls {
+        reasons.insert(0, *reason);
+    }
     if let Some(digest) = artifact.filter(|_| sound)
         && let Err(text) = check_artifact(&report, digest)
     {
@@ -292,6 +307,7 @@ fn conclude(
         approvals,
         glass,
         incidents,
+        controls: controls.map(|c| c.map_err(|(_, text)| text)),
         replayed: again,
         result,
         derived: None,
@@ -346,6 +362,7 @@ fn conclude_run(
         approvals: None,
         glass: None,
         incidents: Vec::new(),
+        controls: None,
         replayed: None,
         result: None,
         derived: derived.map(|d| d.map_err(|(_, text)| text)),
@@ -435,7 +452,10 @@ fn digest_of(path: &Path) -> Result<Digest, AppError> {
 
 /// Exit that a reason gives here: a packet whose approval does not hold is a no, and not a matter of permission.
 fn shown(reason: Reason) -> Exit {
-    if reason == Reason::ApprovalInvalid {
+    if matches!(
+        reason,
+        Reason::ApprovalInvalid | Reason::FreezeActive | Reason::PinActive
+    ) {
         Exit::Fail
     } else {
         reason.exit()

@@ -430,6 +430,19 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
             serde_json::Value::Null
         }
     };
+    let controls = match &seen.controls {
+        Some(Ok(held)) => {
+            for one in held {
+                line(GOOD, "control", &plain(one));
+            }
+            json!({"ok": true, "held": held})
+        }
+        Some(Err(why)) => {
+            line(BAD, "control", &plain(why));
+            json!({"ok": false, "text": why})
+        }
+        None => serde_json::Value::Null,
+    };
     let replayed = match &seen.replayed {
         Some(Ok(r)) => {
             let text = format!(
@@ -495,7 +508,7 @@ pub fn verify(a: &args::Verify, screen: &Screen) -> Answer {
     screen.answer(
         "packet_verify",
         json!({"verified": seen.exit == Exit::Done || genuine, "reasonCodes": seen.reasons, "checks": checks,
-            "approvals": approvals, "log": log, "conflict": conflict, "memory": remembered, "outside": claims, "claim": seen.report.claim, "replay": replayed, "recordedResult": seen.result, "breakGlass": seen.glass, "incidents": seen.incidents, "dryRun": derived}),
+            "approvals": approvals, "controls": controls, "log": log, "conflict": conflict, "memory": remembered, "outside": claims, "claim": seen.report.claim, "replay": replayed, "recordedResult": seen.result, "breakGlass": seen.glass, "incidents": seen.incidents, "dryRun": derived}),
     );
     Ok(seen.exit)
 }

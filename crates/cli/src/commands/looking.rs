@@ -6,7 +6,7 @@ use gonogo_app::doors::{
 use gonogo_core::{Exit, Reason};
 use serde_json::json;
 
-use super::{Answer, live, ops, way};
+use super::{Answer, controls, live, ops, way};
 use crate::args::{self, Select};
 use crate::screen::{Screen, Tone};
 
@@ -59,6 +59,12 @@ fn say_environment(screen: &Screen, service: &str, view: &EnvironmentStatus) {
     }
     for incident in &view.incidents {
         super::approval::say_incident(screen, incident);
+    }
+    for one in &view.freezes {
+        screen.say(&format!("  {}", controls::active_line(screen, one)));
+    }
+    if let Some(pin) = &view.pin {
+        screen.say(&format!("  {}", controls::pin_line(pin)));
     }
     match &view.open {
         Some(id) => screen.say(&format!("  running   {id} · `gonogo watch {id}`")),

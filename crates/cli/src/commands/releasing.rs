@@ -3,7 +3,7 @@
 use gonogo_app::applying::{self, Apply};
 use gonogo_app::approving::{self, Given, Say};
 use gonogo_app::doors::{
-    ApplyChange, ApprovalDecide, Decision, Handle, Key, OperationCancel, OperationRef,
+    ApplyChange, ApprovalDecide, BackTo, Decision, Handle, Key, OperationCancel, OperationRef,
     OperationShow, PlanChange, PlanGet, PlanRef, RollbackChange, VersionName, Why,
 };
 use gonogo_app::rolling_back::{self, Way as Back};
@@ -13,7 +13,7 @@ use gonogo_core::{Exit, Reason};
 use gonogo_release::plan::Plan;
 use serde_json::json;
 
-use super::{Answer, live, way, way_back};
+use super::{Answer, controls, live, way, way_back};
 use crate::args;
 use crate::args::{Select, Waiting};
 use crate::screen::{Screen, Tone};
@@ -292,6 +292,10 @@ fn follow_back(
 }
 
 pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer {
+    if a.show {
+        let way = way_back(select, screen)?;
+        return controls::show_rollback(&way, a.env.as_deref(), a.to.as_deref(), screen);
+    }
     confirmed(
         a.yes,
         "`rollback` moves all traffic to another version at once",
@@ -321,7 +325,7 @@ pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer 
 fn rollback_there(way: &Way, a: &args::Rollback, screen: &Screen) -> Answer {
     let answered = way.ask(&RollbackChange {
         environment: a.env.clone().map(Into::into),
-        to: a.to.clone().map(VersionName),
+        to: a.to.clone().map(BackTo),
         why: Why(a.why.clone()),
     })?;
     if let Some(handle) = &answered.handle {

@@ -74,6 +74,18 @@ pub(super) fn keep(
     placed.map(|()| dir)
 }
 
+/// Says of each file of `spec`, in order, whether its kept copy is whole.
+pub(super) fn intact(releases: &Path, spec: &VersionSpec, content: Digest) -> Vec<bool> {
+    let dir = releases.join(content.hex());
+    let places = places(spec).unwrap_or_default();
+    let there = |artifact: &Artifact| {
+        let place = places.get(&artifact.path);
+        place.is_some_and(|place| is_intact(&dir.join(place), artifact))
+    };
+    // A version without files is kept once it has run.
+    spec.artifacts.iter().map(there).collect()
+}
+
 /// Program and arguments with artifacts replaced by their kept copies and `{port}` by the port.
 pub(super) fn command(dir: &Path, spec: &VersionSpec, port: u16) -> Result<Vec<String>, NotKept> {
     let places = places(spec)?;

@@ -94,6 +94,7 @@ fn judge_at(
             requester: "rita",
             requester_key: &requester_key,
             on_behalf_of: None,
+            back: false,
             now: at(now),
         },
     )
@@ -741,6 +742,7 @@ fn the_person_for_whom_an_agent_asked_is_the_requester_too() {
                 requester: "bot",
                 requester_key: &agent_key,
                 on_behalf_of: Some(person),
+                back: false,
                 now: at(NOW),
             },
         )
@@ -754,4 +756,38 @@ fn the_person_for_whom_an_agent_asked_is_the_requester_too() {
     let refused = asked_by_agent(&policy, &[dana()], "dana").expect_err("dana asked by an agent");
     assert_eq!(refused.missing_fields, ["approval.approverId.notRequester"]);
     assert_eq!(refused.reasons, [Reason::ApprovalSelfGiven]);
+}
+
+#[test]
+fn the_way_back_can_be_approved_beforehand_and_nothing_else_can() {
+    let policy = ApprovalPolicy {
+        rollback_preapproved: true,
+        ..policy()
+    };
+    let requester_key = key("rita");
+    let demand = |policy, back| Demand {
+        fingerprint: fingerprint(),
+        environment: ENVIRONMENT,
+        policy,
+        before: None,
+        requester: "rita",
+        requester_key: &requester_key,
+        on_behalf_of: None,
+        back,
+        now: at(NOW),
+    };
+    let none = check(&[], &demand(&policy, true)).unwrap();
+    assert!(none.approvals.is_empty());
+    assert!(check(&[], &demand(&policy, false)).is_err());
+    // A policy that says so only since the last operation is held to what was before.
+    let before = ApprovalPolicy {
+        rollback_preapproved: false,
+        ..policy.clone()
+    };
+    assert!(policy.weakens(&before) && !before.weakens(&policy));
+    let held = Demand {
+        before: Some(&before),
+        ..demand(&policy, true)
+    };
+    assert!(check(&[], &held).is_err());
 }

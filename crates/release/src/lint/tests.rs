@@ -149,6 +149,7 @@ fn facts() -> Facts<'static> {
         present: None,
         agent_answers: false,
         requests_per_minute: Some(60_000),
+        pin: None,
     }
 }
 
@@ -452,6 +453,7 @@ fn without_a_known_rate_only_the_impossible_is_said() {
     let mut body = good();
     let unknown = Facts {
         requests_per_minute: None,
+        pin: None,
         ..facts()
     };
     body.checks.min_requests = 100_000;

@@ -66,6 +66,13 @@ impl Machine {
         }
     }
 
+    /// Ends what has not begun to change anything. A look at the target may be under way; its answer changes nothing.
+    pub(super) fn refuse(&mut self, reason: Reason, text: String, out: &mut Vec<Effect>) {
+        if !self.state.deployed && self.state.cause.is_none() {
+            self.end(Ending::Refused, vec![reason], text, out);
+        }
+    }
+
     pub(super) fn freeze(&mut self, on: bool, by: &str, out: &mut Vec<Effect>) {
         if self.state.frozen == on {
             return;

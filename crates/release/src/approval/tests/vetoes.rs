@@ -102,6 +102,7 @@ fn who_may_not_approve_may_not_veto() {
         requester: "rita",
         requester_key: &requester_key,
         on_behalf_of: None,
+        back: false,
         now: at(NOW),
     };
     assert_eq!(check_rejection(&no(9, "noor", "sre", 0), &demand), Ok(()));
@@ -126,6 +127,7 @@ fn who_asks_must_be_known_unless_anybody_may_approve_their_own() {
             requester: id,
             requester_key: &requester_key,
             on_behalf_of: None,
+            back: false,
             now: at(NOW),
         };
         check(&[dana()], &demand).map_err(|r| (r.missing_fields, r.reasons))
@@ -217,6 +219,7 @@ fn a_weaker_policy_must_hold_beside_the_one_before_it() {
         requester: "rita",
         requester_key: &rita,
         on_behalf_of: None,
+        back: false,
         now: at(NOW),
     };
     let own = given(7, "rita", "release-manager");
