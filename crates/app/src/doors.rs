@@ -17,6 +17,7 @@ mod schema;
 mod server;
 mod shown;
 mod tool;
+mod whoami;
 mod words;
 
 pub use approvals::{ApprovalDecide, ApprovalList, Decision};
@@ -41,4 +42,5 @@ pub use shown::{
 };
 
 pub use tool::{Facts, Method, Route, Tool, UseCase};
+pub use whoami::{Whoami, WhoamiDoc};
 pub use words::{EnvironmentName, Key, Limit, Moment, OperationRef, PlanRef, VersionName, Why};

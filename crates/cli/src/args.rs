@@ -6,6 +6,7 @@ pub mod gate;
 pub mod init;
 mod ledger;
 pub mod ops;
+pub mod people;
 pub mod perf;
 pub mod record;
 pub mod runbook;
@@ -143,6 +144,10 @@ pub enum Command {
     Serve(doors::ServeArgs),
     /// Make, list and take back tokens for the network's doors
     Token(doors::TokenArgs),
+    /// Make, list and remove people who log in with a password
+    User(people::UserArgs),
+    /// Show who asks: name, roles, scopes, until when
+    Whoami,
     /// Call a use case by its name, with JSON, as agents do
     Call(doors::CallArgs),
     /// Run the traffic and process host of an environment

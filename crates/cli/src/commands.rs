@@ -11,6 +11,7 @@ mod ledger;
 mod live;
 mod looking;
 mod ops;
+mod people;
 mod perf;
 mod planning;
 mod record;
@@ -54,6 +55,7 @@ fn is_of_this_machine(command: &Command) -> bool {
             | Command::History(_)
             | Command::Ops(_)
             | Command::Evidence(_)
+            | Command::Whoami
             | Command::Call(_)
     )
 }
@@ -92,6 +94,8 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Explain(a) => ("reason_explain", topics::explain(a, screen)),
         Command::Serve(a) => ("server_run", doors::serve(select, a, screen)),
         Command::Token(a) => doors::token(select, a, screen),
+        Command::User(a) => people::user(select, a, screen),
+        Command::Whoami => ("whoami", people::whoami(select, screen)),
         Command::Call(a) => doors::call(select, a, screen),
         Command::Agent(a) => ("agent_run", hosting::agent(select, a, screen)),
         Command::Demo(a) => ("demo_run", demo::demo(a, screen)),

@@ -5,11 +5,11 @@ use super::{
     ApplyChange, ApprovalDecide, ApprovalList, EvidenceGet, EvidenceSearch, OperationCancel,
     OperationGet, OperationList, OperationResume, OperationShow, OperationTriage, PlanChange,
     PlanDiff, PlanGet, PlanLint, PlanList, ReadActivity, ReadEntities, RollbackChange, StatusGet,
-    ValidatePlan,
+    ValidatePlan, Whoami,
 };
 
 /// Every use case that more than one door reaches, by name.
-pub static TOOLS: [Tool; 21] = [
+pub static TOOLS: [Tool; 22] = [
     Tool::of::<ApplyChange>(),
     Tool::of::<ApprovalDecide>(),
     Tool::of::<ApprovalList>(),
@@ -31,6 +31,7 @@ pub static TOOLS: [Tool; 21] = [
     Tool::of::<RollbackChange>(),
     Tool::of::<StatusGet>(),
     Tool::of::<ValidatePlan>(),
+    Tool::of::<Whoami>(),
 ];
 
 /// What `If-Match` of a request to `route` is held against: the resource at the same address, else the one that it is part of. Only
