@@ -67,14 +67,14 @@ fn asked_for(asked: Value) -> Result<(String, Password), AppError> {
         return malformed("only `user` and `password` are known here", "");
     }
     let user = match user {
-        Some(Value::String(user)) if (1..=LONGEST_NAME).contains(&user.len()) => user,
-        _ => return malformed("`user` must be a text of 1 to 64 bytes", "user"),
+        Some(Value::String(user)) if (1..=LONGEST_NAME).contains(&user.chars().count()) => user,
+        _ => return malformed("`user` must be a text of 1 to 64 characters", "user"),
     };
     match password {
-        Some(Value::String(text)) if (1..=LONGEST).contains(&text.len()) => {
+        Some(Value::String(text)) if (1..=LONGEST).contains(&text.chars().count()) => {
             Ok((user, Password::new(&text)))
         }
-        _ => malformed("`password` must be a text of 1 to 1024 bytes", "password"),
+        _ => malformed("`password` must be a text of 1 to 1024 characters", "password"),
     }
 }
 
