@@ -12,8 +12,8 @@ use std::sync::{Mutex, PoisonError};
 /// Names or addresses that have a bucket of their own.
 const MOST: usize = 4096;
 
-/// Tokens are counted in thousandths of a thousandth, so that no rate is rounded away: one a minute is 16 a millisecond.
-const ONE: u64 = 1_000_000;
+/// A token has as many parts as a minute has milliseconds: so many a minute are as many parts a millisecond, and nothing is rounded away.
+const ONE: u64 = 60_000;
 
 /// How much, and how fast it comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,18 +31,14 @@ impl Rate {
 
     /// What comes back in so many milliseconds.
     const fn back(self, ms: u64) -> u64 {
-        (self.each_minute as u64)
-            .saturating_mul(ms)
-            .saturating_mul(ONE)
-            / 60_000
+        (self.each_minute as u64).saturating_mul(ms)
     }
 
     /// Milliseconds until so much has come back, rounded up.
     const fn until(self, missing: u64) -> u64 {
-        let each = self.each_minute as u64 * ONE;
-        match each {
+        match self.each_minute as u64 {
             0 => u64::MAX,
-            each => missing.saturating_mul(60_000).div_ceil(each),
+            each => missing.div_ceil(each),
         }
     }
 }

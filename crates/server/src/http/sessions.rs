@@ -74,7 +74,10 @@ fn asked_for(asked: Value) -> Result<(String, Password), AppError> {
         Some(Value::String(text)) if (1..=LONGEST).contains(&text.chars().count()) => {
             Ok((user, Password::new(&text)))
         }
-        _ => malformed("`password` must be a text of 1 to 1024 characters", "password"),
+        _ => malformed(
+            "`password` must be a text of 1 to 1024 characters",
+            "password",
+        ),
     }
 }
 
