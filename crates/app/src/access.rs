@@ -7,14 +7,20 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use gonogo_core::Reason;
+use gonogo_core::{Reason, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::AppError;
 use crate::workspace::Caller;
 
+pub mod admission;
+pub mod limits;
+pub mod oidc;
+pub mod passwords;
+pub mod sessions;
 pub mod tokens;
+pub mod users;
 
 /// What a door lets somebody do.
 #[derive(
@@ -154,6 +160,17 @@ impl Role {
     }
 }
 
+impl Role {
+    /// The roles whose scopes are all among `scopes`, the largest of each line alone: an admin is not told to be a viewer too.
+    pub fn of(scopes: &BTreeSet<Scope>) -> Vec<Self> {
+        let has = |r: &Self| r.scopes().iter().all(|s| scopes.contains(s));
+        let all: Vec<Self> = Self::ALL.into_iter().filter(has).collect();
+        let within = |a: Self, b: Self| a != b && a.scopes().iter().all(|s| b.scopes().contains(s));
+        let largest = |r: &Self| !all.iter().any(|o| within(*r, *o));
+        all.iter().copied().filter(largest).collect()
+    }
+}
+
 impl FromStr for Role {
     type Err = AppError;
 
@@ -174,6 +191,10 @@ pub enum Means {
     Local,
     /// By a token; its id.
     Token(String),
+    /// By a password, some time ago; the session's id.
+    Session(String),
+    /// By a token of the issuer that the configuration names; the token's id, where it has one.
+    Issuer(Option<String>),
 }
 
 /// Somebody who came in through a door.
@@ -189,6 +210,20 @@ pub struct Principal {
     pub scopes: BTreeSet<Scope>,
     /// How they showed it.
     pub means: Means,
+    /// Until when that holds; none where it has no end.
+    pub until: Option<Timestamp>,
+}
+
+impl Means {
+    /// The word for it.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Token(_) => "token",
+            Self::Session(_) => "session",
+            Self::Issuer(_) => "oidc",
+        }
+    }
 }
 
 impl Principal {
@@ -200,6 +235,7 @@ impl Principal {
             acts_for: None,
             scopes: Scope::ALL.into(),
             means: Means::Local,
+            until: None,
         }
     }
 
@@ -276,5 +312,32 @@ impl Principal {
             self.name
         );
         Err(AppError::new(Reason::AgentMayNotDecide, text))
+    }
+}
+
+/// Somebody showed something, and it is worth nothing; `error` is RFC 6750's word for that (section 3.1).
+pub(crate) fn refused(why: impl Into<String>) -> AppError {
+    AppError::new(Reason::Unauthenticated, why).with("error", "invalid_token")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_told_by_the_largest() {
+        let of = |roles: &[Role]| {
+            let scopes = roles.iter().flat_map(|r| r.scopes().iter().copied());
+            Role::of(&scopes.collect())
+        };
+        for role in Role::ALL {
+            assert_eq!(of(&[role]), [role]);
+        }
+        assert_eq!(
+            of(&[Role::Operator, Role::Approver]),
+            [Role::Operator, Role::Approver]
+        );
+        assert_eq!(of(&[Role::Viewer, Role::Admin]), [Role::Admin]);
+        assert_eq!(Role::of(&[Scope::PlanCreate].into()), []);
     }
 }

@@ -22,6 +22,7 @@ mod environment;
 mod error;
 mod file;
 mod freeze;
+mod identity;
 mod keys;
 mod name;
 mod overrides;
@@ -43,6 +44,7 @@ pub use dry_run::{
 pub use environment::Environment;
 pub use error::{ConfigError, ConfigErrors};
 pub use file::{FILE, MAX_BYTES, find};
+pub use identity::{OidcFile, ServerFile};
 pub use keys::FORMATS;
 pub use name::{is_person_name, is_plain_name};
 pub use overrides::Overrides;
@@ -80,6 +82,10 @@ pub struct Config {
     pub freezes: Vec<Window>,
     /// How the ledger is watched from outside.
     pub ledger: Watched,
+    /// How often callers of the server may ask, and under which names.
+    pub server: ServerFile,
+    /// An issuer whose tokens the server accepts.
+    pub oidc: Option<OidcFile>,
     /// What the file says of dry runs.
     pub dry_run: DryRunFile,
     /// What the file says of suites.
@@ -380,6 +386,8 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         checks,
         freezes,
         ledger,
+        server: identity::server(root),
+        oidc: identity::oidc(root),
         dry_run: dry_run::read(root),
         suites: suites::read(root),
         records: record::read(root),

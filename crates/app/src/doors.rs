@@ -21,6 +21,7 @@ mod schema;
 mod server;
 mod shown;
 mod tool;
+mod whoami;
 mod words;
 
 pub use approvals::{ApprovalDecide, ApprovalList, Decision};
@@ -59,3 +60,4 @@ pub use words::{
     ApprovalRef, BackTo, EnvironmentName, FreezeRef, IncidentRef, Key, Limit, Moment, OperationRef,
     PersonName, PinTarget, PlanRef, RoleName, VersionName, Why,
 };
+pub use whoami::{Whoami, WhoamiDoc};

@@ -93,7 +93,7 @@ impl AppError {
         match self.exit() {
             _ if self.is_conflict() => Code::Conflict,
             _ if self.is_of_access() => Code::Unauthorized,
-            _ if self.reason == Reason::Overloaded => Code::RateLimit,
+            _ if matches!(self.reason, Reason::Overloaded | Reason::RateLimited) => Code::RateLimit,
             _ if self.reason == Reason::DeadlineExceeded => Code::UpstreamTimeout,
             Exit::Permission
                 if self.reason != Reason::KeyUnreadable
@@ -142,7 +142,9 @@ impl AppError {
             Reason::Unauthenticated
                 | Reason::ScopeMissing
                 | Reason::AgentMayNotDecide
+                | Reason::CsrfMissing
                 | Reason::HostRefused
+                | Reason::TokenAudience
         )
     }
 
@@ -153,7 +155,9 @@ impl AppError {
             (Code::DependencyUnavailable, Reason::AgentUnreachable) => {
                 Some(Retry::TransportUnavailable)
             }
-            (Code::DependencyUnavailable, Reason::StoreFull) => Some(Retry::DependencyUnavailable),
+            (Code::DependencyUnavailable, Reason::StoreFull | Reason::IssuerKeysStale) => {
+                Some(Retry::DependencyUnavailable)
+            }
             (Code::RateLimit, _) => Some(Retry::RateLimit),
             (Code::UpstreamTimeout, _) => Some(Retry::UpstreamTimeout),
             (Code::DependencyUnavailable, Reason::ServerUnreachable) => {

@@ -9,6 +9,7 @@ pub mod init;
 mod ledger;
 pub mod mcp;
 pub mod ops;
+pub mod people;
 pub mod perf;
 pub mod record;
 pub mod runbook;
@@ -169,6 +170,10 @@ pub enum Command {
     Token(doors::TokenArgs),
     /// Tell other services what happens, signed
     Webhook(webhook::WebhookArgs),
+    /// Make, list and remove people who log in with a password
+    User(people::UserArgs),
+    /// Show who asks: name, roles, scopes, until when
+    Whoami,
     /// Call a use case by its name, with JSON, as agents do
     Call(doors::CallArgs),
     /// Run the traffic and process host of an environment

@@ -14,6 +14,7 @@ mod live;
 mod looking;
 mod mcp;
 mod ops;
+mod people;
 mod perf;
 mod planning;
 mod record;
@@ -67,6 +68,7 @@ fn is_of_this_machine(command: &Command) -> bool {
             | Command::History(_)
             | Command::Ops(_)
             | Command::Evidence(_)
+            | Command::Whoami
             | Command::Call(_)
             | Command::Mcp(_)
     )
@@ -117,6 +119,8 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Mcp(a) => ("mcp_run", mcp::mcp(select, a, screen)),
         Command::Token(a) => doors::token(select, a, screen),
         Command::Webhook(a) => webhook::webhook(select, a, screen),
+        Command::User(a) => people::user(select, a, screen),
+        Command::Whoami => ("whoami", people::whoami(select, screen)),
         Command::Call(a) => doors::call(select, a, screen),
         Command::Agent(a) => ("agent_run", hosting::agent(select, a, screen)),
         Command::Demo(a) => ("demo_run", demo::demo(a, screen)),

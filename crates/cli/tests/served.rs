@@ -15,6 +15,10 @@ mod client;
 mod contract;
 #[path = "served/events.rs"]
 mod events;
+#[path = "served/identity.rs"]
+mod identity;
+#[path = "served/issuer.rs"]
+mod issuer;
 #[path = "served/people.rs"]
 mod people;
 #[path = "e2e/project.rs"]

@@ -77,6 +77,8 @@ ids! {
     FreezeId = "frz_";
     /// A token's id: the part of it that is no secret.
     TokenId = "tok_";
+    /// A session's id: the part of it that is no secret.
+    SessionId = "ses_";
 }
 
 fn encode(bytes: [u8; 8]) -> String {

@@ -201,6 +201,9 @@ catalogue! {
     // Doors.
     Unauthenticated "UNAUTHENTICATED" Hold Permission "Nobody is shown to be asking: no token, or none that is valid." "Send `Authorization: Bearer TOKEN`; `gonogo token create` makes one.";
     ScopeMissing "SCOPE_MISSING" Hold Permission "Who asks may not do this." "Ask somebody who may, or for a token with the scope that the text names.";
+    TokenAudience "TOKEN_AUDIENCE" Hold Permission "The token was made for somebody else to accept." "Ask the issuer for a token whose `aud` is this server's `[oidc] audience`.";
+    CsrfMissing "CSRF_MISSING" Hold Permission "A request that changes something came with a session's cookie and without its CSRF token." "Send what `GET /v1/sessions/current` says as `X-CSRF-Token`.";
+    PasswordRefused "PASSWORD_REFUSED" Invalid Usage "The new password is too easily guessed." "Choose a longer one: four or five words.";
     AgentMayNotDecide "AGENT_MAY_NOT_DECIDE" Hold Permission "An agent tried to decide what only people decide." "Ask a person: `gonogo approve PLAN`, or the approval's page.";
     ApplyDisabled "APPLY_DISABLED" Hold Permission "This server's doors change nothing on targets." "Start it with `--allow-apply`, or use a server that may.";
     ToolUnknown "TOOL_UNKNOWN" Invalid Usage "No use case has this name here." "`docs/reference/doors.md` lists them; `gonogo call --list` too.";
@@ -212,6 +215,8 @@ catalogue! {
     HostRefused "HOST_REFUSED" Hold Permission "The request names another host, or comes from a page of another origin." "Use the address that the server prints, or name the host in `[server]`.";
     FingerprintMismatch "FINGERPRINT_MISMATCH" Hold Hold "The fingerprint that was given is not the plan's." "Plan again, and have that plan approved.";
     Overloaded "OVERLOADED" Hold Unavailable "Too many requests of this class are under way." "Try again after the time in `Retry-After`.";
+    RateLimited "RATE_LIMITED" Hold Unavailable "Too much was asked in a short time, in one name or from one address." "Try again after the time in `Retry-After`.";
+    IssuerKeysStale "ISSUER_KEYS_STALE" Hold Unavailable "The issuer's keys cannot be read, or were last read too long ago: no token of its can be checked." "See whether `[oidc] jwks` can be read from the server's machine.";
     DeadlineExceeded "DEADLINE_EXCEEDED" Hold Unavailable "The answer did not come within the time of its class." "Try again; what was begun goes on and is found by its key.";
     ServerUnreachable "SERVER_UNREACHABLE" Hold Unavailable "The gonogo server does not answer." "Check its address and that it runs: `gonogo serve`.";
     ResourceChanged "RESOURCE_CHANGED" Hold Hold "The resource is not what `If-Match` says: it has changed since it was looked at." "Look again and decide on what is there now.";

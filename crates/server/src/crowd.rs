@@ -3,16 +3,19 @@
 //! Callers beyond that wait to be accepted, which costs nothing; to accept one and then have no file for what it asks would be worse. One
 //! that says nothing is let go, so that silent callers cannot keep everybody else out.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tower_service::Service;
 
 /// Files that are left for the store, the ledger, agents' sockets and what use cases open.
 const OWN: u64 = 256;
@@ -25,6 +28,10 @@ const SILENT: Duration = Duration::from_secs(15);
 
 /// How long to wait when nobody can be accepted, as when another part of the process has taken the last file.
 const AGAIN: Duration = Duration::from_millis(50);
+
+/// The address that a request came from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// How many callers there can be: as this process's limit of open files admits; at least a quarter of that.
 fn places() -> usize {
@@ -53,19 +60,22 @@ pub(crate) async fn answer(
             () = &mut ended => break,
             accepted = accepted => accepted,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             tokio::time::sleep(AGAIN).await;
             continue;
         };
         // Small answers are sent at once; where that cannot be set, they are sent a little later.
         drop(stream.set_nodelay(true));
+        let (router, peer) = (router.clone(), Peer(peer.ip()));
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            // A router is always ready.
+            router.clone().call(request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(SILENT)
-            .serve_connection(
-                TokioIo::new(stream),
-                TowerToHyperService::new(router.clone()),
-            );
+            .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             // A caller that goes away in the middle is its own affair.

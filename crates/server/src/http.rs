@@ -1,9 +1,11 @@
 //! HTTP: addresses from the registry, and the contract's own two.
 
+mod challenge;
 mod events;
 mod guard;
 mod reply;
 mod request;
+mod sessions;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -15,10 +17,12 @@ use axum::body::Body;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::Method;
 use axum::http::header::IF_MATCH;
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use gonogo_app::AppError;
 use gonogo_app::access::Principal;
+use gonogo_app::access::admission::Admission;
 use gonogo_app::doors::{self, Route, TOOLS, Tool};
 use gonogo_core::envelope::Class;
 use gonogo_core::{Exit, Reason};
@@ -41,6 +45,12 @@ pub(crate) struct Door {
     pub(crate) lanes: Lanes,
     /// Everybody's name, where the server was started for development.
     pub(crate) dev: Option<Principal>,
+    /// Who is let in, and how often.
+    pub(crate) admission: Admission,
+    /// Held by whoever reads an issuer's keys: others wait for the same ones.
+    pub(crate) reading_keys: tokio::sync::Mutex<()>,
+    /// Places for passwords that are being checked, which takes memory and time.
+    pub(crate) logins: tokio::sync::Semaphore,
     pub(crate) allow_apply: bool,
     pub(crate) feed: Feed,
     pub(crate) seen: Seen,
@@ -73,6 +83,14 @@ pub(crate) fn hosts(address: SocketAddr, more: Vec<String>) -> BTreeSet<String> 
             all.insert(format!("{name}:{port}"));
         }
     }
+    // Nobody says the port that the scheme has anyway.
+    if port == 80 {
+        let bare: Vec<String> = all
+            .iter()
+            .filter_map(|h| h.strip_suffix(":80").map(str::to_owned))
+            .collect();
+        all.extend(bare);
+    }
     all
 }
 
@@ -83,7 +101,12 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/readyz", on(MethodFilter::GET, readyz))
         .route("/openapi.json", on(MethodFilter::GET, openapi))
         .route("/tools/invoke", on(MethodFilter::POST, invoke))
-        .route("/v1/events", on(MethodFilter::GET, events::events));
+        .route("/v1/events", on(MethodFilter::GET, events::events))
+        .route("/v1/sessions", on(MethodFilter::POST, sessions::begin))
+        .route(
+            "/v1/sessions/current",
+            on(MethodFilter::GET, sessions::current).on(MethodFilter::DELETE, sessions::end),
+        );
     for tool in &TOOLS {
         for route in tool.facts.routes {
             let filter = match route.method {
@@ -97,10 +120,13 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
             router = router.route(route.path, on(filter, answer));
         }
     }
-    crate::mcp::routes(router)
+    router = crate::mcp::routes(router)
         .fallback(nowhere)
-        .method_not_allowed_fallback(otherwise)
-        .with_state(door)
+        .method_not_allowed_fallback(otherwise);
+    if door.admission.issuer.is_some() {
+        router = router.layer(from_fn_with_state(Arc::clone(&door), guard::prepared));
+    }
+    router.with_state(door)
 }
 
 async fn livez() -> Response {
@@ -118,11 +144,16 @@ async fn readyz(State(door): State<Arc<Door>>) -> Response {
         let open = project.root().store.open_operations();
         Ok(open.map(drop)?)
     });
+    let mode = match door.dev {
+        // Everybody who reaches it acts as its user: that must not go unnoticed.
+        Some(_) => "localhost-dev",
+        None => "authenticated",
+    };
     match ready {
-        Ok(()) => reply::plain(200, &json!({"status": "ok"})),
+        Ok(()) => reply::plain(200, &json!({"status": "ok", "mode": mode})),
         Err(e) => reply::plain(
             503,
-            &json!({"status": "not ready", "reason": e.reason, "text": e.message}),
+            &json!({"status": "not ready", "mode": mode, "reason": e.reason, "text": e.message}),
         ),
     }
 }

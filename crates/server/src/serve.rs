@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gonogo_app::AppError;
 use gonogo_app::access::Principal;
+use gonogo_app::access::admission::Admission;
 use gonogo_app::project::Project;
 use gonogo_core::Reason;
 use tokio::net::{TcpListener, TcpSocket};
@@ -23,6 +24,12 @@ const DRAIN: Duration = Duration::from_secs(30);
 
 /// Callers that may wait to be accepted; the kernel's own limit, where it is lower, counts.
 const BACKLOG: u32 = 4096;
+
+/// Passwords that are checked at once: each takes 19 MiB and a processor.
+const LOGINS: usize = 2;
+
+/// Threads beside those of use cases: logins, an issuer's keys, sessions that are noted as used, the ledger's length.
+const OWN_THREADS: usize = LOGINS + 4;
 
 /// How a server is started.
 pub struct Settings {
@@ -55,7 +62,7 @@ pub struct Bound {
 pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(THREADS)
+        .max_blocking_threads(THREADS + OWN_THREADS)
         .enable_all()
         .build()
         .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
@@ -80,6 +87,9 @@ pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError
         return Err(AppError::new(Reason::ArgumentInvalid, text)
             .hint("listen on 127.0.0.1, or make tokens: `gonogo token create`"));
     }
+    let config = project.config()?;
+    let admission = Admission::new(&config.server, config.oidc.as_ref(), config.root());
+    let hosts = [settings.hosts, config.server.hosts.clone()].concat();
     let lanes = Lanes::new(Arc::clone(&project), format!("http://{address}"));
     let (end, ended) = watch::channel(false);
     let door = Arc::new(Door {
@@ -88,7 +98,10 @@ pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError
         allow_apply: settings.allow_apply,
         feed: Feed::new(ended),
         seen: Seen::default(),
-        hosts: http::hosts(address, settings.hosts),
+        hosts: http::hosts(address, hosts),
+        admission,
+        reading_keys: tokio::sync::Mutex::new(()),
+        logins: tokio::sync::Semaphore::new(LOGINS),
     });
     Ok(Bound {
         runtime,
@@ -113,6 +126,17 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 impl Bound {
+    /// Reads the keys of the issuer that the configuration names, so that the first token does not wait for them.
+    ///
+    /// # Errors
+    /// They cannot be read now. The server can begin all the same: it asks again when a token comes.
+    pub fn keys(&self) -> Result<(), AppError> {
+        match &self.door.admission.issuer {
+            Some(issuer) => issuer.refresh(self.door.lanes.project().root().clock.now()),
+            None => Ok(()),
+        }
+    }
+
     /// Answers until SIGINT or SIGTERM, then lets what is under way end.
     pub fn run(self) {
         let router = http::router(Arc::clone(&self.door));

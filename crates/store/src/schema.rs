@@ -4,11 +4,11 @@
 //! pays for. The unique partial index is the last line of defence for "one open operation per environment".
 
 /// The schema that this gonogo reads and writes.
-pub(crate) const VERSION: i64 = 2;
+pub(crate) const VERSION: i64 = 3;
 
 /// What leads from each schema to the next, from an empty database on, in parts by what they are for. Never changed once it was
 /// released: new steps go behind.
-pub(crate) const STEPS: &[&[&str]] = &[&[FIRST], &[ACCESS]];
+pub(crate) const STEPS: &[&[&str]] = &[&[FIRST], &[ACCESS], &[PEOPLE]];
 
 const FIRST: &str = "
 CREATE TABLE plan(
@@ -70,4 +70,17 @@ CREATE TABLE token(
     scopes TEXT NOT NULL, secret TEXT NOT NULL, issuer TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL,
     revoked INTEGER
 ) STRICT, WITHOUT ROWID;
+";
+
+/// People with passwords, and their sessions.
+const PEOPLE: &str = "
+CREATE TABLE user(
+    name TEXT PRIMARY KEY, roles TEXT NOT NULL, password TEXT NOT NULL, issuer TEXT NOT NULL, created INTEGER NOT NULL,
+    changed INTEGER NOT NULL, disabled INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE session(
+    id TEXT PRIMARY KEY, user TEXT NOT NULL, secret TEXT NOT NULL, created INTEGER NOT NULL, seen INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_by_user ON session(user, created);
 ";

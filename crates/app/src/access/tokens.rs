@@ -217,7 +217,7 @@ pub fn revoke(ws: &Workspace, id: &TokenId, why: &str) -> Result<TokenView, AppE
 /// [`Reason::Unauthenticated`], always with the same words: whoever has no good token learns nothing about tokens. The store cannot be
 /// read.
 pub fn principal(store: &Store, text: &str, now: Timestamp) -> Result<Principal, AppError> {
-    let refuse = || AppError::new(Reason::Unauthenticated, "the token is not valid");
+    let refuse = || super::refused("the token is not valid");
     let (id, secret) = text
         .strip_prefix(PREFIX)
         .and_then(|rest| rest.split_once('_'))
@@ -239,5 +239,6 @@ pub fn principal(store: &Store, text: &str, now: Timestamp) -> Result<Principal,
         acts_for: token.acts_for,
         scopes,
         means: Means::Token(token.id.to_string()),
+        until: Some(token.expires),
     })
 }

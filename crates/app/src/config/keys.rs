@@ -3,6 +3,7 @@
 //! The reader asks this table which keys a section knows, so a key that is not listed here cannot be read.
 
 mod dry_run;
+mod identity;
 mod perf;
 mod perf_kinds;
 mod record;
@@ -10,6 +11,7 @@ mod suites;
 mod webhooks;
 
 pub(super) use dry_run::DRY_RUN;
+pub(super) use identity::{ALGORITHMS, OIDC, SERVER};
 pub(super) use perf::{COMPARE, DIRECTIONS, FIGURES, PERF, STATISTICS};
 pub(super) use perf_kinds::{OPPORTUNITY, PART, PERF_KINDS, STRESS, SWEEP};
 pub(super) use record::{MATCH, MODES, RECORD, REDACT};
@@ -140,6 +142,18 @@ pub(super) static ROOT: Section = Section {
             Table(&LEDGER),
             Default("{}"),
             "How the evidence ledger is watched from outside.",
+        ),
+        key(
+            "oidc",
+            Table(&OIDC),
+            Optional,
+            "An issuer whose tokens `gonogo serve` accepts.",
+        ),
+        key(
+            "server",
+            Table(&SERVER),
+            Default("{}"),
+            "How often callers of `gonogo serve` may ask, and under which names.",
         ),
         key(
             "dry_run",

@@ -1,5 +1,7 @@
 //! The OpenAPI 3.1 document of the registry's addresses. Its format: spec.openapis.org/oas/v3.1.1; its schemas are JSON Schema 2020-12.
 
+mod sessions;
+
 use gonogo_core::envelope::{CONTRACT_VERSION, Category, Class, Code, Retry};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -56,6 +58,9 @@ pub fn document() -> Value {
             json!({"get": {"operationId": id, "summary": about, "tags": ["server"], "security": [], "responses": responses}}),
         );
     }
+    for (path, methods) in sessions::paths(&mut all) {
+        paths.insert(path.into(), methods);
+    }
     let mut schemas = all.take_definitions(true);
     // Names of types never begin with the product's name.
     let own = [
@@ -82,10 +87,13 @@ pub fn document() -> Value {
             "description": format!("Every reply is one envelope, contract {CONTRACT_VERSION}. `error.details.reasonCodes` is never empty."),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "security": [{"token": []}, {}],
+        "security": [{"token": []}, {"session": []}, {}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "`gonogo token create` makes one."}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "`gonogo token create` makes one; an issuer's are taken where `[oidc]` names it."},
+                "session": sessions::scheme(),
+            },
             "schemas": schemas,
         },
     })

@@ -8,11 +8,11 @@ use super::{
     IncidentShow, KnownGoodList, KnownGoodPromote, OperationCancel, OperationGet, OperationList,
     OperationResume, OperationShow, OperationTriage, PinList, PinRemove, PinSet, PlanChange,
     PlanDiff, PlanGet, PlanLint, PlanList, ReadActivity, ReadEntities, RollbackChange,
-    RollbackPosture, RollbackPostureGet, RollbackPreview, StatusGet, ValidatePlan,
+    RollbackPosture, RollbackPostureGet, RollbackPreview, StatusGet, ValidatePlan, Whoami,
 };
 
 /// Every use case that more than one door reaches, by name.
-pub static TOOLS: [Tool; 44] = [
+pub static TOOLS: [Tool; 45] = [
     Tool::of::<ApplyChange>(),
     Tool::of::<ApprovalDecide>(),
     Tool::of::<ApprovalList>(),
@@ -57,6 +57,7 @@ pub static TOOLS: [Tool; 44] = [
     Tool::of::<RollbackPreview>(),
     Tool::of::<StatusGet>(),
     Tool::of::<ValidatePlan>(),
+    Tool::of::<Whoami>(),
 ];
 
 /// What `If-Match` of a request to `route` is held against: the resource at the same address, else the one that it is part of. Only

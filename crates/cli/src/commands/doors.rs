@@ -46,9 +46,17 @@ pub fn serve(select: &Select, a: &ServeArgs, screen: &Screen) -> Answer {
             hosts: a.host.clone(),
         },
     )?;
+    if let Err(e) = bound.keys() {
+        let text = format!(
+            "{}: {e}; tokens of the issuer are refused until then",
+            e.reason
+        );
+        screen.talk(&screen.paint(Tone::Wait, &text));
+    }
     screen.talk(&format!("listening on http://{}", bound.address));
     if a.dev {
-        let text = "everybody who reaches it acts as you; it is for development alone";
+        let text =
+            "localhost-dev: everybody who reaches it acts as you; it is for development alone";
         screen.talk(&screen.paint(Tone::Wait, text));
     }
     bound.run();

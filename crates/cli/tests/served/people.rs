@@ -33,10 +33,14 @@ fn nobody_is_let_in_without_a_token() {
     ] {
         let answer = ask(&[("authorization", &wrong)]);
         answer.refuses(401, "UNAUTHORIZED", "UNAUTHENTICATED");
-        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.starts_with("Bearer realm=\"gonogo\", error=\"invalid_token\""));
         assert!(!answer.body.to_string().contains(&good[20..]), "{answer:?}");
     }
-    ask(&[]).refuses(401, "UNAUTHORIZED", "UNAUTHENTICATED");
+    let nothing = ask(&[]);
+    nothing.refuses(401, "UNAUTHORIZED", "UNAUTHENTICATED");
+    let challenge = nothing.header("www-authenticate");
+    assert_eq!(challenge, Some("Bearer realm=\"gonogo\""));
     // Taken back, it is worth nothing at once.
     project.data(&["token", "revoke", &id, "--why", "lost"]);
     ask(&[("authorization", &bearer)]).refuses(401, "UNAUTHORIZED", "UNAUTHENTICATED");
@@ -65,9 +69,10 @@ fn a_token_does_what_its_scopes_say_and_no_more() {
         &["--name", "bot", "--agent-for", "rita", "--role", "operator"],
     );
     let plan = json!({"version": "1.0.0"});
-    server
-        .post_as(Some(&viewer), "/v1/plans", &plan)
-        .refuses(403, "UNAUTHORIZED", "SCOPE_MISSING");
+    let more = server.post_as(Some(&viewer), "/v1/plans", &plan);
+    more.refuses(403, "UNAUTHORIZED", "SCOPE_MISSING");
+    let challenge = "Bearer realm=\"gonogo\", error=\"insufficient_scope\", scope=\"plan:create\"";
+    assert_eq!(more.header("www-authenticate"), Some(challenge));
     let made = server.post_as(Some(&agent), "/v1/plans", &plan);
     assert_eq!(made.status, 201, "{made:#?}");
     let plan = &made.data()["planResult"];
@@ -121,14 +126,47 @@ fn a_page_of_somebody_else_gets_nothing() {
     let own = format!("http://127.0.0.1:{}", server.port);
     let ask = |headers: &[(&str, &str)]| server.say("GET", "/v1/status", headers, "").unwrap();
     assert_eq!(ask(&[("origin", &own)]).status, 200);
+    let port = server.port;
+    let (upper, mapped) = (
+        format!("LOCALHOST:{port}"),
+        format!("[::ffff:127.0.0.1]:{port}"),
+    );
+    assert_eq!(ask(&[("host", &upper)]).status, 200, "names have no case");
+    assert_eq!(ask(&[("host", &format!("[::1]:{port}"))]).status, 200);
+    assert_eq!(
+        ask(&[("origin", &format!("HTTP://LocalHost:{port}"))]).status,
+        200
+    );
+    let rebound = format!("evil.example:{port}");
+    let dotted = format!("localhost.:{port}");
+    let inside = format!("http://127.0.0.1:{port}.evil.example");
+    let login = format!("http://evil.example@127.0.0.1:{port}");
     for wrong in [
         ("host", "evil.example"),
+        ("host", &rebound),
         ("host", "127.0.0.1:1"),
+        ("host", "127.0.0.1"),
+        ("host", ""),
+        ("host", &mapped),
+        ("host", &dotted),
         ("origin", "http://evil.example"),
+        ("origin", "http://127.0.0.1:1"),
+        ("origin", "http://127.0.0.1"),
+        ("origin", &inside),
+        ("origin", &login),
+        ("origin", &format!("ftp://127.0.0.1:{port}")),
         ("origin", "null"),
+        ("origin", ""),
     ] {
         ask(&[wrong]).refuses(403, "UNAUTHORIZED", "HOST_REFUSED");
     }
+    // One name, and the same one wherever it stands.
+    let here = format!("127.0.0.1:{port}");
+    ask(&[("host", &here), ("host", "evil.example")]).refuses(403, "UNAUTHORIZED", "HOST_REFUSED");
+    ask(&[("origin", &own), ("origin", "null")]).refuses(403, "UNAUTHORIZED", "HOST_REFUSED");
+    let target = "http://evil.example/v1/status";
+    let other = server.say("GET", target, &[("host", &here)], "").unwrap();
+    other.refuses(403, "UNAUTHORIZED", "HOST_REFUSED");
 }
 
 #[test]

@@ -221,7 +221,7 @@ impl Reading {
         let call = Call {
             tool: self.tool,
             input,
-            principal: guard::enter(door, &self.parts)?,
+            principal: guard::who(door, &self.parts)?,
             trace: self.trace.clone(),
         };
         let mut done = door.lanes.call(call).await?;

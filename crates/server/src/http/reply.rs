@@ -13,6 +13,7 @@ use gonogo_core::envelope::{Class, Code, Frame};
 use gonogo_core::{Digest, Exit, Reason};
 use serde_json::{Value, json};
 
+use super::challenge;
 use super::request::is_trace;
 use crate::seen::Kept;
 
@@ -154,11 +155,12 @@ impl Reply {
         let mut response = plain(status, &body);
         self.mark(&mut response);
         let headers = response.headers_mut();
-        if status == 401 {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if let Some(challenge) = challenge::of(error, status) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
         }
         if matches!(status, 429 | 503) {
-            headers.insert(RETRY_AFTER, COME_AGAIN);
+            let seconds = error.details["retryAfterSeconds"].as_u64();
+            headers.insert(RETRY_AFTER, seconds.map_or(COME_AGAIN, HeaderValue::from));
         }
         response
     }
@@ -203,7 +205,7 @@ pub(crate) fn plain(status: u16, body: &Value) -> Response {
 /// The status of an error: by its reason where HTTP has a word for that, else by the contract's code.
 fn status(error: &AppError) -> u16 {
     match error.reason {
-        Reason::Unauthenticated => 401,
+        Reason::Unauthenticated | Reason::TokenAudience => 401,
         Reason::MethodRefused => 405,
         Reason::NotAcceptable => 406,
         Reason::ResourceChanged => 412,
