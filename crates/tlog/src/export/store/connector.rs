@@ -75,7 +75,7 @@ fn broken(e: NoAnswer) -> HttpError {
         NoAnswer::TimedOut(_) => HttpErrorKind::Timeout,
         NoAnswer::Broken(_) => HttpErrorKind::Interrupted,
         NoAnswer::TooLarge(_) => HttpErrorKind::Decode,
-        NoAnswer::Unsupported(_) => HttpErrorKind::Unknown,
+        NoAnswer::Unsupported(_) | NoAnswer::OutOfReach(_) => HttpErrorKind::Unknown,
     };
     HttpError::new(kind, e)
 }
