@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::identity::{caller_name, random};
-use crate::{AppError, Workspace, approving, gating, hosting, planning, witnessing};
+use crate::{AppError, Workspace, approving, elsewhere, gating, hosting, planning, witnessing};
 
 /// How a plan is applied.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +20,8 @@ pub struct Apply {
     pub key: Option<String>,
     /// Signed approvals brought from elsewhere.
     pub approvals: Vec<PathBuf>,
+    /// The id that the operation is to have; a new one if absent.
+    pub operation: Option<OperationId>,
 }
 
 /// The handle of an operation.
@@ -104,7 +106,10 @@ fn submit(
         let again = how.key.is_none() && known.terminal.is_some();
         match again.then(|| approving::approved(ws, &plan, &how.approvals, actor, now)) {
             Some(Ok(approved)) => key = format!("{}/{}", plan.id, approved.approvals[0]),
-            _ => return Ok(handle(known.id, known.plan, false, known.created)),
+            _ => {
+                elsewhere::again(ws, &plan, &known)?;
+                return Ok(handle(known.id, known.plan, false, known.created));
+            }
         }
     }
     match begin(ws, &plan, how, &key, actor, now) {
@@ -155,12 +160,14 @@ fn begin(
     }
     let gate = gating::judge(ws, plan, now)?;
     let approved = approving::approved(ws, plan, &how.approvals, actor, now)?;
+    let service = elsewhere::wired(ws, environment)?;
     if let Some(witnesses) = witnessing::of_plan(ws, plan)? {
         // The plan and its approvals: nobody may later show others.
         witnesses.cover()?;
     }
     spend(ws, plan, &approved.approvals, key, actor, now)?;
-    let operation = OperationId::mint(random());
+    let operation = how.operation.clone();
+    let operation = operation.unwrap_or_else(|| OperationId::mint(random()));
     let mut body = json!({
         "plan": plan.id,
         "fingerprint": plan.fingerprint,
@@ -173,6 +180,18 @@ fn begin(
     if let (Some(trace), Some(map)) = (&ws.trace, body.as_object_mut()) {
         map.insert("traceId".into(), json!(trace));
     }
+    let beginning = match service {
+        None => None,
+        Some(endpoint) => {
+            if let Some(map) = body.as_object_mut() {
+                map.insert(
+                    "elsewhere".into(),
+                    json!({"workflowName": endpoint.workflow_name, "taskQueue": endpoint.task_queue, "dispatchUrl": endpoint.dispatch_url}),
+                );
+            }
+            Some(elsewhere::beginning(&operation, endpoint, key, now)?)
+        }
+    };
     let submission = Submission {
         operation: operation.clone(),
         plan: plan.id.clone(),
@@ -196,7 +215,7 @@ fn begin(
             body,
         }],
     };
-    let submitted = ws.store.submit(&submission)?;
+    let submitted = ws.store.submit_with(&submission, beginning.as_deref())?;
     Ok(handle(
         submitted.operation,
         plan.id.clone(),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::identity::{Identity, random};
-use crate::{AppError, Workspace, planning};
+use crate::{AppError, Workspace, elsewhere, planning};
 
 /// Kind of the record that holds an approval.
 pub const KIND: &str = "approval";
@@ -269,7 +269,8 @@ pub(crate) fn recorded(ws: &Workspace, plan: &Plan) -> Result<Recorded, AppError
     }
     match records.iter().find(|r| r.body == stored) {
         Some(record) => Ok(Recorded {
-            key: record.signer.to_string(),
+            // A plan that was sent here was signed where it was made.
+            key: sent_by(ws, plan)?.unwrap_or_else(|| record.signer.to_string()),
         }),
         None => Err(AppError::new(
             Reason::PlanEdited,
@@ -279,6 +280,16 @@ pub(crate) fn recorded(ws: &Workspace, plan: &Plan) -> Result<Recorded, AppError
             ),
         )),
     }
+}
+
+/// Who signed a plan that was made elsewhere and sent here; none if it was made here.
+fn sent_by(ws: &Workspace, plan: &Plan) -> Result<Option<String>, AppError> {
+    let records = ws.every(planning::stream(&plan.id), elsewhere::ORIGIN)?;
+    let key = |r: &gonogo_store::ledger::RecordView| {
+        let key = r.body.get("requesterKey").and_then(Value::as_str);
+        key.map(str::to_owned)
+    };
+    Ok(records.first().and_then(key))
 }
 
 pub(crate) fn demand<'a>(plan: &'a Plan, requester_key: &'a str, now: Timestamp) -> Demand<'a> {
@@ -333,14 +344,44 @@ fn import(
     let value = gonogo_core::canonical::parse(&bytes).map_err(|e| malformed(e.to_string()))?;
     let signed: Signed = serde_json::from_value(value).map_err(|e| malformed(e.to_string()))?;
     let (approval, key) = signed.open().map_err(malformed)?;
+    take_in(ws, plan, &approval, &key, &signed, by, now)
+}
+
+/// Takes in an approval that was sent along with a plan. Whether it counts is decided later, with all the others.
+pub(crate) fn import_sent(
+    ws: &Workspace,
+    plan: &Plan,
+    signed: &Value,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), AppError> {
+    let malformed = |why: String| {
+        let text = format!("an approval that was sent: {why}");
+        AppError::new(Reason::InputMalformed, text)
+    };
+    let signed: Signed =
+        serde_json::from_value(signed.clone()).map_err(|e| malformed(e.to_string()))?;
+    let (approval, key) = signed.open().map_err(malformed)?;
+    take_in(ws, plan, &approval, &key, &signed, by, now)
+}
+
+fn take_in(
+    ws: &Workspace,
+    plan: &Plan,
+    approval: &Approval,
+    key: &str,
+    signed: &Signed,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), AppError> {
     // The same words under another signature are another approval: else a forged one would keep the true one out.
     let known = presented(ws, plan)?
         .iter()
-        .any(|p| p.approval == approval && p.key.as_ref() == Some(&key));
+        .any(|p| p.approval == *approval && p.key.as_deref() == Some(key));
     if known {
         Ok(())
     } else {
-        record(ws, plan, &approval, &signed, by, None, now)
+        record(ws, plan, approval, signed, by, None, now)
     }
 }
 

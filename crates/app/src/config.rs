@@ -32,6 +32,7 @@ mod stress;
 mod suites;
 mod sweep;
 mod version;
+mod workflow;
 
 pub use dry_run::{
     AllowFile, DryRunFile, EvidenceFile, HeartbeatFile, ResourcesFile, ThresholdFile,
@@ -50,6 +51,8 @@ pub use stress::StressFile;
 pub use suites::{OwnerEntry, SuiteFile, SuitesFile};
 pub use sweep::{OpportunityFile, StageFile, SweepFile};
 pub use version::VersionTemplate;
+pub use workflow::{Mode as WorkflowMode, WorkflowFile};
+pub(crate) use workflow::{WORD, is_word, url_fault};
 
 use environment::near_and_list;
 use error::Source;
@@ -87,6 +90,8 @@ pub struct Config {
     pub sweeps: BTreeMap<String, SweepFile>,
     /// Matrices of opportunities by name.
     pub opportunities: BTreeMap<String, OpportunityFile>,
+    /// What the file says of the workflow service.
+    pub workflow: WorkflowFile,
     template: Option<Described>,
     versions: BTreeMap<String, Described>,
 }
@@ -374,6 +379,7 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         opportunities: sweep::opportunities(root, &budgets, &sweeps),
         sweeps,
         perf: budgets,
+        workflow: workflow::read(root),
         template,
         versions,
     }

@@ -6,6 +6,7 @@
 
 mod approvals;
 mod desk;
+mod dispatch;
 mod entities;
 mod evidence;
 mod openapi;
@@ -21,12 +22,14 @@ mod words;
 
 pub use approvals::{ApprovalDecide, ApprovalList, Decision};
 pub use desk::{Answered, Desk, Done};
+pub use dispatch::{DispatchInput, OperationDispatch, Taken};
 pub use entities::{EnvironmentStatus, ReadActivity, ReadEntities, ServiceStatus, StatusGet};
 pub use evidence::{Code, EvidenceGet, EvidenceSearch, RecordDoc, Records};
 pub use openapi::{LONGEST_WAIT, document as openapi};
 pub use operations::{
-    Accepted, ApplyChange, Handle, OperationCancel, OperationDoc, OperationGet, OperationList,
-    Operations, RollbackChange, RollbackStatus, RolledBack, Status, Triage, operation_doc,
+    Accepted, ApplyChange, Handle, Mode, OpenEffect, OperationCancel, OperationDoc, OperationGet,
+    OperationList, Operations, RollbackChange, RollbackStatus, RolledBack, Status, Triage,
+    operation_doc,
 };
 pub use page::doors as page;
 pub use plans::{

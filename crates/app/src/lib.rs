@@ -12,6 +12,7 @@ pub mod config;
 pub mod doors;
 pub mod driving;
 pub mod dry_run;
+pub mod elsewhere;
 pub mod error;
 pub mod evidence;
 pub mod following;

@@ -150,8 +150,7 @@ impl Resolver {
 }
 
 /// What a refused address is told with.
-pub(crate) const OUT_OF_REACH: &str =
-    "it is an address of this machine or of a private network, which requests to addresses that others named must not go to";
+pub(crate) const OUT_OF_REACH: &str = "it is an address of this machine or of a private network, which requests to addresses that others named must not go to";
 
 impl Service<Name> for Resolver {
     type Response = std::vec::IntoIter<SocketAddr>;

@@ -11,6 +11,7 @@ pub mod judge;
 pub mod lint;
 pub mod machine;
 pub mod plan;
+pub mod remote;
 pub mod replay;
 pub mod sample;
 

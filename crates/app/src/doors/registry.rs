@@ -3,19 +3,20 @@
 use super::tool::{Method, Route, Tool};
 use super::{
     ApplyChange, ApprovalDecide, ApprovalList, EvidenceGet, EvidenceSearch, OperationCancel,
-    OperationGet, OperationList, OperationResume, OperationShow, OperationTriage, PlanChange,
-    PlanDiff, PlanGet, PlanLint, PlanList, ReadActivity, ReadEntities, RollbackChange, StatusGet,
-    ValidatePlan,
+    OperationDispatch, OperationGet, OperationList, OperationResume, OperationShow,
+    OperationTriage, PlanChange, PlanDiff, PlanGet, PlanLint, PlanList, ReadActivity, ReadEntities,
+    RollbackChange, StatusGet, ValidatePlan,
 };
 
 /// Every use case that more than one door reaches, by name.
-pub static TOOLS: [Tool; 21] = [
+pub static TOOLS: [Tool; 22] = [
     Tool::of::<ApplyChange>(),
     Tool::of::<ApprovalDecide>(),
     Tool::of::<ApprovalList>(),
     Tool::of::<EvidenceGet>(),
     Tool::of::<EvidenceSearch>(),
     Tool::of::<OperationCancel>(),
+    Tool::of::<OperationDispatch>(),
     Tool::of::<OperationGet>(),
     Tool::of::<OperationList>(),
     Tool::of::<OperationResume>(),
