@@ -359,11 +359,21 @@ impl State {
                 all
             }
             Asked::Missing => {
-                let text = "the service has no such operation, and said before that it took one";
+                let (reason, text) = if self.stage == Stage::InDoubt {
+                    (
+                        Reason::WorkflowAnswer,
+                        "the service said yes in a form that cannot be used, and knows no operation of this id",
+                    )
+                } else {
+                    (
+                        Reason::WorkflowLost,
+                        "the service has no such operation, and said before that it took it",
+                    )
+                };
                 self.useless_answer(
                     now,
                     Trouble {
-                        reason: Reason::WorkflowLost,
+                        reason,
                         text: text.into(),
                         after: None,
                         told: Vec::new(),
@@ -383,7 +393,7 @@ impl State {
     /// Whether the service said yes to the dispatch in a form that cannot be used.
     fn said_yes(&self) -> bool {
         let last = self.lasting.as_ref().map(|l| l.trouble.reason);
-        matches!(last, Some(Reason::WorkflowAnswer | Reason::WorkflowLost))
+        last == Some(Reason::WorkflowAnswer)
     }
 
     fn useless_answer(&mut self, now: Timestamp, trouble: Trouble) -> Vec<Entry> {
