@@ -13,7 +13,8 @@ use serde_json::json;
 use crate::approving::superseding;
 use crate::identity::{caller_name, random};
 use crate::{
-    AppError, Workspace, approving, controls, gating, hosting, incidents, planning, witnessing,
+    AppError, Workspace, approving, controls, elsewhere, gating, hosting, incidents, planning,
+    witnessing,
 };
 
 /// How a plan is applied.
@@ -23,6 +24,8 @@ pub struct Apply {
     pub key: Option<String>,
     /// Signed approvals brought from elsewhere.
     pub approvals: Vec<PathBuf>,
+    /// The id that the operation is to have; a new one if absent.
+    pub operation: Option<OperationId>,
 }
 
 /// The handle of an operation.
@@ -114,7 +117,10 @@ fn submit(
                 let new = first.or(glass).unwrap_or_else(ended);
                 key = format!("{}/{new}", plan.id);
             }
-            _ => return Ok(handle(known.id, known.plan, false, known.created)),
+            _ => {
+                elsewhere::again(ws, &plan, &known)?;
+                return Ok(handle(known.id, known.plan, false, known.created));
+            }
         }
     }
     match begin(ws, &plan, how, &key, actor, now) {
@@ -168,6 +174,7 @@ fn begin(
     }
     let gate = gating::judge(ws, plan, now)?;
     let approved = approving::approved(ws, plan, &how.approvals, actor, now)?;
+    let service = elsewhere::wired(ws, environment)?;
     if let Some(witnesses) = witnessing::of_plan(ws, plan)? {
         // The plan and its approvals: nobody may later show others.
         witnesses.cover()?;
@@ -177,7 +184,8 @@ fn begin(
         .chain(approved.glass.as_ref().map(ToString::to_string))
         .collect();
     spend(ws, plan, &spent, key, actor, now)?;
-    let operation = OperationId::mint(random());
+    let operation = how.operation.clone();
+    let operation = operation.unwrap_or_else(|| OperationId::mint(random()));
     let mut body = json!({
         "plan": plan.id,
         "fingerprint": plan.fingerprint,
@@ -208,6 +216,18 @@ fn begin(
             json!({"reason": Reason::PreApproved, "policy": policy, "config": plan.body.config}),
         );
     }
+    let beginning = match service {
+        None => None,
+        Some(endpoint) => {
+            if let Some(map) = body.as_object_mut() {
+                map.insert(
+                    "elsewhere".into(),
+                    json!({"workflowName": endpoint.workflow_name, "taskQueue": endpoint.task_queue, "dispatchUrl": endpoint.dispatch_url}),
+                );
+            }
+            Some(elsewhere::beginning(&operation, endpoint, key, now)?)
+        }
+    };
     let submission = Submission {
         operation: operation.clone(),
         plan: plan.id.clone(),
@@ -231,7 +251,7 @@ fn begin(
             body,
         }],
     };
-    let submitted = ws.store.submit(&submission)?;
+    let submitted = ws.store.submit_with(&submission, beginning.as_deref())?;
     Ok(handle(
         submitted.operation,
         plan.id.clone(),

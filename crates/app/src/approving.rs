@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::identity::{Identity, random};
-use crate::{AppError, Workspace, planning};
+use crate::{AppError, Workspace, elsewhere, planning};
 
 /// Kind of the record that holds an approval.
 pub const KIND: &str = "approval";
@@ -334,7 +334,8 @@ pub(crate) fn recorded(ws: &Workspace, plan: &Plan) -> Result<Recorded, AppError
     }
     match records.iter().find(|r| r.body == stored) {
         Some(record) => Ok(Recorded {
-            key: record.signer.to_string(),
+            // A plan that was sent here was signed where it was made.
+            key: sent_by(ws, plan)?.unwrap_or_else(|| record.signer.to_string()),
         }),
         None => Err(AppError::new(
             Reason::PlanEdited,
@@ -344,6 +345,16 @@ pub(crate) fn recorded(ws: &Workspace, plan: &Plan) -> Result<Recorded, AppError
             ),
         )),
     }
+}
+
+/// Who signed a plan that was made elsewhere and sent here; none if it was made here.
+fn sent_by(ws: &Workspace, plan: &Plan) -> Result<Option<String>, AppError> {
+    let records = ws.every(planning::stream(&plan.id), elsewhere::ORIGIN)?;
+    let key = |r: &gonogo_store::ledger::RecordView| {
+        let key = r.body.get("requesterKey").and_then(Value::as_str);
+        key.map(str::to_owned)
+    };
+    Ok(records.first().and_then(key))
 }
 
 pub(crate) fn demand<'a>(plan: &'a Plan, requester_key: &'a str, now: Timestamp) -> Demand<'a> {
@@ -436,6 +447,26 @@ enum Untaken {
     Malformed(String),
     /// The ledger could not be read or written.
     Failed(Box<AppError>),
+}
+
+/// Takes in an approval that was sent along with a plan. Whether it counts is decided later, with all the others.
+pub(crate) fn import_sent(
+    ws: &Workspace,
+    plan: &Plan,
+    signed: &Value,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), AppError> {
+    let malformed = |why: String| {
+        let text = format!("an approval that was sent: {why}");
+        AppError::new(Reason::InputMalformed, text)
+    };
+    let signed: Signed =
+        serde_json::from_value(signed.clone()).map_err(|e| malformed(e.to_string()))?;
+    take_in(ws, plan, &signed, by, now).map_err(|why| match why {
+        Untaken::Malformed(why) => malformed(why),
+        Untaken::Failed(e) => *e,
+    })
 }
 
 fn take_in(

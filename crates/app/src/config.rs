@@ -37,6 +37,7 @@ mod suites;
 mod sweep;
 mod version;
 mod webhooks;
+mod workflow;
 
 pub use dry_run::{
     AllowFile, DryRunFile, EvidenceFile, HeartbeatFile, ResourcesFile, ThresholdFile,
@@ -57,6 +58,8 @@ pub use suites::{OwnerEntry, SuiteFile, SuitesFile};
 pub use sweep::{OpportunityFile, StageFile, SweepFile};
 pub use version::VersionTemplate;
 pub use webhooks::{SecretAt, WebhookFile};
+pub use workflow::{Mode as WorkflowMode, WorkflowFile};
+pub(crate) use workflow::{WORD, is_word, url_fault};
 
 use environment::near_and_list;
 use error::Source;
@@ -102,6 +105,8 @@ pub struct Config {
     pub opportunities: BTreeMap<String, OpportunityFile>,
     /// Who is told what happens, by name.
     pub webhooks: BTreeMap<String, WebhookFile>,
+    /// What the file says of the workflow service.
+    pub workflow: WorkflowFile,
     template: Option<Described>,
     versions: BTreeMap<String, Described>,
 }
@@ -396,6 +401,7 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         sweeps,
         perf: budgets,
         webhooks: webhooks::read(root),
+        workflow: workflow::read(root),
         template,
         versions,
     }

@@ -8,6 +8,7 @@ mod approvals;
 mod channel;
 mod controls;
 mod desk;
+mod dispatch;
 mod entities;
 mod evidence;
 mod incidents;
@@ -34,13 +35,15 @@ pub use controls::{
     PinList, PinRemove, PinSet, Pins, RollbackPreview,
 };
 pub use desk::{Answered, Desk, Done};
+pub use dispatch::{DispatchInput, OperationDispatch, Taken};
 pub use entities::{EnvironmentStatus, ReadActivity, ReadEntities, ServiceStatus, StatusGet};
 pub use evidence::{Code, EvidenceGet, EvidenceSearch, RecordDoc, Records};
 pub use incidents::{GlassBreak, IncidentClose, IncidentList, IncidentShow};
 pub use openapi::{LONGEST_WAIT, document as openapi};
 pub use operations::{
-    Accepted, ApplyChange, Handle, OperationCancel, OperationDoc, OperationGet, OperationList,
-    Operations, RollbackChange, RollbackStatus, RolledBack, Status, Triage, operation_doc,
+    Accepted, ApplyChange, Handle, Mode, OpenEffect, OperationCancel, OperationDoc, OperationGet,
+    OperationList, Operations, RollbackChange, RollbackStatus, RolledBack, Status, Triage,
+    operation_doc,
 };
 pub use page::doors as page;
 pub use plans::{
@@ -56,8 +59,8 @@ pub use shown::{
 };
 
 pub use tool::{Facts, Method, Route, Tool, UseCase};
+pub use whoami::{Whoami, WhoamiDoc};
 pub use words::{
     ApprovalRef, BackTo, EnvironmentName, FreezeRef, IncidentRef, Key, Limit, Moment, OperationRef,
     PersonName, PinTarget, PlanRef, RoleName, VersionName, Why,
 };
-pub use whoami::{Whoami, WhoamiDoc};

@@ -15,7 +15,9 @@ use gonogo_store::ledger::{Ledger, LedgerError};
 use gonogo_store::{Draft, Liveness};
 
 use crate::witnessing::{self, WitnessedTarget};
-use crate::{AppError, Workspace, applying, controls, evidence, following, hosting, reserve};
+use crate::{
+    AppError, Workspace, applying, controls, elsewhere, evidence, following, hosting, reserve,
+};
 
 /// What controllers that nobody follows say, in the state directory.
 pub(crate) const CONTROLLER_LOG: &str = "controller.log";
@@ -24,7 +26,7 @@ pub(crate) const CONTROLLER_LOG: &str = "controller.log";
 const PACKET_WITHIN: Span = Span::from_secs(2);
 
 /// The ledger as the engine's evidence.
-struct LedgerEvidence(Arc<Ledger>);
+pub(crate) struct LedgerEvidence(pub(crate) Arc<Ledger>);
 
 impl Evidence for LedgerEvidence {
     fn append(&self, drafts: Vec<Draft>) -> Result<(), EvidenceError> {
@@ -50,6 +52,13 @@ pub fn drive(
     see: &dyn Fn(&Progress<'_>),
 ) -> Result<Option<Terminal>, AppError> {
     let known = ws.store.operation(operation)?;
+    if elsewhere::state_of(&known).is_some() {
+        let ended = elsewhere::drive(ws, &known, &stop)?;
+        if ended.is_some() {
+            evidence::write_packet(ws, operation)?;
+        }
+        return Ok(ended);
+    }
     let plan = applying::plan_of(ws, &known.plan)?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;
     let target = hosting::target(ws, environment);
@@ -139,7 +148,7 @@ pub fn pick_up(ws: &Workspace) -> Result<Vec<OperationId>, AppError> {
             .holder
             .as_ref()
             .is_none_or(|h| h.liveness != Liveness::Live);
-        if orphaned {
+        if orphaned && !elsewhere::is_held(ws, &open.operation)? {
             spawn(ws, &open.operation.id)?;
             picked.push(open.operation.id);
         }
@@ -192,7 +201,9 @@ pub fn exit_so_far(terminal: Option<&Terminal>) -> gonogo_core::Exit {
 pub fn exit_of(terminal: &Terminal) -> gonogo_core::Exit {
     match terminal.result {
         Ending::Promoted => gonogo_core::Exit::Done,
-        Ending::RolledBack | Ending::Refused => gonogo_core::Exit::Fail,
+        Ending::RolledBack | Ending::Refused | Ending::Failed | Ending::TimedOut => {
+            gonogo_core::Exit::Fail
+        }
         Ending::Cancelled | Ending::NeedsPerson => gonogo_core::Exit::Hold,
     }
 }

@@ -163,6 +163,15 @@ impl AppError {
             (Code::DependencyUnavailable, Reason::ServerUnreachable) => {
                 Some(Retry::TransportUnavailable)
             }
+            (Code::DependencyUnavailable, Reason::WorkflowUnwired) => {
+                Some(Retry::DependencyUnavailable)
+            }
+            (Code::DependencyUnavailable, Reason::WorkflowBusy) => Some(Retry::RateLimit),
+            (Code::DependencyUnavailable, Reason::WorkflowTimeout) => Some(Retry::UpstreamTimeout),
+            (Code::DependencyUnavailable, Reason::WorkflowFailed) => Some(Retry::Upstream5xx),
+            (Code::DependencyUnavailable, Reason::WorkflowUnreachable) => {
+                Some(Retry::TransportUnavailable)
+            }
             _ => None,
         };
         let mut details = self.details.clone();

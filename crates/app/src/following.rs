@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::reserve::{self, space_left};
-use crate::{AppError, Workspace, applying, hosting};
+use crate::{AppError, Workspace, applying, elsewhere, hosting};
 
 /// With less than this left, in bytes, a step and its evidence may not fit.
 pub(crate) const SPACE_NEEDED: u64 = 256 << 10;
@@ -152,7 +152,7 @@ pub(crate) fn driven(ws: &Workspace, id: &OperationId) -> Result<bool, AppError>
 pub(crate) fn view(ws: &Workspace, known: Operation) -> Result<OperationView, AppError> {
     let plan = applying::plan_of(ws, &known.plan)?;
     let progress = match (&known.terminal, &known.snapshot) {
-        (None, Some(snapshot)) => {
+        (None, Some(snapshot)) if elsewhere::state_of(&known).is_none() => {
             let state: State = serde_json::from_str(snapshot)
                 .map_err(|e| AppError::new(Reason::StoreFailed, e.to_string()))?;
             let machine = Machine::restore(std::sync::Arc::new(plan.body.clone()), state);

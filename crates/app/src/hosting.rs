@@ -17,7 +17,7 @@ use gonogo_release::plan::TargetSpec;
 
 use crate::config::Environment;
 use crate::driving::CONTROLLER_LOG;
-use crate::{AppError, Workspace};
+use crate::{AppError, Workspace, elsewhere};
 
 /// How long an agent may take to answer a question.
 const ANSWER: Span = Span::from_secs(3);
@@ -47,6 +47,10 @@ pub fn target(ws: &Workspace, environment: &Environment) -> HostTarget {
 /// # Errors
 /// [`Reason::PortTaken`], [`Reason::PermissionDenied`], [`Reason::AgentUnreachable`].
 pub fn ensure_agent(ws: &Workspace, environment: &Environment) -> Result<(), AppError> {
+    if elsewhere::is_elsewhere(environment)? {
+        // Whoever carries it out has an agent there.
+        return Ok(());
+    }
     let args = agent_args(ws, environment);
     let TargetSpec::Host { listen, .. } = &environment.target;
     let hello = target(ws, environment)
@@ -154,6 +158,9 @@ fn note(log: &Path, line: &str) {
 /// # Errors
 /// [`Reason::AgentUnreachable`] and what the agent refuses.
 pub fn observe(ws: &Workspace, environment: &Environment) -> Result<Observed, AppError> {
+    if let Some(told) = elsewhere::told_state(ws, environment)? {
+        return Ok(told);
+    }
     target(ws, environment).observe(ANSWER).map_err(|e| {
         let text = if agent_dir(ws, environment).join("agent.sock").exists() {
             format!(

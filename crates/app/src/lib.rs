@@ -13,6 +13,7 @@ pub mod controls;
 pub mod doors;
 pub mod driving;
 pub mod dry_run;
+pub mod elsewhere;
 pub mod error;
 pub mod evidence;
 pub mod following;

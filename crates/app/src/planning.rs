@@ -231,6 +231,31 @@ pub(crate) fn keep(
     })
 }
 
+/// Keeps a plan that was made elsewhere and sent here by `by`, as it is.
+pub(crate) fn keep_sent(
+    ws: &Workspace,
+    plan: &Plan,
+    by: &str,
+    now: gonogo_core::Timestamp,
+) -> Result<(), AppError> {
+    let path = ws.plan_path(&plan.id);
+    make_dir(parent(&path))?;
+    write_atomic(&path, &pretty(plan)?)?;
+    ws.ledger.append(vec![gonogo_store::ledger::Draft {
+        stream: stream(&plan.id),
+        key: format!("plan/sent/{now}"),
+        kind: "plan".into(),
+        subject: subjects(plan),
+        time: now,
+        actor: by.into(),
+        body: serde_json::to_value(plan)
+            .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?,
+        signer: None,
+    }])?;
+    ws.store.put_plan(plan)?;
+    Ok(())
+}
+
 /// Stream that holds a plan, its approvals and its refusals.
 pub fn stream(id: &PlanId) -> String {
     format!("plan/{id}")

@@ -128,6 +128,16 @@ impl Workspace {
         }
     }
 
+    /// The same project for the same caller, in another trace; in the same one if none is given.
+    pub(crate) fn in_trace(&self, trace: Option<String>) -> Self {
+        let config = Arc::clone(&self.config);
+        self.seen_by(
+            self.caller.clone(),
+            config,
+            trace.or_else(|| self.trace.clone()),
+        )
+    }
+
     /// The wall clock, unless it reads earlier than the newest record. Then the newest record's time for a command that goes
     /// back: traffic must get away from a bad version though a clock was wrong once.
     ///

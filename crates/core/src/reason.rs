@@ -223,6 +223,19 @@ catalogue! {
     WebhookUnknown "WEBHOOK_UNKNOWN" Invalid NotFound "No webhook has this name." "List them: `gonogo webhook list`.";
     WebhookFailed "WEBHOOK_FAILED" Hold Unavailable "A notice was not taken." "Read what the receiver answered; check its address and the secret.";
     ServerAnswer "SERVER_ANSWER" Invalid Unavailable "What answered is no gonogo server, or a newer one." "Check the address and the versions.";
+    // A workflow service that carries applications out.
+    WorkflowUnwired "WORKFLOW_UNWIRED" Hold Unavailable "The environment is carried out by a workflow service, and not everything is said that a dispatch to it needs." "Say what the text names, in `[workflow]` or by its variable; reading and planning go on.";
+    WorkflowUnreachable "WORKFLOW_UNREACHABLE" Hold Unavailable "The workflow service cannot be reached, or broke the connection off." "Try again later with the same key; reading and planning go on.";
+    WorkflowTimeout "WORKFLOW_TIMEOUT" Hold Unavailable "The workflow service did not answer in time." "Try again later with the same key: what was sent is asked about, never sent twice.";
+    WorkflowFailed "WORKFLOW_FAILED" Hold Unavailable "The workflow service failed with a status of 500 or above." "Look at the service; try again later with the same key.";
+    WorkflowBusy "WORKFLOW_BUSY" Hold Unavailable "The workflow service takes no more for now." "Try again with the same key after the time that it named.";
+    WorkflowDenied "WORKFLOW_DENIED" Fail Unavailable "The workflow service does not let this gonogo in." "Check the token that `[workflow]` names; then plan and approve again.";
+    WorkflowRefused "WORKFLOW_REFUSED" Fail Unavailable "The workflow service refused the operation." "Read its words; fix the cause, plan and approve again.";
+    WorkflowAnswer "WORKFLOW_ANSWER" Invalid Unavailable "The workflow service answered with what the contract does not know." "Check its address and that it speaks the contract: docs/remote-workflows.md.";
+    WorkflowLost "WORKFLOW_LOST" Fail Hold "The workflow service does not say any more what became of an operation that it has taken, or may have." "Look at the target and at the service; gonogo does not guess.";
+    WorkflowSucceeded "WORKFLOW_SUCCEEDED" Pass Done "The workflow service says that it did what was planned." "Nothing; the version is known-good by its word.";
+    WorkflowRunFailed "WORKFLOW_RUN_FAILED" Fail Fail "The workflow service says that the operation failed." "Read its words; look at the target, then plan again.";
+    WorkflowRunTimedOut "WORKFLOW_RUN_TIMED_OUT" Fail Fail "The workflow service says that the operation took more time than it had." "Make sure that nothing of it still runs there before anything is tried again.";
     AgentUnreachable "AGENT_UNREACHABLE" Hold Unavailable "The traffic agent does not answer." "Start it: `gonogo agent --env ENV`.";
     AgentRefused "AGENT_REFUSED" Fail Unavailable "The traffic agent refused the call." "Read the text beside it.";
     WitnessStateDamaged "WITNESS_STATE_DAMAGED" Invalid Unjudged "What a witness has cosigned before cannot be read." "Restore its directory from where you keep it; a witness that forgot may cosign another past.";

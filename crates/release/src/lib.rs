@@ -14,6 +14,7 @@ pub mod lint;
 pub mod machine;
 pub mod pin;
 pub mod plan;
+pub mod remote;
 pub mod replay;
 pub mod sample;
 

@@ -51,6 +51,8 @@ pub enum Phase {
     Retire,
     /// Undoing.
     RollingBack,
+    /// Carried out by a workflow service.
+    Elsewhere,
     /// Ended.
     Done,
 }
@@ -68,6 +70,7 @@ impl Phase {
             Self::Soak => "soak",
             Self::Retire => "retire",
             Self::RollingBack => "rolling-back",
+            Self::Elsewhere => "elsewhere",
             Self::Done => "done",
         }
     }
@@ -99,6 +102,10 @@ pub enum Ending {
     Cancelled,
     /// A person must finish.
     NeedsPerson,
+    /// It failed elsewhere; what it left is not known here.
+    Failed,
+    /// It took more time elsewhere than it had; something of it may still run there.
+    TimedOut,
 }
 
 impl Ending {
@@ -110,6 +117,8 @@ impl Ending {
             Self::Refused => "refused",
             Self::Cancelled => "cancelled",
             Self::NeedsPerson => "needs_person",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
         }
     }
 
@@ -121,6 +130,8 @@ impl Ending {
             Self::Refused => Reason::Refused,
             Self::Cancelled => Reason::Cancelled,
             Self::NeedsPerson => Reason::NeedsPerson,
+            Self::Failed => Reason::WorkflowRunFailed,
+            Self::TimedOut => Reason::WorkflowRunTimedOut,
         }
     }
 }

@@ -9,6 +9,7 @@ mod sessions;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use axum::routing::{MethodFilter, on};
 use gonogo_app::AppError;
 use gonogo_app::access::Principal;
 use gonogo_app::access::admission::Admission;
+use gonogo_app::config::ServerFile;
 use gonogo_app::doors::{self, Route, TOOLS, Tool};
 use gonogo_core::envelope::Class;
 use gonogo_core::{Exit, Reason};
@@ -69,6 +71,9 @@ impl Door {
             feed: Feed::new(ended),
             seen: Seen::default(),
             hosts: BTreeSet::new(),
+            admission: Admission::new(&ServerFile::default(), None, Path::new(".")),
+            reading_keys: tokio::sync::Mutex::new(()),
+            logins: tokio::sync::Semaphore::new(1),
         }
     }
 }
@@ -191,10 +196,16 @@ async fn invoke(State(door): State<Arc<Door>>, request: Request) -> Response {
         Ok(asked) => asked,
         Err(e) => return reply.wrapped_fail(&e),
     };
-    let (id, trace, input) = match request::invocation(asked) {
+    let asked = match request::invocation(asked) {
         Ok(asked) => asked,
         Err(e) => return reply.wrapped_fail(&e),
     };
+    let request::Invocation {
+        id,
+        trace,
+        input,
+        timeout_ms,
+    } = asked;
     if let Some(trace) = trace {
         reply.trace = trace;
     }
@@ -203,7 +214,11 @@ async fn invoke(State(door): State<Arc<Door>>, request: Request) -> Response {
         return reply.wrapped_fail(&AppError::new(Reason::ToolUnknown, text));
     };
     reply.of(tool);
-    let answered = carry_out(&door, tool, input, principal, &reply.trace).await;
+    let within = match request::within(tool.facts.class, timeout_ms) {
+        Ok(within) => within,
+        Err(e) => return reply.wrapped_fail(&e),
+    };
+    let answered = carry_out_within(&door, tool, input, principal, &reply.trace, within).await;
     match answered {
         Ok(done) => reply.wrapped(200, done),
         Err(e) => reply.wrapped_fail(&e),
@@ -334,6 +349,17 @@ pub(crate) async fn carry_out(
     principal: Principal,
     trace: &str,
 ) -> Result<gonogo_app::doors::Done, AppError> {
+    carry_out_within(door, tool, input, principal, trace, None).await
+}
+
+async fn carry_out_within(
+    door: &Door,
+    tool: &'static Tool,
+    input: Value,
+    principal: Principal,
+    trace: &str,
+    within: Option<Duration>,
+) -> Result<gonogo_app::doors::Done, AppError> {
     // Before anything of the input is looked at, as the contract orders it.
     if tool.facts.class == Class::Apply && !door.allow_apply {
         let text = "this server was started without `--allow-apply`: it plans and reads";
@@ -344,6 +370,7 @@ pub(crate) async fn carry_out(
         input,
         principal,
         trace: trace.to_owned(),
+        within,
     };
     door.lanes.call(call).await
 }

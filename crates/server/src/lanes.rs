@@ -31,6 +31,8 @@ pub(crate) struct Call {
     pub(crate) principal: Principal,
     /// In which trace.
     pub(crate) trace: String,
+    /// The time that the caller gives it, which its class admits; its class's own if absent.
+    pub(crate) within: Option<Duration>,
 }
 
 /// The places.
@@ -61,7 +63,11 @@ impl Lanes {
         &self.base
     }
 
-    async fn place(&self, class: Class) -> Result<OwnedSemaphorePermit, AppError> {
+    async fn place(
+        &self,
+        class: Class,
+        within: Duration,
+    ) -> Result<OwnedSemaphorePermit, AppError> {
         let at = PLACES.iter().position(|(c, _)| *c == class).unwrap_or(0);
         let taken = Arc::clone(&self.places[at]).acquire_owned();
         let full = || {
@@ -69,7 +75,7 @@ impl Lanes {
             AppError::new(Reason::Overloaded, text)
         };
         // A third of its time a request waits for a place; then it is told to come again.
-        let patience = Duration::from_millis(class.policy().default_timeout_ms / 3);
+        let patience = within / 3;
         let place = tokio::time::timeout(patience, taken).await;
         place.map_err(|_| full())?.map_err(|_| full())
     }
@@ -77,7 +83,9 @@ impl Lanes {
     /// Carries a call out, within the time of its class.
     pub(crate) async fn call(&self, call: Call) -> Result<Done, AppError> {
         let class = call.tool.facts.class;
-        let place = self.place(class).await?;
+        let own = Duration::from_millis(class.policy().default_timeout_ms);
+        let within = call.within.unwrap_or(own);
+        let place = self.place(class, within).await?;
         let (project, base) = (Arc::clone(&self.project), self.base.clone());
         let work = move || {
             let _place = place;
@@ -89,7 +97,6 @@ impl Lanes {
             };
             call.tool.call(call.input, &desk)
         };
-        let within = Duration::from_millis(class.policy().default_timeout_ms);
         match tokio::time::timeout(within, tokio::task::spawn_blocking(work)).await {
             Ok(Ok(done)) => done,
             Ok(Err(e)) => Err(AppError::new(Reason::Internal, e.to_string())),

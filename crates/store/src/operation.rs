@@ -139,6 +139,18 @@ impl Store {
     /// [`StoreError::IdempotencyConflict`], [`StoreError::OperationOpen`], [`StoreError::ApprovalReused`]; nothing is
     /// changed then.
     pub fn submit(&self, s: &Submission) -> Result<Submitted, StoreError> {
+        self.submit_with(s, None)
+    }
+
+    /// As [`Store::submit`], for an operation that begins in the state `snapshot`: one that a workflow service carries out.
+    ///
+    /// # Errors
+    /// As [`Store::submit`].
+    pub fn submit_with(
+        &self,
+        s: &Submission,
+        snapshot: Option<&str>,
+    ) -> Result<Submitted, StoreError> {
         self.write(|c| {
             if let Some(operation) = earlier(c, s)? {
                 return Ok(Submitted {
@@ -162,8 +174,8 @@ impl Store {
             }
             use_up(c, s)?;
             c.execute(
-                "INSERT INTO operation(id, plan, fingerprint, environment, idempotency, requester, created, seq, phase, updated, trace)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?7, ?9)",
+                "INSERT INTO operation(id, plan, fingerprint, environment, idempotency, requester, created, seq, phase, updated, trace, snapshot, digest)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?7, ?9, ?10, ?11)",
                 params![
                     s.operation.as_str(),
                     s.plan.as_str(),
@@ -174,6 +186,8 @@ impl Store {
                     s.at.as_millis(),
                     json("operation", &s.operation, &Phase::Preflight)?,
                     s.trace,
+                    snapshot,
+                    snapshot.map(|s| Digest::of(s.as_bytes()).to_string()),
                 ],
             )?;
             enqueue(c, &s.operation, &Input::Start, s.at)?;

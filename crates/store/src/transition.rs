@@ -323,7 +323,7 @@ fn follow(c: &Connection, op: &str, t: &Transition<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn end(
+pub(crate) fn end(
     c: &Connection,
     op: &str,
     terminal: &Terminal,

@@ -29,6 +29,8 @@ pub struct Environment {
     pub approval: ApprovalPolicy,
     /// Whether evidence counts only once witnesses have cosigned it.
     pub witnessed: bool,
+    /// Whether the workflow service carries out what is applied, says the file.
+    pub by_workflow: bool,
     /// How traffic moves.
     pub strategy: Strategy,
     /// What is judged.
@@ -70,6 +72,9 @@ pub(super) fn read(
             }
             wanted
         });
+    let by_workflow = table
+        .choice("apply_by", &["here", "workflow"])
+        .is_some_and(|found| found.value == "workflow");
     let strategy = look_up(table, "strategy", strategies);
     let checks = look_up(table, "checks", checks);
     Some(Environment {
@@ -81,6 +86,7 @@ pub(super) fn read(
         gates: gates?,
         approval: approval?,
         witnessed,
+        by_workflow,
         strategy: strategy?,
         checks: checks?,
     })

@@ -9,6 +9,7 @@ mod perf_kinds;
 mod record;
 mod suites;
 mod webhooks;
+mod workflow;
 
 pub(super) use dry_run::DRY_RUN;
 pub(super) use identity::{ALGORITHMS, OIDC, SERVER};
@@ -18,6 +19,7 @@ pub(super) use record::{MATCH, MODES, RECORD, REDACT};
 pub use suites::FORMATS;
 pub(super) use suites::{CAUSE, CLASSES, PROFILE, SUITE, TARGET};
 pub(super) use webhooks::WEBHOOK;
+pub(super) use workflow::WORKFLOW;
 
 /// What a key holds.
 #[derive(Debug, Clone, Copy)]
@@ -154,6 +156,12 @@ pub(super) static ROOT: Section = Section {
             Table(&SERVER),
             Default("{}"),
             "How often callers of `gonogo serve` may ask, and under which names.",
+        ),
+        key(
+            "workflow",
+            Table(&WORKFLOW),
+            Default("{}"),
+            "The workflow service that carries out what is applied where `apply_by` says so. Each key has a variable that wins over it: `GONOGO_WORKFLOW_` and the key in capitals.",
         ),
         key(
             "dry_run",
@@ -352,6 +360,12 @@ pub(super) static ENVIRONMENT: Section = Section {
             Choice(&["durable", "witnessed"]),
             Default("\"durable\""),
             "What a record must be before traffic moves towards the new version: on this machine's disk, or also covered by a checkpoint that a quorum of the witnesses in `ledger.policy` cosigned. Going back never waits for witnesses.",
+        ),
+        key(
+            "apply_by",
+            Choice(&["here", "workflow"]),
+            Default("\"here\""),
+            "Who carries out what is applied: gonogo itself, or the service of `[workflow]`. The variable `GONOGO_APPLY_BY` wins over it.",
         ),
         key(
             "strategy",

@@ -393,7 +393,7 @@ fn invoke() -> Value {
     json!({
         "operationId": "tools_invoke",
         "summary": "Call a use case by its name",
-        "description": "The restricted path of agents: `{toolId, traceId?, input}`, answered with `{envelope, handle?}`.",
+        "description": "The restricted path of agents: `{toolId, traceId?, timeoutMs?, input}`, answered with `{envelope, handle?}`.",
         "tags": ["tools"],
         "requestBody": {"required": true, "content": {"application/json": {"schema": {"oneOf": tools}}}},
         "responses": responses,
@@ -416,6 +416,10 @@ fn invocation(tool: &Tool) -> Value {
         "properties": {
             "toolId": {"const": tool.facts.name},
             "traceId": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
+            "timeoutMs": {
+                "type": "integer", "minimum": 1, "maximum": tool.facts.class.policy().max_timeout_ms,
+                "description": "Time for the answer; the class's default if absent.",
+            },
             "input": input,
         },
         "additionalProperties": false,

@@ -16,6 +16,7 @@ use super::tool::{Facts, Route, UseCase};
 use super::words::{BackTo, EnvironmentName, Key, Limit, OperationRef, PlanRef, Why};
 use crate::access::Scope;
 use crate::applying::{self, Apply};
+use crate::elsewhere::{self, Elsewhere};
 use crate::rolling_back::{self, Way};
 use crate::{AppError, Workspace, approving, controls, driving, following, planning};
 
@@ -89,9 +90,9 @@ impl Status {
         match self {
             Self::Running => &[],
             Self::Succeeded => &["promoted"],
-            Self::Failed => &["rolled_back", "refused", "needs_person"],
+            Self::Failed => &["rolled_back", "refused", "needs_person", "failed"],
             Self::Cancelled => &["cancelled"],
-            // The machine has deadlines of its own and goes back by itself: that is a failure with a reason.
+            // The machine has deadlines of its own and goes back by itself: that is a failure with a reason. This is a workflow service's.
             Self::TimedOut => &["timed_out"],
         }
     }
@@ -176,6 +177,9 @@ pub struct OperationDoc {
     /// Why it did not succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Trouble>,
+    /// Where the workflow service has it, if one carries it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<Elsewhere>,
     /// What to do.
     pub triage: Triage,
 }
@@ -200,6 +204,7 @@ pub fn operation_doc(ws: &Workspace, known: &Operation) -> Result<OperationDoc, 
         status,
         result: known.terminal.as_ref().map(|t| t.result.name().to_owned()),
         triage: triage(ws, known, &plan)?,
+        elsewhere: elsewhere::shown(known),
         from: plan.body.from.map(|f| f.version),
         to: plan.body.to.version,
         kind: plan.body.kind,
@@ -227,15 +232,28 @@ fn status(terminal: Option<&Terminal>) -> Status {
         None => Status::Running,
         Some(Ending::Promoted) => Status::Succeeded,
         Some(Ending::Cancelled) => Status::Cancelled,
-        Some(Ending::RolledBack | Ending::Refused | Ending::NeedsPerson) => Status::Failed,
+        Some(Ending::TimedOut) => Status::TimedOut,
+        Some(Ending::RolledBack | Ending::Refused | Ending::NeedsPerson | Ending::Failed) => {
+            Status::Failed
+        }
     }
 }
 
 fn triage(ws: &Workspace, known: &Operation, of: &Plan) -> Result<Triage, AppError> {
     let (id, plan, environment) = (&known.id, &known.plan, &known.environment);
-    let open_effects = open_effects(known, of)?;
     let good = ws.store.known_good(environment, 1)?;
     let overtaken = good.first().is_some_and(|g| g.at > known.updated);
+    if let Some(state) = elsewhere::state_of(known) {
+        let (meaning, retryable, next) = elsewhere::triage(known, &state);
+        return Ok(Triage {
+            meaning,
+            open_effects: elsewhere::open_effects(known, &state),
+            overtaken,
+            retryable,
+            next,
+        });
+    }
+    let open_effects = open_effects(known, of)?;
     let told = |meaning: &str, retryable: bool, next: Vec<String>| Triage {
         meaning: meaning.into(),
         open_effects,
@@ -290,6 +308,10 @@ fn triage(ws: &Workspace, known: &Operation, of: &Plan) -> Result<Triage, AppErr
                 again,
             ],
         ),
+        // Only a workflow service says these two, and was asked above.
+        Some(Ending::Failed | Ending::TimedOut) => {
+            told("It did not succeed.", true, vec![packet, again])
+        }
         Some(Ending::NeedsPerson) => told(
             "gonogo could not find out what became of an effect, and does not guess.",
             false,
@@ -416,16 +438,25 @@ impl UseCase for ApplyChange {
         let how = Apply {
             // The plan's id is the key of callers that have none of their own.
             key: Some(key.clone()).filter(|k| k != id.as_str()),
-            approvals: Vec::new(),
+            ..Apply::default()
         };
         let begun = applying::apply(ws, &id, &how)?;
-        if begun.fresh {
+        let class = Class::Apply.policy();
+        let most = Span::from_millis(class.default_timeout_ms * 9 / 10);
+        let by = ws.config.environment(Some(environment))?;
+        let started = ws.clock.now().mono_ms;
+        if begun.fresh && elsewhere::state_of(&ws.store.operation(&begun.operation_id)?).is_none() {
             driving::spawn(ws, &begun.operation_id)?;
         }
-        let class = Class::Apply.policy();
-        let wait = match self.mode.unwrap_or_default() {
+        elsewhere::sent(ws, &begun.operation_id, most)?;
+        let mode = match self.mode {
+            Some(mode) => mode,
+            None => elsewhere::mode(ws, by)?,
+        };
+        let gone = ws.clock.now().mono_ms.saturating_sub(started);
+        let wait = match mode {
             Mode::Start => None,
-            Mode::Await => Some(Span::from_millis(class.default_timeout_ms * 9 / 10)),
+            Mode::Await => Some(Span::from_millis(most.as_millis().saturating_sub(gone))),
         };
         let known = ended_within(ws, &begun.operation_id, wait.unwrap_or(Span::ZERO))?;
         let operation = match wait {
@@ -671,7 +702,10 @@ impl UseCase for OperationCancel {
         scope: Scope::PlanApply,
         destructive: true,
         open_world: true,
-        routes: &[Route::post("/v1/operations/{operation}/cancel", 202)],
+        routes: &[
+            Route::post("/v1/operations/{operation}/cancel", 202),
+            Route::post("/operations/{operation}/cancel", 202),
+        ],
         examples: &[r#"{"operation": "{operation}", "why": "asked for by the owner"}"#],
         ..Facts::read(
             "operation_cancel",

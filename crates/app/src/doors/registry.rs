@@ -5,14 +5,15 @@ use super::{
     ApplyChange, ApprovalDecide, ApprovalList, ApprovalQueue, ApprovalRequest, ApprovalRevoke,
     ApprovalShow, ApprovalSubmit, DelegationGive, DelegationList, DelegationWithdraw, EvidenceGet,
     EvidenceSearch, FreezeDeclare, FreezeEnd, FreezeList, GlassBreak, IncidentClose, IncidentList,
-    IncidentShow, KnownGoodList, KnownGoodPromote, OperationCancel, OperationGet, OperationList,
-    OperationResume, OperationShow, OperationTriage, PinList, PinRemove, PinSet, PlanChange,
-    PlanDiff, PlanGet, PlanLint, PlanList, ReadActivity, ReadEntities, RollbackChange,
-    RollbackPosture, RollbackPostureGet, RollbackPreview, StatusGet, ValidatePlan, Whoami,
+    IncidentShow, KnownGoodList, KnownGoodPromote, OperationCancel, OperationDispatch,
+    OperationGet, OperationList, OperationResume, OperationShow, OperationTriage, PinList,
+    PinRemove, PinSet, PlanChange, PlanDiff, PlanGet, PlanLint, PlanList, ReadActivity,
+    ReadEntities, RollbackChange, RollbackPosture, RollbackPostureGet, RollbackPreview, StatusGet,
+    ValidatePlan, Whoami,
 };
 
 /// Every use case that more than one door reaches, by name.
-pub static TOOLS: [Tool; 45] = [
+pub static TOOLS: [Tool; 46] = [
     Tool::of::<ApplyChange>(),
     Tool::of::<ApprovalDecide>(),
     Tool::of::<ApprovalList>(),
@@ -36,6 +37,7 @@ pub static TOOLS: [Tool; 45] = [
     Tool::of::<KnownGoodList>(),
     Tool::of::<KnownGoodPromote>(),
     Tool::of::<OperationCancel>(),
+    Tool::of::<OperationDispatch>(),
     Tool::of::<OperationGet>(),
     Tool::of::<OperationList>(),
     Tool::of::<OperationResume>(),

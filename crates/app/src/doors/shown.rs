@@ -174,6 +174,8 @@ impl UseCase for OperationResume {
                 .hint(format!("what to do now: `gonogo ops triage {}`", known.id)));
         }
         let driven = following::driven(ws, &known.id)?;
+        let plan = crate::applying::plan_of(ws, &known.plan)?;
+        crate::elsewhere::again(ws, &plan, &known)?;
         if !driven {
             driving::spawn(ws, &known.id)?;
         }

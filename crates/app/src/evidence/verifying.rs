@@ -261,7 +261,9 @@ fn conclude(
         return conclude_run(path, report, seen, outside, artifact, sound, reasons, look);
     }
     let result = sound.then(|| recorded_result(&report)).flatten();
-    let again = (replayed && sound).then(|| replay_records(&report));
+    // What a workflow service decided was not decided here.
+    let elsewhere = begun(&report).is_ok_and(|(b, ..)| b.body.get("elsewhere").is_some());
+    let again = (replayed && sound && !elsewhere).then(|| replay_records(&report));
     let approvals = sound.then(|| check_approvals(&report));
     let (glass, incidents) = match sound {
         true => (channel::glass(&report), channel::incidents(&report)),

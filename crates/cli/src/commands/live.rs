@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use gonogo_app::doors::{OperationRef, OperationShow, OperationShown, operation_shown};
 use gonogo_app::driving::Notice;
+use gonogo_app::elsewhere::Elsewhere;
 use gonogo_app::{AppError, Workspace, driving};
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::id::OperationId;
 use gonogo_core::{Exit, Reason, Span};
 use gonogo_release::machine::{Ending, Terminal};
 use gonogo_release::plan::{Gates, Plan, PlanKind, TargetSpec};
+use gonogo_release::remote::Stage;
 use serde_json::{Value, json};
 
 use crate::screen::{Screen, Tone};
@@ -264,6 +266,9 @@ fn follow(
 
 /// What it waits for that no decision line says: an act whose outcome is long in coming.
 fn wait_text(view: &OperationShown) -> Option<String> {
+    if let Some(there) = &view.operation.elsewhere {
+        return Some(format!("  waiting for {}", upstream(there)));
+    }
     let act = view.progress.as_ref()?.get("in_flight")?.as_array()?;
     let key = act.first()?.as_str()?;
     if key.contains("/probe/") || view.progress.as_ref()?.get("phase")?.as_str()? == "deploy" {
@@ -278,6 +283,24 @@ fn wait_text(view: &OperationShown) -> Option<String> {
         return Some(format!("  waiting for {what}"));
     }
     None
+}
+
+/// Where an operation stands with the workflow service that carries it out.
+pub fn upstream(there: &Elsewhere) -> String {
+    let who = format!("`{}` at {}", there.workflow_name, there.status_url);
+    let stands = match there.stage {
+        Stage::Waiting | Stage::Sending => format!("{who} to take it"),
+        Stage::InDoubt => format!("{who} to say whether it took it; it is not sent twice"),
+        Stage::Held => format!("the same request again: {who} did not take it"),
+        Stage::Taken | Stage::Ended => match &there.cancel {
+            Some(cancel) => format!("{who}, asked by {} to end it", cancel.by),
+            None => who,
+        },
+    };
+    match &there.trouble {
+        Some(t) => format!("{stands} · {} since {}: {}", t.reason, t.since, t.message),
+        None => stands,
+    }
 }
 
 /// One decision in one line.
@@ -502,8 +525,13 @@ pub fn say_end(screen: &Screen, shown: &OperationShown, terminal: &Terminal) {
         .unwrap_or(path)
         .display();
     screen.say(&format!("          packet {path}"));
+    // What a workflow service decided cannot be decided again from records here.
+    let replay = match &operation.elsewhere {
+        None => "--replay ",
+        Some(_) => "",
+    };
     screen.frame(&format!(
-        "          check it anywhere:  gonogo verify {path} --replay --log-key '{}'",
+        "          check it anywhere:  gonogo verify {path} {replay}--log-key '{}'",
         shown.log_key
     ));
 }

@@ -110,6 +110,9 @@ pub fn say_operation(screen: &Screen, shown: &OperationShown) {
     };
     let phase = shown.operation.phase.name();
     screen.say(&format!("running   phase {phase}{driven}"));
+    if let Some(there) = &shown.operation.elsewhere {
+        screen.say(&format!("          waiting for {}", live::upstream(there)));
+    }
     let until = shown.progress.as_ref().and_then(|p| p.get("until"));
     if let Some(until) = until.and_then(|u| u.as_str()) {
         screen.say(&format!("          this step until {until}"));

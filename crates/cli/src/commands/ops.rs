@@ -5,11 +5,13 @@ use gonogo_app::doors::{
     OperationDoc, OperationList, OperationRef, OperationResume, OperationShow, OperationShown,
     OperationTriage, Status,
 };
+use gonogo_app::elsewhere::Elsewhere;
 use gonogo_core::id::OperationId;
 use gonogo_core::{Exit, Timestamp};
 use gonogo_release::effect::Action;
 use gonogo_release::effects::{EffectSeen, Standing};
 use gonogo_release::plan::PlanKind;
+use gonogo_release::remote::Telling;
 use serde_json::json;
 
 use super::{Answer, looking, releasing, way};
@@ -144,7 +146,10 @@ fn show(select: &Select, operation: &str, screen: &Screen) -> Answer {
     };
     let answered = way(select, screen, true)?.ask(&wanted)?;
     looking::say_operation(screen, &answered.data);
-    say_effects(screen, &answered.data.effects);
+    match &answered.data.operation.elsewhere {
+        Some(there) => say_elsewhere(screen, there),
+        None => say_effects(screen, &answered.data.effects),
+    }
     say_triage(screen, &answered.data.operation);
     screen.answer("operation_show", json!(answered.data));
     Ok(answered.exit)
@@ -170,6 +175,40 @@ fn say_effects(screen: &Screen, effects: &[EffectSeen]) {
             effect.since,
             what(&effect.action),
             screen.paint(tone, word)
+        ));
+    }
+}
+
+/// What the workflow service has of an operation.
+fn say_elsewhere(screen: &Screen, there: &Elsewhere) {
+    screen.say(&format!(
+        "elsewhere `{}`, queue `{}`, sent {} times",
+        there.workflow_name, there.task_queue, there.sent
+    ));
+    if let Some(receipt) = &there.receipt {
+        screen.say(&format!(
+            "          taken as operation {}, workflow {}",
+            receipt.operation_id, receipt.workflow_id
+        ));
+    }
+    screen.say(&format!("          status at {}", there.status_url));
+    if let Some(seen) = there.last_seen {
+        screen.say(&format!("          last heard of {seen}"));
+    }
+    if let Some(t) = &there.trouble {
+        let text = format!("          {} since {}: {}", t.reason, t.since, t.message);
+        screen.say(&screen.paint(Tone::Bad, &text));
+    }
+    if let Some(cancel) = &there.cancel {
+        let told = match cancel.telling {
+            Telling::Wanted => "the service is to be told",
+            Telling::Taken => "the service took that",
+            Telling::Refused => "the service does not end it",
+        };
+        let said = cancel.text.as_deref().unwrap_or_default();
+        screen.say(&format!(
+            "cancel    asked for by {}: {} · {told} {said}",
+            cancel.by, cancel.why
         ));
     }
 }

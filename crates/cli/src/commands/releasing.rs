@@ -7,9 +7,9 @@ use gonogo_app::doors::{
     OperationShow, PlanChange, PlanGet, PlanRef, RollbackChange, VersionName, Why,
 };
 use gonogo_app::rolling_back::{self, Way as Back};
-use gonogo_app::{AppError, Workspace, driving, following};
+use gonogo_app::{AppError, Workspace, driving, elsewhere, following};
 use gonogo_core::id::{OperationId, PlanId};
-use gonogo_core::{Exit, Reason};
+use gonogo_core::{Exit, Reason, Span};
 use gonogo_release::plan::Plan;
 use serde_json::json;
 
@@ -43,6 +43,7 @@ pub fn apply(select: &Select, a: &args::Apply, screen: &Screen) -> Answer {
     let how = Apply {
         key: a.idempotency_key.clone(),
         approvals: a.approval.clone(),
+        ..Apply::default()
     };
     begin_here(&way, ws, &id, &how, &a.waiting, "apply_change", screen)
 }
@@ -60,6 +61,7 @@ fn begin_here(
     let id = begun.operation_id.clone();
     let known = ws.store.operation(&id)?;
     say_begun(screen, &id, begun.fresh, known.terminal.is_some());
+    elsewhere::sent(ws, &id, Span::from_secs(27))?;
     if waiting.detach {
         driving::spawn(ws, &id)?;
         let handle = Handle::of(&known, "");

@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use gonogo_app::AppError;
 use gonogo_app::doors::{LONGEST_WAIT, Tool};
+use gonogo_core::envelope::Class;
 use gonogo_core::{Reason, canonical};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
@@ -63,8 +64,33 @@ fn content_type(headers: &HeaderMap) -> Result<(), AppError> {
     ))
 }
 
-/// What `POST /tools/invoke` asks for: use case, trace, input.
-pub(super) fn invocation(asked: Value) -> Result<(String, Option<String>, Value), AppError> {
+/// What `POST /tools/invoke` asks for.
+pub(super) struct Invocation {
+    /// The use case.
+    pub(super) id: String,
+    /// The trace.
+    pub(super) trace: Option<String>,
+    /// Its input.
+    pub(super) input: Value,
+    /// Milliseconds that the caller gives it.
+    pub(super) timeout_ms: Option<u64>,
+}
+
+/// The time that a caller gives a use case of this class, if the class admits it.
+pub(super) fn within(class: Class, ms: Option<u64>) -> Result<Option<Duration>, AppError> {
+    let most = class.policy().max_timeout_ms;
+    match ms {
+        None => Ok(None),
+        Some(ms) if (1..=most).contains(&ms) => Ok(Some(Duration::from_millis(ms))),
+        Some(_) => {
+            let text = format!("`timeoutMs` must be 1 to {most} for this use case");
+            Err(malformed(text).with("path", "$.timeoutMs"))
+        }
+    }
+}
+
+/// Reads what `POST /tools/invoke` asks for.
+pub(super) fn invocation(asked: Value) -> Result<Invocation, AppError> {
     let Value::Object(mut asked) = asked else {
         return Err(malformed("the body is no JSON object"));
     };
@@ -85,11 +111,27 @@ pub(super) fn invocation(asked: Value) -> Result<(String, Option<String>, Value)
     let input = asked
         .remove("input")
         .unwrap_or_else(|| Value::Object(Map::new()));
+    let timeout_ms = match asked.remove("timeoutMs") {
+        None => None,
+        Some(ms) => match ms.as_u64() {
+            Some(ms) => Some(ms),
+            None => {
+                let text = "`timeoutMs` must be a whole number of milliseconds";
+                return Err(malformed(text).with("path", "$.timeoutMs"));
+            }
+        },
+    };
     match asked.keys().next() {
-        None => Ok((id, trace, input)),
+        None => Ok(Invocation {
+            id,
+            trace,
+            input,
+            timeout_ms,
+        }),
         Some(key) => {
             let key = short(key);
-            let text = format!("`{key}` is not known here; toolId, traceId and input are");
+            let text =
+                format!("`{key}` is not known here; toolId, traceId, timeoutMs and input are");
             Err(malformed(text).with("path", format!("$.{key}")))
         }
     }

@@ -1,0 +1,168 @@
+//! The requests to a workflow service. One function for each; each has its time and its bound, and none is sent again from here.
+
+use bytes::Bytes;
+use gonogo_core::{Digest, Span};
+use gonogo_outbound::{NoAnswer, exchange};
+use gonogo_release::effect::Observed;
+use gonogo_release::remote::{
+    Asked, Dispatched, Ended, Heard, LONGEST, Silence, State, asked, cancelled, dispatched,
+};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::{Method, Request};
+use serde_json::{Value, json};
+
+use super::wiring;
+
+/// The service, as one operation asks it.
+pub(super) struct Service<'a> {
+    pub(super) state: &'a State,
+    pub(super) trace: &'a str,
+}
+
+/// What came back, with its bytes.
+enum Back {
+    Answer {
+        status: u16,
+        retry_after: Option<u64>,
+        body: Vec<u8>,
+    },
+    Silent(Silence, String),
+}
+
+impl Back {
+    fn heard(&self) -> Heard<'_> {
+        match self {
+            Self::Answer {
+                status,
+                retry_after,
+                body,
+            } => Heard::Answer {
+                status: *status,
+                retry_after: *retry_after,
+                body,
+            },
+            Self::Silent(silence, text) => Heard::Silent {
+                silence: *silence,
+                text,
+            },
+        }
+    }
+}
+
+impl Service<'_> {
+    /// Sends the operation.
+    pub(super) fn dispatch(&self, document: &Value) -> Dispatched {
+        let endpoint = &self.state.endpoint;
+        let within = endpoint.limits.dispatch;
+        let back = self.once(Method::POST, &endpoint.dispatch_url, Some(document), within);
+        dispatched(back.heard())
+    }
+
+    /// Asks where it stands.
+    pub(super) fn ask(&self) -> Asked {
+        let endpoint = &self.state.endpoint;
+        let id = self.state.there();
+        let within = endpoint.limits.status;
+        let back = self.once(Method::GET, &endpoint.status_url(id), None, within);
+        asked(back.heard(), id)
+    }
+
+    /// Tells it that somebody wants it to end.
+    pub(super) fn cancel(&self, why: &str) -> Ended {
+        let endpoint = &self.state.endpoint;
+        let said = self.state.receipt.as_ref();
+        let said = said.and_then(|r| r.cancel_url.as_deref());
+        let url = endpoint.cancel_url(self.state.there(), said);
+        let body = json!({"why": why});
+        let back = self.once(Method::POST, &url, Some(&body), endpoint.limits.dispatch);
+        cancelled(back.heard())
+    }
+
+    /// What the target serves, where the service is a gonogo that shows it.
+    pub(super) fn observe(&self, environment: &str) -> Option<Observed> {
+        let endpoint = &self.state.endpoint;
+        let url = format!("{}/v1/status", endpoint.status_base_url);
+        let back = self.once(Method::GET, &url, None, endpoint.limits.status);
+        let Back::Answer {
+            status: 200, body, ..
+        } = back
+        else {
+            return None;
+        };
+        let read = gonogo_core::canonical::parse(&body).ok()?;
+        let all = read.get("data")?.get("environments")?.as_array()?;
+        let named = |e: &&Value| e.get("name").and_then(Value::as_str) == Some(environment);
+        let observed = all.iter().find(named)?.get("observed")?;
+        serde_json::from_value(observed.clone()).ok()
+    }
+
+    fn once(&self, method: Method, url: &str, body: Option<&Value>, within: Span) -> Back {
+        let token = match wiring::token(&self.state.endpoint) {
+            Ok(token) => token,
+            Err(e) => return Back::Silent(Silence::Unreachable, e.message),
+        };
+        let hidden = |text: String| match &token {
+            // A service that tells what it was sent must not have it written down.
+            Some(token) => text.replace(token.as_str(), "[token]"),
+            None => text,
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(url)
+            .header(ACCEPT, "application/json")
+            .header("traceparent", self.traceparent())
+            .header("x-trace-id", self.trace);
+        if let Some(token) = &token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if body.is_some() {
+            request = request
+                .header(CONTENT_TYPE, "application/json")
+                .header("idempotency-key", self.state.key.as_str());
+        }
+        let bytes = body.map_or_else(Bytes::new, |b| Bytes::from(b.to_string()));
+        let request = match request.body(bytes) {
+            Ok(request) => request,
+            Err(e) => return Back::Silent(Silence::Unreachable, e.to_string()),
+        };
+        match exchange(request, LONGEST, within.to_std()) {
+            Ok(answer) => {
+                let after = answer.headers().get(RETRY_AFTER);
+                let after = after.and_then(|v| v.to_str().ok()?.trim().parse().ok());
+                let status = answer.status().as_u16();
+                let body = answer.into_body();
+                let body = match &token {
+                    Some(_) => hidden(String::from_utf8_lossy(&body).into_owned()).into_bytes(),
+                    None => body.to_vec(),
+                };
+                Back::Answer {
+                    status,
+                    retry_after: after,
+                    body,
+                }
+            }
+            Err(e) => {
+                let silence = match &e {
+                    NoAnswer::Unreachable(_)
+                    | NoAnswer::Unsupported(_)
+                    | NoAnswer::OutOfReach(_) => Silence::Unreachable,
+                    NoAnswer::TimedOut(_) => Silence::TimedOut,
+                    NoAnswer::Broken(_) => Silence::Broken,
+                    NoAnswer::TooLarge(_) => Silence::TooLarge,
+                };
+                Back::Silent(silence, hidden(e.to_string()))
+            }
+        }
+    }
+
+    /// W3C's trace context: the trace's own id if it has that form, else one that follows from it.
+    fn traceparent(&self) -> String {
+        let hex = |t: &str| t.len() == 32 && t.bytes().all(|b| b.is_ascii_hexdigit());
+        let trace = match hex(self.trace) {
+            true => self.trace.to_ascii_lowercase(),
+            false => Digest::of(self.trace.as_bytes()).hex()[..32].to_owned(),
+        };
+        let span = format!("{}/{}", self.state.operation, self.state.sent);
+        format!("00-{trace}-{}-01", &Digest::of(span.as_bytes()).hex()[..16])
+    }
+}

@@ -1,0 +1,436 @@
+//! What the answers of a workflow service mean.
+//!
+//! An answer is a plain document of the contract, or the same in a gonogo server's envelope. Whatever is neither says nothing: it is
+//! told as what it is, and never as a state.
+
+use gonogo_core::envelope::Retry;
+use gonogo_core::{Reason, canonical};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The most that an answer may have, in bytes.
+pub const LONGEST: usize = 1 << 20;
+
+/// So much of a foreign text is told.
+const QUOTED: usize = 200;
+
+/// What came back of a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Heard<'a> {
+    /// A whole answer.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// `Retry-After` in seconds, where it says so.
+        retry_after: Option<u64>,
+        /// The body.
+        body: &'a [u8],
+    },
+    /// None.
+    Silent {
+        /// How.
+        silence: Silence,
+        /// In words.
+        text: &'a str,
+    },
+}
+
+/// How an answer stayed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// The request did not leave.
+    Unreachable,
+    /// The time was over; the other side may have acted.
+    TimedOut,
+    /// The connection broke; the other side may have acted.
+    Broken,
+    /// The answer is larger than [`LONGEST`].
+    TooLarge,
+}
+
+/// Why an answer is none that can be gone on with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Trouble {
+    /// The catalogue's reason.
+    pub reason: Reason,
+    /// In words, with the service's own where it said some.
+    pub text: String,
+    /// After how many seconds it asked to be asked again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// Reason codes that a gonogo server gave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Reason>,
+}
+
+impl Trouble {
+    fn new(reason: Reason, text: impl Into<String>) -> Self {
+        Self {
+            reason,
+            text: text.into(),
+            after: None,
+            told: Vec::new(),
+        }
+    }
+
+    /// Why it may help to ask again; none where it does not.
+    pub const fn retry(&self) -> Option<Retry> {
+        match self.reason {
+            Reason::WorkflowBusy => Some(Retry::RateLimit),
+            Reason::WorkflowTimeout => Some(Retry::UpstreamTimeout),
+            Reason::WorkflowFailed => Some(Retry::Upstream5xx),
+            Reason::WorkflowUnreachable => Some(Retry::TransportUnavailable),
+            _ => None,
+        }
+    }
+}
+
+/// What a service said when it took an operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Receipt {
+    /// The operation, by the service's id.
+    pub operation_id: String,
+    /// The workflow, by the service's id.
+    pub workflow_id: String,
+    /// When it was taken, as the service says.
+    pub submitted_at: String,
+    /// Where to look, as the service says.
+    pub status_url: String,
+    /// Where to ask for its end, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_url: Option<String>,
+}
+
+/// What became of a dispatch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dispatched {
+    /// The service took it.
+    Accepted(Receipt),
+    /// It certainly did not.
+    NotAccepted(Trouble),
+    /// Nobody knows.
+    Unknown(Trouble),
+}
+
+/// Reads the answer to a dispatch.
+pub fn dispatched(heard: Heard<'_>) -> Dispatched {
+    let (status, body) = match heard {
+        Heard::Answer { status, body, .. } => (status, body),
+        Heard::Silent { silence, text } => {
+            let trouble = silent(silence, text);
+            return match silence {
+                Silence::Unreachable => Dispatched::NotAccepted(trouble),
+                _ => Dispatched::Unknown(trouble),
+            };
+        }
+    };
+    match status {
+        200..=299 => match receipt(body) {
+            Ok(receipt) => Dispatched::Accepted(receipt),
+            // It said yes, and not to what.
+            Err(why) => Dispatched::Unknown(Trouble::new(
+                Reason::WorkflowAnswer,
+                format!("it answered {status}, and {why}"),
+            )),
+        },
+        // Something between may have failed behind a service that took it.
+        500.. => Dispatched::Unknown(refusal(heard)),
+        _ => Dispatched::NotAccepted(refusal(heard)),
+    }
+}
+
+fn receipt(body: &[u8]) -> Result<Receipt, String> {
+    let mut document = document(body)?;
+    // An envelope's data say what was accepted; what began is beside them.
+    if let Some(Value::Object(handle)) = document.remove("handle") {
+        document = handle;
+    }
+    let mut text = |key: &str| match document.remove(key) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text),
+        Some(_) => Err(format!("its `{key}` is no text, or an empty one")),
+        None => Err(format!("it has no `{key}`")),
+    };
+    let receipt = Receipt {
+        operation_id: text("operationId")?,
+        workflow_id: text("workflowId")?,
+        submitted_at: text("submittedAt")?,
+        status_url: text("statusUrl")?,
+        cancel_url: match document.remove("cancelUrl") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(url)) if !url.is_empty() => Some(url),
+            Some(_) => return Err("its `cancelUrl` is no text, or an empty one".into()),
+        },
+    };
+    // The id becomes part of an address.
+    if !is_id(&receipt.operation_id) {
+        return Err(format!(
+            "its `operationId` is none that can stand in an address: `{}`",
+            short(&receipt.operation_id)
+        ));
+    }
+    for (key, text) in [
+        ("workflowId", &receipt.workflow_id),
+        ("submittedAt", &receipt.submitted_at),
+        ("statusUrl", &receipt.status_url),
+    ] {
+        if text.len() > 2_000 || text.chars().any(char::is_control) {
+            return Err(format!("its `{key}` is none that can be kept"));
+        }
+    }
+    Ok(receipt)
+}
+
+fn is_id(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b':' | b'-');
+    (1..=200).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('.')
+}
+
+/// The states that the contract knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It goes on.
+    Running,
+    /// It did what was asked for.
+    Succeeded,
+    /// It did not.
+    Failed,
+    /// Somebody ended it.
+    Cancelled,
+    /// It took more time than it had.
+    TimedOut,
+}
+
+/// What a service says of an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Where it stands.
+    pub status: Status,
+    /// Why it did not succeed, in the service's words.
+    pub error: Option<String>,
+    /// How it ended in gonogo's words, where a gonogo carries it out.
+    pub result: Option<String>,
+    /// Reason codes that a gonogo gave.
+    pub reasons: Vec<Reason>,
+}
+
+/// What became of a question about an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// It is known.
+    Told(Told),
+    /// The service has no such operation.
+    Missing,
+    /// Nothing was learnt.
+    Trouble(Trouble),
+}
+
+/// Reads the answer to a question about the operation that the service calls `operation`.
+pub fn asked(heard: Heard<'_>, operation: &str) -> Asked {
+    let (status, body) = match heard {
+        Heard::Answer { status, body, .. } => (status, body),
+        Heard::Silent { silence, text } => return Asked::Trouble(silent(silence, text)),
+    };
+    match status {
+        200..=299 => match told(body, operation) {
+            Ok(told) => Asked::Told(told),
+            Err(why) => Asked::Trouble(Trouble::new(
+                Reason::WorkflowAnswer,
+                format!("it answered {status}, and {why}"),
+            )),
+        },
+        404 => Asked::Missing,
+        _ => Asked::Trouble(refusal(heard)),
+    }
+}
+
+fn told(body: &[u8], operation: &str) -> Result<Told, String> {
+    let document = document(body)?;
+    let status = match document.get("status") {
+        Some(Value::String(word)) => word_of(word)?,
+        Some(_) => return Err("its `status` is no text".into()),
+        None => return Err("it has no `status`".into()),
+    };
+    for key in ["traceId", "toolId", "startedAt", "completedAt"] {
+        if !matches!(
+            document.get(key),
+            None | Some(Value::Null | Value::String(_))
+        ) {
+            return Err(format!("its `{key}` is no text"));
+        }
+    }
+    match document.get("operationId") {
+        None => {}
+        Some(Value::String(id)) if id == operation => {}
+        Some(other) => {
+            return Err(format!(
+                "it is about operation `{}` and not `{operation}`",
+                short(other.as_str().unwrap_or("?"))
+            ));
+        }
+    }
+    let error = match document.get("error") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(short(text)),
+        Some(Value::Object(error)) => {
+            let text = error.get("message").and_then(Value::as_str);
+            Some(text.map_or_else(|| short(&Value::Object(error.clone()).to_string()), short))
+        }
+        Some(_) => return Err("its `error` is neither a text nor an object".into()),
+    };
+    let text = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
+    let reasons = document.get("reasons").and_then(Value::as_array);
+    let reasons = reasons.into_iter().flatten().filter_map(Value::as_str);
+    Ok(Told {
+        status,
+        error,
+        result: text("result"),
+        reasons: reasons.filter_map(|r| r.parse().ok()).collect(),
+    })
+}
+
+fn word_of(word: &str) -> Result<Status, String> {
+    match word {
+        "running" => Ok(Status::Running),
+        "succeeded" => Ok(Status::Succeeded),
+        "failed" => Ok(Status::Failed),
+        "cancelled" => Ok(Status::Cancelled),
+        "timed_out" => Ok(Status::TimedOut),
+        other => Err(format!(
+            "its `status` is `{}`, which is none of running, succeeded, failed, cancelled, timed_out",
+            short(other)
+        )),
+    }
+}
+
+/// What became of a wish to end an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// The service took the wish; the operation says itself when it has ended.
+    Taken,
+    /// The service does not end it.
+    Refused(Trouble),
+    /// Nobody knows; it does no harm to say it again.
+    Unknown(Trouble),
+}
+
+/// Reads the answer to a wish to end an operation.
+pub fn cancelled(heard: Heard<'_>) -> Ended {
+    match heard {
+        Heard::Answer {
+            status: 200..=299, ..
+        } => Ended::Taken,
+        Heard::Answer {
+            status: 429 | 500..,
+            ..
+        } => Ended::Unknown(refusal(heard)),
+        Heard::Answer { .. } => Ended::Refused(refusal(heard)),
+        Heard::Silent { silence, text } => Ended::Unknown(silent(silence, text)),
+    }
+}
+
+fn silent(silence: Silence, text: &str) -> Trouble {
+    let reason = match silence {
+        Silence::Unreachable | Silence::Broken => Reason::WorkflowUnreachable,
+        Silence::TimedOut => Reason::WorkflowTimeout,
+        Silence::TooLarge => Reason::WorkflowAnswer,
+    };
+    Trouble::new(reason, short(text))
+}
+
+/// An answer that says no.
+fn refusal(heard: Heard<'_>) -> Trouble {
+    let Heard::Answer {
+        status,
+        retry_after,
+        body,
+    } = heard
+    else {
+        return Trouble::new(Reason::Internal, "an answer that is none");
+    };
+    let error = error_of(body);
+    let reason = match status {
+        429 => Reason::WorkflowBusy,
+        500.. => Reason::WorkflowFailed,
+        401 => Reason::WorkflowDenied,
+        403 if error.is_none() => Reason::WorkflowDenied,
+        _ => Reason::WorkflowRefused,
+    };
+    let mut trouble = Trouble::new(reason, format!("it answered {status}"));
+    trouble.after = retry_after;
+    match error {
+        Some((text, told)) => {
+            trouble.text = format!("{}: {text}", trouble.text);
+            trouble.told = told;
+        }
+        None if (300..400).contains(&status) => {
+            trouble
+                .text
+                .push_str(", which leads elsewhere, and nobody goes there");
+        }
+        None => {
+            let said = short(&String::from_utf8_lossy(body));
+            if !said.is_empty() {
+                trouble.text = format!("{}: {said}", trouble.text);
+            }
+        }
+    }
+    trouble
+}
+
+/// The message and the reason codes of an error in a gonogo server's envelope.
+fn error_of(body: &[u8]) -> Option<(String, Vec<Reason>)> {
+    let Ok(Value::Object(envelope)) = canonical::parse(body) else {
+        return None;
+    };
+    let error = envelope.get("error")?.as_object()?;
+    let message = error.get("message")?.as_str()?;
+    let code = error.get("code").and_then(Value::as_str)?;
+    let codes = error.get("details").and_then(|d| d.get("reasonCodes"));
+    let codes = codes.and_then(Value::as_array).into_iter().flatten();
+    let codes = codes.filter_map(Value::as_str);
+    Some((
+        format!("{}: {}", short(code), short(message)),
+        codes.filter_map(|c| c.parse().ok()).collect(),
+    ))
+}
+
+/// The document that a body is, without a gonogo server's envelope around it.
+fn document(body: &[u8]) -> Result<Map<String, Value>, String> {
+    let value = canonical::parse(body)
+        .map_err(|e| format!("what it said is no JSON that can be relied on: {e}"))?;
+    let Value::Object(mut map) = value else {
+        return Err("what it said is no JSON object".into());
+    };
+    let enveloped = map.contains_key("success") && map.contains_key("metadata");
+    if !enveloped {
+        return Ok(map);
+    }
+    if map.get("success") != Some(&Value::Bool(true)) {
+        return Err("its envelope tells an error".into());
+    }
+    let handle = map.remove("handle");
+    match map.remove("data") {
+        Some(Value::Object(mut data)) => {
+            if let Some(handle) = handle {
+                data.insert("handle".into(), handle);
+            }
+            Ok(data)
+        }
+        _ => Err("its envelope has no data".into()),
+    }
+}
+
+/// A foreign text, short enough to be told, on one line.
+fn short(text: &str) -> String {
+    let printable = text.trim().chars().take(QUOTED);
+    printable
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! What each kind of answer means, by tables.
+
+use super::*;
+
+fn answer(status: u16, body: &str) -> Heard<'_> {
+    Heard::Answer {
+        status,
+        retry_after: None,
+        body: body.as_bytes(),
+    }
+}
+
+const RECEIPT: &str = r#"{"operationId":"w-1","workflowId":"release-w-1","submittedAt":"2026-01-01T00:00:00Z","statusUrl":"http://flow/operations/w-1"}"#;
+
+#[test]
+fn a_dispatch_is_taken_not_taken_or_unknown() {
+    let envelope = format!(
+        r#"{{"success":true,"metadata":{{}},"policy":{{}},"data":{{"accepted":true}},"handle":{RECEIPT}}}"#
+    );
+    for body in [RECEIPT, &envelope] {
+        for status in [200, 201, 202] {
+            let Dispatched::Accepted(receipt) = dispatched(answer(status, body)) else {
+                panic!("{status} {body}");
+            };
+            assert_eq!(receipt.operation_id, "w-1");
+        }
+    }
+    let table: [(u16, &str, bool, Reason); 21] = [
+        // status, body, certainly not taken, reason
+        (202, "", false, Reason::WorkflowAnswer),
+        (202, "OK", false, Reason::WorkflowAnswer),
+        (202, "{", false, Reason::WorkflowAnswer),
+        (202, "[]", false, Reason::WorkflowAnswer),
+        (
+            202,
+            r#"{"operationId":"w-1"}"#,
+            false,
+            Reason::WorkflowAnswer,
+        ),
+        (
+            202,
+            r#"{"operationId":"","workflowId":"w","submittedAt":"t","statusUrl":"u"}"#,
+            false,
+            Reason::WorkflowAnswer,
+        ),
+        (
+            202,
+            r#"{"operationId":7,"workflowId":"w","submittedAt":"t","statusUrl":"u"}"#,
+            false,
+            Reason::WorkflowAnswer,
+        ),
+        (
+            202,
+            r#"{"operationId":"../a","workflowId":"w","submittedAt":"t","statusUrl":"u"}"#,
+            false,
+            Reason::WorkflowAnswer,
+        ),
+        (
+            202,
+            r#"{"operationId":"a","operationId":"b","workflowId":"w","submittedAt":"t","statusUrl":"u"}"#,
+            false,
+            Reason::WorkflowAnswer,
+        ),
+        (
+            202,
+            r#"{"success":false,"metadata":{}}"#,
+            false,
+            Reason::WorkflowAnswer,
+        ),
+        (500, "", false, Reason::WorkflowFailed),
+        (
+            502,
+            "<html>bad gateway</html>",
+            false,
+            Reason::WorkflowFailed,
+        ),
+        (503, "not JSON at all", false, Reason::WorkflowFailed),
+        (504, "{}", false, Reason::WorkflowFailed),
+        (429, "", true, Reason::WorkflowBusy),
+        (400, "{}", true, Reason::WorkflowRefused),
+        (401, "", true, Reason::WorkflowDenied),
+        (403, "", true, Reason::WorkflowDenied),
+        (404, "", true, Reason::WorkflowRefused),
+        (409, "", true, Reason::WorkflowRefused),
+        (302, "", true, Reason::WorkflowRefused),
+    ];
+    for (status, body, certain, reason) in table {
+        let (trouble, found) = match dispatched(answer(status, body)) {
+            Dispatched::NotAccepted(t) => (t, true),
+            Dispatched::Unknown(t) => (t, false),
+            Dispatched::Accepted(r) => panic!("{status} {body}: {r:?}"),
+        };
+        assert_eq!(
+            (trouble.reason, found),
+            (reason, certain),
+            "{status} {body}"
+        );
+    }
+}
+
+#[test]
+fn only_what_may_pass_is_retriable_and_says_why() {
+    let retry = |heard| match dispatched(heard) {
+        Dispatched::NotAccepted(t) | Dispatched::Unknown(t) => t.retry(),
+        Dispatched::Accepted(_) => panic!("accepted"),
+    };
+    assert_eq!(retry(answer(429, "")), Some(Retry::RateLimit));
+    assert_eq!(retry(answer(503, "x")), Some(Retry::Upstream5xx));
+    for status in [301, 400, 401, 403, 404, 409, 422] {
+        assert_eq!(retry(answer(status, "")), None, "{status}");
+    }
+    assert_eq!(retry(answer(202, "garbage")), None);
+    let silent = |silence| Heard::Silent { silence, text: "t" };
+    for (silence, certain, wanted) in [
+        (
+            Silence::Unreachable,
+            true,
+            Some(Retry::TransportUnavailable),
+        ),
+        (Silence::Broken, false, Some(Retry::TransportUnavailable)),
+        (Silence::TimedOut, false, Some(Retry::UpstreamTimeout)),
+        (Silence::TooLarge, false, None),
+    ] {
+        assert_eq!(retry(silent(silence)), wanted, "{silence:?}");
+        let not = matches!(dispatched(silent(silence)), Dispatched::NotAccepted(_));
+        assert_eq!(not, certain, "{silence:?}");
+    }
+}
+
+#[test]
+fn a_refusal_of_a_gonogo_is_told_with_its_reasons() {
+    let body = r#"{"success":false,"metadata":{},"policy":{},"error":{"code":"CONFLICT","message":"moved","details":{"reasonCodes":["BASE_STATE_MOVED","NEW_ONE"]}}}"#;
+    let Dispatched::NotAccepted(t) = dispatched(answer(409, body)) else {
+        panic!("taken");
+    };
+    assert_eq!(t.told, [Reason::BaseStateMoved]);
+    assert_eq!(t.text, "it answered 409: CONFLICT: moved");
+    let long = "x".repeat(5_000);
+    let Dispatched::NotAccepted(t) = dispatched(answer(400, &long)) else {
+        panic!("taken");
+    };
+    assert!(t.text.len() < 300);
+}
+
+#[test]
+fn a_state_is_one_of_five_words_and_nothing_else() {
+    let words = ["running", "succeeded", "failed", "cancelled", "timed_out"];
+    for word in words {
+        let body = format!(r#"{{"status":"{word}","traceId":"t","toolId":"x","startedAt":"s"}}"#);
+        let Asked::Told(told) = asked(answer(200, &body), "w-1") else {
+            panic!("{word}");
+        };
+        assert_eq!(serde_json::to_value(told.status).unwrap(), word);
+    }
+    for body in [
+        "",
+        "ok",
+        "{}",
+        r#"{"status":"done"}"#,
+        r#"{"status":"SUCCEEDED"}"#,
+        r#"{"status":"succeeded "}"#,
+        r#"{"status":"success"}"#,
+        r#"{"status":true}"#,
+        r#"{"status":"succeeded","status":"failed"}"#,
+        r#"{"status":"succeeded","startedAt":7}"#,
+        r#"{"status":"succeeded","error":7}"#,
+        r#"{"status":"succeeded","operationId":"another"}"#,
+        r#"{"success":false,"metadata":{},"data":{"status":"succeeded"}}"#,
+        r#"[{"status":"succeeded"}]"#,
+    ] {
+        let Asked::Trouble(t) = asked(answer(200, body), "w-1") else {
+            panic!("{body}");
+        };
+        assert_eq!(t.reason, Reason::WorkflowAnswer, "{body}");
+    }
+    assert_eq!(asked(answer(404, "x"), "w-1"), Asked::Missing);
+    for (status, reason) in [
+        (302, Reason::WorkflowRefused),
+        (401, Reason::WorkflowDenied),
+        (429, Reason::WorkflowBusy),
+        (500, Reason::WorkflowFailed),
+    ] {
+        let Asked::Trouble(t) = asked(answer(status, r#"{"status":"succeeded"}"#), "w-1") else {
+            panic!("{status}");
+        };
+        assert_eq!(t.reason, reason);
+    }
+}
+
+#[test]
+fn a_gonogos_document_is_read_out_of_its_envelope() {
+    let body = r#"{"success":true,"metadata":{},"policy":{},"data":{"operationId":"w-1","status":"failed","result":"rolled_back","reasons":["ERROR_RATE_WORSE"],"error":{"reasonCodes":["ERROR_RATE_WORSE"],"message":"worse"}}}"#;
+    let Asked::Told(told) = asked(answer(200, body), "w-1") else {
+        panic!();
+    };
+    assert_eq!(told.result.as_deref(), Some("rolled_back"));
+    assert_eq!(told.reasons, [Reason::ErrorRateWorse]);
+    assert_eq!(told.error.as_deref(), Some("worse"));
+}
+
+#[test]
+fn a_cancel_is_taken_refused_or_unknown() {
+    assert_eq!(cancelled(answer(202, "whatever")), Ended::Taken);
+    for status in [301, 400, 404, 409] {
+        assert!(matches!(cancelled(answer(status, "")), Ended::Refused(_)));
+    }
+    for status in [429, 500, 503] {
+        assert!(matches!(cancelled(answer(status, "")), Ended::Unknown(_)));
+    }
+}

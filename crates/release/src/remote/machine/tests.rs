@@ -1,0 +1,273 @@
+//! Where an operation stands after each thing that can be heard.
+
+use super::super::wiring::Limits;
+use super::*;
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millis(ms)
+}
+
+fn state() -> State {
+    let endpoint = Endpoint {
+        workflow_name: "release".into(),
+        task_queue: "q".into(),
+        dispatch_url: "http://flow/operations/dispatch".into(),
+        status_base_url: "http://flow".into(),
+        token: None,
+        limits: Limits {
+            dispatch: Span::from_secs(1),
+            status: Span::from_secs(1),
+            every: Span::from_secs(2),
+            lost_after: Span::from_secs(10),
+        },
+    };
+    State::new(OperationId::mint([7; 8]), endpoint, "k".into(), at(0))
+}
+
+fn sending() -> State {
+    let mut s = state();
+    assert_eq!(s.todo(at(0)), Todo::Send);
+    assert_eq!(s.begin(Todo::Send, at(0)).len(), 1);
+    s
+}
+
+fn trouble(reason: Reason) -> Trouble {
+    Trouble {
+        reason,
+        text: "t".into(),
+        after: None,
+        told: Vec::new(),
+    }
+}
+
+fn receipt(id: &str) -> Receipt {
+    Receipt {
+        operation_id: id.into(),
+        workflow_id: "w".into(),
+        submitted_at: "t".into(),
+        status_url: "u".into(),
+        cancel_url: None,
+    }
+}
+
+fn taken() -> State {
+    let mut s = sending();
+    s.dispatched(at(1), Dispatched::Accepted(receipt("server-7")));
+    s
+}
+
+fn says(status: Status) -> Asked {
+    Asked::Told(Told {
+        status,
+        error: None,
+        result: None,
+        reasons: Vec::new(),
+    })
+}
+
+#[test]
+fn ids_of_the_service_win() {
+    let s = taken();
+    assert_eq!((s.stage, s.there()), (Stage::Taken, "server-7"));
+    assert_eq!(state().there(), state().operation.as_str());
+    let text = serde_json::to_string(&s).unwrap();
+    assert_eq!(State::read(&text), Some(s));
+    assert_eq!(State::read("{}"), None);
+}
+
+#[test]
+fn what_is_in_doubt_is_never_sent_again_before_it_is_known_to_be_missing() {
+    for reason in [
+        Reason::WorkflowTimeout,
+        Reason::WorkflowFailed,
+        Reason::WorkflowUnreachable,
+        Reason::WorkflowAnswer,
+    ] {
+        let mut s = sending();
+        s.dispatched(at(1), Dispatched::Unknown(trouble(reason)));
+        let mut now = at(1);
+        for _ in 0..50 {
+            now = now.after(Span::from_secs(1));
+            assert!(matches!(s.todo(now), Todo::Ask | Todo::Wait(_)), "{reason}");
+            s.asked(now, Asked::Trouble(trouble(Reason::WorkflowTimeout)));
+        }
+        assert_eq!(s.sent, 1);
+        s.asked(now, says(Status::Running));
+        assert_eq!((s.stage, s.trouble()), (Stage::Taken, None));
+    }
+}
+
+#[test]
+fn what_never_arrived_waits_for_the_same_request() {
+    let mut s = sending();
+    s.dispatched(at(1), Dispatched::Unknown(trouble(Reason::WorkflowTimeout)));
+    s.asked(at(2), Asked::Missing);
+    assert_eq!((s.stage, s.todo(at(9))), (Stage::Held, Todo::Rest));
+    assert_eq!(s.trouble().unwrap().0.reason, Reason::WorkflowTimeout);
+    let (id, workflow) = (s.operation.clone(), s.workflow_id.clone());
+    s.again(at(10));
+    assert_eq!(s.todo(at(10)), Todo::Send);
+    assert_eq!((s.operation, s.workflow_id), (id, workflow));
+}
+
+#[test]
+fn a_sender_that_ended_is_no_reason_to_send_blindly() {
+    let mut s = sending();
+    s.resume(at(5));
+    assert_eq!((s.stage, s.todo(at(5))), (Stage::InDoubt, Todo::Ask));
+    assert!(!s.is_told());
+    // It arrived.
+    let mut arrived = s.clone();
+    arrived.asked(at(6), says(Status::Running));
+    assert_eq!((arrived.stage, arrived.sent), (Stage::Taken, 1));
+    // It did not: it goes out again, a bounded number of times.
+    for sent in 2..=RESENT {
+        s.asked(at(6), Asked::Missing);
+        assert_eq!(s.todo(at(6)), Todo::Send);
+        s.begin(Todo::Send, at(6));
+        assert_eq!(s.sent, sent);
+        s.resume(at(7));
+    }
+    s.asked(at(8), Asked::Missing);
+    assert_eq!(s.stage, Stage::Held);
+}
+
+#[test]
+fn a_yes_that_cannot_be_read_is_never_sent_again() {
+    let mut s = sending();
+    s.dispatched(at(1), Dispatched::Unknown(trouble(Reason::WorkflowAnswer)));
+    s.asked(at(2), Asked::Missing);
+    assert_eq!(s.stage, Stage::InDoubt);
+    s.asked(at(20_000), Asked::Missing);
+    let end = s.terminal.unwrap();
+    assert_eq!(end.result, Ending::NeedsPerson);
+    assert_eq!(end.reasons, [Reason::WorkflowLost]);
+}
+
+#[test]
+fn what_was_not_taken_is_held_or_refused() {
+    for (reason, stage) in [
+        (Reason::WorkflowUnreachable, Stage::Held),
+        (Reason::WorkflowBusy, Stage::Held),
+        (Reason::WorkflowRefused, Stage::Ended),
+        (Reason::WorkflowDenied, Stage::Ended),
+    ] {
+        let mut s = sending();
+        s.dispatched(at(1), Dispatched::NotAccepted(trouble(reason)));
+        assert_eq!(s.stage, stage, "{reason}");
+        if let Some(end) = s.terminal {
+            assert_eq!((end.result, end.reasons), (Ending::Refused, vec![reason]));
+        }
+    }
+}
+
+#[test]
+fn each_word_is_its_end_and_no_other_is_green() {
+    for (status, ending) in [
+        (Status::Succeeded, Ending::Promoted),
+        (Status::Failed, Ending::Failed),
+        (Status::Cancelled, Ending::Cancelled),
+        (Status::TimedOut, Ending::TimedOut),
+    ] {
+        let mut s = taken();
+        let all = s.asked(at(2), says(status));
+        assert_eq!(all.last().unwrap().0, "result");
+        let end = s.terminal.clone().unwrap();
+        assert_eq!(end.result, ending);
+        let green = end
+            .reasons
+            .iter()
+            .all(|r| r.exit() == gonogo_core::Exit::Done);
+        assert_eq!(green, ending == Ending::Promoted, "{status:?}");
+        // An end stays.
+        for other in [Status::Succeeded, Status::Failed, Status::Running] {
+            assert_eq!(s.asked(at(3), says(other)), []);
+            assert_eq!(s.terminal.as_ref(), Some(&end));
+        }
+        assert_eq!(s.wish(at(4), "ada", "why"), []);
+    }
+    for (result, ending) in [
+        ("rolled_back", Ending::RolledBack),
+        ("refused", Ending::Refused),
+        ("needs_person", Ending::NeedsPerson),
+        ("promoted", Ending::Failed),
+    ] {
+        let mut s = taken();
+        s.asked(
+            at(2),
+            Asked::Told(Told {
+                status: Status::Failed,
+                error: None,
+                result: Some(result.into()),
+                reasons: vec![Reason::Promoted, Reason::ErrorRateWorse],
+            }),
+        );
+        let end = s.terminal.unwrap();
+        assert_eq!(end.result, ending);
+        assert!(!end.reasons.contains(&Reason::Promoted));
+        assert!(end.reasons.contains(&Reason::ErrorRateWorse));
+    }
+}
+
+#[test]
+fn an_operation_that_is_no_longer_known_needs_a_person() {
+    let mut s = taken();
+    s.asked(at(1_000), Asked::Missing);
+    assert_eq!(s.stage, Stage::Taken);
+    // A service that is away for long is no answer.
+    s.asked(at(60_000), Asked::Trouble(trouble(Reason::WorkflowTimeout)));
+    s.asked(at(61_000), Asked::Missing);
+    assert_eq!(s.stage, Stage::Taken);
+    s.asked(at(71_000), Asked::Trouble(trouble(Reason::WorkflowAnswer)));
+    assert_eq!(s.terminal.unwrap().result, Ending::NeedsPerson);
+}
+
+#[test]
+fn a_wish_to_end_it_is_told_and_its_outcome_known() {
+    // Nothing was sent: it ends here.
+    let mut s = state();
+    s.wish(at(1), "ada", "why");
+    assert_eq!(s.terminal.unwrap().result, Ending::Cancelled);
+    // In doubt: first what became of it.
+    let mut s = sending();
+    s.dispatched(at(1), Dispatched::Unknown(trouble(Reason::WorkflowTimeout)));
+    s.wish(at(2), "ada", "why");
+    assert_eq!(s.todo(at(2)), Todo::Ask);
+    let mut gone = s.clone();
+    gone.asked(at(3), Asked::Missing);
+    assert_eq!(gone.terminal.unwrap().result, Ending::Cancelled);
+    s.asked(at(3), says(Status::Running));
+    assert_eq!(s.todo(at(10_000)), Todo::Cancel);
+    // Lost: it is told again. Taken: its end is asked for.
+    s.cancel_told(at(10_000), Ended::Unknown(trouble(Reason::WorkflowTimeout)));
+    assert_eq!(s.todo(at(60_000)), Todo::Cancel);
+    s.cancel_told(at(60_000), Ended::Taken);
+    assert_eq!(s.todo(at(60_000)), Todo::Ask);
+    assert_eq!(s.cancel.as_ref().unwrap().telling, Telling::Taken);
+    s.asked(at(60_001), says(Status::Cancelled));
+    assert_eq!(s.terminal.unwrap().result, Ending::Cancelled);
+    // Refused: it goes on.
+    let mut s = taken();
+    s.wish(at(2), "ada", "why");
+    s.cancel_told(at(3), Ended::Refused(trouble(Reason::WorkflowRefused)));
+    assert_eq!(s.todo(at(3)), Todo::Ask);
+    assert_eq!(s.stage, Stage::Taken);
+}
+
+#[test]
+fn questions_become_rarer_and_never_stop() {
+    let mut s = taken();
+    let mut now = at(1);
+    let mut waits = Vec::new();
+    for _ in 0..20 {
+        let Todo::Wait(due) = s.todo(now) else {
+            panic!("{:?}", s.todo(now));
+        };
+        waits.push(due.since(now).as_millis());
+        now = due;
+        assert_eq!(s.todo(now), Todo::Ask);
+        s.asked(now, says(Status::Running));
+    }
+    assert!(waits.is_sorted(), "{waits:?}");
+    assert_eq!(waits.last(), Some(&2_000));
+}
