@@ -8,6 +8,7 @@
 mod access;
 mod bond;
 mod boot;
+pub mod calls;
 mod database;
 mod draft;
 mod error;
