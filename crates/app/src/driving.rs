@@ -1,5 +1,7 @@
 //! Driving operations to their end, here or in a process of their own, and picking up what a dead controller left.
 
+mod spans;
+
 use std::cell::Cell;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -60,7 +62,11 @@ pub fn drive(
         .then(|| hosting::attend(ws, environment));
     reserve::lay_by(ws);
     let full = Cell::new(None);
+    let teller = spans::Teller::of(ws, &known);
     let see = |p: &Progress<'_>| {
+        if let Some(teller) = &teller {
+            teller.see(p);
+        }
         retreat_when_full(ws, operation, &full, p);
         see(p);
     };

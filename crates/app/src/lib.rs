@@ -7,6 +7,7 @@ pub mod access;
 pub mod applying;
 pub mod approving;
 mod bond;
+pub mod calls;
 pub mod catalogue;
 pub mod config;
 pub mod doors;

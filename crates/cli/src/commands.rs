@@ -17,6 +17,7 @@ mod record;
 mod releasing;
 mod runbook;
 mod suite;
+mod telling;
 mod topics;
 
 use std::io::Read;
@@ -103,6 +104,7 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Reference(a) => ("reference", topics::reference(a, screen)),
     };
     let exit = answer.unwrap_or_else(|e| screen.fail(name, &e));
+    telling::farewell();
     screen.ended(exit)
 }
 
@@ -140,7 +142,9 @@ fn way_with(
     let mut ws = open_with(select, screen, pick_up, retreats)?;
     ws.trace = Some(screen.trace());
     let principal = Principal::local(caller_name(select.name.as_deref())?);
-    Ok(Way::Here(Arc::new(ws), Box::new(principal)))
+    let context = screen.context();
+    ws.within = context.parent.map(|span| context.within(span));
+    Ok(Way::Here(Arc::new(ws), Box::new(principal), context))
 }
 
 /// The token for a server: from a file, else from the environment. Never an argument: those are for everybody to see.
@@ -177,6 +181,7 @@ fn open_with(
         other => other?,
     }
     ws.retreats = retreats;
+    ws.tracer = telling::tracer(&ws.config, screen);
     for notice in ws.ledger.notices() {
         screen.talk(&screen.paint(Tone::Wait, &format!("{}: {}", notice.reason, notice.text)));
     }

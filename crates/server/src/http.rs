@@ -2,6 +2,7 @@
 
 mod events;
 mod guard;
+mod observed;
 mod reply;
 mod request;
 
@@ -15,6 +16,7 @@ use axum::body::Body;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::Method;
 use axum::http::header::IF_MATCH;
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use gonogo_app::AppError;
@@ -22,6 +24,7 @@ use gonogo_app::access::Principal;
 use gonogo_app::doors::{self, Route, TOOLS, Tool};
 use gonogo_core::envelope::Class;
 use gonogo_core::{Exit, Reason};
+use gonogo_telemetry::Context;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -29,6 +32,7 @@ use crate::lanes::{Call, Lanes};
 use crate::seen::{Kept, Seen};
 pub(crate) use events::{Feed, look};
 use gonogo_app::project::Generation;
+pub(crate) use observed::Looking;
 use reply::Reply;
 
 /// How often it is looked whether what somebody waits for has ended.
@@ -44,6 +48,7 @@ pub(crate) struct Door {
     pub(crate) seen: Seen,
     /// Names under which it may be asked for.
     pub(crate) hosts: BTreeSet<String>,
+    pub(crate) looking: Looking,
 }
 
 /// Names under which a server may be asked for: its address, loopback's names where it is loopback, and `more`.
@@ -66,6 +71,7 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route("/readyz", on(MethodFilter::GET, readyz))
         .route("/openapi.json", on(MethodFilter::GET, openapi))
         .route("/tools/invoke", on(MethodFilter::POST, invoke))
+        .route("/metrics", on(MethodFilter::GET, observed::metrics))
         .route("/v1/events", on(MethodFilter::GET, events::events));
     for tool in &TOOLS {
         for route in tool.facts.routes {
@@ -80,7 +86,18 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
             router = router.route(route.path, on(filter, answer));
         }
     }
+    let watch = from_fn_with_state(Arc::clone(&door), observed::watch);
     router
+        .fallback(nowhere)
+        .method_not_allowed_fallback(otherwise)
+        .layer(watch)
+        .with_state(door)
+}
+
+/// The one address of the listener that is for metrics alone.
+pub(crate) fn metrics_router(door: Arc<Door>) -> Router {
+    Router::new()
+        .route("/metrics", on(MethodFilter::GET, observed::open))
         .fallback(nowhere)
         .method_not_allowed_fallback(otherwise)
         .with_state(door)
@@ -155,7 +172,8 @@ async fn invoke(State(door): State<Arc<Door>>, request: Request) -> Response {
         return reply.wrapped_fail(&AppError::new(Reason::ToolUnknown, text));
     };
     reply.of(tool);
-    let answered = carry_out(&door, tool, input, principal, &reply.trace).await;
+    let context = observed::context(&parts, &reply.trace);
+    let answered = carry_out(&door, tool, input, principal, &context).await;
     match answered {
         Ok(done) => reply.wrapped(200, done),
         Err(e) => reply.wrapped_fail(&e),
@@ -172,19 +190,21 @@ async fn resource(
     let (parts, body) = request.into_parts();
     let mut reply = Reply::to(&parts.headers, tool.facts.name, tool.facts.class);
     reply.of(tool);
+    let context = observed::context(&parts, &reply.trace);
     let known = known(&door, tool, &parts);
     if let Known::Answered(kept) = &known {
+        door.lanes.meter().begin(tool, context).end(None);
         return reply.kept(&parts.headers, kept);
     }
     let answered = async {
         let principal = guard::enter(&door, &parts)?;
         request::trace(&parts.headers)?;
         let mut input = input(tool, &path, &parts, body).await?;
-        unchanged(&door, tool, &route, &path, &parts, &principal, &reply.trace).await?;
+        unchanged(&door, tool, &route, &path, &parts, &principal, &context).await?;
         let until = request::wait(tool, &mut input)?.map(|wait| Instant::now() + wait);
         loop {
             let (input, principal) = (input.clone(), principal.clone());
-            let done = carry_out(&door, tool, input, principal, &reply.trace).await?;
+            let done = carry_out(&door, tool, input, principal, &context).await?;
             // Who waits takes nobody's place meanwhile.
             if done.exit != Exit::Running || until.is_none_or(|until| Instant::now() >= until) {
                 return Ok(done);
@@ -242,7 +262,7 @@ async fn unchanged(
     path: &RawPathParams,
     parts: &axum::http::request::Parts,
     principal: &Principal,
-    trace: &str,
+    context: &Context,
 ) -> Result<(), AppError> {
     let mut given = parts.headers.get_all(IF_MATCH).iter().peekable();
     if given.peek().is_none() {
@@ -254,7 +274,7 @@ async fn unchanged(
     let mut input = json!({});
     let wanted: Vec<&str> = of.fields().collect();
     request::with_path(&mut input, path.iter().filter(|(n, _)| wanted.contains(n)))?;
-    let seen = carry_out(door, look, input, principal.clone(), trace).await?;
+    let seen = carry_out(door, look, input, principal.clone(), context).await?;
     let tag = reply::tag(&seen);
     if reply::names(given, &tag) {
         return Ok(());
@@ -283,7 +303,7 @@ async fn carry_out(
     tool: &'static Tool,
     input: Value,
     principal: Principal,
-    trace: &str,
+    context: &Context,
 ) -> Result<gonogo_app::doors::Done, AppError> {
     // Before anything of the input is looked at, as the contract orders it.
     if tool.facts.class == Class::Apply && !door.allow_apply {
@@ -294,7 +314,7 @@ async fn carry_out(
         tool,
         input,
         principal,
-        trace: trace.to_owned(),
+        trace: context.trace.clone(),
     };
-    door.lanes.call(call).await
+    door.lanes.call_in(call, context.clone()).await
 }

@@ -21,7 +21,7 @@ const SECONDS: [f64; 16] = [
 ];
 
 /// Words for how a call ended, by [`Outcome::index`].
-pub const OUTCOMES: [&str; 11] = [
+pub const OUTCOMES: [&str; 12] = [
     "OK",
     "RUNNER_ERROR",
     "APPROVAL_REQUIRED",
@@ -33,6 +33,7 @@ pub const OUTCOMES: [&str; 11] = [
     "RATE_LIMIT",
     "AUTH_FAILURE",
     "UNAUTHORIZED",
+    "LEFT",
 ];
 
 /// How a call ended.
@@ -42,6 +43,8 @@ pub enum Outcome {
     Answered,
     /// It was refused, or failed.
     Failed(Code),
+    /// Whoever asked went away before.
+    Left,
 }
 
 impl Outcome {
@@ -49,6 +52,7 @@ impl Outcome {
     pub const fn index(self) -> usize {
         match self {
             Self::Answered => 0,
+            Self::Left => 11,
             Self::Failed(code) => match code {
                 Code::RunnerError => 1,
                 Code::ApprovalRequired => 2,
@@ -223,7 +227,7 @@ impl Metrics {
         Self {
             requests: counters(
                 "gonogo_requests_total",
-                "Calls of use cases, by how they ended: OK, or the contract's error code.",
+                "Calls of use cases, by how they ended: OK, the contract's error code, or LEFT where the caller went away.",
                 &["tool", "class", "code"],
             ),
             duration,
@@ -423,6 +427,7 @@ mod tests {
             assert_eq!(word, Outcome::Failed(code).word());
         }
         assert_eq!(Outcome::Answered.word(), "OK");
+        assert_eq!(Outcome::Left.word(), "LEFT");
     }
 
     #[test]

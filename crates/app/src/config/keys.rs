@@ -3,12 +3,14 @@
 //! The reader asks this table which keys a section knows, so a key that is not listed here cannot be read.
 
 mod dry_run;
+mod observing;
 mod perf;
 mod perf_kinds;
 mod record;
 mod suites;
 
 pub(super) use dry_run::DRY_RUN;
+pub(super) use observing::{SLO, TELEMETRY};
 pub(super) use perf::{COMPARE, DIRECTIONS, FIGURES, PERF, STATISTICS};
 pub(super) use perf_kinds::{OPPORTUNITY, PART, PERF_KINDS, STRESS, SWEEP};
 pub(super) use record::{MATCH, MODES, RECORD, REDACT};
@@ -163,6 +165,18 @@ pub(super) static ROOT: Section = Section {
             MapBeside(&PERF, &PERF_KINDS),
             Optional,
             "Performance budgets by name: what a figure may be, and how it is measured. A file may hold these alone.",
+        ),
+        key(
+            "slo",
+            Table(&SLO),
+            Default("{}"),
+            "What gonogo is held to, as `gonogo slo report` judges it.",
+        ),
+        key(
+            "telemetry",
+            Table(&TELEMETRY),
+            Default("{}"),
+            "What gonogo tells of itself while it works.",
         ),
         key(
             "strategies",

@@ -38,7 +38,7 @@ fn nobody() -> AppError {
 }
 
 /// Refuses requests that a page of somebody else's made: one whose name was bound to this address, or of another origin.
-fn host(door: &Door, parts: &Parts) -> Result<(), AppError> {
+pub(super) fn host(door: &Door, parts: &Parts) -> Result<(), AppError> {
     let asked = parts.headers.get(HOST).and_then(|h| h.to_str().ok());
     let asked = asked.or(parts.uri.authority().map(|a| a.as_str()));
     let known = asked.is_some_and(|h| door.hosts.contains(&h.to_ascii_lowercase()));

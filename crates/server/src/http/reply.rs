@@ -11,6 +11,7 @@ use gonogo_app::doors::{Done, EXIT, Tool};
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::envelope::{Class, Code, Frame};
 use gonogo_core::{Digest, Exit, Reason};
+use gonogo_telemetry::Context;
 use serde_json::{Value, json};
 
 use super::request::is_trace;
@@ -230,15 +231,15 @@ fn status(error: &AppError) -> u16 {
 /// The caller's trace: W3C's `traceparent`, `X-Trace-Id`, or a new one.
 fn trace(headers: &HeaderMap) -> String {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
-    let parent = text("traceparent").and_then(|p| p.split('-').nth(1));
-    let hex = |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    let parent = text("traceparent").and_then(Context::read);
     parent
-        .filter(hex)
-        .or_else(|| text("x-trace-id").filter(|id| is_trace(id)))
-        .map_or_else(
-            || format!("trace-{}", gonogo_app::identity::nonce()),
-            str::to_owned,
-        )
+        .map(|context| context.trace)
+        .or_else(|| {
+            text("x-trace-id")
+                .filter(|id| is_trace(id))
+                .map(str::to_owned)
+        })
+        .unwrap_or_else(gonogo_app::identity::new_trace)
 }
 
 /// A foreign text, short enough to be told.
