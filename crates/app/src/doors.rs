@@ -8,6 +8,7 @@ mod approvals;
 mod desk;
 mod entities;
 mod evidence;
+mod observing;
 mod openapi;
 mod operations;
 mod page;
@@ -23,6 +24,7 @@ pub use approvals::{ApprovalDecide, ApprovalList, Decision};
 pub use desk::{Answered, Desk, Done};
 pub use entities::{EnvironmentStatus, ReadActivity, ReadEntities, ServiceStatus, StatusGet};
 pub use evidence::{Code, EvidenceGet, EvidenceSearch, RecordDoc, Records};
+pub use observing::{GatesDashboard, SloReport, Window};
 pub use openapi::{LONGEST_WAIT, document as openapi};
 pub use operations::{
     Accepted, ApplyChange, Handle, OperationCancel, OperationDoc, OperationGet, OperationList,

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod applying;
 pub mod approving;
+pub mod boards;
 mod bond;
 pub mod calls;
 pub mod catalogue;
@@ -33,6 +34,7 @@ pub mod reference;
 mod reserve;
 pub mod rolling_back;
 pub mod runbook;
+pub mod slo;
 pub mod submitting;
 pub mod suite;
 pub mod timestamping;

@@ -2,19 +2,20 @@
 
 use super::tool::{Method, Route, Tool};
 use super::{
-    ApplyChange, ApprovalDecide, ApprovalList, EvidenceGet, EvidenceSearch, OperationCancel,
-    OperationGet, OperationList, OperationResume, OperationShow, OperationTriage, PlanChange,
-    PlanDiff, PlanGet, PlanLint, PlanList, ReadActivity, ReadEntities, RollbackChange, StatusGet,
-    ValidatePlan,
+    ApplyChange, ApprovalDecide, ApprovalList, EvidenceGet, EvidenceSearch, GatesDashboard,
+    OperationCancel, OperationGet, OperationList, OperationResume, OperationShow, OperationTriage,
+    PlanChange, PlanDiff, PlanGet, PlanLint, PlanList, ReadActivity, ReadEntities, RollbackChange,
+    SloReport, StatusGet, ValidatePlan,
 };
 
 /// Every use case that more than one door reaches, by name.
-pub static TOOLS: [Tool; 21] = [
+pub static TOOLS: [Tool; 23] = [
     Tool::of::<ApplyChange>(),
     Tool::of::<ApprovalDecide>(),
     Tool::of::<ApprovalList>(),
     Tool::of::<EvidenceGet>(),
     Tool::of::<EvidenceSearch>(),
+    Tool::of::<GatesDashboard>(),
     Tool::of::<OperationCancel>(),
     Tool::of::<OperationGet>(),
     Tool::of::<OperationList>(),
@@ -29,6 +30,7 @@ pub static TOOLS: [Tool; 21] = [
     Tool::of::<ReadActivity>(),
     Tool::of::<ReadEntities>(),
     Tool::of::<RollbackChange>(),
+    Tool::of::<SloReport>(),
     Tool::of::<StatusGet>(),
     Tool::of::<ValidatePlan>(),
 ];
