@@ -5,6 +5,7 @@ mod doors;
 mod dry_run;
 mod evidence;
 mod gate;
+mod gates;
 mod hosting;
 mod init;
 mod ledger;
@@ -55,6 +56,8 @@ fn is_of_this_machine(command: &Command) -> bool {
             | Command::History(_)
             | Command::Ops(_)
             | Command::Evidence(_)
+            | Command::Gates(_)
+            | Command::Slo(_)
             | Command::Call(_)
     )
 }
@@ -82,6 +85,8 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Suite(a) => suite::suite(select, a, screen),
         Command::Perf(a) => perf::perf(select, a, screen),
         Command::Gate(a) => gate::gate(select, a, screen),
+        Command::Gates(a) => gates::gates(select, a, screen),
+        Command::Slo(a) => gates::slo(select, a, screen),
         Command::Record(a) => record::record(select, a, screen),
         Command::Runbook(a) => runbook::runbook(select, a, screen),
         Command::Init(a) => ("project_init", init::init(a, screen)),

@@ -11,10 +11,16 @@
 
 #[path = "served/client.rs"]
 mod client;
+#[path = "served/collector.rs"]
+mod collector;
 #[path = "served/contract.rs"]
 mod contract;
 #[path = "served/events.rs"]
 mod events;
+#[path = "served/judged.rs"]
+mod judged;
+#[path = "served/metered.rs"]
+mod metered;
 #[path = "served/people.rs"]
 mod people;
 #[path = "e2e/project.rs"]
@@ -27,3 +33,5 @@ mod screen;
 mod service;
 #[path = "served/there.rs"]
 mod there;
+#[path = "served/traced.rs"]
+mod traced;
