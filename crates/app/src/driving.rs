@@ -13,7 +13,7 @@ use gonogo_engine::{DriveError, Driver, Evidence, EvidenceError, Settings};
 pub use gonogo_engine::{Notice, Progress};
 use gonogo_release::effect::Input;
 use gonogo_release::machine::{Ending, Terminal};
-use gonogo_store::ledger::{Ledger, LedgerError};
+use gonogo_store::ledger::{Ledger, LedgerError, trace};
 use gonogo_store::{Draft, Liveness};
 
 use crate::witnessing::{self, WitnessedTarget};
@@ -86,11 +86,14 @@ pub fn drive(
         settings: Settings::default(),
         stop,
     };
-    let ended = driver.drive(operation, &see).map_err(failed)?;
-    if ended.is_some() {
-        evidence::write_packet(ws, operation)?;
-    }
-    Ok(ended)
+    // What is recorded of an operation belongs to the call that began it, whoever drives it.
+    trace::within(known.trace.as_deref().or(ws.trace.as_deref()), || {
+        let ended = driver.drive(operation, &see).map_err(failed)?;
+        if ended.is_some() {
+            evidence::write_packet(ws, operation)?;
+        }
+        Ok(ended)
+    })
 }
 
 /// On a disk that stays full, or is full when a step's time is over, the release goes back on the space that is kept for that: the

@@ -62,8 +62,12 @@ fn is_of_this_machine(command: &Command) -> bool {
     )
 }
 
-/// Runs a command.
+/// Runs a command; what it records belongs to its trace.
 pub fn run(args: &Args, screen: &Screen) -> Exit {
+    gonogo_store::ledger::trace::within(Some(&screen.trace()), || run_in_trace(args, screen))
+}
+
+fn run_in_trace(args: &Args, screen: &Screen) -> Exit {
     let select = &args.select;
     if is_of_this_machine(&args.command)
         && let Err(e) = of_this_machine(select)
