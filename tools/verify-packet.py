@@ -19,7 +19,7 @@ P256 = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE[A-Za-z0-9+/]{85}[AQgw]=="  # base64
 STATEMENT = re.compile(
     rf'{{"_type":"https://in-toto\.io/Statement/v1","predicate":{{"actor":{NAME},"body":{{}},"key":{NAME},"ledger":{{'
     rf'"root":{DIGEST},"size":{COUNT}}},"prev":(?:null,"seq":0|{DIGEST},"seq":[1-9][0-9]*),"stream":{STREAM},"time":'
-    rf'{TEXT},"tool":{{"name":{TEXT},"version":{TEXT}}}}},"predicateType":"https://gonogo\.dev/attestation/([a-z][a-z0'
+    rf'{TEXT},"tool":{{"name":{TEXT},"version":{TEXT}}}(?:,"trace":"[A-Za-z0-9._:-]{{1,128}}")?}},"predicateType":"https://gonogo\.dev/attestation/([a-z][a-z0'
     rf'-9-]{{0,63}})/v1","subject":\[(?:{{"digest":{{"sha256":"{HEX}"}},"name":{TEXT}}},?)+\]}}')
 ENROL = re.compile(f'{{"event":"enrol","keyid":"{HEX}","role":{TEXT},"spki":"{P256}","who":{TEXT}}}')
 REVOKE = re.compile(f'{{"event":"revoke","keyid":"{HEX}","why":{TEXT}}}')

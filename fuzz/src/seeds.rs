@@ -337,6 +337,7 @@ impl Maker {
         };
         let second = Statement {
             seq: 1,
+            trace: Some("4bf92f3577b34da6a3ce929d0e0e4736".into()),
             prev: Some(Digest::of(b"artifact")),
             subject: plain.subject.iter().cloned().cycle().take(2).collect(),
             ..plain.clone()

@@ -197,6 +197,10 @@ fn begin(
     });
     if let (Some(trace), Some(map)) = (&ws.trace, body.as_object_mut()) {
         map.insert("traceId".into(), json!(trace));
+        // Whoever drives it, also after the call and this process have ended, tells of parts of this call.
+        if let Some(within) = &ws.within {
+            map.insert("traceParent".into(), json!(within));
+        }
     }
     if let (Some(glass), Some(map)) = (&approved.glass, body.as_object_mut()) {
         map.insert("breakGlass".into(), json!(glass));

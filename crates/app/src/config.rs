@@ -25,6 +25,7 @@ mod freeze;
 mod identity;
 mod keys;
 mod name;
+mod observing;
 mod overrides;
 mod perf;
 mod policy;
@@ -48,6 +49,7 @@ pub use file::{FILE, MAX_BYTES, find};
 pub use identity::{OidcFile, ServerFile};
 pub use keys::FORMATS;
 pub use name::{is_person_name, is_plain_name};
+pub use observing::{LONGEST_WINDOW, SloFile, TelemetryFile};
 pub use overrides::Overrides;
 pub use perf::{CompareFile, Figure, PerfFile};
 pub use policy::{default_checks, default_strategy};
@@ -95,6 +97,10 @@ pub struct Config {
     pub suites: SuitesFile,
     /// Recordings by name.
     pub records: BTreeMap<String, RecordFile>,
+    /// What gonogo is held to.
+    pub slo: SloFile,
+    /// What it tells of itself.
+    pub telemetry: TelemetryFile,
     /// Performance budgets by name.
     pub perf: BTreeMap<String, PerfFile>,
     /// Load tests by name; none has the name of a budget.
@@ -396,6 +402,8 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         dry_run: dry_run::read(root),
         suites: suites::read(root),
         records: record::read(root),
+        slo: observing::slo(root),
+        telemetry: observing::telemetry(root),
         stress: stress::read(root),
         opportunities: sweep::opportunities(root, &budgets, &sweeps),
         sweeps,

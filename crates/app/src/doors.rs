@@ -12,6 +12,7 @@ mod dispatch;
 mod entities;
 mod evidence;
 mod incidents;
+mod observing;
 mod openapi;
 mod operations;
 mod page;
@@ -39,6 +40,7 @@ pub use dispatch::{DispatchInput, OperationDispatch, Taken};
 pub use entities::{EnvironmentStatus, ReadActivity, ReadEntities, ServiceStatus, StatusGet};
 pub use evidence::{Code, EvidenceGet, EvidenceSearch, RecordDoc, Records};
 pub use incidents::{GlassBreak, IncidentClose, IncidentList, IncidentShow};
+pub use observing::{GatesDashboard, SloReport, Window};
 pub use openapi::{LONGEST_WAIT, document as openapi};
 pub use operations::{
     Accepted, ApplyChange, Handle, Mode, OpenEffect, OperationCancel, OperationDoc, OperationGet,

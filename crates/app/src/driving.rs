@@ -1,5 +1,7 @@
 //! Driving operations to their end, here or in a process of their own, and picking up what a dead controller left.
 
+mod spans;
+
 use std::cell::Cell;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use gonogo_engine::{DriveError, Driver, Evidence, EvidenceError, Settings};
 pub use gonogo_engine::{Notice, Progress};
 use gonogo_release::effect::Input;
 use gonogo_release::machine::{Ending, Terminal};
-use gonogo_store::ledger::{Ledger, LedgerError};
+use gonogo_store::ledger::{Ledger, LedgerError, trace};
 use gonogo_store::{Draft, Liveness};
 
 use crate::witnessing::{self, WitnessedTarget};
@@ -70,8 +72,12 @@ pub fn drive(
     reserve::lay_by(ws);
     let full = Cell::new(None);
     let guard = controls::Guard::of(ws, operation, &plan.body);
+    let teller = spans::Teller::of(ws, &known);
     let see = |p: &Progress<'_>| {
         guard.see(p);
+        if let Some(teller) = &teller {
+            teller.see(p);
+        }
         retreat_when_full(ws, operation, &full, p);
         see(p);
     };
@@ -91,11 +97,14 @@ pub fn drive(
         settings: Settings::default(),
         stop,
     };
-    let ended = driver.drive(operation, &see).map_err(failed)?;
-    if ended.is_some() {
-        evidence::write_packet(ws, operation)?;
-    }
-    Ok(ended)
+    // What is recorded of an operation belongs to the call that began it, whoever drives it.
+    trace::within(known.trace.as_deref().or(ws.trace.as_deref()), || {
+        let ended = driver.drive(operation, &see).map_err(failed)?;
+        if ended.is_some() {
+            evidence::write_packet(ws, operation)?;
+        }
+        Ok(ended)
+    })
 }
 
 /// On a disk that stays full, or is full when a step's time is over, the release goes back on the space that is kept for that: the

@@ -226,6 +226,11 @@ pub fn nonce() -> String {
     random().iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// A new trace's id, as W3C Trace Context has them.
+pub fn new_trace() -> String {
+    format!("{}{}", nonce(), nonce())
+}
+
 /// Path of the key of `name` in the project.
 pub fn key_path(state: &Path, name: &str) -> PathBuf {
     state.join("keys").join(format!("{name}.p256.pem"))

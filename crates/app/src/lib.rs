@@ -6,7 +6,9 @@
 pub mod access;
 pub mod applying;
 pub mod approving;
+pub mod boards;
 mod bond;
+pub mod calls;
 pub mod catalogue;
 pub mod config;
 pub mod controls;
@@ -37,6 +39,7 @@ pub mod reference;
 mod reserve;
 pub mod rolling_back;
 pub mod runbook;
+pub mod slo;
 pub mod submitting;
 pub mod suite;
 pub mod timestamping;

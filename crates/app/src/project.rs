@@ -7,6 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use gonogo_core::Clock;
 pub use gonogo_store::Generation;
 
+use gonogo_telemetry::Tracer;
+
 use crate::config::{Config, Overrides};
 use crate::memory::Memory;
 use crate::workspace::Caller;
@@ -67,6 +69,12 @@ impl Project {
             root,
             read: RwLock::new(read),
         })
+    }
+
+    /// Lets spans of what is done here go this way.
+    pub fn telling(mut self, tracer: Tracer) -> Self {
+        self.root.tracer = tracer;
+        self
     }
 
     /// The project as it was opened, in nobody's name.

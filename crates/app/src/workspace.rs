@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gonogo_core::{Clock, Reason, Span, Timestamp};
 use gonogo_store::Store;
 use gonogo_store::ledger::{Filter, Founding, Ledger, RecordView};
+use gonogo_telemetry::Tracer;
 use serde_json::Value;
 
 use crate::config::{Config, Overrides};
@@ -54,6 +55,10 @@ pub struct Workspace {
     pub retreats: bool,
     /// Ties what is asked to what comes of it; none where nobody said one.
     pub trace: Option<String>,
+    /// The call that this is for, as a `traceparent`: what it begins is a part of it.
+    pub within: Option<String>,
+    /// Where spans of what goes on here go.
+    pub tracer: Tracer,
 }
 
 impl Drop for Workspace {
@@ -102,6 +107,8 @@ impl Workspace {
             program,
             retreats: false,
             trace: None,
+            within: None,
+            tracer: Tracer::off(),
         })
     }
 
@@ -125,6 +132,8 @@ impl Workspace {
             program: self.program.clone(),
             retreats: false,
             trace,
+            within: None,
+            tracer: self.tracer.clone(),
         }
     }
 
@@ -136,6 +145,15 @@ impl Workspace {
             config,
             trace.or_else(|| self.trace.clone()),
         )
+    }
+
+    /// The same project for one call, whose `traceparent` this is.
+    pub fn within(&self, call: Option<String>) -> Self {
+        let (caller, config) = (self.caller.clone(), Arc::clone(&self.config));
+        let mut same = self.seen_by(caller, config, self.trace.clone());
+        same.retreats = self.retreats;
+        same.within = call;
+        same
     }
 
     /// The wall clock, unless it reads earlier than the newest record. Then the newest record's time for a command that goes

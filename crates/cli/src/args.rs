@@ -5,6 +5,7 @@ pub mod controls;
 pub mod doors;
 pub mod dry_run;
 pub mod gate;
+pub mod gates;
 pub mod init;
 mod ledger;
 pub mod mcp;
@@ -144,6 +145,10 @@ pub enum Command {
     Perf(perf::PerfArgs),
     /// Judge recorded evidence by the policy: go, hold or no-go, with reasons
     Gate(gate::GateArgs),
+    /// Show the gates of a release, check them, and sign them off
+    Gates(gates::GatesArgs),
+    /// Compare measured times, errors and traces with what is promised
+    Slo(gates::SloArgs),
     /// Run a command behind a proxy that records what services answer, or plays it
     Record(record::RecordArgs),
     /// Look up known failures: what they mean, where to look, how to mend them

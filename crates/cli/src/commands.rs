@@ -7,6 +7,7 @@ mod doors;
 mod dry_run;
 mod evidence;
 mod gate;
+mod gates;
 mod hosting;
 mod init;
 mod ledger;
@@ -21,6 +22,7 @@ mod record;
 mod releasing;
 mod runbook;
 mod suite;
+mod telling;
 mod topics;
 mod webhook;
 
@@ -69,13 +71,19 @@ fn is_of_this_machine(command: &Command) -> bool {
             | Command::Ops(_)
             | Command::Evidence(_)
             | Command::Whoami
+            | Command::Gates(_)
+            | Command::Slo(_)
             | Command::Call(_)
             | Command::Mcp(_)
     )
 }
 
-/// Runs a command.
+/// Runs a command; what it records belongs to its trace.
 pub fn run(args: &Args, screen: &Screen) -> Exit {
+    gonogo_store::ledger::trace::within(Some(&screen.trace()), || run_in_trace(args, screen))
+}
+
+fn run_in_trace(args: &Args, screen: &Screen) -> Exit {
     let select = &args.select;
     if is_of_this_machine(&args.command)
         && let Err(e) = of_this_machine(select)
@@ -106,6 +114,8 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Suite(a) => suite::suite(select, a, screen),
         Command::Perf(a) => perf::perf(select, a, screen),
         Command::Gate(a) => gate::gate(select, a, screen),
+        Command::Gates(a) => gates::gates(select, a, screen),
+        Command::Slo(a) => gates::slo(select, a, screen),
         Command::Record(a) => record::record(select, a, screen),
         Command::Runbook(a) => runbook::runbook(select, a, screen),
         Command::Init(a) => ("project_init", init::init(a, screen)),
@@ -132,6 +142,7 @@ pub fn run(args: &Args, screen: &Screen) -> Exit {
         Command::Reference(a) => ("reference", topics::reference(a, screen)),
     };
     let exit = answer.unwrap_or_else(|e| screen.fail(name, &e));
+    telling::farewell();
     screen.ended(exit)
 }
 
@@ -169,7 +180,9 @@ fn way_with(
     let mut ws = open_with(select, screen, pick_up, retreats)?;
     ws.trace = Some(screen.trace());
     let principal = Principal::local(caller_name(select.name.as_deref())?);
-    Ok(Way::Here(Arc::new(ws), Box::new(principal)))
+    let context = screen.context();
+    ws.within = context.parent.map(|span| context.within(span));
+    Ok(Way::Here(Arc::new(ws), Box::new(principal), context))
 }
 
 /// The token for a server: from a file, else from the environment. Never an argument: those are for everybody to see.
@@ -206,6 +219,7 @@ fn open_with(
         other => other?,
     }
     ws.retreats = retreats;
+    ws.tracer = telling::tracer(&ws.config, screen);
     for notice in ws.ledger.notices() {
         screen.talk(&screen.paint(Tone::Wait, &format!("{}: {}", notice.reason, notice.text)));
     }

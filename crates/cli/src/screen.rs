@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use gonogo_app::calls::Context;
 use gonogo_app::{AppError, catalogue};
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::envelope::{Class, Frame};
@@ -134,6 +135,12 @@ impl Screen {
         TRACE.clone()
     }
 
+    /// Where in its trace this command is.
+    pub fn context(&self) -> Context {
+        let of_caller = parent().filter(|c| c.trace == *TRACE);
+        of_caller.unwrap_or_else(|| Context::of(&TRACE))
+    }
+
     /// Ends a command with an error and returns its exit code.
     pub fn fail(&self, use_case: &str, error: &AppError) -> Exit {
         if self.json {
@@ -147,9 +154,16 @@ impl Screen {
 
 /// One trace a command: the caller's, or a new one.
 static TRACE: LazyLock<String> = LazyLock::new(|| {
-    std::env::var("GONOGO_TRACE_ID")
-        .unwrap_or_else(|_| format!("trace-{}", gonogo_app::identity::nonce()))
+    let said = std::env::var("GONOGO_TRACE_ID").ok();
+    said.or_else(|| parent().map(|c| c.trace))
+        .unwrap_or_else(gonogo_app::identity::new_trace)
 });
+
+/// The span that this command is a part of, as whoever runs it says in the variable `TRACEPARENT`.
+fn parent() -> Option<Context> {
+    let text = std::env::var("TRACEPARENT").ok()?;
+    Context::read(&text)
+}
 
 /// What a use case may do.
 fn class(use_case: &str) -> Class {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use gonogo_app::access::Principal;
+use gonogo_app::calls::{Context, Meter};
 use gonogo_app::doors::{Answered, Desk, Done, Server, UseCase, find};
 use gonogo_app::{AppError, Workspace};
 use gonogo_core::Reason;
@@ -13,7 +14,7 @@ use serde_json::Value;
 /// Where use cases are carried out.
 pub enum Way {
     /// In the project on this machine, in the name of its user.
-    Here(Arc<Workspace>, Box<Principal>),
+    Here(Arc<Workspace>, Box<Principal>, Context),
     /// By a server; with the trace of this command.
     There(Server, String),
 }
@@ -22,7 +23,7 @@ impl Way {
     /// The project, for what is done in this process where there is one.
     pub fn here(&self) -> Option<&Arc<Workspace>> {
         match self {
-            Self::Here(ws, _) => Some(ws),
+            Self::Here(ws, ..) => Some(ws),
             Self::There(..) => None,
         }
     }
@@ -62,18 +63,22 @@ impl Way {
     pub fn call(&self, name: &str, class: Class, input: Value) -> Result<Done, AppError> {
         match self {
             Self::There(server, trace) => server.call(name, class, input, trace),
-            Self::Here(ws, principal) => {
+            Self::Here(ws, principal, context) => {
                 let tool = find(name).ok_or_else(|| {
                     AppError::new(Reason::ToolUnknown, format!("no use case `{name}`"))
                 })?;
-                tool.call(
-                    input,
-                    &Desk {
-                        workspace: ws,
+                let meter = Meter::of(&ws.state, ws.tracer.clone());
+                let done = meter.measure(tool, context.clone(), |within| {
+                    let desk = Desk {
+                        workspace: &ws.within(within),
                         principal,
                         base: "",
-                    },
-                )
+                    };
+                    tool.call(input, &desk)
+                });
+                // A command is a process of its own: what it measured is kept now or never, and fails nothing.
+                meter.keep(ws.clock.now().wall);
+                done
             }
         }
     }

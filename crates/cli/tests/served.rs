@@ -11,6 +11,8 @@
 
 #[path = "served/client.rs"]
 mod client;
+#[path = "served/collector.rs"]
+mod collector;
 #[path = "served/contract.rs"]
 mod contract;
 #[path = "served/events.rs"]
@@ -19,6 +21,10 @@ mod events;
 mod identity;
 #[path = "served/issuer.rs"]
 mod issuer;
+#[path = "served/judged.rs"]
+mod judged;
+#[path = "served/metered.rs"]
+mod metered;
 #[path = "served/people.rs"]
 mod people;
 #[path = "e2e/project.rs"]
@@ -31,5 +37,7 @@ mod screen;
 mod service;
 #[path = "served/there.rs"]
 mod there;
+#[path = "served/traced.rs"]
+mod traced;
 #[path = "served/webhooks.rs"]
 mod webhooks;

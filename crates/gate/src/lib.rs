@@ -8,6 +8,7 @@
 pub mod artifact;
 pub mod artifacts;
 pub mod backlog;
+pub mod board;
 pub mod bundle;
 pub mod classification;
 pub mod commands;

@@ -3,7 +3,8 @@
 //! ```json
 //! {"_type":"https://in-toto.io/Statement/v1",
 //!  "predicate":{"actor":"…","body":{},"key":"…","ledger":{"root":"sha256:…","size":12},"prev":null,"seq":0,
-//!               "stream":"operation/op_…","time":"2026-01-31T12:00:00.000Z","tool":{"name":"gonogo","version":"0.1.0"}},
+//!               "stream":"operation/op_…","time":"2026-01-31T12:00:00.000Z","tool":{"name":"gonogo","version":"0.1.0"},
+//!               "trace":"4bf92f3577b34da6a3ce929d0e0e4736"},
 //!  "predicateType":"https://gonogo.dev/attestation/<kind>/v1",
 //!  "subject":[{"digest":{"sha256":"<hex>"},"name":"…"}]}
 //! ```
@@ -74,6 +75,8 @@ pub struct Statement {
     pub tool: Tool,
     /// The newest state of the log that the writer had seen.
     pub seen: Seen,
+    /// What ties the record to the call that it came of; absent where nobody said.
+    pub trace: Option<String>,
     /// What the kind says.
     pub body: Value,
 }
@@ -90,7 +93,7 @@ impl Statement {
             .iter()
             .map(|s| json!({"digest": {"sha256": s.digest.hex()}, "name": s.name}))
             .collect();
-        let value = json!({
+        let mut value = json!({
             "_type": TYPE,
             "subject": subject,
             "predicateType": predicate_type(&self.kind),
@@ -106,6 +109,9 @@ impl Statement {
                 "body": self.body,
             },
         });
+        if let Some(trace) = &self.trace {
+            value["predicate"]["trace"] = json!(trace);
+        }
         canonical::to_vec(&value).map_err(|e| Error::Statement(e.to_string()))
     }
 
@@ -163,6 +169,10 @@ impl Statement {
                 size: ledger.number("size")?,
                 root: read_digest("root", &ledger.text("root")?)?,
             },
+            trace: match predicate.has("trace") {
+                true => Some(predicate.text("trace")?),
+                false => None,
+            },
             body: predicate.take("body")?,
         };
         tool.end()?;
@@ -191,6 +201,13 @@ impl Statement {
         }
         if !text_is_well_formed(&self.key) || !text_is_well_formed(&self.actor) {
             return bad("key and actor have 1 to 200 bytes and no control characters");
+        }
+        if self
+            .trace
+            .as_deref()
+            .is_some_and(|t| !trace_is_well_formed(t))
+        {
+            return bad("a trace has 1 to 128 of A-Z, a-z, 0-9, `.`, `_`, `:`, `-`");
         }
         if self.subject.is_empty() {
             return bad("no subject");
@@ -231,6 +248,12 @@ pub(crate) fn stream_is_well_formed(stream: &str) -> bool {
     stream.len() <= 200 && stream.split('/').all(part)
 }
 
+/// Whether a text can be a trace: what doors let through.
+pub fn trace_is_well_formed(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
+    (1..=128).contains(&text.len()) && text.bytes().all(inner)
+}
+
 fn text_is_well_formed(text: &str) -> bool {
     (1..=200).contains(&text.len()) && !text.chars().any(char::is_control)
 }
@@ -265,6 +288,10 @@ impl Fields {
             Value::Object(map) => Ok(Self { name, map }),
             _ => Err(Error::Statement(format!("`{name}` is no object"))),
         }
+    }
+
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.map.contains_key(field)
     }
 
     pub(crate) fn take(&mut self, field: &str) -> Result<Value, Error> {
@@ -329,7 +356,39 @@ mod tests {
                 size: 4,
                 root: Digest::of(b"root"),
             },
+            trace: None,
             body: json!({"b": 1, "a": [true, null, "ü"]}),
+        }
+    }
+
+    #[test]
+    fn a_trace_is_read_back_and_must_be_one() {
+        let traced = |trace: &str| Statement {
+            trace: Some(trace.to_owned()),
+            ..sample()
+        };
+        let bytes = traced("4bf92f35.a_b:c-d").to_bytes().unwrap();
+        let end = br#""tool":{"name":"gonogo","version":"0.1.0"},"trace":"4bf92f35.a_b:c-d"},"predicateType""#;
+        assert!(bytes.windows(end.len()).any(|w| w == end));
+        assert_eq!(
+            Statement::parse(&bytes).unwrap(),
+            traced("4bf92f35.a_b:c-d")
+        );
+        // This body has what the quick reader leaves to the strict one.
+        assert!(!quick::agree(&bytes));
+        for bad in ["", "a b", "ü", &"x".repeat(129)] {
+            assert!(traced(bad).to_bytes().is_err(), "{bad}");
+        }
+        let text = String::from_utf8(bytes).unwrap();
+        for bad in [
+            r#""trace":null"#,
+            r#""trace":"a b""#,
+            r#""trace":"""#,
+            r#""trace":7"#,
+        ] {
+            let text = text.replace(r#""trace":"4bf92f35.a_b:c-d""#, bad);
+            assert!(Statement::parse(text.as_bytes()).is_err(), "{bad}");
+            assert!(quick::read(text.as_bytes()).is_none(), "{bad}");
         }
     }
 

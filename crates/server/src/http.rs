@@ -3,6 +3,7 @@
 mod challenge;
 mod events;
 mod guard;
+mod observed;
 mod reply;
 mod request;
 mod sessions;
@@ -28,6 +29,7 @@ use gonogo_app::config::ServerFile;
 use gonogo_app::doors::{self, Route, TOOLS, Tool};
 use gonogo_core::envelope::Class;
 use gonogo_core::{Exit, Reason};
+use gonogo_telemetry::Context;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -36,6 +38,7 @@ use crate::seen::{Kept, Seen};
 pub(crate) use events::{Feed, look};
 use gonogo_app::project::Generation;
 pub(crate) use guard::{enter, host};
+pub(crate) use observed::Looking;
 pub(crate) use reply::{Reply, short, traced};
 pub(crate) use request::{MOST, json as body_of, trace as trace_said};
 
@@ -58,6 +61,7 @@ pub(crate) struct Door {
     pub(crate) seen: Seen,
     /// Names under which it may be asked for.
     pub(crate) hosts: BTreeSet<String>,
+    pub(crate) looking: Looking,
 }
 
 impl Door {
@@ -111,7 +115,8 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         .route(
             "/v1/sessions/current",
             on(MethodFilter::GET, sessions::current).on(MethodFilter::DELETE, sessions::end),
-        );
+        )
+        .route("/metrics", on(MethodFilter::GET, observed::metrics));
     for tool in &TOOLS {
         for route in tool.facts.routes {
             let filter = match route.method {
@@ -131,7 +136,17 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
     if door.admission.issuer.is_some() {
         router = router.layer(from_fn_with_state(Arc::clone(&door), guard::prepared));
     }
-    router.with_state(door)
+    let watch = from_fn_with_state(Arc::clone(&door), observed::watch);
+    router.layer(watch).with_state(door)
+}
+
+/// The one address of the listener that is for metrics alone.
+pub(crate) fn metrics_router(door: Arc<Door>) -> Router {
+    Router::new()
+        .route("/metrics", on(MethodFilter::GET, observed::open))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(otherwise)
+        .with_state(door)
 }
 
 async fn livez() -> Response {
@@ -218,7 +233,8 @@ async fn invoke(State(door): State<Arc<Door>>, request: Request) -> Response {
         Ok(within) => within,
         Err(e) => return reply.wrapped_fail(&e),
     };
-    let answered = carry_out_within(&door, tool, input, principal, &reply.trace, within).await;
+    let context = observed::context(&parts, &reply.trace);
+    let answered = carry_out_within(&door, tool, input, principal, &context, within).await;
     match answered {
         Ok(done) => reply.wrapped(200, done),
         Err(e) => reply.wrapped_fail(&e),
@@ -235,19 +251,21 @@ async fn resource(
     let (parts, body) = request.into_parts();
     let mut reply = Reply::to(&parts.headers, tool.facts.name, tool.facts.class);
     reply.of(tool);
+    let context = observed::context(&parts, &reply.trace);
     let known = known(&door, tool, &parts);
     if let Known::Answered(kept) = &known {
+        door.lanes.meter().begin(tool, context).end(None);
         return reply.kept(&parts.headers, kept);
     }
     let answered = async {
         let principal = guard::enter(&door, &parts)?;
         request::trace(&parts.headers)?;
         let mut input = input(tool, &path, &parts, body).await?;
-        unchanged(&door, tool, &route, &path, &parts, &principal, &reply.trace).await?;
+        unchanged(&door, tool, &route, &path, &parts, &principal, &context).await?;
         let until = request::wait(tool, &mut input)?.map(|wait| Instant::now() + wait);
         loop {
             let (input, principal) = (input.clone(), principal.clone());
-            let done = carry_out(&door, tool, input, principal, &reply.trace).await?;
+            let done = carry_out(&door, tool, input, principal, &context).await?;
             // Who waits takes nobody's place meanwhile.
             if done.exit != Exit::Running || until.is_none_or(|until| Instant::now() >= until) {
                 return Ok(done);
@@ -305,7 +323,7 @@ async fn unchanged(
     path: &RawPathParams,
     parts: &axum::http::request::Parts,
     principal: &Principal,
-    trace: &str,
+    context: &Context,
 ) -> Result<(), AppError> {
     let mut given = parts.headers.get_all(IF_MATCH).iter().peekable();
     if given.peek().is_none() {
@@ -317,7 +335,7 @@ async fn unchanged(
     let mut input = json!({});
     let wanted: Vec<&str> = of.fields().collect();
     request::with_path(&mut input, path.iter().filter(|(n, _)| wanted.contains(n)))?;
-    let seen = carry_out(door, look, input, principal.clone(), trace).await?;
+    let seen = carry_out(door, look, input, principal.clone(), context).await?;
     let tag = reply::tag(&seen);
     if reply::names(given, &tag) {
         return Ok(());
@@ -347,7 +365,7 @@ pub(crate) async fn carry_out(
     tool: &'static Tool,
     input: Value,
     principal: Principal,
-    trace: &str,
+    context: &Context,
 ) -> Result<gonogo_app::doors::Done, AppError> {
     carry_out_within(door, tool, input, principal, trace, None).await
 }
@@ -369,8 +387,8 @@ async fn carry_out_within(
         tool,
         input,
         principal,
-        trace: trace.to_owned(),
+        trace: context.trace.clone(),
         within,
     };
-    door.lanes.call(call).await
+    door.lanes.call_in(call, context.clone()).await
 }

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use gonogo_app::AppError;
 use gonogo_app::access::Principal;
+use gonogo_app::calls::Meter;
 use gonogo_app::doors::{Desk, Done, Tool};
 use gonogo_app::project::Project;
 use gonogo_core::Reason;
 use gonogo_core::envelope::Class;
+use gonogo_telemetry::Context;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -38,6 +40,7 @@ pub(crate) struct Call {
 /// The places.
 pub struct Lanes {
     project: Arc<Project>,
+    meter: Arc<Meter>,
     base: String,
     places: [Arc<Semaphore>; 3],
 }
@@ -46,7 +49,9 @@ impl Lanes {
     /// Lanes over a project; `base` is where the server is reached.
     pub fn new(project: Arc<Project>, base: String) -> Self {
         let places = PLACES.map(|(_, n)| Arc::new(Semaphore::new(n)));
+        let root = project.root();
         Self {
+            meter: Arc::new(Meter::of(&root.state, root.tracer.clone())),
             project,
             base,
             places,
@@ -61,6 +66,11 @@ impl Lanes {
     /// Where the server is reached; empty if nowhere.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// What measures the calls.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     async fn place(
@@ -80,8 +90,21 @@ impl Lanes {
         place.map_err(|_| full())?.map_err(|_| full())
     }
 
-    /// Carries a call out, within the time of its class.
+    /// Carries a call out, within the time of its class. It is measured, the wait for a place included.
     pub(crate) async fn call(&self, call: Call) -> Result<Done, AppError> {
+        let context = Context::of(&call.trace);
+        self.call_in(call, context).await
+    }
+
+    /// As [`Self::call`], for a caller who says where in the trace that is.
+    pub(crate) async fn call_in(&self, call: Call, context: Context) -> Result<Done, AppError> {
+        let running = self.meter.begin(call.tool, context);
+        let done = self.carry_out(call, running.within()).await;
+        running.end(done.as_ref().err());
+        done
+    }
+
+    async fn carry_out(&self, call: Call, within: Option<String>) -> Result<Done, AppError> {
         let class = call.tool.facts.class;
         let own = Duration::from_millis(class.policy().default_timeout_ms);
         let within = call.within.unwrap_or(own);
@@ -89,7 +112,8 @@ impl Lanes {
         let (project, base) = (Arc::clone(&self.project), self.base.clone());
         let work = move || {
             let _place = place;
-            let ws = project.workspace(call.principal.caller(), Some(call.trace))?;
+            let mut ws = project.workspace(call.principal.caller(), Some(call.trace))?;
+            ws.within = within;
             let desk = Desk {
                 workspace: &ws,
                 principal: &call.principal,
@@ -101,7 +125,7 @@ impl Lanes {
             Ok(Ok(done)) => done,
             Ok(Err(e)) => Err(AppError::new(Reason::Internal, e.to_string())),
             Err(_) => {
-                let text = format!("no answer within {} ms", within.as_millis());
+                let text = format!("no answer within {} ms", limit.as_millis());
                 Err(AppError::new(Reason::DeadlineExceeded, text))
             }
         }

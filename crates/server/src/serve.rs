@@ -7,13 +7,15 @@ use std::time::Duration;
 use gonogo_app::AppError;
 use gonogo_app::access::Principal;
 use gonogo_app::access::admission::Admission;
+use gonogo_app::calls::Meter;
 use gonogo_app::project::Project;
 use gonogo_core::Reason;
+use gonogo_core::clock::{Clock, SystemClock};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 use crate::crowd;
-use crate::http::{self, Door, Feed};
+use crate::http::{self, Door, Feed, Looking};
 use crate::lanes::{Lanes, THREADS};
 use crate::notices;
 use crate::seen::Seen;
@@ -21,6 +23,15 @@ use crate::service;
 
 /// How long requests may take to end when the server is asked to.
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// Threads for what the server itself looks at and keeps.
+const OWN: usize = 4;
+
+/// How often what was measured is kept: so much a crash can lose.
+const KEEP: Duration = Duration::from_secs(2);
+
+/// How long a server that ends waits for the collector of spans.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Callers that may wait to be accepted; the kernel's own limit, where it is lower, counts.
 const BACKLOG: u32 = 4096;
@@ -41,12 +52,15 @@ pub struct Settings {
     pub allow_apply: bool,
     /// Names under which it may be asked for, beside the address and loopback's.
     pub hosts: Vec<String>,
+    /// Where metrics are told to everybody who reaches that, if anywhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// A server that listens and does not answer yet.
 pub struct Bound {
     runtime: tokio::runtime::Runtime,
     listener: TcpListener,
+    metrics: Option<TcpListener>,
     door: Arc<Door>,
     project: Arc<Project>,
     /// Ends what goes on by itself.
@@ -62,7 +76,7 @@ pub struct Bound {
 pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(THREADS + OWN_THREADS)
+        .max_blocking_threads(THREADS + OWN_THREADS + OWN)
         .enable_all()
         .build()
         .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
@@ -77,6 +91,16 @@ pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError
             let text = format!("cannot listen on {}: {e}", settings.listen);
             AppError::new(Reason::PortTaken, text)
         })?;
+    let metrics = match settings.metrics {
+        None => None,
+        Some(at) => {
+            let bound = runtime.block_on(async { listen(at) });
+            Some(bound.map_err(|e| {
+                let text = format!("cannot listen on {at} for metrics: {e}");
+                AppError::new(Reason::PortTaken, text)
+            })?)
+        }
+    };
     let address = listener
         .local_addr()
         .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
@@ -102,10 +126,12 @@ pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError
         admission,
         reading_keys: tokio::sync::Mutex::new(()),
         logins: tokio::sync::Semaphore::new(LOGINS),
+        looking: Looking::default(),
     });
     Ok(Bound {
         runtime,
         listener,
+        metrics,
         door,
         project,
         end,
@@ -140,8 +166,9 @@ impl Bound {
     /// Answers until SIGINT or SIGTERM, then lets what is under way end.
     pub fn run(self) {
         let router = http::router(Arc::clone(&self.door));
-        let end = self.end;
-        let told = end.subscribe();
+        let told = self.end.subscribe();
+        let (end, meter) = (self.end, Arc::clone(self.door.lanes.meter()));
+        let until = self.door.feed.ended();
         let asked = async move {
             ended().await;
             service::stopping();
@@ -149,13 +176,37 @@ impl Bound {
             end.send_replace(true);
         };
         self.runtime.block_on(async {
+            if let Some(listener) = self.metrics {
+                let router = http::metrics_router(Arc::clone(&self.door));
+                let mut until = until.clone();
+                let ended = async move { drop(until.wait_for(|ended| *ended).await) };
+                tokio::spawn(crowd::answer(listener, router, ended, Duration::ZERO));
+            }
+            tokio::spawn(keep(Arc::clone(&meter), until));
             tokio::spawn(http::look(self.door));
             tokio::spawn(notices::send(self.project, told));
             service::ready();
             crowd::answer(self.listener, router, asked, DRAIN).await;
         });
+        // What was measured last; what cannot be kept now is lost.
+        meter.keep(SystemClock::default().now().wall);
+        meter.tracer.finish(FAREWELL);
         // A use case that hangs is not waited for: what it began is recorded, and the next controller goes on with it.
         self.runtime.shutdown_timeout(Duration::from_secs(1));
+    }
+}
+
+/// Keeps what was measured, again and again until the server ends.
+async fn keep(meter: Arc<Meter>, mut ended: watch::Receiver<bool>) {
+    while !*ended.borrow_and_update() {
+        tokio::select! {
+            _ = ended.changed() => {}
+            () = tokio::time::sleep(KEEP) => {}
+        }
+        let meter = Arc::clone(&meter);
+        let keep = move || meter.keep(SystemClock::default().now().wall);
+        // What cannot be kept now is kept the next time.
+        drop(tokio::task::spawn_blocking(keep).await);
     }
 }
 

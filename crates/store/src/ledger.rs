@@ -41,6 +41,7 @@ mod sequencer;
 pub mod simulated;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 mod upkeep;
 
 use std::path::Path;

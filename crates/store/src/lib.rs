@@ -6,8 +6,10 @@
 //! because SQLite itself would happily accept the next commit on top of a lost one.
 
 mod access;
+mod backlog;
 mod bond;
 mod boot;
+pub mod calls;
 mod database;
 mod draft;
 mod elsewhere;
@@ -21,6 +23,7 @@ mod schema;
 mod transition;
 
 pub use access::{Token, TokenKind};
+pub use backlog::Backlog;
 pub use boot::{Owner, Process};
 pub use database::{FatalHook, Generation, Store};
 pub use draft::{Draft, Subject};

@@ -4,6 +4,7 @@
 
 mod dry_run;
 mod identity;
+mod observing;
 mod perf;
 mod perf_kinds;
 mod record;
@@ -13,6 +14,7 @@ mod workflow;
 
 pub(super) use dry_run::DRY_RUN;
 pub(super) use identity::{ALGORITHMS, OIDC, SERVER};
+pub(super) use observing::{SLO, TELEMETRY};
 pub(super) use perf::{COMPARE, DIRECTIONS, FIGURES, PERF, STATISTICS};
 pub(super) use perf_kinds::{OPPORTUNITY, PART, PERF_KINDS, STRESS, SWEEP};
 pub(super) use record::{MATCH, MODES, RECORD, REDACT};
@@ -205,6 +207,18 @@ pub(super) static ROOT: Section = Section {
             Map(&WEBHOOK),
             Optional,
             "Webhooks by name: who is told what happens.",
+        ),
+        key(
+            "slo",
+            Table(&SLO),
+            Default("{}"),
+            "What gonogo is held to, as `gonogo slo report` judges it.",
+        ),
+        key(
+            "telemetry",
+            Table(&TELEMETRY),
+            Default("{}"),
+            "What gonogo tells of itself while it works.",
         ),
         key(
             "strategies",

@@ -85,6 +85,9 @@ pub struct RecordDoc {
     pub signer: String,
     /// What it is about.
     pub subject: Vec<SubjectDoc>,
+    /// The trace that it belongs to; absent where nobody said one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
     /// What it says.
     pub body: Value,
     /// SHA-256 of the statement's bytes.
@@ -118,6 +121,7 @@ fn doc(record: RecordView) -> RecordDoc {
         actor: record.actor,
         signer: record.signer.to_string(),
         subject: subject.collect(),
+        trace_id: record.trace,
         body: record.body,
         digest: record.digest,
         leaf_hash: record.leaf_hash,

@@ -4,16 +4,16 @@ use super::tool::{Method, Route, Tool};
 use super::{
     ApplyChange, ApprovalDecide, ApprovalList, ApprovalQueue, ApprovalRequest, ApprovalRevoke,
     ApprovalShow, ApprovalSubmit, DelegationGive, DelegationList, DelegationWithdraw, EvidenceGet,
-    EvidenceSearch, FreezeDeclare, FreezeEnd, FreezeList, GlassBreak, IncidentClose, IncidentList,
-    IncidentShow, KnownGoodList, KnownGoodPromote, OperationCancel, OperationDispatch,
-    OperationGet, OperationList, OperationResume, OperationShow, OperationTriage, PinList,
-    PinRemove, PinSet, PlanChange, PlanDiff, PlanGet, PlanLint, PlanList, ReadActivity,
-    ReadEntities, RollbackChange, RollbackPosture, RollbackPostureGet, RollbackPreview, StatusGet,
-    ValidatePlan, Whoami,
+    EvidenceSearch, FreezeDeclare, FreezeEnd, FreezeList, GatesDashboard, GlassBreak,
+    IncidentClose, IncidentList, IncidentShow, KnownGoodList, KnownGoodPromote, OperationCancel,
+    OperationDispatch, OperationGet, OperationList, OperationResume, OperationShow,
+    OperationTriage, PinList, PinRemove, PinSet, PlanChange, PlanDiff, PlanGet, PlanLint, PlanList,
+    ReadActivity, ReadEntities, RollbackChange, RollbackPosture, RollbackPostureGet,
+    RollbackPreview, SloReport, StatusGet, ValidatePlan, Whoami,
 };
 
 /// Every use case that more than one door reaches, by name.
-pub static TOOLS: [Tool; 46] = [
+pub static TOOLS: [Tool; 48] = [
     Tool::of::<ApplyChange>(),
     Tool::of::<ApprovalDecide>(),
     Tool::of::<ApprovalList>(),
@@ -31,6 +31,7 @@ pub static TOOLS: [Tool; 46] = [
     Tool::of::<FreezeDeclare>(),
     Tool::of::<FreezeEnd>(),
     Tool::of::<FreezeList>(),
+    Tool::of::<GatesDashboard>(),
     Tool::of::<IncidentClose>(),
     Tool::of::<IncidentList>(),
     Tool::of::<IncidentShow>(),
@@ -57,6 +58,7 @@ pub static TOOLS: [Tool; 46] = [
     Tool::of::<RollbackPosture>(),
     Tool::of::<RollbackPostureGet>(),
     Tool::of::<RollbackPreview>(),
+    Tool::of::<SloReport>(),
     Tool::of::<StatusGet>(),
     Tool::of::<ValidatePlan>(),
     Tool::of::<Whoami>(),

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use gonogo_core::Reason;
 use gonogo_core::envelope::Class;
+use gonogo_store::ledger::trace;
 use jsonschema::Validator;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -213,7 +214,9 @@ impl Tool {
         let validator = self.held().validator.as_ref();
         let validator = validator.map_err(|e| AppError::new(Reason::Internal, e.clone()))?;
         schema::check(validator, &input)?;
-        (self.run)(schema::whole(input), desk)
+        // Whatever it records belongs to the caller's trace.
+        let trace = Some(desk.trace()).filter(|t| !t.is_empty());
+        trace::within(trace, || (self.run)(schema::whole(input), desk))
     }
 }
 

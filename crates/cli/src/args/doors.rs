@@ -23,6 +23,9 @@ pub struct ServeArgs {
     /// Let its doors change targets; without, they read and plan
     #[arg(long, help_heading = "Approval and safety")]
     pub allow_apply: bool,
+    /// Also tell metrics at this address, to everybody who reaches it
+    #[arg(long, value_name = "ADDR", help_heading = "Connection")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Another name under which it may be asked for, like gonogo.example.org (can be repeated)
     #[arg(long, value_name = "HOST", help_heading = "Connection")]
     pub host: Vec<String>,

@@ -27,6 +27,8 @@ const MOST: u64 = 1 << 20;
 pub fn serve(select: &Select, a: &ServeArgs, screen: &Screen) -> Answer {
     let clock = Arc::new(SystemClock::default());
     let project = Project::open(&here()?, &overrides(select), clock, memory())?;
+    let tracer = super::telling::tracer(&project.root().config, screen);
+    let project = project.telling(tracer);
     for id in gonogo_app::driving::pick_up(project.root())? {
         screen.talk(&screen.paint(
             Tone::Wait,
@@ -44,6 +46,7 @@ pub fn serve(select: &Select, a: &ServeArgs, screen: &Screen) -> Answer {
             dev,
             allow_apply: a.allow_apply,
             hosts: a.host.clone(),
+            metrics: a.metrics_listen,
         },
     )?;
     if let Err(e) = bound.keys() {

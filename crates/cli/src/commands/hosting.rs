@@ -39,7 +39,8 @@ pub fn agent(select: &Select, a: &args::Agent, screen: &Screen) -> Answer {
 
 /// Drives one operation to its end. Another live controller is no failure: it does the work.
 pub fn controller(select: &Select, a: &args::Controller, screen: &Screen) -> Answer {
-    let ws = open_quietly(select)?;
+    let mut ws = open_quietly(select)?;
+    ws.tracer = super::telling::tracer(&ws.config, screen);
     let known = gonogo_app::following::find(&ws, &a.operation)?;
     let stop = Arc::new(AtomicBool::new(false));
     // Nobody follows: what it waits for goes to the log.

@@ -7,7 +7,10 @@
 
 use gonogo_core::{Digest, Timestamp};
 
-use super::{PREDICATE_HEAD, PREDICATE_TAIL, TYPE, kind_is_well_formed, stream_is_well_formed};
+use super::{
+    PREDICATE_HEAD, PREDICATE_TAIL, TYPE, kind_is_well_formed, stream_is_well_formed,
+    trace_is_well_formed,
+};
 
 /// How deep a body may be here.
 const DEPTH: usize = 32;
@@ -63,7 +66,11 @@ pub(crate) fn read(payload: &[u8]) -> Option<Quick<'_>> {
     at.text()?;
     at.skip(r#","version":"#)?;
     at.text()?;
-    at.skip(r#"}},"predicateType":"#)?;
+    at.skip("}")?;
+    if at.skip(r#","trace":"#).is_some() && !trace_is_well_formed(at.text()?) {
+        return None;
+    }
+    at.skip(r#"},"predicateType":"#)?;
     let kind = at
         .text()?
         .strip_prefix(PREDICATE_HEAD)?
@@ -263,6 +270,7 @@ mod tests {
                 size: seq,
                 root: Digest::of(b"root"),
             },
+            trace: (seq % 3 == 1).then(|| "0af7651916cd43dd8448eb211c80319c".to_owned()),
             body,
         }
     }

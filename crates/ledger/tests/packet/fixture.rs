@@ -120,6 +120,7 @@ impl Log {
                 size: self.frontier.size(),
                 root: self.frontier.root(),
             },
+            trace: None,
             body,
         }
     }

@@ -57,6 +57,16 @@ impl Feed {
             ended,
         }
     }
+
+    /// Says when streams end.
+    pub(crate) fn ended(&self) -> watch::Receiver<bool> {
+        self.ended.clone()
+    }
+
+    /// How many read now.
+    pub(crate) fn readers(&self) -> usize {
+        self.size.receiver_count()
+    }
 }
 
 /// Looks at the ledger's length while somebody reads, once for all of them; until the feed ends.

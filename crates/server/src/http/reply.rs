@@ -11,6 +11,7 @@ use gonogo_app::doors::{Done, EXIT, Tool};
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::envelope::{Class, Code, Frame};
 use gonogo_core::{Digest, Exit, Reason};
+use gonogo_telemetry::Context;
 use serde_json::{Value, json};
 
 use super::challenge;
@@ -232,13 +233,15 @@ fn status(error: &AppError) -> u16 {
 /// The caller's trace: W3C's `traceparent`, `X-Trace-Id`, or a new one.
 fn trace(headers: &HeaderMap) -> String {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
-    text("traceparent")
-        .and_then(traced)
-        .or_else(|| text("x-trace-id").filter(|id| is_trace(id)))
-        .map_or_else(
-            || format!("trace-{}", gonogo_app::identity::nonce()),
-            str::to_owned,
-        )
+    let parent = text("traceparent").and_then(Context::read);
+    parent
+        .map(|context| context.trace)
+        .or_else(|| {
+            text("x-trace-id")
+                .filter(|id| is_trace(id))
+                .map(str::to_owned)
+        })
+        .unwrap_or_else(gonogo_app::identity::new_trace)
 }
 
 /// The trace that a `traceparent` names (W3C Trace Context, section 3.2).

@@ -68,9 +68,9 @@ impl Context<'_> {
     }
 
     fn records(&self, change: &Savepoint<'_>, batch: &mut Batch, job: Job) -> Outcome {
-        let drafts = match job {
+        let (drafts, trace) = match job {
             Job::Signed(envelope) => return Ok(vec![self.signed(change, batch, *envelope)?]),
-            Job::Drafts(drafts) => drafts,
+            Job::Drafts { drafts, trace } => (drafts, trace),
         };
         if drafts.len() > CALL {
             return Err(refused(
@@ -82,7 +82,7 @@ impl Context<'_> {
         let mut sealed = Vec::new();
         for draft in drafts {
             let signer = draft.signer.clone();
-            let statement = self.statement(change, &batch.before, draft)?;
+            let statement = self.statement(change, &batch.before, draft, trace.clone())?;
             if let Some(known) = self.known(change, batch, &statement)? {
                 receipts.push(known);
                 continue;
@@ -150,10 +150,11 @@ impl Context<'_> {
         change: &Connection,
         seen: &Frontier,
         draft: Draft,
+        trace: Option<Arc<str>>,
     ) -> Result<Statement, LedgerError> {
         let (seq, prev) = index::head(change, &draft.stream)
             .map_err(|e| index::failure(&self.layout.index(), &e))?;
-        Ok(next_statement(draft, (seq, prev), seen, self.tool))
+        Ok(next_statement(draft, trace, (seq, prev), seen, self.tool))
     }
 
     /// Returns the receipt of the record that has this stream and key already.
@@ -277,6 +278,7 @@ impl Context<'_> {
 /// The statement that a draft becomes behind `head`.
 pub(super) fn next_statement(
     draft: Draft,
+    trace: Option<Arc<str>>,
     (seq, prev): (u64, Option<Digest>),
     seen: &Frontier,
     tool: &Tool,
@@ -302,6 +304,7 @@ pub(super) fn next_statement(
             size: seen.size(),
             root: seen.root(),
         },
+        trace: trace.map(|t| t.to_string()),
         body: draft.body,
     }
 }

@@ -2,14 +2,14 @@
 //! for all of them. So a sync is shared by everybody who asked for it at the same time.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use gonogo_ledger::Envelope;
 
 use super::error::LedgerError;
 use super::record::{Draft, Receipt};
 use super::sequencer::Sequencer;
-use super::{Ledger, lock};
+use super::{Ledger, lock, trace};
 
 /// How many records a batch takes, unless one call alone brings more.
 const BATCH: usize = 256;
@@ -17,14 +17,25 @@ const BATCH: usize = 256;
 /// One append call: recorded whole or not at all.
 #[derive(Debug)]
 pub(super) enum Job {
-    Drafts(Vec<Draft>),
+    Drafts {
+        drafts: Vec<Draft>,
+        trace: Option<Arc<str>>,
+    },
     Signed(Box<Envelope>),
 }
 
 impl Job {
+    /// A call of this thread, which belongs to the trace that the thread works for.
+    pub(super) fn of(drafts: Vec<Draft>) -> Self {
+        Self::Drafts {
+            drafts,
+            trace: trace::current(),
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
-            Self::Drafts(drafts) => drafts.len(),
+            Self::Drafts { drafts, .. } => drafts.len(),
             Self::Signed(_) => 1,
         }
     }
@@ -134,7 +145,7 @@ impl Ledger {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
-        let receipts = self.queue.run(Job::Drafts(drafts), self.sequencer()?)?;
+        let receipts = self.queue.run(Job::of(drafts), self.sequencer()?)?;
         self.publish_if_due();
         Ok(receipts)
     }

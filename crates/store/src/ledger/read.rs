@@ -11,7 +11,7 @@ use super::error::LedgerError;
 use super::index::{self, Entry, Sql};
 use super::journal;
 use super::record::{Draft, Filter, Receipt, RecordView};
-use super::{Ledger, frame, lock, numbering, recover};
+use super::{Ledger, frame, lock, numbering, recover, trace};
 
 const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
@@ -275,7 +275,7 @@ impl Ledger {
         } else {
             Frontier::default()
         };
-        Ok(numbering::next_statement(draft, head, &seen, &tool).to_bytes()?)
+        Ok(numbering::next_statement(draft, trace::current(), head, &seen, &tool).to_bytes()?)
     }
 
     /// Enrols a key: from the next record on it may sign. Enrolling the same key for the same person and role again gives
@@ -357,6 +357,7 @@ impl Ledger {
             actor: statement.actor,
             signer: record.signer.id(),
             subject: statement.subject,
+            trace: statement.trace,
             body: statement.body,
             digest: entry.digest,
             leaf_hash: entry.leaf,

@@ -105,6 +105,8 @@ pub struct RecordView {
     pub signer: KeyId,
     /// What it is about.
     pub subject: Vec<Subject>,
+    /// What ties it to the call that it came of; absent where nobody said.
+    pub trace: Option<String>,
     /// What the kind says.
     pub body: Value,
     /// SHA-256 of the statement's bytes.
