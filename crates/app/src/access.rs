@@ -272,6 +272,7 @@ impl Principal {
             acts_for: Some(acts_for),
             scopes,
             means: Means::Local,
+            until: None,
         })
     }
 

@@ -361,6 +361,7 @@ fn check_under(
         // Approved beforehand, by those who approved the policy. Somebody's rejection of exactly this plan still stands in its way.
         return Ok(Approved {
             approvals: good,
+            glass: None,
             _minted: (),
         });
     } else if presented.is_empty() {

@@ -75,6 +75,7 @@ impl Door {
             feed: Feed::new(ended),
             seen: Seen::default(),
             hosts: BTreeSet::new(),
+            looking: Looking::default(),
             admission: Admission::new(&ServerFile::default(), None, Path::new(".")),
             reading_keys: tokio::sync::Mutex::new(()),
             logins: tokio::sync::Semaphore::new(1),
@@ -367,7 +368,7 @@ pub(crate) async fn carry_out(
     principal: Principal,
     context: &Context,
 ) -> Result<gonogo_app::doors::Done, AppError> {
-    carry_out_within(door, tool, input, principal, trace, None).await
+    carry_out_within(door, tool, input, principal, context, None).await
 }
 
 async fn carry_out_within(
@@ -375,7 +376,7 @@ async fn carry_out_within(
     tool: &'static Tool,
     input: Value,
     principal: Principal,
-    trace: &str,
+    context: &Context,
     within: Option<Duration>,
 ) -> Result<gonogo_app::doors::Done, AppError> {
     // Before anything of the input is looked at, as the contract orders it.

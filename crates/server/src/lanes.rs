@@ -104,7 +104,7 @@ impl Lanes {
         done
     }
 
-    async fn carry_out(&self, call: Call, within: Option<String>) -> Result<Done, AppError> {
+    async fn carry_out(&self, call: Call, parent: Option<String>) -> Result<Done, AppError> {
         let class = call.tool.facts.class;
         let own = Duration::from_millis(class.policy().default_timeout_ms);
         let within = call.within.unwrap_or(own);
@@ -113,7 +113,7 @@ impl Lanes {
         let work = move || {
             let _place = place;
             let mut ws = project.workspace(call.principal.caller(), Some(call.trace))?;
-            ws.within = within;
+            ws.within = parent;
             let desk = Desk {
                 workspace: &ws,
                 principal: &call.principal,
@@ -125,7 +125,7 @@ impl Lanes {
             Ok(Ok(done)) => done,
             Ok(Err(e)) => Err(AppError::new(Reason::Internal, e.to_string())),
             Err(_) => {
-                let text = format!("no answer within {} ms", limit.as_millis());
+                let text = format!("no answer within {} ms", within.as_millis());
                 Err(AppError::new(Reason::DeadlineExceeded, text))
             }
         }

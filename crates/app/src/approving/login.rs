@@ -17,6 +17,8 @@ pub(crate) fn means(principal: &Principal) -> String {
     match &principal.means {
         Means::Local => String::new(),
         Means::Token(id) => format!("token:{id}"),
+        Means::Session(id) => format!("session:{id}"),
+        Means::Issuer(id) => format!("issuer:{}", id.as_deref().unwrap_or("-")),
     }
 }
 

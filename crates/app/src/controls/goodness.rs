@@ -236,7 +236,11 @@ pub fn promote(
         match terminal.result {
             Ending::Promoted => ran.promoted += 1,
             Ending::Refused => continue,
-            Ending::RolledBack | Ending::Cancelled | Ending::NeedsPerson => ran.taken_back += 1,
+            Ending::RolledBack
+            | Ending::Cancelled
+            | Ending::NeedsPerson
+            | Ending::Failed
+            | Ending::TimedOut => ran.taken_back += 1,
         }
         newest.get_or_insert((operation, plan));
     }

@@ -360,6 +360,7 @@ fn frozen(ws: &Workspace, environment: &Environment, begun: &Begun) -> Proof {
         // A request of its own: no earlier one may answer for it.
         key: Some(format!("posture/{}/{}", begun.posture, nonce())),
         approvals: Vec::new(),
+        operation: None,
     };
     match applying::apply(ws, &plan.id, &how) {
         Err(e) if e.reason == Reason::FreezeActive => {

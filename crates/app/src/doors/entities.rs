@@ -79,11 +79,6 @@ impl UseCase for ReadEntities {
             Ok(EnvironmentEntity {
                 freezes,
                 pin,
-                incidents: open
-                    .iter()
-                    .filter(|i| i.environment == v.name)
-                    .cloned()
-                    .collect(),
                 name: e.name.clone(),
                 approvals_required: e.approval.required,
                 approvers: e.approval.approvers.iter().map(|a| a.id.clone()).collect(),
@@ -282,8 +277,8 @@ impl UseCase for StatusGet {
         let only = self.environment.as_ref().map(|e| e.0.as_str());
         let views = following::environments(ws, only)?;
         let blind = views.iter().any(|v| v.observed.is_none());
-        let open = incidents::list(ws, true)?;
         let now = ws.clock.now().wall;
+        let open = incidents::list(ws, true)?;
         let status = |v: EnvironmentView| -> Result<EnvironmentStatus, AppError> {
             let (freezes, pin) = over(ws, &v.name, now)?;
             Ok(EnvironmentStatus {

@@ -233,6 +233,7 @@ impl Reading {
             input,
             principal: guard::who(door, &self.parts)?,
             trace: self.trace.clone(),
+            within: None,
         };
         let mut done = door.lanes.call(call).await?;
         let records = match done.data["records"].take() {

@@ -30,7 +30,10 @@ impl Way {
         trace: &str,
     ) -> Result<Done, AppError> {
         match self {
-            Self::Here(door) => carry_out(door, tool, input, principal.clone(), trace).await,
+            Self::Here(door) => {
+                let context = Context::of(trace);
+                carry_out(door, tool, input, principal.clone(), &context).await
+            }
             Self::There(server) => {
                 let (server, trace) = (Arc::clone(server), trace.to_owned());
                 let facts = &tool.facts;
