@@ -139,6 +139,9 @@ fn what_is_no_message_is_answered_and_does_not_end_the_conversation() {
         agent.say(line);
         agent.hear();
     }
+    // What is heard next is the answer to what is asked next: one complaint for each line, however long it was.
+    agent.say(br#"{"jsonrpc":"2.0","id":"next","method":"ping"}"#);
+    assert_eq!(agent.hear()["id"], "next");
     assert_eq!(agent.data("read_entities", json!({}))["service"], "shop");
 }
 

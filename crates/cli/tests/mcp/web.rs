@@ -260,3 +260,108 @@ fn the_list_of_tools_is_small() {
     let listed = post(&server, &[], &listing()).body["result"].to_string();
     assert!(listed.len() < 40_000, "{} bytes", listed.len());
 }
+
+/// The next number of a sequence that is the same at every run.
+fn next(state: &mut u64) -> usize {
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) as usize
+}
+
+#[test]
+fn a_message_that_was_bent_is_answered_and_is_never_our_fault() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev", "--allow-apply"]);
+    let whole = [
+        calling("plan_get", &json!({"plan": "pln_0123456789ab"})).to_string(),
+        calling("apply_change", &json!({"planFingerprint": "v2:sha256:00", "idempotencyKey": "k"})).to_string(),
+        json!({"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {"_meta": meta(&json!({}))}}).to_string(),
+        json!({"jsonrpc": "2.0", "id": "a", "method": "resources/read", "params": {"uri": "gonogo://plans/pln_0"}}).to_string(),
+    ];
+    let bits = [
+        "null",
+        "[]",
+        "{}",
+        "-1",
+        "1e999",
+        "\"\"",
+        "\\u0000",
+        "\"\\ud800\"",
+        "true",
+        ",",
+        "}",
+        "{\"a\":",
+    ];
+    let mut state = 7;
+    for round in 0..400 {
+        let mut text: Vec<u8> = whole[round % whole.len()].clone().into_bytes();
+        for _ in 0..=next(&mut state) % 3 {
+            let at = next(&mut state) % text.len();
+            match next(&mut state) % 4 {
+                0 => text[at] = (next(&mut state) % 128) as u8,
+                1 => text.truncate(at.max(1)),
+                2 => {
+                    let bit = bits[next(&mut state) % bits.len()];
+                    let to = (at + 1 + next(&mut state) % 12).min(text.len());
+                    text.splice(at..to, bit.bytes());
+                }
+                _ => {
+                    let twice = text[at..(at + 20).min(text.len())].to_vec();
+                    text.splice(at..at, twice);
+                }
+            }
+        }
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let answer = post_text(&server, &[], &text);
+        assert!(
+            matches!(answer.status, 200 | 202 | 400 | 404),
+            "{text}\n{answer:#?}"
+        );
+        // Taken without an answer, or answered in a form of the protocol's.
+        let form = answer.status == 202 || answer.body["jsonrpc"] == "2.0";
+        assert!(form, "{text}\n{answer:#?}");
+        assert_ne!(answer.body["error"]["code"], -32_603, "{text}\n{answer:#?}");
+    }
+    assert_eq!(post(&server, &[], &listing()).status, 200);
+}
+
+#[test]
+fn a_client_that_goes_away_in_the_middle_finds_its_one_operation_again() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev", "--allow-apply"]);
+    let plan = project.approved("1.0.0");
+    let fingerprint = project.data(&["plan", "show", &plan])["plan"]["fingerprint"].clone();
+    let load = project.load(300.0);
+    let call = calling(
+        "apply_change",
+        &json!({"planFingerprint": fingerprint, "idempotencyKey": "k"}),
+    );
+    let body = call.to_string();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1:{}\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\ncontent-length: {}\r\n\r\n",
+        server.port,
+        body.len()
+    );
+    for _ in 0..5 {
+        use std::io::Write;
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+        stream
+            .write_all(format!("{head}{body}").as_bytes())
+            .unwrap();
+        drop(stream);
+    }
+    let begun = post(&server, &[], &call).body["result"]["structuredContent"].clone();
+    let operation = begun["handle"]["operationId"].as_str().unwrap();
+    let doc = server.ended(operation);
+    load.stop();
+    load.join();
+    assert_eq!(doc["status"], "succeeded", "{doc:#}");
+    assert_eq!(
+        project.data(&["history"])["operations"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
