@@ -13,6 +13,8 @@
 mod client;
 #[path = "served/contract.rs"]
 mod contract;
+#[path = "served/controls.rs"]
+mod controls;
 #[path = "served/events.rs"]
 mod events;
 #[path = "served/people.rs"]
