@@ -59,7 +59,8 @@ fn a_freeze_stops_applications_and_nothing_else() {
     // Without any approval it is the same answer.
     let other = project.plan("1.0.0");
     project.refuses(&["apply", &other], 1, &["FREEZE_ACTIVE"]);
-    project.run(&["plan", "lint", &plan]).expect(0);
+    // Its findings are warnings.
+    project.run(&["plan", "lint", &plan]).expect(1);
     project.run(&["plan", "diff", &plan]).expect(0);
     let status = project.data(&["status"]);
     assert_eq!(
@@ -149,7 +150,7 @@ fn a_freeze_ends_when_gates_pass_and_by_nothing_else() {
     assert_eq!(gate["version"], "1.0.0");
     let record = gate["evidence"]["signOff"].as_u64().unwrap();
     let shown = project.data(&["evidence", "show", &record.to_string()]);
-    assert_eq!(shown["kind"], "sign-off", "{shown:#}");
+    assert_eq!(shown["record"]["kind"], "sign-off", "{shown:#}");
     project.refuses(
         &["unfreeze", &id, "--why", "again"],
         66,

@@ -294,7 +294,7 @@ fn the_rollback_posture_proves_each_step_and_goes_on_where_it_stands() {
     let proof = &first["steps"][0]["proof"];
     assert_eq!(proof["refusedFor"], "FREEZE_ACTIVE");
     let record = project.data(&["evidence", "show", &proof["record"].to_string()]);
-    assert_eq!(record["kind"], "refusal", "{record:#}");
+    assert_eq!(record["record"]["kind"], "refusal", "{record:#}");
     assert!(record.to_string().contains("FREEZE_ACTIVE"), "{record:#}");
     let text = first["steps"][1]["text"].as_str().unwrap();
     assert!(text.contains("2.0.0"), "{text}");
