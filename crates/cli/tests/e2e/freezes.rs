@@ -67,7 +67,8 @@ fn a_freeze_stops_applications_and_nothing_else() {
         status["environments"][0]["freezes"][0]["freeze"],
         id.as_str()
     );
-    let entities = project.data(&["call", "read_entities"]);
+    let entities = project.run(&["call", "read_entities"]);
+    let entities: Value = serde_json::from_str(&entities.out).unwrap();
     assert_eq!(
         entities["envelope"]["data"]["environments"][0]["freezes"][0]["by"], "you",
         "{entities:#}"

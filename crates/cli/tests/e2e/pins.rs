@@ -197,7 +197,8 @@ fn a_person_can_call_a_version_known_good_and_needs_a_reason_where_it_was_taken_
     assert_eq!(known["versions"][0]["saidBy"], "you");
     assert_eq!(known["versions"][0]["next"], true);
     // Back by a plan's name.
-    let plans = project.data(&["call", "plan_list"]);
+    let plans = project.run(&["call", "plan_list"]);
+    let plans: Value = serde_json::from_str(&plans.out).unwrap();
     let plans = plans["envelope"]["data"]["plans"]
         .as_array()
         .unwrap()
