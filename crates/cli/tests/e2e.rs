@@ -29,6 +29,8 @@ mod ledgers;
 mod packets;
 #[path = "e2e/people.rs"]
 mod people;
+#[path = "e2e/pins.rs"]
+mod pins;
 #[path = "e2e/plans.rs"]
 mod plans;
 #[path = "e2e/project.rs"]

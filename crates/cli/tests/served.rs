@@ -15,6 +15,8 @@ mod client;
 mod collector;
 #[path = "served/contract.rs"]
 mod contract;
+#[path = "served/controls.rs"]
+mod controls;
 #[path = "served/events.rs"]
 mod events;
 #[path = "served/identity.rs"]

@@ -81,6 +81,10 @@ impl Run {
             3 => Input::Due { id: n },
             4 => Input::SampleMissed { text },
             5 if self.rng.u8(..) < 60 => Input::Cancel { by, why: text },
+            8 if self.rng.u8(..) < 20 => Input::Refuse {
+                reason: Reason::FreezeActive,
+                text,
+            },
             6 => {
                 self.frozen = self.rng.bool();
                 Input::Freeze {

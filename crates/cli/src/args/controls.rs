@@ -145,7 +145,8 @@ pub enum KnownGoodWhat {
     /// Say that a version which ran here is good to go back to
     Promote {
         /// Version
-        version: String,
+        #[arg(value_name = "VERSION")]
+        wanted: String,
         /// Environment; the only one of the configuration if absent
         #[arg(
             long,

@@ -212,9 +212,9 @@ pub fn environment(way: &Way, named: Option<&str>) -> Result<EnvironmentName, Ap
 pub fn known_good(select: &Select, a: &KnownGoodArgs, screen: &Screen) -> (&'static str, Answer) {
     match &a.what {
         KnownGoodWhat::List { env } => ("known_good_list", goods(select, env.as_deref(), screen)),
-        KnownGoodWhat::Promote { version, env, why } => (
+        KnownGoodWhat::Promote { wanted, env, why } => (
             "known_good_promote",
-            promote(select, version, env.as_deref(), why.as_deref(), screen),
+            promote(select, wanted, env.as_deref(), why.as_deref(), screen),
         ),
     }
 }

@@ -31,7 +31,7 @@ fn a_freeze_stops_applications_and_nothing_else() {
     let project = Project::serving();
     let load = project.load(300.0);
     project.run(&["release", "--to", "2.0.0"]).expect(0);
-    let plan = project.approved("3.1.0");
+    let plan = project.approved("3.0.0");
     let id = freeze(&project, &["--env", "local"]);
     // It was approved before, and that is worth nothing now. The answer is the same each time.
     for _ in 0..2 {
@@ -59,23 +59,35 @@ fn a_freeze_stops_applications_and_nothing_else() {
     // Without any approval it is the same answer.
     let other = project.plan("1.0.0");
     project.refuses(&["apply", &other], 1, &["FREEZE_ACTIVE"]);
-    project.run(&["plan", "lint", &plan]).expect(0);
+    // Its findings are warnings.
+    project.run(&["plan", "lint", &plan]).expect(1);
     project.run(&["plan", "diff", &plan]).expect(0);
     let status = project.data(&["status"]);
     assert_eq!(
         status["environments"][0]["freezes"][0]["freeze"],
         id.as_str()
     );
-    let entities = project.data(&["call", "read_entities"]);
+    let entities = project.run(&["call", "read_entities"]);
+    let entities: Value = serde_json::from_str(&entities.out).unwrap();
     assert_eq!(
         entities["envelope"]["data"]["environments"][0]["freezes"][0]["by"], "you",
         "{entities:#}"
     );
     // Back: no freeze is in the way.
-    project.run(&["rollback", "--yes"]).expect(0);
+    let back = project.data(&["rollback", "--yes"]);
     load.stop();
     load.join();
     assert_eq!(project.serves(), ["1.0.0:10000"]);
+    // Who reads its packet sees the freeze that it went past, and that it might.
+    let packet = back["packet"].as_str().unwrap();
+    let verified = project.run(&["verify", packet, "--trust-packet", "--json"]);
+    let seen = verified.envelope()["data"].clone();
+    assert_eq!(seen["controls"]["ok"], true, "{seen:#}");
+    assert!(
+        seen["controls"]["held"].to_string().contains(&id),
+        "{seen:#}"
+    );
+    assert_eq!(seen["approvals"]["ok"], true, "{seen:#}");
     let listed = project.run(&["freeze", "list"]);
     listed.expect(0);
     assert!(
@@ -105,17 +117,26 @@ fn a_freeze_ends_when_gates_pass_and_by_nothing_else() {
     let plan = project.approved("2.0.0");
     project.refuses(&["apply", &plan], 1, &["FREEZE_ACTIVE"]);
     // A dry run of exactly what serves; what is named instead has none.
+    let beats = "trap 'exit 0' INT TERM; n=0; while :; do n=$((n+1)); echo \"{\\\"level\\\":\\\"info\\\",\\\"event\\\":\\\"heartbeat\\\",\\\"message\\\":\\\"beat\\\",\\\"seq\\\":$n}\"; sleep 0.05; done";
+    let second = (1.0_f64 / 3600.0).to_string();
     let run = [
         "dry-run",
         "orchestrate",
-        "--duration",
-        "2s",
+        "--json",
+        "--duration-hours",
+        &second,
+        "--skip-diary-evidence",
+        "--skip-performance-evidence",
+        "--shutdown-grace-seconds",
+        "5",
         "--artifact",
         "versions/1.0.0.toml",
         "--",
         "sh",
         "-c",
-        "echo versions/1.0.0.toml; for i in 1 2 3 4 5 6 7 8; do echo tick; sleep 0.4; done",
+        beats,
+        "sh",
+        "versions/1.0.0.toml",
     ];
     let ran = project.run(&run);
     assert_eq!(ran.status, 0, "{} {}", ran.out, ran.err);
@@ -130,7 +151,7 @@ fn a_freeze_ends_when_gates_pass_and_by_nothing_else() {
     assert_eq!(gate["version"], "1.0.0");
     let record = gate["evidence"]["signOff"].as_u64().unwrap();
     let shown = project.data(&["evidence", "show", &record.to_string()]);
-    assert_eq!(shown["kind"], "sign-off", "{shown:#}");
+    assert_eq!(shown["record"]["kind"], "sign-off", "{shown:#}");
     project.refuses(
         &["unfreeze", &id, "--why", "again"],
         66,
@@ -214,9 +235,11 @@ fn an_operation_that_waited_for_its_controller_is_refused_under_the_lease() {
     let packet = packet.to_str().unwrap();
     let verified = project.run(&["verify", packet, "--trust-packet", "--replay", "--json"]);
     let seen = verified.envelope()["data"].clone();
+    assert_eq!(seen["replay"]["ok"], true, "{seen:#}");
+    assert_eq!(seen["controls"]["ok"], true, "{seen:#}");
     assert!(
-        seen["replay"]["error"].is_null() && !seen["replay"].is_null(),
-        "{seen:#}"
+        seen["controls"]["held"].to_string().contains(&freeze)
+            || seen["controls"]["held"] == serde_json::json!([])
     );
 }
 
@@ -238,23 +261,20 @@ fn a_freeze_holds_what_runs_where_it_stands_and_lets_it_go_on() {
         || (project.serves().len() == 2).then_some(()),
     );
     let id = freeze(&project, &["--for", "1h"]);
-    let decided = |code: &str| {
+    let decided = |wanted: &dyn Fn(&Value) -> bool| {
         let shown = project.data(&["status", &operation]);
         let decisions = shown["decisions"].as_array().unwrap().clone();
-        decisions.into_iter().any(|d: Value| {
-            d["body"]["reasons"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .any(|r| r == code)
-                && d["body"]["numbers"]["waits"] == true
-        })
+        decisions.iter().position(|d| wanted(&d["body"]))
     };
-    wait(
-        "the freeze to hold the promotion",
-        Duration::from_secs(30),
-        || decided("FROZEN").then_some(()),
-    );
+    let long = Duration::from_secs(30);
+    let frozen = wait("the freeze to hold the release", long, || {
+        decided(&|d| d["reasons"][0] == "FROZEN" && d["numbers"]["on"] == true)
+    });
+    // Watching goes on: the stage is shown to be good, and is not left.
+    let passed = wait("the stage to pass", long, || {
+        decided(&|d| d["phase"] == "observe" && d["verdict"] == "pass")
+    });
+    assert!(passed > frozen, "{passed} {frozen}");
     assert_eq!(project.serves().len(), 2, "it stands where it stood");
     project.data(&["unfreeze", &id, "--why", "done"]);
     let ended = project.run(&["watch", &operation, "--json"]);
@@ -290,7 +310,7 @@ fn what_cannot_be_frozen_or_ended_is_said() {
     let project = Project::new();
     project.refuses(
         &["freeze", "--why", "x", "--env", "nowhere"],
-        78,
+        64,
         &["ENVIRONMENT_UNKNOWN"],
     );
     project.refuses(

@@ -212,7 +212,10 @@ fn status(error: &AppError) -> u16 {
         Reason::ResourceChanged => 412,
         Reason::BodyTooLarge => 413,
         Reason::MediaTypeRefused => 415,
-        Reason::InputMalformed | Reason::ArgumentInvalid | Reason::ToolUnknown => 400,
+        Reason::InputMalformed
+        | Reason::ArgumentInvalid
+        | Reason::PinMoves
+        | Reason::ToolUnknown => 400,
         Reason::EnvironmentUnknown | Reason::VersionUnknown => 404,
         _ => match error.code() {
             Code::Unauthorized | Code::ApprovalRequired | Code::AuthFailure => 403,

@@ -7,6 +7,7 @@ use gonogo_app::access::Principal;
 use gonogo_app::doors::{Done, Server, Tool};
 use gonogo_core::Reason;
 use gonogo_core::envelope::Class;
+use gonogo_telemetry::Context;
 use serde_json::Value;
 
 use crate::http::{Door, carry_out};

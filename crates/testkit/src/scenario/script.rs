@@ -199,6 +199,14 @@ fn verb_of(words: &mut Words<'_>) -> Result<Verb, String> {
                 why: why.into(),
             })
         }
+        "refuse" => {
+            let rest = words.rest();
+            let (code, text) = rest.split_once(": ").ok_or("`refuse CODE: WHY`")?;
+            Verb::Input(Input::Refuse {
+                reason: code.parse().map_err(|_| "a reason code")?,
+                text: text.into(),
+            })
+        }
         verb @ ("freeze" | "unfreeze") => {
             words.expect("by")?;
             Verb::Input(Input::Freeze {
