@@ -11,7 +11,7 @@ mod sessions;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -155,7 +155,9 @@ async fn livez() -> Response {
 }
 
 async fn openapi() -> Response {
-    reply::plain(200, &doors::openapi())
+    // Anybody may ask, so it is made once.
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    reply::plain(200, DOCUMENT.get_or_init(doors::openapi))
 }
 
 /// Whether requests can be answered: the configuration can be read, and the store.
@@ -392,4 +394,35 @@ async fn carry_out_within(
         within,
     };
     door.lanes.call_in(call, context.clone()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(address: &str, more: &[&str]) -> BTreeSet<String> {
+        let more = more.iter().map(|h| (*h).to_owned()).collect();
+        hosts(address.parse().expect("an address"), more)
+    }
+
+    #[test]
+    fn a_server_has_the_names_under_which_it_is_reached_and_no_others() {
+        let loopback = of("127.0.0.1:8627", &["Gonogo.Example.org"]);
+        for name in [
+            "127.0.0.1:8627",
+            "localhost:8627",
+            "[::1]:8627",
+            "gonogo.example.org",
+        ] {
+            assert!(loopback.contains(name), "{name}");
+        }
+        assert!(!loopback.contains("localhost"));
+        assert!(
+            of("[::1]:80", &[])
+                .is_superset(&["[::1]", "[::1]:80", "localhost"].map(str::to_owned).into())
+        );
+        let outside = of("192.0.2.7:8627", &[]);
+        assert_eq!(outside, ["192.0.2.7:8627".to_owned()].into());
+        assert!(of("[2001:db8::7]:8627", &[]).contains("[2001:db8::7]:8627"));
+    }
 }

@@ -142,18 +142,20 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     fn with_bucket<T>(&self, key: &K, now: u64, with: impl FnOnce(&mut Bucket, Rate) -> T) -> T {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         let rate = self.rate;
-        if !of.own.contains_key(key) {
-            if of.own.len() >= self.most {
-                // Whoever has a full bucket is as good as forgotten.
-                of.own.retain(|_, b| b.filled(rate, now).left < rate.full());
-            }
-            if of.own.len() < self.most {
-                let full = Bucket {
-                    left: rate.full(),
-                    at: now,
-                };
-                of.own.insert(key.clone(), full);
-            }
+        if let Some(bucket) = of.own.get_mut(key) {
+            *bucket = bucket.filled(rate, now);
+            return with(bucket, rate);
+        }
+        if of.own.len() >= self.most {
+            // Whoever has a full bucket is as good as forgotten.
+            of.own.retain(|_, b| b.filled(rate, now).left < rate.full());
+        }
+        if of.own.len() < self.most {
+            let full = Bucket {
+                left: rate.full(),
+                at: now,
+            };
+            of.own.insert(key.clone(), full);
         }
         let Buckets { own, shared } = &mut *of;
         let bucket = own.get_mut(key).unwrap_or(shared);

@@ -134,6 +134,48 @@ fn a_person_logs_in_with_a_password_and_out_again() {
 }
 
 #[test]
+fn people_decide_in_their_sessions_as_their_roles_say() {
+    let project = Project::new();
+    user(&project, "ada", "operator");
+    user(&project, "rita", "approver");
+    user(&project, "vera", "admin");
+    let server = Server::start(&project, &[]);
+    let post = |(cookie, csrf): &(String, String), path: &str, body: &Value| {
+        let headers = [
+            ("cookie", cookie.as_str()),
+            ("x-csrf-token", csrf.as_str()),
+            ("content-type", "application/json"),
+        ];
+        let answer = server.say("POST", path, &headers, &body.to_string());
+        answer.unwrap()
+    };
+    let (ada, rita) = (session(&server, "ada"), session(&server, "rita"));
+    let version = json!({"version": "1.0.0"});
+    post(&rita, "/v1/plans", &version).refuses(403, "UNAUTHORIZED", "SCOPE_MISSING");
+    let vera = session(&server, "vera");
+    let made = post(&vera, "/v1/plans", &version);
+    let plan = &made.data()["planResult"];
+    let path = format!("/v1/plans/{}/approvals", plan["id"].as_str().unwrap());
+    let no = json!({"planFingerprint": plan["fingerprint"], "decision": "rejected"});
+    post(&ada, &path, &no).refuses(403, "UNAUTHORIZED", "SCOPE_MISSING");
+    // The one's token is nothing beside the other's cookie.
+    let mixed = (rita.0.clone(), ada.1.clone());
+    post(&mixed, &path, &no).refuses(403, "UNAUTHORIZED", "CSRF_MISSING");
+    // What the environment's rule says of who may decide counts as everywhere: here it is whoever asked.
+    assert_eq!(post(&rita, &path, &no).status, 403);
+    let decided = post(&vera, &path, &no);
+    assert_eq!(decided.status, 201, "{decided:#?}");
+    // A bearer token counts before a cookie, and is nobody if it is not good.
+    let (cookie, csrf) = &rita;
+    let both = [
+        ("cookie", cookie.as_str()),
+        ("x-csrf-token", csrf.as_str()),
+        ("authorization", "Bearer gng_x"),
+    ];
+    ask(&server, &both).refuses(401, "UNAUTHORIZED", "UNAUTHENTICATED");
+}
+
+#[test]
 fn whoever_is_wrong_learns_nothing() {
     let project = Project::new();
     user(&project, "ada", "viewer");
