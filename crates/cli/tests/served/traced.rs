@@ -118,6 +118,22 @@ fn one_trace_goes_from_the_caller_to_the_last_effect() {
         (&json!("HTTP POST"), &json!(2))
     );
     assert_eq!(request["parentSpanId"], CALLER);
+    // Every record that came of it has the trace: the controller's, the packet's, and those of who planned and approved.
+    let records = project.data(&["evidence", "list", "--limit", "1000"]);
+    let records = records["records"].as_array().unwrap().clone();
+    assert!(records.len() > intents.len() * 2, "{}", records.len());
+    let without: Vec<&Value> = records
+        .iter()
+        .filter(|r| r["kind"] != "key-event" && r["traceId"] != TRACE)
+        .collect();
+    assert!(without.is_empty(), "{without:#?}");
+    let packet = project.path(&format!(".gonogo/packets/{operation}.tar"));
+    wait("the packet", within, || packet.exists().then_some(()));
+    let key = project.text(".gonogo/ledger/log.vkey");
+    let packet = packet.to_str().unwrap();
+    project
+        .run(&["verify", packet, "--replay", "--log-key", key.trim()])
+        .expect(0);
     // The controller is another process than the one that answered; the ledger ties them.
     let begun = &project.records("operation")[0]["body"];
     assert_eq!(begun["traceId"], TRACE);
@@ -147,7 +163,7 @@ fn a_caller_who_wants_no_spans_gets_none_and_the_trace_is_kept() {
 fn a_command_goes_on_with_the_trace_of_whoever_runs_it() {
     let collector = Collector::start(Manner::Well);
     let project = Project::new();
-    let args = ["call", "read_entities", "--json"];
+    let args = ["ops", "list", "--json"];
     let mut command = project.command(&args);
     command
         .env("TRACEPARENT", parent())
@@ -158,10 +174,10 @@ fn a_command_goes_on_with_the_trace_of_whoever_runs_it() {
         .env("OTEL_SERVICE_NAME", "of-a-test");
     let ran = finish(command, &args);
     ran.expect(0);
-    assert_eq!(ran.envelope()["envelope"]["metadata"]["traceId"], TRACE);
+    assert_eq!(ran.envelope()["metadata"]["traceId"], TRACE);
     let spans = collector.spans();
     assert_eq!(spans.len(), 1, "{spans:#?}");
-    assert_eq!(spans[0]["name"], "read_entities");
+    assert_eq!(spans[0]["name"], "operation_list");
     assert_eq!(
         (&spans[0]["traceId"], &spans[0]["parentSpanId"]),
         (&json!(TRACE), &json!(CALLER))
