@@ -98,13 +98,17 @@ pub fn drive(
         stop,
     };
     // What is recorded of an operation belongs to the call that began it, whoever drives it.
-    trace::within(known.trace.as_deref().or(ws.trace.as_deref()), || {
+    let driven = || {
         let ended = driver.drive(operation, &see).map_err(failed)?;
         if ended.is_some() {
             evidence::write_packet(ws, operation)?;
         }
         Ok(ended)
-    })
+    };
+    match known.trace.as_deref() {
+        None => driven(),
+        begun => trace::within(begun, driven),
+    }
 }
 
 /// On a disk that stays full, or is full when a step's time is over, the release goes back on the space that is kept for that: the

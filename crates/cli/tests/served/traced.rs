@@ -118,11 +118,90 @@ fn one_trace_goes_from_the_caller_to_the_last_effect() {
         (&json!("HTTP POST"), &json!(2))
     );
     assert_eq!(request["parentSpanId"], CALLER);
+    // Every record that came of it has the trace: the controller's, the packet's, and those of who planned and approved.
+    let records = project.data(&["evidence", "list", "--limit", "1000"]);
+    let records = records["records"].as_array().unwrap().clone();
+    assert!(records.len() > intents.len() * 2, "{}", records.len());
+    let without: Vec<&Value> = records
+        .iter()
+        .filter(|r| r["kind"] != "key-event" && r["traceId"] != TRACE)
+        .collect();
+    assert!(without.is_empty(), "{without:#?}");
+    let packet = project.path(&format!(".gonogo/packets/{operation}.tar"));
+    wait("the packet", within, || packet.exists().then_some(()));
+    let key = project.text(".gonogo/ledger/log.vkey");
+    let packet = packet.to_str().unwrap();
+    project
+        .run(&["verify", packet, "--replay", "--log-key", key.trim()])
+        .expect(0);
     // The controller is another process than the one that answered; the ledger ties them.
     let begun = &project.records("operation")[0]["body"];
     assert_eq!(begun["traceId"], TRACE);
     let said = begun["traceParent"].as_str().unwrap();
     assert!(said.contains(call["spanId"].as_str().unwrap()), "{said}");
+}
+
+/// Controllers of an operation, by their arguments.
+fn controllers(project: &Project) -> Vec<i32> {
+    let drives = |pid: &i32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split(|b| *b == 0).any(|word| word == b"controller")
+    };
+    project.processes().into_iter().filter(drives).collect()
+}
+
+#[test]
+fn the_controller_that_goes_on_after_a_crash_goes_on_with_the_trace() {
+    let collector = Collector::start(Manner::Well);
+    let config = CONFIG.replace("bake = \"200ms\"", "bake = \"3s\"");
+    let config = config.replace("soak = \"400ms\"", "soak = \"4s\"");
+    let project = Project::with(&format!("{config}{}", collector.configured()));
+    let server = Server::start(&project, &["--dev", "--allow-apply"]);
+    let load = project.load(300.0);
+    let operation = released(&server);
+    let within = Duration::from_secs(30);
+    let effects = |spans: &[Value]| -> Vec<String> {
+        let name = |s: &Value| s["name"].as_str().unwrap_or_default().to_owned();
+        let all = spans.iter().filter(|s| name(s).starts_with("effect "));
+        all.map(|s| s["spanId"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    // In the middle: something was done and told, and the end is far away.
+    wait("an effect's span", within, || {
+        (!effects(&collector.spans()).is_empty()).then_some(())
+    });
+    let first = controllers(&project);
+    assert_eq!(first.len(), 1, "{first:?}");
+    let pid = rustix::process::Pid::from_raw(first[0]).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let resume = format!("/v1/operations/{operation}/resume");
+    wait("another controller", within, || {
+        server.post(&resume, &json!({}));
+        let now = controllers(&project);
+        now.iter().any(|pid| *pid != first[0]).then_some(())
+    });
+    assert!(of_operation(&collector.spans(), "operation").is_none());
+    let doc = server.ended(&operation);
+    load.stop();
+    load.join();
+    assert_eq!(doc["result"], "promoted", "{doc:#}");
+    let spans = wait("the operation's span", within, || {
+        let spans = collector.spans();
+        of_operation(&spans, "operation").is_some().then_some(spans)
+    });
+    // Every intent has a span, what the dead one had told included; what was told twice was told under the same id.
+    let intents = project.records("intent").len();
+    let ids: BTreeSet<String> = effects(&spans).into_iter().collect();
+    assert_eq!(ids.len(), intents);
+    let whole = of_operation(&spans, "operation").unwrap();
+    for span in spans
+        .iter()
+        .filter(|s| s["name"].as_str().unwrap().starts_with("effect "))
+    {
+        assert_eq!(span["traceId"], TRACE);
+        assert_eq!(span["parentSpanId"], whole["spanId"]);
+    }
+    assert_eq!(whole["traceId"], TRACE);
 }
 
 #[test]
@@ -147,7 +226,7 @@ fn a_caller_who_wants_no_spans_gets_none_and_the_trace_is_kept() {
 fn a_command_goes_on_with_the_trace_of_whoever_runs_it() {
     let collector = Collector::start(Manner::Well);
     let project = Project::new();
-    let args = ["call", "read_entities", "--json"];
+    let args = ["ops", "list", "--json"];
     let mut command = project.command(&args);
     command
         .env("TRACEPARENT", parent())
@@ -158,10 +237,10 @@ fn a_command_goes_on_with_the_trace_of_whoever_runs_it() {
         .env("OTEL_SERVICE_NAME", "of-a-test");
     let ran = finish(command, &args);
     ran.expect(0);
-    assert_eq!(ran.envelope()["envelope"]["metadata"]["traceId"], TRACE);
+    assert_eq!(ran.envelope()["metadata"]["traceId"], TRACE);
     let spans = collector.spans();
     assert_eq!(spans.len(), 1, "{spans:#?}");
-    assert_eq!(spans[0]["name"], "read_entities");
+    assert_eq!(spans[0]["name"], "operation_list");
     assert_eq!(
         (&spans[0]["traceId"], &spans[0]["parentSpanId"]),
         (&json!(TRACE), &json!(CALLER))
