@@ -344,8 +344,8 @@ fn check_under(
             }
         }
     }
-    let good = voices::counting(policy, good);
     let required = demand.policy.required.max(1) as usize;
+    let good = voices::counting(policy, good, required);
     if good.len() >= required {
         if !vetoed && !unlisted {
             return Ok(Approved {

@@ -1,115 +1,111 @@
-//! Which approvals count together: each person speaks once, and each person's voice counts once, whoever carried it.
-
-use std::collections::BTreeMap;
+//! Which approvals count together: each person speaks once, and each person's voice counts once, whoever carried it. One person with two
+//! keys, or one key under two names, is one.
 
 use gonogo_core::id::ApprovalId;
 
 use super::{ApprovalPolicy, Presented};
 
-/// The largest choice of `good` approvals of which no two have the same speaker, and no two are the same person's voice. Names and keys
-/// that go together are one person.
+/// How many choices are tried before it is said that there is none: more than any honest quorum needs.
+const TRIES: u32 = 100_000;
+
+/// A choice of `good` approvals that go together: the first that do, or, where those are fewer than `required`, others that are enough.
 pub(super) fn counting(
     policy: &ApprovalPolicy,
     good: Vec<(&Presented, ApprovalId)>,
+    required: usize,
 ) -> Vec<ApprovalId> {
-    let mut people = People::default();
-    for one in &policy.approvers {
-        people.join(&name(&one.id), &key(&one.key));
-    }
-    for (given, _) in &good {
-        if let Some(id) = &given.key {
-            people.join(&name(&given.approval.approver_id), &key(id));
+    let mut all: Vec<(Voice<'_>, ApprovalId)> = Vec::new();
+    for (given, id) in good {
+        let voice = Voice::of(given, policy);
+        // The same voice again adds nothing.
+        if all.iter().all(|(known, _)| *known != voice) {
+            all.push((voice, id));
         }
     }
-    let edges: Vec<(usize, usize)> = good
-        .iter()
-        .map(|(given, _)| {
-            let speaker = people.person(&name(&given.approval.approver_id));
-            (speaker, people.person(&name(given.voice_of())))
-        })
-        .collect();
-    let mut chosen: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut tried: Vec<usize> = Vec::new();
-    for (speaker, _) in &edges {
-        if !tried.contains(speaker) {
-            tried.push(*speaker);
-            place(*speaker, &edges, &mut chosen, &mut Vec::new());
+    let mut chosen: Vec<usize> = Vec::new();
+    for i in 0..all.len() {
+        if goes_with(&all, &chosen, i) {
+            chosen.push(i);
         }
     }
-    let mut count: Vec<usize> = chosen.into_values().collect();
-    count.sort_unstable();
-    let mut ids: Vec<Option<ApprovalId>> = good.into_iter().map(|(_, id)| Some(id)).collect();
-    count
-        .into_iter()
-        .filter_map(|i| ids.get_mut(i).and_then(Option::take))
+    if chosen.len() < required {
+        let mut other = Vec::new();
+        let mut tries = TRIES;
+        if search(&all, 0, required, &mut other, &mut tries) {
+            chosen = other;
+        }
+    }
+    let ids = all.into_iter().enumerate();
+    ids.filter(|(i, _)| chosen.contains(i))
+        .map(|(_, (_, id))| id)
         .collect()
 }
 
-/// Finds a voice for a speaker, and another one for who had it where that helps (Kuhn's algorithm).
-fn place(
-    speaker: usize,
-    edges: &[(usize, usize)],
-    chosen: &mut BTreeMap<usize, usize>,
-    seen: &mut Vec<usize>,
+fn goes_with(all: &[(Voice<'_>, ApprovalId)], chosen: &[usize], i: usize) -> bool {
+    chosen.iter().all(|c| !all[*c].0.is_one_with(&all[i].0))
+}
+
+/// Looks for `required` that go together among those from `from` on.
+fn search(
+    all: &[(Voice<'_>, ApprovalId)],
+    from: usize,
+    required: usize,
+    chosen: &mut Vec<usize>,
+    tries: &mut u32,
 ) -> bool {
-    for (i, (_, voice)) in edges.iter().enumerate().filter(|(_, e)| e.0 == speaker) {
-        if seen.contains(voice) {
-            continue;
+    if chosen.len() == required {
+        return true;
+    }
+    for i in from..all.len() {
+        if all.len() - i + chosen.len() < required || *tries == 0 {
+            return false;
         }
-        seen.push(*voice);
-        let free = match chosen.get(voice).copied() {
-            None => true,
-            Some(other) => place(edges[other].0, edges, chosen, seen),
-        };
-        if free {
-            chosen.insert(*voice, i);
-            return true;
+        *tries -= 1;
+        if goes_with(all, chosen, i) {
+            chosen.push(i);
+            if search(all, i + 1, required, chosen, tries) {
+                return true;
+            }
+            chosen.pop();
         }
     }
     false
 }
 
-fn name(id: &str) -> String {
-    format!("name {id}")
+/// Who speaks, and whose voice it is: names and the keys that stand for them.
+#[derive(PartialEq)]
+struct Voice<'a> {
+    speaker: (&'a str, Vec<&'a str>),
+    owner: (&'a str, Vec<&'a str>),
 }
 
-fn key(id: &str) -> String {
-    format!("key {id}")
-}
-
-/// Names and keys, and which of them are one person.
-#[derive(Default)]
-struct People {
-    known: BTreeMap<String, usize>,
-    parents: Vec<usize>,
-}
-
-impl People {
-    fn node(&mut self, word: &str) -> usize {
-        if let Some(known) = self.known.get(word) {
-            return *known;
+impl<'a> Voice<'a> {
+    fn of(given: &'a Presented, policy: &'a ApprovalPolicy) -> Self {
+        let listed = |id: &str| {
+            let of_it = policy.approvers.iter().filter(|a| a.id == id);
+            of_it.map(|a| a.key.as_str()).collect()
+        };
+        let speaker = given.approval.approver_id.as_str();
+        let keys = match &given.key {
+            Some(key) => vec![key.as_str()],
+            // A login has no key; the person has.
+            None => listed(speaker),
+        };
+        let owner = if given.approval.delegated_by.is_empty() {
+            (speaker, keys.clone())
+        } else {
+            (given.voice_of(), listed(given.voice_of()))
+        };
+        Self {
+            speaker: (speaker, keys),
+            owner,
         }
-        let node = self.parents.len();
-        self.parents.push(node);
-        self.known.insert(word.to_owned(), node);
-        node
     }
 
-    fn root(&self, mut node: usize) -> usize {
-        while self.parents[node] != node {
-            node = self.parents[node];
-        }
-        node
-    }
-
-    fn join(&mut self, a: &str, b: &str) {
-        let (a, b) = (self.node(a), self.node(b));
-        let (a, b) = (self.root(a), self.root(b));
-        self.parents[b] = a;
-    }
-
-    fn person(&mut self, word: &str) -> usize {
-        let node = self.node(word);
-        self.root(node)
+    fn is_one_with(&self, other: &Self) -> bool {
+        let same = |a: &(&str, Vec<&str>), b: &(&str, Vec<&str>)| {
+            a.0 == b.0 || a.1.iter().any(|key| b.1.contains(key))
+        };
+        same(&self.speaker, &other.speaker) || same(&self.owner, &other.owner)
     }
 }
