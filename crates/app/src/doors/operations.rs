@@ -445,7 +445,7 @@ impl UseCase for ApplyChange {
         if begun.fresh && elsewhere::state_of(&ws.store.operation(&begun.operation_id)?).is_none() {
             driving::spawn(ws, &begun.operation_id)?;
         }
-        elsewhere::sent(ws, &begun.operation_id, most)?;
+        elsewhere::sent(ws, &begun.operation_id, begun.fresh, most)?;
         let mode = match self.mode {
             Some(mode) => mode,
             None => elsewhere::mode(ws, by)?,
