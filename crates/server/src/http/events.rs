@@ -223,6 +223,7 @@ impl Reading {
             input,
             principal: guard::enter(door, &self.parts)?,
             trace: self.trace.clone(),
+            within: None,
         };
         let mut done = door.lanes.call(call).await?;
         let records = match done.data["records"].take() {
