@@ -32,6 +32,8 @@ pub(crate) use wiring::{is_elsewhere, wired};
 
 /// How often somebody who waits for the service looks.
 const LOOK: Duration = Duration::from_millis(25);
+/// After so many milliseconds whoever began an operation has started its controller, or never will.
+const OTHERS: u64 = 2_000;
 /// How long a change of an operation that nobody drives may take.
 const LEASE: Span = Span::from_secs(10);
 
@@ -103,17 +105,19 @@ pub(crate) fn again(ws: &Workspace, plan: &Plan, known: &Operation) -> Result<()
     done
 }
 
-/// Sees to it that an operation that a workflow service carries out is sent, and waits for what becomes of that, at most for `within`.
-/// Does nothing for any other.
+/// Sees to it that an operation that a workflow service carries out is sent, and waits for what becomes of that, at most for `within`;
+/// `fresh` says that the caller began it. Does nothing for any other.
 ///
 /// # Errors
 /// Why the service did not take it, or why nobody knows.
-pub fn sent(ws: &Workspace, id: &OperationId, within: Span) -> Result<(), AppError> {
+pub fn sent(ws: &Workspace, id: &OperationId, fresh: bool, within: Span) -> Result<(), AppError> {
     let known = ws.store.operation(id)?;
-    if known.terminal.is_some() || state_of(&known).is_none() {
+    let Some(state) = state_of(&known).filter(|_| known.terminal.is_none()) else {
         return Ok(());
-    }
-    if !following::driven(ws, id)? {
+    };
+    // Whoever asks for it as well, at the same time, leaves the sending to the first one, and looks a little later whether it lives.
+    let mut spawned = fresh || state.sent > 0;
+    if spawned && !following::driven(ws, id)? {
         controllers::spawn(ws, id)?;
     }
     let begin = ws.clock.now().mono_ms;
@@ -125,6 +129,12 @@ pub fn sent(ws: &Workspace, id: &OperationId, within: Span) -> Result<(), AppErr
         let waited = ws.clock.now().mono_ms.saturating_sub(begin);
         if state.is_told() || waited >= within.as_millis() {
             return told(&state);
+        }
+        if !spawned && waited >= OTHERS {
+            spawned = true;
+            if !following::driven(ws, id)? {
+                controllers::spawn(ws, id)?;
+            }
         }
         std::thread::sleep(LOOK);
     }

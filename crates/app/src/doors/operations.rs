@@ -55,7 +55,10 @@ impl Handle {
         Self {
             operation_id: id.clone(),
             trace_id: known.trace.clone().unwrap_or_default(),
-            workflow_id: format!("gonogo-release-{id}"),
+            workflow_id: match elsewhere::state_of(known) {
+                Some(state) => state.workflow_id,
+                None => format!("gonogo-release-{id}"),
+            },
             submitted_at: known.created,
             status_url: format!("{base}/operations/{id}"),
             terminal_states: TERMINAL.map(str::to_owned).into(),
@@ -448,7 +451,7 @@ impl UseCase for ApplyChange {
         if begun.fresh && elsewhere::state_of(&ws.store.operation(&begun.operation_id)?).is_none() {
             driving::spawn(ws, &begun.operation_id)?;
         }
-        elsewhere::sent(ws, &begun.operation_id, most)?;
+        elsewhere::sent(ws, &begun.operation_id, begun.fresh, most)?;
         let mode = match self.mode {
             Some(mode) => mode,
             None => elsewhere::mode(ws, by)?,

@@ -77,7 +77,8 @@ pub(crate) fn take(ws: &Workspace, order: &Order, by: &str) -> Result<Handle, Ap
         {
             return Err(e);
         }
-        if ws.store.operation(&order.operation).is_ok() {
+        let taken = ws.store.operation(&order.operation);
+        if taken.is_ok_and(|known| known.key != order.key) {
             let text = format!(
                 "operation `{}` is here already, begun with another key",
                 order.operation
@@ -93,7 +94,7 @@ pub(crate) fn take(ws: &Workspace, order: &Order, by: &str) -> Result<Handle, Ap
         return Err(AppError::new(Reason::FingerprintMismatch, text));
     }
     let how = Apply {
-        key: Some(order.key.clone()).filter(|k| k != id.as_str()),
+        key: Some(order.key.clone()),
         operation: Some(order.operation.clone()),
         ..Apply::default()
     };

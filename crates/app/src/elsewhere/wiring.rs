@@ -109,6 +109,7 @@ fn layered(
     let token = env.or(named).or_else(|| match &file.token {
         Some(TokenFrom::File(path)) => {
             let path = root.join(path);
+            let path = std::path::absolute(&path).unwrap_or(path);
             Some(TokenFrom::File(path.to_string_lossy().into_owned()))
         }
         other => other.clone(),

@@ -61,7 +61,7 @@ fn begin_here(
     let id = begun.operation_id.clone();
     let known = ws.store.operation(&id)?;
     say_begun(screen, &id, begun.fresh, known.terminal.is_some());
-    elsewhere::sent(ws, &id, Span::from_secs(27))?;
+    elsewhere::sent(ws, &id, begun.fresh, Span::from_secs(27))?;
     if waiting.detach {
         driving::spawn(ws, &id)?;
         let handle = Handle::of(&known, "");

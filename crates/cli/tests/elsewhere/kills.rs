@@ -131,6 +131,12 @@ fn killed_while_it_is_asked_about_it_is_picked_up() {
     let project = wired(flow.port);
     let plan = project.approved("1.0.0");
     let apply = project.start(&["apply", &plan]);
+    wait("a question", Duration::from_secs(30), || {
+        (asked.load(Ordering::Relaxed) > 0).then_some(())
+    });
+    // It would go on with it in its own process.
+    apply.signal(rustix::process::Signal::KILL);
+    drop(apply);
     for round in 1..=3 {
         let before = asked.load(Ordering::Relaxed);
         // Any look picks it up.
@@ -141,8 +147,6 @@ fn killed_while_it_is_asked_about_it_is_picked_up() {
         assert!(!controllers(&project).is_empty(), "round {round}");
         kill_controllers(&project);
     }
-    apply.signal(rustix::process::Signal::KILL);
-    drop(apply);
     flow.now(|_| Say::Json(200, record("succeeded")));
     ended_well(&project, &flow, 1);
 }

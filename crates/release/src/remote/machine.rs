@@ -115,6 +115,8 @@ pub struct State {
     pub terminal: Option<Terminal>,
     /// Whether the doubt is this side's own: its sender ended.
     interrupted: bool,
+    /// Whether the service said yes to the dispatch in a form that cannot be used.
+    said_yes: bool,
     /// So often it was asked about since it was last sent.
     asked: u32,
     /// Since when the service answers and says nothing of it.
@@ -166,6 +168,7 @@ impl State {
             cancel: None,
             terminal: None,
             interrupted: false,
+            said_yes: false,
             asked: 0,
             useless: None,
             due: now,
@@ -260,6 +263,7 @@ impl State {
                 self.sent += 1;
                 self.asked = 0;
                 self.interrupted = false;
+                self.said_yes = false;
                 vec![(
                     "remote-intent",
                     json!({
@@ -296,6 +300,7 @@ impl State {
             Dispatched::Unknown(trouble) => {
                 let entry = outcome(now, "dispatch", "unknown", &trouble);
                 self.stage = Stage::InDoubt;
+                self.said_yes = trouble.reason == Reason::WorkflowAnswer;
                 self.troubled(now, trouble);
                 vec![entry]
             }
@@ -336,7 +341,7 @@ impl State {
         self.asked += 1;
         match heard {
             Asked::Told(told) => self.told(now, told),
-            Asked::Missing if self.stage == Stage::InDoubt && !self.said_yes() => {
+            Asked::Missing if self.stage == Stage::InDoubt && !self.said_yes => {
                 let mut all = vec![(
                     "remote-outcome",
                     json!({"at": now, "do": "dispatch", "outcome": "not-applied", "text": "the service has no such operation"}),
@@ -388,12 +393,6 @@ impl State {
                 self.troubled(now, trouble)
             }
         }
-    }
-
-    /// Whether the service said yes to the dispatch in a form that cannot be used.
-    fn said_yes(&self) -> bool {
-        let last = self.lasting.as_ref().map(|l| l.trouble.reason);
-        last == Some(Reason::WorkflowAnswer)
     }
 
     fn useless_answer(&mut self, now: Timestamp, trouble: Trouble) -> Vec<Entry> {

@@ -138,6 +138,11 @@ fn a_yes_that_cannot_be_read_is_never_sent_again() {
     s.dispatched(at(1), Dispatched::Unknown(trouble(Reason::WorkflowAnswer)));
     s.asked(at(2), Asked::Missing);
     assert_eq!(s.stage, Stage::InDoubt);
+    // That is not forgotten over other trouble, nor over another driver.
+    s.asked(at(3), Asked::Trouble(trouble(Reason::WorkflowTimeout)));
+    s.resume(at(4));
+    s.asked(at(5), Asked::Missing);
+    assert_eq!((s.stage, s.sent), (Stage::InDoubt, 1));
     s.asked(at(20_000), Asked::Missing);
     let end = s.terminal.unwrap();
     assert_eq!(end.result, Ending::NeedsPerson);
