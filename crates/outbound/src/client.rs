@@ -22,15 +22,16 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(20);
 
+type Pooled<C> = legacy::Client<C, Full<Bytes>>;
+#[cfg(feature = "tls")]
+type Secured = hyper_rustls::HttpsConnector<HttpConnector<Resolver>>;
+
 /// A client with its connections; clones share them.
 #[derive(Clone, Debug)]
 pub struct Client {
-    plain: legacy::Client<HttpConnector<Resolver>, Full<Bytes>>,
+    plain: Pooled<HttpConnector<Resolver>>,
     #[cfg(feature = "tls")]
-    tls: Result<
-        legacy::Client<hyper_rustls::HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
-        std::sync::Arc<str>,
-    >,
+    tls: Result<Pooled<Secured>, std::sync::Arc<str>>,
     reach: Option<Reach>,
 }
 
@@ -251,12 +252,7 @@ fn connector(enforce_http: bool, reach: Option<Reach>) -> HttpConnector<Resolver
 }
 
 #[cfg(feature = "tls")]
-fn tls(
-    reach: Option<Reach>,
-) -> Result<
-    legacy::Client<hyper_rustls::HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
-    std::sync::Arc<str>,
-> {
+fn tls(reach: Option<Reach>) -> Result<Pooled<Secured>, std::sync::Arc<str>> {
     use hyper_rustls::HttpsConnectorBuilder;
 
     let https = HttpsConnectorBuilder::new()
