@@ -641,3 +641,33 @@ pub struct Reference {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::{Command, CommandFactory};
+
+    fn clashes(command: &Command, path: &str, global: &BTreeSet<String>, found: &mut Vec<String>) {
+        for inner in command.get_subcommands() {
+            let path = format!("{path} {}", inner.get_name());
+            let ids = inner.get_arguments().map(|a| a.get_id().as_str());
+            found.extend(
+                ids.filter(|id| global.contains(*id))
+                    .map(|id| format!("{path}: {id}")),
+            );
+            clashes(inner, &path, global, found);
+        }
+    }
+
+    #[test]
+    fn no_argument_takes_the_place_of_one_that_all_commands_have() {
+        let root = super::Args::command();
+        let global = root.get_arguments().filter(|a| a.is_global_set());
+        let global: BTreeSet<String> = global.map(|a| a.get_id().to_string()).collect();
+        assert!(global.contains("name"), "`--as`");
+        let mut found = Vec::new();
+        clashes(&root, "gonogo", &global, &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
+}

@@ -44,7 +44,8 @@ pub enum TokenWhat {
     /// Make a token and show it, once
     Create {
         /// In whose name it acts
-        #[arg(long, value_name = "NAME")]
+        // `name` is what `--as` is known by: under one id, one would take the other's place.
+        #[arg(id = "holder", long = "name", value_name = "NAME")]
         name: String,
         /// A program holds it, and acts for this person
         #[arg(long, value_name = "NAME", help_heading = "Approval and safety")]

@@ -25,7 +25,8 @@ pub enum UserWhat {
     /// Make a user who logs in with a password
     Add {
         /// Name, as records carry it
-        name: String,
+        #[arg(value_name = "NAME")]
+        user: String,
         /// What the user may do: viewer, operator, approver or admin (can be repeated)
         #[arg(long, value_name = "ROLE", help_heading = "Approval and safety")]
         role: Vec<String>,
@@ -37,14 +38,16 @@ pub enum UserWhat {
     /// Give a user another password, and end the user's sessions
     Passwd {
         /// Name
-        name: String,
+        #[arg(value_name = "NAME")]
+        user: String,
         #[command(flatten)]
         password: NewPassword,
     },
     /// Let a user in no more, and end the user's sessions
     Disable {
         /// Name
-        name: String,
+        #[arg(value_name = "NAME")]
+        user: String,
         /// Why
         #[arg(long, value_name = "TEXT")]
         why: String,
@@ -52,7 +55,8 @@ pub enum UserWhat {
     /// Let a user in again
     Enable {
         /// Name
-        name: String,
+        #[arg(value_name = "NAME")]
+        user: String,
         /// Why
         #[arg(long, value_name = "TEXT")]
         why: String,
@@ -60,7 +64,8 @@ pub enum UserWhat {
     /// Remove a user, and end the user's sessions; what the user did stays in the ledger
     Remove {
         /// Name
-        name: String,
+        #[arg(value_name = "NAME")]
+        user: String,
         /// Why
         #[arg(long, value_name = "TEXT")]
         why: String,

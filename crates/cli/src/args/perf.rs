@@ -107,6 +107,7 @@ pub struct PerfCompare {
 #[derive(Debug, Clone, ClapArgs)]
 pub struct PerfHistory {
     /// The budget
+    #[arg(id = "budget", value_name = "NAME")]
     pub name: String,
     /// The class of host whose figures count; the budget's, or that of this host, if absent
     #[arg(long, value_name = "CLASS", help_heading = "Selection")]

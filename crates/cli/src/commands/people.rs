@@ -19,19 +19,24 @@ use crate::screen::Screen;
 pub fn user(select: &Select, a: &UserArgs, screen: &Screen) -> (&'static str, Answer) {
     match &a.what {
         UserWhat::Add {
-            name,
+            user: name,
             role,
             password,
         } => ("user_add", add(select, name, role, password, screen)),
         UserWhat::List => ("user_list", list(select, screen)),
-        UserWhat::Passwd { name, password } => {
-            ("user_passwd", passwd(select, name, password, screen))
+        UserWhat::Passwd {
+            user: name,
+            password,
+        } => ("user_passwd", passwd(select, name, password, screen)),
+        UserWhat::Disable { user: name, why } => {
+            ("user_disable", disable(select, name, why, screen))
         }
-        UserWhat::Disable { name, why } => ("user_disable", disable(select, name, why, screen)),
-        UserWhat::Enable { name, why } => ("user_enable", enable(select, name, why, screen)),
-        UserWhat::Remove { name, why, yes } => {
-            ("user_remove", remove(select, name, why, *yes, screen))
-        }
+        UserWhat::Enable { user: name, why } => ("user_enable", enable(select, name, why, screen)),
+        UserWhat::Remove {
+            user: name,
+            why,
+            yes,
+        } => ("user_remove", remove(select, name, why, *yes, screen)),
     }
 }
 

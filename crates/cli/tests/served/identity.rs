@@ -334,6 +334,26 @@ fn users_have_good_passwords_that_are_no_arguments() {
     project.run(&again).refusal(64, &["ARGUMENT_INVALID"]);
     let users = project.data(&["user", "list"]);
     assert_eq!(users["users"][0]["roles"], json!(["viewer"]));
+    // Who made somebody is not who was made, whatever is called a name on the command line.
+    assert_eq!(users["users"][0]["issuer"], "you");
+    assert_eq!(project.records("user-added")[0]["actor"], "you");
+    let path = file(PASSWORD);
+    let other = [
+        "--as",
+        "vera",
+        "user",
+        "add",
+        "bert",
+        "--role",
+        "viewer",
+        "--password-file",
+        &path,
+    ];
+    assert_eq!(project.data(&other)["user"]["issuer"], "vera");
+    let token = [
+        "token", "create", "--as", "vera", "--name", "bert", "--role", "viewer",
+    ];
+    assert_eq!(project.data(&token)["issuer"], "vera");
     assert!(!users.to_string().contains("argon2"));
 }
 
