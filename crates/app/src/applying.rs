@@ -136,7 +136,6 @@ fn begin(
     actor: &str,
     now: Timestamp,
 ) -> Result<Handle, AppError> {
-    superseding::check(ws, plan)?;
     planning::staleness(ws, plan)?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;
     // While another operation moves the target, its state says nothing about this plan.
@@ -162,6 +161,7 @@ fn begin(
             format!("`{}`: {text}", plan.body.environment),
         ));
     }
+    superseding::check(ws, plan)?;
     let gate = gating::judge(ws, plan, now)?;
     let approved = approving::approved(ws, plan, &how.approvals, actor, now)?;
     if let Some(witnesses) = witnessing::of_plan(ws, plan)? {
