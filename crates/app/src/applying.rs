@@ -146,7 +146,6 @@ fn begin(
 ) -> Result<Handle, AppError> {
     // Before everything else, so that the answer does not depend on what else is wrong with the plan.
     controls::may_apply(ws, &plan.body, now)?;
-    superseding::check(ws, plan)?;
     planning::staleness(ws, plan)?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;
     // While another operation moves the target, its state says nothing about this plan.
@@ -172,6 +171,7 @@ fn begin(
             format!("`{}`: {text}", plan.body.environment),
         ));
     }
+    superseding::check(ws, plan)?;
     let gate = gating::judge(ws, plan, now)?;
     let approved = approving::approved(ws, plan, &how.approvals, actor, now)?;
     let service = elsewhere::wired(ws, environment)?;
@@ -213,7 +213,8 @@ fn begin(
     if let (false, Some(map)) = (open.is_empty(), body.as_object_mut()) {
         map.insert("openIncidents".into(), json!(open));
     }
-    if let (true, Some(map)) = (approved.approvals.is_empty(), body.as_object_mut()) {
+    let beforehand = approved.approvals.is_empty() && approved.glass.is_none();
+    if let (true, Some(map)) = (beforehand, body.as_object_mut()) {
         let policy = format!("environments.{}.approval.rollback", environment.name);
         map.insert(
             "preapproved".into(),

@@ -627,7 +627,6 @@ fn pretty(plan: &Plan) -> Result<Vec<u8>, AppError> {
 
 /// Why `plan` could not be applied now, whoever approves it: it is stale, or the target is not as it was.
 pub(crate) fn standing(ws: &Workspace, plan: &Plan) -> Result<(), AppError> {
-    superseding::check(ws, plan)?;
     staleness(ws, plan)?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;
     // Without an agent nothing is known against it: `apply` starts one.
@@ -637,7 +636,7 @@ pub(crate) fn standing(ws: &Workspace, plan: &Plan) -> Result<(), AppError> {
             Reason::BaseStateMoved,
             format!("`{}`: {text}", plan.body.environment),
         )),
-        None => Ok(()),
+        None => superseding::check(ws, plan),
     }
 }
 

@@ -9,8 +9,12 @@
     reason = "a step of a test that fails is a failed test"
 )]
 
+#[path = "e2e/approval_channel.rs"]
+mod approval_channel;
 #[path = "e2e/approvals.rs"]
 mod approvals;
+#[path = "e2e/break_glass.rs"]
+mod break_glass;
 #[path = "e2e/configuration.rs"]
 mod configuration;
 #[path = "e2e/doors.rs"]

@@ -9,6 +9,8 @@
     reason = "the kit of the other end-to-end tests is shared, and not all of it is used here"
 )]
 
+#[path = "served/approvals.rs"]
+mod approvals;
 #[path = "served/client.rs"]
 mod client;
 #[path = "served/collector.rs"]

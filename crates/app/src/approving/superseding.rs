@@ -1,8 +1,9 @@
-//! Supersession: of the plans that go the same way in one environment, the newest stands. What was approved before dies with the older one,
-//! and stays dead when that is planned again.
+//! Supersession: of the plans that release something in one environment, the newest stands. What was approved before dies with the older
+//! one, and stays dead when that is planned again. A plan that goes back supersedes nothing and is never superseded: nothing may stand in
+//! its way, and the target's state says whether it still fits.
 
 use gonogo_core::{Reason, Timestamp};
-use gonogo_release::plan::Plan;
+use gonogo_release::plan::{Plan, PlanKind};
 use gonogo_store::ledger::Draft;
 use serde_json::json;
 
@@ -37,8 +38,11 @@ pub(crate) fn check(ws: &Workspace, plan: &Plan) -> Result<(), AppError> {
     }
 }
 
-/// Says of every other plan of the environment that goes the same way that this one supersedes it.
+/// Says of every other release's plan of the environment that this one supersedes it.
 pub(crate) fn supersede(ws: &Workspace, newer: &Plan, now: Timestamp) -> Result<(), AppError> {
+    if newer.body.kind == PlanKind::Rollback {
+        return Ok(());
+    }
     let environment = newer.body.environment.as_str();
     let mut drafts = Vec::new();
     for plan in ws.store.plans(Some(environment), None, LOOKED_AT)? {

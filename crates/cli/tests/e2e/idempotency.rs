@@ -79,10 +79,10 @@ fn the_same_request_is_the_same_operation_also_after_its_end() {
 fn a_key_belongs_to_its_plan() {
     let project = Project::new();
     let one = project.approved("crash-at-start");
-    let two = project.approved("never-ready");
     project
         .run(&["apply", &one, "--idempotency-key", "monday"])
         .expect(2);
+    let two = project.approved("never-ready");
     let error = project.refuses(
         &["apply", &two, "--idempotency-key", "monday"],
         2,

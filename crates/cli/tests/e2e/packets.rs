@@ -31,7 +31,7 @@ fn packed() -> (Project, [PathBuf; 2], String) {
 }
 
 /// Members of a tar archive: name and bytes.
-fn members(path: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn members(path: &Path) -> Vec<(String, Vec<u8>)> {
     let bytes = std::fs::read(path).unwrap();
     let mut at = 0;
     let mut found = Vec::new();
@@ -46,7 +46,7 @@ fn members(path: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-fn pack(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn pack(members: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new());
     for (name, bytes) in members {
         writer.append(name, bytes).unwrap();
@@ -55,7 +55,7 @@ fn pack(members: &[(String, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// Verifies bytes as a file, with the same function as the command, and returns exit and reasons.
-fn judged(bytes: &[u8], key: &str) -> (Exit, Vec<Reason>) {
+pub(crate) fn judged(bytes: &[u8], key: &str) -> (Exit, Vec<Reason>) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
     match verify(
@@ -413,11 +413,13 @@ fn what_is_no_packet_is_never_one() {
 }
 
 /// Stream, kind and body of a record, and how many milliseconds after the others it says that it was made.
-type Told = (String, &'static str, Value, i64);
+pub(crate) type Told = (String, &'static str, Value, i64);
 
 /// A well-signed packet of a plan, its approval and an operation's begin, and a rejection that `spoil` may add; all of them as
 /// `spoil` has changed them before they were recorded.
-fn packet_with(spoil: impl Fn(&mut Vec<Told>, Told)) -> (tempfile::TempDir, PathBuf, String) {
+pub(crate) fn packet_with(
+    spoil: impl Fn(&mut Vec<Told>, Told),
+) -> (tempfile::TempDir, PathBuf, String) {
     let project = Project::new();
     let plan = project.approved("1.0.0");
     project.data(&["approve", &plan, "--reject"]);

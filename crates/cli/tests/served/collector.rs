@@ -138,7 +138,7 @@ fn read(head: &[String], body: &[u8]) -> Result<Vec<Value>, String> {
     if head.first().map(String::as_str) != Some("POST /v1/traces HTTP/1.1") {
         return fault("not the address of traces");
     }
-    let json = |l: &String| l.to_ascii_lowercase() == "content-type: application/json";
+    let json = |l: &String| l.eq_ignore_ascii_case("content-type: application/json");
     if !head.iter().any(json) {
         return fault("no JSON");
     }

@@ -6,7 +6,7 @@ use crate::client::Server;
 use crate::project::Project;
 
 /// Makes a token and gives its text and its id.
-fn token(project: &Project, args: &[&str]) -> (String, String) {
+pub(crate) fn token(project: &Project, args: &[&str]) -> (String, String) {
     let made = project.data(&[&["token", "create"], args].concat());
     let text = |key: &str| made[key].as_str().unwrap().to_owned();
     (text("token"), text("id"))

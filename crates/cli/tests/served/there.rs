@@ -9,7 +9,7 @@ use crate::project::{Project, finish};
 use crate::screen::Ran;
 
 /// Runs a command from a directory that is no project, against a server.
-fn there(server: &Server<'_>, env: &[(&str, &str)], args: &[&str]) -> Ran {
+pub(crate) fn there(server: &Server<'_>, env: &[(&str, &str)], args: &[&str]) -> Ran {
     let mut command = server.project.command(args);
     command.current_dir(std::env::temp_dir());
     command.env("GONOGO_SERVER", format!("http://127.0.0.1:{}", server.port));

@@ -256,6 +256,7 @@ fn nobody_approves_their_own_plan_through_another() {
         requester: "bot",
         requester_key: &requester_key,
         on_behalf_of: Some("dana"),
+        back: false,
         now: at(NOW),
     };
     let one = carried(1, "dana", "release-manager", "zoe");
@@ -338,6 +339,7 @@ fn demand<'a>(
         requester: "rita",
         requester_key,
         on_behalf_of: None,
+        back: false,
         now: at(NOW),
     }
 }
