@@ -32,7 +32,7 @@ use crate::dry_run::deriving::{self, Derived};
 use crate::dry_run::recording;
 use crate::gates::checking::VERDICT;
 use crate::memory::{Memory, Seen};
-use crate::{AppError, approving, gating, planning, timestamping};
+use crate::{AppError, approving, elsewhere, gating, planning, timestamping};
 
 /// The largest policy, trusted root or checkpoint that is read.
 const LARGEST: u64 = 1 << 20;
@@ -116,6 +116,7 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
             || matches!(kind, recording::BEGUN | recording::SIGN_OFF | VERDICT)
             || kind == approving::KIND
             || kind == approving::USE_KIND
+            || kind == elsewhere::ORIGIN
             || kind == RECORD_KIND
             || (look.replay && OF_MACHINE.contains(&kind))
     };
@@ -575,7 +576,14 @@ fn check_approvals(report: &Report) -> Result<usize, String> {
             key,
         })
         .collect();
-    let key = planned.signer.key.to_string();
+    // A plan that was sent here was signed where it was made, and that signature is beside it.
+    let origin = records
+        .iter()
+        .find(|r| r.kind == elsewhere::ORIGIN && r.stream == planned.stream);
+    let key = match origin {
+        Some(origin) => elsewhere::origin_of(&plan, &origin.body)?,
+        None => planned.signer.key.to_string(),
+    };
     let demand = approving::demand(&plan, &key, begin.time);
     approval::check(&presented, &demand)
         .map(|a| a.approvals.len())

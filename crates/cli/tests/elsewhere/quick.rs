@@ -45,8 +45,9 @@ fn reads_and_plans_are_quick_while_the_service_hangs() {
         &["evidence", "list"],
     ] {
         let ran = quick(&args.join(" "), || project.run(args));
+        // A lint that only warns ends with 1.
         assert!(
-            matches!(ran.status, 0 | 75),
+            matches!(ran.status, 0 | 1 | 75),
             "{args:?}: {} {}",
             ran.status,
             ran.err
