@@ -350,11 +350,14 @@ pub(crate) fn recorded(ws: &Workspace, plan: &Plan) -> Result<Recorded, AppError
 /// Who signed a plan that was made elsewhere and sent here; none if it was made here.
 fn sent_by(ws: &Workspace, plan: &Plan) -> Result<Option<String>, AppError> {
     let records = ws.every(planning::stream(&plan.id), elsewhere::ORIGIN)?;
-    let key = |r: &gonogo_store::ledger::RecordView| {
-        let key = r.body.get("requesterKey").and_then(Value::as_str);
-        key.map(str::to_owned)
+    let Some(origin) = records.first() else {
+        return Ok(None);
     };
-    Ok(records.first().and_then(key))
+    let key = elsewhere::origin_of(plan, &origin.body).map_err(|why| {
+        let text = format!("plan `{}` was sent here: {why}", plan.id);
+        AppError::new(Reason::PlanEdited, text)
+    })?;
+    Ok(Some(key))
 }
 
 pub(crate) fn demand<'a>(plan: &'a Plan, requester_key: &'a str, now: Timestamp) -> Demand<'a> {

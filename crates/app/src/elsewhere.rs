@@ -26,7 +26,7 @@ use crate::{AppError, Workspace, applying, driving as controllers, following};
 pub(crate) use driving::drive;
 pub use showing::{Elsewhere, Upstream};
 pub(crate) use showing::{open_effects, shown, triage};
-pub(crate) use taking::{ORIGIN, Order, take};
+pub(crate) use taking::{ORIGIN, Order, origin_of, take};
 pub use wiring::mode;
 pub(crate) use wiring::{is_elsewhere, wired};
 

@@ -129,12 +129,12 @@ fn import(
         return Err(AppError::new(Reason::FingerprintMismatch, text));
     }
     let environment = ws.config.environment(Some(&plan.body.environment))?;
-    let Some((record, key)) = &order.record else {
+    let Some((record, public)) = &order.record else {
         return Err(malformed(
             "its record, signed by who asked for it, is missing".into(),
         ));
     };
-    let key = signed_by(&plan, record, key).map_err(malformed)?;
+    let key = signed_by(&plan, record, public).map_err(malformed)?;
     if !environment.approval.may_ask(&plan.requester, &key) {
         let text = format!(
             "`{}` asked for the plan, and `{}` does not know that name with that key, so approver and requester could be one",
@@ -151,10 +151,20 @@ fn import(
         now,
         by,
         Some((plan.id.to_string(), plan.fingerprint.digest())),
-        json!({"plan": plan.id, "requester": plan.requester, "requesterKey": key, "record": record}),
+        json!({"plan": plan.id, "requester": plan.requester, "requesterKey": key, "publicKey": public, "record": record}),
     )?;
     planning::keep_sent(ws, &plan, by, now)?;
     Ok(plan)
+}
+
+/// The key of who asked for a plan that was made elsewhere, out of the record that says so. Its words are not believed either.
+pub(crate) fn origin_of(plan: &Plan, body: &Value) -> Result<String, String> {
+    let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default();
+    let key = signed_by(plan, text("record"), text("publicKey"))?;
+    if key != text("requesterKey") || !plan.body.approval.may_ask(&plan.requester, &key) {
+        return Err("the record of where it came from names another key".into());
+    }
+    Ok(key)
 }
 
 /// The id of the key that signed the plan's record, which must hold exactly this plan.

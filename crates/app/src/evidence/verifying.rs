@@ -33,7 +33,7 @@ use crate::dry_run::recording;
 use crate::gates::checking::VERDICT;
 use crate::incidents::Incident;
 use crate::memory::{Memory, Seen};
-use crate::{AppError, approving, gating, planning, timestamping};
+use crate::{AppError, approving, elsewhere, gating, planning, timestamping};
 
 /// The largest policy, trusted root or checkpoint that is read.
 const LARGEST: u64 = 1 << 20;
@@ -125,6 +125,7 @@ pub fn verify(path: &Path, look: &Look) -> Result<Verified, AppError> {
             || kind == approving::KIND
             || kind == approving::USE_KIND
             || channel::CHANNEL.contains(&kind)
+            || kind == elsewhere::ORIGIN
             || kind == RECORD_KIND
             || controlled::KINDS.contains(&kind)
             || (look.replay && OF_MACHINE.contains(&kind))
@@ -596,7 +597,14 @@ fn check_approvals(report: &Report) -> Result<usize, String> {
     check_times(records, begin, planned, &named)?;
     channel::check_incidents(records, begin, glass.as_deref())?;
     let operation: OperationId = operation_of(begin)?;
-    let key = planned.signer.key.to_string();
+    // A plan that was sent here was signed where it was made, and that signature is beside it.
+    let origin = records
+        .iter()
+        .find(|r| r.kind == elsewhere::ORIGIN && r.stream == planned.stream);
+    let key = match origin {
+        Some(origin) => elsewhere::origin_of(&plan, &origin.body)?,
+        None => planned.signer.key.to_string(),
+    };
     let demand = approving::demand(&plan, &key, begin.time);
     channel::check(records, begin, planned, &named, &operation, &demand)
 }

@@ -168,9 +168,7 @@ fn windows_of_the_configuration_hold_and_are_not_ended_by_a_command() {
     let window = format!(
         "\n[[freeze]]\nname = \"year-end\"\nenvironments = [\"local\"]\nfrom = \"{from}\"\nuntil = \"{until}\"\nreason = \"books are closed\"\n"
     );
-    let over = format!(
-        "\n[[freeze]]\nname = \"long-ago\"\nfrom = \"2020-01-01 00:00\"\nuntil = \"2020-01-02 00:00\"\nzone = \"Europe/Berlin\"\nreason = \"it was\"\n"
-    );
+    let over = "\n[[freeze]]\nname = \"long-ago\"\nfrom = \"2020-01-01 00:00\"\nuntil = \"2020-01-02 00:00\"\nzone = \"Europe/Berlin\"\nreason = \"it was\"\n";
     project.configure(&format!("{CONFIG}{over}"));
     let plan = project.approved("2.0.0");
     project.configure(&format!("{CONFIG}{over}{window}"));

@@ -222,10 +222,11 @@ fn the_way_back_can_be_approved_beforehand_and_the_packet_shows_it() {
     let project = Project::new();
     std::fs::write(project.path("ann.pem"), &key).unwrap();
     let shown = project.run(&["key", "show", "ann.pem"]);
-    let words = shown.out.split_whitespace();
+    let words: Vec<&str> = shown.out.split_whitespace().collect();
     let id = words
+        .iter()
         .filter(|w| Digest::from_hex(w).is_ok())
-        .last()
+        .next_back()
         .unwrap()
         .to_owned();
     let policy = format!(

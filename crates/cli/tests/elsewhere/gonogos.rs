@@ -201,6 +201,18 @@ fn nothing_of_what_is_sent_is_believed() {
             "INPUT_MALFORMED",
         ),
         (
+            // Not of the fingerprint, and all the more to be signed.
+            "a person for whom an agent asked, taken in later",
+            {
+                let mut o = good.clone();
+                o["input"]["plan"]["on_behalf_of"] = json!("zoe");
+                o
+            },
+            400,
+            "INPUT_VALIDATION_FAILED",
+            "INPUT_MALFORMED",
+        ),
+        (
             "another fingerprint",
             changed("/input/planFingerprint", json!(other)),
             409,
