@@ -225,8 +225,7 @@ fn the_way_back_can_be_approved_beforehand_and_the_packet_shows_it() {
     let words: Vec<&str> = shown.out.split_whitespace().collect();
     let id = words
         .iter()
-        .filter(|w| Digest::from_hex(w).is_ok())
-        .next_back()
+        .rfind(|w| Digest::from_hex(w).is_ok())
         .unwrap()
         .to_owned();
     let policy = format!(
