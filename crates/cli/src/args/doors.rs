@@ -41,7 +41,8 @@ pub enum TokenWhat {
     /// Make a token and show it, once
     Create {
         /// In whose name it acts
-        #[arg(long, value_name = "NAME")]
+        // An id of its own: the caller's name, which every command takes, is another.
+        #[arg(id = "holder", long = "name", value_name = "NAME")]
         name: String,
         /// A program holds it, and acts for this person
         #[arg(long, value_name = "NAME", help_heading = "Approval and safety")]
