@@ -44,11 +44,7 @@ pub enum TokenWhat {
     /// Make a token and show it, once
     Create {
         /// In whose name it acts
-<<<<<<< HEAD
         // `name` is what `--as` is known by: under one id, one would take the other's place.
-=======
-        // An id of its own: the caller's name, which every command takes, is another.
->>>>>>> h-approvals
         #[arg(id = "holder", long = "name", value_name = "NAME")]
         name: String,
         /// A program holds it, and acts for this person
