@@ -385,7 +385,8 @@ fn read_root(root: &Table<'_, '_>) -> Config {
             environment::read(&name, &table, &strategies, &checks, witnesses).map(|e| (name, e))
         })
         .collect();
-    break_glass::read(root, &mut environments);
+    let webhooks = webhooks::read(root);
+    break_glass::read(root, &mut environments, &webhooks);
     let budgets = perf::read(root);
     let sweeps = sweep::sweeps(root, &budgets);
     Config {
@@ -408,7 +409,7 @@ fn read_root(root: &Table<'_, '_>) -> Config {
         opportunities: sweep::opportunities(root, &budgets, &sweeps),
         sweeps,
         perf: budgets,
-        webhooks: webhooks::read(root),
+        webhooks,
         workflow: workflow::read(root),
         template,
         versions,

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::access::Principal;
 use crate::approving::{self, Signed, facts, login, superseding};
 use crate::identity::{Identity, random};
-use crate::{AppError, Workspace, planning};
+use crate::{AppError, Workspace, notices, planning};
 
 /// Kind of an incident's records.
 pub const KIND: &str = "incident";
@@ -205,6 +205,8 @@ pub fn break_glass(
         signer: signer.clone(),
     };
     let about = json!({"state": "open", "incident": opened});
+    // A webhook that was not known before hears of this.
+    notices::begin(ws)?;
     ws.ledger.append(vec![
         draft(stream(incident.as_str()), "opened".into(), KIND, about),
         draft(

@@ -17,7 +17,7 @@ use gonogo_core::{Reason, Span, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use event::{EVENTS, EVERYTHING, Event, USUAL};
+pub use event::{EVENTS, EVERYTHING, Event, GLASS, USUAL};
 pub use kept::{GivenUp, Stopped, Waiting};
 pub use sign::{new_secret, signature};
 

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{delegating, superseding, voices};
 use crate::identity::random;
-use crate::{AppError, Workspace, planning};
+use crate::{AppError, Workspace, notices, planning};
 
 /// Kind of the record that holds a request.
 pub const KIND: &str = "approval-request";
@@ -116,6 +116,8 @@ pub fn request(ws: &Workspace, id: &PlanId, ask: &Ask) -> Result<Request, AppErr
         at: now,
         until,
     };
+    // A webhook that was not known before hears of this.
+    notices::begin(ws)?;
     ws.ledger.append(vec![Draft {
         stream: planning::stream(id),
         key: format!("request/{}", gonogo_core::id::ApprovalId::mint(random())),

@@ -10,15 +10,62 @@ use super::environment::{Environment, near_and_list};
 use super::keys::BREAK_GLASS;
 use super::policy::defaulted;
 use super::reader::{Found, Table};
+use super::webhooks::WebhookFile;
+use crate::notices::{EVERYTHING, GLASS};
 
 /// Reads every policy into the environments that it names.
-pub(super) fn read(root: &Table<'_, '_>, environments: &mut BTreeMap<String, Environment>) {
+pub(super) fn read(
+    root: &Table<'_, '_>,
+    environments: &mut BTreeMap<String, Environment>,
+    webhooks: &BTreeMap<String, WebhookFile>,
+) {
     for (name, table) in super::named(root, "break_glass", "a policy's name", &BREAK_GLASS) {
-        read_one(&name, &table, environments);
+        read_one(&name, &table, environments, webhooks);
     }
 }
 
-fn read_one(name: &str, table: &Table<'_, '_>, environments: &mut BTreeMap<String, Environment>) {
+/// An emergency that pages nobody is none that anybody hears of: the webhook is there, and tells of it wherever the policy holds.
+fn check_pages(
+    table: &Table<'_, '_>,
+    pages: &Found<String>,
+    webhooks: &BTreeMap<String, WebhookFile>,
+) {
+    let names: Vec<&str> = webhooks.keys().map(String::as_str).collect();
+    let Some(webhook) = webhooks.get(&pages.value) else {
+        // One with faults of its own is told at its own place.
+        if !webhooks.is_empty() || !table.faults.any() {
+            pages.refuse_with(
+                table.faults,
+                format!("`[webhooks]` names no `{}`", pages.value),
+                near_and_list(&pages.value, &names),
+            );
+        }
+        return;
+    };
+    let told = |event: &String| event == EVERYTHING || event == GLASS;
+    if !webhook.events.iter().any(told) {
+        let text = format!("the webhook `{}` does not tell of `{GLASS}`", pages.value);
+        pages.refuse(table.faults, text);
+    }
+    let places = table.texts("environments").map(|found| found.value);
+    let missed = places.into_iter().flatten().find(|place| {
+        !webhook.environments.is_empty() && !webhook.environments.contains(&place.value)
+    });
+    if let Some(place) = missed {
+        let text = format!(
+            "the webhook `{}` tells nothing of `{}`",
+            pages.value, place.value
+        );
+        pages.refuse(table.faults, text);
+    }
+}
+
+fn read_one(
+    name: &str,
+    table: &Table<'_, '_>,
+    environments: &mut BTreeMap<String, Environment>,
+    webhooks: &BTreeMap<String, WebhookFile>,
+) {
     for key in ["who", "environments", "pages"] {
         table.require(key);
     }
@@ -38,6 +85,9 @@ fn read_one(name: &str, table: &Table<'_, '_>, environments: &mut BTreeMap<Strin
     let pages = table.text("pages");
     if let Some(pages) = pages.as_ref().filter(|p| p.value.trim().is_empty()) {
         pages.refuse(table.faults, "expected the name of a notice");
+    }
+    if let Some(pages) = &pages {
+        check_pages(table, pages, webhooks);
     }
     let (Some(who), Some(places), Some(pages)) =
         (table.texts("who"), table.texts("environments"), pages)

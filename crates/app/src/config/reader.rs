@@ -48,6 +48,11 @@ impl<'s> Faults<'s> {
         self.source.place(span.start).0 as u64
     }
 
+    /// Whether there are any.
+    pub(super) fn any(&self) -> bool {
+        !self.found.borrow().is_empty()
+    }
+
     pub(super) fn into_errors(self) -> Vec<ConfigError> {
         self.found.into_inner()
     }

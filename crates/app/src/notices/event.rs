@@ -37,7 +37,7 @@ pub const EVENTS: &[Event] = &[
     event(
         "approval.delegated",
         "delegation",
-        "somebody let another person decide, or took that back",
+        "somebody let another person decide",
     ),
     event(
         "approval.requested",
@@ -50,24 +50,45 @@ pub const EVENTS: &[Event] = &[
         "an approval was taken back",
     ),
     event(
+        "approval.undelegated",
+        "delegation-revocation",
+        "somebody no longer lets another person decide",
+    ),
+    event(
         "break_glass.used",
         "break-glass",
         "a plan was let through without its approvals",
     ),
-    event("freeze.changed", "freeze", "a freeze was declared or ended"),
+    event("freeze.declared", "freeze", "a freeze was declared"),
+    event("freeze.ended", "freeze-end", "a freeze was ended"),
     event(
         "incident.changed",
         "incident",
         "an incident was opened or closed",
     ),
+    event(
+        "known_good.changed",
+        "known-good",
+        "a version was said to be known-good",
+    ),
     event("operation.began", "operation", "a plan is being applied"),
     event("operation.ended", "result", "an operation has ended"),
+    event("pin.removed", "pin-end", "a pin was removed"),
+    event("pin.set", "pin", "a service was pinned to a version"),
     event("plan.created", "plan", "a plan was made"),
+    event(
+        "plan.superseded",
+        "plan-superseded",
+        "a newer plan took another one's place",
+    ),
     event("request.refused", "refusal", "something was refused"),
 ];
 
 /// Every event, where a list of events is asked for.
 pub const EVERYTHING: &str = "*";
+
+/// The event of an emergency, which pages somebody.
+pub const GLASS: &str = "break_glass.used";
 
 /// What is told unless the configuration says otherwise.
 pub const USUAL: [&str; 4] = [

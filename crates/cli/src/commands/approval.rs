@@ -99,7 +99,8 @@ pub fn approval(select: &Select, a: &ApprovalArgs, screen: &Screen) -> (&'static
 }
 
 fn request(select: &Select, wanted: &ApprovalRequest, screen: &Screen) -> Answer {
-    let asked = way(select, screen, true)?.ask(wanted)?.data;
+    let way = way(select, screen, true)?;
+    let asked = way.ask(wanted)?.data;
     let roles = asked.roles.iter().map(|r| format!("role {r}"));
     let whom: Vec<String> = asked.people.iter().cloned().chain(roles).collect();
     screen.say(&format!(
@@ -108,6 +109,7 @@ fn request(select: &Select, wanted: &ApprovalRequest, screen: &Screen) -> Answer
         asked.until
     ));
     screen.frame(&format!("next      gonogo approval show {}", asked.plan));
+    super::webhook::tell(&way, screen);
     screen.answer("approval_request", json!(asked));
     Ok(Exit::Done)
 }
@@ -406,6 +408,7 @@ pub fn break_glass(select: &Select, a: &BreakGlassArgs, screen: &Screen) -> Answ
     screen.frame(&format!(
         "then      somebody else: gonogo incident close {id} --review TEXT"
     ));
+    super::webhook::tell(&way, screen);
     screen.answer("break_glass", json!(glass));
     Ok(Exit::Done)
 }

@@ -9,6 +9,7 @@ use super::{Answer, open};
 use crate::args::Select;
 use crate::args::webhook::{WebhookArgs, WebhookWhat};
 use crate::screen::{Screen, Tone};
+use crate::way::Way;
 
 pub fn webhook(select: &Select, a: &WebhookArgs, screen: &Screen) -> (&'static str, Answer) {
     match &a.what {
@@ -141,4 +142,26 @@ fn test(select: &Select, name: &str, screen: &Screen) -> Answer {
     screen.say(&format!("`{name}` took it"));
     screen.answer("webhook_test", json!({"webhook": name}));
     Ok(Exit::Done)
+}
+
+/// Tells the webhooks at once what a command did in the project here; at a server, the server does. What could not be told waits.
+pub fn tell(way: &Way, screen: &Screen) {
+    let Some(ws) = way.here().filter(|ws| !ws.config.webhooks.is_empty()) else {
+        return;
+    };
+    match notices::pass(ws) {
+        Ok(passed) => {
+            if passed.delivered > 0 {
+                screen.talk(&format!("told      {} notices", passed.delivered));
+            }
+            for trouble in &passed.troubles {
+                screen.talk(&screen.paint(Tone::Wait, &format!("not told  {trouble}")));
+            }
+            if passed.waiting > 0 {
+                let text = "what waits is sent by `gonogo serve`, or `gonogo webhook deliver`";
+                screen.talk(text);
+            }
+        }
+        Err(e) => screen.talk(&screen.paint(Tone::Wait, &format!("not told  {}", e.message))),
+    }
 }

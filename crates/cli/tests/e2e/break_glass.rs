@@ -6,8 +6,7 @@ use crate::approval_channel::said;
 use crate::approvals::{as_person, id, plan, strict};
 use crate::project::Project;
 
-const POLICY: &str =
-    "\n[break_glass.outage]\nwho = [\"finn\"]\nenvironments = [\"local\"]\npages = \"on-call\"\n";
+const POLICY: &str = "\n[break_glass.outage]\nwho = [\"finn\"]\nenvironments = [\"local\"]\npages = \"on-call\"\n\n[webhooks.on-call]\nurl = \"http://127.0.0.1:9/\"\nallow = [\"127.0.0.1\"]\nsecret_file = \"on-call.secret\"\n";
 
 fn project() -> Project {
     let project = strict(1);

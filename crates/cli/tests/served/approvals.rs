@@ -35,7 +35,7 @@ fn project(required: u32, words: &str) -> Project {
         all.join(", "),
         asks.join(", ")
     );
-    let glass = "\n[break_glass.outage]\nwho = [\"finn\"]\nenvironments = [\"local\"]\npages = \"on-call\"\n";
+    let glass = "\n[break_glass.outage]\nwho = [\"finn\"]\nenvironments = [\"local\"]\npages = \"on-call\"\n\n[webhooks.on-call]\nurl = \"http://127.0.0.1:9/\"\nallow = [\"127.0.0.1\"]\nsecret_file = \"on-call.secret\"\n";
     project.configure(&(CONFIG.replace("approval = \"self\"", &policy) + glass));
     project
 }
