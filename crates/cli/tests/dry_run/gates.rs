@@ -199,8 +199,10 @@ fn a_gate_demands_what_it_says_of_a_pass() {
     let longer = project.approved("1.0.0");
     refused(&longer, "and 1h is demanded");
     std::fs::write(project.path("gonogo.toml"), config).unwrap();
+    // The newer plan took the place of the first one.
+    let again = project.approved("1.0.0");
     let load = project.load(300.0);
-    project.run(&["apply", &first]).expect(0);
+    project.run(&["apply", &again]).expect(0);
     load.stop();
     load.join();
 }

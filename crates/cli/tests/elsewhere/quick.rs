@@ -158,12 +158,16 @@ fn wiring_that_is_not_whole_blocks_applications_alone_and_says_what_is_missing()
         finish(command, args)
     };
     let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+    let holes = || names.iter().map(|n| vec![*n]).chain([names.clone()]);
+    for missing in holes() {
+        run(&missing, &["plan", "--to", "2.0.0"]).expect(0);
+    }
     let made = run(&names, &["plan", "--to", "1.0.0", "--json"]).envelope();
     let plan = made["data"]["plan"]["id"].as_str().unwrap().to_owned();
     // Approval comes before the wiring, as the contract orders it.
     run(&names, &["apply", &plan, "--json"]).refusal(77, &["APPROVAL_MISSING"]);
     run(&names, &["approve", &plan]).expect(0);
-    for missing in names.iter().map(|n| vec![*n]).chain([names.clone()]) {
+    for missing in holes() {
         let error = run(&missing, &["apply", &plan, "--json"]).refusal(69, &["WORKFLOW_UNWIRED"]);
         assert_eq!(error["code"], "DEPENDENCY_UNAVAILABLE");
         assert_eq!(error["retriableReason"], "dependency_unavailable");
@@ -177,7 +181,7 @@ fn wiring_that_is_not_whole_blocks_applications_alone_and_says_what_is_missing()
         let mut wanted = missing.clone();
         wanted.sort_unstable();
         assert_eq!(told, wanted);
-        for args in [&["status"][..], &["plan", "--to", "2.0.0"], &["history"]] {
+        for args in [&["status"][..], &["plan", "show", &plan], &["history"]] {
             run(&missing, args).expect(0);
         }
     }

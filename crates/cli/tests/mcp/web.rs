@@ -257,8 +257,11 @@ fn a_call_belongs_to_the_trace_that_it_names() {
 fn the_list_of_tools_is_small() {
     let project = Project::new();
     let server = Server::start(&project, &["--dev", "--allow-apply"]);
-    let listed = post(&server, &[], &listing()).body["result"].to_string();
-    assert!(listed.len() < 40_000, "{} bytes", listed.len());
+    let listed = &post(&server, &[], &listing()).body["result"];
+    let tools = listed["tools"].as_array().unwrap().len();
+    let bytes = listed.to_string().len();
+    assert!(tools > 20, "{tools} tools");
+    assert!(bytes < 1_300 * tools, "{bytes} bytes for {tools} tools");
 }
 
 /// The next number of a sequence that is the same at every run.
