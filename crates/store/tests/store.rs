@@ -141,7 +141,7 @@ fn strange_files_are_refused_and_left_alone() {
             refused,
             StoreError::Newer {
                 found: 99,
-                known: 2,
+                known: 3,
                 ..
             }
         ),

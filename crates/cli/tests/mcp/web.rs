@@ -261,7 +261,7 @@ fn the_list_of_tools_is_small() {
     let tools = listed["tools"].as_array().unwrap().len();
     let bytes = listed.to_string().len();
     assert!(tools > 20, "{tools} tools");
-    assert!(bytes < 1_300 * tools, "{bytes} bytes for {tools} tools");
+    assert!(bytes < 1_400 * tools, "{bytes} bytes for {tools} tools");
 }
 
 /// The next number of a sequence that is the same at every run.
