@@ -1,7 +1,7 @@
 //! Approvals: given by people, bound to one plan, kept as signed records.
 //!
 //! What was asked, given, taken back and superseded stands in the plan's own stream, in order: nobody can leave one of these records out of
-//! a packet without leaving a gap. [`facts`] reads them the same way here and offline.
+//! a packet without leaving a gap. `facts` reads them the same way here and offline.
 
 pub mod delegating;
 pub(crate) mod facts;

@@ -1,7 +1,7 @@
 //! MCP: the registry's use cases as tools for agents, over standard input and output and over HTTP at `/mcp`.
 //!
 //! The protocol itself (messages, revisions, negotiation, the HTTP transport) is `rmcp`'s; what is said through it is made here. Every
-//! call takes the way of HTTP's own calls ([`way::Way::call`]): the same lanes, time-outs, scopes and records. Why: docs/adr/0018.
+//! call takes the way of HTTP's own calls (`way::Way::call`): the same lanes, time-outs, scopes and records. Why: docs/adr/0018.
 //!
 //! Invariants: no list of tools but the registry's; what needs a person is not offered and not done; what a caller may not do is neither
 //! shown nor done; nothing is kept between two requests, so that an operation is known by its own id and by nothing else; texts that
