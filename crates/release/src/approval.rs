@@ -1,8 +1,8 @@
 //! Approval: who may say yes to exactly which plan, for how long, how often. Pure rules; signatures are checked by the
 //! caller and arrive here as facts.
 //!
-//! A voice is a person's: by their own key, by their login at a server, or by somebody to whom they delegated it ([`delegation`]). Which
-//! voices count together is [`voices`]'s; what may stand in their place in an emergency is [`glass`]'s.
+//! A voice is a person's: by their own key, by their login at a server, or by somebody to whom they delegated it (`delegation`). Which
+//! voices count together is `voices`'s; what may stand in their place in an emergency is `glass`'s.
 
 mod delegation;
 mod glass;
