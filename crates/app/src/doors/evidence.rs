@@ -106,25 +106,27 @@ pub struct SubjectDoc {
     pub digest: Digest,
 }
 
-fn doc(record: RecordView) -> RecordDoc {
-    let subject = record.subject.into_iter().map(|s| SubjectDoc {
-        name: s.name,
-        digest: s.digest,
-    });
-    RecordDoc {
-        index: record.index,
-        stream: record.stream,
-        seq: record.seq,
-        key: record.key,
-        kind: record.kind,
-        time: record.time,
-        actor: record.actor,
-        signer: record.signer.to_string(),
-        subject: subject.collect(),
-        trace_id: record.trace,
-        body: record.body,
-        digest: record.digest,
-        leaf_hash: record.leaf_hash,
+impl From<RecordView> for RecordDoc {
+    fn from(record: RecordView) -> Self {
+        let subject = record.subject.into_iter().map(|s| SubjectDoc {
+            name: s.name,
+            digest: s.digest,
+        });
+        Self {
+            index: record.index,
+            stream: record.stream,
+            seq: record.seq,
+            key: record.key,
+            kind: record.kind,
+            time: record.time,
+            actor: record.actor,
+            signer: record.signer.to_string(),
+            subject: subject.collect(),
+            trace_id: record.trace,
+            body: record.body,
+            digest: record.digest,
+            leaf_hash: record.leaf_hash,
+        }
     }
 }
 
@@ -156,7 +158,7 @@ impl UseCase for EvidenceSearch {
         let (records, more) = evidence::list(desk.workspace, &filter)?;
         let next_after = records.last().map(|r| r.index).filter(|_| more);
         Ok(Records {
-            records: records.into_iter().map(doc).collect(),
+            records: records.into_iter().map(RecordDoc::from).collect(),
             next_after,
         }
         .into())
@@ -190,6 +192,6 @@ impl UseCase for EvidenceGet {
             Reason::ArgumentInvalid => AppError::new(Reason::InputNotFound, e.message),
             _ => e,
         })?;
-        Ok(doc(record).into())
+        Ok(RecordDoc::from(record).into())
     }
 }

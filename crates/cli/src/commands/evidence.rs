@@ -207,17 +207,9 @@ pub(super) fn record_line(r: &RecordView) -> String {
     )
 }
 
+/// The record as every door tells it.
 pub(super) fn record_json(r: &RecordView) -> serde_json::Value {
-    let subject: Vec<_> = r
-        .subject
-        .iter()
-        .map(|s| json!({"name": s.name, "digest": s.digest}))
-        .collect();
-    json!({
-        "index": r.index, "stream": r.stream, "seq": r.seq, "key": r.key, "kind": r.kind, "time": r.time,
-        "actor": r.actor, "signer": r.signer.to_string(), "subject": subject, "digest": r.digest,
-        "leafHash": r.leaf_hash, "body": r.body,
-    })
+    json!(RecordDoc::from(r.clone()))
 }
 
 pub fn packet(select: &Select, a: &args::Packet, screen: &Screen) -> Answer {
