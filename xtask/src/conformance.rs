@@ -68,7 +68,14 @@ const fn row(
 }
 
 /// The rows; those that take long come first.
-static ROWS: [Row; 14] = [
+static ROWS: [Row; 15] = [
+    row(
+        "16",
+        "schemathesis: every address",
+        Means::Venv("fuzz.py"),
+        false,
+        600,
+    ),
     row(
         "13",
         "approvals: replay, TOCTOU",

@@ -41,7 +41,7 @@ pub use entities::{EnvironmentStatus, ReadActivity, ReadEntities, ServiceStatus,
 pub use evidence::{Code, EvidenceGet, EvidenceSearch, RecordDoc, Records};
 pub use incidents::{GlassBreak, IncidentClose, IncidentList, IncidentShow};
 pub use observing::{GatesDashboard, SloReport, Window};
-pub use openapi::{LONGEST_WAIT, document as openapi};
+pub use openapi::{LEAST_TIMEOUT_MS, LONGEST_WAIT, document as openapi};
 pub use operations::{
     Accepted, ApplyChange, Handle, Mode, OpenEffect, OperationCancel, OperationDoc, OperationGet,
     OperationList, Operations, RollbackChange, RollbackStatus, RolledBack, Status, Triage,
@@ -54,6 +54,7 @@ pub use plans::{
 };
 pub use posture::{PostureShown, RollbackPosture, RollbackPostureGet};
 pub use registry::{TOOLS, find, guarded};
+pub use schema::whole;
 pub use server::{EXIT, Server, class_of};
 pub use shown::{
     Attention, Decided, OperationResume, OperationShow, OperationShown, OperationTriage, Resumed,

@@ -121,6 +121,9 @@ impl AppError {
                 | Reason::PlanSuperseded
                 | Reason::ApprovalUsed
                 | Reason::IncidentClosed
+                | Reason::RejectionStands
+                | Reason::TimeRefused
+                | Reason::PostureOpen
                 | Reason::BaseStateMoved
                 | Reason::IdempotencyConflict
                 | Reason::OperationOpen

@@ -28,9 +28,21 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonicalErro
 /// # Errors
 /// [`CanonicalError`] naming the key or number at fault.
 pub fn parse(bytes: &[u8]) -> Result<Value, CanonicalError> {
+    read(bytes, Strict { safe: true })
+}
+
+/// As [`parse`], with numbers of any size: for what a schema judges next. What comes of it may have no canonical form.
+///
+/// # Errors
+/// [`CanonicalError::Utf8`], [`CanonicalError::Shape`].
+pub fn parse_any(bytes: &[u8]) -> Result<Value, CanonicalError> {
+    read(bytes, Strict { safe: false })
+}
+
+fn read(bytes: &[u8], how: Strict) -> Result<Value, CanonicalError> {
     let text = std::str::from_utf8(bytes).map_err(|e| CanonicalError::Utf8(e.valid_up_to()))?;
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = Strict
+    let value = how
         .deserialize(&mut reader)
         .map_err(|e| CanonicalError::Shape(e.to_string()))?;
     reader
@@ -78,7 +90,20 @@ pub enum CanonicalError {
     Shape(String),
 }
 
-struct Strict;
+#[derive(Clone, Copy)]
+struct Strict {
+    /// Whether numbers must be those that every reader has.
+    safe: bool,
+}
+
+impl Strict {
+    fn number<E: de::Error>(self, n: Number) -> Result<Value, E> {
+        if self.safe {
+            safe(&n).map_err(E::custom)?;
+        }
+        Ok(Value::Number(n))
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for Strict {
     type Value = Value;
@@ -100,17 +125,17 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_i64<E: de::Error>(self, v: i64) -> Result<Value, E> {
-        admit(Number::from(v))
+        self.number(Number::from(v))
     }
 
     fn visit_u64<E: de::Error>(self, v: u64) -> Result<Value, E> {
-        admit(Number::from(v))
+        self.number(Number::from(v))
     }
 
     fn visit_f64<E: de::Error>(self, v: f64) -> Result<Value, E> {
         Number::from_f64(v)
             .ok_or_else(|| E::custom("non-finite number"))
-            .and_then(admit)
+            .and_then(|n| self.number(n))
     }
 
     fn visit_str<E>(self, v: &str) -> Result<Value, E> {
@@ -123,7 +148,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(Strict)? {
+        while let Some(item) = seq.next_element_seed(self)? {
             items.push(item);
         }
         Ok(Value::Array(items))
@@ -132,7 +157,7 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(key) = access.next_key::<String>()? {
-            let value = access.next_value_seed(Strict)?;
+            let value = access.next_value_seed(self)?;
             if map.contains_key(&key) {
                 return Err(de::Error::custom(format_args!("duplicate key `{key}`")));
             }
@@ -140,11 +165,6 @@ impl<'de> Visitor<'de> for Strict {
         }
         Ok(Value::Object(map))
     }
-}
-
-fn admit<E: de::Error>(n: Number) -> Result<Value, E> {
-    safe(&n).map_err(E::custom)?;
-    Ok(Value::Number(n))
 }
 
 #[cfg(test)]
@@ -176,6 +196,8 @@ mod tests {
             b"",
         ] {
             assert!(parse(bad).is_err(), "{}", String::from_utf8_lossy(bad));
+            let number = bad.first().is_some_and(|b| matches!(b, b'-' | b'9'));
+            assert_eq!(parse_any(bad).is_ok(), number, "{bad:?}");
         }
         assert!(to_vec(&(1u64 << 60)).is_err());
     }

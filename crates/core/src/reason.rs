@@ -134,6 +134,7 @@ catalogue! {
     KnownGoodGone "KNOWN_GOOD_GONE" Fail Fail "The version is known-good, but its files are neither kept nor in the project as they were." "Build it again to the byte, or go back to another version: `gonogo known-good list`.";
     KnownGoodRefused "KNOWN_GOOD_REFUSED" Hold Permission "The version cannot be called known-good so: it never ran here, it was taken back, or who says so may not decide." "Read which of them it is; a version that was taken back needs `--why`.";
     PreApproved "PRE_APPROVED" Pass Done "The environment's approval policy has approved every way back to known-good beforehand." "Nothing; the operation's first record says so.";
+    PostureOpen "POSTURE_OPEN" Hold Hold "The rollback posture holds the environment to another version." "End it first: `gonogo rollback-posture --reopen`.";
     PostureUnproven "POSTURE_UNPROVEN" Hold Unjudged "A step of the rollback posture could not be proven, so it does not count as done." "Do what the step says and run `gonogo rollback-posture` again; it goes on where it stands.";
     // Plans, approvals, operations.
     NothingToDo "NOTHING_TO_DO" Pass Done "The asked version already serves all traffic with the same content." "Nothing.";
@@ -159,6 +160,8 @@ catalogue! {
     BreakGlassRefused "BREAK_GLASS_REFUSED" Hold Permission "The glass may not be broken like this; the text says which rule is against it." "Ask for an approval: `gonogo approval request PLAN`.";
     IncidentOpen "INCIDENT_OPEN" Hold Hold "An incident that breaking the glass opened has not been reviewed." "Somebody else reviews it: `gonogo incident close INCIDENT --review TEXT`.";
     IncidentOwn "INCIDENT_OWN" Hold Permission "Whoever opened an incident does not close it." "Ask somebody else to review it.";
+    RejectionStands "REJECTION_STANDS" Hold Hold "A rejection is not taken back; only its giver's own later approval ends it." "Whoever gave it approves the plan, if it is right by now.";
+    TimeRefused "TIME_REFUSED" Invalid Usage "A time that was given is over by now, or further ahead than the rule allows." "Give a time from now on, within what the text names.";
     IncidentClosed "INCIDENT_CLOSED" Hold Hold "The incident was closed before." "Nothing; `gonogo incident show INCIDENT` has its review.";
     ApprovalReused "APPROVAL_REUSED" Hold Permission "An approval was used before." "Ask for a new approval: `gonogo approve PLAN`.";
     ApprovalSelfGiven "APPROVAL_SELF_GIVEN" Hold Permission "The approver is the requester, and the environment does not allow that." "Ask somebody else: `gonogo approve PLAN`.";

@@ -154,10 +154,11 @@ async fn livez() -> Response {
     reply::plain(200, &json!({"status": "ok"}))
 }
 
-async fn openapi() -> Response {
+async fn openapi(State(door): State<Arc<Door>>) -> Response {
     // Anybody may ask, so it is made once.
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
-    reply::plain(200, DOCUMENT.get_or_init(doors::openapi))
+    let anybody = door.dev.is_some();
+    reply::plain(200, DOCUMENT.get_or_init(|| doors::openapi(anybody)))
 }
 
 /// Whether requests can be answered: the configuration can be read, and the store.
@@ -264,7 +265,11 @@ async fn resource(
         let principal = guard::enter(&door, &parts)?;
         request::trace(&parts.headers)?;
         let mut input = input(tool, &path, &parts, body).await?;
-        unchanged(&door, tool, &route, &path, &parts, &principal, &context).await?;
+        if let Some(changed) = Unless::of(tool, &route, &parts) {
+            // What would be refused anyway is told as that.
+            tool.admit(&input, &principal)?;
+            changed.hold(&door, &path, &principal, &context).await?;
+        }
         let until = request::wait(tool, &mut input)?.map(|wait| Instant::now() + wait);
         loop {
             let (input, principal) = (input.clone(), principal.clone());
@@ -318,33 +323,42 @@ fn known(door: &Door, tool: &Tool, parts: &axum::http::request::Parts) -> Known 
     }
 }
 
-/// Holds `If-Match` against the resource that the request is about, as it is now.
-async fn unchanged(
-    door: &Door,
-    tool: &Tool,
-    route: &Route,
-    path: &RawPathParams,
-    parts: &axum::http::request::Parts,
-    principal: &Principal,
-    context: &Context,
-) -> Result<(), AppError> {
-    let mut given = parts.headers.get_all(IF_MATCH).iter().peekable();
-    if given.peek().is_none() {
-        return Ok(());
+/// `If-Match`, and the look at the resource that it is held against.
+struct Unless<'a> {
+    given: axum::http::header::GetAll<'a, axum::http::HeaderValue>,
+    look: &'static Tool,
+    of: Route,
+}
+
+impl<'a> Unless<'a> {
+    fn of(tool: &Tool, route: &Route, parts: &'a axum::http::request::Parts) -> Option<Self> {
+        if !parts.headers.contains_key(IF_MATCH) {
+            return None;
+        }
+        let (look, of) = doors::guarded(tool, route)?;
+        let given = parts.headers.get_all(IF_MATCH);
+        Some(Self { given, look, of })
     }
-    let Some((look, of)) = doors::guarded(tool, route) else {
-        return Ok(());
-    };
-    let mut input = json!({});
-    let wanted: Vec<&str> = of.fields().collect();
-    request::with_path(&mut input, path.iter().filter(|(n, _)| wanted.contains(n)))?;
-    let seen = carry_out(door, look, input, principal.clone(), context).await?;
-    let tag = reply::tag(&seen);
-    if reply::names(given, &tag) {
-        return Ok(());
+
+    /// Refuses if the resource is another now.
+    async fn hold(
+        &self,
+        door: &Door,
+        path: &RawPathParams,
+        principal: &Principal,
+        context: &Context,
+    ) -> Result<(), AppError> {
+        let mut input = json!({});
+        let wanted: Vec<&str> = self.of.fields().collect();
+        request::with_path(&mut input, path.iter().filter(|(n, _)| wanted.contains(n)))?;
+        let seen = carry_out(door, self.look, input, principal.clone(), context).await?;
+        let tag = reply::tag(&seen);
+        if reply::names(self.given.iter(), &tag) {
+            return Ok(());
+        }
+        let text = format!("what is at `{}` has the tag {tag} now", self.of.path);
+        Err(AppError::new(Reason::ResourceChanged, text))
     }
-    let text = format!("what is at `{}` has the tag {tag} now", of.path);
-    Err(AppError::new(Reason::ResourceChanged, text))
 }
 
 async fn input(

@@ -71,12 +71,14 @@ pub fn request(ws: &Workspace, id: &PlanId, ask: &Ask) -> Result<Request, AppErr
     let plan = planning::read(ws, id)?;
     superseding::check(ws, &plan)?;
     let me = ws.identity()?;
-    let refuse = |text: String| Err(AppError::new(Reason::ArgumentInvalid, text));
+    let refuse = |reason, text: String| Err(AppError::new(reason, text));
+    let nobody = Reason::InputNotFound;
     let until = ask.until.unwrap_or_else(|| now.after(USUAL));
     if until <= now || until > now.after(LONGEST) {
-        return refuse(format!(
-            "a request waits until a time from now on, at most {LONGEST} ahead"
-        ));
+        return refuse(
+            Reason::TimeRefused,
+            format!("a request waits until a time from now on, at most {LONGEST} ahead"),
+        );
     }
     let may = may_decide(&plan);
     if let Some(one) = ask
@@ -85,21 +87,27 @@ pub fn request(ws: &Workspace, id: &PlanId, ask: &Ask) -> Result<Request, AppErr
         .find(|p| may.iter().all(|(id, _)| id != *p))
     {
         let names: Vec<&str> = may.iter().map(|(id, _)| id.as_str()).collect();
-        return refuse(format!(
-            "`{}` could not approve this plan; these could: {}",
-            one.escape_debug(),
-            names.join(", ")
-        ));
+        return refuse(
+            nobody,
+            format!(
+                "`{}` could not approve this plan; these could: {}",
+                one.escape_debug(),
+                names.join(", ")
+            ),
+        );
     }
     if let Some(role) = ask
         .roles
         .iter()
         .find(|r| may.iter().all(|(_, role)| role != *r))
     {
-        return refuse(format!(
-            "nobody in the role `{}` could approve this plan",
-            role.escape_debug()
-        ));
+        return refuse(
+            nobody,
+            format!(
+                "nobody in the role `{}` could approve this plan",
+                role.escape_debug()
+            ),
+        );
     }
     let mut people = ask.people.clone();
     if people.is_empty() && ask.roles.is_empty() {

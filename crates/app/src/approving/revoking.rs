@@ -62,7 +62,7 @@ pub fn revoke(
     if all.iter().all(|p| p.approval.decision == "rejected") {
         let text =
             format!("`{id}` is a rejection, and only its giver's own later approval takes it back");
-        return Err(AppError::new(Reason::ArgumentInvalid, text)
+        return Err(AppError::new(Reason::RejectionStands, text)
             .hint(format!("`gonogo approve {}`", plan.id)));
     }
     let right = match right(&all, me.as_ref(), principal) {

@@ -24,7 +24,7 @@ pub fn submit(
     let (plan, recorded) = planning::read_recorded(ws, id)?;
     let stream = planning::stream(id);
     let none = |why: String| {
-        AppError::new(Reason::InputMalformed, format!("the approval: {why}"))
+        AppError::new(Reason::ApprovalInvalid, format!("the approval: {why}"))
             .hint("it is what `gonogo approve PLAN --out FILE` wrote, unchanged")
     };
     let (approval, key) = signed.open().map_err(none)?;

@@ -76,7 +76,7 @@ pub fn declare(ws: &Workspace, wanted: &Wanted) -> Result<Declared, AppError> {
     }
     if let Some(until) = wanted.until.filter(|until| *until <= now) {
         let text = format!("the freeze would end at {until}, and it is {now}");
-        return Err(AppError::new(Reason::ArgumentInvalid, text).hint("give a later end"));
+        return Err(AppError::new(Reason::TimeRefused, text).hint("give a later end"));
     }
     let me = ws.identity()?;
     let mut environments = wanted.environments.clone();

@@ -174,8 +174,7 @@ pub fn run(ws: &Workspace, wanted: &Wanted, call: Call<'_>) -> Result<PostureDoc
                     "posture `{}` holds `{}` to `{}` since {}; end it first",
                     begun.posture, environment.name, begun.version, begun.at
                 );
-                return Err(AppError::new(Reason::ArgumentInvalid, text)
-                    .hint("`gonogo rollback-posture --reopen` ends it"));
+                return Err(AppError::new(Reason::PostureOpen, text));
             }
             begun
         }
@@ -315,19 +314,22 @@ fn known_good(
     to: Option<&str>,
 ) -> Result<Good, AppError> {
     let known = goodness::shown(ws, &environment.name)?;
-    let base = hosting::observe(ws, environment)?;
-    let serving = base.slots.iter().find(|s| s.weight > 0).map(|s| s.content);
     let pin = pinning::current(ws, &environment.name)?;
     let newest = |wanted: &dyn Fn(&Good) -> bool| known.iter().rev().find(|g| wanted(g)).cloned();
     let found = match (to, &pin) {
         (Some(to), _) => newest(&|g| g.version == to),
         (None, Some(pin)) => newest(&|g| g.content == pin.content),
-        (None, None) => known
-            .last()
-            .filter(|g| g.back && Some(g.content) == serving)
-            .or_else(|| going_back::choose(&known, serving, None, None))
-            .or(known.last())
-            .cloned(),
+        (None, None) if known.is_empty() => None,
+        (None, None) => {
+            let base = hosting::observe(ws, environment)?;
+            let serving = base.slots.iter().find(|s| s.weight > 0).map(|s| s.content);
+            known
+                .last()
+                .filter(|g| g.back && Some(g.content) == serving)
+                .or_else(|| going_back::choose(&known, serving, None, None))
+                .or(known.last())
+                .cloned()
+        }
     };
     found.ok_or_else(|| {
         let text = match to {

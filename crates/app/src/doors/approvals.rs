@@ -97,6 +97,7 @@ impl UseCase for ApprovalDecide {
         people_only: true,
         idempotent: false,
         routes: &[Route::post("/v1/plans/{plan}/approvals", 201)],
+        gives: &[("approval", "/data/approval/approvalId")],
         not_mcp: "agents ask, people decide: an answer that is given through the agent's own client proves nobody",
         examples: &[
             r#"{"plan": "{plan}", "planFingerprint": "{fingerprint}", "decision": "approved"}"#,

@@ -258,6 +258,7 @@ pub struct DelegationGive {
 impl UseCase for DelegationGive {
     const FACTS: Facts = Facts {
         routes: &[Route::post("/v1/delegations", 201)],
+        gives: &[("delegation", "/data/delegation/delegationId")],
         ..decision(
             "delegation_give",
             "Delegate one's voice",

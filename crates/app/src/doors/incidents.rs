@@ -78,6 +78,7 @@ pub struct Incidents {
 impl UseCase for IncidentList {
     const FACTS: Facts = Facts {
         routes: &[Route::get("/v1/incidents")],
+        gives: &[("incident", "/data/incidents/0/incident")],
         examples: &["{}", r#"{"closed": true}"#],
         ..Facts::read(
             "incident_list",

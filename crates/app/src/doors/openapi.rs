@@ -31,8 +31,11 @@ const FAILURES: [(u16, &str); 13] = [
 /// The longest that a caller can wait for an end, in seconds: within the time that reads have at most.
 pub const LONGEST_WAIT: u64 = 10;
 
-/// The document.
-pub fn document() -> Value {
+/// The least time that a caller can give an answer, in milliseconds: enough for a good one on a machine that has other work, too.
+pub const LEAST_TIMEOUT_MS: u64 = 500;
+
+/// The document; with `anybody` that of a server that asks nobody who they are.
+pub fn document(anybody: bool) -> Value {
     let mut paths = Map::new();
     let mut all = schema::of_document();
     for tool in &TOOLS {
@@ -77,6 +80,10 @@ pub fn document() -> Value {
         ),
     ];
     schemas.extend(own.map(|(name, schema)| (name.to_owned(), schema)));
+    let mut security = vec![json!({"token": []}), json!({"session": []})];
+    if anybody {
+        security.push(json!({}));
+    }
     json!({
         "openapi": "3.1.1",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -87,7 +94,7 @@ pub fn document() -> Value {
             "description": format!("Every reply is one envelope, contract {CONTRACT_VERSION}. `error.details.reasonCodes` is never empty."),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "security": [{"token": []}, {"session": []}, {}],
+        "security": security,
         "paths": paths,
         "components": {
             "securitySchemes": {
@@ -99,13 +106,18 @@ pub fn document() -> Value {
     })
 }
 
+/// The name of a use case's address in the document.
+fn id(tool: &Tool, n: usize) -> String {
+    match n {
+        0 => tool.facts.name.to_owned(),
+        n => format!("{}_{}", tool.facts.name, n + 1),
+    }
+}
+
 /// One operation of the document.
 fn operation(tool: &Tool, route: Route, n: usize, all: &mut SchemaGenerator) -> Value {
     let facts = &tool.facts;
-    let id = match n {
-        0 => facts.name.to_owned(),
-        n => format!("{}_{}", facts.name, n + 1),
-    };
+    let id = id(tool, n);
     let (mut parameters, body) = split(tool, route);
     parameters.push(json!({
         "name": "X-Trace-Id",
@@ -134,18 +146,17 @@ fn operation(tool: &Tool, route: Route, n: usize, all: &mut SchemaGenerator) -> 
             json!({"description": "Nothing has changed since."}),
         );
     }
-    if super::guarded(tool, &route).is_some() {
-        parameters.push(json!({
-            "name": "If-Match",
-            "in": "header",
-            "description": "The `ETag` of the resource that this is about: 412 if it says something else by now.",
-            "schema": {"type": "string"},
-        }));
+    // `If-Match` is told in words: whoever makes requests up from parameters would make up tags, and every such tag is a wrong one.
+    let guarded = super::guarded(tool, &route).map(|(_, of)| of.path);
+    if let Some(of) = guarded {
         let failure =
             json!({"application/json": {"schema": {"$ref": "#/components/schemas/GonogoFailure"}}});
         responses.insert(
             "412".into(),
-            json!({"description": "The resource has changed since.", "content": failure}),
+            json!({
+                "description": format!("The request had `If-Match`, and what is at `{of}` has another `ETag` by now."),
+                "content": failure,
+            }),
         );
     }
     let mut good = json!({
@@ -174,6 +185,14 @@ fn operation(tool: &Tool, route: Route, n: usize, all: &mut SchemaGenerator) -> 
         "x-gonogo-class": facts.class,
         "x-gonogo-scope": facts.scope,
     });
+    if let Some(of) = guarded {
+        let about = format!(
+            "{} Takes `If-Match` with the `ETag` of `{of}`.",
+            facts.about
+        );
+        operation["description"] = about.into();
+        operation["x-gonogo-if-match"] = of.into();
+    }
     if let Some(body) = body {
         operation["requestBody"] =
             json!({"required": true, "content": {"application/json": {"schema": body}}});
@@ -185,31 +204,32 @@ fn operation(tool: &Tool, route: Route, n: usize, all: &mut SchemaGenerator) -> 
 fn links(from: &Tool) -> Map<String, Value> {
     let mut links = Map::new();
     for to in &TOOLS {
-        let Some(route) = to.facts.routes.first() else {
-            continue;
-        };
-        let in_path: Vec<&str> = route.fields().collect();
-        let (mut parameters, mut body) = (Map::new(), Map::new());
-        for (field, pointer) in from.facts.gives {
-            let place = format!("$response.body#{pointer}");
-            if in_path.contains(field) {
-                parameters.insert((*field).into(), place.into());
-            } else if to.input()["properties"].get(field).is_some() && route.method == Method::Post
-            {
-                body.insert((*field).into(), place.into());
+        for (n, route) in to.facts.routes.iter().enumerate() {
+            let in_path: Vec<&str> = route.fields().collect();
+            let (mut parameters, mut body) = (Map::new(), Map::new());
+            for (field, pointer) in from.facts.gives {
+                let place = format!("$response.body#{pointer}");
+                if in_path.contains(field) {
+                    parameters.insert((*field).into(), place.into());
+                } else if to.input()["properties"].get(field).is_some()
+                    && route.method == Method::Post
+                {
+                    body.insert((*field).into(), place.into());
+                }
             }
+            if parameters.is_empty() && body.is_empty() {
+                continue;
+            }
+            let id = id(to, n);
+            let mut link = json!({"operationId": id, "description": to.facts.title});
+            if !parameters.is_empty() {
+                link["parameters"] = parameters.into();
+            }
+            if !body.is_empty() {
+                link["requestBody"] = body.into();
+            }
+            links.insert(id, link);
         }
-        if parameters.is_empty() && body.is_empty() {
-            continue;
-        }
-        let mut link = json!({"operationId": to.facts.name, "description": to.facts.title});
-        if !parameters.is_empty() {
-            link["parameters"] = parameters.into();
-        }
-        if !body.is_empty() {
-            link["requestBody"] = body.into();
-        }
-        links.insert(to.facts.name.into(), link);
     }
     links
 }
@@ -417,7 +437,7 @@ fn invocation(tool: &Tool) -> Value {
             "toolId": {"const": tool.facts.name},
             "traceId": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
             "timeoutMs": {
-                "type": "integer", "minimum": 1, "maximum": tool.facts.class.policy().max_timeout_ms,
+                "type": "integer", "minimum": LEAST_TIMEOUT_MS, "maximum": tool.facts.class.policy().max_timeout_ms,
                 "description": "Time for the answer; the class's default if absent.",
             },
             "input": input,

@@ -647,6 +647,7 @@ pub struct Operations {
 impl UseCase for OperationList {
     const FACTS: Facts = Facts {
         routes: &[Route::get("/v1/operations")],
+        gives: &[("operation", "/data/operations/0/operationId")],
         examples: &["{}", r#"{"limit": 1}"#, r#"{"status": "running"}"#],
         ..Facts::read(
             "operation_list",

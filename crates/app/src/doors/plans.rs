@@ -274,6 +274,10 @@ pub struct PlanLine {
 impl UseCase for PlanList {
     const FACTS: Facts = Facts {
         routes: &[Route::get("/v1/plans")],
+        gives: &[
+            ("plan", "/data/plans/0/id"),
+            ("planFingerprint", "/data/plans/0/planFingerprint"),
+        ],
         examples: &["{}", r#"{"limit": 1}"#],
         ..Facts::read("plan_list", "List plans", "Lists plans, newest first.")
     };

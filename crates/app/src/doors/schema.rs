@@ -89,7 +89,7 @@ fn dotted(pointer: &str) -> String {
 const LARGEST: f64 = 9_007_199_254_740_991.0;
 
 /// Writes whole numbers as such: to JSON Schema `1.0` is an integer, to a reader of integers it is none.
-pub(super) fn whole(value: Value) -> Value {
+pub fn whole(value: Value) -> Value {
     match value {
         Value::Number(number) => match number.as_f64() {
             Some(real) if number.is_f64() && real.fract() == 0.0 && real.abs() <= LARGEST => {

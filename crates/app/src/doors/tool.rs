@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::desk::{Answered, Desk, Done};
 use super::schema;
 use crate::AppError;
-use crate::access::Scope;
+use crate::access::{Principal, Scope};
 
 /// An input type that is a use case: what is asked for, and how it is done.
 pub trait UseCase: Serialize + DeserializeOwned + JsonSchema {
@@ -202,18 +202,26 @@ impl Tool {
         (self.described)(all)
     }
 
-    /// Holds `input` against the schema, asks whether the caller may, and does it.
+    /// Asks whether the caller may, and holds `input` against the schema.
     ///
     /// # Errors
-    /// [`Reason::InputMalformed`] with every fault and its place; what the scopes do not allow; as the use case says.
-    pub fn call(&self, input: Value, desk: &Desk<'_>) -> Result<Done, AppError> {
-        desk.principal.must_have(self.facts.scope)?;
+    /// What the scopes do not allow; [`Reason::InputMalformed`] with every fault and its place.
+    pub fn admit(&self, input: &Value, principal: &Principal) -> Result<(), AppError> {
+        principal.must_have(self.facts.scope)?;
         if self.facts.people_only {
-            desk.principal.must_be_a_person()?;
+            principal.must_be_a_person()?;
         }
         let validator = self.held().validator.as_ref();
         let validator = validator.map_err(|e| AppError::new(Reason::Internal, e.clone()))?;
-        schema::check(validator, &input)?;
+        schema::check(validator, input)
+    }
+
+    /// Does it, if the caller and the input are admitted.
+    ///
+    /// # Errors
+    /// As [`Self::admit`], and as the use case says.
+    pub fn call(&self, input: Value, desk: &Desk<'_>) -> Result<Done, AppError> {
+        self.admit(&input, desk.principal)?;
         // Whatever it records belongs to the caller's trace.
         match desk.trace() {
             "" => (self.run)(schema::whole(input), desk),

@@ -93,7 +93,8 @@ pub struct FreezeRef(
 /// What names a version for good: a tag, a `sha256:` digest or a full commit.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct PinTarget(
-    #[schemars(regex(pattern = r"^(sha256:)?[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}$"))] pub String,
+    #[schemars(regex(pattern = r"^(sha256:[0-9a-f]{64}|[A-Za-z0-9_][A-Za-z0-9._+-]{0,63})$"))]
+    pub  String,
 );
 
 /// A version's name, or a plan's id or as much of its begin as no other plan's has.
@@ -131,7 +132,13 @@ pub struct Key(#[schemars(regex(pattern = r"^[!-~]{1,200}$"))] pub String);
 
 /// A reason in words.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Why(#[schemars(regex(pattern = r"^[^\x00-\x1F\x7F-\x9F]{1,500}$"))] pub String);
+pub struct Why(
+    #[schemars(
+        length(min = 1, max = 500),
+        regex(pattern = r"^[^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F][^\x00-\x1F\x7F-\x9F]*$")
+    )]
+    pub String,
+);
 
 /// How many are answered at once.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]

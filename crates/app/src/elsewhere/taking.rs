@@ -115,18 +115,21 @@ fn import(
             format!("the plan that was sent: {why}"),
         )
     };
+    // What was approved is asked before anything of it is read.
+    let said = sent.get("fingerprint").and_then(Value::as_str);
+    if said != Some(order.fingerprint.to_string().as_str()) {
+        let text = format!(
+            "the plan that was sent says {} of its fingerprint, and {} is to be applied",
+            said.map_or_else(|| "nothing".into(), |s| format!("`{}`", s.escape_debug())),
+            order.fingerprint
+        );
+        return Err(AppError::new(Reason::FingerprintMismatch, text));
+    }
     let plan: Plan = serde_json::from_value(sent.clone()).map_err(|e| malformed(e.to_string()))?;
     if !plan.is_intact() {
         return Err(malformed(
             "its content does not match its fingerprint".into(),
         ));
-    }
-    if plan.fingerprint != order.fingerprint {
-        let text = format!(
-            "the plan that was sent has the fingerprint {}, not {}",
-            plan.fingerprint, order.fingerprint
-        );
-        return Err(AppError::new(Reason::FingerprintMismatch, text));
     }
     let environment = ws.config.environment(Some(&plan.body.environment))?;
     let Some((record, public)) = &order.record else {

@@ -121,7 +121,8 @@ pub fn man(a: &args::Reference, screen: &Screen) -> Answer {
 /// Writes every page that is made from code.
 pub fn reference(a: &args::Reference, screen: &Screen) -> Answer {
     let schema = serde_json::to_string_pretty(&config::schema()).unwrap_or_default();
-    let openapi = serde_json::to_string_pretty(&gonogo_app::doors::openapi()).unwrap_or_default();
+    let openapi =
+        serde_json::to_string_pretty(&gonogo_app::doors::openapi(false)).unwrap_or_default();
     let pages = [
         ("reason-codes.md", reference::reason_codes()),
         ("exit-codes.md", reference::exit_codes()),

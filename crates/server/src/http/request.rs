@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use gonogo_app::AppError;
-use gonogo_app::doors::{LONGEST_WAIT, Tool};
+use gonogo_app::doors::{self, LEAST_TIMEOUT_MS, LONGEST_WAIT, Tool};
 use gonogo_core::envelope::Class;
 use gonogo_core::{Reason, canonical};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -37,8 +37,8 @@ pub(crate) async fn json(headers: &HeaderMap, body: Body) -> Result<Value, AppEr
     if bytes.is_empty() {
         return Err(malformed("the body is empty; a JSON object is expected"));
     }
-    // Doubled keys, numbers that lose digits, and bad UTF-8 are refused there.
-    let value = canonical::parse(&bytes).map_err(|e| malformed(format!("the body: {e}")))?;
+    // Doubled keys and bad UTF-8 are refused there; how large a number may be, the schema says.
+    let value = canonical::parse_any(&bytes).map_err(|e| malformed(format!("the body: {e}")))?;
     match value {
         Value::Object(_) => Ok(value),
         _ => Err(malformed("the body is no JSON object")),
@@ -81,9 +81,10 @@ pub(super) fn within(class: Class, ms: Option<u64>) -> Result<Option<Duration>, 
     let most = class.policy().max_timeout_ms;
     match ms {
         None => Ok(None),
-        Some(ms) if (1..=most).contains(&ms) => Ok(Some(Duration::from_millis(ms))),
+        Some(ms) if (LEAST_TIMEOUT_MS..=most).contains(&ms) => Ok(Some(Duration::from_millis(ms))),
         Some(_) => {
-            let text = format!("`timeoutMs` must be 1 to {most} for this use case");
+            let text =
+                format!("`timeoutMs` must be {LEAST_TIMEOUT_MS} to {most} for this use case");
             Err(malformed(text).with("path", "$.timeoutMs"))
         }
     }
@@ -113,7 +114,8 @@ pub(super) fn invocation(asked: Value) -> Result<Invocation, AppError> {
         .unwrap_or_else(|| Value::Object(Map::new()));
     let timeout_ms = match asked.remove("timeoutMs") {
         None => None,
-        Some(ms) => match ms.as_u64() {
+        // To JSON Schema `900.0` is a whole number.
+        Some(ms) => match doors::whole(ms).as_u64() {
             Some(ms) => Some(ms),
             None => {
                 let text = "`timeoutMs` must be a whole number of milliseconds";
