@@ -531,6 +531,10 @@ pub struct Signed {
     public_key: String,
 }
 
+/// A signed approval as its JSON: a sender's, of which nothing is believed yet.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct SignedText(#[schemars(with = "Signed")] pub Value);
+
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Signature {

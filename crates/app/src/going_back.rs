@@ -139,6 +139,11 @@ pub fn preview(
     to: Option<&str>,
 ) -> Result<GoesBack, AppError> {
     let environment = ws.config.environment(environment)?;
+    // Where nothing is known-good there may never have been an agent to ask.
+    let known = goodness::shown(ws, &environment.name)?;
+    if known.is_empty() {
+        return Err(nothing_good(&environment.name, &known, None, to));
+    }
     let base = hosting::observe(ws, environment)?;
     let chosen = target(ws, environment, &base, to)?;
     let serving = base.slots.iter().find(|s| s.weight > 0);

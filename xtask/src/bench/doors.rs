@@ -1,6 +1,8 @@
 //! The server: how many looks at an operation a second beside a bare handler, its memory when nobody asks, and what a thousand callers
 //! with one key or a server that is killed leave behind.
 
+mod hanging;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,14 @@ pub(super) const DOORS: Bench = Bench {
         (
             "`GET /operations/{id}` with a token, 64 connections, beside a bare axum handler that answers with the same bytes",
             "≥ 0.5 ×",
+        ),
+        (
+            "p99 of a plan while the workflow endpoint hangs, beside the same while it is well, 4 operations at the endpoint",
+            "≤ 1.1 ×",
+        ),
+        (
+            "reads a second (`GET /v1/plans?limit=20`, 64 connections) while the workflow endpoint is well, beside the same while it hangs",
+            "≤ 1.1 ×",
         ),
         (
             "resident memory of `gonogo serve` that nobody asks",
@@ -100,8 +110,8 @@ fn doors(settings: &Settings) -> Result<Measured> {
     loud("the bare handler in release", &mut example)?;
     let lab = Lab::new("doors", 1)?;
     let mut rows = Vec::new();
-    let [look, memory, submits, kills] = DOORS.bars else {
-        bail!("four bars")
+    let [look, planning, reading, memory, submits, kills] = DOORS.bars else {
+        bail!("six bars")
     };
     let idle = lab.idle()?;
     let met = idle <= 40_000_000;
@@ -123,6 +133,42 @@ fn doors(settings: &Settings) -> Result<Measured> {
         Row::new(look.0, look.1, text, ratio >= 0.5).beside(format!(
             "bare axum: {} a second",
             grouped(median(&looked.bare))
+        )),
+    );
+    let beside = hanging::measured(settings)?;
+    let (plans, reads) = beside.ratios();
+    rows.insert(
+        1,
+        Row::new(
+            planning.0,
+            planning.1,
+            format!(
+                "{plans:.2} × ({:.1} ms; medians of {} rounds with {} plans each)",
+                median(&beside.plan_hanging),
+                beside.plan_hanging.len(),
+                beside.plans
+            ),
+            plans <= 1.1,
+        )
+        .beside(format!(
+            "endpoint well: {:.1} ms",
+            median(&beside.plan_well)
+        )),
+    );
+    rows.insert(
+        2,
+        Row::new(
+            reading.0,
+            reading.1,
+            format!(
+                "{reads:.2} × ({} a second while it hangs)",
+                grouped(median(&beside.reads_hanging))
+            ),
+            reads <= 1.1,
+        )
+        .beside(format!(
+            "endpoint well: {} a second",
+            grouped(median(&beside.reads_well))
         )),
     );
     let many = settings.runs(1_000, 100) as usize;
@@ -151,7 +197,7 @@ fn doors(settings: &Settings) -> Result<Measured> {
     rows.push(Row::new(kills.0, kills.1, text, met));
     let raw = json!({
         "ours_rps": looked.ours, "bare_rps": looked.bare, "ratios": looked.ratios, "body_bytes": looked.bytes,
-        "idle_rss_bytes": idle, "submits": {"callers": many, "handles": handles, "operations": operations},
+        "idle_rss_bytes": idle, "hanging": beside.raw(), "submits": {"callers": many, "handles": handles, "operations": operations},
         "kills": {"runs": runs, "kills": killed.kills, "right": killed.right, "askedAgain": killed.asked_again, "wrong": killed.wrong},
     });
     Ok(Measured { rows, raw })
@@ -171,6 +217,16 @@ struct Looked {
 impl Lab {
     /// A project with `environments` environments that take a version at once, and a server on it.
     fn new(name: &str, environments: usize) -> Result<Self> {
+        Self::with(name, environments, "", |_| false)
+    }
+
+    /// The same with more in its configuration, and with environments that are carried out elsewhere.
+    fn with(
+        name: &str,
+        environments: usize,
+        more: &str,
+        elsewhere: impl Fn(usize) -> bool,
+    ) -> Result<Self> {
         let home = workshop(name)?.join("project");
         if home.exists() {
             std::fs::remove_dir_all(&home).with_context(|| home.display().to_string())?;
@@ -186,9 +242,10 @@ impl Lab {
         let mut ports = Vec::new();
         for n in 0..environments {
             let port = free_port()?;
+            let by = if elsewhere(n) { "workflow" } else { "here" };
             config.push_str(&format!(
                 "\n[environments.e{n}]\ntarget = \"host\"\nlisten = \"127.0.0.1:{port}\"\ngates = \"none\"\napproval = \"self\"\n\
-                 strategy = \"quick\"\nchecks = \"easy\"\n",
+                 strategy = \"quick\"\nchecks = \"easy\"\napply_by = \"{by}\"\n",
             ));
             ports.push(port);
         }
@@ -201,6 +258,7 @@ impl Lab {
         config.push_str(
             "\n[server]\nrequests_each_minute = 4294967295\nrequests_burst = 4294967295\n",
         );
+        config.push_str(more);
         std::fs::write(home.join("gonogo.toml"), config)?;
         for version in ["1.0.0", "2.0.0"] {
             std::fs::write(home.join(format!("{version}.toml")), "")?;

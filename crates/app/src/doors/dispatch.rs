@@ -12,6 +12,7 @@ use super::operations::Handle;
 use super::tool::{Facts, Route, UseCase};
 use super::words::{EnvironmentName, Key, Moment, VersionName};
 use crate::access::Scope;
+use crate::approving::SignedText;
 use crate::elsewhere::{self, Order};
 use crate::{AppError, driving};
 
@@ -96,7 +97,7 @@ pub struct DispatchInput {
     /// Approvals as their givers signed them; each is checked here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
-    pub approvals: Vec<Map<String, Value>>,
+    pub approvals: Vec<SignedText>,
 }
 
 /// What was taken.
@@ -149,7 +150,7 @@ impl UseCase for OperationDispatch {
                 .plan_record
                 .map(|r| r.0)
                 .zip(input.requester_key.map(|k| k.0)),
-            approvals: input.approvals.into_iter().map(Value::Object).collect(),
+            approvals: input.approvals.into_iter().map(|a| a.0).collect(),
         };
         let trace = Some(input.trace_id.0).filter(|t| !t.is_empty());
         let ws = &desk.workspace.in_trace(trace);
