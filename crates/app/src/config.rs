@@ -193,7 +193,9 @@ impl Config {
 
     /// Returns the directory that relative paths of the file start from; empty if the file was named without one.
     pub fn root(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new(""))
+        let parent = self.path.parent().filter(|p| !p.as_os_str().is_empty());
+        // A name without a directory is in this one.
+        parent.unwrap_or(Path::new("."))
     }
 
     /// Returns the environment called `name`, or the only one if none is named.

@@ -155,13 +155,24 @@ fn failed(e: DriveError) -> AppError {
 /// # Errors
 /// The store cannot be read, or no process can be started.
 pub fn pick_up(ws: &Workspace) -> Result<Vec<OperationId>, AppError> {
+    pick_up_if(ws, |_| true)
+}
+
+/// As [`pick_up`], for the operations that `due` names.
+///
+/// # Errors
+/// As [`pick_up`].
+pub fn pick_up_if(
+    ws: &Workspace,
+    due: impl Fn(&OperationId) -> bool,
+) -> Result<Vec<OperationId>, AppError> {
     let mut picked = Vec::new();
     for open in ws.store.open_operations()? {
         let orphaned = open
             .holder
             .as_ref()
             .is_none_or(|h| h.liveness != Liveness::Live);
-        if orphaned && !elsewhere::is_held(ws, &open.operation)? {
+        if orphaned && due(&open.operation.id) && !elsewhere::is_held(ws, &open.operation)? {
             spawn(ws, &open.operation.id)?;
             picked.push(open.operation.id);
         }
@@ -169,7 +180,7 @@ pub fn pick_up(ws: &Workspace) -> Result<Vec<OperationId>, AppError> {
     let now = ws.clock.now().wall;
     for last in ws.store.operations("", None, 1)? {
         let unfinished = last.terminal.is_some() && !ws.packet_path(&last.id).exists();
-        if unfinished && now.since(last.updated) > PACKET_WITHIN {
+        if unfinished && due(&last.id) && now.since(last.updated) > PACKET_WITHIN {
             spawn(ws, &last.id)?;
             picked.push(last.id);
         }

@@ -214,6 +214,7 @@ catalogue! {
     MethodRefused "METHOD_REFUSED" Invalid Usage "The address takes other methods." "Use one of those in the answer's `Allow` header.";
     MediaTypeRefused "MEDIA_TYPE_REFUSED" Invalid Usage "The body is of another type than JSON in UTF-8." "Send `Content-Type: application/json`.";
     NotAcceptable "NOT_ACCEPTABLE" Invalid Usage "The caller accepts no type that can be answered with." "Accept `application/json`.";
+    BodyLate "BODY_LATE" Invalid Usage "The body did not come in time." "Send it at once.";
     BodyTooLarge "BODY_TOO_LARGE" Invalid Usage "The body is larger than what is read." "Send less.";
     HostRefused "HOST_REFUSED" Hold Permission "The request names another host, or comes from a page of another origin." "Use the address that the server prints, or name the host in `[server]`.";
     FingerprintMismatch "FINGERPRINT_MISMATCH" Hold Hold "The fingerprint that was given is not the plan's." "Plan again, and have that plan approved.";

@@ -271,15 +271,21 @@ async fn resource(
             changed.hold(&door, &path, &principal, &context).await?;
         }
         let until = request::wait(tool, &mut input)?.map(|wait| Instant::now() + wait);
-        loop {
-            let (input, principal) = (input.clone(), principal.clone());
-            let done = carry_out(&door, tool, input, principal, &context).await?;
-            // Who waits takes nobody's place meanwhile.
-            if done.exit != Exit::Running || until.is_none_or(|until| Instant::now() >= until) {
-                return Ok(done);
-            }
+        let first = (input.clone(), principal.clone());
+        let mut done = carry_out(&door, tool, first.0, first.1, &context).await?;
+        while done.exit == Exit::Running && until.is_some_and(|until| Instant::now() < until) {
+            // Who waits takes nobody's place meanwhile, and has asked once.
             tokio::time::sleep(LOOK).await;
+            let call = Call {
+                tool,
+                input: input.clone(),
+                principal: principal.clone(),
+                trace: context.trace.clone(),
+                within: None,
+            };
+            done = door.lanes.once_more(call).await?;
         }
+        Ok(done)
     };
     match answered.await {
         Ok(done) if route.method == doors::Method::Get => {

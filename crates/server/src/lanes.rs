@@ -104,6 +104,11 @@ impl Lanes {
         done
     }
 
+    /// Looks once more for a caller who waits: no call of its own.
+    pub(crate) async fn once_more(&self, call: Call) -> Result<Done, AppError> {
+        self.carry_out(call, None).await
+    }
+
     async fn carry_out(&self, call: Call, parent: Option<String>) -> Result<Done, AppError> {
         let class = call.tool.facts.class;
         let own = Duration::from_millis(class.policy().default_timeout_ms);

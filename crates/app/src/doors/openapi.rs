@@ -12,13 +12,14 @@ use super::schema;
 use super::tool::{Method, Route, Tool};
 
 /// Errors that every address can answer with, by status.
-const FAILURES: [(u16, &str); 13] = [
+const FAILURES: [(u16, &str); 14] = [
     (400, "The input is not what the schema says."),
     (401, "Nobody is shown to be asking."),
     (403, "Who asks may not do this, or an approval is missing."),
     (404, "What is asked for is not there."),
     (405, "The address takes other methods."),
     (406, "The caller accepts no type that can be answered with."),
+    (408, "The body did not come in time."),
     (409, "What is asked for does not fit what is."),
     (413, "The body is too large."),
     (415, "The body is no JSON in UTF-8."),

@@ -1,17 +1,18 @@
 //! `serve`, `token`, `call`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
-use gonogo_app::AppError;
 use gonogo_app::access::{Role, Scope, tokens};
 use gonogo_app::doors::{self, TOOLS};
 use gonogo_app::identity::caller_name;
 use gonogo_app::project::Project;
+use gonogo_app::{AppError, driving};
 use gonogo_core::clock::SystemClock;
-use gonogo_core::id::TokenId;
+use gonogo_core::id::{OperationId, TokenId};
 use gonogo_core::{Exit, Reason};
 use gonogo_server::Settings;
 use serde_json::{Value, json};
@@ -29,18 +30,17 @@ pub fn serve(select: &Select, a: &ServeArgs, screen: &Screen) -> Answer {
     let project = Project::open(&here()?, &overrides(select), clock, memory())?;
     let tracer = super::telling::tracer(&project.root().config, screen);
     let project = project.telling(tracer);
-    for id in gonogo_app::driving::pick_up(project.root())? {
-        screen.talk(&screen.paint(
-            Tone::Wait,
-            &format!("the controller of {id} was gone; a new one goes on with it"),
-        ));
+    for id in driving::pick_up(project.root())? {
+        screen.talk(&screen.paint(Tone::Wait, &gone_on(&id)));
     }
     let dev = match a.dev {
         true => Some(caller_name(select.name.as_deref())?),
         false => None,
     };
+    let project = Arc::new(project);
+    let root = Arc::clone(&project);
     let bound = gonogo_server::bind(
-        Arc::new(project),
+        project,
         Settings {
             listen: a.listen,
             dev,
@@ -62,9 +62,42 @@ pub fn serve(select: &Select, a: &ServeArgs, screen: &Screen) -> Answer {
             "localhost-dev: everybody who reaches it acts as you; it is for development alone";
         screen.talk(&screen.paint(Tone::Wait, text));
     }
-    bound.run();
+    let (over, until) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let root = &root;
+        scope.spawn(move || keep_going(root, &until, screen));
+        bound.run();
+        drop(over);
+    });
     screen.answer("server_run", json!({"status": "ended"}));
     Ok(Exit::Done)
+}
+
+/// How often a server looks for operations that nobody drives, and the longest that it waits before it tries one once more.
+const LOOK: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(300));
+
+fn gone_on(id: &OperationId) -> String {
+    format!("the controller of {id} was gone; a new one goes on with it")
+}
+
+/// Gives operations whose controller dies a new one, as long as the server runs. One whose controllers keep dying is tried ever more
+/// rarely.
+fn keep_going(project: &Project, until: &mpsc::Receiver<()>, screen: &Screen) {
+    let (every, longest) = LOOK;
+    let mut tried: BTreeMap<OperationId, (Duration, Duration)> = BTreeMap::new();
+    let mut passed = Duration::ZERO;
+    while until.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
+        passed += every;
+        let due = |id: &OperationId| tried.get(id).is_none_or(|(at, _)| *at <= passed);
+        // What cannot be read now is told to whoever asks; the next look may see more.
+        for id in driving::pick_up_if(project.root(), due).unwrap_or_default() {
+            let wait = tried
+                .get(&id)
+                .map_or(every * 2, |(_, wait)| (*wait * 2).min(longest));
+            screen.talk(&screen.paint(Tone::Wait, &gone_on(&id)));
+            tried.insert(id, (passed + wait, wait));
+        }
+    }
 }
 
 pub fn token(select: &Select, a: &TokenArgs, screen: &Screen) -> (&'static str, Answer) {

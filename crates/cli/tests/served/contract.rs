@@ -1,11 +1,12 @@
 //! Every reply is the envelope; what comes in is what the schema says; the document says what is answered.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use crate::client::Server;
+use crate::client::{Server, hear};
 use crate::project::Project;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -326,4 +327,23 @@ fn silent_callers_keep_nobody_out_for_long() {
     let silent: Vec<TcpStream> = (0..40).map(|_| connect()).collect();
     assert_eq!(server.get("/v1/entities").status, 200);
     drop(silent);
+    // Whoever begins a body and sends no more of it is one of them.
+    let begun = |n: usize| {
+        let mut stream = connect();
+        let path = ["/v1/sessions", "/v1/plans", "/tools/invoke"][n % 3];
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{",
+            server.port
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let unfinished: Vec<TcpStream> = (0..80).map(begun).collect();
+    assert_eq!(server.get("/v1/entities").status, 200);
+    let late = unfinished.into_iter().find_map(|s| {
+        let answer = hear(s)?;
+        (answer.status == 408).then_some(answer)
+    });
+    late.expect("nobody was told")
+        .refuses(408, "INPUT_VALIDATION_FAILED", "BODY_LATE");
 }

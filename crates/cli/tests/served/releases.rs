@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
+use std::time::Duration;
+
 use crate::client::{Server, hear};
-use crate::project::Project;
+use crate::project::{CONFIG, Project, wait};
+use crate::traced::controllers;
 
 #[track_caller]
 fn planned(server: &Server<'_>, version: &str) -> (String, String) {
@@ -223,4 +226,44 @@ fn a_server_that_is_asked_to_end_answers_who_waits() {
     assert_eq!(doc.data()["status"], "running");
     project.run(&["cancel", &operation, "--yes"]).expect(0);
     assert_eq!(next.ended(&operation)["status"], "cancelled");
+}
+
+#[test]
+fn an_operation_whose_controller_died_goes_on_while_the_server_runs() {
+    let config = CONFIG.replace("bake = \"200ms\"", "bake = \"4s\"");
+    let project = Project::with(&config);
+    let server = Server::start(&project, &["--dev", "--allow-apply"]);
+    let (plan, fingerprint) = planned(&server, "1.0.0");
+    approve(&server, &plan, &fingerprint);
+    let load = project.load(300.0);
+    let apply = json!({"planFingerprint": fingerprint, "idempotencyKey": "k"});
+    let begun = server.invoke("apply_change", apply);
+    let operation = begun.body["handle"]["operationId"].as_str().unwrap();
+    let first = wait("its controller", Duration::from_secs(20), || {
+        controllers(&project).first().copied()
+    });
+    let pid = rustix::process::Pid::from_raw(first).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    // Nobody does anything about it.
+    let doc = server.ended(operation);
+    assert_eq!(doc["result"], "promoted", "{doc:#}");
+    drop(load);
+}
+
+#[test]
+fn who_waits_for_an_end_has_asked_once() {
+    let config = CONFIG.replace("bake = \"200ms\"", "bake = \"4s\"");
+    let project = Project::with(&config);
+    let server = Server::start(&project, &["--dev", "--allow-apply"]);
+    let (plan, fingerprint) = planned(&server, "1.0.0");
+    approve(&server, &plan, &fingerprint);
+    let apply = json!({"planFingerprint": fingerprint, "idempotencyKey": "k"});
+    let begun = server.invoke("apply_change", apply);
+    let operation = begun.body["handle"]["operationId"].as_str().unwrap();
+    let answer = server.get(&format!("/operations/{operation}?wait=2"));
+    assert_eq!(answer.body["data"]["status"], "running", "{answer:#?}");
+    let slo = server.get("/v1/slo");
+    let calls = slo.data()["calls"].as_u64().unwrap();
+    // A plan, an approval, an application and one look; not a look for each tenth of a second.
+    assert!(calls <= 6, "{calls}: {slo:#?}");
 }

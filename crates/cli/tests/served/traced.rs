@@ -142,7 +142,7 @@ fn one_trace_goes_from_the_caller_to_the_last_effect() {
 }
 
 /// Controllers of an operation, by their arguments.
-fn controllers(project: &Project) -> Vec<i32> {
+pub(crate) fn controllers(project: &Project) -> Vec<i32> {
     let drives = |pid: &i32| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         line.split(|b| *b == 0).any(|word| word == b"controller")

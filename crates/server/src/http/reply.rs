@@ -210,6 +210,7 @@ fn status(error: &AppError) -> u16 {
         Reason::MethodRefused => 405,
         Reason::NotAcceptable => 406,
         Reason::ResourceChanged => 412,
+        Reason::BodyLate => 408,
         Reason::BodyTooLarge => 413,
         Reason::MediaTypeRefused => 415,
         Reason::InputMalformed

@@ -15,6 +15,9 @@ use serde_json::{Map, Value};
 
 use super::reply::short;
 
+/// Time for a whole body: whoever sends none keeps no place of others.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
+
 /// The most that a body may have, in bytes.
 pub(crate) const MOST: usize = 1 << 20;
 
@@ -26,7 +29,12 @@ fn malformed(text: impl Into<String>) -> AppError {
 pub(crate) async fn json(headers: &HeaderMap, body: Body) -> Result<Value, AppError> {
     content_type(headers)?;
     let limited = Limited::new(body, MOST);
-    let bytes = match limited.collect().await {
+    let collected = tokio::time::timeout(BODY_WITHIN, limited.collect()).await;
+    let Ok(collected) = collected else {
+        let text = format!("the body did not come within {} s", BODY_WITHIN.as_secs());
+        return Err(AppError::new(Reason::BodyLate, text));
+    };
+    let bytes = match collected {
         Ok(all) => all.to_bytes(),
         Err(e) if e.downcast_ref::<LengthLimitError>().is_some() => {
             let text = format!("the body has more than {MOST} bytes");
