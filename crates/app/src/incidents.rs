@@ -140,7 +140,7 @@ pub fn break_glass(
         said: said.clone(),
         ..Broken::default()
     };
-    let demanded = approving::demand(&plan, &recorded.key, now);
+    let demanded = approving::demand(&plan, &recorded, now);
     approval::check_break(&broken, &demanded)
         .map_err(|refusal| refuse(refused(&plan, policy, &refusal)))?;
     // A standing no, and who asked, are nothing that it passes; and where nothing is missing, nothing is broken.

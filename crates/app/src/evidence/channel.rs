@@ -14,12 +14,13 @@ use gonogo_release::plan::Plan;
 use serde_json::Value;
 
 use crate::approving::facts::{self, Said, text};
-use crate::approving::{self, delegating, revoking, superseding};
+use crate::approving::{self, Recorded, delegating, revoking, superseding};
 use crate::incidents::{self, Incident};
-use crate::{AppError, Workspace};
+use crate::{AppError, Workspace, planning};
 
 /// Kinds of records that approvals are checked by, beside the approvals themselves.
-pub(super) const CHANNEL: [&str; 6] = [
+pub(super) const CHANNEL: [&str; 7] = [
+    planning::ASKED,
     revoking::KIND,
     superseding::KIND,
     delegating::KIND,
@@ -72,6 +73,25 @@ pub(super) fn check_incidents(
         }
     }
     Ok(())
+}
+
+/// Who had asked for the plan when the operation began. Whoever asked after the beginning came too late to be barred.
+pub(super) fn recorded(
+    records: &[VerifiedRecord],
+    begin: &VerifiedRecord,
+    planned: &VerifiedRecord,
+    plan: &Plan,
+    key: String,
+) -> Recorded {
+    let before: Vec<Said<'_>> = records
+        .iter()
+        .filter(|r| r.stream == planned.stream && r.index < begin.index && r.time <= begin.time)
+        .map(said)
+        .collect();
+    Recorded {
+        also: facts::askers(&before, plan, &key),
+        key,
+    }
 }
 
 /// Checks that the plan was approved when the operation began, by `named` and nothing else; says how many voices counted.
@@ -138,6 +158,7 @@ fn said(record: &VerifiedRecord) -> Said<'_> {
         stream: &record.stream,
         kind: &record.kind,
         actor: &record.actor,
+        signer: record.signer.key,
         by_server: record.signer.role == CONTROLLER,
         body: &record.body,
     }
