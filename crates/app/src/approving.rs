@@ -554,7 +554,7 @@ pub(crate) fn presented(ws: &Workspace, plan: &Plan) -> Result<Vec<Presented>, A
 
 /// Every glass that was broken for a plan.
 pub(crate) fn broken(ws: &Workspace, plan: &Plan) -> Result<Vec<Broken>, AppError> {
-    facts::Live::of(ws, plan)?.broken(ws)
+    facts::Live::of(ws, plan)?.broken(ws, plan)
 }
 
 /// Reads an approval out of its record: what it says and whose signature verifies. A body that cannot be read is an empty

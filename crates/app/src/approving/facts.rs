@@ -51,7 +51,7 @@ pub(crate) fn presented<'a>(said: &[Said<'a>], beside: &[Said<'_>]) -> Vec<(Said
         .collect()
 }
 
-/// The glasses that were broken for a plan, oldest first. How many incidents were open is for the caller to say.
+/// The glasses that were broken for a plan, oldest first. How many incidents count, and whether its own was closed, is for the caller to say.
 pub(crate) fn broken<'a>(said: &[Said<'a>]) -> Vec<(Said<'a>, Broken)> {
     let stands = Stands::of(said);
     let all = said.iter().filter(|s| s.kind == incidents::GLASS);
@@ -261,21 +261,18 @@ impl Live {
         found.map(|r| r.actor.clone())
     }
 
-    pub(crate) fn broken(&self, ws: &Workspace) -> Result<Vec<Broken>, AppError> {
+    pub(crate) fn broken(&self, ws: &Workspace, plan: &Plan) -> Result<Vec<Broken>, AppError> {
         let said = self.said();
         let mut out = Vec::new();
         let all = broken(&said);
         if all.is_empty() {
             return Ok(out);
         }
-        let incidents = incidents::list(ws, true)?;
+        let incidents = incidents::list(ws, false)?;
         for (record, mut one) in all {
-            let others = incidents.iter().filter(|i| {
-                i.policy == one.said.policy
-                    && i.incident.as_str() != one.said.incident_id
-                    && i.opened_index < record.index
-            });
-            one.open = u32::try_from(others.count()).unwrap_or(u32::MAX);
+            let within = incidents::within(plan, &one.said.policy);
+            one.open = incidents::counting(&incidents, within, &one.said, record.index);
+            one.closed = incidents::is_closed(&incidents, &one.said);
             out.push(one);
         }
         Ok(out)

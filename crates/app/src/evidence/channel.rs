@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use gonogo_core::id::OperationId;
 use gonogo_ledger::key_event::CONTROLLER;
 use gonogo_ledger::verify::{Report, VerifiedRecord};
-use gonogo_release::approval::{self, Demand};
+use gonogo_release::approval::{self, Broken, Demand};
 use gonogo_release::plan::Plan;
 use serde_json::Value;
 
@@ -141,10 +141,19 @@ pub(super) fn check(
             p
         })
         .collect();
+    // An incident that was closed after the beginning was closed too late to end its glass.
+    let before = records
+        .iter()
+        .filter(|r| r.kind == incidents::KIND && r.index < begin.index && r.time <= begin.time);
+    let known = incidents::read(before.map(|r| (r.index, r.stream.as_str(), r.time, &r.body)));
     let broken: Vec<_> = facts::broken(&said)
         .into_iter()
         .map(|(_, broken)| broken)
         .filter(|b| is_named(&b.said.incident_id))
+        .map(|b| Broken {
+            closed: incidents::is_closed(&known, &b.said),
+            ..b
+        })
         .collect();
     approval::check_with(&presented, &broken, demand)
         .map(|approved| approved.approvals.len())
