@@ -20,7 +20,7 @@ use gonogo_core::id::{ApprovalId, PlanId};
 use gonogo_core::{Reason, Span, Timestamp};
 use gonogo_ledger::dsse::pae;
 use gonogo_ledger::key::PublicKey;
-use gonogo_release::approval::{self, Approval, Approved, Broken, Demand, Presented};
+use gonogo_release::approval::{self, Approval, Approved, Asker, Broken, Demand, Presented};
 use gonogo_release::plan::Plan;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,10 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
     let now = ws.now()?;
     let me = Identity::claimed(ws)?;
     let (plan, recorded) = planning::read_recorded(ws, id)?;
+    let proved = proven(ws, &plan, &recorded, &me);
+    if !say.reject {
+        superseding::refuse(ws, &plan, &proved)?;
+    }
     let policy = &plan.body.approval;
     let role = say.role.clone().unwrap_or_else(|| role_of(&plan, &me.name));
     let max = policy.max_sla.as_millis() / 60_000;
@@ -103,7 +107,7 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
         ..Presented::default()
     };
     // This one alone: what others said is weighed when the plan is applied.
-    let demanded = demand(&plan, &recorded.key, now);
+    let demanded = demand(&plan, &recorded, now);
     let checked = if say.reject {
         approval::check_rejection(&given, &demanded)
     } else {
@@ -111,15 +115,11 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
     };
     if let Err(refusal) = checked {
         let error = refused(&plan, &refusal).with("claimed", me.name.as_str());
-        return Err(ws.refused(
-            &planning::stream(id),
-            &proven(ws, &plan, &recorded, &me),
-            error,
-        ));
+        return Err(ws.refused(&planning::stream(id), &proved, error));
     }
     me.enrol(ws)?;
     keep(ws, &plan, &me, &approval, now, say.out.as_deref())?;
-    let own = me.name == plan.requester || me.key_id() == recorded.key;
+    let own = recorded.asked(&plan, &me.name, &me.key_id());
     told(ws, &plan, approval, me.key_id(), own, &demanded)
 }
 
@@ -217,7 +217,7 @@ pub fn voices(ws: &Workspace, plan: &Plan) -> Result<Voices, AppError> {
     let recorded = recorded(ws, plan)?;
     let all = presented(ws, plan)?;
     let now = ws.clock.now().wall;
-    let demanded = demand(plan, &recorded.key, now);
+    let demanded = demand(plan, &recorded, now);
     let missing = approval::check_with(&all, &broken(ws, plan)?, &demanded)
         .err()
         .map_or_else(Vec::new, |refusal| refusal.missing_fields);
@@ -254,7 +254,11 @@ pub fn voices(ws: &Workspace, plan: &Plan) -> Result<Voices, AppError> {
 fn proven(ws: &Workspace, plan: &Plan, recorded: &Recorded, me: &Identity) -> String {
     let key = me.key_id();
     let listed = ws.config.people().any(|(id, k)| id == me.name && k == key);
-    if listed || (plan.requester == me.name && recorded.key == key) {
+    let asked = |a: &Asker| a.id == me.name && a.key == key;
+    if listed
+        || (plan.requester == me.name && recorded.key == key)
+        || recorded.also.iter().any(asked)
+    {
         me.name.clone()
     } else {
         format!("key:{key}")
@@ -315,28 +319,77 @@ fn record(
     Ok(())
 }
 
-/// The plan's own record: who signed it.
+/// The plan's own records: who asked for it.
 pub(crate) struct Recorded {
     /// Key id of the requester.
     pub(crate) key: String,
+    /// Everybody who asked for it later.
+    pub(crate) also: Vec<Asker>,
+}
+
+impl Recorded {
+    /// Whether somebody asked for the plan, first or later, or an agent did for them.
+    pub(crate) fn asked(&self, plan: &Plan, name: &str, key: &str) -> bool {
+        let is = |n: &str, k: &str, person: Option<&str>| {
+            n == name || person == Some(name) || !key.is_empty() && k == key
+        };
+        is(&plan.requester, &self.key, plan.on_behalf_of.as_deref())
+            || self
+                .also
+                .iter()
+                .any(|a| is(&a.id, &a.key, a.on_behalf_of.as_deref()))
+    }
+}
+
+/// Somebody who asked for a plan that was there already, for showing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AlsoAsked {
+    /// Who.
+    pub requester: String,
+    /// The person for whom an agent asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
+}
+
+impl AlsoAsked {
+    fn of(recorded: &Recorded) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for asker in &recorded.also {
+            let one = Self {
+                requester: asker.id.clone(),
+                on_behalf_of: asker.on_behalf_of.clone(),
+            };
+            if !all.contains(&one) {
+                all.push(one);
+            }
+        }
+        all
+    }
 }
 
 /// Checks that the ledger holds exactly this plan.
 pub(crate) fn recorded(ws: &Workspace, plan: &Plan) -> Result<Recorded, AppError> {
     let stored =
         serde_json::to_value(plan).map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
-    let records = ws.every(planning::stream(&plan.id), "plan")?;
-    if records.is_empty() {
+    let live = facts::Live::of(ws, plan)?;
+    let said = live.said();
+    let mut records = said.iter().filter(|s| s.kind == "plan").peekable();
+    if records.peek().is_none() {
         return Err(AppError::new(
             Reason::PlanUnrecorded,
             format!("the ledger holds no record of plan `{}`", plan.id),
         ));
     }
-    match records.iter().find(|r| r.body == stored) {
-        Some(record) => Ok(Recorded {
+    match records.find(|r| *r.body == stored) {
+        Some(record) => {
             // A plan that was sent here was signed where it was made.
-            key: sent_by(ws, plan)?.unwrap_or_else(|| record.signer.to_string()),
-        }),
+            let key = sent_by(ws, plan)?.unwrap_or_else(|| record.signer.to_string());
+            Ok(Recorded {
+                also: facts::askers(&said, plan, &key),
+                key,
+            })
+        }
         None => Err(AppError::new(
             Reason::PlanEdited,
             format!(
@@ -360,15 +413,16 @@ fn sent_by(ws: &Workspace, plan: &Plan) -> Result<Option<String>, AppError> {
     Ok(Some(key))
 }
 
-pub(crate) fn demand<'a>(plan: &'a Plan, requester_key: &'a str, now: Timestamp) -> Demand<'a> {
+pub(crate) fn demand<'a>(plan: &'a Plan, recorded: &'a Recorded, now: Timestamp) -> Demand<'a> {
     Demand {
         fingerprint: plan.fingerprint,
         environment: &plan.body.environment,
         policy: &plan.body.approval,
         before: plan.body.approval_before.as_ref(),
         requester: &plan.requester,
-        requester_key,
+        requester_key: &recorded.key,
         on_behalf_of: plan.on_behalf_of.as_deref(),
+        also: &recorded.also,
         back: plan.body.kind == gonogo_release::plan::PlanKind::Rollback,
         now,
     }
@@ -390,7 +444,7 @@ pub(crate) fn approved(
         import(ws, plan, file, by, now)?;
     }
     let presented = presented(ws, plan)?;
-    let demanded = demand(plan, &recorded.key, now);
+    let demanded = demand(plan, &recorded, now);
     approval::check_with(&presented, &broken(ws, plan)?, &demanded)
         .map_err(|refusal| refused(plan, &refusal))
 }
@@ -500,7 +554,7 @@ pub(crate) fn presented(ws: &Workspace, plan: &Plan) -> Result<Vec<Presented>, A
 
 /// Every glass that was broken for a plan.
 pub(crate) fn broken(ws: &Workspace, plan: &Plan) -> Result<Vec<Broken>, AppError> {
-    facts::Live::of(ws, plan)?.broken(ws)
+    facts::Live::of(ws, plan)?.broken(ws, plan)
 }
 
 /// Reads an approval out of its record: what it says and whose signature verifies. A body that cannot be read is an empty

@@ -1,10 +1,11 @@
-//! Breaking the glass, and the incidents that this opens. An incident is a stream `incident/<id>`: opened by who broke the glass, closed by
-//! somebody else with a review. Until then every operation of the environment names it in its first record, and its packet holds it.
+//! Breaking the glass, and the incidents that this opens. An incident is a stream `incident/<id>`: opened by who broke the glass, closed with
+//! a review by an approver who had no part in it. What was reviewed is over: a glass that was not used by then is none. Until then every operation of the environment names it in its first record, and its packet holds it.
 
 use gonogo_core::id::{IncidentId, PlanId};
-use gonogo_core::{Reason, Timestamp};
+use gonogo_core::{Reason, Span, Timestamp};
 use gonogo_release::approval::{self, Break, Broken};
 use gonogo_release::plan::Plan;
+use gonogo_store::TokenKind;
 use gonogo_store::ledger::{Draft, Filter, LedgerError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use crate::access::Principal;
 use crate::approving::{self, Signed, facts, login, superseding};
 use crate::identity::{Identity, random};
-use crate::{AppError, Workspace, notices, planning};
+use crate::{AppError, Workspace, applying, notices, planning};
 
 /// Kind of an incident's records.
 pub const KIND: &str = "incident";
@@ -131,16 +132,14 @@ pub fn break_glass(
         at: now.to_string(),
         means,
     };
-    let others = list(ws, true)?;
     let broken = Broken {
         key: me.as_ref().map(Identity::key_id),
         by_server: me.is_none(),
-        open: u32::try_from(others.iter().filter(|i| i.policy == policy).count())
-            .unwrap_or(u32::MAX),
+        open: counting(&list(ws, false)?, within(&plan, policy), &said, u64::MAX),
         said: said.clone(),
         ..Broken::default()
     };
-    let demanded = approving::demand(&plan, &recorded.key, now);
+    let demanded = approving::demand(&plan, &recorded, now);
     approval::check_break(&broken, &demanded)
         .map_err(|refusal| refuse(refused(&plan, policy, &refusal)))?;
     // A standing no, and who asked, are nothing that it passes; and where nothing is missing, nothing is broken.
@@ -221,6 +220,39 @@ pub fn break_glass(
         until: now.after(named.lasts),
         incident: opened,
     })
+}
+
+/// How many other incidents count against the uses of a policy where a glass is broken: those of it that are open, and those that were
+/// opened less than its `review_within` ago, reviewed or not. `before` is the place of the glass in the ledger.
+pub(crate) fn counting(all: &[Incident], within: Span, said: &Break, before: u64) -> u32 {
+    let at = said.at.parse::<Timestamp>();
+    let counts = |i: &&Incident| {
+        // Of a time that cannot be read nothing is known to be long ago.
+        let recent = at
+            .as_ref()
+            .map_or(true, |at| *at < i.opened_at.after(within));
+        i.policy == said.policy
+            && i.incident.as_str() != said.incident_id
+            && i.opened_index < before
+            && (i.closed.is_none() || recent)
+    };
+    u32::try_from(all.iter().filter(counts).count()).unwrap_or(u32::MAX)
+}
+
+/// For how long an incident of a policy counts, reviewed or not.
+pub(crate) fn within(plan: &Plan, policy: &str) -> Span {
+    let policies = std::iter::once(&plan.body.approval).chain(&plan.body.approval_before);
+    let named = policies
+        .flat_map(|p| &p.break_glass)
+        .filter(|g| g.name == policy);
+    let within = named.map(|g| g.review_within).max();
+    within.unwrap_or(Span::from_secs(0))
+}
+
+/// Whether the incident that a glass opened was closed.
+pub(crate) fn is_closed(all: &[Incident], said: &Break) -> bool {
+    let own = all.iter().find(|i| i.incident.as_str() == said.incident_id);
+    own.is_some_and(|i| i.closed.is_some())
 }
 
 fn refused(plan: &Plan, policy: &str, refusal: &approval::Refusal) -> AppError {
@@ -344,10 +376,12 @@ pub fn find(ws: &Workspace, wanted: &str) -> Result<Incident, AppError> {
     }
 }
 
-/// Closes an incident with a review by somebody who did not open it.
+/// Closes an incident with a review by one of its environment's approvers who did not open it, and neither asked for what was applied nor
+/// applied it. A glass that was not used by then is ended by it.
 ///
 /// # Errors
-/// [`Reason::IncidentOwn`], [`Reason::IncidentClosed`]; agents do not review.
+/// [`Reason::IncidentOwn`], [`Reason::IncidentReviewer`], [`Reason::ApprovalKeyRequired`], which are recorded;
+/// [`Reason::IncidentClosed`]; agents do not review.
 pub fn close(
     ws: &Workspace,
     wanted: &str,
@@ -368,23 +402,18 @@ pub fn close(
     }
     let means = login::means(principal);
     let me = match means.is_empty() {
-        true => Some(ws.identity()?),
+        true => Some(Identity::claimed(ws)?),
         false => None,
     };
-    let opener = opener_key(ws, id)?;
-    let same_key = me
-        .as_ref()
-        .is_some_and(|m| opener.as_ref() == Some(&m.key_id()));
-    if known.opened_by == principal.name || same_key {
-        let text = format!(
-            "`{}` opened incident `{id}`, and somebody else must review it",
-            known.opened_by
-        );
-        return Err(ws.refused(
-            &stream(id.as_str()),
-            &principal.name,
-            AppError::new(Reason::IncidentOwn, text),
-        ));
+    may_review(ws, &known, &principal.name, me.as_ref()).map_err(|e| {
+        let actor = me
+            .as_ref()
+            .map_or_else(|| principal.name.clone(), |m| format!("key:{}", m.key_id()));
+        let e = e.with("claimed", principal.name.as_str());
+        ws.refused(&stream(id.as_str()), &actor, e)
+    })?;
+    if let Some(me) = &me {
+        me.enrol(ws)?;
     }
     let draft = Draft {
         stream: stream(id.as_str()),
@@ -408,6 +437,71 @@ pub fn close(
     }
 }
 
+/// Refuses whoever may not review an incident: an agent, whoever had a part in it, and whoever is no approver of its environment or does
+/// not come with the listed key. Nothing is made and nothing is enrolled.
+fn may_review(
+    ws: &Workspace,
+    incident: &Incident,
+    name: &str,
+    me: Option<&Identity>,
+) -> Result<(), AppError> {
+    let id = &incident.incident;
+    let mut tokens = ws.store.tokens()?.into_iter();
+    if tokens.any(|t| t.kind == TokenKind::Agent && t.name == name) {
+        let text = format!("`{name}` is an agent, and a review is a person's");
+        return Err(AppError::new(Reason::AgentMayNotDecide, text));
+    }
+    let key = me.map(Identity::key_id);
+    let plan = applying::plan_of(ws, &incident.plan)?;
+    let recorded = approving::recorded(ws, &plan)?;
+    let uses = ws.every(planning::stream(&plan.id), approving::USE_KIND)?;
+    let mut uses = uses
+        .iter()
+        .filter(|u| facts::text(&u.body, "approval") == id.as_str());
+    let part = if incident.opened_by == name || key.is_some() && opener_key(ws, id)? == key {
+        Some("opened it")
+    } else if recorded.asked(&plan, name, key.as_deref().unwrap_or_default()) {
+        Some("asked for what it let through")
+    } else if uses.any(|u| u.actor == name) {
+        Some("applied what it let through")
+    } else {
+        None
+    };
+    if let Some(part) = part {
+        let text = format!("`{name}` {part}: somebody else must review incident `{id}`");
+        return Err(AppError::new(Reason::IncidentOwn, text));
+    }
+    let place = &incident.environment;
+    let policy = &ws.config.environment(Some(place))?.approval;
+    let approvers = policy.approvers.iter().map(|a| (&a.id, &a.key));
+    // Where nobody is an approver, those are listed who may ask.
+    let askers = policy.requesters.iter().map(|r| (&r.id, &r.key));
+    let alone = policy.approvers.is_empty();
+    let listed: Vec<(&String, &String)> = approvers.chain(askers.filter(|_| alone)).collect();
+    let is_listed = listed
+        .iter()
+        .any(|(id, k)| *id == name && key.as_ref().is_none_or(|key| key == *k));
+    if !is_listed {
+        let names: Vec<&str> = listed.iter().map(|(id, _)| id.as_str()).collect();
+        let text = format!(
+            "`{name}` is no approver of `{place}` with that key, and it takes one to review incident `{id}`"
+        );
+        return Err(AppError::new(Reason::IncidentReviewer, text)
+            .hint(format!("approvers of `{place}`: {}", names.join(", "))));
+    }
+    if key.is_none() && !policy.login {
+        let text = format!(
+            "`{place}` takes no decision by login: the review must be signed with the approver's own key"
+        );
+        return Err(
+            AppError::new(Reason::ApprovalKeyRequired, text).hint(format!(
+                "where the project is: `gonogo incident close {id} --review TEXT --key FILE`"
+            )),
+        );
+    }
+    Ok(())
+}
+
 /// Key id of who broke the glass that opened an incident, where a key signed that.
 fn opener_key(ws: &Workspace, id: &IncidentId) -> Result<Option<String>, AppError> {
     let records = ws.ledger.every(Filter {
@@ -419,4 +513,56 @@ fn opener_key(ws: &Workspace, id: &IncidentId) -> Result<Option<String>, AppErro
         .map(|r| facts::signed::<Break>(&r.body, "breakGlass", GLASS_TYPE))
         .find(|(said, _)| said.incident_id == id.as_str());
     Ok(of_it.and_then(|(_, key)| key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_use_is_given_back_by_time_and_a_review_together() {
+        let at = Timestamp::from_millis;
+        let opened = |time: i64, closed: bool| Incident {
+            incident: IncidentId::mint([1; 8]),
+            severity: SEVERITY.into(),
+            opened_by: "finn".into(),
+            opened_at: at(time),
+            reason: "down".into(),
+            policy: "outage".into(),
+            plan: PlanId::mint([1; 8]),
+            environment: "prod".into(),
+            pages: "on-call".into(),
+            review_by: at(time),
+            closed: closed.then(|| Closing {
+                by: "dana".into(),
+                at: at(time),
+                review: "fine".into(),
+            }),
+            opened_index: 7,
+        };
+        let said = |policy: &str, time: &str| Break {
+            policy: policy.into(),
+            at: time.into(),
+            ..Break::default()
+        };
+        let hour = Span::from_secs(3600);
+        let (end, now) = (at(3_600_000).to_string(), at(3_599_999).to_string());
+        for (incident, policy, time, before, counts) in [
+            (opened(0, false), "outage", &end, 8, 1),
+            (opened(0, true), "outage", &now, 8, 1),
+            (opened(0, true), "outage", &end, 8, 0),
+            (opened(0, true), "outage", &"soon".to_owned(), 8, 1),
+            (opened(0, false), "flood", &now, 8, 0),
+            // Itself, and what came after it.
+            (opened(0, false), "outage", &now, 7, 0),
+        ] {
+            let said = said(policy, time);
+            let all = [incident];
+            assert_eq!(
+                counting(&all, hour, &said, before),
+                counts,
+                "{policy} {time} {before}"
+            );
+        }
+    }
 }

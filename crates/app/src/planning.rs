@@ -23,12 +23,15 @@ use serde_json::{Value, json};
 use crate::approving::{Recorded, superseding};
 use crate::config::{Environment, VersionTemplate};
 use crate::controls::pinning;
-use crate::identity::Identity;
+use crate::identity::{Identity, nonce};
 use crate::workspace::{make_dir, parent, write_atomic};
 use crate::{AppError, Workspace, applying, approving, hosting};
 
 /// Name and version of the tool, as plans and records carry it.
 pub const TOOL: &str = concat!("gonogo ", env!("CARGO_PKG_VERSION"));
+
+/// Kind of the record that somebody asked for a plan that was there already. It says `plan`, and `onBehalfOf` where an agent asked.
+pub const ASKED: &str = "plan-asked";
 
 /// Slots that a host target uses. Two are enough; the third is there for a target that a crash left with a spare.
 const SLOTS: [&str; 3] = ["a", "b", "c"];
@@ -188,12 +191,8 @@ pub(crate) fn keep(
         .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let mut plan = Plan::seal(body, me.name.clone(), now, &config_path)?;
     plan.on_behalf_of.clone_from(&ws.caller.acts_for);
-    // The same intent over the same content is the same plan: who asked first, and when, stays.
-    let earlier = read(ws, &plan.id).ok().filter(|known| {
-        known.body == plan.body
-            && known.requester == me.name
-            && known.on_behalf_of == plan.on_behalf_of
-    });
+    // The same intent over the same content is the same plan: who asked first, and when, stays, whatever became of the file.
+    let earlier = first_recorded(ws, &plan)?;
     let fresh = earlier.is_none();
     let stands = match &earlier {
         Some(known) => superseding::by(ws, known)?.is_none(),
@@ -202,25 +201,51 @@ pub(crate) fn keep(
     if let Some(known) = earlier {
         plan = known;
     }
-    if fresh {
-        let path = ws.plan_path(&plan.id);
+    let path = ws.plan_path(&plan.id);
+    let bytes = pretty(&plan)?;
+    if std::fs::read(&path).ok().as_ref() != Some(&bytes) {
         make_dir(parent(&path))?;
-        write_atomic(&path, &pretty(&plan)?)?;
+        write_atomic(&path, &bytes)?;
     }
+    let draft = |kind: &str, key: String, body: Value| gonogo_store::ledger::Draft {
+        stream: stream(&plan.id),
+        key,
+        kind: kind.into(),
+        subject: subjects(&plan),
+        time: now,
+        actor: me.name.clone(),
+        body,
+        signer: Some(me.key.clone()),
+    };
+    let mut drafts = Vec::new();
     // A plan that was superseded and is asked for again is recorded again: from then on it stands.
     if !stands {
-        let draft = gonogo_store::ledger::Draft {
-            stream: stream(&plan.id),
-            key: format!("plan/{}/{now}", me.name),
-            kind: "plan".into(),
-            subject: subjects(&plan),
-            time: now,
-            actor: me.name.clone(),
-            body: serde_json::to_value(&plan)
-                .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?,
-            signer: Some(me.key.clone()),
-        };
-        ws.ledger.append(vec![draft])?;
+        let body = serde_json::to_value(&plan)
+            .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+        drafts.push(draft("plan", format!("plan/{}/{now}", me.name), body));
+    }
+    // Who asks for it later is one of those who asked, and nobody else's word takes that away.
+    if !fresh {
+        let key = me.key_id();
+        let person = ws.caller.acts_for.as_deref();
+        let recorded = approving::recorded(ws, &plan)?;
+        let first = plan.requester == me.name
+            && recorded.key == key
+            && plan.on_behalf_of.as_deref() == person;
+        let known = recorded
+            .also
+            .iter()
+            .any(|a| a.id == me.name && a.key == key && a.on_behalf_of.as_deref() == person);
+        if !first && !known {
+            let mut body = json!({"plan": plan.id});
+            if let (Some(person), Some(map)) = (person, body.as_object_mut()) {
+                map.insert("onBehalfOf".into(), json!(person));
+            }
+            drafts.push(draft(ASKED, format!("asked/{}/{}", me.name, nonce()), body));
+        }
+    }
+    if !drafts.is_empty() {
+        ws.ledger.append(drafts)?;
     }
     ws.store.put_plan(&plan)?;
     superseding::supersede(ws, &plan, now)?;
@@ -229,6 +254,16 @@ pub(crate) fn keep(
         findings,
         fresh,
     })
+}
+
+/// The plan as whoever asked first had it recorded; none if nobody asked for it yet.
+fn first_recorded(ws: &Workspace, plan: &Plan) -> Result<Option<Plan>, AppError> {
+    let records = ws.every(stream(&plan.id), "plan")?;
+    let read = records
+        .into_iter()
+        .filter_map(|r| serde_json::from_value::<Plan>(r.body).ok());
+    let mut same = read.filter(|known| known.is_intact() && known.body == plan.body);
+    Ok(same.next())
 }
 
 /// Keeps a plan that was made elsewhere and sent here by `by`, as it is.

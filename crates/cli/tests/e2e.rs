@@ -13,6 +13,8 @@
 mod approval_channel;
 #[path = "e2e/approvals.rs"]
 mod approvals;
+#[path = "e2e/askers.rs"]
+mod askers;
 #[path = "e2e/break_glass.rs"]
 mod break_glass;
 #[path = "e2e/configuration.rs"]

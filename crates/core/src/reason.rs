@@ -159,7 +159,8 @@ catalogue! {
     PlanSuperseded "PLAN_SUPERSEDED" Fail Fail "A newer plan for the environment was made after this one, or after its approval." "Apply the newer plan, or plan this change again; earlier approvals do not carry over.";
     BreakGlassRefused "BREAK_GLASS_REFUSED" Hold Permission "The glass may not be broken like this; the text says which rule is against it." "Ask for an approval: `gonogo approval request PLAN`.";
     IncidentOpen "INCIDENT_OPEN" Hold Hold "An incident that breaking the glass opened has not been reviewed." "Somebody else reviews it: `gonogo incident close INCIDENT --review TEXT`.";
-    IncidentOwn "INCIDENT_OWN" Hold Permission "Whoever opened an incident does not close it." "Ask somebody else to review it.";
+    IncidentOwn "INCIDENT_OWN" Hold Permission "Whoever opened an incident, asked for what it let through, or applied that, does not close it." "Ask somebody else to review it.";
+    IncidentReviewer "INCIDENT_REVIEWER" Hold Permission "Who reviews an incident is no approver of its environment, or does not come with the listed key." "Ask one of the environment's approvers to review it.";
     RejectionStands "REJECTION_STANDS" Hold Hold "A rejection is not taken back; only its giver's own later approval ends it." "Whoever gave it approves the plan, if it is right by now.";
     TimeRefused "TIME_REFUSED" Invalid Usage "A time that was given is over by now, or further ahead than the rule allows." "Give a time from now on, within what the text names.";
     IncidentClosed "INCIDENT_CLOSED" Hold Hold "The incident was closed before." "Nothing; `gonogo incident show INCIDENT` has its review.";

@@ -166,7 +166,7 @@ pub struct Presented {
     pub by_server: bool,
     /// Who took the approval back, if somebody did.
     pub revoked_by: Option<String>,
-    /// Whether the plan was superseded after the approval was given.
+    /// Whether the plan did not stand any more after the approval was given, or did not stand yet again.
     pub superseded: bool,
     /// The delegation that the approval names, if it is known.
     pub delegation: Option<Delegated>,
@@ -209,10 +209,49 @@ pub struct Demand<'a> {
     pub requester_key: &'a str,
     /// The person whom the requester, an agent, acts for.
     pub on_behalf_of: Option<&'a str>,
+    /// Everybody who asked for the same plan later. They are barred from approving it as the requester is.
+    pub also: &'a [Asker],
     /// Whether the plan goes back to known-good.
     pub back: bool,
     /// Now.
     pub now: Timestamp,
+}
+
+/// Somebody who asked for a plan that was there already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asker {
+    /// Who.
+    pub id: String,
+    /// Key id of the key that signed that; empty if none is known.
+    pub key: String,
+    /// The person whom they, an agent, acted for.
+    pub on_behalf_of: Option<String>,
+}
+
+impl Demand<'_> {
+    /// Whether a name is that of somebody who asked for the plan, or of somebody for whom an agent did.
+    fn asked(&self, id: &str) -> bool {
+        id == self.requester
+            || self.on_behalf_of == Some(id)
+            || self
+                .also
+                .iter()
+                .any(|a| a.id == id || a.on_behalf_of.as_deref() == Some(id))
+    }
+
+    /// Whether a key is that of somebody who asked for the plan.
+    fn asked_with(&self, key: &str) -> bool {
+        let later = |a: &Asker| !key.is_empty() && a.key == key;
+        key == self.requester_key || self.also.iter().any(later)
+    }
+
+    /// Whether somebody asked for the plan under this name, with this key; a login has none.
+    fn asked_as(&self, id: &str, key: &str, by_login: bool) -> bool {
+        let first = std::iter::once((self.requester, self.requester_key));
+        let later = self.also.iter().map(|a| (a.id.as_str(), a.key.as_str()));
+        let mut all = first.chain(later);
+        all.any(|(asker, with)| asker == id && (by_login || !key.is_empty() && with == key))
+    }
 }
 
 /// How far ahead of now a decision may be dated: skew between two machines' clocks.
@@ -447,8 +486,7 @@ fn broken_veto(presented: &Presented, demand: &Demand<'_>) -> Vec<(String, Reaso
     ];
     let a = &presented.approval;
     let key = presented.key.as_deref().unwrap_or_default();
-    let own = (key == demand.requester_key || presented.is_by_login())
-        && a.approver_id == demand.requester;
+    let own = demand.asked_as(&a.approver_id, key, presented.is_by_login());
     broken_rules(presented, demand)
         .into_iter()
         .filter(|(token, _)| {
@@ -562,11 +600,11 @@ fn broken_rules(presented: &Presented, demand: &Demand<'_>) -> Vec<(String, Reas
     let own_delegation = presented
         .delegation
         .as_ref()
-        .is_some_and(|d| d.key.as_deref() == Some(demand.requester_key));
+        .is_some_and(|d| d.key.as_deref().is_some_and(|k| demand.asked_with(k)));
     let own = [a.approver_id.as_str(), presented.voice_of()]
         .iter()
-        .any(|id| *id == demand.requester || demand.on_behalf_of == Some(id))
-        || key == demand.requester_key
+        .any(|id| demand.asked(id))
+        || demand.asked_with(key)
         || own_delegation;
     fault(
         policy.own || !own,
@@ -582,9 +620,7 @@ fn broken_rules(presented: &Presented, demand: &Demand<'_>) -> Vec<(String, Reas
         .iter()
         .any(|p| p.id == a.approver_id && p.role == a.approver_role && (by_login || p.key == key));
     // Where self-approval is allowed, the requester's own signature is enough; nobody else's unlisted key is.
-    let own_key = policy.own
-        && a.approver_id == demand.requester
-        && (by_login || key == demand.requester_key);
+    let own_key = policy.own && demand.asked_as(&a.approver_id, key, by_login);
     let mut fault = |ok: bool, token: &str, reason: Reason| {
         if !ok {
             broken.push((format!("approval.{token}"), reason));
@@ -626,7 +662,7 @@ pub const TOKENS: &[(&str, &str)] = &[
     ),
     (
         "approval.notSuperseded",
-        "a newer plan was made after it was given",
+        "a newer plan was made after it was given, or it was given before the plan was made again",
     ),
     (
         "approval.signature",
@@ -642,7 +678,7 @@ pub const TOKENS: &[(&str, &str)] = &[
     ),
     (
         "approval.approverId.notRequester",
-        "the requester approved, or the person for whom an agent asked, and `self` is not allowed",
+        "somebody approved who asked for the plan, first or later, or for whom an agent asked, and `self` is not allowed",
     ),
     (
         "approval.delegation.allowed",

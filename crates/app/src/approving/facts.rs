@@ -2,8 +2,9 @@
 //! a packet: both give records as [`Said`].
 
 use gonogo_core::Timestamp;
+use gonogo_ledger::key::KeyId;
 use gonogo_ledger::key_event::CONTROLLER;
-use gonogo_release::approval::{Approval, Break, Broken, Delegated, Delegation, Presented};
+use gonogo_release::approval::{Approval, Asker, Break, Broken, Delegated, Delegation, Presented};
 use gonogo_release::plan::Plan;
 use gonogo_store::ledger::{Filter, RecordView};
 use serde::de::DeserializeOwned;
@@ -20,6 +21,7 @@ pub(crate) struct Said<'a> {
     pub(crate) stream: &'a str,
     pub(crate) kind: &'a str,
     pub(crate) actor: &'a str,
+    pub(crate) signer: KeyId,
     /// Whether a controller's key signed it.
     pub(crate) by_server: bool,
     pub(crate) body: &'a Value,
@@ -27,7 +29,7 @@ pub(crate) struct Said<'a> {
 
 /// The approvals in a plan's stream, oldest first, each with its record. `beside` holds the delegations' streams.
 pub(crate) fn presented<'a>(said: &[Said<'a>], beside: &[Said<'_>]) -> Vec<(Said<'a>, Presented)> {
-    let last = last_supersession(said);
+    let stands = Stands::of(said);
     said.iter()
         .filter(|s| s.kind == KIND)
         .map(|s| {
@@ -38,7 +40,7 @@ pub(crate) fn presented<'a>(said: &[Said<'a>], beside: &[Said<'_>]) -> Vec<(Said
             let given = Presented {
                 by_server: s.by_server && s.body.get("signed").is_none(),
                 revoked_by: revoked.map(|r| r.actor.to_owned()),
-                superseded: last.is_some_and(|at| s.index < at),
+                superseded: stands.is_after(s.index, &approval.decided_at),
                 delegation: delegation(beside, &approval),
                 used_by: None,
                 approval,
@@ -49,17 +51,17 @@ pub(crate) fn presented<'a>(said: &[Said<'a>], beside: &[Said<'_>]) -> Vec<(Said
         .collect()
 }
 
-/// The glasses that were broken for a plan, oldest first. How many incidents were open is for the caller to say.
+/// The glasses that were broken for a plan, oldest first. How many incidents count, and whether its own was closed, is for the caller to say.
 pub(crate) fn broken<'a>(said: &[Said<'a>]) -> Vec<(Said<'a>, Broken)> {
-    let last = last_supersession(said);
+    let stands = Stands::of(said);
     let all = said.iter().filter(|s| s.kind == incidents::GLASS);
     all.map(|s| {
         let (words, key) = signed::<Break>(s.body, "breakGlass", incidents::GLASS_TYPE);
         let broken = Broken {
+            superseded: stands.is_after(s.index, &words.at),
             said: words,
             key,
             by_server: s.by_server && s.body.get("signed").is_none(),
-            superseded: last.is_some_and(|at| s.index < at),
             ..Broken::default()
         };
         (*s, broken)
@@ -74,9 +76,83 @@ pub(crate) fn superseded_by<'a>(said: &[Said<'a>]) -> Option<&'a str> {
     (last.kind == superseding::KIND).then(|| text(last.body, "by"))
 }
 
-fn last_supersession(said: &[Said<'_>]) -> Option<u64> {
-    let mut all = said.iter().rev();
-    all.find(|s| s.kind == superseding::KIND).map(|s| s.index)
+/// Since when a plan stands.
+enum Stands {
+    /// Since it was made.
+    Ever,
+    /// Since it was made again, after a newer one: the record's index, and its time.
+    Since(u64, Timestamp),
+    /// It does not.
+    NotAnyMore,
+}
+
+impl Stands {
+    fn of(said: &[Said<'_>]) -> Self {
+        let Some(last) = said.iter().rposition(|s| s.kind == superseding::KIND) else {
+            return Self::Ever;
+        };
+        let again = said.iter().skip(last).find(|s| s.kind == "plan");
+        again.map_or(Self::NotAnyMore, |s| Self::Since(s.index, s.time))
+    }
+
+    /// Whether it stands only since after something was said: by its place in the ledger, and by its own time, for what was signed
+    /// elsewhere may be brought later.
+    fn is_after(&self, place: u64, at: &str) -> bool {
+        match self {
+            Self::Ever => false,
+            Self::NotAnyMore => true,
+            Self::Since(index, time) => {
+                place < *index || at.parse::<Timestamp>().is_ok_and(|at| at < *time)
+            }
+        }
+    }
+}
+
+/// Who asked for a plan beside its requester, as its stream says it, oldest first: they have a record of their own, or recorded the plan
+/// again. A plan that was sent here was recorded by who sent it, who asked for nothing.
+pub(crate) fn askers(said: &[Said<'_>], plan: &Plan, key: &str) -> Vec<Asker> {
+    let mut all: Vec<Asker> = Vec::new();
+    let mut add = |id: &str, key: &str, person: &str| {
+        let asker = Asker {
+            id: id.to_owned(),
+            key: key.to_owned(),
+            on_behalf_of: Some(person.to_owned()).filter(|p| !p.is_empty()),
+        };
+        if !id.is_empty() && !all.contains(&asker) {
+            all.push(asker);
+        }
+    };
+    for s in said {
+        let signer = match s.by_server {
+            true => String::new(),
+            false => s.signer.to_string(),
+        };
+        match s.kind {
+            "plan" => {
+                let named = text(s.body, "requester");
+                if named == s.actor || !s.by_server {
+                    add(s.actor, &signer, "");
+                }
+                if named != s.actor {
+                    add(named, "", "");
+                }
+                let person = text(s.body, "on_behalf_of");
+                if !person.is_empty() {
+                    add(named, "", person);
+                }
+            }
+            planning::ASKED => add(s.actor, &signer, text(s.body, "onBehalfOf")),
+            _ => {}
+        }
+    }
+    // What says nothing beyond who asked first, and for whom.
+    let first = |id: &str| id == plan.requester || plan.on_behalf_of.as_deref() == Some(id);
+    all.retain(|a| {
+        let same_key = a.key.is_empty() || a.key == key;
+        let same_person = a.on_behalf_of.as_deref().is_none_or(first);
+        !(first(&a.id) && same_key && same_person)
+    });
+    all
 }
 
 /// The delegation that an approval names, as its records stand.
@@ -152,6 +228,7 @@ impl Live {
             stream: &r.stream,
             kind: &r.kind,
             actor: &r.actor,
+            signer: r.signer,
             by_server: self.controllers.contains(&r.signer),
             body: &r.body,
         });
@@ -172,6 +249,11 @@ impl Live {
         Ok(out)
     }
 
+    /// Whether the plan stands only since after an approval was given that nobody has brought yet.
+    pub(crate) fn stands_after(&self, approval: &Approval) -> bool {
+        Stands::of(&self.said()).is_after(u64::MAX, &approval.decided_at)
+    }
+
     /// Who took an approval back, if somebody did.
     pub(crate) fn revoked(&self, approval: &str) -> Option<String> {
         let mut all = self.records.iter();
@@ -179,21 +261,18 @@ impl Live {
         found.map(|r| r.actor.clone())
     }
 
-    pub(crate) fn broken(&self, ws: &Workspace) -> Result<Vec<Broken>, AppError> {
+    pub(crate) fn broken(&self, ws: &Workspace, plan: &Plan) -> Result<Vec<Broken>, AppError> {
         let said = self.said();
         let mut out = Vec::new();
         let all = broken(&said);
         if all.is_empty() {
             return Ok(out);
         }
-        let incidents = incidents::list(ws, true)?;
+        let incidents = incidents::list(ws, false)?;
         for (record, mut one) in all {
-            let others = incidents.iter().filter(|i| {
-                i.policy == one.said.policy
-                    && i.incident.as_str() != one.said.incident_id
-                    && i.opened_index < record.index
-            });
-            one.open = u32::try_from(others.count()).unwrap_or(u32::MAX);
+            let within = incidents::within(plan, &one.said.policy);
+            one.open = incidents::counting(&incidents, within, &one.said, record.index);
+            one.closed = incidents::is_closed(&incidents, &one.said);
             out.push(one);
         }
         Ok(out)

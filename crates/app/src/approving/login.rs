@@ -7,7 +7,7 @@ use gonogo_release::approval::{self, Approval, Presented};
 use gonogo_release::plan::Plan;
 use serde_json::json;
 
-use super::{Given, KIND, Say, delegating, demand, refused, role_of, told};
+use super::{Given, KIND, Say, delegating, demand, refused, role_of, superseding, told};
 use crate::access::{Means, Principal};
 use crate::identity::random;
 use crate::{AppError, Workspace, planning};
@@ -36,9 +36,13 @@ pub fn decide(
     principal.must_be_a_person()?;
     let means = means(principal);
     let (plan, recorded) = planning::read_recorded(ws, id)?;
-    let own = plan.body.approval.own && plan.requester == principal.name;
-    if means.is_empty() || own {
+    let asked =
+        plan.requester == principal.name || recorded.also.iter().any(|a| a.id == principal.name);
+    if means.is_empty() || plan.body.approval.own && asked {
         return super::approve(ws, id, say);
+    }
+    if !say.reject {
+        superseding::refuse(ws, &plan, &principal.name)?;
     }
     let now = ws.now()?;
     let name = principal.name.as_str();
@@ -67,7 +71,7 @@ pub fn decide(
         by_server: true,
         ..Presented::default()
     };
-    let demanded = demand(&plan, &recorded.key, now);
+    let demanded = demand(&plan, &recorded, now);
     let checked = match say.reject {
         true => approval::check_rejection(&given, &demanded),
         false => approval::check_alone(&given, &demanded),
@@ -92,7 +96,7 @@ pub fn decide(
         &plan,
         approval,
         String::new(),
-        name == plan.requester,
+        recorded.asked(&plan, name, ""),
         &demanded,
     )
 }

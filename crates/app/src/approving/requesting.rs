@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{delegating, superseding, voices};
+use super::{AlsoAsked, Recorded, delegating, superseding, voices};
 use crate::identity::random;
 use crate::{AppError, Workspace, notices, planning};
 
@@ -68,7 +68,7 @@ pub struct Request {
 /// The plan does not stand any more; somebody who is named could not approve it; a time that is over or too far away.
 pub fn request(ws: &Workspace, id: &PlanId, ask: &Ask) -> Result<Request, AppError> {
     let now = ws.now()?;
-    let plan = planning::read(ws, id)?;
+    let (plan, recorded) = planning::read_recorded(ws, id)?;
     superseding::check(ws, &plan)?;
     let me = ws.identity()?;
     let refuse = |reason, text: String| Err(AppError::new(reason, text));
@@ -80,7 +80,7 @@ pub fn request(ws: &Workspace, id: &PlanId, ask: &Ask) -> Result<Request, AppErr
             format!("a request waits until a time from now on, at most {LONGEST} ahead"),
         );
     }
-    let may = may_decide(&plan);
+    let may = may_decide(&plan, &recorded);
     if let Some(one) = ask
         .people
         .iter()
@@ -143,7 +143,7 @@ pub fn request(ws: &Workspace, id: &PlanId, ask: &Ask) -> Result<Request, AppErr
 }
 
 /// Who may decide about a plan, in which role. Where a stricter policy must hold, too, those whom it lists are among them.
-pub(crate) fn may_decide(plan: &Plan) -> Vec<(String, String)> {
+pub(crate) fn may_decide(plan: &Plan, recorded: &Recorded) -> Vec<(String, String)> {
     let policies = std::iter::once(&plan.body.approval).chain(&plan.body.approval_before);
     let mut all: Vec<(String, String)> = Vec::new();
     let mut add = |one: (String, String)| {
@@ -153,7 +153,7 @@ pub(crate) fn may_decide(plan: &Plan) -> Vec<(String, String)> {
     };
     for policy in policies {
         for one in &policy.approvers {
-            let own = one.id == plan.requester || plan.on_behalf_of.as_ref() == Some(&one.id);
+            let own = recorded.asked(plan, &one.id, &one.key);
             let role = policy.roles.is_empty() || policy.roles.contains(&one.role);
             if role && (policy.own || !own) {
                 add((one.id.clone(), one.role.clone()));
@@ -161,6 +161,9 @@ pub(crate) fn may_decide(plan: &Plan) -> Vec<(String, String)> {
         }
         if policy.own {
             add((plan.requester.clone(), "owner".into()));
+            for asker in &recorded.also {
+                add((asker.id.clone(), "owner".into()));
+            }
         }
     }
     all
@@ -212,6 +215,9 @@ pub struct Waiting {
     /// The person for whom an agent made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<String>,
+    /// Who asked for the same plan later; none of those who asked approves it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_asked: Vec<AlsoAsked>,
     /// When.
     pub created_at: Timestamp,
     /// How it stands.
@@ -222,6 +228,16 @@ pub struct Waiting {
     pub waits_for: Vec<String>,
     /// Who was asked, and until when; empty if nobody was.
     pub requests: Vec<Request>,
+}
+
+impl Waiting {
+    /// Whether somebody asked for the plan, first or later, or an agent did for them.
+    fn asked_by(&self, name: &str) -> bool {
+        let later = |a: &AlsoAsked| a.requester == name || a.on_behalf_of.as_deref() == Some(name);
+        self.requester == name
+            || self.on_behalf_of.as_deref() == Some(name)
+            || self.also_asked.iter().any(later)
+    }
 }
 
 /// Which plans are listed.
@@ -262,7 +278,7 @@ pub fn waiting(ws: &Workspace, which: &Which) -> Result<Vec<Waiting>, AppError> 
         let waits = matches!(one.state, Stand::Waiting);
         let for_me = which.mine.as_ref().is_none_or(|me| {
             let mut of_it = one.waits_for.iter();
-            of_it.any(|w| (w == me || lent.contains(w)) && *me != one.requester)
+            of_it.any(|w| (w == me || lent.contains(w)) && !one.asked_by(me))
         });
         if (waits && for_me) || (which.decided && which.mine.is_none()) {
             out.push(one);
@@ -274,6 +290,7 @@ pub fn waiting(ws: &Workspace, which: &Which) -> Result<Vec<Waiting>, AppError> 
 /// How one plan stands.
 pub(crate) fn stand(ws: &Workspace, plan: Plan) -> Result<Waiting, AppError> {
     let said = voices(ws, &plan)?;
+    let recorded = super::recorded(ws, &plan)?;
     let applied = ws
         .store
         .by_key(&plan.body.environment, plan.id.as_str())?
@@ -300,7 +317,7 @@ pub(crate) fn stand(ws: &Workspace, plan: Plan) -> Result<Waiting, AppError> {
     };
     let mut waits_for: Vec<String> = Vec::new();
     if state == Stand::Waiting {
-        for (id, _) in may_decide(&plan) {
+        for (id, _) in may_decide(&plan, &recorded) {
             if !yes(&id) && !waits_for.contains(&id) {
                 waits_for.push(id);
             }
@@ -308,6 +325,7 @@ pub(crate) fn stand(ws: &Workspace, plan: Plan) -> Result<Waiting, AppError> {
     }
     Ok(Waiting {
         requests: of_plan(ws, &plan)?,
+        also_asked: AlsoAsked::of(&recorded),
         plan_fingerprint: plan.fingerprint,
         environment: plan.body.environment,
         kind: plan.body.kind,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::requesting::{self, Request, Stand};
-use super::{Voices, delegating, superseding, voices};
+use super::{AlsoAsked, Recorded, Voices, delegating, superseding, voices};
 use crate::incidents::{self, Incident};
 use crate::planning::{self, Difference, FindingView};
 use crate::{AppError, Workspace, applying, gating};
@@ -37,6 +37,9 @@ pub struct Shown {
     /// The person for whom an agent asked: their own approval counts as the requester's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<String>,
+    /// Who asked for the same plan later; none of those who asked approves it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_asked: Vec<AlsoAsked>,
     /// When.
     pub created_at: Timestamp,
     /// What is done, step by step, after all defaults were filled in.
@@ -109,9 +112,9 @@ pub struct Seat {
 /// # Errors
 /// The plan or its records cannot be read.
 pub fn show(ws: &Workspace, id: &PlanId) -> Result<Shown, AppError> {
-    let plan = planning::read(ws, id)?;
+    let (plan, recorded) = planning::read_recorded(ws, id)?;
     let voices = voices(ws, &plan)?;
-    let who = seats(ws, &plan, &voices)?;
+    let who = seats(ws, &plan, &recorded, &voices)?;
     let stand = requesting::stand(ws, plan.clone())?;
     let counting = voices
         .given
@@ -141,6 +144,7 @@ pub fn show(ws: &Workspace, id: &PlanId) -> Result<Shown, AppError> {
         superseded_by: superseding::by(ws, &plan)?,
         state: stand.state,
         requests: stand.requests,
+        also_asked: stand.also_asked,
         who,
         voices,
         until,
@@ -201,7 +205,12 @@ fn gates(ws: &Workspace, plan: &Plan) -> Result<GateStand, AppError> {
     })
 }
 
-fn seats(ws: &Workspace, plan: &Plan, said: &Voices) -> Result<Vec<Seat>, AppError> {
+fn seats(
+    ws: &Workspace,
+    plan: &Plan,
+    recorded: &Recorded,
+    said: &Voices,
+) -> Result<Vec<Seat>, AppError> {
     let mut lent: BTreeMap<String, Vec<String>> = BTreeMap::new();
     if plan.body.approval.delegation.is_some() {
         for d in delegating::list(ws)? {
@@ -212,17 +221,18 @@ fn seats(ws: &Workspace, plan: &Plan, said: &Voices) -> Result<Vec<Seat>, AppErr
             }
         }
     }
-    let seats = requesting::may_decide(plan).into_iter().map(|(id, role)| {
-        let of_it =
-            said.given.iter().rev().find(|v| {
+    let seats = requesting::may_decide(plan, recorded)
+        .into_iter()
+        .map(|(id, role)| {
+            let of_it = said.given.iter().rev().find(|v| {
                 v.broken.is_empty() && v.on_behalf_of.as_ref().unwrap_or(&v.approver) == &id
             });
-        Seat {
-            said: of_it.map(|v| v.decision.clone()),
-            delegates: lent.get(&id).cloned().unwrap_or_default(),
-            id,
-            role,
-        }
-    });
+            Seat {
+                said: of_it.map(|v| v.decision.clone()),
+                delegates: lent.get(&id).cloned().unwrap_or_default(),
+                id,
+                role,
+            }
+        });
     Ok(seats.collect())
 }

@@ -4,7 +4,9 @@ use gonogo_core::Reason;
 use gonogo_core::id::PlanId;
 use gonogo_release::approval;
 
-use super::{Given, Signed, Untaken, demand, facts, presented, refused, take_in, told};
+use super::{
+    Given, Signed, Untaken, demand, facts, presented, refused, superseding, take_in, told,
+};
 use crate::access::Principal;
 use crate::{AppError, Workspace, planning};
 
@@ -28,7 +30,10 @@ pub fn submit(
             .hint("it is what `gonogo approve PLAN --out FILE` wrote, unchanged")
     };
     let (approval, key) = signed.open().map_err(none)?;
-    let demanded = demand(&plan, &recorded.key, now);
+    if approval.decision != "rejected" {
+        superseding::refuse(ws, &plan, &principal.name)?;
+    }
+    let demanded = demand(&plan, &recorded, now);
     // What is known of it already: it may have been used or taken back.
     let known = presented(ws, &plan)?
         .into_iter()
@@ -36,6 +41,7 @@ pub fn submit(
     let one = match known {
         Some(known) => known,
         None => approval::Presented {
+            superseded: facts::Live::of(ws, &plan)?.stands_after(&approval),
             delegation: super::delegating::named(ws, &approval)?,
             key: Some(key.clone()),
             revoked_by: facts::Live::of(ws, &plan)?.revoked(&approval.approval_id),
@@ -54,6 +60,6 @@ pub fn submit(
         Untaken::Malformed(why) => none(why),
         Untaken::Failed(e) => *e,
     })?;
-    let own = approval.approver_id == plan.requester || key == recorded.key;
+    let own = recorded.asked(&plan, &approval.approver_id, &key);
     told(ws, &plan, approval, key, own, &demanded)
 }

@@ -38,6 +38,11 @@ pub(crate) fn check(ws: &Workspace, plan: &Plan) -> Result<(), AppError> {
     }
 }
 
+/// As [`check`], where somebody decides: the refusal is recorded.
+pub(crate) fn refuse(ws: &Workspace, plan: &Plan, actor: &str) -> Result<(), AppError> {
+    check(ws, plan).map_err(|e| ws.refused(&planning::stream(&plan.id), actor, e))
+}
+
 /// Says of every other release's plan of the environment that this one supersedes it.
 pub(crate) fn supersede(ws: &Workspace, newer: &Plan, now: Timestamp) -> Result<(), AppError> {
     if newer.body.kind == PlanKind::Rollback {

@@ -141,7 +141,7 @@ impl UseCase for IncidentClose {
         ..Facts::read(
             "incident_close",
             "Close an incident",
-            "Closes an incident with a review. Whoever opened it does not close it.",
+            "Closes an incident with a review by an approver of its environment who neither opened it nor asked for or applied what it let through. A glass that was not used yet is ended by it.",
         )
     };
     type Answer = Incident;

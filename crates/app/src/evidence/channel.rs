@@ -9,17 +9,18 @@ use std::collections::BTreeSet;
 use gonogo_core::id::OperationId;
 use gonogo_ledger::key_event::CONTROLLER;
 use gonogo_ledger::verify::{Report, VerifiedRecord};
-use gonogo_release::approval::{self, Demand};
+use gonogo_release::approval::{self, Broken, Demand};
 use gonogo_release::plan::Plan;
 use serde_json::Value;
 
 use crate::approving::facts::{self, Said, text};
-use crate::approving::{self, delegating, revoking, superseding};
+use crate::approving::{self, Recorded, delegating, revoking, superseding};
 use crate::incidents::{self, Incident};
-use crate::{AppError, Workspace};
+use crate::{AppError, Workspace, planning};
 
 /// Kinds of records that approvals are checked by, beside the approvals themselves.
-pub(super) const CHANNEL: [&str; 6] = [
+pub(super) const CHANNEL: [&str; 7] = [
+    planning::ASKED,
     revoking::KIND,
     superseding::KIND,
     delegating::KIND,
@@ -74,6 +75,25 @@ pub(super) fn check_incidents(
     Ok(())
 }
 
+/// Who had asked for the plan when the operation began. Whoever asked after the beginning came too late to be barred.
+pub(super) fn recorded(
+    records: &[VerifiedRecord],
+    begin: &VerifiedRecord,
+    planned: &VerifiedRecord,
+    plan: &Plan,
+    key: String,
+) -> Recorded {
+    let before: Vec<Said<'_>> = records
+        .iter()
+        .filter(|r| r.stream == planned.stream && r.index < begin.index && r.time <= begin.time)
+        .map(said)
+        .collect();
+    Recorded {
+        also: facts::askers(&before, plan, &key),
+        key,
+    }
+}
+
 /// Checks that the plan was approved when the operation began, by `named` and nothing else; says how many voices counted.
 pub(super) fn check(
     records: &[VerifiedRecord],
@@ -121,10 +141,19 @@ pub(super) fn check(
             p
         })
         .collect();
+    // An incident that was closed after the beginning was closed too late to end its glass.
+    let before = records
+        .iter()
+        .filter(|r| r.kind == incidents::KIND && r.index < begin.index && r.time <= begin.time);
+    let known = incidents::read(before.map(|r| (r.index, r.stream.as_str(), r.time, &r.body)));
     let broken: Vec<_> = facts::broken(&said)
         .into_iter()
         .map(|(_, broken)| broken)
         .filter(|b| is_named(&b.said.incident_id))
+        .map(|b| Broken {
+            closed: incidents::is_closed(&known, &b.said),
+            ..b
+        })
         .collect();
     approval::check_with(&presented, &broken, demand)
         .map(|approved| approved.approvals.len())
@@ -138,6 +167,7 @@ fn said(record: &VerifiedRecord) -> Said<'_> {
         stream: &record.stream,
         kind: &record.kind,
         actor: &record.actor,
+        signer: record.signer.key,
         by_server: record.signer.role == CONTROLLER,
         body: &record.body,
     }

@@ -605,7 +605,8 @@ fn check_approvals(report: &Report) -> Result<usize, String> {
         Some(origin) => elsewhere::origin_of(&plan, &origin.body)?,
         None => planned.signer.key.to_string(),
     };
-    let demand = approving::demand(&plan, &key, begin.time);
+    let recorded = channel::recorded(records, begin, planned, &plan, key);
+    let demand = approving::demand(&plan, &recorded, begin.time);
     channel::check(records, begin, planned, &named, &operation, &demand)
 }
 

@@ -2,9 +2,9 @@
 
 use gonogo_app::AppError;
 use gonogo_app::approving::delegating::DelegationView;
-use gonogo_app::approving::read_file;
 use gonogo_app::approving::requesting::{Stand, Waiting};
 use gonogo_app::approving::showing::Shown;
+use gonogo_app::approving::{AlsoAsked, read_file};
 use gonogo_app::doors::{
     ApprovalQueue, ApprovalRef, ApprovalRequest, ApprovalRevoke, ApprovalShow, ApprovalSubmit,
     DelegationGive, DelegationList, DelegationWithdraw, GlassBreak, IncidentClose, IncidentList,
@@ -142,6 +142,12 @@ fn say_waiting(screen: &Screen, one: &Waiting) {
         word(one.state),
         one.requester
     ));
+    if !one.also_asked.is_empty() {
+        screen.say(&format!(
+            "          later also by {}",
+            also(&one.also_asked)
+        ));
+    }
     if !one.waits_for.is_empty() {
         screen.say(&format!("          waits for {}", one.waits_for.join(", ")));
     }
@@ -152,6 +158,15 @@ fn say_waiting(screen: &Screen, one: &Waiting) {
             quoted(&last.note)
         ));
     }
+}
+
+/// Who asked for a plan later.
+fn also(asked: &[AlsoAsked]) -> String {
+    let told = asked.iter().map(|a| match &a.on_behalf_of {
+        Some(person) => format!("{} for {person}", a.requester),
+        None => a.requester.clone(),
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// Words of others, so that nobody takes them for gonogo's.
@@ -196,6 +211,12 @@ fn say_shown(screen: &Screen, shown: &Shown) {
         "asked     {}{behalf} at {}",
         shown.requester, shown.created_at
     ));
+    if !shown.also_asked.is_empty() {
+        let also = also(&shown.also_asked);
+        screen.say(&format!(
+            "          later also {also}; none of them approves it"
+        ));
+    }
     screen.say(&format!("print     {}", shown.plan_fingerprint));
     screen.say(&format!("state     {}", word(shown.state)));
     if let Some(newer) = &shown.superseded_by {

@@ -104,7 +104,41 @@ fn the_glass_is_broken_by_a_policy_and_the_incident_stays_until_it_is_reviewed()
         "--review",
         "the pager worked",
     ];
+    // Not who broke it, who asked or who applied; nobody who is listed nowhere; nobody with a key that is not theirs.
     refused(&project, "finn", &close, 77, "INCIDENT_OWN");
+    refused(&project, "you", &close, 77, "INCIDENT_OWN");
+    refused(&project, "mallory", &close, 77, "INCIDENT_REVIEWER");
+    let keys = project.records("key-event").len();
+    for (name, key, reason) in [
+        ("dana", "mallory", "INCIDENT_REVIEWER"),
+        ("dana", "finn", "INCIDENT_OWN"),
+        ("dana", "you", "INCIDENT_OWN"),
+    ] {
+        let key = format!("people/{key}.pem");
+        let args = [&close[..], &["--as", name, "--key", &key, "--json"]].concat();
+        project.run(&args).refusal(77, &[reason]);
+    }
+    let args = [&close[..], &["--as", "somebody-else", "--json"]].concat();
+    project.run(&args).refusal(77, &["KEY_UNREADABLE"]);
+    assert_eq!(
+        project.records("key-event").len(),
+        keys,
+        "a key was enrolled"
+    );
+    assert!(!project.path(".gonogo/keys/somebody-else.p256.pem").exists());
+    // An approver whose name is an agent's is an agent.
+    let token = [
+        "token",
+        "create",
+        "--name",
+        "erin",
+        "--agent-for",
+        "dana",
+        "--role",
+        "operator",
+    ];
+    project.data(&token);
+    refused(&project, "erin", &close, 77, "AGENT_MAY_NOT_DECIDE");
     assert_eq!(said(&project, "dana", &close)["closed"]["by"], "dana");
     refused(&project, "erin", &close, 1, "INCIDENT_CLOSED");
     assert!(
@@ -113,6 +147,52 @@ fn the_glass_is_broken_by_a_policy_and_the_incident_stays_until_it_is_reviewed()
             .is_none()
     );
     assert_eq!(project.data(&["incident", "list"])["incidents"], json!([]));
+
+    // Reviewed is not unused: within the policy's time it is used up.
+    let third = crate::approvals::plan(&project, "crash-at-start");
+    let glass = [
+        "break-glass",
+        "--policy",
+        "outage",
+        "--reason",
+        "again",
+        id(&third),
+    ];
+    let again = refused(&project, "finn", &glass, 77, "BREAK_GLASS_REFUSED");
+    assert_eq!(
+        again["details"]["missingFields"],
+        json!(["breakGlass.uses"])
+    );
+}
+
+#[test]
+fn a_glass_whose_incident_was_closed_is_none() {
+    let project = project();
+    let plan = plan(&project, "crash-at-start");
+    let glass = [
+        "break-glass",
+        "--policy",
+        "outage",
+        "--reason",
+        "down",
+        id(&plan),
+    ];
+    let broken = said(&project, "finn", &glass);
+    let incident = broken["incident"]["incident"].as_str().unwrap();
+    let close = ["incident", "close", incident, "--review", "a false alarm"];
+    said(&project, "dana", &close);
+    let ran = as_person(&project, "you", &["apply", id(&plan), "--json"]);
+    ran.expect(77);
+    assert!(ran.out.contains("breakGlass.incidentOpen"), "{}", ran.out);
+    assert_eq!(project.data(&["history"])["operations"], json!([]));
+    // Approved, it is applied without it.
+    said(&project, "erin", &["approve", id(&plan)]);
+    as_person(&project, "you", &["apply", id(&plan)]).expect(2);
+    assert!(
+        project.records("operation")[0]["body"]
+            .get("breakGlass")
+            .is_none()
+    );
 }
 
 #[test]

@@ -423,7 +423,19 @@ pub(crate) fn packet_with(
     let project = Project::new();
     let plan = project.approved("1.0.0");
     project.data(&["approve", &plan, "--reject"]);
-    let body = |kind: &str, n: usize| project.records(kind)[n]["body"].clone();
+    packet_of(&project, &plan, spoil)
+}
+
+/// As [`packet_with`], of a project's plan that somebody approved; the second thing that was said of it is given beside.
+pub(crate) fn packet_of(
+    project: &Project,
+    plan: &str,
+    spoil: impl Fn(&mut Vec<Told>, Told),
+) -> (tempfile::TempDir, PathBuf, String) {
+    let body = |kind: &str, n: usize| {
+        let all = project.records(kind);
+        all.get(n).map_or(Value::Null, |r| r["body"].clone())
+    };
     let (planned, given) = (body("plan", 0), body("approval", 0));
     let stream = format!("plan/{plan}");
     let operation = "operation/op_000000000000";

@@ -51,6 +51,14 @@ fn an_agent_releases_what_a_person_approved_and_nothing_else() {
     project
         .run_as("you", &["approve", &plan, "--json"])
         .refusal(77, &["APPROVAL_SELF_GIVEN"]);
+    // Nor does it help them that the agent asks for somebody else, too: the plan is the same, and so is who asked for it.
+    let mut other = Agent::start(&project, &["--name", "bot", "--for", "ines"]);
+    assert_eq!(other.planned("1.0.0").0, plan);
+    let shown = other.data("plan_get", json!({"plan": plan}));
+    assert_eq!(shown["plan"]["on_behalf_of"], "you");
+    project
+        .run_as("you", &["approve", &plan, "--json"])
+        .refusal(77, &["APPROVAL_SELF_GIVEN"]);
     approved(&project, &plan);
     let load = project.load(300.0);
     let begun = agent.call("apply_change", apply.clone());

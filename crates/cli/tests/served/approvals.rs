@@ -275,3 +275,65 @@ fn no_agent_decides_whatever_it_asks_and_however() {
         .post_as(Some(&dana), "/v1/delegations", &lend)
         .refuses(403, "UNAUTHORIZED", "AGENT_MAY_NOT_DECIDE");
 }
+
+#[test]
+fn an_agent_that_asks_for_somebody_else_too_lets_nobody_approve_who_could_not_before() {
+    let project = project(1, ", login = true");
+    let agent = |person: &str| {
+        let args = ["--name", "bot", "--agent-for", person, "--role", "operator"];
+        token(&project, &args).0
+    };
+    let (first, second) = (agent("dana"), agent("rita"));
+    let [dana, erin] = ["dana", "erin"].map(|n| approver(&project, n));
+    let server = Server::start(&project, &["--allow-apply"]);
+    let ask = |who: &str| {
+        let made = server.post_as(
+            Some(who),
+            "/v1/plans",
+            &json!({"version": "crash-at-start"}),
+        );
+        assert!(matches!(made.status, 200 | 201), "{made:#?}");
+        made.data()["planResult"].clone()
+    };
+    let refused = |plan: &Value| {
+        say(&server, &dana, plan, json!({})).refuses(
+            403,
+            "APPROVAL_REQUIRED",
+            "APPROVAL_SELF_GIVEN",
+        );
+    };
+    let plan = ask(&first);
+    refused(&plan);
+    assert_eq!(ask(&second), plan);
+    refused(&plan);
+    let id = plan["id"].as_str().unwrap();
+    // The list and the plan's own page agree with what was just refused.
+    let get = |path: &str| {
+        let bearer = format!("Bearer {dana}");
+        let shown = server.say("GET", path, &[("authorization", &bearer)], "");
+        shown.unwrap().data().clone()
+    };
+    let shown = get(&format!("/v1/plans/{id}/approval"));
+    let who: Vec<&Value> = shown["who"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| &s["id"])
+        .collect();
+    assert_eq!(who, ["erin", "finn"]);
+    assert_eq!(
+        shown["alsoAsked"],
+        json!([{"requester": "bot", "onBehalfOf": "rita"}])
+    );
+    let list = get("/v1/approvals");
+    assert_eq!(list["plans"][0]["waitsFor"], json!(["erin", "finn"]));
+
+    assert_eq!(say(&server, &erin, &plan, json!({})).status, 201);
+    project.run(&["apply", id]).expect(2);
+    let operation = project.data(&["history"])["operations"][0]["id"].take();
+    let packet = format!(".gonogo/packets/{}.tar", operation.as_str().unwrap());
+    let key = project.text(".gonogo/ledger/log.vkey");
+    project
+        .run(&["verify", &packet, "--log-key", key.trim()])
+        .expect(0);
+}

@@ -20,7 +20,7 @@ pub struct BreakGlass {
     pub who: Vec<Requester>,
     /// How long it holds; the application must begin within that.
     pub lasts: Span,
-    /// How many incidents of this policy may be open at once.
+    /// How often it may be broken within `review_within`. An incident that nobody has reviewed counts for as long as it is open.
     pub uses: u32,
     /// How long the review of the incident may take.
     pub review_within: Span,
@@ -62,8 +62,10 @@ pub struct Broken {
     pub by_server: bool,
     /// The operation that used it, if one did.
     pub used_by: Option<OperationId>,
-    /// How many other incidents of the policy were open when it was broken.
+    /// How many other incidents of the policy counted against its uses when it was broken.
     pub open: u32,
+    /// Whether its incident was closed since: what was reviewed is over.
+    pub closed: bool,
     /// Whether the plan was superseded afterwards.
     pub superseded: bool,
 }
@@ -155,6 +157,7 @@ fn broken_rules(
     let same = said.plan_fingerprint.parse() == Ok(demand.fingerprint);
     fault(same, "planFingerprint.match");
     fault(broken.used_by.is_none(), "singleUse");
+    fault(!broken.closed, "incidentOpen");
     fault(!broken.superseded, "notSuperseded");
     let by_login = !said.means.is_empty();
     let vouched = by_login && broken.key.is_none() && broken.by_server;
@@ -187,6 +190,10 @@ pub const TOKENS: &[(&str, &str)] = &[
     ("breakGlass.planFingerprint.match", "another plan"),
     ("breakGlass.singleUse", "used by an earlier operation"),
     (
+        "breakGlass.incidentOpen",
+        "its incident was closed before it was used",
+    ),
+    (
         "breakGlass.notSuperseded",
         "a newer plan was made after it was broken",
     ),
@@ -201,7 +208,7 @@ pub const TOKENS: &[(&str, &str)] = &[
     ("breakGlass.who", "the policy does not list who broke it"),
     (
         "breakGlass.uses",
-        "as many incidents of the policy are open as it admits",
+        "as many incidents of the policy are open, or were opened within `review_within`, as it admits",
     ),
     (
         "breakGlass.inTime",

@@ -95,6 +95,7 @@ fn judge_at(
             requester: "rita",
             requester_key: &requester_key,
             on_behalf_of: None,
+            also: &[],
             back: false,
             now: at(now),
         },
@@ -744,6 +745,7 @@ fn the_person_for_whom_an_agent_asked_is_the_requester_too() {
                 requester: "bot",
                 requester_key: &agent_key,
                 on_behalf_of: Some(person),
+                also: &[],
                 back: false,
                 now: at(NOW),
             },
@@ -761,6 +763,41 @@ fn the_person_for_whom_an_agent_asked_is_the_requester_too() {
 }
 
 #[test]
+fn whoever_asks_later_is_barred_too_and_so_is_who_asked_first() {
+    let (policy, rita, agent) = (policy(), key("rita"), key("bot"));
+    let later = |id: &str, key: &str, person: Option<&str>| Asker {
+        id: id.into(),
+        key: key.into(),
+        on_behalf_of: person.map(str::to_owned),
+    };
+    let judged = |also: &[Asker]| {
+        let demand = Demand {
+            fingerprint: fingerprint(),
+            environment: ENVIRONMENT,
+            policy: &policy,
+            before: None,
+            requester: "rita",
+            requester_key: &rita,
+            on_behalf_of: Some("ravi"),
+            also,
+            back: false,
+            now: at(NOW),
+        };
+        check(&[dana()], &demand).map_err(|refused| refused.missing_fields)
+    };
+    assert!(judged(&[]).is_ok());
+    assert!(judged(&[later("bot", &agent, Some("erin"))]).is_ok());
+    for also in [
+        [later("dana", "another", None)],
+        [later("somebody", &key("dana"), None)],
+        [later("bot", &agent, Some("dana"))],
+    ] {
+        let refused = judged(&also).unwrap_err();
+        assert_eq!(refused, ["approval.approverId.notRequester"], "{also:?}");
+    }
+}
+
+#[test]
 fn the_way_back_can_be_approved_beforehand_and_nothing_else_can() {
     let policy = ApprovalPolicy {
         rollback_preapproved: true,
@@ -775,6 +812,7 @@ fn the_way_back_can_be_approved_beforehand_and_nothing_else_can() {
         requester: "rita",
         requester_key: &requester_key,
         on_behalf_of: None,
+        also: &[],
         back,
         now: at(NOW),
     };

@@ -90,7 +90,7 @@ pub(in crate::config) static BREAK_GLASS: Section = Section {
             "uses",
             Count,
             Default("1"),
-            "How many incidents of this policy may be open at once: it is used again when one was reviewed.",
+            "How often the glass may be broken within `review_within`. An incident that nobody has reviewed counts for as long as it is open.",
         ),
         key(
             "review_within",

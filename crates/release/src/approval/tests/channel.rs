@@ -256,6 +256,7 @@ fn nobody_approves_their_own_plan_through_another() {
         requester: "bot",
         requester_key: &requester_key,
         on_behalf_of: Some("dana"),
+        also: &[],
         back: false,
         now: at(NOW),
     };
@@ -339,6 +340,7 @@ fn demand<'a>(
         requester: "rita",
         requester_key,
         on_behalf_of: None,
+        also: &[],
         back: false,
         now: at(NOW),
     }
@@ -380,7 +382,7 @@ type Spoil = fn(&mut Broken);
 fn every_rule_of_a_broken_glass_counts() {
     let (policy, rita) = (open(), key("rita"));
     let demand = demand(&policy, None, &rita);
-    let cases: [(&str, Spoil); 16] = [
+    let cases: [(&str, Spoil); 17] = [
         ("breakGlass.incidentId", |b| b.said.incident_id = "x".into()),
         ("breakGlass.reason", |b| b.said.reason = " \t".into()),
         ("breakGlass.environment.match", |b| {
@@ -392,6 +394,7 @@ fn every_rule_of_a_broken_glass_counts() {
         ("breakGlass.singleUse", |b| {
             b.used_by = Some(OperationId::mint([1; 8]));
         }),
+        ("breakGlass.incidentOpen", |b| b.closed = true),
         ("breakGlass.notSuperseded", |b| b.superseded = true),
         ("breakGlass.signature", |b| b.key = None),
         ("breakGlass.signature", |b| b.said.means = "token:x".into()),

@@ -102,6 +102,7 @@ fn who_may_not_approve_may_not_veto() {
         requester: "rita",
         requester_key: &requester_key,
         on_behalf_of: None,
+        also: &[],
         back: false,
         now: at(NOW),
     };
@@ -127,6 +128,7 @@ fn who_asks_must_be_known_unless_anybody_may_approve_their_own() {
             requester: id,
             requester_key: &requester_key,
             on_behalf_of: None,
+            also: &[],
             back: false,
             now: at(NOW),
         };
@@ -219,6 +221,7 @@ fn a_weaker_policy_must_hold_beside_the_one_before_it() {
         requester: "rita",
         requester_key: &rita,
         on_behalf_of: None,
+        also: &[],
         back: false,
         now: at(NOW),
     };
