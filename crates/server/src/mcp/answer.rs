@@ -9,6 +9,7 @@ use gonogo_core::envelope::{Class, Code, Frame};
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
 
+use super::points;
 use super::text::Text;
 
 /// How an answer ended, in a word or two.
@@ -80,7 +81,8 @@ impl<'a> Answer<'a> {
             let id = &handle.operation_id;
             text.say(format!("operation: {id} · ask operation_get now and then"));
         }
-        text.tell(&done.data);
+        let told = points::say(&mut text, self.tool, &done.data);
+        text.tell(&done.data, told);
         let told = ContentBlock::text(text.told(&nonce()));
         let mut result = CallToolResult::success(vec![told]);
         result.structured_content = Some(self.envelope(done));
