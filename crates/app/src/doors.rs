@@ -11,6 +11,7 @@ mod desk;
 mod dispatch;
 mod entities;
 mod evidence;
+mod examples;
 mod incidents;
 mod observing;
 mod openapi;

@@ -213,6 +213,7 @@ catalogue! {
     ToolUnknown "TOOL_UNKNOWN" Invalid Usage "No use case has this name here." "`docs/reference/doors.md` lists them; `gonogo call --list` too.";
     RouteUnknown "ROUTE_UNKNOWN" Invalid NotFound "Nothing is at this address." "`GET /openapi.json` lists what is.";
     MethodRefused "METHOD_REFUSED" Invalid Usage "The address takes other methods." "Use one of those in the answer's `Allow` header.";
+    MethodUnknown "METHOD_UNKNOWN" Invalid Usage "The protocol's method is not one that is answered here." "Use a method that the answer to `initialize` or `server/discover` names.";
     MediaTypeRefused "MEDIA_TYPE_REFUSED" Invalid Usage "The body is of another type than JSON in UTF-8." "Send `Content-Type: application/json`.";
     NotAcceptable "NOT_ACCEPTABLE" Invalid Usage "The caller accepts no type that can be answered with." "Accept `application/json`.";
     BodyLate "BODY_LATE" Invalid Usage "The body did not come in time." "Send it at once.";

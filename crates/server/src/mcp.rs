@@ -11,6 +11,7 @@ mod answer;
 mod handler;
 mod http;
 mod listing;
+mod points;
 mod prompts;
 mod resources;
 mod stdio;

@@ -10,7 +10,8 @@ use super::tool::{Facts, Route, UseCase};
 use super::words::{PersonName, PlanRef, Why};
 use crate::access::Scope;
 use crate::approving::{self, Given, Say, Voices};
-use crate::{AppError, planning};
+use crate::incidents::Incident;
+use crate::{AppError, incidents, planning};
 
 /// Input of `approval_list`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +30,9 @@ pub struct Approvals {
     /// What was said, and what is missing.
     #[serde(flatten)]
     pub voices: Voices,
+    /// Broken glass that stands in the place of its approvals, where somebody broke it for this plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<Incident>,
 }
 
 impl UseCase for ApprovalList {
@@ -48,6 +52,10 @@ impl UseCase for ApprovalList {
         let plan = planning::read(ws, &self.plan.find(ws)?)?;
         Ok(Approvals {
             voices: approving::voices(ws, &plan)?,
+            incidents: incidents::list(ws, false)?
+                .into_iter()
+                .filter(|i| i.plan == plan.id)
+                .collect(),
             plan: plan.id,
         }
         .into())

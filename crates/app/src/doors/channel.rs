@@ -30,7 +30,6 @@ const fn decision(name: &'static str, title: &'static str, about: &'static str) 
         people_only: true,
         idempotent: false,
         not_mcp: PEOPLE_DECIDE,
-        examples: &[],
         ..Facts::read(name, title, about)
     }
 }
@@ -183,6 +182,7 @@ impl UseCase for ApprovalSubmit {
     const FACTS: Facts = Facts {
         idempotent: true,
         routes: &[Route::post("/v1/plans/{plan}/approvals/submit", 201)],
+        examples: &[r#"{"plan": "{plan}", "approval": "{signed}"}"#],
         ..decision(
             "approval_submit",
             "Bring a signed approval",
@@ -215,6 +215,7 @@ impl UseCase for ApprovalRevoke {
     const FACTS: Facts = Facts {
         destructive: true,
         routes: &[Route::post("/v1/approvals/{approval}/revoke", 200)],
+        examples: &[r#"{"approval": "{approval}", "why": "the numbers were of another build"}"#],
         ..decision(
             "approval_revoke",
             "Take an approval back",
@@ -259,6 +260,9 @@ impl UseCase for DelegationGive {
     const FACTS: Facts = Facts {
         routes: &[Route::post("/v1/delegations", 201)],
         gives: &[("delegation", "/data/delegation/delegationId")],
+        examples: &[
+            r#"{"to": "erin", "environments": ["local"], "until": "{tomorrow}", "note": "on leave"}"#,
+        ],
         ..decision(
             "delegation_give",
             "Delegate one's voice",
@@ -327,6 +331,7 @@ impl UseCase for DelegationWithdraw {
         destructive: true,
         idempotent: true,
         routes: &[Route::post("/v1/delegations/{delegation}/withdraw", 200)],
+        examples: &[r#"{"delegation": "{delegation}", "why": "back again"}"#],
         ..decision(
             "delegation_withdraw",
             "Withdraw a delegation",

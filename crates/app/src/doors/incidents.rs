@@ -35,7 +35,9 @@ impl UseCase for GlassBreak {
         idempotent: false,
         routes: &[Route::post("/v1/plans/{plan}/break-glass", 201)],
         not_mcp: "an emergency is declared by a person, in their own name",
-        examples: &[],
+        examples: &[
+            r#"{"plan": "{plan}", "planFingerprint": "{fingerprint}", "policy": "outage", "reason": "the shop is down"}"#,
+        ],
         ..Facts::read(
             "break_glass",
             "Break the glass",
@@ -105,7 +107,7 @@ pub struct IncidentShow {
 impl UseCase for IncidentShow {
     const FACTS: Facts = Facts {
         routes: &[Route::get("/v1/incidents/{incident}")],
-        examples: &[],
+        examples: &[r#"{"incident": "{incident}"}"#],
         ..Facts::read(
             "incident_show",
             "Show an incident",
@@ -137,7 +139,9 @@ impl UseCase for IncidentClose {
         idempotent: false,
         routes: &[Route::post("/v1/incidents/{incident}/close", 200)],
         not_mcp: "a review is a person's, and another person's than who opened the incident",
-        examples: &[],
+        examples: &[
+            r#"{"incident": "{incident}", "review": "the mend was right, and its test is in place"}"#,
+        ],
         ..Facts::read(
             "incident_close",
             "Close an incident",

@@ -6,6 +6,7 @@ use gonogo_core::envelope::{CONTRACT_VERSION, Category, Class, Code, Retry};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use super::examples;
 use super::operations::Handle;
 use super::registry::TOOLS;
 use super::schema;
@@ -195,8 +196,8 @@ fn operation(tool: &Tool, route: Route, n: usize, all: &mut SchemaGenerator) -> 
         operation["x-gonogo-if-match"] = of.into();
     }
     if let Some(body) = body {
-        operation["requestBody"] =
-            json!({"required": true, "content": {"application/json": {"schema": body}}});
+        let examples = examples::numbered(examples::of_body(tool, route));
+        operation["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": body, "examples": examples}}});
     }
     operation
 }
@@ -264,13 +265,17 @@ fn split(tool: &Tool, route: Route) -> (Vec<Value>, Option<Value>) {
         if let Some(map) = schema.as_object_mut() {
             map.remove("description");
         }
-        json!({
+        let mut told = json!({
             "name": name,
             "in": place,
             "required": place == "path" || required.iter().any(|r| r == name),
             "description": about,
             "schema": schema,
-        })
+        });
+        if let Some(example) = examples::of_parameter(tool, name) {
+            told["example"] = example;
+        }
+        told
     };
     let properties = schema["properties"]
         .as_object()
@@ -394,6 +399,12 @@ fn words<T: JsonSchema>() -> Value {
 /// `POST /tools/invoke`.
 fn invoke() -> Value {
     let tools: Vec<Value> = TOOLS.iter().map(invocation).collect();
+    let examples = TOOLS.iter().flat_map(|tool| {
+        let name = tool.facts.name;
+        let inputs = tool.examples().into_iter();
+        inputs.map(move |input| json!({"toolId": name, "input": input}))
+    });
+    let examples = examples::numbered(examples.collect());
     let mut responses = Map::new();
     responses.insert(
         "200".into(),
@@ -416,7 +427,7 @@ fn invoke() -> Value {
         "summary": "Call a use case by its name",
         "description": "The restricted path of agents: `{toolId, traceId?, timeoutMs?, input}`, answered with `{envelope, handle?}`.",
         "tags": ["tools"],
-        "requestBody": {"required": true, "content": {"application/json": {"schema": {"oneOf": tools}}}},
+        "requestBody": {"required": true, "content": {"application/json": {"schema": {"oneOf": tools}, "examples": examples}}},
         "responses": responses,
     })
 }

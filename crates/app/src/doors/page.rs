@@ -41,6 +41,14 @@ pub fn doors() -> String {
             if f.not_mcp.is_empty() { "yes" } else { "no" }
         );
     }
+    page.push_str(
+        "\n## Examples\n\nWith samples in the place of ids.\n\n| use case | input |\n|---|---|\n",
+    );
+    for tool in &TOOLS {
+        for example in tool.examples() {
+            let _ = writeln!(page, "| `{}` | `{example}` |", tool.facts.name);
+        }
+    }
     page.push_str("\n## Not over MCP\n\n| use case | why |\n|---|---|\n");
     for f in TOOLS
         .iter()

@@ -248,7 +248,7 @@ fn listed(screen: &Screen) -> Answer {
 fn called(select: &Select, a: &CallArgs, tool: &'static doors::Tool, screen: &Screen) -> Answer {
     let name = tool.facts.name;
     if a.schema {
-        let both = json!({"input": tool.input(), "output": tool.output()});
+        let both = json!({"input": tool.shown_input(), "output": tool.output()});
         screen.say(&serde_json::to_string_pretty(&both).unwrap_or_default());
         screen.answer(name, both);
         return Ok(Exit::Done);

@@ -143,7 +143,9 @@ fn what_is_no_message_is_refused_in_the_contracts_form() {
     for (body, code) in [
         ("", -32_700),
         ("hello", -32_700),
-        ("[]", -32_700),
+        ("[]", -32_600),
+        ("[{}]", -32_600),
+        ("7", -32_600),
         (
             r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#,
             -32_700,
@@ -193,6 +195,66 @@ fn what_is_no_message_is_refused_in_the_contracts_form() {
     assert_eq!((taken.status, &taken.body), (202, &Value::Null));
 }
 
+/// An error of the protocol has the contract's envelope beside it.
+#[track_caller]
+fn enveloped(answer: &Answer) {
+    let envelope = &answer.body["error"]["data"]["envelope"];
+    assert_eq!(envelope["success"], false, "{answer:#?}");
+    let reasons = envelope["error"]["details"]["reasonCodes"].as_array();
+    assert!(reasons.is_some_and(|r| !r.is_empty()), "{answer:#?}");
+}
+
+#[test]
+fn the_protocols_own_refusals_have_the_envelope_too() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev"]);
+    let say = |version: &str, method: &str, meta: &Value| {
+        let message = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": {"_meta": meta, "taskId": "op_000000000000"}});
+        let headers = [("mcp-protocol-version", version), ("mcp-method", method)];
+        post(&server, &headers, &message)
+    };
+    let none = say(MODERN, "server/discover", &json!({}));
+    let mut unknown = meta(&json!({}));
+    unknown["io.modelcontextprotocol/protocolVersion"] = json!("2099-01-01");
+    let unknown = say("2099-01-01", "tools/list", &unknown);
+    let lacking = say(MODERN, "tasks/get", &meta(&json!({})));
+    for (answer, code) in [(&none, -32_602), (&unknown, -32_022), (&lacking, -32_021)] {
+        assert_eq!(answer.body["error"]["code"], code, "{answer:#?}");
+        enveloped(answer);
+    }
+    // What the protocol says of it is still there.
+    assert!(lacking.body["error"]["data"]["requiredCapabilities"].is_object());
+}
+
+#[test]
+fn a_task_is_cancelled_by_whoever_could_cancel_its_operation() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--allow-apply"]);
+    let viewer = token(&project, &["--name", "vera", "--role", "viewer"]);
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tasks/cancel", "params": {"taskId": "op_000000000000"}});
+    let refused = post(&server, &[("authorization", &viewer)], &message);
+    refused.refuses(403, "UNAUTHORIZED", "SCOPE_MISSING");
+    assert_eq!(said(&refused, "error"), "insufficient_scope");
+    assert_eq!(said(&refused, "scope"), "plan:apply");
+}
+
+#[test]
+fn clients_with_a_handshake_list_and_read_tasks_over_http() {
+    let project = Project::serving();
+    let operation = project.data(&["history"])["operations"][0]["id"].clone();
+    let server = Server::start(&project, &["--dev"]);
+    let say = |method: &str| {
+        let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"taskId": operation}});
+        post(&server, &[("mcp-protocol-version", "2025-11-25")], &message)
+    };
+    let listed = say("tasks/list");
+    assert_eq!(listed.body["result"]["tasks"][0]["taskId"], operation, "{listed:#?}");
+    let result = say("tasks/result");
+    assert_eq!(result.body["result"]["isError"], false, "{result:#?}");
+    let task = say("tasks/get");
+    assert_eq!(task.body["result"]["status"], "completed", "{task:#?}");
+}
+
 #[test]
 fn the_head_of_a_request_says_what_its_body_says() {
     let project = Project::new();
@@ -231,6 +293,7 @@ fn the_head_of_a_request_says_what_its_body_says() {
             (400, &json!(-32_020)),
             "{wrong:?}: {answer:#?}"
         );
+        enveloped(&answer);
     }
 }
 

@@ -49,7 +49,8 @@ pub(crate) async fn json(headers: &HeaderMap, body: Body) -> Result<Value, AppEr
     let value = canonical::parse_any(&bytes).map_err(|e| malformed(format!("the body: {e}")))?;
     match value {
         Value::Object(_) => Ok(value),
-        _ => Err(malformed("the body is no JSON object")),
+        // It was read, and its place is told: the whole.
+        _ => Err(malformed("the body is no JSON object").with("path", "$")),
     }
 }
 

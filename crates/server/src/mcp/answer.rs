@@ -3,13 +3,44 @@
 use gonogo_app::AppError;
 use gonogo_app::doors::{Done, Tool};
 use gonogo_app::identity::nonce;
-use gonogo_core::Exit;
+use gonogo_core::{Exit, Reason};
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::envelope::{Class, Code, Frame};
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
 
+use super::points;
 use super::text::Text;
+
+/// A message whose error has the contract's envelope beside it; none where it has one, or is no error.
+pub(super) fn envelop(mut message: Value, trace: &str) -> Option<Value> {
+    let error = message.get_mut("error").filter(|e| e.is_object())?;
+    if error["data"].get("envelope").is_some() {
+        return None;
+    }
+    let text = error["message"].as_str().unwrap_or_default();
+    let reason = match error["code"].as_i64() {
+        Some(-32_601) => Reason::MethodUnknown,
+        Some(-32_603) => Reason::Internal,
+        _ => Reason::InputMalformed,
+    };
+    let answer = Answer {
+        tool: "mcp",
+        class: Class::Read,
+        trace,
+        base: "",
+    };
+    let envelope = answer.failure(&AppError::new(reason, crate::http::short(text)));
+    error["data"] = match error["data"].take() {
+        Value::Object(mut data) => {
+            data.insert("envelope".into(), envelope);
+            data.into()
+        }
+        Value::Null => json!({ "envelope": envelope }),
+        said => json!({"said": said, "envelope": envelope}),
+    };
+    Some(message)
+}
 
 /// How an answer ended, in a word or two.
 const fn word(exit: Exit) -> &'static str {
@@ -80,7 +111,8 @@ impl<'a> Answer<'a> {
             let id = &handle.operation_id;
             text.say(format!("operation: {id} · ask operation_get now and then"));
         }
-        text.tell(&done.data);
+        let told = points::say(&mut text, self.tool, &done.data);
+        text.tell(&done.data, told);
         let told = ContentBlock::text(text.told(&nonce()));
         let mut result = CallToolResult::success(vec![told]);
         result.structured_content = Some(self.envelope(done));

@@ -252,7 +252,7 @@ impl ServerHandler for Handler {
             }
             method => {
                 let text = format!("nobody answers `{}` here", short(method));
-                let error = AppError::new(Reason::MethodRefused, text);
+                let error = AppError::new(Reason::MethodUnknown, text);
                 Err(self.protocol_error(ErrorCode::METHOD_NOT_FOUND, &error, &trace))
             }
         }

@@ -22,7 +22,7 @@ use rmcp::transport::streamable_http_server::session::never::NeverSessionManager
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::answer::{Answer, envelop};
 use super::handler::Handler;
 use super::listing;
 use super::way::Way;
@@ -55,10 +55,15 @@ async fn mcp(State(door): State<Arc<Door>>, request: Request) -> Response {
         Ok(principal) => principal,
         Err(e) => return challenged(reply.fail(&e), &parts, &e),
     };
-    let message = match body_of(&parts.headers, body).await {
+    let mut message = match body_of(&parts.headers, body).await {
         Ok(message) => message,
         Err(e) if e.reason == Reason::InputMalformed => {
-            return unread(400, Value::Null, PARSE_ERROR, &e, &reply.trace);
+            // What is JSON and no object was read, and is no request.
+            let code = match e.details["path"].is_string() {
+                true => INVALID_REQUEST,
+                false => PARSE_ERROR,
+            };
+            return unread(400, Value::Null, code, &e, &reply.trace);
         }
         Err(e) => return reply.fail(&e),
     };
@@ -70,6 +75,9 @@ async fn mcp(State(door): State<Arc<Door>>, request: Request) -> Response {
         principal,
         trace: Some(reply.trace.clone()),
     };
+    if let Some(params) = asks_for_tasks(&parts.headers, &mut message) {
+        params["_meta"][CAPABILITIES] = json!({"extensions": {TASKS: {}}});
+    }
     let id = message["id"].clone();
     let mut asked = http::Request::from_parts(parts, Body::from(message.to_string()));
     asked
@@ -85,6 +93,30 @@ async fn mcp(State(door): State<Arc<Door>>, request: Request) -> Response {
     let service = StreamableHttpService::new(move || Ok(handler.clone()), sessions, config);
     let answer = service.handle(asked).await.map(Body::new);
     told(answer, id, &reply.trace).await
+}
+
+/// Where a request says what its client can do, since 2026-07-28.
+const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+
+/// The extension under which clients say that they understand tasks.
+const TASKS: &str = "io.modelcontextprotocol/tasks";
+
+/// The parameters of a request about tasks by a client of a revision with a handshake. Nothing of a handshake is kept over HTTP, so there
+/// is no other place where such a client could say that it understands tasks than by asking for one. Later revisions say it each time.
+fn asks_for_tasks<'a>(headers: &HeaderMap, message: &'a mut Value) -> Option<&'a mut Value> {
+    let about = message["method"].as_str()?.starts_with("tasks/");
+    let revision = headers.get("mcp-protocol-version");
+    let revision = revision.map_or(Ok(""), |v| v.to_str()).ok()?;
+    // Revisions are dates and compare as texts.
+    let shakes_hands = revision < "2026-07-28";
+    let params = &mut message["params"];
+    let plain = match params.get("_meta") {
+        None => params.is_object() || params.is_null(),
+        Some(meta) => {
+            meta.is_object() && meta.get("io.modelcontextprotocol/protocolVersion").is_none()
+        }
+    };
+    (about && shakes_hands && plain).then_some(params)
 }
 
 /// JSON-RPC 2.0, section 5.1: what came is no JSON.
@@ -120,8 +152,10 @@ fn unread(status: u16, id: Value, code: i32, error: &AppError, trace: &str) -> R
 /// The transport's own refusals, which are bare texts, as errors of the protocol.
 async fn told(answer: Response, id: Value, trace: &str) -> Response {
     let kind = answer.headers().get(CONTENT_TYPE);
-    let json = kind.is_some_and(|k| k.as_bytes().starts_with(b"application/json"));
-    if json || answer.status().is_success() {
+    if kind.is_some_and(|k| k.as_bytes().starts_with(b"application/json")) {
+        return enveloped(answer, trace).await;
+    }
+    if answer.status().is_success() {
         return answer;
     }
     // 415 is what it calls a message that it cannot read.
@@ -134,6 +168,21 @@ async fn told(answer: Response, id: Value, trace: &str) -> Response {
     let text = crate::http::short(&String::from_utf8_lossy(&text));
     let error = AppError::new(Reason::InputMalformed, format!("no message of MCP: {text}"));
     unread(status, id, INVALID_REQUEST, &error, trace)
+}
+
+/// An answer in JSON: an error of the protocol's own has the envelope, too.
+async fn enveloped(answer: Response, trace: &str) -> Response {
+    let (mut head, body) = answer.into_parts();
+    let Ok(all) = body.collect().await.map(|all| all.to_bytes()) else {
+        return Response::from_parts(head, Body::empty());
+    };
+    let message = serde_json::from_slice::<Value>(&all);
+    let body = match message.map(|m| envelop(m, trace)) {
+        Ok(Some(message)) => Body::from(message.to_string()),
+        _ => Body::from(all),
+    };
+    head.headers.remove(axum::http::header::CONTENT_LENGTH);
+    Response::from_parts(head, body)
 }
 
 /// Refuses who cannot read what the protocol may answer with.
@@ -154,10 +203,15 @@ fn acceptable(headers: &HeaderMap) -> Result<(), AppError> {
 
 /// Refuses a tool's call that the caller's scopes do not admit, before the protocol has answered with 200.
 fn reaches(principal: &Principal, message: &Value) -> Result<(), AppError> {
-    if message["method"] != "tools/call" {
-        return Ok(());
-    }
-    let name = message["params"]["name"].as_str().unwrap_or_default();
+    // Tasks and resources are use cases by other names.
+    let name = match message["method"].as_str().unwrap_or_default() {
+        "tools/call" => message["params"]["name"].as_str().unwrap_or_default(),
+        "tasks/cancel" => "operation_cancel",
+        "tasks/list" => "operation_list",
+        "tasks/get" | "tasks/result" | "tasks/update" => "operation_get",
+        "resources/read" => "read_entities",
+        _ => return Ok(()),
+    };
     match listing::offered(name) {
         Some(tool) => principal.must_have(tool.facts.scope),
         None => Ok(()),
@@ -254,7 +308,11 @@ mod tests {
             "the protocol answers that"
         );
         assert!(reaches(&vera, &json!({"method": "tools/list"})).is_ok());
-        let refused = reaches(&vera, &call("apply_change")).unwrap_err();
-        assert_eq!(refused.details["scope"], "plan:apply");
+        let cancel = json!({"method": "tasks/cancel", "params": {"taskId": "op_0"}});
+        for beyond in [call("apply_change"), cancel] {
+            let refused = reaches(&vera, &beyond).unwrap_err();
+            assert_eq!(refused.details["scope"], "plan:apply");
+        }
+        assert!(reaches(&vera, &json!({"method": "tasks/list"})).is_ok());
     }
 }

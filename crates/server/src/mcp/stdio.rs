@@ -23,7 +23,7 @@ use rmcp::transport::Transport;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::answer::Answer;
+use super::answer::{Answer, envelop};
 use super::handler::Handler;
 use super::way::Way;
 use crate::http::{Door, MOST, short};
@@ -224,7 +224,16 @@ impl Transport<RoleServer> for Lines {
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
         let out = self.out.clone();
         async move {
-            let line = serde_json::to_string(&item)?;
+            let line = match &item {
+                // An error of the protocol's own has the envelope, too.
+                TxJsonRpcMessage::<RoleServer>::Error(_) => {
+                    let message = serde_json::to_value(&item)?;
+                    let trace = format!("trace-{}", nonce());
+                    let told = envelop(message.clone(), &trace);
+                    told.unwrap_or(message).to_string()
+                }
+                _ => serde_json::to_string(&item)?,
+            };
             let gone = |_| std::io::Error::from(std::io::ErrorKind::BrokenPipe);
             out.send(line).await.map_err(gone)
         }
