@@ -338,7 +338,7 @@ fn silent_callers_keep_nobody_out_for_long() {
         stream.write_all(head.as_bytes()).unwrap();
         stream
     };
-    let unfinished: Vec<TcpStream> = (0..80).map(begun).collect();
+    let unfinished: Vec<TcpStream> = (0..40).map(begun).collect();
     assert_eq!(server.get("/v1/entities").status, 200);
     let late = unfinished.into_iter().find_map(|s| {
         let answer = hear(s)?;
