@@ -3,7 +3,7 @@
 use gonogo_core::id::OperationId;
 use gonogo_core::{Reason, Timestamp};
 use gonogo_release::effect::{Input, Observed};
-use gonogo_release::machine::{Machine, Phase, State, Terminal};
+use gonogo_release::machine::{Ending, Machine, Phase, State, Terminal};
 use gonogo_release::plan::{Plan, PlanKind};
 use gonogo_store::{Liveness, Operation};
 use serde::Serialize;
@@ -270,10 +270,10 @@ pub(crate) fn step_ends(ws: &Workspace, id: &OperationId) -> Option<Timestamp> {
 }
 
 /// Asks for an operation to end and to be undone. Returns at once; the controller acts on it. On a full disk it uses the space that
-/// is kept for that.
+/// is kept for that. What was cancelled already is left as it is, and that is no fault of whoever asks again.
 ///
 /// # Errors
-/// [`Reason::OperationEnded`].
+/// [`Reason::OperationEnded`] where it ended otherwise.
 pub fn cancel(ws: &Workspace, prefix: &str, why: &str) -> Result<OperationId, AppError> {
     match ask_to_cancel(ws, prefix, why) {
         Err(e) if e.reason == Reason::StoreFull && reserve::give_up(ws) => {
@@ -288,6 +288,10 @@ fn ask_to_cancel(ws: &Workspace, prefix: &str, why: &str) -> Result<OperationId,
     let me = ws.identity()?;
     let known = find(ws, prefix)?;
     if let Some(terminal) = &known.terminal {
+        // The same wish twice is the wish once: it came true.
+        if terminal.result == Ending::Cancelled {
+            return Ok(known.id);
+        }
         let text = format!(
             "operation `{}` ended as {}",
             known.id,

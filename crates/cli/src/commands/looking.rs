@@ -140,11 +140,12 @@ pub fn history(select: &Select, a: &args::History, screen: &Screen) -> Answer {
     let (operations, _) = ops::pages(&way(select, screen, true)?, &wanted, a.limit)?;
     ops::say_list(screen, &operations, &wanted);
     let lines = operations.iter().map(|doc| {
-        json!({
-            "id": doc.operation_id, "environment": doc.environment, "from": doc.from, "to": doc.to, "kind": doc.kind,
-            "requester": doc.requester, "submittedAt": doc.started_at, "updatedAt": doc.updated_at, "phase": doc.phase,
-            "result": doc.result, "reasons": doc.reasons,
-        })
+        let mut line = json!(doc);
+        // Names that these had before the registry's.
+        line["id"] = json!(doc.operation_id);
+        line["submittedAt"] = json!(doc.started_at);
+        line["result"] = json!(doc.result);
+        line
     });
     screen.answer(
         "operation_list",
