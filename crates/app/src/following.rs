@@ -9,6 +9,7 @@ use gonogo_store::{Liveness, Operation};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::elsewhere::LastSaid;
 use crate::reserve::{self, space_left};
 use crate::{AppError, Workspace, applying, elsewhere, hosting};
 
@@ -64,6 +65,9 @@ pub struct EnvironmentView {
     pub observed: Option<Observed>,
     /// Why it does not answer.
     pub unreachable: Option<String>,
+    /// What the workflow service said last, where one looks after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_said: Option<LastSaid>,
     /// The operation that runs there.
     pub open: Option<OperationId>,
     /// The last version that passed its soak there.
@@ -204,14 +208,20 @@ pub fn environments(ws: &Workspace, only: Option<&str>) -> Result<Vec<Environmen
         if only.is_some_and(|wanted| wanted != name) {
             continue;
         }
-        let (observed, unreachable) = match hosting::observe(ws, environment) {
-            Ok(observed) => (Some(observed), None),
-            Err(e) => (None, Some(e.message)),
+        let last_said = elsewhere::last_said(ws, environment)?;
+        let (observed, unreachable) = match &last_said {
+            // Only the service sees that target.
+            Some(_) => (None, None),
+            None => match hosting::observe(ws, environment) {
+                Ok(observed) => (Some(observed), None),
+                Err(e) => (None, Some(e.message)),
+            },
         };
         out.push(EnvironmentView {
             name: name.clone(),
             observed,
             unreachable,
+            last_said,
             open: open
                 .iter()
                 .find(|o| o.operation.environment == *name)

@@ -451,12 +451,7 @@ pub fn thousands(n: u64) -> String {
 }
 
 /// Says how following ended and returns the exit code; `more` is what else the use case's schema has.
-pub fn finish(
-    screen: &Screen,
-    use_case: &str,
-    seen: Seen,
-    more: &Value,
-) -> Result<Exit, AppError> {
+pub fn finish(screen: &Screen, use_case: &str, seen: Seen, more: &Value) -> Result<Exit, AppError> {
     match seen {
         Seen::Left(id) => {
             let data = json!({"operationId": id, "status": "running"});

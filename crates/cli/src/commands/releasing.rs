@@ -3,8 +3,8 @@
 use gonogo_app::applying::{self, Apply};
 use gonogo_app::approving::{self, Given, Say};
 use gonogo_app::doors::{
-    ApplyChange, ApprovalDecide, BackTo, Decision, Handle, Key, OperationCancel, OperationRef,
-    OperationGet, OperationShow, PlanChange, PlanGet, PlanRef, RollbackChange, RollbackStatus,
+    ApplyChange, ApprovalDecide, BackTo, Decision, Handle, Key, OperationCancel, OperationGet,
+    OperationRef, OperationShow, PlanChange, PlanGet, PlanRef, RollbackChange, RollbackStatus,
     VersionName, Why,
 };
 use gonogo_app::rolling_back::{self, Way as Back};
@@ -154,7 +154,8 @@ fn detached(
         operation: OperationRef(id.to_string()),
     })?;
     let doc = &stands.data;
-    let mut data = json!({"handle": handle, "operationId": id, "planId": plan, "status": doc.status});
+    let mut data =
+        json!({"handle": handle, "operationId": id, "planId": plan, "status": doc.status});
     if let Some(result) = &doc.result {
         data["result"] = json!(result);
         data["operation"] = json!(doc);

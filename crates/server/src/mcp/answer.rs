@@ -3,9 +3,9 @@
 use gonogo_app::AppError;
 use gonogo_app::doors::{Done, Tool};
 use gonogo_app::identity::nonce;
-use gonogo_core::{Exit, Reason};
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::envelope::{Class, Code, Frame};
+use gonogo_core::{Exit, Reason};
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
 
@@ -160,7 +160,10 @@ impl<'a> Answer<'a> {
         if let Some(by) = error.details["rejectedBy"].as_array() {
             // Approvers, as the configuration names them.
             let by = by.iter().filter_map(Value::as_str).filter(|n| is_token(n));
-            text.say(format!("rejected by: {}", by.collect::<Vec<_>>().join(", ")));
+            text.say(format!(
+                "rejected by: {}",
+                by.collect::<Vec<_>>().join(", ")
+            ));
         }
         let waits = &error.details["approvalRequired"];
         if error.code() == Code::ApprovalRequired && waits.is_object() {
