@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gonogo_core::Timestamp;
-use gonogo_core::envelope::Class;
+use gonogo_core::envelope::{Class, Code};
+use gonogo_core::{Exit, Timestamp};
 use gonogo_store::calls::{ByTool, CallLog, Calls};
 use gonogo_telemetry::{
     BOUNDS, Kind, Lane, Metrics, OUTCOMES, Outcome, Span, SpanId, Stopwatch, TraceId, bucket,
@@ -183,7 +183,11 @@ impl Running<'_> {
 
     /// It was answered, or failed so.
     pub fn end(mut self, error: Option<&AppError>) {
-        let outcome = error.map_or(Outcome::Answered, |e| Outcome::Failed(e.code()));
+        let outcome = error.map_or(Outcome::Answered, |e| match (e.code(), e.exit()) {
+            // No known-good version, gates that do not pass: what answers so has done its work.
+            (Code::RunnerError, Exit::Hold | Exit::Fail | Exit::Unjudged) => Outcome::Refused,
+            (code, _) => Outcome::Failed(code),
+        });
         self.done(outcome, error);
     }
 

@@ -24,7 +24,7 @@ use crate::config::Environment;
 use crate::{AppError, Workspace, applying, driving as controllers, following};
 
 pub(crate) use driving::drive;
-pub use showing::{Elsewhere, Upstream};
+pub use showing::{Elsewhere, LastSaid, SaidSlot, Upstream};
 pub(crate) use showing::{open_effects, shown, triage};
 pub(crate) use taking::{ORIGIN, Order, origin_of, take};
 pub use wiring::mode;
@@ -209,6 +209,27 @@ pub(crate) fn told_state(
     ws: &Workspace,
     environment: &Environment,
 ) -> Result<Option<Observed>, AppError> {
+    Ok(last_word(ws, environment)?.map(|(told, _)| told))
+}
+
+/// The service's last word on what serves: what people see where nothing can be observed from here.
+pub(crate) fn last_said(
+    ws: &Workspace,
+    environment: &Environment,
+) -> Result<Option<LastSaid>, AppError> {
+    let word = last_word(ws, environment)?;
+    Ok(word.map(|(told, by)| LastSaid {
+        operation: by.as_ref().map(|known| known.id.clone()),
+        at: by.map(|known| known.updated),
+        slots: told.slots.into_iter().map(SaidSlot::from).collect(),
+    }))
+}
+
+/// As [`told_state`], with the operation that it was told of; none where none has ended.
+fn last_word(
+    ws: &Workspace,
+    environment: &Environment,
+) -> Result<Option<(Observed, Option<Operation>)>, AppError> {
     if !is_elsewhere(environment)? {
         return Ok(None);
     }
@@ -219,10 +240,11 @@ pub(crate) fn told_state(
             continue;
         };
         let plan = applying::plan_of(ws, &known.plan)?;
-        return Ok(Some(remote::after(&plan.body, &state)));
+        return Ok(Some((remote::after(&plan.body, &state), Some(known))));
     }
-    Ok(Some(Observed {
+    let nothing = Observed {
         generation: 0,
         slots: Vec::new(),
-    }))
+    };
+    Ok(Some((nothing, None)))
 }

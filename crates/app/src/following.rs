@@ -3,12 +3,13 @@
 use gonogo_core::id::OperationId;
 use gonogo_core::{Reason, Timestamp};
 use gonogo_release::effect::{Input, Observed};
-use gonogo_release::machine::{Machine, Phase, State, Terminal};
+use gonogo_release::machine::{Ending, Machine, Phase, State, Terminal};
 use gonogo_release::plan::{Plan, PlanKind};
 use gonogo_store::{Liveness, Operation};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::elsewhere::LastSaid;
 use crate::reserve::{self, space_left};
 use crate::{AppError, Workspace, applying, elsewhere, hosting};
 
@@ -64,6 +65,9 @@ pub struct EnvironmentView {
     pub observed: Option<Observed>,
     /// Why it does not answer.
     pub unreachable: Option<String>,
+    /// What the workflow service said last, where one looks after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_said: Option<LastSaid>,
     /// The operation that runs there.
     pub open: Option<OperationId>,
     /// The last version that passed its soak there.
@@ -204,14 +208,20 @@ pub fn environments(ws: &Workspace, only: Option<&str>) -> Result<Vec<Environmen
         if only.is_some_and(|wanted| wanted != name) {
             continue;
         }
-        let (observed, unreachable) = match hosting::observe(ws, environment) {
-            Ok(observed) => (Some(observed), None),
-            Err(e) => (None, Some(e.message)),
+        let last_said = elsewhere::last_said(ws, environment)?;
+        let (observed, unreachable) = match &last_said {
+            // Only the service sees that target.
+            Some(_) => (None, None),
+            None => match hosting::observe(ws, environment) {
+                Ok(observed) => (Some(observed), None),
+                Err(e) => (None, Some(e.message)),
+            },
         };
         out.push(EnvironmentView {
             name: name.clone(),
             observed,
             unreachable,
+            last_said,
             open: open
                 .iter()
                 .find(|o| o.operation.environment == *name)
@@ -270,10 +280,10 @@ pub(crate) fn step_ends(ws: &Workspace, id: &OperationId) -> Option<Timestamp> {
 }
 
 /// Asks for an operation to end and to be undone. Returns at once; the controller acts on it. On a full disk it uses the space that
-/// is kept for that.
+/// is kept for that. What was cancelled already is left as it is, and that is no fault of whoever asks again.
 ///
 /// # Errors
-/// [`Reason::OperationEnded`].
+/// [`Reason::OperationEnded`] where it ended otherwise.
 pub fn cancel(ws: &Workspace, prefix: &str, why: &str) -> Result<OperationId, AppError> {
     match ask_to_cancel(ws, prefix, why) {
         Err(e) if e.reason == Reason::StoreFull && reserve::give_up(ws) => {
@@ -288,6 +298,10 @@ fn ask_to_cancel(ws: &Workspace, prefix: &str, why: &str) -> Result<OperationId,
     let me = ws.identity()?;
     let known = find(ws, prefix)?;
     if let Some(terminal) = &known.terminal {
+        // The same wish twice is the wish once: it came true.
+        if terminal.result == Ending::Cancelled {
+            return Ok(known.id);
+        }
         let text = format!(
             "operation `{}` ended as {}",
             known.id,

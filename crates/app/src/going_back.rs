@@ -218,9 +218,15 @@ fn nothing_good(
         }
     }
     let text = match (to, names.as_slice()) {
-        (Some(version), []) => {
-            format!("`{version}` is not known-good in `{environment}`, and no other version is")
-        }
+        (Some(version), []) => match known.iter().rev().find(|k| Some(k.content) == serving) {
+            Some(one) => format!(
+                "`{version}` is not known-good in `{environment}`, or serves already; known-good there is `{}` alone, which serves",
+                one.version
+            ),
+            None => {
+                format!("`{version}` is not known-good in `{environment}`, and no other version is")
+            }
+        },
         (Some(version), names) => format!(
             "`{version}` is not known-good in `{environment}`, or serves already; known-good besides the serving one: {}",
             names.join(", ")

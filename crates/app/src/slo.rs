@@ -27,16 +27,26 @@ pub const STREAM: &str = "run/slo/reports";
 const OPERATIONS: usize = 10_000;
 
 /// Codes of calls that were refused before any work: how long a refusal took says nothing of how long an answer takes.
-const REFUSED: [&str; 5] = [
+const REFUSED: [&str; 6] = [
     "INPUT_VALIDATION_FAILED",
     "APPROVAL_REQUIRED",
     "UNAUTHORIZED",
     "CONFLICT",
     "RATE_LIMIT",
+    "REFUSED",
 ];
 
-/// Codes that are no errors, or errors of validation.
-const NO_ERROR: [&str; 3] = ["OK", "LEFT", "INPUT_VALIDATION_FAILED"];
+/// Codes of calls that the service did not fail at: answers, errors of validation, and refusals that are the contract at work. A call that
+/// finds no place is none of these: who was let in was promised an answer. A code that is not known is an error.
+const NO_ERROR: [&str; 7] = [
+    "OK",
+    "LEFT",
+    "INPUT_VALIDATION_FAILED",
+    "APPROVAL_REQUIRED",
+    "UNAUTHORIZED",
+    "CONFLICT",
+    "REFUSED",
+];
 
 /// Whether what was promised was kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -243,7 +253,7 @@ fn judge(slo: &SloFile, calls: &ByTool, operations: (u64, u64)) -> Vec<Objective
         )),
         enough(share(
             "errors",
-            "at most this share of all calls ends with an error that is none of validation",
+            "at most this share of all calls fails: by a fault here, of what is needed, for want of time or of a place",
             (errors, total),
             (slo.errors, contract.errors),
             true,
@@ -506,6 +516,20 @@ mod tests {
             row(&judge(&slo, &all, (0, 0)), "errors").result
         };
         assert_eq!((of(1), of(2)), (Kept::Met, Kept::Missed));
+        let designed = calls(&[
+            ("plan_get", "OK", 10, 500),
+            ("apply_change", "APPROVAL_REQUIRED", 50, 500),
+            ("plan_change", "UNAUTHORIZED", 50, 500),
+            ("apply_change", "CONFLICT", 50, 500),
+            ("rollback_change", "REFUSED", 50, 500),
+        ]);
+        let rows = judge(&slo, &designed, (0, 0));
+        assert_eq!(row(&rows, "errors").observed, Some(0), "refusals by design");
+        for code in ["RATE_LIMIT", "UPSTREAM_TIMEOUT", "DEPENDENCY_UNAVAILABLE", "AUTH_FAILURE"] {
+            let failed = calls(&[("plan_get", "OK", 98, 500), ("plan_get", code, 2, 500)]);
+            let rows = judge(&slo, &failed, (0, 0));
+            assert_eq!(row(&rows, "errors").result, Kept::Missed, "{code}");
+        }
         let strange = calls(&[("plan_get", "OK", 98, 500), ("plan_get", "NEWER", 2, 500)]);
         let rows = judge(&slo, &strange, (0, 0));
         assert_eq!(

@@ -9,6 +9,8 @@
     reason = "a step of a test that fails is a failed test"
 )]
 
+#[path = "e2e/answers.rs"]
+mod answers;
 #[path = "e2e/approval_channel.rs"]
 mod approval_channel;
 #[path = "e2e/approvals.rs"]

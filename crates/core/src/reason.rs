@@ -174,7 +174,7 @@ catalogue! {
     OperationOpen "OPERATION_OPEN" Hold Hold "Another operation runs in this environment." "Follow it: `gonogo watch OP`; or cancel it: `gonogo cancel OP`.";
     OperationNotFound "OPERATION_NOT_FOUND" Invalid NotFound "No operation has this id." "List operations: `gonogo history`.";
     OperationEnded "OPERATION_ENDED" Hold Hold "The operation has ended; there is nothing to cancel." "To go back, use `gonogo rollback`.";
-    NoKnownGood "NO_KNOWN_GOOD" Hold Hold "There is no earlier known-good version to go back to." "Release the wanted version: `gonogo release --to VERSION`.";
+    NoKnownGood "NO_KNOWN_GOOD" Hold Hold "There is no earlier known-good version to go back to." "`gonogo known-good list` shows which versions are; any other one is released: `gonogo release --to VERSION`.";
     IdAmbiguous "ID_AMBIGUOUS" Invalid Usage "Several ids start with this text." "Give more characters.";
     LeaseHeld "LEASE_HELD" Hold Running "Another live controller drives this operation." "Follow it: `gonogo watch OP`.";
     LeaseLost "LEASE_LOST" Hold Running "This controller lost its lease to another." "Follow the operation: `gonogo watch OP`.";

@@ -21,7 +21,7 @@ const SECONDS: [f64; 16] = [
 ];
 
 /// Words for how a call ended, by [`Outcome::index`].
-pub const OUTCOMES: [&str; 12] = [
+pub const OUTCOMES: [&str; 13] = [
     "OK",
     "RUNNER_ERROR",
     "APPROVAL_REQUIRED",
@@ -34,6 +34,7 @@ pub const OUTCOMES: [&str; 12] = [
     "AUTH_FAILURE",
     "UNAUTHORIZED",
     "LEFT",
+    "REFUSED",
 ];
 
 /// How a call ended.
@@ -43,6 +44,8 @@ pub enum Outcome {
     Answered,
     /// It was refused, or failed.
     Failed(Code),
+    /// A decision stood in its way: the contract's code says `RUNNER_ERROR`, and nothing of ours failed.
+    Refused,
     /// Whoever asked went away before.
     Left,
 }
@@ -53,6 +56,7 @@ impl Outcome {
         match self {
             Self::Answered => 0,
             Self::Left => 11,
+            Self::Refused => 12,
             Self::Failed(code) => match code {
                 Code::RunnerError => 1,
                 Code::ApprovalRequired => 2,
@@ -428,6 +432,7 @@ mod tests {
         }
         assert_eq!(Outcome::Answered.word(), "OK");
         assert_eq!(Outcome::Left.word(), "LEFT");
+        assert_eq!(Outcome::Refused.word(), "REFUSED");
     }
 
     #[test]

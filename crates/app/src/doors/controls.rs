@@ -29,7 +29,7 @@ const FOR_PEOPLE: &str =
 pub struct FreezeDeclare {
     /// Environments; all of them if absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(length(min = 1, max = 64))]
     pub environments: Vec<EnvironmentName>,
     /// Why.
     pub why: Why,

@@ -14,6 +14,7 @@ use super::desk::{Answered, Desk};
 use super::tool::{Facts, Route, UseCase};
 use super::words::{EnvironmentName, Limit};
 use crate::config::Environment;
+use crate::elsewhere::LastSaid;
 use crate::following::EnvironmentView;
 use crate::incidents::{self, Incident};
 use crate::{AppError, Workspace, following, reserve};
@@ -237,10 +238,13 @@ pub struct ServiceStatus {
 pub struct EnvironmentStatus {
     /// Its name.
     pub name: String,
-    /// What its target reports; none if it does not answer.
+    /// What its target reports; none if it does not answer, or only a workflow service sees it.
     pub observed: Option<Observed>,
     /// Why it does not answer.
     pub unreachable: Option<String>,
+    /// What the workflow service that looks after it said last; nothing was observed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_said: Option<LastSaid>,
     /// The operation that runs there.
     pub open: Option<OperationId>,
     /// The last version that passed its soak there.
@@ -267,7 +271,7 @@ impl UseCase for StatusGet {
         ..Facts::read(
             "status_get",
             "Show what serves",
-            "Says of each environment what serves there, what runs, and what is known-good. A target that does not answer is told as that.",
+            "Says of each environment what serves there, what runs, and what is known-good. A target that does not answer is told as that, and what a workflow service said last as its word.",
         )
     };
     type Answer = ServiceStatus;
@@ -276,7 +280,9 @@ impl UseCase for StatusGet {
         let ws = desk.workspace;
         let only = self.environment.as_ref().map(|e| e.0.as_str());
         let views = following::environments(ws, only)?;
-        let blind = views.iter().any(|v| v.observed.is_none());
+        let blind = views
+            .iter()
+            .any(|v| v.observed.is_none() && v.last_said.is_none());
         let now = ws.clock.now().wall;
         let open = incidents::list(ws, true)?;
         let status = |v: EnvironmentView| -> Result<EnvironmentStatus, AppError> {
@@ -292,6 +298,7 @@ impl UseCase for StatusGet {
                 name: v.name,
                 observed: v.observed,
                 unreachable: v.unreachable,
+                last_said: v.last_said,
                 open: v.open,
                 known_good: v.known_good,
                 short_of_space: v.short_of_space,

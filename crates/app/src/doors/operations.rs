@@ -278,7 +278,12 @@ fn triage(ws: &Workspace, known: &Operation, of: &Plan) -> Result<Triage, AppErr
             ],
         ),
         Some(Ending::Promoted) => told(
-            "The new version serves everything and passed its soak.",
+            match of.body.kind {
+                PlanKind::Release => "The new version serves everything and passed its soak.",
+                PlanKind::Rollback => {
+                    "It went back: the version that was known-good before serves everything again and passed its soak."
+                }
+            },
             false,
             vec![
                 packet,
@@ -413,7 +418,14 @@ impl UseCase for ApplyChange {
             Some(plan) => plan.find(ws)?,
             None => gonogo_release::plan::plan_id(self.plan_fingerprint),
         };
-        let plan = planning::read(ws, &id)?;
+        let plan = planning::read(ws, &id).map_err(|e| match &self.plan {
+            // The caller named no plan by an id, and is told of what it named.
+            None if e.reason == Reason::PlanNotFound => AppError::new(
+                Reason::PlanNotFound,
+                format!("no plan has the fingerprint {}", self.plan_fingerprint),
+            ),
+            _ => e,
+        })?;
         let environment = &plan.body.environment;
         let key = &self.idempotency_key.0;
         let known = ws.store.by_key(environment, key)?;
@@ -428,7 +440,7 @@ impl UseCase for ApplyChange {
             if let Err(e) = approved
                 && ws.store.by_key(environment, key)?.is_none()
             {
-                return Err(e);
+                return Err(naming_rejections(ws, &plan, e)?);
             }
         }
         if plan.fingerprint != self.plan_fingerprint {
@@ -479,6 +491,23 @@ impl UseCase for ApplyChange {
             },
         })
     }
+}
+
+/// A refusal for want of approval, with who rejected the plan, if somebody did.
+fn naming_rejections(ws: &Workspace, plan: &Plan, error: AppError) -> Result<AppError, AppError> {
+    let codes = std::iter::once(&error.reason).chain(&error.others);
+    if !codes.into_iter().any(|r| *r == Reason::ApprovalRejected) {
+        return Ok(error);
+    }
+    let given = approving::voices(ws, plan)?.given;
+    let mut by: Vec<String> = Vec::new();
+    for voice in given.into_iter().rev() {
+        let no = voice.decision == "rejected" && voice.broken.is_empty();
+        if no && !by.contains(&voice.approver) {
+            by.push(voice.approver);
+        }
+    }
+    Ok(error.with("rejectedBy", serde_json::json!(by)))
 }
 
 /// The operation, when it has ended or the time is over.
@@ -727,7 +756,11 @@ impl UseCase for OperationCancel {
         let known = ws.store.operation(&id)?;
         Ok(Answered {
             handle: Some(Handle::of(&known, desk.base)),
-            exit: Exit::Running,
+            exit: match known.terminal {
+                None => Exit::Running,
+                // It was cancelled before, and asking again changes nothing.
+                Some(_) => Exit::Done,
+            },
             data: CancelRequested { operation_id: id },
         })
     }

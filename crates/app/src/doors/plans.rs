@@ -53,6 +53,7 @@ impl UseCase for ValidatePlan {
         class: Class::Plan,
         scope: Scope::PlanCreate,
         routes: &[Route::post("/v1/plans/validate", 200)],
+        keeps_nothing: true,
         examples: &[r#"{"version": "1.0.0"}"#],
         ..Facts::read(
             "validate_plan",

@@ -51,6 +51,8 @@ pub struct Facts {
     pub idempotent: bool,
     /// Whether it reaches beyond gonogo's own state.
     pub open_world: bool,
+    /// Whether it keeps nothing, whatever its class.
+    pub keeps_nothing: bool,
     /// Addresses under HTTP; the first is the usual one.
     pub routes: &'static [Route],
     /// Why agents do not have it over MCP; empty if they do.
@@ -78,6 +80,7 @@ impl Facts {
             destructive: false,
             idempotent: true,
             open_world: false,
+            keeps_nothing: false,
             routes: &[],
             not_mcp: "",
             waits: false,

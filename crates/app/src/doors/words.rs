@@ -101,8 +101,9 @@ pub struct PinTarget(
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct BackTo(#[schemars(regex(pattern = r"^[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}$"))] pub String);
 
-/// A moment in UTC, like `2026-01-31T12:00:00Z`. What the schema lets through is a moment: 29 February of a year that has none is
-/// 1 March.
+/// A moment in UTC, like `2026-01-31T12:00:00Z`.
+//
+// A schema knows no calendar: 29 February of a year that has none is refused as a time that is none.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Moment(
     #[schemars(regex(
@@ -114,9 +115,10 @@ pub struct Moment(
 impl Moment {
     /// The time that is meant.
     pub(super) fn time(&self) -> Result<Timestamp, AppError> {
-        let march = || self.0.replacen("-02-29T", "-03-01T", 1).parse();
-        let time = self.0.parse().or_else(|_| march());
-        time.map_err(|e| AppError::new(Reason::InputMalformed, format!("{e}")))
+        self.0.parse().map_err(|_| {
+            let text = format!("there is no `{}`: that year has no such day", self.0);
+            AppError::new(Reason::TimeRefused, text)
+        })
     }
 }
 

@@ -1,6 +1,8 @@
 //! What people see of an operation that a workflow service carries out.
 
-use gonogo_core::{Reason, Timestamp};
+use gonogo_core::id::OperationId;
+use gonogo_core::{Digest, Reason, Timestamp};
+use gonogo_release::effect::ObservedSlot;
 use gonogo_release::machine::Ending;
 use gonogo_release::remote::{Cancel, Receipt, Stage, State};
 use gonogo_store::Operation;
@@ -38,6 +40,45 @@ pub struct Elsewhere {
     /// Somebody's wish to end it, and what the service said to that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel: Option<Cancel>,
+}
+
+/// What a workflow service said last of what serves. Nothing was observed: it may have changed since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LastSaid {
+    /// The operation that it was said of; none where none has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<OperationId>,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// The slots that were in use then.
+    pub slots: Vec<SaidSlot>,
+}
+
+/// A slot that was in use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SaidSlot {
+    /// The slot.
+    pub slot: String,
+    /// The version in it.
+    pub version: String,
+    /// Digest of the version's whole description.
+    pub content: Digest,
+    /// Parts per ten thousand of new requests.
+    pub weight: u32,
+}
+
+impl From<ObservedSlot> for SaidSlot {
+    fn from(told: ObservedSlot) -> Self {
+        Self {
+            slot: told.slot,
+            version: told.version,
+            content: told.content,
+            weight: told.weight,
+        }
+    }
 }
 
 /// Trouble with the service.

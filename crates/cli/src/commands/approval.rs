@@ -12,6 +12,7 @@ use gonogo_app::doors::{
 };
 use gonogo_app::incidents::Incident;
 use gonogo_core::{Exit, Reason};
+use gonogo_release::plan::{Step, StepKind};
 use serde_json::json;
 
 use super::{Answer, planning, releasing, way};
@@ -226,9 +227,10 @@ fn say_shown(screen: &Screen, shown: &Shown) {
     }
     for step in &shown.effects {
         screen.say(&format!(
-            "  {:>2}      {}, within {}",
+            "  {:>2}      {:<10} {}, within {}",
             step.n,
             step.kind.name(),
+            done(step, shown),
             step.within
         ));
     }
@@ -307,6 +309,22 @@ fn say_shown(screen: &Screen, shown: &Shown) {
     }
     if shown.state == Stand::Waiting {
         screen.frame(&format!("next      gonogo approve {}", shown.plan));
+    }
+}
+
+/// What a step does to which version, as the answer has it.
+fn done(step: &Step, shown: &Shown) -> String {
+    let old = shown.from.as_deref().unwrap_or("nothing");
+    match &step.kind {
+        StepKind::Preflight => "the target is as it was planned".into(),
+        StepKind::Gates => shown.gates.demanded.clone(),
+        StepKind::Deploy { slot } => format!("{} in slot {slot}", shown.to),
+        StepKind::Stage { weight, bake } => {
+            format!("{weight} of new requests to {}, at least {bake}", shown.to)
+        }
+        StepKind::Promote => format!("all new requests to {}", shown.to),
+        StepKind::Soak { bake } => format!("watch {} for {bake}", shown.to),
+        StepKind::Drain { slot } | StepKind::Stop { slot } => format!("{old} in slot {slot}"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -128,6 +128,8 @@ fn create(select: &Select, what: &TokenWhat, screen: &Screen) -> Answer {
         scopes.insert(scope.parse()?);
     }
     let ws = open(select, screen, false)?;
+    // The place first: a token that nobody has must not be one.
+    let place = out.as_deref().map(Place::new).transpose()?;
     let issued = tokens::issue(
         &ws,
         &tokens::Wanted {
@@ -146,9 +148,10 @@ fn create(select: &Select, what: &TokenWhat, screen: &Screen) -> Answer {
         about.expires,
         about.scopes.join(", ")
     ));
-    match out {
-        Some(path) => {
-            write_secret(path, &issued.token).map_err(|e| {
+    match place {
+        Some(place) => {
+            let path = place.path.clone();
+            place.write(&issued.token).map_err(|e| {
                 e.hint("the token was made and nobody has it: revoke it, see `gonogo token list`")
             })?;
             screen.answer("token_create", json!({"token": about, "path": path}));
@@ -163,20 +166,57 @@ fn create(select: &Select, what: &TokenWhat, screen: &Screen) -> Answer {
     Ok(Exit::Done)
 }
 
+/// A new file for a secret that only its owner can read; gone again if nothing was written to it.
+struct Place {
+    path: PathBuf,
+    file: std::fs::File,
+    kept: bool,
+}
+
+impl Place {
+    /// Makes the file; never over something.
+    fn new(path: &Path) -> Result<Self, AppError> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|e| unwritten(path, &e))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            kept: false,
+        })
+    }
+
+    fn write(mut self, secret: &str) -> Result<(), AppError> {
+        use std::io::Write;
+        self.file
+            .write_all(format!("{secret}\n").as_bytes())
+            .map_err(|e| unwritten(&self.path, &e))?;
+        self.kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.kept {
+            // Nothing is in it; where it cannot be removed, it is empty.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn unwritten(path: &Path, e: &std::io::Error) -> AppError {
+    let text = format!("cannot write `{}`: {e}", path.display());
+    AppError::new(Reason::OutputFailed, text)
+}
+
 /// Writes a secret that only its owner can read; never over something.
 pub(super) fn write_secret(path: &Path, secret: &str) -> Result<(), AppError> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    file.and_then(|mut f| f.write_all(format!("{secret}\n").as_bytes()))
-        .map_err(|e| {
-            let text = format!("cannot write `{}`: {e}", path.display());
-            AppError::new(Reason::OutputFailed, text)
-        })
+    Place::new(path)?.write(secret)
 }
 
 fn list(select: &Select, screen: &Screen) -> Answer {

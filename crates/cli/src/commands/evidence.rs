@@ -175,7 +175,10 @@ fn show(select: &Select, name: &str, screen: &Screen) -> Answer {
         record.kind, record.time, record.actor, record.signer
     ));
     screen.say(&serde_json::to_string_pretty(&record.body).unwrap_or_default());
-    screen.answer("evidence_get", json!({ "record": record }));
+    let mut data = json!(record);
+    // Where it stood before the registry's schema.
+    data["record"] = json!(record);
+    screen.answer("evidence_get", data);
     Ok(Exit::Done)
 }
 

@@ -450,11 +450,12 @@ pub fn thousands(n: u64) -> String {
     out
 }
 
-/// Says how following ended and returns the exit code.
-pub fn finish(screen: &Screen, use_case: &str, seen: Seen) -> Result<Exit, AppError> {
+/// Says how following ended and returns the exit code; `more` is what else the use case's schema has.
+pub fn finish(screen: &Screen, use_case: &str, seen: Seen, more: &Value) -> Result<Exit, AppError> {
     match seen {
         Seen::Left(id) => {
-            screen.answer(use_case, json!({"operationId": id, "status": "running"}));
+            let data = json!({"operationId": id, "status": "running"});
+            screen.answer(use_case, with(data, more));
             if !screen.json {
                 screen.say(&format!(
                     "running   {id} · follow it with `gonogo watch {id}`"
@@ -464,20 +465,28 @@ pub fn finish(screen: &Screen, use_case: &str, seen: Seen) -> Result<Exit, AppEr
         }
         Seen::Ended(shown, terminal) => {
             say_end(screen, &shown, &terminal);
-            screen.answer(
-                use_case,
-                json!({
-                    "operationId": shown.operation.operation_id,
-                    "status": terminal.result.name(),
-                    "reasonCodes": terminal.reasons,
-                    "text": terminal.text,
-                    "packet": shown.packet,
-                    "logKey": shown.log_key,
-                }),
-            );
+            let data = json!({
+                "operationId": shown.operation.operation_id,
+                "operation": shown.operation,
+                "status": terminal.result.name(),
+                "result": terminal.result.name(),
+                "reasonCodes": terminal.reasons,
+                "text": terminal.text,
+                "packet": shown.packet,
+                "logKey": shown.log_key,
+            });
+            screen.answer(use_case, with(data, more));
             Ok(driving::exit_of(&terminal))
         }
     }
+}
+
+/// An answer with `more`, which comes first where both have a key.
+pub fn with(mut data: Value, more: &Value) -> Value {
+    for (key, value) in more.as_object().into_iter().flatten() {
+        data[key] = value.clone();
+    }
+    data
 }
 
 pub fn say_end(screen: &Screen, shown: &OperationShown, terminal: &Terminal) {

@@ -3,6 +3,7 @@
 use gonogo_app::doors::{
     EnvironmentStatus, OperationList, OperationRef, OperationShow, OperationShown, StatusGet,
 };
+use gonogo_app::elsewhere::LastSaid;
 use gonogo_core::{Exit, Reason};
 use serde_json::json;
 
@@ -48,6 +49,11 @@ fn say_environment(screen: &Screen, service: &str, view: &EnvironmentStatus) {
                 ));
             }
         }
+        (None, None) if view.last_said.is_some() => {
+            if let Some(said) = &view.last_said {
+                say_last_word(screen, said);
+            }
+        }
         (None, Some(why)) => screen.say(&format!(
             "  {}",
             screen.paint(Tone::Bad, &format!("not known: {why}"))
@@ -83,6 +89,31 @@ fn say_environment(screen: &Screen, service: &str, view: &EnvironmentStatus) {
             left >> 10
         );
         screen.say(&screen.paint(Tone::Bad, &text));
+    }
+}
+
+/// What a workflow service said last, as its word.
+fn say_last_word(screen: &Screen, said: &LastSaid) {
+    let (Some(at), Some(of)) = (said.at, &said.operation) else {
+        screen.say("  not seen  only the workflow service sees this target, and no operation has ended there yet");
+        return;
+    };
+    screen.say(&screen.paint(
+        Tone::Wait,
+        &format!("  not seen  the workflow service's last word, of {of} at {at}; it may have changed since"),
+    ));
+    if said.slots.is_empty() {
+        screen.say("  said      nothing serves");
+    }
+    for slot in &said.slots {
+        screen.say(&format!(
+            "  said      slot {}  {}  {}.{:02} %  {}",
+            slot.slot,
+            slot.version,
+            slot.weight / 100,
+            slot.weight % 100,
+            slot.content
+        ));
     }
 }
 
@@ -140,11 +171,12 @@ pub fn history(select: &Select, a: &args::History, screen: &Screen) -> Answer {
     let (operations, _) = ops::pages(&way(select, screen, true)?, &wanted, a.limit)?;
     ops::say_list(screen, &operations, &wanted);
     let lines = operations.iter().map(|doc| {
-        json!({
-            "id": doc.operation_id, "environment": doc.environment, "from": doc.from, "to": doc.to, "kind": doc.kind,
-            "requester": doc.requester, "submittedAt": doc.started_at, "updatedAt": doc.updated_at, "phase": doc.phase,
-            "result": doc.result, "reasons": doc.reasons,
-        })
+        let mut line = json!(doc);
+        // Names that these had before the registry's.
+        line["id"] = json!(doc.operation_id);
+        line["submittedAt"] = json!(doc.started_at);
+        line["result"] = json!(doc.result);
+        line
     });
     screen.answer(
         "operation_list",

@@ -52,18 +52,17 @@ fn create(select: &Select, wanted: &args::Wanted, screen: &Screen) -> Answer {
         screen.talk("this plan existed already: same intent, same content");
     }
     screen.frame(&format!("next      gonogo approve {}", plan.id));
-    screen.answer(
-        "plan_change",
-        json!({"plan": plan, "planFingerprint": plan.fingerprint, "findings": planned.findings,
-            "fresh": planned.fresh, "missing": planned.missing}),
-    );
+    let mut data = json!(planned);
+    // The name that it had before the registry's.
+    data["plan"] = json!(plan);
+    screen.answer("plan_change", data);
     Ok(Exit::Done)
 }
 
 /// Ends a command that had nothing to do, which is an answer.
 pub fn nothing_to_do(screen: &Screen, use_case: &str, planned: &ChangePlanned) -> Answer {
     let text = planned.text.as_deref().unwrap_or_default();
-    screen.answer(use_case, json!({"status": "nothing_to_do", "text": text}));
+    screen.answer(use_case, json!(planned));
     screen.say(&format!("nothing to do: {text}"));
     Ok(Exit::Done)
 }
@@ -274,10 +273,7 @@ fn diff(
     } else {
         Exit::Done
     };
-    screen.answer(
-        "plan_diff",
-        json!({"plan": id, "against": other, "differences": found}),
-    );
+    screen.answer("plan_diff", json!(compared.data));
     Ok(exit)
 }
 

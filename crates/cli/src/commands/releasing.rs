@@ -3,15 +3,16 @@
 use gonogo_app::applying::{self, Apply};
 use gonogo_app::approving::{self, Given, Say};
 use gonogo_app::doors::{
-    ApplyChange, ApprovalDecide, BackTo, Decision, Handle, Key, OperationCancel, OperationRef,
-    OperationShow, PlanChange, PlanGet, PlanRef, RollbackChange, VersionName, Why,
+    ApplyChange, ApprovalDecide, BackTo, Decision, Handle, Key, OperationCancel, OperationGet,
+    OperationRef, OperationShow, PlanChange, PlanGet, PlanRef, RollbackChange, RollbackStatus,
+    VersionName, Why,
 };
 use gonogo_app::rolling_back::{self, Way as Back};
 use gonogo_app::{AppError, Workspace, driving, elsewhere, following};
 use gonogo_core::id::{OperationId, PlanId};
-use gonogo_core::{Exit, Reason, Span};
+use gonogo_core::{Exit, Fingerprint, Reason, Span};
 use gonogo_release::plan::Plan;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Answer, controls, live, way, way_back};
 use crate::args;
@@ -62,19 +63,21 @@ fn begin_here(
     let known = ws.store.operation(&id)?;
     say_begun(screen, &id, begun.fresh, known.terminal.is_some());
     elsewhere::sent(ws, &id, begun.fresh, Span::from_secs(27))?;
+    let more = accepted(
+        use_case,
+        begun.fresh,
+        known.fingerprint,
+        how.key.as_deref().unwrap_or(known.plan.as_str()),
+    );
     if waiting.detach {
-        driving::spawn(ws, &id)?;
+        if known.terminal.is_none() {
+            driving::spawn(ws, &id)?;
+        }
         let handle = Handle::of(&known, "");
-        return Ok(detached(
-            screen,
-            use_case,
-            &known.plan,
-            begun.fresh,
-            &handle,
-        ));
+        return detached(way, screen, use_case, &known.plan, &handle, &more);
     }
     let seen = live::see_through(way, &id, screen, waiting.timeout)?;
-    live::finish(screen, use_case, seen)
+    live::finish(screen, use_case, seen, &more)
 }
 
 fn begin_there(
@@ -92,6 +95,12 @@ fn begin_there(
         idempotency_key: Key(key.unwrap_or_else(|| plan.id.to_string())),
         mode: None,
     })?;
+    let more = accepted(
+        use_case,
+        begun.data.fresh,
+        plan.fingerprint,
+        &begun.data.idempotency_key,
+    );
     let Some(handle) = &begun.handle else {
         let text = "the server began something and gave no handle";
         return Err(AppError::new(Reason::ServerAnswer, text));
@@ -99,16 +108,24 @@ fn begin_there(
     let id = &handle.operation_id;
     say_begun(screen, id, begun.data.fresh, begun.exit != Exit::Running);
     if waiting.detach {
-        return Ok(detached(
-            screen,
-            use_case,
-            &plan.id,
-            begun.data.fresh,
-            handle,
-        ));
+        return detached(way, screen, use_case, &plan.id, handle, &more);
     }
     let seen = live::see_through(way, id, screen, waiting.timeout)?;
-    live::finish(screen, use_case, seen)
+    live::finish(screen, use_case, seen, &more)
+}
+
+/// What the use case's schema has of an application, or of a rollback, besides what became of the operation.
+fn accepted(use_case: &str, fresh: bool, fingerprint: Fingerprint, key: &str) -> Value {
+    let mut more = json!({"accepted": true, "fresh": fresh, "planFingerprint": fingerprint, "idempotencyKey": key});
+    if use_case == "rollback_change" {
+        more = live::with(more, &going_back());
+    }
+    more
+}
+
+/// What the schema of a rollback has: whether it goes back, and not how that ended, which is the `result`.
+fn going_back() -> Value {
+    json!({"status": RollbackStatus::GoingBack, "missing": []})
 }
 
 fn say_begun(screen: &Screen, id: &OperationId, fresh: bool, ended: bool) {
@@ -123,16 +140,39 @@ fn say_begun(screen: &Screen, id: &OperationId, fresh: bool, ended: bool) {
     });
 }
 
-fn detached(screen: &Screen, use_case: &str, plan: &PlanId, fresh: bool, handle: &Handle) -> Exit {
+/// Ends a command that does not wait: with how the operation stands, which may have ended before.
+fn detached(
+    way: &Way,
+    screen: &Screen,
+    use_case: &str,
+    plan: &PlanId,
+    handle: &Handle,
+    more: &Value,
+) -> Answer {
     let id = &handle.operation_id;
-    screen.answer(
-        use_case,
-        json!({"handle": handle, "planId": plan, "fresh": fresh, "status": "running"}),
-    );
-    screen.say(&format!(
-        "running   {id} · follow it with `gonogo watch {id}`"
-    ));
-    Exit::Running
+    let stands = way.ask(&OperationGet {
+        operation: OperationRef(id.to_string()),
+    })?;
+    let doc = &stands.data;
+    let mut data =
+        json!({"handle": handle, "operationId": id, "planId": plan, "status": doc.status});
+    if let Some(result) = &doc.result {
+        data["result"] = json!(result);
+        data["operation"] = json!(doc);
+        data["reasonCodes"] = json!(doc.reasons);
+    }
+    screen.answer(use_case, live::with(data, more));
+    screen.say(&match &doc.result {
+        None => format!("running   {id} · follow it with `gonogo watch {id}`"),
+        Some(result) => format!(
+            "{}  {id} · it has ended; see `gonogo ops show {id}`",
+            result.replace('_', " ")
+        ),
+    });
+    Ok(match &doc.result {
+        None => Exit::Running,
+        Some(_) => stands.exit,
+    })
 }
 
 pub fn release(select: &Select, a: &args::Release, screen: &Screen) -> Answer {
@@ -249,7 +289,7 @@ pub fn watch(select: &Select, a: &args::Watch, screen: &Screen) -> Answer {
     live::say_plan(screen, &shown.plan);
     let id = &shown.operation.operation_id;
     let seen = live::see_through(&way, id, screen, a.timeout)?;
-    live::finish(screen, "operation_watch", seen)
+    live::finish(screen, "operation_watch", seen, &Value::Null)
 }
 
 pub fn cancel(select: &Select, a: &args::Cancel, screen: &Screen) -> Answer {
@@ -279,17 +319,22 @@ fn follow_back(
     use_case: &str,
     screen: &Screen,
 ) -> Answer {
+    let more = match use_case {
+        "rollback_change" => going_back(),
+        _ => Value::Null,
+    };
     if waiting.detach {
         if let Some(ws) = way.here() {
             driving::pick_up(ws)?;
         }
-        screen.answer(use_case, json!({"operationId": id, "status": "running"}));
+        let data = json!({"operationId": id, "status": "running"});
+        screen.answer(use_case, live::with(data, &more));
         return Ok(Exit::Running);
     }
     let seen = live::see_through(way, id, screen, waiting.timeout)?;
     // The request was to end it: a cancelled operation is that request done.
     let cancelled = matches!(&seen, live::Seen::Ended(_, t) if t.result == gonogo_release::machine::Ending::Cancelled);
-    let exit = live::finish(screen, use_case, seen)?;
+    let exit = live::finish(screen, use_case, seen, &more)?;
     Ok(if cancelled { Exit::Done } else { exit })
 }
 

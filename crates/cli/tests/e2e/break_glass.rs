@@ -45,6 +45,14 @@ fn the_glass_is_broken_by_a_policy_and_the_incident_stays_until_it_is_reviewed()
 
     let broken = said(&project, "finn", &glass("the shop is down"));
     let incident = broken["incident"]["incident"].as_str().unwrap();
+    // Nothing is missing any more, and what stands in its place is told.
+    let input = json!({"plan": plan}).to_string();
+    let listed = project.run(&["call", "approval_list", "--input", &input]);
+    let listed: Value = serde_json::from_str(&listed.expect(0).out).unwrap();
+    assert_eq!(
+        listed["envelope"]["data"]["incidents"][0]["incident"],
+        incident
+    );
     assert_eq!(broken["incident"]["pages"], "on-call");
     // One use: before the review there is no other.
     let again = refused(&project, "finn", &glass("again"), 77, "BREAK_GLASS_REFUSED");

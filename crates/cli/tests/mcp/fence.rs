@@ -88,7 +88,10 @@ fn a_versions_name_is_fenced_in_every_tools_text() {
             assert!(!outside(told).contains("SYSTEM"), "{tool}: {told}");
         }
         if ["validate_plan", "plan_change", "plan_get", "approval_show"].contains(&tool) {
-            assert!(told.contains(&format!("from → to: nothing → {name}")), "{tool}: {told}");
+            assert!(
+                told.contains(&format!("from → to: nothing → {name}")),
+                "{tool}: {told}"
+            );
         }
     }
 }

@@ -244,11 +244,15 @@ fn clients_with_a_handshake_list_and_read_tasks_over_http() {
     let operation = project.data(&["history"])["operations"][0]["id"].clone();
     let server = Server::start(&project, &["--dev"]);
     let say = |method: &str| {
-        let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"taskId": operation}});
+        let message =
+            json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"taskId": operation}});
         post(&server, &[("mcp-protocol-version", "2025-11-25")], &message)
     };
     let listed = say("tasks/list");
-    assert_eq!(listed.body["result"]["tasks"][0]["taskId"], operation, "{listed:#?}");
+    assert_eq!(
+        listed.body["result"]["tasks"][0]["taskId"], operation,
+        "{listed:#?}"
+    );
     let result = say("tasks/result");
     assert_eq!(result.body["result"]["isError"], false, "{result:#?}");
     let task = say("tasks/get");

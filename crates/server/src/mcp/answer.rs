@@ -3,14 +3,14 @@
 use gonogo_app::AppError;
 use gonogo_app::doors::{Done, Tool};
 use gonogo_app::identity::nonce;
-use gonogo_core::{Exit, Reason};
 use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::envelope::{Class, Code, Frame};
+use gonogo_core::{Exit, Reason};
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
 
 use super::points;
-use super::text::Text;
+use super::text::{Text, is_token};
 
 /// A message whose error has the contract's envelope beside it; none where it has one, or is no error.
 pub(super) fn envelop(mut message: Value, trace: &str) -> Option<Value> {
@@ -156,6 +156,14 @@ impl<'a> Answer<'a> {
         });
         for reason in std::iter::once(&error.reason).chain(&error.others).take(3) {
             text.say(format!("{reason}: {}", reason.meaning()));
+        }
+        if let Some(by) = error.details["rejectedBy"].as_array() {
+            // Approvers, as the configuration names them.
+            let by = by.iter().filter_map(Value::as_str).filter(|n| is_token(n));
+            text.say(format!(
+                "rejected by: {}",
+                by.collect::<Vec<_>>().join(", ")
+            ));
         }
         let waits = &error.details["approvalRequired"];
         if error.code() == Code::ApprovalRequired && waits.is_object() {

@@ -113,7 +113,10 @@ fn asks_for_tasks<'a>(headers: &HeaderMap, message: &'a mut Value) -> Option<&'a
     let plain = match params.get("_meta") {
         None => params.is_object() || params.is_null(),
         Some(meta) => {
-            meta.is_object() && meta.get("io.modelcontextprotocol/protocolVersion").is_none()
+            meta.is_object()
+                && meta
+                    .get("io.modelcontextprotocol/protocolVersion")
+                    .is_none()
         }
     };
     (about && shakes_hands && plain).then_some(params)

@@ -47,7 +47,7 @@ pub(super) fn described(tool: &'static doors::Tool) -> Tool {
     told.output_schema = Some(object(output(tool)));
     told.annotations = Some(ToolAnnotations::from_raw(
         None,
-        Some(f.class == Class::Read),
+        Some(f.class == Class::Read || f.keeps_nothing),
         Some(f.destructive),
         Some(f.idempotent),
         Some(f.open_world),

@@ -112,10 +112,12 @@ fn serving(text: &mut Text, environment: &Value) {
         let version = slot["version"].as_str().unwrap_or_default();
         text.quote(&format!("{name}, {}", of(slot)), version);
     }
-    if let Some(said) = environment["lastSaid"].as_object() {
-        let at = said.get("at").map(plain).unwrap_or_default();
-        let what = said.get("text").and_then(Value::as_str);
-        text.quote(&format!("{name}, said {at}"), what.unwrap_or_default());
+    let said = &environment["lastSaid"];
+    for slot in list(&said["slots"]) {
+        let at = plain(&said["at"]);
+        let place = format!("slot {} {}", plain(&slot["slot"]), weight(slot));
+        let version = slot["version"].as_str().unwrap_or_default();
+        text.quote(&format!("{name}, {place}, as said at {at}"), version);
     }
     for (key, label) in [("unreachable", "why"), ("knownGood", "known-good")] {
         if let Some(said) = environment[key].as_str() {

@@ -47,7 +47,7 @@ pub(in crate::config) static SLO: Section = Section {
             "errors",
             Share,
             Default("\"1%\""),
-            "At most this share of all calls ends with an error that is none of validation. More is told as looser.",
+            "At most this share of all calls fails; what is refused by design does not. More is told as looser.",
         ),
         key(
             "traces",
