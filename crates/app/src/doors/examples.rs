@@ -84,7 +84,6 @@ pub(super) fn numbered(values: Vec<Value>) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::doors::{TOOLS, openapi};
 
     #[test]

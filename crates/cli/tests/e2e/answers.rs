@@ -126,7 +126,7 @@ fn every_command_answers_with_the_schema_of_its_use_case() {
 
 /// Refusals that examples may end with where the project has nothing else for them.
 const REFUSED: [(&str, &str); 12] = [
-    ("apply_change", "FREEZE_ACTIVE"),
+    ("operation_dispatch", "OPERATION_OPEN"),
     ("rollback_change", "NO_KNOWN_GOOD"),
     ("rollback_preview", "NO_KNOWN_GOOD"),
     ("approval_decide", "SELF_APPROVAL"),
@@ -152,6 +152,7 @@ fn the_examples_of_the_registry_are_carried_out() {
     tools.sort_by_key(|tool| match tool.facts.name {
         "pin_remove" => 1,
         "apply_change" => 2,
+        "operation_dispatch" => 3,
         _ => 0,
     });
     for tool in tools {
@@ -190,6 +191,12 @@ fn the_examples_of_the_registry_are_carried_out() {
             let envelope = reply.get("envelope").unwrap_or(&reply);
             if envelope["success"] == true {
                 good += 1;
+                if name == "freeze_declare" {
+                    let freeze = text(&envelope["data"]["freeze"]);
+                    project
+                        .run(&["unfreeze", &freeze, "--why", "a test"])
+                        .expect(0);
+                }
                 continue;
             }
             let reasons = envelope["error"]["details"]["reasonCodes"].to_string();
