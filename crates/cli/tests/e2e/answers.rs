@@ -153,6 +153,8 @@ fn the_examples_of_the_registry_are_carried_out() {
         "pin_remove" => 1,
         "apply_change" => 2,
         "operation_dispatch" => 3,
+        // It leaves a freeze behind.
+        "rollback_posture" | "rollback_posture_get" => 4,
         _ => 0,
     });
     for tool in tools {

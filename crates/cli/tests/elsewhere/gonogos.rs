@@ -82,7 +82,7 @@ fn a_release_goes_through_two_gonogos_and_back() {
         two.here.processes()
     );
     // Nobody here sees the target: what is told is the other end's last word, and when it was said.
-    let status = two.here.run(&["status", "--json"]);
+    let status = run(&["status", "--json"]);
     let seen = status.expect(0).envelope()["data"]["environments"][0].clone();
     assert!(seen["observed"].is_null(), "{seen:#}");
     let said = &seen["lastSaid"];
@@ -93,7 +93,7 @@ fn a_release_goes_through_two_gonogos_and_back() {
         (&"1.0.0".into(), &10_000.into())
     );
     assert!(!said.to_string().contains("ready"), "{seen:#}");
-    let told = two.here.run(&["status"]);
+    let told = run(&["status"]);
     assert!(told.expect(0).out.contains("last word"), "{}", told.out);
     // The next plan begins from what the other end shows, and the one after goes back.
     run(&["release", "--to", "2.0.0"]).expect(0);
