@@ -147,6 +147,8 @@ fn the_examples_of_the_registry_are_carried_out() {
     let text = |v: &Value| v.as_str().unwrap().to_owned();
     let operation = text(&project.data(&["history"])["operations"][0]["operationId"]);
     let (mut good, mut told) = (0, Vec::new());
+    let shown = project.data(&["call", "plan_get", "--schema"]);
+    assert_eq!(shown["input"]["examples"][0]["plan"], "pln_0123456789ab");
     let mut tools: Vec<_> = TOOLS.iter().collect();
     // A pin is set before it is removed, and what changes the target comes last.
     tools.sort_by_key(|tool| match tool.facts.name {
