@@ -81,6 +81,8 @@ def main():
         # A release, so that there is an operation, evidence and a version that is known to be good.
         with Load(project.port):
             project.run("release", "--to", "1.0.0", "--env", "local").expect(0)
+        # A plan starts the other environment's agent: without one, whoever looks there is rightly told 503.
+        project.run("plan", "--to", "1.0.0", "--env", "second").expect(0)
         port = free_port()
         users = {"auth": [{"name": n, "fixedHeaders": [{"name": "Authorization", "value": f"Bearer {token(project, n)}"}]} for n in ("vera", "otto")]}
         (WORK / "users.json").write_text(json.dumps(users))

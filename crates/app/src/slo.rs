@@ -525,7 +525,12 @@ mod tests {
         ]);
         let rows = judge(&slo, &designed, (0, 0));
         assert_eq!(row(&rows, "errors").observed, Some(0), "refusals by design");
-        for code in ["RATE_LIMIT", "UPSTREAM_TIMEOUT", "DEPENDENCY_UNAVAILABLE", "AUTH_FAILURE"] {
+        for code in [
+            "RATE_LIMIT",
+            "UPSTREAM_TIMEOUT",
+            "DEPENDENCY_UNAVAILABLE",
+            "AUTH_FAILURE",
+        ] {
             let failed = calls(&[("plan_get", "OK", 98, 500), ("plan_get", code, 2, 500)]);
             let rows = judge(&slo, &failed, (0, 0));
             assert_eq!(row(&rows, "errors").result, Kept::Missed, "{code}");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -168,7 +168,7 @@ fn create(select: &Select, what: &TokenWhat, screen: &Screen) -> Answer {
 
 /// A new file for a secret that only its owner can read; gone again if nothing was written to it.
 struct Place {
-    path: PathBuf,
+    path: std::path::PathBuf,
     file: std::fs::File,
     kept: bool,
 }

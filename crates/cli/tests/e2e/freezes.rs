@@ -314,7 +314,7 @@ fn what_cannot_be_frozen_or_ended_is_said() {
     project.refuses(
         &["freeze", "--why", "x", "--until", "2020-01-01T00:00:00Z"],
         64,
-        &["ARGUMENT_INVALID"],
+        &["TIME_REFUSED"],
     );
     project.refuses(
         &["unfreeze", "frz_0000", "--why", "x"],

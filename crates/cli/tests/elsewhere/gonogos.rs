@@ -81,6 +81,20 @@ fn a_release_goes_through_two_gonogos_and_back() {
         "{:?}",
         two.here.processes()
     );
+    // Nobody here sees the target: what is told is the other end's last word, and when it was said.
+    let status = run(&["status", "--json"]);
+    let seen = status.expect(0).envelope()["data"]["environments"][0].clone();
+    assert!(seen["observed"].is_null(), "{seen:#}");
+    let said = &seen["lastSaid"];
+    assert_eq!(said["operation"], ours["operationId"], "{seen:#}");
+    assert!(said["at"].is_string(), "{seen:#}");
+    assert_eq!(
+        (&said["slots"][0]["version"], &said["slots"][0]["weight"]),
+        (&"1.0.0".into(), &10_000.into())
+    );
+    assert!(!said.to_string().contains("ready"), "{seen:#}");
+    let told = run(&["status"]);
+    assert!(told.expect(0).out.contains("last word"), "{}", told.out);
     // The next plan begins from what the other end shows, and the one after goes back.
     run(&["release", "--to", "2.0.0"]).expect(0);
     assert_eq!(two.there.serves(), ["2.0.0:10000"]);

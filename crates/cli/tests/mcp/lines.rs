@@ -50,6 +50,7 @@ fn the_registrys_tools_are_listed_by_their_plain_names_and_answer_with_the_envel
     assert_eq!(of("status_get")["readOnlyHint"], true);
     assert_eq!(of("apply_change")["destructiveHint"], true);
     assert_eq!(of("plan_change")["readOnlyHint"], false);
+    assert_eq!(of("validate_plan")["readOnlyHint"], true);
 
     let result = agent.call("read_entities", json!({}));
     let envelope = &result["structuredContent"];

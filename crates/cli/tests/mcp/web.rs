@@ -210,8 +210,13 @@ fn the_protocols_own_refusals_have_the_envelope_too() {
     let server = Server::start(&project, &["--dev"]);
     let say = |version: &str, method: &str, meta: &Value| {
         let message = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": {"_meta": meta, "taskId": "op_000000000000"}});
-        let headers = [("mcp-protocol-version", version), ("mcp-method", method)];
-        post(&server, &headers, &message)
+        let headers = [
+            ("mcp-protocol-version", version),
+            ("mcp-method", method),
+            ("mcp-name", "op_000000000000"),
+        ];
+        let named = method.starts_with("tasks/");
+        post(&server, &headers[..if named { 3 } else { 2 }], &message)
     };
     let none = say(MODERN, "server/discover", &json!({}));
     let mut unknown = meta(&json!({}));
