@@ -35,7 +35,7 @@ fn the_glass_is_broken_by_a_policy_and_the_incident_stays_until_it_is_reviewed()
             plan,
         ]
     };
-    refused(&project, "finn", &glass("  "), 77, "BREAK_GLASS_REFUSED");
+    refused(&project, "finn", &glass("  "), 64, "ARGUMENT_INVALID");
     refused(&project, "finn", &glass(""), 64, "ARGUMENT_INVALID");
     refused(&project, "dana", &glass("down"), 77, "BREAK_GLASS_REFUSED");
     let other = ["break-glass", "--policy", "flood", "--reason", "down", plan];
