@@ -244,7 +244,8 @@ mod tests {
         let applied = || json!({"outcome": "applied", "generation": 1});
         let lost = json!({"outcome": "unknown", "text": "no answer"});
         let stop = json!({"do": "stop", "slot": "b"});
-        let cases: [(&str, Vec<(Value, Value)>, bool); 6] = [
+        type Acts = Vec<(Value, Value)>;
+        let cases: [(&str, Acts, bool); 6] = [
             ("nothing", vec![], false),
             (
                 "ready",
