@@ -57,6 +57,7 @@ pub use posture::{PostureShown, RollbackPosture, RollbackPostureGet};
 pub use registry::{TOOLS, find, guarded};
 pub use schema::whole;
 pub use server::{EXIT, Server, class_of};
+pub(crate) use shown::effects_of;
 pub use shown::{
     Attention, Decided, OperationResume, OperationShow, OperationShown, OperationTriage, Resumed,
     operation_shown,

@@ -132,7 +132,7 @@ catalogue! {
     PinMoves "PIN_MOVES" Invalid Usage "A pin names a version for good: a tag, a digest or a full commit, and no branch or shortened name." "Name the version by its tag, `sha256:` digest or full commit.";
     PinUnknown "PIN_UNKNOWN" Invalid NotFound "The environment has no pin." "List pins: `gonogo pin list`.";
     KnownGoodGone "KNOWN_GOOD_GONE" Fail Fail "The version is known-good, but its files are neither kept nor in the project as they were." "Build it again to the byte, or go back to another version: `gonogo known-good list`.";
-    KnownGoodRefused "KNOWN_GOOD_REFUSED" Hold Permission "The version cannot be called known-good so: it never ran here, it was taken back, or who says so may not decide." "Read which of them it is; a version that was taken back needs `--why`.";
+    KnownGoodRefused "KNOWN_GOOD_REFUSED" Hold Permission "The version cannot be called known-good so: it never had requests here, it was taken back, or who says so may not decide." "Read which of them it is; a version that was taken back needs `--why`.";
     PreApproved "PRE_APPROVED" Pass Done "The environment's approval policy has approved every way back to known-good beforehand." "Nothing; the operation's first record says so.";
     PostureOpen "POSTURE_OPEN" Hold Hold "The rollback posture holds the environment to another version." "End it first: `gonogo rollback-posture --reopen`.";
     PostureUnproven "POSTURE_UNPROVEN" Hold Unjudged "A step of the rollback posture could not be proven, so it does not count as done." "Do what the step says and run `gonogo rollback-posture` again; it goes on where it stands.";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gonogo_core::Timestamp;
+use gonogo_core::{Digest, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -76,6 +76,26 @@ pub fn seen<'a>(records: impl Iterator<Item = (&'a str, &'a Value)>) -> Vec<Effe
         }
     }
     all
+}
+
+/// Whether a version was ready, and was given requests afterwards. What is not known to have happened has not.
+pub fn served(all: &[EffectSeen], content: Digest) -> bool {
+    let mut ready: Option<&str> = None;
+    for effect in all.iter().filter(|e| e.standing == Standing::Applied) {
+        match &effect.action {
+            Action::Start {
+                slot, content: is, ..
+            } if *is == content => ready = Some(slot),
+            Action::Stop { slot } if ready == Some(slot) => ready = None,
+            Action::Weigh { weights, .. }
+                if ready.is_some_and(|slot| weights.get(slot).is_some_and(|w| *w > 0)) =>
+            {
+                return true;
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &Value, key: &str) -> Option<T> {
@@ -212,6 +232,61 @@ mod tests {
         ];
         for (name, records, standing) in cases {
             assert_eq!(told(&records), [("op/1".to_owned(), standing)], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_version_served_if_it_was_ready_and_then_got_a_weight() {
+        let content = Digest::of(b"5.0.0");
+        let start = |content: Digest| json!({"do": "start", "slot": "b", "version": "5.0.0", "content": content});
+        let weigh =
+            |b: u32| json!({"do": "weigh", "weights": {"a": 10_000 - b, "b": b}, "expect": 1});
+        let applied = || json!({"outcome": "applied", "generation": 1});
+        let lost = json!({"outcome": "unknown", "text": "no answer"});
+        let stop = json!({"do": "stop", "slot": "b"});
+        type Acts = Vec<(Value, Value)>;
+        let cases: [(&str, Acts, bool); 6] = [
+            ("nothing", vec![], false),
+            (
+                "ready",
+                vec![(start(content), applied()), (weigh(0), applied())],
+                false,
+            ),
+            (
+                "served",
+                vec![(start(content), applied()), (weigh(1), applied())],
+                true,
+            ),
+            (
+                "not known",
+                vec![(start(content), applied()), (weigh(1), lost)],
+                false,
+            ),
+            (
+                "another one",
+                vec![(start(Digest::of(b"x")), applied()), (weigh(1), applied())],
+                false,
+            ),
+            (
+                "stopped before",
+                vec![
+                    (start(content), applied()),
+                    (stop, applied()),
+                    (weigh(1), applied()),
+                ],
+                false,
+            ),
+        ];
+        for (what, acts, wanted) in cases {
+            let acts = acts.into_iter().enumerate();
+            let records: Vec<Record> = acts
+                .flat_map(|(n, (action, result))| {
+                    let id = n as u64 + 1;
+                    [intent(id, &format!("op/{id}"), action), outcome(id, result)]
+                })
+                .collect();
+            let all = seen(records.iter().map(|(k, b)| (*k, b)));
+            assert_eq!(served(&all, content), wanted, "{what}");
         }
     }
 

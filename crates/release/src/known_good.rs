@@ -42,8 +42,10 @@ pub fn line(shown: &[Good]) -> Vec<&Good> {
 pub struct Ran {
     /// How often it was promoted.
     pub promoted: u32,
-    /// How often it was taken back, by itself or by somebody.
+    /// How often it was taken back, by itself or by somebody, after it had been ready and had been given requests.
     pub taken_back: u32,
+    /// How often it was to run and came to none.
+    pub failed: u32,
 }
 
 /// Whether a person may call a version known-good that ran like this; `why` is what they give as a reason.
@@ -56,11 +58,14 @@ pub fn may_promote(version: &str, ran: Ran, why: Option<&str>) -> Result<(), (Re
         Ran {
             promoted: 0,
             taken_back: 0,
+            ..
         } => refused(format!(
-            "no operation here ran version `{version}` to an end, so nothing is known of it"
+            "no operation that ended here had version `{version}` ready and gave it requests, so nothing is known of it"
         )),
-        Ran { taken_back, .. } if taken_back > 0 && why.is_none_or(|w| w.trim().is_empty()) => {
-            let times = if taken_back == 1 {
+        Ran {
+            taken_back, failed, ..
+        } if taken_back + failed > 0 && why.is_none_or(|w| w.trim().is_empty()) => {
+            let times = if taken_back + failed == 1 {
                 "once"
             } else {
                 "more than once"
@@ -114,9 +119,19 @@ mod tests {
         let ran = |promoted, taken_back| Ran {
             promoted,
             taken_back,
+            failed: 0,
+        };
+        let failed = |promoted, failed| Ran {
+            promoted,
+            taken_back: 0,
+            failed,
         };
         for (ran, why, may) in [
             (ran(0, 0), Some("trust me"), false),
+            // What only failed to run is not known, whatever is said for it.
+            (failed(0, 1), Some("trust me"), false),
+            (failed(1, 1), None, false),
+            (failed(1, 1), Some("the disk was full"), true),
             (ran(1, 0), None, true),
             (ran(1, 1), None, false),
             (ran(0, 1), None, false),

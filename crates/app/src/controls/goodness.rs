@@ -2,6 +2,7 @@
 
 use gonogo_core::id::OperationId;
 use gonogo_core::{Digest, Reason, Timestamp};
+use gonogo_release::effects;
 use gonogo_release::known_good::{Good, Ran, may_promote};
 use gonogo_release::machine::Ending;
 use gonogo_release::plan::{PlanKind, VersionSpec};
@@ -11,8 +12,9 @@ use serde_json::json;
 
 use super::keep;
 use crate::config::Environment;
+use crate::doors::effects_of;
 use crate::identity::nonce;
-use crate::{AppError, Workspace, applying, hosting, planning};
+use crate::{AppError, Workspace, applying, approving, hosting, planning};
 
 /// Where people's words about versions are recorded.
 pub const STREAM: &str = "control/known-good";
@@ -34,7 +36,7 @@ pub struct Said {
     pub version: String,
     /// Digest of its whole description.
     pub content: Digest,
-    /// The operation that ran it last.
+    /// The last operation in which it was ready and was given requests.
     pub operation: OperationId,
     /// How that operation ended.
     pub ended: String,
@@ -189,8 +191,8 @@ pub fn list(ws: &Workspace, environment: Option<&str>) -> Result<Vec<GoodDoc>, A
     Ok(docs)
 }
 
-/// Calls a version known-good that ran here. It takes somebody who may approve in this environment, and who did not ask for it to run
-/// unless the environment lets people approve what they ask for.
+/// Calls a version known-good that was ready and was given requests here. It takes somebody who may approve in this environment, and who
+/// neither asked for it to run, first or later, nor applied that, unless the environment lets people approve what they ask for.
 ///
 /// # Errors
 /// [`Reason::KnownGoodRefused`]; the refusal is recorded.
@@ -240,7 +242,15 @@ pub fn promote(
             | Ending::Cancelled
             | Ending::NeedsPerson
             | Ending::Failed
-            | Ending::TimedOut => ran.taken_back += 1,
+            | Ending::TimedOut => {
+                let effects = effects_of(ws, &operation)?;
+                if !effects::served(&effects, plan.body.to.content()?) {
+                    // What changed nothing says nothing of the version.
+                    ran.failed += u32::from(!effects.is_empty());
+                    continue;
+                }
+                ran.taken_back += 1;
+            }
         }
         newest.get_or_insert((operation, plan));
     }
@@ -248,11 +258,11 @@ pub fn promote(
         return refused(reason, text);
     }
     let Some((operation, plan)) = newest else {
-        let text = format!("no operation here ran version `{version}` to an end");
+        let text = format!("no operation that ended here gave requests to version `{version}`");
         return refused(Reason::KnownGoodRefused, text);
     };
-    let asked = [Some(&operation.requester), plan.on_behalf_of.as_ref()];
-    if !policy.own && asked.contains(&Some(&me.name)) {
+    let asked = approving::recorded(ws, &plan)?.asked(&plan, &me.name, &me.key_id());
+    if !policy.own && (asked || operation.requester == me.name) {
         let text = format!(
             "`{}` asked for `{version}` to run in `{}`, so somebody else must say that it is good",
             me.name, environment.name

@@ -86,7 +86,8 @@ pub fn operation_shown(ws: &Workspace, known: Operation) -> Result<OperationShow
     })
 }
 
-fn effects_of(ws: &Workspace, known: &Operation) -> Result<Vec<EffectSeen>, AppError> {
+/// What became of an operation's effects.
+pub(crate) fn effects_of(ws: &Workspace, known: &Operation) -> Result<Vec<EffectSeen>, AppError> {
     let stream = format!("operation/{}", known.id);
     // Samples are many and say nothing of effects.
     let mut records = ws.every(stream.clone(), "intent")?;

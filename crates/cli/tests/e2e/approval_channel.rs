@@ -66,10 +66,11 @@ fn who_is_asked_sees_what_is_to_be_decided() {
         &["approval", "request", plan, "--of", "you"][..],
         &["approval", "request", plan, "--of", "zoe"],
         &["approval", "request", plan, "--role", "sre"],
-        &["approval", "request", plan, "--until", &minutes(-1)],
     ] {
-        refused(&project, "you", args, 64, &["ARGUMENT_INVALID"]);
+        refused(&project, "you", args, 66, &["INPUT_NOT_FOUND"]);
     }
+    let over = ["approval", "request", plan, "--until", &minutes(-1)];
+    refused(&project, "you", &over, 64, &["TIME_REFUSED"]);
     let mine = |name: &str| {
         let list = said(&project, name, &["approval", "list", "--mine"]);
         list["plans"].as_array().unwrap().len()

@@ -3,7 +3,9 @@
 use gonogo_core::Digest;
 use serde_json::{Value, json};
 
-use crate::project::{CONFIG, Project};
+use crate::approval_channel::said;
+use crate::approvals::{as_person, id, strict};
+use crate::project::{CONFIG, Project, wait};
 
 /// A project that serves 2.0.0 after 1.0.0, both known-good.
 #[track_caller]
@@ -176,8 +178,15 @@ fn what_is_known_good_is_listed_with_its_evidence_and_gone_is_said() {
 fn a_person_can_call_a_version_known_good_and_needs_a_reason_where_it_was_taken_back() {
     let project = two();
     back(&project, &[]);
+    // It was ready and was given requests; the other one never was.
+    project.behave("9.0.0", "version = \"9.0.0\"\nerror_rate = 0.9\n");
+    release(&project, "9.0.0", 2);
     release(&project, "crash-at-start", 2);
-    for (version, why) in [("3.0.0", Some("trust me")), ("crash-at-start", None)] {
+    for (version, why) in [
+        ("3.0.0", Some("trust me")),
+        ("crash-at-start", Some("looks fine")),
+        ("9.0.0", None),
+    ] {
         let mut args = vec!["known-good", "promote", version];
         args.extend(why.iter().flat_map(|w| ["--why", *w]));
         project.refuses(&args, 77, &["KNOWN_GOOD_REFUSED"]);
@@ -185,7 +194,7 @@ fn a_person_can_call_a_version_known_good_and_needs_a_reason_where_it_was_taken_
     let said = project.data(&[
         "known-good",
         "promote",
-        "crash-at-start",
+        "9.0.0",
         "--why",
         "the port was taken",
     ]);
@@ -193,6 +202,13 @@ fn a_person_can_call_a_version_known_good_and_needs_a_reason_where_it_was_taken_
         (&said["ended"], &said["by"]),
         (&json!("rolled_back"), &json!("you"))
     );
+    let operations = project.data(&["history"])["operations"].clone();
+    let of_it = operations.as_array().unwrap().iter();
+    let of_it: Vec<&Value> = of_it
+        .filter(|o| o["to"] == "9.0.0")
+        .map(|o| &o["id"])
+        .collect();
+    assert_eq!(of_it, [&said["operation"]]);
     let known = project.data(&["known-good", "list"]);
     assert_eq!(known["versions"][0]["saidBy"], "you");
     assert_eq!(known["versions"][0]["next"], true);
@@ -210,6 +226,63 @@ fn a_person_can_call_a_version_known_good_and_needs_a_reason_where_it_was_taken_
     assert_eq!(project.serves(), ["2.0.0:10000"]);
     let asked = project.records("rollback");
     assert_eq!(asked.last().unwrap()["body"]["why"], "it was the other one");
+}
+
+#[test]
+fn nobody_calls_known_good_what_never_ran_or_what_they_asked_for() {
+    let project = strict(1);
+    let release = |asks: &[&str], version: &str, exit: i32| {
+        let plans = asks.iter().map(|name| {
+            let plan = &said(&project, name, &["plan", "--to", version])["plan"];
+            id(plan).to_owned()
+        });
+        let plans: Vec<String> = plans.collect();
+        let plan = plans[0].as_str();
+        said(&project, "erin", &["approve", plan]);
+        let load = project.load(300.0);
+        let ran = as_person(&project, "you", &["apply", plan]);
+        load.stop();
+        load.join();
+        ran.expect(exit);
+    };
+    let good = |name: &str, version: &str, exit: i32| {
+        let args = [
+            "known-good",
+            "promote",
+            version,
+            "--why",
+            "looks fine",
+            "--json",
+        ];
+        let ran = as_person(&project, name, &args);
+        ran.expect(exit);
+        assert_eq!(
+            ran.out.contains("KNOWN_GOOD_REFUSED"),
+            exit != 0,
+            "{name} {version}: {}",
+            ran.out
+        );
+    };
+    // It ended at once; and it never was ready, and was cancelled.
+    release(&["dana"], "crash-at-start", 2);
+    good("finn", "crash-at-start", 77);
+    let plan = said(&project, "dana", &["plan", "--to", "never-ready"])["plan"].clone();
+    said(&project, "erin", &["approve", id(&plan)]);
+    as_person(&project, "you", &["apply", id(&plan), "--detach"]).expect(75);
+    let operation = || project.data(&["history"])["operations"][0].clone();
+    let id_of_it = operation()["id"].as_str().unwrap().to_owned();
+    as_person(&project, "you", &["cancel", &id_of_it, "--yes"]);
+    wait("the end", std::time::Duration::from_secs(30), || {
+        (operation()["status"] != "running").then_some(())
+    });
+    good("finn", "never-ready", 77);
+
+    // Who asked first, who asked later and who applied do not call it good; somebody else does.
+    release(&["dana", "finn"], "1.0.0", 0);
+    for name in ["dana", "finn", "you"] {
+        good(name, "1.0.0", 77);
+    }
+    good("erin", "1.0.0", 0);
 }
 
 #[test]
