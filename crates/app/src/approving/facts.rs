@@ -102,7 +102,8 @@ impl Stands {
             Self::Ever => false,
             Self::NotAnyMore => true,
             Self::Since(index, time) => {
-                place < *index || at.parse::<Timestamp>().is_ok_and(|at| at < *time)
+                // A time that cannot be read is no later one.
+                place < *index || at.parse::<Timestamp>().map_or(true, |at| at < *time)
             }
         }
     }

@@ -86,11 +86,24 @@ fn keep_going(project: &Project, until: &mpsc::Receiver<()>, screen: &Screen) {
     let (every, longest) = LOOK;
     let mut tried: BTreeMap<OperationId, (Duration, Duration)> = BTreeMap::new();
     let mut passed = Duration::ZERO;
+    let mut told = String::new();
     while until.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
         passed += every;
         let due = |id: &OperationId| tried.get(id).is_none_or(|(at, _)| *at <= passed);
-        // What cannot be read now is told to whoever asks; the next look may see more.
-        for id in driving::pick_up_if(project.root(), due).unwrap_or_default() {
+        let found = match driving::pick_up_if(project.root(), due) {
+            Ok(found) => found,
+            Err(e) => {
+                let text = format!("{}: {e}; nobody can be picked up until then", e.reason);
+                // The same trouble is told once.
+                if told != text {
+                    screen.talk(&screen.paint(Tone::Wait, &text));
+                    told = text;
+                }
+                continue;
+            }
+        };
+        told.clear();
+        for id in found {
             let wait = tried
                 .get(&id)
                 .map_or(every * 2, |(_, wait)| (*wait * 2).min(longest));
