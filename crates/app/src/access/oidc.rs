@@ -55,6 +55,11 @@ impl Issuer {
         }
     }
 
+    /// The issuer's name, a URL, as its tokens spell it.
+    pub fn name(&self) -> &str {
+        &self.file.issuer
+    }
+
     /// Whether a bearer text can be a token of an issuer: ours have no dots.
     pub fn may_be(text: &str) -> bool {
         text.matches('.').count() == 2

@@ -148,15 +148,16 @@ pub fn reference(a: &args::Reference, screen: &Screen) -> Answer {
 /// The command reference: every command's long help.
 fn commands_page() -> String {
     let mut page = String::from(
-        "# Commands\n\n<!-- Made by `cargo xtask drift --write`; edit the code instead. -->\n",
+        "# Commands\n\n<!-- Made by `cargo xtask drift --write`; edit the code instead. -->\n\n\
+         Options that every command takes are told once, with `gonogo` itself.\n",
     );
     let mut root = Args::command().term_width(100);
     root.build();
-    add(&mut page, &mut root);
+    add(&mut page, &root, false);
     page
 }
 
-fn add(page: &mut String, command: &mut clap::Command) {
+fn add(page: &mut String, command: &clap::Command, under: bool) {
     if command.is_hide_set() {
         return;
     }
@@ -164,11 +165,18 @@ fn add(page: &mut String, command: &mut clap::Command) {
         .get_bin_name()
         .unwrap_or(command.get_name())
         .to_owned();
+    let everywhere = |arg: &clap::Arg| {
+        arg.is_global_set() || ["help", "version"].contains(&arg.get_id().as_str())
+    };
+    let mut shown = command.clone().mut_args(|arg| {
+        let hidden = under && everywhere(&arg);
+        if hidden { arg.hide(true) } else { arg }
+    });
     page.push_str(&format!(
         "\n## `{name}`\n\n```text\n{}\n```\n",
-        command.render_long_help().to_string().trim_end()
+        shown.render_long_help().to_string().trim_end()
     ));
-    for sub in command.get_subcommands_mut() {
-        add(page, sub);
+    for sub in command.get_subcommands() {
+        add(page, sub, true);
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::agent::{MODERN, calling, meta, names, post, post_text};
 use crate::client::{Answer, Server};
-use crate::project::Project;
+use crate::project::{CONFIG, Project};
 
 fn token(project: &Project, args: &[&str]) -> String {
     let made = project.data(&[&["token", "create"], args].concat());
@@ -54,6 +54,11 @@ fn whoever_has_no_token_is_told_where_the_rules_are() {
     }
     let wrong = post(&server, &[("authorization", "Bearer gng_x_y")], &listing());
     wrong.refuses(401, "UNAUTHORIZED", "UNAUTHENTICATED");
+    let none = server.get("/.well-known/oauth-protected-resource");
+    assert!(
+        none.body.get("authorization_servers").is_none(),
+        "{none:#?}"
+    );
     let foreign = server.say(
         "GET",
         "/.well-known/oauth-protected-resource",
@@ -63,6 +68,21 @@ fn whoever_has_no_token_is_told_where_the_rules_are() {
     foreign
         .unwrap()
         .refuses(403, "UNAUTHORIZED", "HOST_REFUSED");
+}
+
+#[test]
+fn the_rules_name_the_issuer_whose_tokens_are_taken() {
+    let project = Project::with(&format!(
+        "{CONFIG}\n[oidc]\nissuer = \"https://id.example/eng\"\naudience = \"gonogo\"\njwks = \"keys.json\"\nroles = {{ ops = \"operator\" }}\n"
+    ));
+    std::fs::write(project.path("keys.json"), r#"{"keys": []}"#).unwrap();
+    let server = Server::start(&project, &[]);
+    let told = server.get("/.well-known/oauth-protected-resource/mcp");
+    assert_eq!(told.status, 200, "{told:#?}");
+    assert_eq!(
+        told.body["authorization_servers"],
+        json!(["https://id.example/eng"])
+    );
 }
 
 #[test]

@@ -269,12 +269,16 @@ async fn rules(State(door): State<Arc<Door>>, request: Request) -> Response {
         .filter(|s| !matches!(s, Scope::ApprovalDecide | Scope::Admin))
         .map(|s| s.name())
         .collect();
-    let body = json!({
+    let mut body = json!({
         "resource": format!("{}{PATH}", origin(&parts)),
         "resource_name": "gonogo",
         "bearer_methods_supported": ["header"],
         "scopes_supported": scopes,
     });
+    // Without an issuer tokens come from `gonogo token create`, and there is no server to name.
+    if let Some(issuer) = &door.admission.issuer {
+        body["authorization_servers"] = json!([issuer.name()]);
+    }
     let mut response = Response::new(Body::from(body.to_string()));
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
