@@ -46,7 +46,7 @@ pub(super) fn check(
             freezing::BEGUN => open.push(read(record)?),
             freezing::ENDED => {
                 let ended: Ended = read(record)?;
-                open.retain(|d| d.freeze != ended.freeze);
+                open.retain(|d| !ended.ends(d));
             }
             pinning::SET => {
                 let pin: Pin = read(record)?;
