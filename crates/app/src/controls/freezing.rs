@@ -31,6 +31,8 @@ pub struct Wanted {
     pub why: String,
     /// Until when; until somebody ends it if absent.
     pub until: Option<Timestamp>,
+    /// The rollback posture that it is a step of.
+    pub posture: Option<String>,
 }
 
 /// How a declared freeze ended. A stored format.
@@ -123,6 +125,7 @@ pub fn declare(ws: &Workspace, wanted: &Wanted) -> Result<Declared, AppError> {
         on_behalf_of: ws.caller.acts_for.clone(),
         since: now,
         until: wanted.until,
+        posture: wanted.posture.clone(),
     };
     let body = json!(declared);
     let key = format!("freeze/{}", declared.freeze);
