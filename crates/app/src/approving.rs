@@ -400,6 +400,25 @@ pub(crate) fn recorded(ws: &Workspace, plan: &Plan) -> Result<Recorded, AppError
     }
 }
 
+/// Whether somebody had asked for a plan, first or later, by the place `before` in the ledger.
+pub(crate) fn asked_before(
+    ws: &Workspace,
+    plan: &Plan,
+    before: u64,
+    name: &str,
+    key: &str,
+) -> Result<bool, AppError> {
+    let first = recorded(ws, plan)?.key;
+    let live = facts::Live::of(ws, plan)?;
+    let mut said = live.said();
+    said.retain(|s| s.index < before);
+    let by_then = Recorded {
+        also: facts::askers(&said, plan, &first),
+        key: first,
+    };
+    Ok(by_then.asked(plan, name, key))
+}
+
 /// Who signed a plan that was made elsewhere and sent here; none if it was made here.
 fn sent_by(ws: &Workspace, plan: &Plan) -> Result<Option<String>, AppError> {
     let records = ws.every(planning::stream(&plan.id), elsewhere::ORIGIN)?;

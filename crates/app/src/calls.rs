@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use gonogo_core::clock::{Clock, SystemClock};
 use gonogo_core::envelope::{Class, Code};
 use gonogo_core::{Exit, Timestamp};
 use gonogo_store::calls::{ByTool, CallLog, Calls};
@@ -101,8 +102,11 @@ pub struct Running<'a> {
 }
 
 impl Meter {
-    /// A meter over a state directory.
+    /// A meter over a state directory. From here on it is known since when is measured.
     pub fn of(state: &Path, tracer: Tracer) -> Self {
+        let log = CallLog::of(state);
+        // Where it cannot be noted now, the first calls that are kept note it.
+        drop(log.begin(SystemClock::default().now().wall));
         let tools: Vec<(&'static str, Class)> = TOOLS
             .iter()
             .map(|t| (t.facts.name, t.facts.class))
@@ -110,7 +114,7 @@ impl Meter {
         Self {
             metrics: Metrics::new(&tools, env!("CARGO_PKG_VERSION")),
             tracer,
-            log: CallLog::of(state),
+            log,
             cells: tools
                 .iter()
                 .map(|_| [const { OnceLock::new() }; OUTCOMES.len()])

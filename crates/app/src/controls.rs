@@ -2,8 +2,10 @@
 //!
 //! The rules are `gonogo_release::{freeze,pin,known_good}`; here are the ledger, the configuration and who asks. Nothing of it is kept
 //! beside the ledger: what holds is what its records say. Invariants: a control that cannot be read keeps everything from being
-//! applied, and never anybody from going back; a freeze ends by its time, or by gates that pass again, and by no flag.
+//! applied, and never anybody from going back; a freeze ends by its time, or by gates that pass again, and by no flag; what loosens is
+//! judged by what is in force (`force`), and not by whichever file is named.
 
+pub(crate) mod force;
 pub mod freezing;
 pub mod goodness;
 mod guarding;

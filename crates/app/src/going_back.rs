@@ -22,6 +22,8 @@ pub(crate) struct Chosen {
     pub(crate) spec: VersionSpec,
     /// Where its files are.
     pub(crate) files: Vec<FileDoc>,
+    /// The pin to another version that this goes past.
+    pub(crate) past: Option<Pin>,
 }
 
 /// What a rollback would do.
@@ -49,10 +51,13 @@ pub struct GoesBack {
     pub files: Vec<FileDoc>,
     /// Whether it needs no further approval.
     pub preapproved: bool,
+    /// The pin to another version that it would go past: no pin keeps anybody from going back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub past_pin: Option<Pin>,
 }
 
 /// Chooses among known-good versions, oldest first: the one that is named, else the pinned one, else the newest on the line before the
-/// serving one.
+/// serving one. A pin to what is not known-good here, or serves, is gone past.
 pub(crate) fn choose<'a>(
     known: &'a [Good],
     serving: Option<Digest>,
@@ -76,7 +81,7 @@ pub(crate) fn choose<'a>(
 /// The version to go back to from what `base` reports. `to` names it: a known-good version, or a plan that went to one.
 ///
 /// # Errors
-/// [`Reason::NoKnownGood`], [`Reason::PinActive`], [`Reason::KnownGoodGone`].
+/// [`Reason::NoKnownGood`], [`Reason::KnownGoodGone`].
 pub(crate) fn target(
     ws: &Workspace,
     environment: &Environment,
@@ -103,20 +108,10 @@ pub(crate) fn target(
     let Some(good) = choose(&known, serving, pin.as_ref(), wanted) else {
         return Err(nothing_good(&environment.name, &known, serving, to));
     };
-    if let Some(text) = pin
+    let content = Some(good.content);
+    let past = pin
         .as_ref()
-        .and_then(|p| pin::blocks(p, &good.version, Some(good.content)))
-    {
-        return Err(AppError::new(Reason::PinActive, text)
-            .hint(format!(
-                "move the pin: `gonogo pin {} --env {} --why TEXT`",
-                good.version, environment.name
-            ))
-            .hint(format!(
-                "or take it away: `gonogo unpin --env {} --why TEXT`",
-                environment.name
-            )));
-    }
+        .filter(|p| pin::blocks(p, &good.version, content).is_some());
     let spec = goodness::spec(ws, good)?;
     let files = goodness::files(ws, environment, &spec, good.content);
     if !goodness::is_present(&files) {
@@ -124,6 +119,7 @@ pub(crate) fn target(
     }
     Ok(Chosen {
         good: good.clone(),
+        past: past.cloned(),
         spec,
         files,
     })
@@ -165,6 +161,7 @@ pub fn preview(
         differences,
         files: chosen.files,
         preapproved: environment.approval.rollback_preapproved,
+        past_pin: chosen.past,
     })
 }
 

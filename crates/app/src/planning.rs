@@ -9,7 +9,6 @@ use gonogo_core::canonical;
 use gonogo_core::digest::Hasher;
 use gonogo_core::id::PlanId;
 use gonogo_core::{Fingerprint, Reason};
-use gonogo_release::approval::ApprovalPolicy;
 use gonogo_release::effect::Observed;
 use gonogo_release::lint::{Facts, Finding, Severity, lint};
 use gonogo_release::plan::{
@@ -22,10 +21,10 @@ use serde_json::{Value, json};
 
 use crate::approving::{Recorded, superseding};
 use crate::config::{Environment, VersionTemplate};
-use crate::controls::pinning;
+use crate::controls::{force, pinning};
 use crate::identity::{Identity, nonce};
 use crate::workspace::{make_dir, parent, write_atomic};
-use crate::{AppError, Workspace, applying, approving, hosting};
+use crate::{AppError, Workspace, approving, hosting};
 
 /// Name and version of the tool, as plans and records carry it.
 pub const TOOL: &str = concat!("gonogo ", env!("CARGO_PKG_VERSION"));
@@ -399,21 +398,13 @@ pub(crate) fn assemble(
             PlanKind::Release => crate::witnessing::demanded(ws, environment)?,
             PlanKind::Rollback => None,
         },
-        approval_before: held_to(ws, environment)?.filter(|before| approval.weakens(before)),
+        approval_before: force::policy(ws, &environment.name, None)?
+            .filter(|before| approval.weakens(before)),
         approval,
         steps,
         config: ws.config.digest,
         tool: TOOL.into(),
     })
-}
-
-/// The approval policy that the environment's last operation was held to; none before the first.
-fn held_to(ws: &Workspace, environment: &Environment) -> Result<Option<ApprovalPolicy>, AppError> {
-    let last = ws.store.operations("", Some(&environment.name), 1)?;
-    match last.first() {
-        Some(last) => Ok(Some(applying::plan_of(ws, &last.plan)?.body.approval)),
-        None => Ok(None),
-    }
 }
 
 /// Hashes the artifacts of a version.

@@ -26,7 +26,7 @@ pub enum Way {
 /// if absent, which is never one that was itself rolled back from.
 ///
 /// # Errors
-/// [`Reason::NoKnownGood`], [`Reason::PinActive`], [`Reason::KnownGoodGone`].
+/// [`Reason::NoKnownGood`], [`Reason::KnownGoodGone`].
 pub fn roll_back(
     ws: &Workspace,
     environment: Option<&str>,
@@ -72,9 +72,12 @@ fn way_back(
     let body = planning::assemble(ws, environment, chosen.spec, base, PlanKind::Rollback)?;
     let planned = planning::keep(ws, body, &me, now)?;
     // Why, beside the plan: the plan itself says only what.
-    let asked = serde_json::json!({
+    let mut asked = serde_json::json!({
         "why": why, "to": good.version, "content": good.content, "evidence": good.operation, "saidBy": good.said_by,
     });
+    if let Some(pin) = &chosen.past {
+        asked["pastPin"] = serde_json::json!(pin);
+    }
     let plan = &planned.plan;
     let subject = Some((plan.id.to_string(), plan.fingerprint.digest()));
     let stream = planning::stream(&plan.id);

@@ -1,13 +1,15 @@
 //! What gonogo is held to, judged by what was measured: `gonogo slo report`.
 //!
 //! Each door measures its calls ([`crate::calls`]); here they are added up over a window and compared with the objectives. Invariants:
-//! with nothing or too little measured nothing is met; a quantile is never told better than it was; objectives that are looser than the
+//! with nothing or too little measured nothing is met, nor where the file of measured calls is
+//! younger than what was done; `[slo] window` judges, and another window only shows; a quantile is never told better than it was; objectives that are looser than the
 //! contract's are told as looser; refusals, which are quick, do not make slow answers look rare.
 
 use std::collections::BTreeMap;
 
 use gonogo_core::{Exit, Share, Span, Timestamp};
 use gonogo_store::calls::{ByTool, CallLog, Calls, SLOT};
+use gonogo_store::ledger::Filter;
 use gonogo_telemetry::{at_most, quantile};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -158,23 +160,32 @@ pub struct SloReported {
     pub tools: Vec<Measured>,
 }
 
-/// Judges the last `window`, or as long as the configuration says.
+/// Judges the last hours, as many as the configuration says. Another `window` is shown and judges nothing: a miss would go by choosing one.
 ///
 /// # Errors
 /// The store cannot be read. Measured calls that cannot be read are no data, and say why.
 pub fn report(ws: &Workspace, window: Option<Span>) -> Result<SloReported, AppError> {
     let slo = &ws.config.slo;
     let to = ws.clock.now().wall;
-    let window = window.unwrap_or(slo.window).min(LONGEST_WINDOW);
-    let begin = to.as_millis() - i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+    let span = window.unwrap_or(slo.window).min(LONGEST_WINDOW);
+    let begin = to.as_millis() - i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
     let from = Timestamp::from_millis(begin.max(0).div_euclid(SLOT) * SLOT);
     let read = CallLog::of(&ws.state).window(from, to);
     let operations = traced_operations(ws, from)?;
-    let (window, fault) = match read {
+    let (window, mut fault) = match read {
         Ok(window) => (window, None),
         Err(e) => (Default::default(), Some(e.to_string())),
     };
     let mut objectives = judge(slo, &window.calls, operations);
+    if fault.is_none() && span != slo.window {
+        fault = Some(format!(
+            "{span} are shown, and nothing is judged by them: `[slo] window` is {}",
+            slo.window
+        ));
+    }
+    if fault.is_none() {
+        fault = unmeasured(ws, from, window.begun)?;
+    }
     if let Some(fault) = fault {
         for objective in &mut objectives {
             objective.result = Kept::NoData;
@@ -190,6 +201,35 @@ pub fn report(ws: &Workspace, window: Option<Span>) -> Result<SloReported, AppEr
         tools: measured(&window.calls),
         objectives,
     })
+}
+
+/// Why the calls of a window are not all known: measuring began within it, and the ledger has what was planned or applied before that. The
+/// file of measured calls was lost then, or taken away.
+fn unmeasured(
+    ws: &Workspace,
+    from: Timestamp,
+    begun: Option<Timestamp>,
+) -> Result<Option<String>, AppError> {
+    if begun.is_some_and(|begun| begun <= from) {
+        return Ok(None);
+    }
+    for kind in ["plan", "operation"] {
+        let earlier = Filter {
+            kind: Some(kind.into()),
+            until: begun,
+            limit: 1,
+            ..Filter::default()
+        };
+        let found = ws.ledger.records(&earlier)?;
+        if let Some(record) = found.first() {
+            let since = begun.map_or("not at all".to_owned(), |at| format!("since {at}"));
+            return Ok(Some(format!(
+                "calls are measured {since}, and record {} ({kind}) is of {}: those between are not known",
+                record.index, record.time
+            )));
+        }
+    }
+    Ok(None)
 }
 
 /// What was missed weighs more than what is not known; only what was all met is met.
@@ -225,7 +265,8 @@ fn traced_operations(ws: &Workspace, from: Timestamp) -> Result<(u64, u64), AppE
 
 fn judge(slo: &SloFile, calls: &ByTool, operations: (u64, u64)) -> Vec<Objective> {
     let contract = SloFile::default();
-    let few = slo.min_calls < contract.min_calls;
+    // Less to judge by is less that is promised.
+    let few = slo.min_calls < contract.min_calls || slo.window < contract.window;
     let enough = |row: Objective| enough(row, slo.min_calls, few);
     let quick = |name: &str, tool: &str, target: Span, contract: Span| {
         latency(name, tool, &worked_on(calls, tool), target, contract)

@@ -56,6 +56,31 @@ impl Way {
         })
     }
 
+    /// Does in the project here what is done for the use case `name`, and measures it as a call of that; what is waited for afterwards is no
+    /// part of the call.
+    ///
+    /// # Errors
+    /// As `work`.
+    pub fn measured<T>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Workspace) -> Result<T, AppError>,
+    ) -> Result<T, AppError> {
+        let Self::Here(ws, _, context) = self else {
+            return Err(AppError::new(
+                Reason::Internal,
+                format!("`{name}` is for the project here"),
+            ));
+        };
+        let tool = find(name)
+            .ok_or_else(|| AppError::new(Reason::ToolUnknown, format!("no use case `{name}`")))?;
+        let meter = Meter::of(&ws.state, ws.tracer.clone());
+        let done = meter.measure(tool, context.clone(), |within| work(&ws.within(within)));
+        // A command is a process of its own: what it measured is kept now or never, and fails nothing.
+        meter.keep(ws.clock.now().wall);
+        done
+    }
+
     /// Carries out the use case `name`, whose input may be anything.
     ///
     /// # Errors
@@ -63,23 +88,17 @@ impl Way {
     pub fn call(&self, name: &str, class: Class, input: Value) -> Result<Done, AppError> {
         match self {
             Self::There(server, trace) => server.call(name, class, input, trace),
-            Self::Here(ws, principal, context) => {
+            Self::Here(_, principal, _) => self.measured(name, |ws| {
                 let tool = find(name).ok_or_else(|| {
                     AppError::new(Reason::ToolUnknown, format!("no use case `{name}`"))
                 })?;
-                let meter = Meter::of(&ws.state, ws.tracer.clone());
-                let done = meter.measure(tool, context.clone(), |within| {
-                    let desk = Desk {
-                        workspace: &ws.within(within),
-                        principal,
-                        base: "",
-                    };
-                    tool.call(input, &desk)
-                });
-                // A command is a process of its own: what it measured is kept now or never, and fails nothing.
-                meter.keep(ws.clock.now().wall);
-                done
-            }
+                let desk = Desk {
+                    workspace: ws,
+                    principal,
+                    base: "",
+                };
+                tool.call(input, &desk)
+            }),
         }
     }
 }

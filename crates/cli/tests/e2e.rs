@@ -27,6 +27,8 @@ mod doors;
 mod freezes;
 #[path = "e2e/idempotency.rs"]
 mod idempotency;
+#[path = "e2e/in_force.rs"]
+mod in_force;
 #[path = "e2e/interruptions.rs"]
 mod interruptions;
 #[path = "e2e/ledger_others.rs"]

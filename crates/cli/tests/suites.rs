@@ -13,6 +13,8 @@
     reason = "the kit of the other end-to-end tests is shared, and not all of it is used here"
 )]
 
+#[path = "suites/boarded.rs"]
+mod boarded;
 #[path = "suites/bundled.rs"]
 mod bundled;
 #[path = "suites/commanded.rs"]

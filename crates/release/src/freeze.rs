@@ -47,6 +47,9 @@ pub struct Declared {
     /// Until when; until somebody ends it if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// The rollback posture that it is a step of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posture: Option<String>,
 }
 
 /// A freeze that holds now.

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use gonogo_core::{Reason, Share, Span};
 
-use crate::plan::{Deployed, PlanBody, RollbackTarget, TargetSpec, resolve};
+use crate::plan::{Deployed, PlanBody, PlanKind, RollbackTarget, TargetSpec, resolve};
 
 mod people;
 mod proof;
@@ -96,8 +96,19 @@ pub fn lint(body: &PlanBody, facts: &Facts<'_>) -> Vec<Finding> {
         .pin
         .and_then(|p| crate::pin::blocks(p, &to.version, to.content().ok()));
     if let Some(text) = pinned {
-        let hint = Reason::PinActive.next_action();
-        found.add(Reason::PinActive, Severity::Error, text, hint);
+        // No pin keeps anybody from going back; it is told.
+        match body.kind {
+            PlanKind::Release => {
+                let hint = Reason::PinActive.next_action();
+                found.add(Reason::PinActive, Severity::Error, text, hint);
+            }
+            PlanKind::Rollback => found.add(
+                Reason::PinActive,
+                Severity::Warning,
+                format!("this goes back past a pin: {text}"),
+                "move the pin to it, or take it away: the next release is held to it",
+            ),
+        }
     }
     shape(body, &mut found);
     timing(body, &mut found);

@@ -77,6 +77,8 @@ pub struct Window {
     pub calls: ByTool,
     /// Begin of the oldest slot that holds any.
     pub first: Option<Timestamp>,
+    /// Since when the file measures; none where there is no file. What was called before is not in it.
+    pub begun: Option<Timestamp>,
 }
 
 /// Why measured calls cannot be kept or read.
@@ -129,6 +131,15 @@ impl CallLog {
         })
     }
 
+    /// Notes that measuring begins at `at`, where nobody has noted it before: ahead of the first call, so that what that call leaves behind
+    /// is younger.
+    ///
+    /// # Errors
+    /// [`CallsError`]; then the first addition notes it.
+    pub fn begin(&self, at: Timestamp) -> Result<(), CallsError> {
+        self.with(|connection| begin(connection, at))
+    }
+
     /// Adds calls that ended around `at`.
     ///
     /// # Errors
@@ -139,6 +150,7 @@ impl CallLog {
         }
         let slot = at.as_millis().div_euclid(SLOT) * SLOT;
         self.with(|connection| {
+            begin(connection, at)?;
             let change =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let begun = change
@@ -192,7 +204,10 @@ impl CallLog {
                  WHERE slot >= ?1 AND slot <= ?2 ORDER BY slot",
             )?;
             let mut rows = query.query([first, to.as_millis()])?;
-            let mut window = Window::default();
+            let mut window = Window {
+                begun: begun(connection)?,
+                ..Window::default()
+            };
             while let Some(row) = rows.next()? {
                 let calls = read_row(row)?;
                 let slot = Timestamp::from_millis(row.get(7)?);
@@ -203,6 +218,21 @@ impl CallLog {
             Ok(window)
         })
     }
+}
+
+/// Files of earlier versions did not note when they began: their oldest slot says it.
+fn begin(connection: &Connection, at: Timestamp) -> rusqlite::Result<()> {
+    let mut note = connection.prepare_cached(
+        "INSERT INTO begun(at) SELECT COALESCE((SELECT MIN(slot) FROM calls), ?1)
+         WHERE NOT EXISTS (SELECT 1 FROM begun)",
+    )?;
+    note.execute([at.as_millis()]).map(drop)
+}
+
+fn begun(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let sql = "SELECT COALESCE((SELECT MIN(at) FROM begun), (SELECT MIN(slot) FROM calls))";
+    let at: Option<i64> = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(at.map(Timestamp::from_millis))
 }
 
 fn number(n: u64) -> i64 {
@@ -247,7 +277,8 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
             slot INTEGER NOT NULL, tool TEXT NOT NULL, code TEXT NOT NULL, count INTEGER NOT NULL, traced INTEGER NOT NULL,
             sum INTEGER NOT NULL, longest INTEGER NOT NULL, buckets TEXT NOT NULL,
             PRIMARY KEY(slot, tool, code)
-        ) STRICT, WITHOUT ROWID;",
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS begun(at INTEGER NOT NULL) STRICT;",
     )?;
     Ok(connection)
 }
@@ -286,7 +317,12 @@ mod tests {
         assert_eq!(window.first, Some(at(0)));
         let all = b.window(at(0), at(10)).unwrap();
         assert_eq!(all.calls[&key].count, 3);
-        assert_eq!(b.window(at(20), at(90)).unwrap(), Window::default());
+        let empty = b.window(at(20), at(90)).unwrap();
+        assert_eq!((empty.calls.len(), empty.first), (0, None));
+        // Since when it measures is noted once.
+        assert_eq!(empty.begun, Some(at(0)));
+        a.begin(at(30)).unwrap();
+        assert_eq!(b.window(at(20), at(90)).unwrap().begun, Some(at(0)));
     }
 
     #[test]

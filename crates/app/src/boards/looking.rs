@@ -1,5 +1,9 @@
 //! Looking for evidence in the ledger: always the newest record of what is wanted, good or not.
+//!
+//! Runs of suites and verdicts are evidence of the tree that they are of, as the project's files are now, and of no other. A run counts if
+//! it is of the whole profile: one suite of it, or one shard, shows nothing of the rest; if it went wrong, it says so of the whole.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use gonogo_core::{Digest, Timestamp, Verdict};
@@ -7,12 +11,18 @@ use gonogo_gate::board::{Found, Looked, Row, Said, SignOff, Wanted, WantedRecord
 use gonogo_ledger::KeyId;
 use gonogo_ledger::key_event::CONTROLLER;
 use gonogo_store::ledger::{Filter, RecordView};
+use gonogo_suite::run::Summary;
 use serde_json::Value;
 
+use crate::controls::force;
 use crate::dry_run::recording;
 use crate::gates::checking::VERDICT;
-use crate::suite::running::RESULT;
+use crate::suite::running::{self, RESULT};
+use crate::suite::source::Tree;
 use crate::{AppError, Workspace, slo};
+
+/// Most bytes of a kept summary.
+const SUMMARY: u64 = 1 << 30;
 
 /// A look at the ledger, with the keys that count.
 pub(super) struct Sight<'a> {
@@ -20,6 +30,8 @@ pub(super) struct Sight<'a> {
     controllers: BTreeSet<KeyId>,
     /// Keys of people that were not taken back, with their names.
     people: Vec<(KeyId, String)>,
+    /// The tree that is here, once somebody asked for it; or why nobody knows it.
+    tree: OnceCell<Result<String, String>>,
 }
 
 impl<'a> Sight<'a> {
@@ -30,6 +42,7 @@ impl<'a> Sight<'a> {
             .filter(|k| k.role == "person" && k.revoked.is_none());
         Ok(Self {
             ws,
+            tree: OnceCell::new(),
             people: of_people.map(|k| (k.key.id(), k.who.clone())).collect(),
             controllers: keys
                 .iter()
@@ -42,26 +55,8 @@ impl<'a> Sight<'a> {
     /// The newest evidence that a row wants.
     pub(super) fn look(&self, row: &Row) -> Result<Looked, AppError> {
         match &row.evidence {
-            Wanted::Suite(profile) => {
-                let is = |r: &RecordView| {
-                    r.stream.starts_with("run/suite/") && word(&r.body, "profile") == Some(profile)
-                };
-                let found = self.newest(row, RESULT, true, &is)?;
-                let none = format!(
-                    "no run of the profile `{profile}` was recorded; run it: `gonogo suite run --profile {profile}`"
-                );
-                Ok(found.map_or(Looked::Missing(none), |r| suite(&r)))
-            }
-            Wanted::Verdict(lane) => {
-                let is = |r: &RecordView| {
-                    r.stream.starts_with("run/gate/") && word(&r.body, "lane") == Some(lane)
-                };
-                let found = self.newest(row, VERDICT, true, &is)?;
-                let none = format!(
-                    "no verdict of the lane `{lane}` was recorded; make one: `gonogo gate check --lane {lane}`"
-                );
-                Ok(found.map_or(Looked::Missing(none), |r| verdict(&r)))
-            }
+            Wanted::Suite(profile) => self.suite(row, profile),
+            Wanted::Verdict(lane) => self.verdict(row, lane),
             Wanted::DryRun(label) => self.dry_run(row, label),
             Wanted::Slo(_) => {
                 let found = self.newest(row, slo::KIND, true, &|r| r.stream == slo::STREAM)?;
@@ -108,6 +103,130 @@ impl<'a> Sight<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// The tree that is here.
+    fn tree(&self) -> Result<&str, Looked> {
+        let found = self.tree.get_or_init(|| {
+            let find = || -> Result<String, AppError> {
+                let root = self.ws.config.root();
+                let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+                let file = &self.ws.config.suites;
+                let apart = running::apart(file, &root, &root.join(&file.artifacts));
+                Ok(Tree::find(&root, &self.ws.state, &apart)?.now()?.tree)
+            };
+            find().map_err(|e| format!("nobody knows which tree is here: {}", e.message))
+        });
+        found
+            .as_deref()
+            .map_err(|why| Looked::Unusable(why.clone()))
+    }
+
+    fn suite(&self, row: &Row, profile: &str) -> Result<Looked, AppError> {
+        let Some(names) = self.ws.config.suites.profiles.get(profile) else {
+            let file = self.ws.config.path.display();
+            return Ok(Looked::Missing(format!(
+                "`{file}` declares no profile `{profile}`"
+            )));
+        };
+        let tree = match self.tree() {
+            Ok(tree) => tree,
+            Err(unusable) => return Ok(unusable),
+        };
+        let is_run = |r: &RecordView| r.stream.starts_with("run/suite/");
+        let of_profile = |r: &RecordView| is_run(r) && word(&r.body, "profile") == Some(profile);
+        let is = |r: &RecordView| of_profile(r) && self.lacks(r, tree, names).is_none();
+        let Some(whole) = self.newest(row, RESULT, true, &is)? else {
+            let newest = self.newest(row, RESULT, true, &of_profile)?;
+            let how = format!("run it: `gonogo suite run --profile {profile}`");
+            return Ok(Looked::Missing(match newest {
+                None => format!("no run of the profile `{profile}` was recorded; {how}"),
+                Some(r) => format!(
+                    "no run of the whole profile `{profile}` and of what is here was recorded; the newest, record {}, {}; {how}",
+                    r.index,
+                    self.lacks(&r, tree, names).unwrap_or_default()
+                ),
+            }));
+        };
+        // What went wrong on the same tree later, if only in a part, is not made good by what was before.
+        let worse = |r: &RecordView| {
+            is_run(r)
+                && r.index > whole.index
+                && word(&r.body, "tree") == Some(tree)
+                && !matches!(status(r), Some(Verdict::Pass | Verdict::Excused))
+                && self
+                    .summary(r)
+                    .is_none_or(|s| s.selected.iter().any(|name| names.contains(name)))
+        };
+        Ok(match self.newest(row, RESULT, true, &worse)? {
+            None => suite(&whole),
+            Some(worse) => suite(&worse),
+        })
+    }
+
+    /// Why a run is no evidence of the whole of a profile, as it is here; none if it is.
+    fn lacks(&self, record: &RecordView, tree: &str, names: &[String]) -> Option<String> {
+        let of = word(&record.body, "tree").unwrap_or_default();
+        if of != tree {
+            return Some(format!("is of another tree, `{of}`"));
+        }
+        let Some(summary) = self.summary(record) else {
+            return Some("has no summary that can be read".into());
+        };
+        let declared = crate::gates::declared::digest_of(&self.ws.config);
+        if summary.declared != Some(declared) {
+            return Some("was made when something else was declared".into());
+        }
+        if let Some(shard) = &summary.shard {
+            let (n, of) = (shard.index.saturating_add(1), shard.total);
+            return Some(format!(
+                "is shard {n} of {of}: put them together with `gonogo suite merge`"
+            ));
+        }
+        let left: Vec<&str> = names
+            .iter()
+            .filter(|name| !summary.selected.contains(name))
+            .map(String::as_str)
+            .collect();
+        (!left.is_empty()).then(|| format!("left out {}", left.join(", ")))
+    }
+
+    /// The summary of a run, as it was recorded.
+    fn summary(&self, record: &RecordView) -> Option<Summary> {
+        let blob = word(&record.body, "summary")?.parse().ok()?;
+        let bytes = self.ws.ledger.read_blob(&blob, SUMMARY).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    fn verdict(&self, row: &Row, lane: &str) -> Result<Looked, AppError> {
+        let tree = match self.tree() {
+            Ok(tree) => tree,
+            Err(unusable) => return Ok(unusable),
+        };
+        let of_lane = |r: &RecordView| {
+            r.stream.starts_with("run/gate/") && word(&r.body, "lane") == Some(lane)
+        };
+        let is = |r: &RecordView| of_lane(r) && word(&r.body, "tree") == Some(tree);
+        let how = format!("make one: `gonogo gate check --lane {lane}`");
+        let Some(found) = self.newest(row, VERDICT, true, &is)? else {
+            let other = self.newest(row, VERDICT, true, &of_lane)?;
+            return Ok(Looked::Missing(match other {
+                None => format!("no verdict of the lane `{lane}` was recorded; {how}"),
+                Some(r) => format!(
+                    "no verdict of the lane `{lane}` is of what is here; the newest, record {}, is of another tree, `{}`; {how}",
+                    r.index,
+                    word(&r.body, "tree").unwrap_or_default()
+                ),
+            }));
+        };
+        let rules = force::rules_of(&found.body, &force::rules_now(self.ws));
+        Ok(match rules {
+            Ok(()) => verdict(&found),
+            Err(what) => Looked::Missing(format!(
+                "the newest verdict of the lane `{lane}`, record {}, was judged by {what}; {how}",
+                found.index
+            )),
+        })
     }
 
     fn dry_run(&self, row: &Row, label: &str) -> Result<Looked, AppError> {
@@ -168,13 +287,16 @@ fn found(record: &RecordView, said: Said, ends: Option<Timestamp>) -> Looked {
     })
 }
 
+fn status(record: &RecordView) -> Option<Verdict> {
+    serde_json::from_value(record.body.get("status")?.clone()).ok()
+}
+
 fn suite(record: &RecordView) -> Looked {
-    let status = record.body.get("status").cloned().unwrap_or_default();
-    let said = match serde_json::from_value(status) {
-        Ok(Verdict::Pass | Verdict::Excused) => Said::Good,
-        Ok(Verdict::Fail | Verdict::Hold) => Said::Bad("the run did not pass".into()),
-        Ok(Verdict::Invalid) => Said::Unclear("the run's own evidence cannot be used".into()),
-        Err(_) => Said::Unclear("the run's record says no status that is known".into()),
+    let said = match status(record) {
+        Some(Verdict::Pass | Verdict::Excused) => Said::Good,
+        Some(Verdict::Fail | Verdict::Hold) => Said::Bad("the run did not pass".into()),
+        Some(Verdict::Invalid) => Said::Unclear("the run's own evidence cannot be used".into()),
+        None => Said::Unclear("the run's record says no status that is known".into()),
     };
     found(record, said, None)
 }

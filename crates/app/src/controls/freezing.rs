@@ -1,8 +1,8 @@
 //! Freezes: declared, listed, ended. Ended only when the gates that `apply` asks pass again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use gonogo_core::id::FreezeId;
+use gonogo_core::id::{FreezeId, OperationId, PlanId};
 use gonogo_core::{Digest, Reason, Timestamp};
 use gonogo_release::freeze::{self, Active, Declared, Window};
 use gonogo_release::plan::{Gates, VersionSpec};
@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{keep, read, said};
+use super::{force, keep, read, said};
 use crate::config::Environment;
 use crate::identity::random;
 use crate::{AppError, Workspace, applying, gating, planning};
@@ -31,6 +31,8 @@ pub struct Wanted {
     pub why: String,
     /// Until when; until somebody ends it if absent.
     pub until: Option<Timestamp>,
+    /// The rollback posture that it is a step of.
+    pub posture: Option<String>,
 }
 
 /// How a declared freeze ended. A stored format.
@@ -62,6 +64,39 @@ pub struct GatePassed {
     pub demanded: String,
     /// The records of the ledger that they rest on; null where no gate is demanded.
     pub evidence: Value,
+    /// Digest of what the file demands of this environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged_by: Option<Digest>,
+    /// The gates that were asked beside those of the file, where the last release was held to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_to: Option<HeldTo>,
+    /// The approved plan by which people accepted the file as it is, so that its gates counted alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_by: Option<PlanId>,
+}
+
+/// Gates that an environment's last release was held to. A stored format.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HeldTo {
+    /// The operation.
+    pub operation: OperationId,
+    /// What it demanded.
+    pub demanded: String,
+    /// Digest of that.
+    pub judged_by: Digest,
+    /// The records that they rest on.
+    pub evidence: Value,
+}
+
+impl Ended {
+    /// Whether it ends this freeze: who ends it looked at the gates of every environment that it names.
+    pub(crate) fn ends(&self, declared: &Declared) -> bool {
+        let asked = |name: &String| self.gates.iter().any(|g| g.environment == *name);
+        self.freeze == declared.freeze
+            && !self.gates.is_empty()
+            && declared.environments.iter().all(asked)
+    }
 }
 
 /// Declares a freeze. It holds from its record on: for whatever is applied later, approved or not.
@@ -90,6 +125,7 @@ pub fn declare(ws: &Workspace, wanted: &Wanted) -> Result<Declared, AppError> {
         on_behalf_of: ws.caller.acts_for.clone(),
         since: now,
         until: wanted.until,
+        posture: wanted.posture.clone(),
     };
     let body = json!(declared);
     let key = format!("freeze/{}", declared.freeze);
@@ -102,16 +138,17 @@ pub fn declare(ws: &Workspace, wanted: &Wanted) -> Result<Declared, AppError> {
 /// # Errors
 /// The ledger cannot be read.
 pub fn all(ws: &Workspace) -> Result<Vec<(Declared, Option<Ended>)>, AppError> {
-    let mut ended: BTreeMap<FreezeId, Ended> = BTreeMap::new();
+    let mut ended: BTreeMap<FreezeId, Vec<Ended>> = BTreeMap::new();
     for record in ws.every(STREAM.into(), ENDED)? {
         let end: Ended = read(record.index, record.body)?;
-        ended.entry(end.freeze.clone()).or_insert(end);
+        ended.entry(end.freeze.clone()).or_default().push(end);
     }
     let begun = ws.every(STREAM.into(), BEGUN)?.into_iter();
     begun
         .map(|record| {
             let declared: Declared = read(record.index, record.body)?;
-            let end = ended.remove(&declared.freeze);
+            let ends = ended.remove(&declared.freeze).unwrap_or_default();
+            let end = ends.into_iter().find(|end| end.ends(&declared));
             Ok((declared, end))
         })
         .collect()
@@ -154,7 +191,13 @@ pub fn end(
         at: now,
         gates,
     };
-    let key = format!("end/{}", declared.freeze);
+    // One record ends it, whoever writes at once; what did not end it leaves room for another.
+    let void = ws.every(STREAM.into(), ENDED)?.into_iter();
+    let void = void.filter(|r| r.body.get("freeze") == Some(&json!(declared.freeze)));
+    let key = match void.count() {
+        0 => format!("end/{}", declared.freeze),
+        n => format!("end/{}/{n}", declared.freeze),
+    };
     keep(ws, &me, STREAM, key, ENDED, None, json!(ended))?;
     Ok(ended)
 }
@@ -206,25 +249,44 @@ fn passed(
     version: Option<&str>,
     now: Timestamp,
 ) -> Result<Vec<GatePassed>, AppError> {
-    let covers = |name: &str| {
-        declared.environments.is_empty() || declared.environments.iter().any(|e| e == name)
+    let stays = |name: &str, mut e: AppError| {
+        e.message = format!(
+            "freeze `{}` stays, for the gates of `{name}` do not pass: {}",
+            declared.freeze, e.message
+        );
+        e.and(&[Reason::FreezeActive])
     };
-    let covered = ws.config.environments.values().filter(|e| covers(&e.name));
-    // Nothing can be applied to an environment that the configuration does not know any more.
-    covered
-        .map(|environment| {
-            gates_pass(ws, environment, version, now).map_err(|mut e| {
-                e.message = format!(
-                    "freeze `{}` stays, for the gates of `{}` do not pass: {}",
-                    declared.freeze, environment.name, e.message
-                );
-                e.and(&[Reason::FreezeActive])
-            })
-        })
-        .collect()
+    let mut passed = Vec::new();
+    for name in covered(ws, declared)? {
+        // Of what the file does not know nobody can say what its gates are, and leaving it out would ask nothing.
+        let environment = ws.config.environments.get(&name).ok_or_else(|| {
+            let text = format!(
+                "`{}` does not know that environment",
+                ws.config.path.display()
+            );
+            let error = AppError::new(Reason::EnvironmentUnknown, text).hint(
+                "use the project's own file, or put the environment back into it until the freeze is ended",
+            );
+            stays(&name, error)
+        })?;
+        passed.push(gates_pass(ws, environment, version, now).map_err(|e| stays(&name, e))?);
+    }
+    Ok(passed)
 }
 
-/// Judges an environment's gates by what `apply` asks, on recorded evidence.
+/// The environments whose gates are asked: those that the freeze names; else all of the file, and all that something was applied to.
+fn covered(ws: &Workspace, declared: &Declared) -> Result<BTreeSet<String>, AppError> {
+    let mut all: BTreeSet<String> = declared.environments.iter().cloned().collect();
+    if all.is_empty() {
+        all.extend(ws.config.environments.keys().cloned());
+        let operations = ws.store.operations("", None, u32::MAX)?;
+        all.extend(operations.into_iter().map(|o| o.environment));
+    }
+    Ok(all)
+}
+
+/// Judges an environment's gates by what `apply` asks, on recorded evidence: those of the file, and those that the last release was held
+/// to, unless people have approved a plan that was made with the file as it is.
 ///
 /// # Errors
 /// The gate's reason.
@@ -239,16 +301,50 @@ pub(crate) fn gates_pass(
     let wanted: Option<Vec<Digest>> = judged
         .as_ref()
         .map(|spec| spec.artifacts.iter().map(|a| a.sha256).collect());
-    let evidence = match (gates, wanted) {
-        (Gates::None, _) => Value::Null,
-        (gates, Some(wanted)) => gating::judge_of(ws, gates, &wanted, now)?,
+    let held = force::gates(ws, &environment.name)?;
+    let accepted_by = match &held {
+        Some(_) => force::accepts(ws, environment)?,
+        None => None,
+    };
+    let held = held.filter(|_| accepted_by.is_none());
+    let judge = |gates: Gates| match (gates, &wanted) {
+        (Gates::None, _) => Ok(Value::Null),
+        (gates, Some(wanted)) => {
+            let evidence = gating::judge_of(ws, gates, wanted, now)?;
+            force::same_rules(ws, &environment.name, &evidence, held.as_ref())?;
+            Ok(evidence)
+        }
         (_, None) => {
             let text = format!(
                 "no version is known-good in `{}`, and none was named to judge",
                 environment.name
             );
-            return Err(AppError::new(Reason::GateEvidenceMissing, text)
-                .hint("name the version that is to be released: `--to VERSION`"));
+            Err(AppError::new(Reason::GateEvidenceMissing, text)
+                .hint("name the version that is to be released: `--to VERSION`"))
+        }
+    };
+    let evidence = judge(gates)?;
+    let other = held
+        .as_ref()
+        .filter(|h| h.gates != gates && h.gates != Gates::None);
+    let held_to = match other {
+        None => None,
+        Some(held) => {
+            let evidence = judge(held.gates).map_err(|mut e| {
+                e.message = format!(
+                    "`{}`, its last release, was held to other gates (`{}`) than the file demands, and they do not pass: {}",
+                    held.operation,
+                    word(held.gates),
+                    e.message
+                );
+                e.hint("to go by the file as it is, have a plan approved that was made with it")
+            })?;
+            Some(HeldTo {
+                operation: held.operation.clone(),
+                demanded: word(held.gates).into(),
+                judged_by: force::digest(&held.gates)?,
+                evidence,
+            })
         }
     };
     Ok(GatePassed {
@@ -256,6 +352,9 @@ pub(crate) fn gates_pass(
         version: judged.map(|spec| spec.version),
         demanded: word(gates).into(),
         evidence,
+        judged_by: Some(force::digest(&gates)?),
+        held_to,
+        accepted_by,
     })
 }
 

@@ -2,15 +2,17 @@
 
 use gonogo_core::id::OperationId;
 use gonogo_core::{Digest, Reason, Timestamp};
+use gonogo_release::approval::ApprovalPolicy;
 use gonogo_release::effects;
 use gonogo_release::known_good::{Good, Ran, may_promote};
 use gonogo_release::machine::Ending;
 use gonogo_release::plan::{PlanKind, VersionSpec};
+use gonogo_store::ledger::{EnrolledKey, RecordView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::keep;
+use super::{force, keep};
 use crate::config::Environment;
 use crate::doors::effects_of;
 use crate::identity::nonce;
@@ -47,6 +49,9 @@ pub struct Said {
     pub reason: Option<String>,
     /// When.
     pub at: Timestamp,
+    /// Digest of the approval policy that it was judged by beside the file's: the one that the environment's newest operation was held to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Digest>,
 }
 
 /// A known-good version with its evidence.
@@ -109,9 +114,10 @@ pub(crate) fn shown(ws: &Workspace, environment: &str) -> Result<Vec<Good>, AppE
     }
     all.reverse();
     for record in ws.every(STREAM.into(), SAID)? {
-        // A word that cannot be understood makes nothing known-good, and keeps nobody from going back to what is.
-        let said = serde_json::from_value::<Said>(record.body).ok();
-        if let Some(said) = said.filter(|s| s.environment == environment) {
+        // A word that cannot be understood, or judged again, makes nothing known-good, and keeps nobody from going back to what is.
+        let said = serde_json::from_value::<Said>(record.body.clone()).ok();
+        let said = said.filter(|s| s.environment == environment);
+        if let Some(said) = said.filter(|s| holds(ws, &record, s).unwrap_or(false)) {
             all.push(Good {
                 version: said.version,
                 content: said.content,
@@ -124,6 +130,58 @@ pub(crate) fn shown(ws: &Workspace, environment: &str) -> Result<Vec<Good>, AppE
     }
     all.sort_by_key(|g| g.at);
     Ok(all)
+}
+
+/// Whether a person's word counts: it is theirs, the version was given requests in the operation that it names, and they might say so
+/// under the policy that was in force then. The file is not asked, for it may say something else today.
+fn holds(ws: &Workspace, record: &RecordView, said: &Said) -> Result<bool, AppError> {
+    let keys = ws.ledger.enrolled_keys()?;
+    let own = |k: &EnrolledKey| k.key.id() == record.signer && k.who == said.by;
+    if record.actor != said.by || !keys.iter().any(own) {
+        return Ok(false);
+    }
+    let operation = ws.store.operation(&said.operation)?;
+    let plan = applying::plan_of(ws, &operation.plan)?;
+    let same = operation.environment == said.environment
+        && plan.body.to.version == said.version
+        && plan.body.to.content()? == said.content;
+    let ran = match operation.terminal.as_ref().map(|t| t.result) {
+        None | Some(Ending::Refused) => false,
+        Some(Ending::Promoted) => true,
+        Some(_) => effects::served(&effects_of(ws, &operation)?, said.content),
+    };
+    if !same || !ran {
+        return Ok(false);
+    }
+    let Some(policy) = force::policy(ws, &said.environment, Some(record.time))? else {
+        return Ok(false);
+    };
+    let judged_by = force::digest(&policy)?;
+    let key = record.signer.to_string();
+    let asked = approving::asked_before(ws, &plan, record.index, &said.by, &key)?
+        || operation.requester == said.by;
+    Ok(said.policy.is_none_or(|p| p == judged_by)
+        && may_say(&policy, &said.by, &key, asked).is_ok())
+}
+
+/// Why somebody may not call a version known-good under a policy.
+enum May {
+    /// They may not approve there.
+    NotListed,
+    /// They asked for it, or applied it.
+    Asked,
+}
+
+fn may_say(policy: &ApprovalPolicy, name: &str, key: &str, asked: bool) -> Result<(), May> {
+    let listed = policy
+        .approvers
+        .iter()
+        .any(|a| a.id == name && a.key == key);
+    match (policy.own, listed, asked) {
+        (true, ..) | (false, true, false) => Ok(()),
+        (false, false, _) => Err(May::NotListed),
+        (false, true, true) => Err(May::Asked),
+    }
 }
 
 /// What ran in the operation that showed it.
@@ -191,8 +249,8 @@ pub fn list(ws: &Workspace, environment: Option<&str>) -> Result<Vec<GoodDoc>, A
     Ok(docs)
 }
 
-/// Calls a version known-good that was ready and was given requests here. It takes somebody who may approve in this environment, and who
-/// neither asked for it to run, first or later, nor applied that, unless the environment lets people approve what they ask for.
+/// Calls a version known-good that was ready and was given requests here. It takes somebody who may approve in this environment, by the
+/// file and by the policy in force, and who neither asked for it to run, first or later, nor applied that, unless the environment lets people approve what they ask for.
 ///
 /// # Errors
 /// [`Reason::KnownGoodRefused`]; the refusal is recorded.
@@ -209,14 +267,17 @@ pub fn promote(
     let refused = |reason: Reason, text: String| {
         Err(ws.refused(STREAM, &me.name, AppError::new(reason, text)))
     };
-    let policy = &environment.approval;
-    let listed = policy
-        .approvers
-        .iter()
-        .any(|a| a.id == me.name && a.key == me.key_id());
-    if !policy.own && !listed {
+    // The file's policy, and the one in force: whoever names or edits a file does not choose who may say so.
+    let in_force = force::policy(ws, &environment.name, None)?;
+    let may = |asked: bool| {
+        let all = std::iter::once(&environment.approval).chain(&in_force);
+        all.map(|policy| may_say(policy, &me.name, &me.key_id(), asked))
+            .collect::<Result<Vec<()>, May>>()
+            .map(drop)
+    };
+    if let Err(May::NotListed) = may(false) {
         let text = format!(
-            "`{}` may not approve in `{}`, and it takes somebody who may",
+            "`{}` may not approve in `{}`, by the file or by the policy that its last operation was held to, and it takes somebody who may",
             me.name, environment.name
         );
         return refused(Reason::KnownGoodRefused, text);
@@ -262,7 +323,7 @@ pub fn promote(
         return refused(Reason::KnownGoodRefused, text);
     };
     let asked = approving::recorded(ws, &plan)?.asked(&plan, &me.name, &me.key_id());
-    if !policy.own && (asked || operation.requester == me.name) {
+    if may(asked || operation.requester == me.name).is_err() {
         let text = format!(
             "`{}` asked for `{version}` to run in `{}`, so somebody else must say that it is good",
             me.name, environment.name
@@ -282,6 +343,7 @@ pub fn promote(
         by: me.name.clone(),
         reason: why,
         at: now,
+        policy: in_force.as_ref().map(force::digest).transpose()?,
     };
     let subject = Some((said.version.clone(), said.content));
     let key = format!("known-good/{}", nonce());

@@ -19,7 +19,7 @@ use crate::{AppError, Workspace};
 /// How often a controller looks for freezes while its operation runs.
 const EVERY: Span = Span::from_millis(250);
 
-/// Refuses a plan that a freeze or a pin keeps from being applied. No freeze keeps a plan that goes back.
+/// Refuses a plan that a freeze or a pin keeps from being applied. Neither keeps a plan that goes back.
 ///
 /// # Errors
 /// [`Reason::FreezeActive`], [`Reason::PinActive`]; the ledger cannot be read.
@@ -27,7 +27,7 @@ pub(crate) fn may_apply(ws: &Workspace, body: &PlanBody, now: Timestamp) -> Resu
     if body.kind == PlanKind::Release {
         frozen(ws, body, now)?;
     }
-    let Some(pin) = pinning::over(ws, &body.environment, body.kind)? else {
+    let Some(pin) = pinning::against(ws, &body.environment, body.kind)? else {
         return Ok(());
     };
     match pin::blocks(&pin, &body.to.version, body.to.content().ok()) {

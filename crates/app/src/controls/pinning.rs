@@ -107,7 +107,7 @@ pub fn current(ws: &Workspace, environment: &str) -> Result<Option<Pin>, AppErro
     Ok(all(ws)?.into_iter().find(|p| p.environment == environment))
 }
 
-/// The pin that a plan is held to. One that cannot be read keeps nobody from going back.
+/// The pin that is told of beside a plan. One that cannot be read keeps nobody from going back.
 pub(crate) fn over(
     ws: &Workspace,
     environment: &str,
@@ -116,6 +116,18 @@ pub(crate) fn over(
     match (current(ws, environment), kind) {
         (Err(_), PlanKind::Rollback) => Ok(None),
         (known, _) => known,
+    }
+}
+
+/// The pin that keeps a plan from being applied. None keeps one that goes back.
+pub(crate) fn against(
+    ws: &Workspace,
+    environment: &str,
+    kind: PlanKind,
+) -> Result<Option<Pin>, AppError> {
+    match kind {
+        PlanKind::Rollback => Ok(None),
+        PlanKind::Release => current(ws, environment),
     }
 }
 

@@ -29,7 +29,7 @@ pub const BEGUN: &str = "posture";
 /// Kind of the record that says what a run of it proved.
 pub const RAN: &str = "posture-run";
 
-/// How the freezes are called that a posture declares.
+/// How the reasons begin of what a posture declares; what is its own is known by its records, and not by this.
 const OWN: &str = "rollback posture: ";
 
 /// Plans that are looked at for one that can be tried, newest first.
@@ -204,7 +204,7 @@ pub fn run(ws: &Workspace, wanted: &Wanted, call: Call<'_>) -> Result<PostureDoc
             Step::Freeze => frozen(ws, environment, &begun),
             Step::Pin => pinned(ws, environment, &begun),
             Step::Plan => planned(&begun, call),
-            Step::Reopen => reopened(ws, environment, &wanted.why),
+            Step::Reopen => reopened(ws, environment, &begun, &wanted.why),
         };
         go_on = proof.is_ok();
         steps.push(match proof {
@@ -316,9 +316,11 @@ fn known_good(
     let known = goodness::shown(ws, &environment.name)?;
     let pin = pinning::current(ws, &environment.name)?;
     let newest = |wanted: &dyn Fn(&Good) -> bool| known.iter().rev().find(|g| wanted(g)).cloned();
-    let found = match (to, &pin) {
+    // A pin to what is not known-good here says nothing of what is.
+    let pinned = pin.and_then(|pin| newest(&|g| g.content == pin.content));
+    let found = match (to, pinned) {
         (Some(to), _) => newest(&|g| g.version == to),
-        (None, Some(pin)) => newest(&|g| g.content == pin.content),
+        (None, Some(pinned)) => Some(pinned),
         (None, None) if known.is_empty() => None,
         (None, None) => {
             let base = hosting::observe(ws, environment)?;
@@ -353,6 +355,7 @@ fn frozen(ws: &Workspace, environment: &Environment, begun: &Begun) -> Proof {
                 environments: vec![name.clone()],
                 why: reason,
                 until: None,
+                posture: Some(begun.posture.clone()),
             };
             freezing::declare(ws, &wanted)?.freeze.to_string()
         }
@@ -551,13 +554,15 @@ fn of_itself(envelope: &Value) -> Value {
     json!({"metadata": metadata, "policy": envelope.get("policy")})
 }
 
-/// Step 4.
-fn reopened(ws: &Workspace, environment: &Environment, why: &str) -> Proof {
+/// Step 4. It ends the freezes that this posture declared, whatever they are called, and nobody else's.
+fn reopened(ws: &Workspace, environment: &Environment, begun: &Begun, why: &str) -> Proof {
     let name = &environment.name;
+    let mine = own(ws, begun)?;
     let active = freezing::active(ws, name, ws.now()?)?;
-    let own =
-        |a: &&Active| !a.window && a.reason.starts_with(OWN) && a.environments == [name.clone()];
-    if let Some(other) = active.iter().find(|a| !own(a)) {
+    if let Some(other) = active
+        .iter()
+        .find(|a| a.window || !mine.contains(&a.freeze))
+    {
         return Err(Not {
             reason: Reason::FreezeActive,
             ..Not::new(
@@ -570,7 +575,7 @@ fn reopened(ws: &Workspace, environment: &Environment, why: &str) -> Proof {
         });
     }
     let mut ended = Vec::new();
-    for one in active.iter().filter(own) {
+    for one in &active {
         ended.push(freezing::end(ws, &one.freeze, None, why)?);
     }
     if let Some(left) = freezing::active(ws, name, ws.now()?)?.first() {
@@ -582,4 +587,120 @@ fn reopened(ws: &Workspace, environment: &Environment, why: &str) -> Proof {
     let text =
         format!("the gates pass, and `{name}` is open again; its pin stays until `gonogo unpin`");
     Ok((text, json!({ "ended": ended })))
+}
+
+/// The freezes that a posture declared, by their records.
+fn own(ws: &Workspace, begun: &Begun) -> Result<Vec<String>, AppError> {
+    let all = freezing::all(ws)?.into_iter();
+    let own = all.filter(|(d, _)| d.posture.as_ref() == Some(&begun.posture));
+    Ok(own.map(|(d, _)| d.freeze.to_string()).collect())
+}
+
+/// What is so now, whatever the last run of a posture saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum IsNow {
+    /// No freeze holds.
+    Open,
+    /// A freeze holds, and the environment is not held to the version, or something else serves.
+    HalfClosed,
+    /// A freeze holds, the pin does, and the version serves everything.
+    Closed,
+    /// It cannot be known.
+    Unknown,
+}
+
+impl IsNow {
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::HalfClosed => "half-closed",
+            Self::Closed => "closed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How an environment stands to its posture.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PostureNow {
+    /// What is so now.
+    pub state: IsNow,
+    /// The posture that was begun and not ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub posture: Option<String>,
+    /// In words.
+    pub why: String,
+}
+
+/// Looks how an environment stands now. Nothing is tried and nothing is recorded.
+pub fn now(ws: &Workspace, environment: &Environment) -> PostureNow {
+    looked(ws, environment).unwrap_or_else(|e| PostureNow {
+        state: IsNow::Unknown,
+        posture: None,
+        why: e.message,
+    })
+}
+
+fn looked(ws: &Workspace, environment: &Environment) -> Result<PostureNow, AppError> {
+    let name = &environment.name;
+    let begun = open(ws, name)?;
+    let posture = begun.as_ref().map(|b| b.posture.clone());
+    let told = |state: IsNow, why: String| {
+        Ok(PostureNow {
+            state,
+            posture: posture.clone(),
+            why,
+        })
+    };
+    let Some(freeze) = freezing::active(ws, name, ws.clock.now().wall)?
+        .into_iter()
+        .next()
+    else {
+        let why = match &begun {
+            None => "no posture is begun, and no freeze holds".to_owned(),
+            Some(_) => {
+                "no freeze holds, and the posture was not ended: run it again, with `--reopen` to end it"
+                    .to_owned()
+            }
+        };
+        return told(IsNow::Open, why);
+    };
+    let Some(begun) = &begun else {
+        let why = format!("no posture is begun; frozen by {}", freeze.words());
+        return told(IsNow::HalfClosed, why);
+    };
+    let pinned = pinning::current(ws, name)?.is_some_and(|p| p.content == begun.content);
+    if !pinned {
+        let why = format!("frozen, and not pinned to `{}`", begun.version);
+        return told(IsNow::HalfClosed, why);
+    }
+    let seen = match hosting::observe(ws, environment) {
+        Ok(seen) => seen,
+        Err(e) => {
+            let why = format!("frozen and pinned; nobody knows what serves: {}", e.message);
+            return told(IsNow::Unknown, why);
+        }
+    };
+    let whole = |s: &gonogo_release::effect::ObservedSlot| {
+        s.content == begun.content && s.weight == 10_000 && s.ready
+    };
+    match seen.slots.iter().any(whole) {
+        true => told(
+            IsNow::Closed,
+            format!(
+                "frozen by `{}`, pinned to `{}`, which serves everything",
+                freeze.freeze, begun.version
+            ),
+        ),
+        false => told(
+            IsNow::HalfClosed,
+            format!(
+                "frozen and pinned to `{}`, and something else serves",
+                begun.version
+            ),
+        ),
+    }
 }

@@ -59,6 +59,7 @@ impl UseCase for FreezeDeclare {
             environments: self.environments.into_iter().map(|e| e.0).collect(),
             why: self.why.0,
             until: self.until.map(|u| u.time()).transpose()?,
+            posture: None,
         };
         Ok(freezing::declare(desk.workspace, &wanted)?.into())
     }

@@ -11,7 +11,7 @@ use super::tool::{Facts, Route, UseCase};
 use super::words::{EnvironmentName, VersionName, Why};
 use crate::AppError;
 use crate::access::Scope;
-use crate::controls::posture::{self, PostureDoc, Stands, Wanted};
+use crate::controls::posture::{self, IsNow, PostureDoc, PostureNow, Stands, Wanted};
 
 /// Input of `rollback_posture`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -96,10 +96,12 @@ pub struct RollbackPostureGet {
     pub environment: EnvironmentName,
 }
 
-/// What was proven last.
+/// What is so now, and what was proven last.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PostureShown {
+    /// What is so now.
+    pub now: PostureNow,
     /// The last run; none if there was none.
     pub last: Option<PostureDoc>,
 }
@@ -111,7 +113,7 @@ impl UseCase for RollbackPostureGet {
         ..Facts::read(
             "rollback_posture_get",
             "Show the rollback posture",
-            "Says what the last run of an environment's rollback posture proved. Nothing is tried again.",
+            "Says whether an environment is open or closed now, and what the last run of its rollback posture proved. Nothing is tried again.",
         )
     };
     type Answer = PostureShown;
@@ -120,6 +122,16 @@ impl UseCase for RollbackPostureGet {
         let ws = desk.workspace;
         let environment = ws.config.environment(Some(&self.environment.0))?;
         let last = posture::last(ws, &environment.name)?;
-        Ok(PostureShown { last }.into())
+        let now = posture::now(ws, environment);
+        Ok(Answered {
+            exit: match (now.state, &now.posture) {
+                (IsNow::Unknown, _) => Exit::Unjudged,
+                // Begun and not ended: somebody has to go on with it.
+                (_, Some(_)) => Exit::Hold,
+                (IsNow::Open, None) => Exit::Done,
+                (IsNow::HalfClosed | IsNow::Closed, None) => Exit::Hold,
+            },
+            ..PostureShown { now, last }.into()
+        })
     }
 }

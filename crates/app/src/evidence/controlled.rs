@@ -7,7 +7,7 @@ use gonogo_core::Reason;
 use gonogo_ledger::verify::VerifiedRecord;
 use gonogo_release::freeze::{self, Declared};
 use gonogo_release::pin::{self, Pin};
-use gonogo_release::plan::PlanBody;
+use gonogo_release::plan::{PlanBody, PlanKind};
 use serde::de::DeserializeOwned;
 
 use crate::controls::freezing::{self, Ended};
@@ -23,7 +23,7 @@ pub(super) const KINDS: [&str; 5] = [
     goodness::SAID,
 ];
 
-/// What held when an operation began, in words: the freezes that it went past because it goes back, and the pin that it was held to.
+/// What held when an operation began, in words: the freezes, and the pin that it was held to or went past because it goes back.
 ///
 /// # Errors
 /// Why it should not have begun.
@@ -46,7 +46,7 @@ pub(super) fn check(
             freezing::BEGUN => open.push(read(record)?),
             freezing::ENDED => {
                 let ended: Ended = read(record)?;
-                open.retain(|d| d.freeze != ended.freeze);
+                open.retain(|d| !ended.ends(d));
             }
             pinning::SET => {
                 let pin: Pin = read(record)?;
@@ -72,8 +72,10 @@ pub(super) fn check(
         return Err((Reason::FreezeActive, text));
     }
     if let Some(pin) = held {
+        // No pin keeps anybody from going back.
+        let back = plan.kind == PlanKind::Rollback;
         let blocked = pin::blocks(&pin, &plan.to.version, plan.to.content().ok());
-        if let Some(text) = blocked.filter(|_| !refused) {
+        if let Some(text) = blocked.filter(|_| !refused && !back) {
             return Err((Reason::PinActive, format!("record {}: {text}", begin.index)));
         }
         told.push(format!(

@@ -317,6 +317,12 @@ pub fn show_rollback(way: &Way, env: Option<&str>, to: Option<&str>, screen: &Sc
     for one in &back.differences {
         say_difference(screen, one);
     }
+    if let Some(pin) = &back.past_pin {
+        screen.say(&format!(
+            "pin       goes past the one to {} by {}: {}",
+            pin.version, pin.by, pin.reason
+        ));
+    }
     let approval = if back.preapproved {
         "approved beforehand by the environment's policy"
     } else {
@@ -365,13 +371,22 @@ fn run_posture(select: &Select, a: &PostureArgs, screen: &Screen) -> Answer {
 fn show_posture(select: &Select, a: &PostureArgs, screen: &Screen) -> Answer {
     let way = way(select, screen, true)?;
     let environment = environment(&way, a.env.as_deref())?;
-    let shown = way.ask(&RollbackPostureGet { environment })?.data;
+    let answered = way.ask(&RollbackPostureGet { environment })?;
+    let shown = &answered.data;
+    screen.say(&format!(
+        "now {}: {}",
+        shown.now.state.word(),
+        shown.now.why
+    ));
     match &shown.last {
-        Some(doc) => say_posture(screen, doc),
-        None => screen.say("no rollback posture was taken here"),
+        Some(doc) => {
+            screen.say("the last run, which may be long ago:");
+            say_posture(screen, doc);
+        }
+        None => screen.say("no run of a rollback posture is recorded here"),
     }
     screen.answer("rollback_posture_get", json!(shown));
-    Ok(Exit::Done)
+    Ok(answered.exit)
 }
 
 fn say_posture(screen: &Screen, doc: &PostureDoc) {

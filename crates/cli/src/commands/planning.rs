@@ -313,7 +313,7 @@ pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
         .plan;
     live::say_plan(screen, &plan);
     let given = match way.here() {
-        Some(ws) => {
+        Some(_) => {
             let say = Say {
                 role: a.role.clone(),
                 sla_minutes: a.sla_minutes,
@@ -322,7 +322,9 @@ pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
                 on_behalf_of: a.for_.clone(),
                 out: a.out.clone(),
             };
-            approving::approve(ws, &plan.id, &say)?
+            way.measured("approval_decide", |ws| {
+                approving::approve(ws, &plan.id, &say)
+            })?
         }
         None if a.out.is_some() => {
             let text = "`--out` writes what the caller's own key has signed, and with a server the login decides";

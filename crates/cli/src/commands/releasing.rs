@@ -58,11 +58,16 @@ fn begin_here(
     use_case: &str,
     screen: &Screen,
 ) -> Answer {
-    let begun = applying::apply(ws, id, how)?;
+    // What is measured is the submission, as at every door, and not the rollout that may be waited for.
+    let (begun, known) = way.measured("apply_change", |ws| {
+        let begun = applying::apply(ws, id, how)?;
+        let id = &begun.operation_id;
+        let known = ws.store.operation(id)?;
+        say_begun(screen, id, begun.fresh, known.terminal.is_some());
+        elsewhere::sent(ws, id, begun.fresh, Span::from_secs(27))?;
+        Ok((begun, known))
+    })?;
     let id = begun.operation_id.clone();
-    let known = ws.store.operation(&id)?;
-    say_begun(screen, &id, begun.fresh, known.terminal.is_some());
-    elsewhere::sent(ws, &id, begun.fresh, Span::from_secs(27))?;
     let more = accepted(
         use_case,
         begun.fresh,
@@ -200,7 +205,13 @@ fn approve_and_begin(
 ) -> Answer {
     match way.here() {
         Some(ws) => {
-            approve_if_own(ws, plan, screen)?;
+            if is_own(plan) {
+                let say = Say::default();
+                let given = way.measured("approval_decide", |ws| {
+                    approving::approve(ws, &plan.id, &say)
+                })?;
+                say_given(screen, plan, &given);
+            }
             let how = Apply::default();
             begin_here(way, ws, &plan.id, &how, waiting, use_case, screen)
         }
@@ -299,7 +310,9 @@ pub fn cancel(select: &Select, a: &args::Cancel, screen: &Screen) -> Answer {
     )?;
     let way = way_back(select, screen)?;
     let id = match way.here() {
-        Some(ws) => following::cancel(ws, &a.operation, &a.why)?,
+        Some(_) => way.measured("operation_cancel", |ws| {
+            following::cancel(ws, &a.operation, &a.why)
+        })?,
         None => {
             let wanted = OperationCancel {
                 operation: OperationRef(a.operation.clone()),
@@ -348,10 +361,13 @@ pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer 
         "`rollback` moves all traffic to another version at once",
     )?;
     let way = way_back(select, screen)?;
-    let Some(ws) = way.here() else {
+    if way.here().is_none() {
         return rollback_there(&way, a, screen);
-    };
-    match rolling_back::roll_back(ws, a.env.as_deref(), a.to.as_deref(), &a.why)? {
+    }
+    let back = way.measured("rollback_change", |ws| {
+        rolling_back::roll_back(ws, a.env.as_deref(), a.to.as_deref(), &a.why)
+    })?;
+    match back {
         Back::Running(id) => {
             screen.talk(&format!(
                 "{id} goes back already; following it (to stop it: `gonogo cancel {id} --yes`)"
@@ -363,6 +379,7 @@ pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer 
             follow_back(&way, &id, &a.waiting, "rollback_change", screen)
         }
         Back::Planned(planned) => {
+            super::planning::say_warnings(screen, &planned.findings);
             live::say_plan(screen, &planned.plan);
             approve_and_begin(&way, &planned.plan, &a.waiting, "rollback_change", screen)
         }

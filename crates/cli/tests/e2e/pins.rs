@@ -53,8 +53,21 @@ fn a_pin_lets_one_version_through_and_nothing_else() {
     // Back to the pinned version, though another one would be next otherwise.
     back(&project, &[]);
     assert_eq!(project.serves(), ["1.0.0:10000"]);
-    // To anything else not even back.
-    project.refuses(&["rollback", "--yes", "--to", "2.0.0"], 1, &["PIN_ACTIVE"]);
+    // Back is never in its way: it goes past the pin, says so, and leaves it.
+    let shown = project.data(&["rollback", "--show", "--to", "2.0.0"]);
+    assert_eq!(shown["pastPin"]["version"], "1.0.0", "{shown:#}");
+    let past = back(&project, &["--to", "2.0.0"]);
+    assert_eq!(project.serves(), ["2.0.0:10000"]);
+    let asked = project.records("rollback").pop().unwrap();
+    assert_eq!(asked["body"]["pastPin"]["by"], "you", "{asked:#}");
+    let packet = past["packet"].as_str().unwrap();
+    let verified = project.run(&["verify", packet, "--trust-packet", "--json"]);
+    let seen = verified.expect(0).envelope()["data"].clone();
+    assert_eq!(seen["controls"]["ok"], true, "{seen:#}");
+    assert!(seen["controls"]["held"].to_string().contains("1.0.0"));
+    // The plain one goes back to what is pinned, and from there on to what was before.
+    back(&project, &[]);
+    assert_eq!(project.serves(), ["1.0.0:10000"]);
     // The same name with other bytes is not what was pinned.
     let text = project.text("versions/1.0.0.toml");
     project.behave("1.0.0", &format!("{text}\n# other bytes\n"));
@@ -334,6 +347,79 @@ fn the_way_back_can_be_approved_beforehand_and_the_packet_shows_it() {
     let verified = project.run(&["verify", packet, "--trust-packet", "--json"]);
     let seen = verified.envelope()["data"].clone();
     assert_eq!(seen["approvals"]["ok"], true, "{seen:#}");
+}
+
+#[test]
+fn a_pin_to_what_never_ran_is_in_nobodys_way_back() {
+    let project = two();
+    project.data(&["pin", "3.0.0", "--why", "the next one"]);
+    // The posture finds what is known-good, too.
+    let ran = project.run(&["rollback-posture", "--why", "2.0.0 loses orders", "--json"]);
+    ran.expect(3);
+    assert_eq!(ran.envelope()["data"]["version"], "1.0.0", "{}", ran.out);
+    project.data(&["unpin", "--why", "again"]);
+    project.data(&["pin", "3.0.0", "--why", "the next one"]);
+    let shown = project.run(&["rollback", "--show"]);
+    let told = &shown.expect(0).out;
+    assert!(
+        told.contains("2.0.0 → 1.0.0") && told.contains("goes past the one to 3.0.0 by you"),
+        "{told}"
+    );
+    let load = project.load(300.0);
+    let ran = project.run(&["rollback", "--yes"]);
+    load.stop();
+    load.join();
+    ran.expect(0);
+    assert!(
+        (ran.out.clone() + &ran.err).contains("PIN_ACTIVE"),
+        "{} {}",
+        ran.out,
+        ran.err
+    );
+    assert_eq!(project.serves(), ["1.0.0:10000"]);
+}
+
+#[test]
+fn what_is_shown_of_a_posture_is_what_is_so_now() {
+    let project = two();
+    let show = |exit: i32| {
+        let ran = project.run(&["rollback-posture", "--show", "--json"]);
+        ran.expect(exit);
+        ran.envelope()["data"]["now"]["state"].take()
+    };
+    let run = |more: &[&str], exit: i32| {
+        let args = [&["rollback-posture", "--why", "2.0.0 loses orders"], more].concat();
+        project.run(&args).expect(exit);
+    };
+    assert_eq!(show(0), "open");
+    run(&[], 3);
+    assert_eq!(show(1), "half-closed");
+    back(&project, &[]);
+    run(&[], 1);
+    assert_eq!(show(1), "closed");
+    // Killed between the freeze's end and its own record: the freeze is ended, and no run says so.
+    let id = project.data(&["freeze", "list"])["active"][0]["freeze"].take();
+    project.data(&["unfreeze", id.as_str().unwrap(), "--why", "as step 4 does"]);
+    let ran = project.run(&["rollback-posture", "--show"]);
+    assert!(ran.expect(1).out.starts_with("now open"), "{}", ran.out);
+    run(&[], 1);
+    // Somebody else's freeze is not ended, whatever it is called.
+    let args = [
+        "freeze",
+        "--env",
+        "local",
+        "--why",
+        "rollback posture: 2.0.0 loses orders",
+    ];
+    let other = project.data(&args)["freeze"].take();
+    run(&["--reopen"], 3);
+    assert_eq!(show(1), "closed");
+    let all = project.data(&["freeze", "list"])["active"].take();
+    assert_eq!(all.as_array().unwrap().len(), 2, "{all:#}");
+    project.data(&["unfreeze", other.as_str().unwrap(), "--why", "done"]);
+    // Without an agent nobody knows what serves.
+    project.run(&["agent", "--stop"]).expect(0);
+    assert_eq!(show(3), "unknown");
 }
 
 fn states(doc: &Value) -> Vec<&str> {

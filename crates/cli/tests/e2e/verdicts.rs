@@ -113,3 +113,49 @@ fn an_artifact_that_no_run_kept_has_no_verdict() {
     let plan = project.approved("1.0.0");
     project.refuses(&["apply", &plan], 3, &["GATE_EVIDENCE_MISSING"]);
 }
+
+#[test]
+fn a_verdict_by_rules_that_held_for_a_moment_ends_no_freeze() {
+    let Some(project) = project() else { return };
+    let judged = || {
+        project.run(&["suite", "run", "--profile", "ci"]).expect(0);
+        project.run(&["gate", "check"]).expect(0);
+    };
+    judged();
+    let load = project.load(300.0);
+    project.run(&["release", "--to", "1.0.0"]).expect(0);
+    load.stop();
+    load.join();
+    let id = project.data(&["freeze", "--why", "the database moves"])["freeze"].take();
+    let id = id.as_str().unwrap();
+    let refused = || {
+        let reasons = ["GATE_EVIDENCE_MISSING", "FREEZE_ACTIVE"];
+        let args = ["unfreeze", id, "--why", "late"];
+        let error = project.refuses(&args, 3, &reasons);
+        let text = error["message"].as_str().unwrap();
+        assert!(text.contains("was judged by"), "{text}");
+    };
+    // A policy that asks for less, on the branch itself; while it is there, and after it was taken back.
+    let policy = project.run(&["gate", "policy"]).out;
+    let less = policy.replace("max_age = \"24h\"", "max_age = \"48h\"");
+    assert_ne!(less, policy);
+    std::fs::write(project.path("gates.toml"), less).unwrap();
+    commit(&project);
+    judged();
+    refused();
+    git(&project, &["reset", "-q", "--hard", "HEAD~1"]);
+    refused();
+    // The same with what is declared.
+    let mine = project.text("gonogo.toml");
+    let more = "\n[suites.nothing]\nclass = \"unit\"\ncommand = [\"true\"]\n";
+    std::fs::write(project.path("gonogo.toml"), mine + more).unwrap();
+    commit(&project);
+    judged();
+    refused();
+    git(&project, &["reset", "-q", "--hard", "HEAD~1"]);
+    refused();
+    // Judged by the rules of the project it ends.
+    judged();
+    let ended = project.data(&["unfreeze", id, "--why", "it has moved"]);
+    assert_eq!(ended["gates"][0]["demanded"], "verdict", "{ended:#}");
+}

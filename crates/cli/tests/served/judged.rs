@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::Server;
-use crate::project::{CONFIG, Project, finish, wait};
+use crate::project::{CONFIG, Project, finish, now, wait};
 
 fn reported(project: &Project, exit: i32) -> Value {
     let ran = project.run(&["slo", "report", "--json"]);
@@ -103,6 +103,85 @@ fn a_report_is_met_missed_or_without_data_and_never_green_on_nothing() {
     )
     .unwrap();
     assert_eq!(reported(&project, 3)["result"], "no_data");
+}
+
+#[test]
+fn a_chosen_window_shows_and_judges_nothing() {
+    let project = Project::new();
+    exercised(&project);
+    project.configure(&format!("{CONFIG}\n[slo]\nplan_p95 = \"1ms\"\n"));
+    assert_eq!(reported(&project, 2)["result"], "missed");
+    // Neither a shorter nor a longer one undoes that, here or at a server.
+    let server = Server::start(&project, &["--dev"]);
+    for window in ["1h", "7d"] {
+        let ran = project.run(&["slo", "report", "--since", window, "--json"]);
+        ran.expect(3);
+        let report = ran.envelope()["data"].clone();
+        assert_eq!(report["result"], "no_data", "{report:#}");
+        assert!(report["calls"].as_u64().is_some_and(|n| n >= 75));
+        let row = objective(&report, "plan_p95");
+        assert!(row["observed"].is_u64() && row["why"].as_str().unwrap().contains("6h"));
+        let there = server.get(&format!("/v1/slo?window={window}"));
+        assert_eq!(there.header("gonogo-exit"), Some("3"));
+    }
+    drop(server);
+    // The file may say so; then it promises less than the contract.
+    project.configure(&format!("{CONFIG}\n[slo]\nwindow = \"1h\"\n"));
+    assert_eq!(objective(&reported(&project, 0), "errors")["looser"], true);
+}
+
+#[test]
+fn calls_that_were_lost_are_no_calls_that_kept_a_promise() {
+    let project = Project::new();
+    exercised(&project);
+    assert_eq!(reported(&project, 0)["result"], "met");
+    for name in ["calls.db", "calls.db-wal", "calls.db-shm"] {
+        drop(std::fs::remove_file(
+            project.path(&format!(".gonogo/{name}")),
+        ));
+    }
+    reported(&project, 3);
+    exercised(&project);
+    let report = reported(&project, 3);
+    assert_eq!(report["result"], "no_data", "{report:#}");
+    let row = objective(&report, "plan_p95");
+    assert_eq!(row["samples"], 25);
+    assert!(
+        row["why"].as_str().unwrap().contains("not known"),
+        "{row:#}"
+    );
+}
+
+#[test]
+fn what_a_command_does_itself_is_measured_and_what_it_waits_for_is_not() {
+    let begun = now();
+    let project = Project::serving();
+    let took = now() - begun;
+    let load = project.load(300.0);
+    project.run(&["release", "--to", "2.0.0"]).expect(0);
+    project.run(&["rollback", "--yes"]).expect(0);
+    load.stop();
+    load.join();
+    let plan = project.approved("3.0.0");
+    project.run(&["approve", &plan, "--reject"]).expect(0);
+    project.run(&["apply", &plan]).expect(77);
+    let report = project.run(&["slo", "report", "--json"]).envelope()["data"].clone();
+    let tools = report["tools"].as_array().unwrap();
+    let of = |name: &str| {
+        let found = tools.iter().find(|t| t["tool"] == name);
+        found.unwrap_or_else(|| panic!("{name}: {report:#}"))
+    };
+    assert_eq!(of("apply_change")["ended"]["OK"], 3);
+    assert_eq!(of("apply_change")["ended"]["APPROVAL_REQUIRED"], 1);
+    assert_eq!(of("approval_decide")["ended"]["OK"], 5);
+    assert_eq!(of("rollback_change")["ended"]["OK"], 1);
+    // Of the first one alone a second and more was the rollout.
+    let longest = of("apply_change")["longest"].as_u64().unwrap();
+    let whole = u64::try_from(took.as_micros()).unwrap();
+    assert!(
+        longest < whole.saturating_sub(600_000),
+        "{longest} of {whole}"
+    );
 }
 
 fn board(project: &Project, rows: &str) {

@@ -31,6 +31,7 @@ fn declared(environments: &[&str], until: Option<&str>) -> Declared {
         on_behalf_of: None,
         since: at("2026-03-03T00:00:00Z"),
         until: until.map(at),
+        posture: None,
     }
 }
 
