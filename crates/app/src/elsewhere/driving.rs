@@ -166,8 +166,11 @@ fn wishes(
     let mut last = None;
     for posted in ws.store.inbox(&known.id)? {
         last = Some(posted.id);
-        if let Input::Cancel { by, why } = posted.input {
-            entries.extend(state.wish(now(ws), &by, &why));
+        match posted.input {
+            Input::Cancel { by, why } => entries.extend(state.wish(now(ws), &by, &why)),
+            // The first one begins the operation; each other is the same request, made again.
+            Input::Start if state.sent > 0 => entries.extend(state.again(now(ws))),
+            _ => {}
         }
     }
     Ok((entries, last))

@@ -136,6 +136,8 @@ pub(crate) fn triage(known: &Operation, state: &State) -> (String, bool, Vec<Str
     let status = state.endpoint.status_url(state.there());
     let watch = format!("follow it: `gonogo watch {id}`");
     let cancel = format!("or take it back: `gonogo cancel {id} --yes`");
+    let end =
+        format!("or have it ended as soon as the service knows it: `gonogo cancel {id} --yes`");
     let packet = format!("keep the evidence: `gonogo packet {id}`");
     let look = format!("what the service says: {status}");
     let again = format!(
@@ -166,10 +168,31 @@ pub(crate) fn triage(known: &Operation, state: &State) -> (String, bool, Vec<Str
                 false,
                 vec![watch, look, cancel],
             ),
-            _ => told(
+            Stage::InDoubt if state.said_yes() => told(
                 &format!(
-                    "It is being sent, or nobody knows whether the workflow service took it; it is asked, and not sent twice.{why}"
+                    "The workflow service said yes to it in a form that cannot be used; it is asked, and never sent again.{why}"
                 ),
+                false,
+                vec![watch, look, end],
+            ),
+            Stage::InDoubt => {
+                let mut next = vec![watch, look];
+                if state.can_go_again() {
+                    next.push(format!(
+                        "send it again under the same ids, if the service still has none such: `gonogo ops resume {id}`"
+                    ));
+                }
+                next.push(end);
+                told(
+                    &format!(
+                        "Nobody knows whether the workflow service took it; it is asked, and not sent again by itself.{why}"
+                    ),
+                    false,
+                    next,
+                )
+            }
+            _ => told(
+                &format!("It is being sent.{why}"),
                 false,
                 vec![watch, look, cancel],
             ),
@@ -224,8 +247,8 @@ pub(crate) fn triage(known: &Operation, state: &State) -> (String, bool, Vec<Str
             "gonogo could not find out what became of it there, and does not guess.",
             false,
             vec![
-                format!("ask the service and its people: {status}"),
-                "look at the target".into(),
+                format!("ask the service and its people whether they have it, and end it there if it is not wanted: {status}"),
+                "look at the target; it may yet change if the service takes it late".into(),
                 format!("when it is as it should be, go back: `gonogo rollback --env {environment} --yes`"),
             ],
         ),
