@@ -131,7 +131,11 @@ pub(crate) fn open_effects(known: &Operation, state: &State) -> Vec<OpenEffect> 
 }
 
 /// Meaning, whether a new request may help, and what to do.
-pub(crate) fn triage(known: &Operation, state: &State) -> (String, bool, Vec<String>) {
+pub(crate) fn triage(
+    known: &Operation,
+    state: &State,
+    orphan: bool,
+) -> (String, bool, Vec<String>) {
     let (id, plan, environment) = (&known.id, &known.plan, &known.environment);
     let status = state.endpoint.status_url(state.there());
     let watch = format!("follow it: `gonogo watch {id}`");
@@ -152,6 +156,23 @@ pub(crate) fn triage(known: &Operation, state: &State) -> (String, bool, Vec<Str
             )
         });
         let why = why.unwrap_or_default();
+        if orphan && state.stage != Stage::Held {
+            let there = match state.may_be_there() {
+                true => "the workflow service may go on with it, and nobody asks it",
+                false => "nothing of it was sent",
+            };
+            return told(
+                &format!("Its controller is gone: {there}.{why}"),
+                true,
+                vec![
+                    format!(
+                        "go on with it: `gonogo ops resume {id}`, or the same request with the same key"
+                    ),
+                    look,
+                    cancel,
+                ],
+            );
+        }
         return match state.stage {
             Stage::Held => told(
                 &format!("The workflow service did not take it, and nothing was changed.{why}"),
