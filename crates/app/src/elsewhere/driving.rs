@@ -296,6 +296,18 @@ fn document(
         "plan": plan,
         "approvals": signed_approvals(ws, plan)?,
     });
+    let askers = approving::recorded(ws, plan)?.also;
+    if let (false, Some(map)) = (askers.is_empty(), input.as_object_mut()) {
+        // None of them may approve it there either.
+        let told = askers.iter().map(|a| {
+            let mut one = json!({"id": a.id, "key": a.key});
+            if let (Some(person), Some(map)) = (&a.on_behalf_of, one.as_object_mut()) {
+                map.insert("onBehalfOf".into(), json!(person));
+            }
+            one
+        });
+        map.insert("alsoAsked".into(), told.collect());
+    }
     if let (Some((record, key)), Some(map)) = (signed_plan(ws, plan)?, input.as_object_mut()) {
         map.insert("planRecord".into(), json!(record));
         map.insert("requesterKey".into(), json!(key));
