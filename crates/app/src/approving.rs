@@ -464,8 +464,15 @@ pub(crate) fn approved(
     }
     let presented = presented(ws, plan)?;
     let demanded = demand(plan, &recorded, now);
-    approval::check_with(&presented, &broken(ws, plan)?, &demanded)
-        .map_err(|refusal| refused(plan, &refusal))
+    approval::check_with(&presented, &broken(ws, plan)?, &demanded).map_err(|refusal| {
+        let error = refused(plan, &refusal);
+        match superseding::by(ws, plan) {
+            Ok(Some(newer)) if refusal.reasons.contains(&Reason::PlanSuperseded) => {
+                superseding::naming(error, plan, &newer)
+            }
+            _ => error,
+        }
+    })
 }
 
 /// What somebody has to decide about, and who may: for whoever has to ask them.
@@ -560,10 +567,15 @@ fn take_in(
         .iter()
         .any(|p| p.approval == approval && p.key.as_ref() == Some(&key));
     if known {
-        Ok(())
-    } else {
-        record(ws, plan, &approval, signed, by, None, now).map_err(failed)
+        return Ok(());
     }
+    if let Some(other) = revoking::genuine(ws, &approval.approval_id).map_err(failed)? {
+        return Err(Untaken::Malformed(format!(
+            "its id `{}` is that of another approval, of plan `{other}`; approve anew, and it has one of its own",
+            approval.approval_id.escape_debug()
+        )));
+    }
+    record(ws, plan, &approval, signed, by, None, now).map_err(failed)
 }
 
 /// Every approval that is recorded for a plan, with what is known about it.

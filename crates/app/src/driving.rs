@@ -188,6 +188,33 @@ pub fn pick_up_if(
     Ok(picked)
 }
 
+/// So long whoever began an operation, or picked it up, has for its controller to take it, in milliseconds.
+pub(crate) const BEGINS: u64 = 2_000;
+
+/// Whether nobody drives an operation that is open: its controller is gone, and no new one can be on its way.
+pub(crate) fn is_orphan(ws: &Workspace, known: &gonogo_store::Operation) -> Result<bool, AppError> {
+    let young = ws.clock.now().wall.since(known.created).as_millis() < BEGINS;
+    Ok(known.terminal.is_none() && !young && !following::driven(ws, &known.id)?)
+}
+
+/// Waits until those who were just picked up are driven, so that whoever looks next sees them so; not for long.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn taken_up(ws: &Workspace, picked: &[OperationId]) -> Result<(), AppError> {
+    const LOOK: std::time::Duration = std::time::Duration::from_millis(10);
+    let begin = ws.clock.now().mono_ms;
+    for id in picked {
+        while ws.store.operation(id)?.terminal.is_none()
+            && !following::driven(ws, id)?
+            && ws.clock.now().mono_ms.saturating_sub(begin) < BEGINS
+        {
+            std::thread::sleep(LOOK);
+        }
+    }
+    Ok(())
+}
+
 /// Starts a controller of its own for an operation. Two of them do no harm: the lease lets one act.
 ///
 /// # Errors

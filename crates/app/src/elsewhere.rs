@@ -64,26 +64,30 @@ pub(crate) fn is_held(ws: &Workspace, known: &Operation) -> Result<bool, AppErro
             .all(|p| matches!(p.input, gonogo_release::Input::Start)))
 }
 
-/// Lets an operation that the service did not take go out again, with the same ids: the same request was made again.
+/// Lets an operation that the service did not take, or says it has none such, go out again, with the same ids: the same request was
+/// made again.
 ///
 /// # Errors
-/// The plan is not what would be planned now, or was approved too long ago; another controller holds the environment.
+/// The plan is not what would be planned now, or was approved too long ago; another controller holds the environment. One that may be
+/// there is only not sent again then, and what is known of it is the answer.
 pub(crate) fn again(ws: &Workspace, plan: &Plan, known: &Operation) -> Result<(), AppError> {
-    if known.terminal.is_some() || !is_held(ws, known)? {
+    let state = state_of(known).filter(|_| known.terminal.is_none());
+    let Some(state) = state.filter(State::can_go_again) else {
+        return Ok(());
+    };
+    let now = ws.now()?;
+    if state.stage == Stage::InDoubt {
+        if as_approved(ws, plan, known, now).is_ok() {
+            // Whoever drives it asks first; it goes out again if there is still none.
+            ws.store
+                .post(&known.id, &gonogo_release::Input::Start, now)?;
+        }
         return Ok(());
     }
-    let now = ws.now()?;
-    crate::planning::staleness(ws, plan)?;
-    let longest = plan.body.approval.max_sla;
-    if now.since(known.created) > longest {
-        let text = format!(
-            "operation `{}` was approved for at most {longest}, and begun at {}",
-            known.id, known.created
-        );
-        return Err(AppError::new(Reason::ApprovalExpired, text)
-            .hint(format!("end it: `gonogo cancel {} --yes`", known.id))
-            .hint(format!("then approve again: `gonogo approve {}`", plan.id)));
+    if !is_held(ws, known)? {
+        return Ok(());
     }
+    as_approved(ws, plan, known, now)?;
     let lease = match ws
         .store
         .take_lease(&known.environment, &Owner::new(), LEASE)
@@ -103,6 +107,35 @@ pub(crate) fn again(ws: &Workspace, plan: &Plan, known: &Operation) -> Result<()
     let done = again();
     ws.store.release_lease(&lease)?;
     done
+}
+
+/// Whether the plan is what would be planned now, and was approved a short enough time ago.
+fn as_approved(
+    ws: &Workspace,
+    plan: &Plan,
+    known: &Operation,
+    now: gonogo_core::Timestamp,
+) -> Result<(), AppError> {
+    crate::planning::staleness(ws, plan)?;
+    let longest = plan.body.approval.max_sla;
+    if now.since(known.created) <= longest {
+        return Ok(());
+    }
+    let text = format!(
+        "operation `{}` was approved for at most {longest}, and begun at {}",
+        known.id, known.created
+    );
+    Err(AppError::new(Reason::ApprovalExpired, text)
+        .hint(format!("end it: `gonogo cancel {} --yes`", known.id))
+        .hint(format!("then approve again: `gonogo approve {}`", plan.id)))
+}
+
+/// Whether somebody's wish to send it again waits to be taken up.
+fn is_asked_again(ws: &Workspace, id: &OperationId) -> Result<bool, AppError> {
+    let inbox = ws.store.inbox(id)?;
+    Ok(inbox
+        .iter()
+        .any(|p| matches!(p.input, gonogo_release::Input::Start)))
 }
 
 /// Sees to it that an operation that a workflow service carries out is sent, and waits for what becomes of that, at most for `within`;
@@ -127,7 +160,7 @@ pub fn sent(ws: &Workspace, id: &OperationId, fresh: bool, within: Span) -> Resu
             return Ok(());
         };
         let waited = ws.clock.now().mono_ms.saturating_sub(begin);
-        if state.is_told() || waited >= within.as_millis() {
+        if state.is_told() && !is_asked_again(ws, id)? || waited >= within.as_millis() {
             return told(&state);
         }
         if !spawned && waited >= OTHERS {
@@ -179,10 +212,22 @@ pub(crate) fn not_taken(state: &State) -> AppError {
             .hint("try again later with the same key: it is sent again under the same ids")
             .hint(format!("or end it: `gonogo cancel {id} --yes`"))
     } else {
+        let taken = match state.said_yes() {
+            true => "the workflow service said yes to it, and not in a form that can be used",
+            false => "nobody knows whether the workflow service took it",
+        };
         let text = format!(
-            "operation `{id}`: nobody knows whether the workflow service took it: {why}; it is being asked, and it is not sent twice"
+            "operation `{id}`: {taken}: {why}; it is being asked, and not sent again by itself"
         );
-        AppError::new(reason, text).hint(format!("follow it: `gonogo watch {id}`"))
+        let mut error = AppError::new(reason, text).hint(format!("follow it: `gonogo watch {id}`"));
+        if state.can_go_again() {
+            error = error.hint(
+                "or try again with the same key: it is asked once more, and sent again under the same ids if it has none such",
+            );
+        }
+        error.hint(format!(
+            "or have it ended as soon as the service knows it: `gonogo cancel {id} --yes`"
+        ))
     };
     described(error, state)
 }

@@ -166,6 +166,7 @@ impl AppError {
             (Code::DependencyUnavailable, Reason::ServerUnreachable) => {
                 Some(Retry::TransportUnavailable)
             }
+            (Code::DependencyUnavailable, Reason::ServerFailed) => Some(Retry::Upstream5xx),
             (Code::DependencyUnavailable, Reason::WorkflowUnwired) => {
                 Some(Retry::DependencyUnavailable)
             }

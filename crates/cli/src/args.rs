@@ -79,6 +79,12 @@ pub struct Select {
     /// Whether the server was named on the command line itself
     #[arg(skip)]
     pub server_said: bool,
+    /// Whether the name was
+    #[arg(skip)]
+    pub name_said: bool,
+    /// Whether the key was
+    #[arg(skip)]
+    pub key_said: bool,
 }
 
 /// How to answer.

@@ -78,6 +78,12 @@ fn is_of_this_machine(command: &Command) -> bool {
     )
 }
 
+/// The server that a command asks, if one was named and the command is none of this machine.
+pub fn server_of(args: &Args) -> Option<&str> {
+    let named = args.select.server.as_deref();
+    named.filter(|_| !is_of_this_machine(&args.command))
+}
+
 /// Runs a command; what it records belongs to its trace.
 pub fn run(args: &Args, screen: &Screen) -> Exit {
     gonogo_store::ledger::trace::within(Some(&screen.trace()), || run_in_trace(args, screen))
@@ -173,9 +179,8 @@ fn way_with(
     pick_up: bool,
     retreats: bool,
 ) -> Result<Way, AppError> {
-    if let Some(base) = &select.server {
-        let token = token(select)?;
-        return Ok(Way::There(Server::at(base, token)?, screen.trace()));
+    if let Some(server) = server(select)? {
+        return Ok(Way::There(server, screen.trace()));
     }
     let mut ws = open_with(select, screen, pick_up, retreats)?;
     ws.trace = Some(screen.trace());
@@ -185,11 +190,33 @@ fn way_with(
     Ok(Way::Here(Arc::new(ws), Box::new(principal), context))
 }
 
-/// The token for a server: from a file, else from the environment. Never an argument: those are for everybody to see.
+/// The server that was named.
+fn server(select: &Select) -> Result<Option<Server>, AppError> {
+    let Some(base) = &select.server else {
+        return Ok(None);
+    };
+    let of_here = [("--as", select.name_said), ("--key", select.key_said)];
+    if let Some((flag, _)) = of_here.iter().find(|(_, said)| *said) {
+        let text =
+            format!("`{flag}` is of the project here; with a server, its token says who asks");
+        return Err(AppError::new(Reason::ArgumentInvalid, text)
+            .hint(format!("leave `{flag}` out, and show the token of who is meant: `GONOGO_TOKEN` or `--token-file`"))
+            .hint("or leave the server out: then this is done in the project here"));
+    }
+    Ok(Some(Server::at(base, token(select)?)?))
+}
+
+/// The token for a server: from a file or from the environment. Never an argument: those are for everybody to see.
 fn token(select: &Select) -> Result<Option<String>, AppError> {
     /// The most that a file with a token may have, in bytes.
     const MOST: u64 = 16 << 10;
+    let set = std::env::var("GONOGO_TOKEN").ok().filter(|t| !t.is_empty());
     let text = match &select.token_file {
+        Some(_) if set.is_some() => {
+            let text = "`GONOGO_TOKEN` holds a token, and `--token-file` (`GONOGO_TOKEN_FILE`) names a file with one";
+            return Err(AppError::new(Reason::ArgumentInvalid, text)
+                .hint("say one of them: `unset GONOGO_TOKEN`, or leave the file out"));
+        }
         Some(path) => {
             let mut text = String::new();
             std::fs::File::open(path)
@@ -197,7 +224,7 @@ fn token(select: &Select) -> Result<Option<String>, AppError> {
                 .map_err(|e| AppError::io("read", path, &e))?;
             Some(text)
         }
-        None => std::env::var("GONOGO_TOKEN").ok(),
+        None => set,
     };
     Ok(text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()))
 }
@@ -224,12 +251,14 @@ fn open_with(
         screen.talk(&screen.paint(Tone::Wait, &format!("{}: {}", notice.reason, notice.text)));
     }
     if pick_up {
-        for id in driving::pick_up(&ws)? {
+        let picked = driving::pick_up(&ws)?;
+        for id in &picked {
             screen.talk(&screen.paint(
                 Tone::Wait,
                 &format!("the controller of {id} was gone; a new one goes on with it"),
             ));
         }
+        driving::taken_up(&ws, &picked)?;
     }
     Ok(ws)
 }

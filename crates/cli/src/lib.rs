@@ -8,6 +8,7 @@
     reason = "a program's modules: everything is used from here"
 )]
 
+mod addressing;
 mod args;
 mod commands;
 mod screen;
@@ -17,6 +18,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::builder::Resettable;
+use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches};
 use gonogo_core::Exit;
 
@@ -28,19 +30,31 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         return ExitCode::from(u8::try_from(code).unwrap_or(Exit::Internal.code()));
     }
     let json = argv.iter().any(|a| a == "--json");
-    let said = argv
-        .iter()
-        .any(|a| a == "--server" || a.as_encoded_bytes().starts_with(b"--server="));
     let matches = without_empty(args::Args::command()).try_get_matches_from(argv);
-    let args = match matches.and_then(|m| args::Args::from_arg_matches(&m)) {
-        Ok(mut args) => {
-            args.select.server_said = said;
+    let read = matches.and_then(|m| Ok((args::Args::from_arg_matches(&m)?, m)));
+    let args = match read {
+        Ok((mut args, matches)) => {
+            args.select.server_said = is_said(&matches, "server");
+            args.select.name_said = is_said(&matches, "name");
+            args.select.key_said = is_said(&matches, "key");
             args
         }
         Err(e) => return screen::clap_answer(&e, json),
     };
-    let screen = screen::Screen::new(&args.output);
+    let mut screen = screen::Screen::new(&args.output);
+    if let Some(base) = commands::server_of(&args) {
+        screen.asks(addressing::Asked::new(base, args.select.server_said));
+    }
     ExitCode::from(commands::run(&args, &screen).code())
+}
+
+/// Whether a global argument stands on the command line itself, at whichever of its commands.
+fn is_said(matches: &clap::ArgMatches, id: &str) -> bool {
+    let known = matches.ids().any(|i| i == id);
+    known && matches.value_source(id) == Some(ValueSource::CommandLine)
+        || matches
+            .subcommand()
+            .is_some_and(|(_, below)| is_said(below, id))
 }
 
 /// Lets no argument be read from a variable that is set and empty: that counts as unset.

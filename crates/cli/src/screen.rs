@@ -1,5 +1,6 @@
 //! What people and programs see: answers on stdout, talk on stderr, colour only where a person looks.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::LazyLock;
@@ -12,6 +13,7 @@ use gonogo_core::envelope::{Class, Frame};
 use gonogo_core::{Exit, Reason};
 use serde_json::{Value, json};
 
+use crate::addressing::Asked;
 use crate::args::Output;
 
 /// Where and how to write.
@@ -21,6 +23,8 @@ pub struct Screen {
     /// The answer and nothing around it.
     pub quiet: bool,
     colour: bool,
+    /// The server that this command asks.
+    there: Option<Asked>,
     /// Set when the answer could not be written.
     unsaid: AtomicBool,
 }
@@ -43,7 +47,25 @@ impl Screen {
             json: output.json,
             quiet: output.quiet,
             colour,
+            there: None,
             unsaid: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on commands are told as they work for who asks this server.
+    pub fn asks(&mut self, server: Asked) {
+        self.there = Some(server);
+    }
+
+    /// Whether a server is asked: paths are of its machine then.
+    pub fn is_there(&self) -> bool {
+        self.there.is_some()
+    }
+
+    fn from_here<'a>(&self, line: &'a str) -> Cow<'a, str> {
+        match &self.there {
+            Some(there) => there.tell(line),
+            None => Cow::Borrowed(line),
         }
     }
 
@@ -87,7 +109,7 @@ impl Screen {
     /// Writes one line of the answer. A reader that went away ends the talking quietly.
     pub fn say(&self, line: &str) {
         if !self.json {
-            self.put(line);
+            self.put(&self.from_here(line));
         }
     }
 
@@ -110,7 +132,7 @@ impl Screen {
     /// Writes one line of talk.
     pub fn talk(&self, line: &str) {
         if !self.quiet {
-            write_line(&mut std::io::stderr().lock(), line);
+            write_line(&mut std::io::stderr().lock(), &self.from_here(line));
         }
     }
 
@@ -146,7 +168,8 @@ impl Screen {
         if self.json {
             self.put(&json_text(&frame(use_case).failure(&error.failure())));
         } else {
-            write_line(&mut std::io::stderr().lock(), &told(error));
+            let text = told(error);
+            write_line(&mut std::io::stderr().lock(), &self.from_here(&text));
         }
         error.exit()
     }

@@ -228,6 +228,7 @@ catalogue! {
     ResourceChanged "RESOURCE_CHANGED" Hold Hold "The resource is not what `If-Match` says: it has changed since it was looked at." "Look again and decide on what is there now.";
     WebhookUnknown "WEBHOOK_UNKNOWN" Invalid NotFound "No webhook has this name." "List them: `gonogo webhook list`.";
     WebhookFailed "WEBHOOK_FAILED" Hold Unavailable "A notice was not taken." "Read what the receiver answered; check its address and the secret.";
+    ServerFailed "SERVER_FAILED" Hold Unavailable "Something before the gonogo server, or the server itself, failed without a word of gonogo's." "Try again, with the same key where something is to be done; then look at what stands before the server.";
     ServerAnswer "SERVER_ANSWER" Invalid Unavailable "What answered is no gonogo server, or a newer one." "Check the address and the versions.";
     // A workflow service that carries applications out.
     WorkflowUnwired "WORKFLOW_UNWIRED" Hold Unavailable "The environment is carried out by a workflow service, and not everything is said that a dispatch to it needs." "Say what the text names, in `[workflow]` or by its variable; reading and planning go on.";

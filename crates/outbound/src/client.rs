@@ -22,6 +22,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(20);
 
+/// The head of an answer, and its body or why that did not come whole.
+pub type Headed = (http::response::Parts, Result<Bytes, NoAnswer>);
+
 type Pooled<C> = legacy::Client<C, Full<Bytes>>;
 #[cfg(feature = "tls")]
 type Secured = hyper_rustls::HttpsConnector<HttpConnector<Resolver>>;
@@ -96,18 +99,32 @@ impl Client {
         limit: usize,
         deadline: Duration,
     ) -> Result<Response<Bytes>, NoAnswer> {
-        let exchange = async {
-            let response = self.begin(request.map(Full::new)).await?;
-            let (head, body) = response.into_parts();
-            match collect(body, limit).await {
-                Ok(Some(body)) => Ok(Response::from_parts(head, body)),
-                Ok(None) => Err(NoAnswer::TooLarge(limit)),
-                Err(text) => Err(NoAnswer::Broken(text)),
-            }
+        let (head, body) = self.send_for_head(request, limit, deadline).await?;
+        Ok(Response::from_parts(head, body?))
+    }
+
+    /// As [`Client::send`], and keeps the head of an answer whose body does not come whole.
+    ///
+    /// # Errors
+    /// [`NoAnswer`]: not even a head came.
+    pub async fn send_for_head(
+        &self,
+        request: Request<Bytes>,
+        limit: usize,
+        deadline: Duration,
+    ) -> Result<Headed, NoAnswer> {
+        let end = tokio::time::Instant::now() + deadline;
+        let late = |_| NoAnswer::TimedOut(deadline);
+        let begun = self.begin(request.map(Full::new));
+        let response = tokio::time::timeout_at(end, begun).await.map_err(late)??;
+        let (head, body) = response.into_parts();
+        let body = match tokio::time::timeout_at(end, collect(body, limit)).await {
+            Ok(Ok(Some(body))) => Ok(body),
+            Ok(Ok(None)) => Err(NoAnswer::TooLarge(limit)),
+            Ok(Err(text)) => Err(NoAnswer::Broken(text)),
+            Err(over) => Err(late(over)),
         };
-        tokio::time::timeout(deadline, exchange)
-            .await
-            .unwrap_or(Err(NoAnswer::TimedOut(deadline)))
+        Ok((head, body))
     }
 
     async fn begin(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, NoAnswer> {
@@ -177,6 +194,18 @@ pub fn exchange(
     exchange_by(Client::new, request, limit, deadline)
 }
 
+/// As [`exchange`], and keeps the head of an answer whose body does not come whole.
+///
+/// # Errors
+/// [`NoAnswer`]: not even a head came.
+pub fn exchange_for_head(
+    request: Request<Bytes>,
+    limit: usize,
+    deadline: Duration,
+) -> Result<Headed, NoAnswer> {
+    on_a_thread(async || Client::new().send_for_head(request, limit, deadline).await)
+}
+
 /// As [`exchange`], to what `reach` admits alone.
 ///
 /// # Errors
@@ -196,12 +225,18 @@ fn exchange_by(
     limit: usize,
     deadline: Duration,
 ) -> Result<Response<Bytes>, NoAnswer> {
+    on_a_thread(async || client().send(request, limit, deadline).await)
+}
+
+fn on_a_thread<T: Send>(
+    run: impl AsyncFnOnce() -> Result<T, NoAnswer> + Send,
+) -> Result<T, NoAnswer> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|e| NoAnswer::Unsupported(e.to_string()))?;
-        runtime.block_on(async { client().send(request, limit, deadline).await })
+        runtime.block_on(run())
     };
     std::thread::scope(|scope| match scope.spawn(run).join() {
         Ok(answer) => answer,

@@ -142,6 +142,15 @@ pub(crate) fn askers(said: &[Said<'_>], plan: &Plan, key: &str) -> Vec<Asker> {
                     add(named, "", person);
                 }
             }
+            // Asked where the plan came from: who sent it says so, and asked for nothing. It bars people, and lets nobody in.
+            planning::ASKED if s.body.get("there").is_some() => {
+                let there = s.body.get("there").unwrap_or(&Value::Null);
+                add(
+                    text(there, "id"),
+                    text(there, "key"),
+                    text(there, "onBehalfOf"),
+                );
+            }
             planning::ASKED => add(s.actor, &signer, text(s.body, "onBehalfOf")),
             _ => {}
         }

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{KIND as GIVEN, facts, login, presented};
+use super::{KIND as GIVEN, demand, facts, login, presented};
 use crate::access::{Principal, Scope};
 use crate::identity::Identity;
 use crate::{AppError, Workspace, planning};
@@ -165,12 +165,45 @@ fn right(all: &[Presented], me: Option<&Identity>, principal: &Principal) -> Opt
     None
 }
 
-/// Finds the one approval whose id starts with `wanted`, and its plan.
-fn find(ws: &Workspace, wanted: &str) -> Result<(ApprovalId, Plan), AppError> {
-    let begin = match wanted.starts_with(ApprovalId::PREFIX) {
-        true => wanted.to_owned(),
-        false => format!("{}{wanted}", ApprovalId::PREFIX),
+/// The plan of an approval with this id that was given by who it says, if there is one. A forged one does not keep the true one out.
+pub(super) fn genuine(ws: &Workspace, id: &str) -> Result<Option<PlanId>, AppError> {
+    for (_, plan) in named(ws, |known| known == id)? {
+        if is_genuine(ws, id, &plan)? {
+            return Ok(Some(plan));
+        }
+    }
+    Ok(None)
+}
+
+fn is_genuine(ws: &Workspace, id: &str, plan: &PlanId) -> Result<bool, AppError> {
+    let now = ws.now()?;
+    let (plan, recorded) = planning::read_recorded(ws, plan)?;
+    let demanded = demand(&plan, &recorded, now);
+    let of_another = |token: &String| {
+        [
+            "approval.signature",
+            "approval.approverId.listed",
+            "approval.delegation.known",
+            "approval.delegation.from.listed",
+            "approval.delegation.to.match",
+        ]
+        .contains(&token.as_str())
     };
+    let all = presented(ws, &plan)?;
+    let mut same = all.iter().filter(|p| p.approval.approval_id == id);
+    Ok(same.any(
+        |one| match gonogo_release::approval::check_alone(one, &demanded) {
+            Ok(()) => true,
+            Err(refusal) => !refusal.missing_fields.iter().any(of_another),
+        },
+    ))
+}
+
+/// The approvals whose id is wanted, each with its plan.
+fn named(
+    ws: &Workspace,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<(ApprovalId, PlanId)>, AppError> {
     let records = ws.ledger.every(Filter {
         kind: Some(GIVEN.into()),
         ..Filter::default()
@@ -183,13 +216,38 @@ fn find(ws: &Workspace, wanted: &str) -> Result<(ApprovalId, Plan), AppError> {
             .map(|a| facts::text(a, "approvalId"));
         let plan = record.stream.strip_prefix("plan/");
         let (Some(Ok(id)), Some(Ok(plan))) = (
-            id.filter(|id| id.starts_with(&begin)).map(str::parse),
+            id.filter(|id| wanted(id)).map(str::parse),
             plan.map(str::parse),
         ) else {
             continue;
         };
         if !found.contains(&(ApprovalId::clone(&id), PlanId::clone(&plan))) {
             found.push((id, plan));
+        }
+    }
+    Ok(found)
+}
+
+/// Finds the one approval whose id starts with `wanted`, and its plan.
+fn find(ws: &Workspace, wanted: &str) -> Result<(ApprovalId, Plan), AppError> {
+    let begin = match wanted.starts_with(ApprovalId::PREFIX) {
+        true => wanted.to_owned(),
+        false => format!("{}{wanted}", ApprovalId::PREFIX),
+    };
+    let mut found = named(ws, |id| id.starts_with(&begin))?;
+    if let [(first, _), others @ ..] = found.as_slice()
+        && !others.is_empty()
+        && others.iter().all(|(id, _)| id == first)
+    {
+        // One id for several plans: what somebody else wrote under it names nothing.
+        let mut true_ones = Vec::new();
+        for (id, plan) in &found {
+            if is_genuine(ws, id.as_str(), plan)? {
+                true_ones.push((id.clone(), plan.clone()));
+            }
+        }
+        if !true_ones.is_empty() {
+            found = true_ones;
         }
     }
     match found.as_slice() {

@@ -32,10 +32,24 @@ pub(crate) fn check(ws: &Workspace, plan: &Plan) -> Result<(), AppError> {
                 plan.id
             );
             Err(AppError::new(Reason::PlanSuperseded, text)
+                .with("supersededBy", newer.as_str())
                 .hint(format!("look at the newer one: `gonogo plan show {newer}`"))
                 .hint("or plan this change again; earlier approvals do not carry over"))
         }
     }
+}
+
+/// A refusal for want of approvals of a plan that was superseded, with by which.
+pub(super) fn naming(mut error: AppError, plan: &Plan, newer: &str) -> AppError {
+    error.message = format!(
+        "{}\nplan `{}` was superseded by `{newer}`",
+        error.message, plan.id
+    );
+    error.hints = vec![
+        format!("look at the newer one: `gonogo plan show {newer}`"),
+        "or plan this change again; earlier approvals do not carry over".into(),
+    ];
+    error.with("supersededBy", newer)
 }
 
 /// As [`check`], where somebody decides: the refusal is recorded.

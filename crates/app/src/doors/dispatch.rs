@@ -3,6 +3,7 @@
 use gonogo_core::Fingerprint;
 use gonogo_core::envelope::Class;
 use gonogo_core::id::OperationId;
+use gonogo_release::approval::Asker;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,7 +11,7 @@ use serde_json::{Map, Value};
 use super::desk::{Answered, Desk};
 use super::operations::Handle;
 use super::tool::{Facts, Route, UseCase};
-use super::words::{EnvironmentName, Key, Moment, VersionName};
+use super::words::{EnvironmentName, Key, Moment, PersonName, VersionName};
 use crate::access::Scope;
 use crate::approving::SignedText;
 use crate::elsewhere::{self, Order};
@@ -94,11 +95,33 @@ pub struct DispatchInput {
     /// The public key of who asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requester_key: Option<Base64>,
+    /// Everybody who asked the sender for the plan after its requester: they do not approve it here either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub also_asked: Vec<AskedThere>,
     /// Approvals as their givers signed them; each is checked here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub approvals: Vec<SignedText>,
 }
+
+/// Somebody who asked the sender for a plan.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AskedThere {
+    /// Who.
+    pub id: PersonName,
+    /// The id of the key that signed that; empty if none is known.
+    #[serde(default)]
+    pub key: KeyText,
+    /// The person for whom an agent asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<PersonName>,
+}
+
+/// A key's id, or none.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct KeyText(#[schemars(regex(pattern = r"^([0-9a-f]{64})?$"))] pub String);
 
 /// What was taken.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -150,6 +173,15 @@ impl UseCase for OperationDispatch {
                 .plan_record
                 .map(|r| r.0)
                 .zip(input.requester_key.map(|k| k.0)),
+            also: input
+                .also_asked
+                .into_iter()
+                .map(|a| Asker {
+                    id: a.id.0,
+                    key: a.key.0,
+                    on_behalf_of: a.on_behalf_of.map(|p| p.0),
+                })
+                .collect(),
             approvals: input.approvals.into_iter().map(|a| a.0).collect(),
         };
         let trace = Some(input.trace_id.0).filter(|t| !t.is_empty());

@@ -246,8 +246,9 @@ fn triage(ws: &Workspace, known: &Operation, of: &Plan) -> Result<Triage, AppErr
     let (id, plan, environment) = (&known.id, &known.plan, &known.environment);
     let good = ws.store.known_good(environment, 1)?;
     let overtaken = good.first().is_some_and(|g| g.at > known.updated);
+    let orphan = driving::is_orphan(ws, known)?;
     if let Some(state) = elsewhere::state_of(known) {
-        let (meaning, retryable, next) = elsewhere::triage(known, &state);
+        let (meaning, retryable, next) = elsewhere::triage(known, &state, orphan);
         return Ok(Triage {
             meaning,
             open_effects: elsewhere::open_effects(known, &state),
@@ -269,6 +270,16 @@ fn triage(ws: &Workspace, known: &Operation, of: &Plan) -> Result<Triage, AppErr
         "plan again: `gonogo plan --env {environment} --to VERSION`; approvals do not carry over"
     );
     Ok(match known.terminal.as_ref().map(|t| t.result) {
+        None if orphan => told(
+            "Its controller is gone, and nothing goes on: what was begun stays as it is until a new one goes on with it, exactly where it was.",
+            true,
+            vec![
+                format!(
+                    "go on with it: `gonogo ops resume {id}`, or the same request with the same key"
+                ),
+                format!("or take it back: `gonogo cancel {id} --yes`"),
+            ],
+        ),
         None => told(
             "It goes on; nothing has to be done.",
             false,
@@ -460,7 +471,10 @@ impl UseCase for ApplyChange {
         let most = Span::from_millis(class.default_timeout_ms * 9 / 10);
         let by = ws.config.environment(Some(environment))?;
         let started = ws.clock.now().mono_ms;
-        if begun.fresh && elsewhere::state_of(&ws.store.operation(&begun.operation_id)?).is_none() {
+        let known = ws.store.operation(&begun.operation_id)?;
+        let here = elsewhere::state_of(&known).is_none();
+        // The same request again goes on with what nobody drives any more.
+        if here && (begun.fresh || driving::is_orphan(ws, &known)?) {
             driving::spawn(ws, &begun.operation_id)?;
         }
         elsewhere::sent(ws, &begun.operation_id, begun.fresh, most)?;

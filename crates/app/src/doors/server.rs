@@ -1,6 +1,7 @@
 //! Asking another gonogo: the same use cases, answered by a server.
 //!
-//! Invariants: every call has the time-out of its class and a bound on the answer; only reads are tried again; what the server refused is
+//! Invariants: every call has the time-out of its class and a bound on the answer; only reads are tried again, and not before the time that
+//! the answer names; what the server refused is
 //! told as the server told it, with its reasons and its exit code; the token is sent in a header and told nobody else.
 
 use std::time::Duration;
@@ -114,22 +115,34 @@ impl Server {
         };
         let within = Duration::from_millis(policy.default_timeout_ms) + BEYOND;
         let body = json!({"toolId": name, "traceId": trace, "input": input}).to_string();
+        let most = Duration::from_millis(policy.max_timeout_ms);
         let mut wait = Duration::from_secs(policy.retry_policy.initial_interval_seconds.into());
         let mut tried = 1;
         loop {
-            let answered = self.once(&body, within);
-            let again = matches!(&answered, Err((_, true))) && tried < attempts;
+            let mut after = None;
+            let answered = self.once(&body, within, &mut after);
+            let after = after.map(Duration::from_secs).unwrap_or_default();
+            // Who asks for more time than the class has is not waited for.
+            let again = matches!(&answered, Err((_, true))) && tried < attempts && after <= most;
             if !again {
-                return answered.map_err(|(e, _)| e);
+                return answered.map_err(|(e, _)| match after.as_secs() {
+                    0 => e,
+                    seconds => e.with("retryAfterSeconds", seconds),
+                });
             }
-            std::thread::sleep(wait);
+            std::thread::sleep(wait.max(after));
             wait *= policy.retry_policy.backoff_coefficient;
             tried += 1;
         }
     }
 
-    /// One exchange; an error comes with whether it is worth a second one.
-    fn once(&self, body: &str, within: Duration) -> Result<Done, (AppError, bool)> {
+    /// One exchange; an error comes with whether it is worth a second one, and `after` how many seconds.
+    fn once(
+        &self,
+        body: &str,
+        within: Duration,
+        after: &mut Option<u64>,
+    ) -> Result<Done, (AppError, bool)> {
         let mut request = http::Request::post(&self.invoke)
             .header(http::header::CONTENT_TYPE, "application/json")
             .header(http::header::ACCEPT, "application/json");
@@ -141,13 +154,15 @@ impl Server {
             .map_err(|e| (AppError::new(Reason::Internal, e.to_string()), false))?;
         let answer = exchange(request, MOST, within).map_err(|e| self.silent(&e))?;
         let (parts, body) = answer.into_parts();
+        let said = parts.headers.get(http::header::RETRY_AFTER);
+        *after = said.and_then(|v| v.to_str().ok()?.trim().parse().ok());
         let exit = parts.headers.get(EXIT).and_then(|v| v.to_str().ok());
         let read = serde_json::from_slice::<Value>(&body).ok();
         let Some(Value::Object(mut read)) = read else {
-            return Err((self.foreign(parts.status.as_u16()), false));
+            return Err(self.foreign(parts.status.as_u16()));
         };
         let Some(Value::Object(mut envelope)) = read.remove("envelope") else {
-            return Err((self.foreign(parts.status.as_u16()), false));
+            return Err(self.foreign(parts.status.as_u16()));
         };
         let data = envelope.remove("data");
         match (envelope.get("success"), data) {
@@ -156,7 +171,7 @@ impl Server {
                     .remove("handle")
                     .map(serde_json::from_value)
                     .transpose();
-                let handle = handle.map_err(|_| (self.foreign(parts.status.as_u16()), false))?;
+                let handle = handle.map_err(|_| self.foreign(parts.status.as_u16()))?;
                 let exit = exit.and_then(|e| e.parse().ok()).and_then(Exit::of_code);
                 Ok(Done {
                     data,
@@ -179,18 +194,36 @@ impl Server {
         (AppError::new(reason, text), reason != Reason::ServerAnswer)
     }
 
-    fn foreign(&self, status: u16) -> AppError {
-        let text = format!(
-            "what answers at {} is no gonogo: status {status}",
-            self.base
-        );
-        AppError::new(Reason::ServerAnswer, text)
+    /// An answer without an envelope, and whether it is worth a second try: what stands before a server refuses and fails in its stead.
+    fn foreign(&self, status: u16) -> (AppError, bool) {
+        let base = &self.base;
+        let (reason, text) = match status {
+            429 => (
+                Reason::RateLimited,
+                format!("{base}: too much was asked: status 429, and not by gonogo's own word"),
+            ),
+            504 => (
+                Reason::DeadlineExceeded,
+                format!("{base}: what stands before the server had no answer in time: status 504"),
+            ),
+            500.. => (
+                Reason::ServerFailed,
+                format!(
+                    "{base} failed, or what stands before it: status {status}, and no word of gonogo's"
+                ),
+            ),
+            _ => (
+                Reason::ServerAnswer,
+                format!("what answers at {base} is no gonogo: status {status}"),
+            ),
+        };
+        (AppError::new(reason, text), reason != Reason::ServerAnswer)
     }
 
     /// The error that a server told, as it is here.
     fn refusal(&self, error: Option<Value>, status: u16) -> (AppError, bool) {
         let Some(Value::Object(error)) = error else {
-            return (self.foreign(status), false);
+            return self.foreign(status);
         };
         let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default();
         let details = error.get("details").and_then(Value::as_object);

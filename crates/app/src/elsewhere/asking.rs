@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gonogo_core::{Digest, Span};
-use gonogo_outbound::{NoAnswer, exchange};
+use gonogo_outbound::{NoAnswer, exchange_for_head};
 use gonogo_release::effect::Observed;
 use gonogo_release::remote::{
     Asked, Dispatched, Ended, Heard, LONGEST, Silence, State, asked, cancelled, dispatched,
@@ -26,6 +26,12 @@ enum Back {
         retry_after: Option<u64>,
         body: Vec<u8>,
     },
+    Cut {
+        status: u16,
+        retry_after: Option<u64>,
+        silence: Silence,
+        text: String,
+    },
     Silent(Silence, String),
 }
 
@@ -40,6 +46,17 @@ impl Back {
                 status: *status,
                 retry_after: *retry_after,
                 body,
+            },
+            Self::Cut {
+                status,
+                retry_after,
+                silence,
+                text,
+            } => Heard::Cut {
+                status: *status,
+                retry_after: *retry_after,
+                silence: *silence,
+                text,
             },
             Self::Silent(silence, text) => Heard::Silent {
                 silence: *silence,
@@ -125,32 +142,44 @@ impl Service<'_> {
             Ok(request) => request,
             Err(e) => return Back::Silent(Silence::Unreachable, e.to_string()),
         };
-        match exchange(request, LONGEST, within.to_std()) {
-            Ok(answer) => {
-                let after = answer.headers().get(RETRY_AFTER);
-                let after = after.and_then(|v| v.to_str().ok()?.trim().parse().ok());
-                let status = answer.status().as_u16();
-                let body = answer.into_body();
-                let body = match &token {
+        let silent = |e: &NoAnswer| {
+            let silence = match e {
+                NoAnswer::Unreachable(_) | NoAnswer::Unsupported(_) | NoAnswer::OutOfReach(_) => {
+                    Silence::Unreachable
+                }
+                NoAnswer::TimedOut(_) => Silence::TimedOut,
+                NoAnswer::Broken(_) => Silence::Broken,
+                NoAnswer::TooLarge(_) => Silence::TooLarge,
+            };
+            (silence, hidden(e.to_string()))
+        };
+        let (head, body) = match exchange_for_head(request, LONGEST, within.to_std()) {
+            Ok(headed) => headed,
+            Err(e) => {
+                let (silence, text) = silent(&e);
+                return Back::Silent(silence, text);
+            }
+        };
+        let status = head.status.as_u16();
+        let after = head.headers.get(RETRY_AFTER);
+        let retry_after = after.and_then(|v| v.to_str().ok()?.trim().parse().ok());
+        match body {
+            Ok(body) => Back::Answer {
+                status,
+                retry_after,
+                body: match &token {
                     Some(_) => hidden(String::from_utf8_lossy(&body).into_owned()).into_bytes(),
                     None => body.to_vec(),
-                };
-                Back::Answer {
-                    status,
-                    retry_after: after,
-                    body,
-                }
-            }
+                },
+            },
             Err(e) => {
-                let silence = match &e {
-                    NoAnswer::Unreachable(_)
-                    | NoAnswer::Unsupported(_)
-                    | NoAnswer::OutOfReach(_) => Silence::Unreachable,
-                    NoAnswer::TimedOut(_) => Silence::TimedOut,
-                    NoAnswer::Broken(_) => Silence::Broken,
-                    NoAnswer::TooLarge(_) => Silence::TooLarge,
-                };
-                Back::Silent(silence, hidden(e.to_string()))
+                let (silence, text) = silent(&e);
+                Back::Cut {
+                    status,
+                    retry_after,
+                    silence,
+                    text,
+                }
             }
         }
     }

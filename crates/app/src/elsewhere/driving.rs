@@ -166,8 +166,11 @@ fn wishes(
     let mut last = None;
     for posted in ws.store.inbox(&known.id)? {
         last = Some(posted.id);
-        if let Input::Cancel { by, why } = posted.input {
-            entries.extend(state.wish(now(ws), &by, &why));
+        match posted.input {
+            Input::Cancel { by, why } => entries.extend(state.wish(now(ws), &by, &why)),
+            // The first one begins the operation; each other is the same request, made again.
+            Input::Start if state.sent > 0 => entries.extend(state.again(now(ws))),
+            _ => {}
         }
     }
     Ok((entries, last))
@@ -293,6 +296,18 @@ fn document(
         "plan": plan,
         "approvals": signed_approvals(ws, plan)?,
     });
+    let askers = approving::recorded(ws, plan)?.also;
+    if let (false, Some(map)) = (askers.is_empty(), input.as_object_mut()) {
+        // None of them may approve it there either.
+        let told = askers.iter().map(|a| {
+            let mut one = json!({"id": a.id, "key": a.key});
+            if let (Some(person), Some(map)) = (&a.on_behalf_of, one.as_object_mut()) {
+                map.insert("onBehalfOf".into(), json!(person));
+            }
+            one
+        });
+        map.insert("alsoAsked".into(), told.collect());
+    }
     if let (Some((record, key)), Some(map)) = (signed_plan(ws, plan)?, input.as_object_mut()) {
         map.insert("planRecord".into(), json!(record));
         map.insert("requesterKey".into(), json!(key));

@@ -131,11 +131,17 @@ pub(crate) fn open_effects(known: &Operation, state: &State) -> Vec<OpenEffect> 
 }
 
 /// Meaning, whether a new request may help, and what to do.
-pub(crate) fn triage(known: &Operation, state: &State) -> (String, bool, Vec<String>) {
+pub(crate) fn triage(
+    known: &Operation,
+    state: &State,
+    orphan: bool,
+) -> (String, bool, Vec<String>) {
     let (id, plan, environment) = (&known.id, &known.plan, &known.environment);
     let status = state.endpoint.status_url(state.there());
     let watch = format!("follow it: `gonogo watch {id}`");
     let cancel = format!("or take it back: `gonogo cancel {id} --yes`");
+    let end =
+        format!("or have it ended as soon as the service knows it: `gonogo cancel {id} --yes`");
     let packet = format!("keep the evidence: `gonogo packet {id}`");
     let look = format!("what the service says: {status}");
     let again = format!(
@@ -150,6 +156,23 @@ pub(crate) fn triage(known: &Operation, state: &State) -> (String, bool, Vec<Str
             )
         });
         let why = why.unwrap_or_default();
+        if orphan && state.stage != Stage::Held {
+            let there = match state.may_be_there() {
+                true => "the workflow service may go on with it, and nobody asks it",
+                false => "nothing of it was sent",
+            };
+            return told(
+                &format!("Its controller is gone: {there}.{why}"),
+                true,
+                vec![
+                    format!(
+                        "go on with it: `gonogo ops resume {id}`, or the same request with the same key"
+                    ),
+                    look,
+                    cancel,
+                ],
+            );
+        }
         return match state.stage {
             Stage::Held => told(
                 &format!("The workflow service did not take it, and nothing was changed.{why}"),
@@ -166,10 +189,31 @@ pub(crate) fn triage(known: &Operation, state: &State) -> (String, bool, Vec<Str
                 false,
                 vec![watch, look, cancel],
             ),
-            _ => told(
+            Stage::InDoubt if state.said_yes() => told(
                 &format!(
-                    "It is being sent, or nobody knows whether the workflow service took it; it is asked, and not sent twice.{why}"
+                    "The workflow service said yes to it in a form that cannot be used; it is asked, and never sent again.{why}"
                 ),
+                false,
+                vec![watch, look, end],
+            ),
+            Stage::InDoubt => {
+                let mut next = vec![watch, look];
+                if state.can_go_again() {
+                    next.push(format!(
+                        "send it again under the same ids, if the service still has none such: `gonogo ops resume {id}`"
+                    ));
+                }
+                next.push(end);
+                told(
+                    &format!(
+                        "Nobody knows whether the workflow service took it; it is asked, and not sent again by itself.{why}"
+                    ),
+                    false,
+                    next,
+                )
+            }
+            _ => told(
+                &format!("It is being sent.{why}"),
                 false,
                 vec![watch, look, cancel],
             ),
@@ -224,8 +268,8 @@ pub(crate) fn triage(known: &Operation, state: &State) -> (String, bool, Vec<Str
             "gonogo could not find out what became of it there, and does not guess.",
             false,
             vec![
-                format!("ask the service and its people: {status}"),
-                "look at the target".into(),
+                format!("ask the service and its people whether they have it, and end it there if it is not wanted: {status}"),
+                "look at the target; it may yet change if the service takes it late".into(),
                 format!("when it is as it should be, go back: `gonogo rollback --env {environment} --yes`"),
             ],
         ),

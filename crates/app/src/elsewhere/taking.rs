@@ -11,6 +11,7 @@ use gonogo_core::{Fingerprint, Reason, Timestamp};
 use gonogo_ledger::dsse::Envelope;
 use gonogo_ledger::key::PublicKey;
 use gonogo_ledger::statement::Statement;
+use gonogo_release::approval::Asker;
 use gonogo_release::plan::{Plan, plan_id};
 use serde_json::{Value, json};
 
@@ -34,6 +35,8 @@ pub(crate) struct Order {
     pub(crate) plan: Option<Value>,
     /// Its record, signed by who asked for it, and their key.
     pub(crate) record: Option<(String, String)>,
+    /// Everybody else who asked the sender for the plan.
+    pub(crate) also: Vec<Asker>,
     /// Approvals as they were signed.
     pub(crate) approvals: Vec<Value>,
 }
@@ -61,6 +64,23 @@ pub(crate) fn take(ws: &Workspace, order: &Order, by: &str) -> Result<Handle, Ap
         );
         return Err(AppError::new(Reason::ApplyDisabled, text)
             .hint("carry it out here: start this server with `GONOGO_APPLY_BY=here`"));
+    }
+    let known = approving::recorded(ws, &plan)?.also;
+    for asker in order.also.iter().filter(|a| !known.contains(a)) {
+        // The sender's word, and enough to bar somebody from approving.
+        let there = json!({"id": asker.id, "key": asker.key, "onBehalfOf": asker.on_behalf_of.as_deref().unwrap_or_default()});
+        ws.record(
+            &planning::stream(&id),
+            &format!(
+                "asked/there/{}/{now}",
+                gonogo_core::Digest::of(there.to_string().as_bytes()).hex()
+            ),
+            planning::ASKED,
+            now,
+            by,
+            Some((plan.id.to_string(), plan.fingerprint.digest())),
+            json!({"plan": plan.id, "there": there}),
+        )?;
     }
     for signed in &order.approvals {
         approving::import_sent(ws, &plan, signed, by, now)?;

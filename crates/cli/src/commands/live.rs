@@ -290,7 +290,9 @@ pub fn upstream(there: &Elsewhere) -> String {
     let who = format!("`{}` at {}", there.workflow_name, there.status_url);
     let stands = match there.stage {
         Stage::Waiting | Stage::Sending => format!("{who} to take it"),
-        Stage::InDoubt => format!("{who} to say whether it took it; it is not sent twice"),
+        Stage::InDoubt => {
+            format!("{who} to say whether it took it; it is not sent again by itself")
+        }
         Stage::Held => format!("the same request again: {who} did not take it"),
         Stage::Taken | Stage::Ended => match &there.cancel {
             Some(cancel) => format!("{who}, asked by {} to end it", cancel.by),
@@ -527,6 +529,22 @@ pub fn say_end(screen: &Screen, shown: &OperationShown, terminal: &Terminal) {
     let Some(path) = shown.packet.as_deref().map(Path::new) else {
         return;
     };
+    // What a workflow service decided cannot be decided again from records here.
+    let replay = match &operation.elsewhere {
+        None => "--replay ",
+        Some(_) => "",
+    };
+    let key = &shown.log_key;
+    if screen.is_there() {
+        screen.say(&format!(
+            "          packet {} on the server's machine",
+            path.display()
+        ));
+        screen.frame(&format!(
+            "          check it anywhere, once it is there:  gonogo verify FILE {replay}--log-key '{key}'"
+        ));
+        return;
+    }
     let here = std::env::current_dir().ok();
     let path = here
         .as_deref()
@@ -534,13 +552,7 @@ pub fn say_end(screen: &Screen, shown: &OperationShown, terminal: &Terminal) {
         .unwrap_or(path)
         .display();
     screen.say(&format!("          packet {path}"));
-    // What a workflow service decided cannot be decided again from records here.
-    let replay = match &operation.elsewhere {
-        None => "--replay ",
-        Some(_) => "",
-    };
     screen.frame(&format!(
-        "          check it anywhere:  gonogo verify {path} {replay}--log-key '{}'",
-        shown.log_key
+        "          check it anywhere:  gonogo verify {path} {replay}--log-key '{key}'"
     ));
 }

@@ -5,6 +5,7 @@ use gonogo_app::doors::{
 };
 use gonogo_app::elsewhere::LastSaid;
 use gonogo_core::{Exit, Reason};
+use gonogo_release::remote::Stage;
 use serde_json::json;
 
 use super::{Answer, controls, live, ops, way};
@@ -134,13 +135,15 @@ pub fn say_operation(screen: &Screen, shown: &OperationShown) {
         screen.say(&format!("          {}", codes.join(", ")));
         return;
     }
-    let driven = if shown.driven {
-        ""
-    } else {
-        " · no controller drives it"
-    };
     let phase = shown.operation.phase.name();
-    screen.say(&format!("running   phase {phase}{driven}"));
+    // Held: the service did not take it, and nobody is meant to drive it.
+    let held = |there: &gonogo_app::elsewhere::Elsewhere| there.stage == Stage::Held;
+    let held = shown.operation.elsewhere.as_ref().is_some_and(held);
+    screen.say(&match (shown.driven, held) {
+        (true, _) => format!("running   phase {phase}"),
+        (false, true) => format!("held      phase {phase} · it waits for the same request again"),
+        (false, false) => format!("stands    phase {phase} · no controller drives it"),
+    });
     if let Some(there) = &shown.operation.elsewhere {
         screen.say(&format!("          waiting for {}", live::upstream(there)));
     }
@@ -156,8 +159,12 @@ pub fn say_operation(screen: &Screen, shown: &OperationShown) {
         );
         screen.say(&screen.paint(Tone::Wait, &text));
     }
+    let next = match shown.driven {
+        true => "watch",
+        false => "ops resume",
+    };
     screen.say(&format!(
-        "next      gonogo watch {}",
+        "next      gonogo {next} {}",
         shown.operation.operation_id
     ));
 }

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use gonogo_app::AppError;
 use gonogo_app::access::{Principal, Role};
-use gonogo_app::doors::Server;
 use gonogo_app::identity::caller_name;
 use gonogo_app::project::Project;
 use gonogo_core::clock::SystemClock;
 use gonogo_core::{Exit, Reason};
 use gonogo_server::mcp::{Behind, Speaker, speak};
 
-use super::{Answer, here, memory, overrides, token};
+use super::{Answer, here, memory, overrides, server};
 use crate::args::Select;
 use crate::args::mcp::McpArgs;
 use crate::screen::{Screen, Tone};
@@ -27,15 +26,15 @@ pub fn mcp(select: &Select, a: &McpArgs, screen: &Screen) -> Answer {
     let name = a.agent.clone().unwrap_or_else(|| AGENT.into());
     let role: Role = a.role.as_deref().unwrap_or("operator").parse()?;
     let principal = Principal::agent(name, person, role)?;
-    let behind = match &select.server {
-        Some(base) => {
+    let behind = match server(select)? {
+        Some(server) => {
             if a.agent.is_some() || a.acts_for.is_some() || a.role.is_some() || a.allow_apply {
                 let text = "with a server, its token says who the agent is and what it may do";
                 return Err(AppError::new(Reason::ArgumentInvalid, text)
                     .hint("leave out `--name`, `--for`, `--role` and `--allow-apply`"));
             }
-            screen.talk(&format!("tools of {base}"));
-            Behind::Server(Server::at(base, token(select)?)?)
+            screen.talk(&format!("tools of {}", server.base()));
+            Behind::Server(server)
         }
         None => Behind::Project(Arc::new(project(select, &principal, screen)?)),
     };

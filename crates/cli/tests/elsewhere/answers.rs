@@ -1,5 +1,8 @@
 //! Everything that a service can answer, and what becomes of the application, its operation and its exit code.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
 
 use crate::project::{Project, free_port};
@@ -32,6 +35,11 @@ fn only(say: Say) -> impl FnMut(&Asked) -> Say + Send + 'static {
     }
 }
 
+/// A project that asks for long about what it does not know.
+fn patient(port: u16) -> Project {
+    Project::with(&config(port, "").replace("lost_after = \"1s\"", "lost_after = \"10m\""))
+}
+
 fn text(status: u16, body: &str) -> Say {
     Say::Raw(
         status,
@@ -43,46 +51,57 @@ fn text(status: u16, body: &str) -> Say {
 #[test]
 fn what_may_pass_is_held_and_sent_again_by_the_same_request_under_the_same_ids() {
     let flow = Flow::start(missing);
-    let project = wired(flow.port);
-    let table: [(&str, Say, &str, &str); 6] = [
-        ("hangs", Say::Hang, "WORKFLOW_TIMEOUT", "upstream_timeout"),
+    let project = patient(flow.port);
+    let table: [(&str, Say, &str, &str, &str); 6] = [
+        (
+            "hangs",
+            Say::Hang,
+            "WORKFLOW_TIMEOUT",
+            "upstream_timeout",
+            "in-doubt",
+        ),
         (
             "closes",
             Say::Close,
             "WORKFLOW_UNREACHABLE",
             "transport_unavailable",
-        ),
-        (
-            "is cut",
-            Say::Cut,
-            "WORKFLOW_UNREACHABLE",
-            "transport_unavailable",
+            "in-doubt",
         ),
         (
             "503 of no JSON",
             text(503, "<h1>down</h1>"),
             "WORKFLOW_FAILED",
             "upstream_5xx",
+            "in-doubt",
         ),
         (
             "500 of JSON",
             Say::Json(500, json!({"error": "x"})),
             "WORKFLOW_FAILED",
             "upstream_5xx",
+            "in-doubt",
         ),
         (
             "429",
             Say::Raw(429, vec![("retry-after", "7".into())], Vec::new()),
             "WORKFLOW_BUSY",
             "rate_limit",
+            "held",
+        ),
+        (
+            "429 that stalls",
+            Say::Stall(429),
+            "WORKFLOW_BUSY",
+            "rate_limit",
+            "held",
         ),
     ];
-    for (what, say, reason, retry) in table {
+    for (what, say, reason, retry, stage) in table {
         flow.forget();
         flow.now(only(say));
         let plan = project.approved("1.0.0");
         let error = refused(&project, &plan, reason, Some(retry));
-        assert_eq!(error["details"]["stage"], "held", "{what}: {error:#}");
+        assert_eq!(error["details"]["stage"], stage, "{what}: {error:#}");
         if what == "429" {
             assert_eq!(error["details"]["retryAfterSeconds"], 7);
         }
@@ -220,6 +239,8 @@ fn a_yes_that_cannot_be_read_is_not_sent_again_and_ends_with_a_person() {
             Say::Json(202, receipt("../../x")),
         ),
         ("too large", Say::Raw(202, Vec::new(), huge)),
+        ("cut", Say::Cut),
+        ("never ends", Say::Stall(202)),
     ];
     for (what, say) in table {
         flow.forget();
@@ -239,12 +260,98 @@ fn a_yes_that_cannot_be_read_is_not_sent_again_and_ends_with_a_person() {
     }
 }
 
+/// A service that takes what it is sent and never answers, and knows it from the time on that the test lets it.
+fn late(known: &Arc<AtomicBool>) -> impl FnMut(&Asked) -> Say + Send + 'static {
+    let known = Arc::clone(known);
+    let mut cancelled = false;
+    move |asked| {
+        if asked.is_dispatch() {
+            return Say::Hang;
+        }
+        if !known.load(Ordering::Relaxed) {
+            return missing(asked);
+        }
+        cancelled |= asked.is_cancel();
+        Say::Json(200, record(if cancelled { "cancelled" } else { "running" }))
+    }
+}
+
+#[test]
+fn what_the_service_takes_late_is_ended_there_and_not_only_here() {
+    let known = Arc::new(AtomicBool::new(false));
+    let flow = Flow::start(late(&known));
+    let project = patient(flow.port);
+    let plan = project.approved("1.0.0");
+    let error = refused(
+        &project,
+        &plan,
+        "WORKFLOW_TIMEOUT",
+        Some("upstream_timeout"),
+    );
+    let id = error["details"]["operationId"].as_str().unwrap().to_owned();
+    project
+        .run(&["cancel", &id, "--yes", "--why", "enough", "--detach"])
+        .expect(75);
+    // It has none such, many times over, and the operation goes on.
+    flow.forget();
+    let doc = operation_when(&project, "questions", |_| flow.asked().len() > 5);
+    assert_eq!(doc["status"], "running", "{doc:#}");
+    assert_eq!(doc["elsewhere"]["stage"], "in-doubt", "{doc:#}");
+    assert_eq!(doc["elsewhere"]["cancel"]["telling"], "wanted", "{doc:#}");
+    assert!(!flow.asked().iter().any(Asked::is_cancel));
+    // Who asks for it again does not send it against that wish.
+    project.run(&["ops", "resume", &id]).expect(75);
+    // From here on it is known there: it is told.
+    known.store(true, Ordering::Relaxed);
+    let doc = operation_when(&project, "its end", |o| o["status"] != "running");
+    assert_eq!(doc["status"], "cancelled", "{doc:#}");
+    let asked = flow.asked();
+    assert_eq!(asked.iter().filter(|a| a.is_cancel()).count(), 1);
+    assert_eq!(flow.dispatches().len(), 0, "it is not sent again");
+}
+
+#[test]
+fn what_nobody_ever_knows_ends_with_a_person_also_when_somebody_wanted_it_to_end() {
+    let flow = Flow::start(only(Say::Hang));
+    let project = wired(flow.port);
+    let plan = project.approved("1.0.0");
+    let error = refused(
+        &project,
+        &plan,
+        "WORKFLOW_TIMEOUT",
+        Some("upstream_timeout"),
+    );
+    let id = error["details"]["operationId"].as_str().unwrap();
+    let cancelled = project.run(&["cancel", id, "--yes", "--detach"]);
+    assert!(matches!(cancelled.status, 75 | 1), "{}", cancelled.err);
+    let doc = operation_when(&project, "its end", |o| o["status"] != "running");
+    assert_eq!(
+        (&doc["result"], &doc["reasons"]),
+        (&json!("needs_person"), &json!(["WORKFLOW_LOST"])),
+        "{doc:#}"
+    );
+    let said = doc["error"]["message"].as_str().unwrap();
+    assert!(said.contains("nobody knows whether"), "{said}");
+    let open = doc["triage"]["openEffects"].as_array().unwrap();
+    assert_eq!(open.len(), 1, "{doc:#}");
+    assert_eq!(flow.dispatches().len(), 1);
+}
+
 #[test]
 fn no_word_but_the_five_is_a_state_and_none_of_it_is_green() {
     for (what, say) in [
         ("another word", Say::Json(200, record("done"))),
         ("another case", Say::Json(200, record("SUCCEEDED"))),
         ("no word", Say::Json(200, json!({}))),
+        (
+            "a word alone",
+            Say::Json(200, json!({"status": "succeeded"})),
+        ),
+        ("a success with an error", {
+            let mut both = record("succeeded");
+            both["error"] = json!({"message": "it broke"});
+            Say::Json(200, both)
+        }),
         ("a page", text(200, "succeeded")),
         (
             "another operation",

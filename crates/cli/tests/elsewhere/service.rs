@@ -44,8 +44,10 @@ pub(crate) enum Say {
     Hang,
     /// Nothing, and the connection ends.
     Close,
-    /// Less than was promised.
+    /// A yes, and less than was promised of its body.
     Cut,
+    /// This status, and a body that never ends.
+    Stall(u16),
 }
 
 type How = Box<dyn FnMut(&Asked) -> Say + Send>;
@@ -137,6 +139,14 @@ fn answer(stream: TcpStream, asked: &Mutex<Vec<Asked>>, how: &Mutex<How>) {
             let _ = stream.write_all(
                 b"HTTP/1.1 202 Accepted\r\ncontent-length: 500\r\n\r\n{\"operationId\": \"w",
             );
+            return;
+        }
+        Say::Stall(status) => {
+            let head =
+                format!("HTTP/1.1 {status} X\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{{\r\n");
+            let _ = stream.write_all(head.as_bytes());
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(120)));
+            let _ = stream.read(&mut [0]);
             return;
         }
     };

@@ -8,6 +8,7 @@ use super::*;
 mod askers;
 mod channel;
 mod vetoes;
+mod voices;
 
 const NOW: i64 = 1_795_000_000_000;
 const ENVIRONMENT: &str = "prod";

@@ -1,5 +1,7 @@
-//! Which approvals count together: each person speaks once, and each person's voice counts once, whoever carried it. One person with two
-//! keys, or one key under two names, is one.
+//! Which approvals count together: each person takes part in one of them, whether they speak or are spoken for. Somebody's delegate and
+//! that somebody as another's delegate are no two voices. One person with two keys, or one key under two names, is one person.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use gonogo_core::id::ApprovalId;
 
@@ -14,9 +16,10 @@ pub(super) fn counting(
     good: Vec<(&Presented, ApprovalId)>,
     required: usize,
 ) -> Vec<ApprovalId> {
-    let mut all: Vec<(Voice<'_>, ApprovalId)> = Vec::new();
+    let people = People::of(policy, &good);
+    let mut all: Vec<(Voice, ApprovalId)> = Vec::new();
     for (given, id) in good {
-        let voice = Voice::of(given, policy);
+        let voice = people.voice(given);
         // The same voice again adds nothing.
         if all.iter().all(|(known, _)| *known != voice) {
             all.push((voice, id));
@@ -41,13 +44,13 @@ pub(super) fn counting(
         .collect()
 }
 
-fn goes_with(all: &[(Voice<'_>, ApprovalId)], chosen: &[usize], i: usize) -> bool {
+fn goes_with(all: &[(Voice, ApprovalId)], chosen: &[usize], i: usize) -> bool {
     chosen.iter().all(|c| !all[*c].0.is_one_with(&all[i].0))
 }
 
 /// Looks for `required` that go together among those from `from` on.
 fn search(
-    all: &[(Voice<'_>, ApprovalId)],
+    all: &[(Voice, ApprovalId)],
     from: usize,
     required: usize,
     chosen: &mut Vec<usize>,
@@ -72,40 +75,107 @@ fn search(
     false
 }
 
-/// Who speaks, and whose voice it is: names and the keys that stand for them.
+/// Who takes part in an approval: who speaks, and for whom.
 #[derive(PartialEq)]
-struct Voice<'a> {
-    speaker: (&'a str, Vec<&'a str>),
-    owner: (&'a str, Vec<&'a str>),
+struct Voice(BTreeSet<usize>);
+
+impl Voice {
+    fn is_one_with(&self, other: &Self) -> bool {
+        !self.0.is_disjoint(&other.0)
+    }
 }
 
-impl<'a> Voice<'a> {
-    fn of(given: &'a Presented, policy: &'a ApprovalPolicy) -> Self {
-        let listed = |id: &str| {
-            let of_it = policy.approvers.iter().filter(|a| a.id == id);
-            of_it.map(|a| a.key.as_str()).collect()
+/// What stands for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sign<'a> {
+    Name(&'a str),
+    Key(&'a str),
+}
+
+/// The people behind names and keys: a delegate is listed nowhere, so whatever was seen together of one is theirs. A listed approver is who
+/// the policy says, with the key that they used.
+struct People<'a> {
+    policy: &'a ApprovalPolicy,
+    known: BTreeMap<Sign<'a>, usize>,
+    /// For each sign another one of the same person, itself at the end.
+    same: Vec<usize>,
+}
+
+impl<'a> People<'a> {
+    /// Those who take part in these approvals.
+    fn of(policy: &'a ApprovalPolicy, good: &[(&'a Presented, ApprovalId)]) -> Self {
+        let mut all = Self {
+            policy,
+            known: BTreeMap::new(),
+            same: Vec::new(),
         };
-        let speaker = given.approval.approver_id.as_str();
-        let keys = match &given.key {
-            Some(key) => vec![key.as_str()],
-            // A login has no key; the person has.
-            None => listed(speaker),
-        };
-        let owner = if given.approval.delegated_by.is_empty() {
-            (speaker, keys.clone())
-        } else {
-            (given.voice_of(), listed(given.voice_of()))
-        };
-        Self {
-            speaker: (speaker, keys),
-            owner,
+        for (given, _) in good {
+            for sign in all.signs(given) {
+                all.sign(sign);
+            }
+            if let Some(lent) = &given.delegation {
+                let said = &lent.delegation;
+                all.join(&said.to, &said.to_key);
+                all.join(&said.to, given.key.as_deref().unwrap_or_default());
+            }
         }
+        all
     }
 
-    fn is_one_with(&self, other: &Self) -> bool {
-        let same = |a: &(&str, Vec<&str>), b: &(&str, Vec<&str>)| {
-            a.0 == b.0 || a.1.iter().any(|key| b.1.contains(key))
+    /// Everything that stands for somebody who takes part: who signs, with what, for whom, and with what they were named.
+    fn signs(&self, given: &'a Presented) -> Vec<Sign<'a>> {
+        let policy = self.policy;
+        let listed = |id: &'a str| {
+            let of_it = policy.approvers.iter().filter(move |a| a.id == id);
+            of_it.map(|a| Sign::Key(a.key.as_str()))
         };
-        same(&self.speaker, &other.speaker) || same(&self.owner, &other.owner)
+        let (speaker, owner) = (given.approval.approver_id.as_str(), given.voice_of());
+        let mut all = vec![Sign::Name(speaker), Sign::Name(owner)];
+        match &given.key {
+            Some(key) => all.push(Sign::Key(key)),
+            // A login has no key; the person has.
+            None => all.extend(listed(speaker)),
+        }
+        if owner != speaker {
+            all.extend(listed(owner));
+        }
+        if let Some(lent) = &given.delegation {
+            all.push(Sign::Key(&lent.delegation.to_key));
+            all.extend(lent.key.as_deref().map(Sign::Key));
+        }
+        // Whoever speaks by login alone was named without a key.
+        all.retain(|sign| *sign != Sign::Key(""));
+        all
+    }
+
+    fn join(&mut self, name: &'a str, key: &'a str) {
+        if key.is_empty() {
+            return;
+        }
+        let (name, key) = (self.sign(Sign::Name(name)), self.sign(Sign::Key(key)));
+        let (name, key) = (self.end(name), self.end(key));
+        self.same[key] = name;
+    }
+
+    fn sign(&mut self, sign: Sign<'a>) -> usize {
+        let next = self.same.len();
+        let at = *self.known.entry(sign).or_insert(next);
+        if at == next {
+            self.same.push(at);
+        }
+        at
+    }
+
+    fn end(&self, mut at: usize) -> usize {
+        while self.same[at] != at {
+            at = self.same[at];
+        }
+        at
+    }
+
+    fn voice(&self, given: &'a Presented) -> Voice {
+        let signs = self.signs(given);
+        let known = signs.iter().filter_map(|sign| self.known.get(sign));
+        Voice(known.map(|at| self.end(*at)).collect())
     }
 }

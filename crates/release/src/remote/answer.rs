@@ -4,7 +4,7 @@
 //! told as what it is, and never as a state.
 
 use gonogo_core::envelope::Retry;
-use gonogo_core::{Reason, canonical};
+use gonogo_core::{Exit, Reason, Timestamp, canonical};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -24,8 +24,19 @@ pub enum Heard<'a> {
         status: u16,
         /// `Retry-After` in seconds, where it says so.
         retry_after: Option<u64>,
-        /// The body.
+        /// The whole body.
         body: &'a [u8],
+    },
+    /// The status of one whose body did not come whole: what the status says holds all the same.
+    Cut {
+        /// HTTP status.
+        status: u16,
+        /// `Retry-After` in seconds, where it says so.
+        retry_after: Option<u64>,
+        /// How the rest stayed out.
+        silence: Silence,
+        /// In words.
+        text: &'a str,
     },
     /// None.
     Silent {
@@ -117,8 +128,9 @@ pub enum Dispatched {
 
 /// Reads the answer to a dispatch.
 pub fn dispatched(heard: Heard<'_>) -> Dispatched {
-    let (status, body) = match heard {
-        Heard::Answer { status, body, .. } => (status, body),
+    let (status, read) = match heard {
+        Heard::Answer { status, body, .. } => (status, receipt(body)),
+        Heard::Cut { status, text, .. } => (status, Err(cut(text))),
         Heard::Silent { silence, text } => {
             let trouble = silent(silence, text);
             return match silence {
@@ -128,7 +140,7 @@ pub fn dispatched(heard: Heard<'_>) -> Dispatched {
         }
     };
     match status {
-        200..=299 => match receipt(body) {
+        200..=299 => match read {
             Ok(receipt) => Dispatched::Accepted(receipt),
             // It said yes, and not to what.
             Err(why) => Dispatched::Unknown(Trouble::new(
@@ -140,6 +152,10 @@ pub fn dispatched(heard: Heard<'_>) -> Dispatched {
         500.. => Dispatched::Unknown(refusal(heard)),
         _ => Dispatched::NotAccepted(refusal(heard)),
     }
+}
+
+fn cut(text: &str) -> String {
+    format!("the rest of its answer did not come: {}", short(text))
 }
 
 fn receipt(body: &[u8]) -> Result<Receipt, String> {
@@ -231,16 +247,23 @@ pub enum Asked {
 /// Reads the answer to a question about the operation that the service calls `operation`.
 pub fn asked(heard: Heard<'_>, operation: &str) -> Asked {
     let (status, body) = match heard {
-        Heard::Answer { status, body, .. } => (status, body),
+        Heard::Answer { status, body, .. } => (status, Ok(body)),
+        Heard::Cut {
+            status,
+            silence,
+            text,
+            ..
+        } => (status, Err(silent(silence, &cut(text)))),
         Heard::Silent { silence, text } => return Asked::Trouble(silent(silence, text)),
     };
     match status {
-        200..=299 => match told(body, operation) {
-            Ok(told) => Asked::Told(told),
-            Err(why) => Asked::Trouble(Trouble::new(
+        200..=299 => match body.map(|body| told(body, operation)) {
+            Ok(Ok(told)) => Asked::Told(told),
+            Ok(Err(why)) => Asked::Trouble(Trouble::new(
                 Reason::WorkflowAnswer,
                 format!("it answered {status}, and {why}"),
             )),
+            Err(trouble) => Asked::Trouble(trouble),
         },
         404 => Asked::Missing,
         _ => Asked::Trouble(refusal(heard)),
@@ -254,12 +277,18 @@ fn told(body: &[u8], operation: &str) -> Result<Told, String> {
         Some(_) => return Err("its `status` is no text".into()),
         None => return Err("it has no `status`".into()),
     };
-    for key in ["traceId", "toolId", "startedAt", "completedAt"] {
-        if !matches!(
-            document.get(key),
-            None | Some(Value::Null | Value::String(_))
-        ) {
-            return Err(format!("its `{key}` is no text"));
+    for key in ["traceId", "toolId", "startedAt"] {
+        match document.get(key) {
+            Some(Value::String(text)) if !text.trim().is_empty() => {}
+            Some(_) => return Err(format!("its `{key}` is no text, or an empty one")),
+            None => return Err(format!("it has no `{key}`")),
+        }
+    }
+    let text = |key: &str| document.get(key).and_then(Value::as_str);
+    for key in ["startedAt", "completedAt"] {
+        let is_time = |v: &Value| v.as_str().is_some_and(|t| t.parse::<Timestamp>().is_ok());
+        if !document.get(key).is_none_or(|v| v.is_null() || is_time(v)) {
+            return Err(format!("its `{key}` is no time of RFC 3339"));
         }
     }
     match document.get("operationId") {
@@ -281,15 +310,59 @@ fn told(body: &[u8], operation: &str) -> Result<Told, String> {
         }
         Some(_) => return Err("its `error` is neither a text nor an object".into()),
     };
-    let text = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
     let reasons = document.get("reasons").and_then(Value::as_array);
     let reasons = reasons.into_iter().flatten().filter_map(Value::as_str);
-    Ok(Told {
+    let told = Told {
         status,
         error,
-        result: text("result"),
+        result: text("result").map(str::to_owned),
         reasons: reasons.filter_map(|r| r.parse().ok()).collect(),
-    })
+    };
+    let completed = text("completedAt").is_some();
+    match contradiction(&told, completed) {
+        Some(why) => Err(why),
+        None => Ok(told),
+    }
+}
+
+/// What of a status record says the opposite of its state.
+fn contradiction(told: &Told, completed: bool) -> Option<String> {
+    let beside = |what: &str| Some(format!("its `status` stands beside {what}"));
+    let result = told.result.as_deref();
+    // A foreign service's `result` may be anything; these words are ends.
+    let ends: &[&str] = &[
+        "promoted",
+        "rolled_back",
+        "refused",
+        "needs_person",
+        "failed",
+        "cancelled",
+        "timed_out",
+    ];
+    let own: &[&str] = match told.status {
+        Status::Running => &[],
+        Status::Succeeded => &["promoted"],
+        Status::Failed => &["rolled_back", "refused", "needs_person", "failed"],
+        Status::Cancelled => &["cancelled"],
+        Status::TimedOut => &["timed_out"],
+    };
+    match result {
+        Some(result) if ends.contains(&result) && !own.contains(&result) => {
+            return beside(&format!("the `result` `{result}`, which is another end"));
+        }
+        _ => {}
+    }
+    match told.status {
+        Status::Running if completed => beside("a `completedAt`"),
+        Status::Succeeded => match &told.error {
+            Some(error) => beside(&format!("an `error`: {error}")),
+            None => {
+                let bad = told.reasons.iter().find(|r| r.exit() != Exit::Done);
+                bad.and_then(|r| beside(&format!("the reason {r}, which is none of a success")))
+            }
+        },
+        _ => None,
+    }
 }
 
 fn word_of(word: &str) -> Result<Status, String> {
@@ -319,16 +392,15 @@ pub enum Ended {
 
 /// Reads the answer to a wish to end an operation.
 pub fn cancelled(heard: Heard<'_>) -> Ended {
-    match heard {
-        Heard::Answer {
-            status: 200..=299, ..
-        } => Ended::Taken,
-        Heard::Answer {
-            status: 429 | 500..,
-            ..
-        } => Ended::Unknown(refusal(heard)),
-        Heard::Answer { .. } => Ended::Refused(refusal(heard)),
-        Heard::Silent { silence, text } => Ended::Unknown(silent(silence, text)),
+    let status = match heard {
+        Heard::Answer { status, .. } | Heard::Cut { status, .. } => status,
+        Heard::Silent { silence, text } => return Ended::Unknown(silent(silence, text)),
+    };
+    match status {
+        200..=299 => Ended::Taken,
+        // It was taken, so a service that does not know it may know it a little later.
+        404 | 429 | 500.. => Ended::Unknown(refusal(heard)),
+        _ => Ended::Refused(refusal(heard)),
     }
 }
 
@@ -343,13 +415,18 @@ fn silent(silence: Silence, text: &str) -> Trouble {
 
 /// An answer that says no.
 fn refusal(heard: Heard<'_>) -> Trouble {
-    let Heard::Answer {
-        status,
-        retry_after,
-        body,
-    } = heard
-    else {
-        return Trouble::new(Reason::Internal, "an answer that is none");
+    let (status, retry_after, body) = match heard {
+        Heard::Answer {
+            status,
+            retry_after,
+            body,
+        } => (status, retry_after, body),
+        Heard::Cut {
+            status,
+            retry_after,
+            ..
+        } => (status, retry_after, &[][..]),
+        Heard::Silent { .. } => return Trouble::new(Reason::Internal, "an answer that is none"),
     };
     let error = error_of(body);
     let reason = match status {

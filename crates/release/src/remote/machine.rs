@@ -2,7 +2,11 @@
 //!
 //! A driver asks [`State::todo`] what to do, keeps the state that [`State::begin`] leaves before it does it, and brings back what it
 //! heard. What is kept as *sending* when a driver takes over may have been sent: it is asked about. Only an answer that there is no such
-//! operation lets the same request go out again, with the same ids.
+//! operation lets the same request go out again, with the same ids, and only where somebody asks for that or its sender ended.
+//!
+//! Invariant: a request that may have arrived stays in doubt, whatever is heard afterwards, until the service says what became of the
+//! operation. That it has none such says nothing: the request may still be under way. So it never ends as cancelled by itself, and a
+//! wish to end it is told as soon as the service knows the operation.
 
 use gonogo_core::id::OperationId;
 use gonogo_core::{Reason, Span, Timestamp};
@@ -117,6 +121,18 @@ pub struct State {
     interrupted: bool,
     /// Whether the service said yes to the dispatch in a form that cannot be used.
     said_yes: bool,
+    /// Why nobody knows whether a request arrived; none where none is in doubt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    doubt: Option<Trouble>,
+    /// Whether somebody asked for a request in doubt to be sent again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    anew: bool,
+    /// When the service is next told of a wish to end it; at once if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tell: Option<Timestamp>,
+    /// How long the last wait before that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    telling: Option<Span>,
     /// So often it was asked about since it was last sent.
     asked: u32,
     /// Since when the service answers and says nothing of it.
@@ -169,6 +185,10 @@ impl State {
             terminal: None,
             interrupted: false,
             said_yes: false,
+            doubt: None,
+            anew: false,
+            tell: None,
+            telling: None,
             asked: 0,
             useless: None,
             due: now,
@@ -180,8 +200,22 @@ impl State {
     pub fn read(snapshot: &str) -> Option<Self> {
         // Cheap first: most states are the release machine's, and large.
         snapshot.contains(Self::SCHEMA).then_some(())?;
-        let state: Self = serde_json::from_str(snapshot).ok()?;
-        (state.schema == Self::SCHEMA).then_some(state)
+        let mut state: Self = serde_json::from_str(snapshot).ok()?;
+        (state.schema == Self::SCHEMA).then_some(())?;
+        // Earlier versions kept no doubt: what was sent without an answer, or is to go out a second time, may have arrived.
+        let lasting = state.lasting.as_ref().map(|l| l.trouble.clone());
+        let doubted = match state.stage {
+            Stage::InDoubt => true,
+            Stage::Waiting => state.sent > 0,
+            Stage::Held => lasting.as_ref().is_some_and(|t| {
+                matches!(t.reason, Reason::WorkflowTimeout | Reason::WorkflowFailed)
+            }),
+            _ => false,
+        };
+        if doubted && state.doubt.is_none() {
+            state.doubt = Some(lasting.unwrap_or_else(interrupted));
+        }
+        Some(state)
     }
 
     /// The operation, by the id that the service knows.
@@ -194,7 +228,21 @@ impl State {
 
     /// Whether it may have reached the service.
     pub const fn may_be_there(&self) -> bool {
-        self.sent > 0 && !matches!(self.stage, Stage::Held | Stage::Waiting)
+        self.doubt.is_some() || self.sent > 0 && !matches!(self.stage, Stage::Held | Stage::Waiting)
+    }
+
+    /// Whether the service said yes to it, though in a form that cannot be used.
+    pub const fn said_yes(&self) -> bool {
+        self.said_yes
+    }
+
+    /// Whether the same request, made again, lets it go out again: it was not taken, or the service says that it has none such.
+    pub const fn can_go_again(&self) -> bool {
+        match self.stage {
+            Stage::Held => true,
+            Stage::InDoubt => self.cancel.is_none() && !self.said_yes,
+            _ => false,
+        }
     }
 
     /// What keeps it from going on, and since when.
@@ -216,7 +264,7 @@ impl State {
         match self.stage {
             Stage::Waiting | Stage::Sending => false,
             // What was asked afterwards did not help either.
-            Stage::InDoubt => self.asked > 0,
+            Stage::InDoubt => self.asked > 0 && !self.anew,
             Stage::Held | Stage::Taken | Stage::Ended => true,
         }
     }
@@ -228,8 +276,13 @@ impl State {
             Stage::Ended => Todo::Done,
             Stage::Held => Todo::Rest,
             Stage::Waiting => Todo::Send,
+            Stage::Taken if self.cancel.as_ref().is_some_and(wanted) => match self.tell {
+                // Between two attempts to tell it, it is asked as ever: it may have ended by itself.
+                Some(tell) if now < tell && now < self.due => Todo::Wait(tell.min(self.due)),
+                Some(tell) if now < tell => Todo::Ask,
+                _ => Todo::Cancel,
+            },
             _ if now < self.due => Todo::Wait(self.due),
-            Stage::Taken if self.cancel.as_ref().is_some_and(wanted) => Todo::Cancel,
             Stage::Sending | Stage::InDoubt | Stage::Taken => Todo::Ask,
         }
     }
@@ -240,17 +293,26 @@ impl State {
         if self.stage == Stage::Sending {
             self.stage = Stage::InDoubt;
             self.interrupted = true;
+            self.doubt.get_or_insert_with(interrupted);
             self.wait = FIRST;
         }
     }
 
-    /// Lets a request that was certainly not taken go out again.
+    /// Lets a request that was certainly not taken go out again; one in doubt, once the service has said again that it has none such.
     pub fn again(&mut self, now: Timestamp) -> Vec<Entry> {
-        if self.stage != Stage::Held {
+        if !self.can_go_again() || self.anew {
             return Vec::new();
         }
-        self.stage = Stage::Waiting;
-        self.lasting = None;
+        match self.stage {
+            Stage::InDoubt => {
+                self.anew = true;
+                self.useless = None;
+            }
+            _ => {
+                self.stage = Stage::Waiting;
+                self.lasting = None;
+            }
+        }
         self.due = now;
         vec![("remote-request", json!({"at": now, "again": true}))]
     }
@@ -263,7 +325,7 @@ impl State {
                 self.sent += 1;
                 self.asked = 0;
                 self.interrupted = false;
-                self.said_yes = false;
+                self.anew = false;
                 vec![(
                     "remote-intent",
                     json!({
@@ -291,6 +353,7 @@ impl State {
             Dispatched::Accepted(receipt) => {
                 self.stage = Stage::Taken;
                 self.lasting = None;
+                self.doubt = None;
                 let entry =
                     json!({"at": now, "do": "dispatch", "outcome": "applied", "receipt": receipt});
                 self.receipt = Some(receipt);
@@ -301,6 +364,7 @@ impl State {
                 let entry = outcome(now, "dispatch", "unknown", &trouble);
                 self.stage = Stage::InDoubt;
                 self.said_yes = trouble.reason == Reason::WorkflowAnswer;
+                self.doubt = Some(trouble.clone());
                 self.troubled(now, trouble);
                 vec![entry]
             }
@@ -312,8 +376,14 @@ impl State {
         }
     }
 
-    /// Nothing of it is there: it may be asked for again, or there is no use in that.
+    /// This request was not taken: it may be made again, or there is no use in that. One before it may have been, and then this one says
+    /// nothing, least of all that there is such an operation already.
     fn not_taken(&mut self, now: Timestamp, trouble: Trouble) -> Vec<Entry> {
+        if self.doubt.is_some() {
+            self.stage = Stage::InDoubt;
+            self.troubled(now, trouble);
+            return Vec::new();
+        }
         if let Some(cancel) = &self.cancel {
             let text = format!(
                 "{} ended it before the workflow service took it: {}",
@@ -341,28 +411,7 @@ impl State {
         self.asked += 1;
         match heard {
             Asked::Told(told) => self.told(now, told),
-            Asked::Missing if self.stage == Stage::InDoubt && !self.said_yes => {
-                let mut all = vec![(
-                    "remote-outcome",
-                    json!({"at": now, "do": "dispatch", "outcome": "not-applied", "text": "the service has no such operation"}),
-                )];
-                if self.cancel.is_none() && self.interrupted && self.sent < RESENT {
-                    // Its sender ended, and it never arrived.
-                    self.stage = Stage::Waiting;
-                    return all;
-                }
-                let trouble = match self.lasting.take() {
-                    Some(lasting) => lasting.trouble,
-                    None => Trouble {
-                        reason: Reason::WorkflowUnreachable,
-                        text: "it was sent and never arrived".into(),
-                        after: None,
-                        told: Vec::new(),
-                    },
-                };
-                all.extend(self.not_taken(now, trouble));
-                all
-            }
+            Asked::Missing if self.stage == Stage::InDoubt && !self.said_yes => self.absent(now),
             Asked::Missing => {
                 let (reason, text) = if self.stage == Stage::InDoubt {
                     (
@@ -393,6 +442,47 @@ impl State {
                 self.troubled(now, trouble)
             }
         }
+    }
+
+    /// The service has no such operation, and nobody knows whether the request is still on its way.
+    fn absent(&mut self, now: Timestamp) -> Vec<Entry> {
+        let mut all = Vec::new();
+        if self.useless.is_none() {
+            all.push((
+                "remote-outcome",
+                json!({"at": now, "do": "ask", "outcome": "unknown", "text": "the service has no such operation so far"}),
+            ));
+        }
+        let since = *self.useless.get_or_insert(now);
+        let anew = self.anew || self.interrupted && self.sent < RESENT;
+        if anew && self.cancel.is_none() {
+            // Somebody asks for it, or its sender ended. The service takes one id once, should both arrive.
+            self.stage = Stage::Waiting;
+            self.useless = None;
+            return all;
+        }
+        let mut trouble = self.doubt.clone().unwrap_or_else(interrupted);
+        if now.since(since) >= self.endpoint.limits.lost_after {
+            let mut text = format!(
+                "nobody knows whether operation `{}` was taken: {}; since {since} the workflow service says that it has none such, and it may yet take it",
+                self.there(),
+                trouble.text
+            );
+            if let Some(cancel) = &self.cancel {
+                text = format!(
+                    "{text}; {} asked for its end, and the service could not be told: {}",
+                    cancel.by, cancel.why
+                );
+            }
+            all.extend(self.end(now, Ending::NeedsPerson, vec![Reason::WorkflowLost], text));
+            return all;
+        }
+        trouble.text = format!(
+            "{}; the service says that it has no such operation so far",
+            trouble.text
+        );
+        all.extend(self.troubled(now, trouble));
+        all
     }
 
     fn useless_answer(&mut self, now: Timestamp, trouble: Trouble) -> Vec<Entry> {
@@ -439,6 +529,8 @@ impl State {
                 json!({"at": now, "do": "dispatch", "outcome": "applied", "operationId": self.operation}),
             ));
             self.stage = Stage::Taken;
+            self.doubt = None;
+            self.anew = false;
             self.wait = FIRST;
         }
         if self.lasting.take().is_some() {
@@ -520,7 +612,15 @@ impl State {
             text: None,
         });
         self.due = now;
-        if matches!(self.stage, Stage::Waiting | Stage::Held) {
+        self.tell = None;
+        self.telling = None;
+        if !matches!(self.stage, Stage::Waiting | Stage::Held) {
+            return all;
+        }
+        if self.doubt.is_some() {
+            // It was to be sent a second time; the first one may have arrived.
+            self.stage = Stage::InDoubt;
+        } else {
             let text =
                 format!("{by} ended it before the workflow service took anything of it: {why}");
             all.extend(self.end(now, Ending::Cancelled, vec![Reason::Cancelled], text));
@@ -549,10 +649,19 @@ impl State {
                 vec![outcome(now, "cancel", "refused", &trouble)]
             }
             Ended::Unknown(trouble) => {
+                let asked = trouble.after.map(Span::from_secs).unwrap_or_default();
+                let wait = self.telling.map_or(FIRST, |w| {
+                    Span::from_millis(w.as_millis() * 2).min(self.endpoint.limits.every)
+                });
+                self.telling = Some(wait);
+                self.tell = Some(now.after(wait.max(asked.min(Span::from_secs(60)))));
+                // Its end is asked for meanwhile; the same trouble again is no news.
+                self.due = now;
+                if cancel.text.as_ref() == Some(&trouble.text) {
+                    return Vec::new();
+                }
                 cancel.text = Some(trouble.text.clone());
-                let mut all = vec![outcome(now, "cancel", "unknown", &trouble)];
-                all.extend(self.troubled(now, trouble));
-                all
+                vec![outcome(now, "cancel", "unknown", &trouble)]
             }
         }
     }
@@ -576,6 +685,16 @@ impl State {
         let entry = json!({"at": now, "result": terminal, "elsewhere": true});
         self.terminal = Some(terminal);
         vec![("result", entry)]
+    }
+}
+
+/// The doubt where the sender itself ended.
+fn interrupted() -> Trouble {
+    Trouble {
+        reason: Reason::WorkflowUnreachable,
+        text: "whoever sent it ended before it had an answer".into(),
+        after: None,
+        told: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::approval::glass;
 
 /// The policy with everything that the channel admits.
-fn open() -> ApprovalPolicy {
+pub(super) fn open() -> ApprovalPolicy {
     ApprovalPolicy {
         login: true,
         delegation: Some(Span::from_secs(8 * 3600)),
@@ -42,7 +42,7 @@ fn lent(from: &str, to: &str) -> Delegated {
 }
 
 /// A voice of `from` that `to` carries.
-fn carried(n: u8, from: &str, role: &str, to: &str) -> Presented {
+pub(super) fn carried(n: u8, from: &str, role: &str, to: &str) -> Presented {
     let lent = lent(from, to);
     let mut one = given(n, to, role);
     one.approval.delegation = lent.delegation.delegation_id.clone();
@@ -52,7 +52,7 @@ fn carried(n: u8, from: &str, role: &str, to: &str) -> Presented {
 }
 
 /// The same voice by login instead of a key.
-fn by_login(mut one: Presented) -> Presented {
+pub(super) fn by_login(mut one: Presented) -> Presented {
     one.approval.means = "token:tok_000000000000".into();
     one.key = None;
     one.by_server = true;

@@ -142,11 +142,135 @@ fn a_refusal_of_a_gonogo_is_told_with_its_reasons() {
     assert!(t.text.len() < 300);
 }
 
+/// A status record with `more` in it.
+fn record(word: &str, more: &str) -> String {
+    format!(
+        r#"{{"status":"{word}","traceId":"t","toolId":"x","startedAt":"2026-01-01T00:00:00Z"{more}}}"#
+    )
+}
+
+#[test]
+fn a_record_that_is_not_whole_or_contradicts_itself_is_no_state() {
+    let whole = record(
+        "succeeded",
+        r#","completedAt":"2026-01-01T00:00:01.5+00:00","error":null,"result":"done","reasons":["PROMOTED","NEW_ONE"]"#,
+    );
+    assert!(matches!(asked(answer(200, &whole), "w-1"), Asked::Told(_)));
+    let words = ["running", "succeeded", "failed", "cancelled", "timed_out"];
+    let mut bad: Vec<(String, &str)> = Vec::new();
+    for word in words {
+        for key in ["traceId", "toolId", "startedAt"] {
+            let mut all: Map<String, Value> = serde_json::from_str(&record(word, "")).unwrap();
+            for (value, why) in [
+                (None, format!("it has no `{key}`")),
+                (Some(Value::Null), format!("its `{key}` is no text")),
+                (Some(7.into()), format!("its `{key}` is no text")),
+                (Some(" ".into()), format!("its `{key}` is no text")),
+            ] {
+                match value {
+                    None => all.remove(key),
+                    Some(value) => all.insert(key.into(), value),
+                };
+                let body = Value::Object(all.clone()).to_string();
+                let Asked::Trouble(t) = asked(answer(200, &body), "w-1") else {
+                    panic!("{body}");
+                };
+                assert_eq!(t.reason, Reason::WorkflowAnswer, "{body}");
+                assert!(t.text.contains(&why), "{body}: {}", t.text);
+            }
+        }
+        bad.push((record(word, r#","completedAt":"later""#), "`completedAt`"));
+    }
+    bad.push((
+        record("running", r#","completedAt":"2026-01-01T00:00:00Z""#),
+        "`completedAt`",
+    ));
+    for error in [
+        r#""it broke""#,
+        r#"{"message":"it broke"}"#,
+        r#"{}"#,
+        r#""""#,
+    ] {
+        bad.push((
+            record("succeeded", &format!(r#","error":{error}"#)),
+            "`error`",
+        ));
+    }
+    for (word, result) in [
+        ("succeeded", "rolled_back"),
+        ("succeeded", "needs_person"),
+        ("running", "promoted"),
+        ("cancelled", "promoted"),
+        ("failed", "promoted"),
+        ("timed_out", "cancelled"),
+    ] {
+        bad.push((
+            record(word, &format!(r#","result":"{result}""#)),
+            "`result`",
+        ));
+    }
+    bad.push((
+        record("succeeded", r#","reasons":["PROMOTED","ERROR_RATE_WORSE"]"#),
+        "ERROR_RATE_WORSE",
+    ));
+    for (body, why) in bad {
+        let Asked::Trouble(t) = asked(answer(200, &body), "w-1") else {
+            panic!("{body}");
+        };
+        assert_eq!(
+            (t.reason, t.retry()),
+            (Reason::WorkflowAnswer, None),
+            "{body}"
+        );
+        assert!(t.text.contains(why), "{body}: {}", t.text);
+    }
+}
+
+#[test]
+fn a_status_whose_body_stays_out_is_heard_all_the_same() {
+    let cut = |status, silence| Heard::Cut {
+        status,
+        retry_after: Some(7),
+        silence,
+        text: "t",
+    };
+    for silence in [Silence::TimedOut, Silence::Broken, Silence::TooLarge] {
+        for status in [200, 202] {
+            let Dispatched::Unknown(t) = dispatched(cut(status, silence)) else {
+                panic!("{status} {silence:?}");
+            };
+            // It said yes: nothing sends it again.
+            assert_eq!((t.reason, t.retry()), (Reason::WorkflowAnswer, None));
+            assert!(t.text.contains(&status.to_string()), "{}", t.text);
+            assert!(matches!(
+                asked(cut(status, silence), "w"),
+                Asked::Trouble(_)
+            ));
+            assert_eq!(cancelled(cut(status, silence)), Ended::Taken);
+        }
+        for (status, reason) in [
+            (401, Reason::WorkflowDenied),
+            (400, Reason::WorkflowRefused),
+            (429, Reason::WorkflowBusy),
+        ] {
+            let Dispatched::NotAccepted(t) = dispatched(cut(status, silence)) else {
+                panic!("{status} {silence:?}");
+            };
+            assert_eq!((t.reason, t.after), (reason, Some(7)));
+        }
+        let Dispatched::Unknown(t) = dispatched(cut(503, silence)) else {
+            panic!("{silence:?}");
+        };
+        assert_eq!(t.reason, Reason::WorkflowFailed);
+        assert_eq!(asked(cut(404, silence), "w"), Asked::Missing);
+    }
+}
+
 #[test]
 fn a_state_is_one_of_five_words_and_nothing_else() {
     let words = ["running", "succeeded", "failed", "cancelled", "timed_out"];
     for word in words {
-        let body = format!(r#"{{"status":"{word}","traceId":"t","toolId":"x","startedAt":"s"}}"#);
+        let body = record(word, "");
         let Asked::Told(told) = asked(answer(200, &body), "w-1") else {
             panic!("{word}");
         };
@@ -189,7 +313,7 @@ fn a_state_is_one_of_five_words_and_nothing_else() {
 
 #[test]
 fn a_gonogos_document_is_read_out_of_its_envelope() {
-    let body = r#"{"success":true,"metadata":{},"policy":{},"data":{"operationId":"w-1","status":"failed","result":"rolled_back","reasons":["ERROR_RATE_WORSE"],"error":{"reasonCodes":["ERROR_RATE_WORSE"],"message":"worse"}}}"#;
+    let body = r#"{"success":true,"metadata":{},"policy":{},"data":{"operationId":"w-1","status":"failed","traceId":"t","toolId":"x","startedAt":"2026-01-01T00:00:00Z","result":"rolled_back","reasons":["ERROR_RATE_WORSE"],"error":{"reasonCodes":["ERROR_RATE_WORSE"],"message":"worse"}}}"#;
     let Asked::Told(told) = asked(answer(200, body), "w-1") else {
         panic!();
     };
@@ -201,10 +325,11 @@ fn a_gonogos_document_is_read_out_of_its_envelope() {
 #[test]
 fn a_cancel_is_taken_refused_or_unknown() {
     assert_eq!(cancelled(answer(202, "whatever")), Ended::Taken);
-    for status in [301, 400, 404, 409] {
+    for status in [301, 400, 409] {
         assert!(matches!(cancelled(answer(status, "")), Ended::Refused(_)));
     }
-    for status in [429, 500, 503] {
+    // What was taken a moment ago may be known a moment later.
+    for status in [404, 429, 500, 503] {
         assert!(matches!(cancelled(answer(status, "")), Ended::Unknown(_)));
     }
 }

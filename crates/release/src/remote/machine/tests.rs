@@ -98,16 +98,91 @@ fn what_is_in_doubt_is_never_sent_again_before_it_is_known_to_be_missing() {
 }
 
 #[test]
-fn what_never_arrived_waits_for_the_same_request() {
+fn what_may_still_arrive_goes_out_again_when_it_is_asked_for_and_still_missing() {
     let mut s = sending();
     s.dispatched(at(1), Dispatched::Unknown(trouble(Reason::WorkflowTimeout)));
     s.asked(at(2), Asked::Missing);
-    assert_eq!((s.stage, s.todo(at(9))), (Stage::Held, Todo::Rest));
+    assert_eq!(s.stage, Stage::InDoubt);
+    assert!(s.is_told());
     assert_eq!(s.trouble().unwrap().0.reason, Reason::WorkflowTimeout);
+    assert_eq!(s.sent, 1);
     let (id, workflow) = (s.operation.clone(), s.workflow_id.clone());
-    s.again(at(10));
-    assert_eq!(s.todo(at(10)), Todo::Send);
-    assert_eq!((s.operation, s.workflow_id), (id, workflow));
+    // Asked for again: it is asked about first.
+    assert_eq!(s.again(at(10)).len(), 1);
+    assert!(!s.is_told());
+    assert_eq!(s.todo(at(10)), Todo::Ask);
+    let mut there = s.clone();
+    there.asked(at(11), says(Status::Running));
+    assert_eq!((there.stage, there.sent), (Stage::Taken, 1));
+    s.asked(at(11), Asked::Missing);
+    assert_eq!(s.todo(at(11)), Todo::Send);
+    assert_eq!((s.operation.clone(), s.workflow_id.clone()), (id, workflow));
+    // It is in doubt whatever is said to the second one: that may be told of the first.
+    s.begin(Todo::Send, at(11));
+    for reason in [
+        Reason::WorkflowUnreachable,
+        Reason::WorkflowBusy,
+        Reason::WorkflowRefused,
+    ] {
+        let mut s = s.clone();
+        s.dispatched(at(12), Dispatched::NotAccepted(trouble(reason)));
+        assert_eq!(s.stage, Stage::InDoubt, "{reason}");
+        s.asked(at(13), says(Status::Running));
+        assert_eq!(s.stage, Stage::Taken, "{reason}");
+    }
+}
+
+#[test]
+fn what_is_in_doubt_never_ends_as_cancelled_by_itself() {
+    for reason in [
+        Reason::WorkflowTimeout,
+        Reason::WorkflowFailed,
+        Reason::WorkflowUnreachable,
+        Reason::WorkflowAnswer,
+    ] {
+        let mut s = sending();
+        s.dispatched(at(1), Dispatched::Unknown(trouble(reason)));
+        // Before or after it is said to be missing, and in between.
+        for missing_first in [true, false] {
+            let mut s = s.clone();
+            if missing_first {
+                s.asked(at(2), Asked::Missing);
+            }
+            s.wish(at(3), "ada", "why");
+            s.asked(at(4), Asked::Missing);
+            assert_eq!((s.stage, s.terminal.clone()), (Stage::InDoubt, None));
+            assert_eq!(s.again(at(4)), [], "a wish to end it wins");
+            // Stored and read again.
+            let text = serde_json::to_string(&s).unwrap();
+            assert_eq!(State::read(&text).as_ref(), Some(&s));
+            // The service takes it late: it is told at once.
+            let mut late = s.clone();
+            late.asked(at(5), says(Status::Running));
+            assert_eq!(late.todo(at(5)), Todo::Cancel, "{reason}");
+            // It never does: nobody knows, and that is the end.
+            s.asked(at(20_000), Asked::Missing);
+            let end = s.terminal.unwrap();
+            assert_eq!(end.result, Ending::NeedsPerson, "{reason}");
+            assert_eq!(end.reasons, [Reason::WorkflowLost]);
+        }
+    }
+    // A second sending that was still to begin.
+    let mut s = sending();
+    s.dispatched(at(1), Dispatched::Unknown(trouble(Reason::WorkflowTimeout)));
+    s.again(at(2));
+    s.asked(at(3), Asked::Missing);
+    assert_eq!(s.stage, Stage::Waiting);
+    s.wish(at(4), "ada", "why");
+    assert_eq!((s.stage, s.todo(at(4))), (Stage::InDoubt, Todo::Ask));
+    // As an earlier version kept it, without the doubt.
+    let mut s = sending();
+    s.resume(at(2));
+    s.asked(at(3), Asked::Missing);
+    let mut old = serde_json::to_value(&s).unwrap();
+    assert!(old.as_object_mut().unwrap().remove("doubt").is_some());
+    let mut old = State::read(&old.to_string()).unwrap();
+    old.wish(at(4), "ada", "why");
+    assert_eq!((old.stage, old.terminal), (Stage::InDoubt, None));
 }
 
 #[test]
@@ -129,7 +204,7 @@ fn a_sender_that_ended_is_no_reason_to_send_blindly() {
         s.resume(at(7));
     }
     s.asked(at(8), Asked::Missing);
-    assert_eq!(s.stage, Stage::Held);
+    assert_eq!((s.stage, s.sent), (Stage::InDoubt, RESENT));
 }
 
 #[test]
@@ -238,13 +313,16 @@ fn a_wish_to_end_it_is_told_and_its_outcome_known() {
     s.dispatched(at(1), Dispatched::Unknown(trouble(Reason::WorkflowTimeout)));
     s.wish(at(2), "ada", "why");
     assert_eq!(s.todo(at(2)), Todo::Ask);
-    let mut gone = s.clone();
-    gone.asked(at(3), Asked::Missing);
-    assert_eq!(gone.terminal.unwrap().result, Ending::Cancelled);
     s.asked(at(3), says(Status::Running));
     assert_eq!(s.todo(at(10_000)), Todo::Cancel);
-    // Lost: it is told again. Taken: its end is asked for.
+    // Lost: it is told again, and asked meanwhile. Taken: its end is asked for.
     s.cancel_told(at(10_000), Ended::Unknown(trouble(Reason::WorkflowTimeout)));
+    assert_eq!(s.todo(at(10_000)), Todo::Ask);
+    s.asked(at(10_000), says(Status::Running));
+    assert!(matches!(s.todo(at(10_000)), Todo::Wait(_)));
+    let mut over = s.clone();
+    over.asked(at(10_001), says(Status::Succeeded));
+    assert_eq!(over.stage, Stage::Ended);
     assert_eq!(s.todo(at(60_000)), Todo::Cancel);
     s.cancel_told(at(60_000), Ended::Taken);
     assert_eq!(s.todo(at(60_000)), Todo::Ask);
