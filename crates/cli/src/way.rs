@@ -73,6 +73,7 @@ impl Way {
                         workspace: &ws.within(within),
                         principal,
                         base: "",
+                        patient: true,
                     };
                     tool.call(input, &desk)
                 });

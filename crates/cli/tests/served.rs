@@ -27,6 +27,8 @@ mod identity;
 mod issuer;
 #[path = "served/judged.rs"]
 mod judged;
+#[path = "served/matching.rs"]
+mod matching;
 #[path = "served/metered.rs"]
 mod metered;
 #[path = "served/people.rs"]
@@ -43,5 +45,7 @@ mod service;
 mod there;
 #[path = "served/traced.rs"]
 mod traced;
+#[path = "served/waiting.rs"]
+mod waiting;
 #[path = "served/webhooks.rs"]
 mod webhooks;
