@@ -257,7 +257,7 @@ fn open_quietly(select: &Select) -> Result<Workspace, AppError> {
     let caller = Caller {
         name: select.name.clone(),
         key: select.key.clone(),
-        acts_for: None,
+        ..Caller::default()
     };
     let mut ws = Workspace::open(&here, &overrides, caller, Arc::new(SystemClock::default()))?;
     ws.memory = memory();

@@ -27,6 +27,8 @@ mod identity;
 mod issuer;
 #[path = "served/judged.rs"]
 mod judged;
+#[path = "served/logins.rs"]
+mod logins;
 #[path = "served/matching.rs"]
 mod matching;
 #[path = "served/metered.rs"]

@@ -210,10 +210,7 @@ pub fn promote(
         Err(ws.refused(STREAM, &me.name, AppError::new(reason, text)))
     };
     let policy = &environment.approval;
-    let listed = policy
-        .approvers
-        .iter()
-        .any(|a| a.id == me.name && a.key == me.key_id());
+    let listed = policy.approvers.iter().any(|a| me.is(&a.id, &a.key));
     if !policy.own && !listed {
         let text = format!(
             "`{}` may not approve in `{}`, and it takes somebody who may",

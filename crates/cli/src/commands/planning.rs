@@ -1,12 +1,13 @@
 //! `plan`, `plan show|diff|lint`, `approve`.
 
 use gonogo_app::AppError;
-use gonogo_app::approving::{self, Say, Voices};
+use gonogo_app::approving::{self, Given, Say, Voices, away};
 use gonogo_app::doors::{
-    ApprovalDecide, ChangePlanned, Decision, PersonName, PlanChange, PlanDiff, PlanGet, PlanLint,
-    PlanRef, VersionName, Why,
+    ApprovalDecide, ApprovalSubmit, ChangePlanned, Decision, DelegationList, PersonName,
+    PlanChange, PlanDiff, PlanGet, PlanLint, PlanRef, VersionName, Why,
 };
 use gonogo_app::planning::FindingView;
+use gonogo_core::clock::SystemClock;
 use gonogo_core::{Exit, Reason};
 use gonogo_release::approval::ApprovalPolicy;
 use gonogo_release::plan::{Binding, DryRunGate, Gates, Plan, Step, StepKind};
@@ -16,6 +17,7 @@ use super::releasing::say_given;
 use super::{Answer, live, way};
 use crate::args::{self, PlanWhat, Select};
 use crate::screen::{Screen, Tone};
+use crate::way::Way;
 
 pub fn plan(select: &Select, a: &args::Plan, screen: &Screen) -> (&'static str, Answer) {
     match &a.what {
@@ -151,6 +153,30 @@ fn demanded(gate: &DryRunGate) -> String {
 
 /// What an approver judges besides the steps: what runs, what is checked, who must agree and who has.
 fn say_terms(screen: &Screen, plan: &Plan, voices: &Voices) {
+    say_policy(screen, plan);
+    for voice in &voices.given {
+        let until = voice
+            .until
+            .map_or(String::new(), |u| format!(" · until {u}"));
+        let note = if voice.note.is_empty() {
+            String::new()
+        } else {
+            format!(" · {}", voice.note)
+        };
+        screen.say(&format!(
+            "          {} by {}{until}{note}",
+            voice.decision, voice.approver
+        ));
+    }
+    if voices.missing.is_empty() {
+        screen.say("          approved");
+    } else {
+        screen.say(&format!("          missing: {}", voices.missing.join(", ")));
+    }
+}
+
+/// What runs, what is checked and who must agree.
+fn say_policy(screen: &Screen, plan: &Plan) {
     let body = &plan.body;
     screen.say(&format!("run       {}", body.to.run.join(" ")));
     let checks = &body.checks;
@@ -175,25 +201,6 @@ fn say_terms(screen: &Screen, plan: &Plan, voices: &Voices) {
             "          and, as it asked for more before: {}",
             who(before)
         ));
-    }
-    for voice in &voices.given {
-        let until = voice
-            .until
-            .map_or(String::new(), |u| format!(" · until {u}"));
-        let note = if voice.note.is_empty() {
-            String::new()
-        } else {
-            format!(" · {}", voice.note)
-        };
-        screen.say(&format!(
-            "          {} by {}{until}{note}",
-            voice.decision, voice.approver
-        ));
-    }
-    if voices.missing.is_empty() {
-        screen.say("          approved");
-    } else {
-        screen.say(&format!("          missing: {}", voices.missing.join(", ")));
     }
 }
 
@@ -312,23 +319,24 @@ pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
         .data
         .plan;
     live::say_plan(screen, &plan);
-    let given = match way.here() {
-        Some(ws) => {
-            let say = Say {
-                role: a.role.clone(),
-                sla_minutes: a.sla_minutes,
-                note: a.note.clone(),
-                reject: a.reject,
-                on_behalf_of: a.for_.clone(),
-                out: a.out.clone(),
-            };
-            approving::approve(ws, &plan.id, &say)?
-        }
-        None if a.out.is_some() => {
+    let say = || Say {
+        role: a.role.clone(),
+        sla_minutes: a.sla_minutes,
+        note: a.note.clone(),
+        reject: a.reject,
+        on_behalf_of: a.for_.clone(),
+        out: a.out.clone(),
+    };
+    let given = match (way.here(), &select.key) {
+        (Some(ws), _) => approving::approve(ws, &plan.id, &say())?,
+        (None, Some(key)) => signed_here(&way, select, (a, &say()), (&plan, key), screen)?,
+        (None, None) if a.out.is_some() => {
             let text = "`--out` writes what the caller's own key has signed, and with a server the login decides";
-            return Err(AppError::new(Reason::ArgumentInvalid, text));
+            return Err(
+                AppError::new(Reason::ArgumentInvalid, text).hint("sign with your key: --key FILE")
+            );
         }
-        None => {
+        (None, None) => {
             let say = ApprovalDecide {
                 plan: PlanRef(plan.id.to_string()),
                 plan_fingerprint: plan.fingerprint,
@@ -350,4 +358,29 @@ pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
     }
     screen.answer("approval_decide", json!(given));
     Ok(Exit::Done)
+}
+
+/// Signs a decision about a server's plan with the key that is here, and brings it there. What is signed is what was shown.
+fn signed_here(
+    way: &Way,
+    select: &Select,
+    (a, say): (&args::Approve, &Say),
+    (plan, key): (&Plan, &std::path::Path),
+    screen: &Screen,
+) -> Result<Given, AppError> {
+    away::check(plan, &a.plan)?;
+    say_steps(screen, plan);
+    say_policy(screen, plan);
+    screen.say(&format!("print     {}, computed here", plan.fingerprint));
+    let lent = match &say.on_behalf_of {
+        Some(_) => way.ask(&DelegationList {})?.data.delegations,
+        None => Vec::new(),
+    };
+    let name = select.name.as_deref();
+    let approval = away::sign(plan, name, key, say, &lent, &SystemClock::default())?;
+    let brought = way.ask(&ApprovalSubmit {
+        plan: PlanRef(plan.id.to_string()),
+        approval,
+    })?;
+    Ok(brought.data)
 }
