@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::AppError;
+use crate::approving::login;
 use crate::workspace::Caller;
 
 pub mod admission;
@@ -282,6 +283,7 @@ impl Principal {
             name: Some(self.name.clone()),
             key: None,
             acts_for: self.acts_for.clone(),
+            login: Some(login::means(self)).filter(|means| !means.is_empty()),
         }
     }
 

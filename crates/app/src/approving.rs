@@ -3,6 +3,7 @@
 //! What was asked, given, taken back and superseded stands in the plan's own stream, in order: nobody can leave one of these records out of
 //! a packet without leaving a gap. `facts` reads them the same way here and offline.
 
+pub mod away;
 pub mod delegating;
 pub(crate) mod facts;
 pub mod login;
@@ -21,7 +22,7 @@ use gonogo_core::{Reason, Span, Timestamp};
 use gonogo_ledger::dsse::pae;
 use gonogo_ledger::key::PublicKey;
 use gonogo_release::approval::{self, Approval, Approved, Asker, Broken, Demand, Presented};
-use gonogo_release::plan::Plan;
+use gonogo_release::plan::{Plan, PlanBody};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -275,15 +276,7 @@ fn keep(
 ) -> Result<(), AppError> {
     let signed = Signed::sign(approval, me)?;
     if let Some(path) = out {
-        let mut bytes = serde_json::to_vec_pretty(&signed)
-            .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
-        bytes.push(b'\n');
-        crate::workspace::write_atomic(path, &bytes).map_err(|e| {
-            AppError::new(
-                Reason::OutputFailed,
-                format!("{e}; the approval was not given"),
-            )
-        })?;
+        signed.write(path)?;
     }
     record(ws, plan, approval, &signed, &me.name, Some(me), now)
 }
@@ -313,7 +306,7 @@ fn record(
         time: now,
         actor: actor.into(),
         body: json!({ "approval": approval, "signed": signed }),
-        signer: signer.map(|me| me.key.clone()),
+        signer: signer.and_then(|me| me.key.clone()),
     };
     ws.ledger.append(vec![draft])?;
     Ok(())
@@ -384,7 +377,10 @@ pub(crate) fn recorded(ws: &Workspace, plan: &Plan) -> Result<Recorded, AppError
     match records.find(|r| *r.body == stored) {
         Some(record) => {
             // A plan that was sent here was signed where it was made.
-            let key = sent_by(ws, plan)?.unwrap_or_else(|| record.signer.to_string());
+            let key = match sent_by(ws, plan)? {
+                Some(key) => key,
+                None => asked_with(plan, &record.signer.to_string(), record.by_server),
+            };
             Ok(Recorded {
                 also: facts::askers(&said, plan, &key),
                 key,
@@ -417,6 +413,22 @@ pub(crate) fn asked_before(
         key: first,
     };
     Ok(by_then.asked(plan, name, key))
+}
+
+/// The key of who asked for a plan: the one that signed its record. Where a login asked the server signed, and the key is the one that the
+/// plan's own policy lists for the name; empty if it lists none.
+pub(crate) fn asked_with(plan: &Plan, signer: &str, by_server: bool) -> String {
+    match by_server {
+        true => listed_key(&plan.body, &plan.requester),
+        false => signer.to_owned(),
+    }
+}
+
+/// The key that a plan's policies list for a name: its own, else the one before it; empty if neither lists the name.
+pub(crate) fn listed_key(body: &PlanBody, name: &str) -> String {
+    let policies = std::iter::once(&body.approval).chain(&body.approval_before);
+    let mut keys = policies.map(|p| p.key_of(name)).filter(|k| !k.is_empty());
+    keys.next().unwrap_or_default().to_owned()
 }
 
 /// Who signed a plan that was made elsewhere and sent here; none if it was made here.
@@ -641,7 +653,8 @@ impl Signed {
         me: &Identity,
     ) -> Result<Self, AppError> {
         let payload = gonogo_core::canonical::to_vec(what)?;
-        let sig = me.key.sign(&pae(kind, &payload))?;
+        let own = me.own_key()?;
+        let sig = own.sign(&pae(kind, &payload))?;
         Ok(Self {
             payload_type: kind.into(),
             payload: BASE64.encode(&payload),
@@ -649,7 +662,20 @@ impl Signed {
                 keyid: me.key_id(),
                 sig: BASE64.encode(sig),
             }],
-            public_key: me.key.public().base64(),
+            public_key: own.public().base64(),
+        })
+    }
+
+    /// Writes it to a file, to be carried to another machine.
+    fn write(&self, path: &Path) -> Result<(), AppError> {
+        let mut bytes = serde_json::to_vec_pretty(self)
+            .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+        bytes.push(b'\n');
+        crate::workspace::write_atomic(path, &bytes).map_err(|e| {
+            AppError::new(
+                Reason::OutputFailed,
+                format!("{e}; the approval was not given"),
+            )
         })
     }
 

@@ -361,7 +361,7 @@ pub fn sign_off(ws: &Workspace, gate: &str, note: Option<&str>) -> Result<Signed
             "evidence": {"record": found.record, "stream": found.stream, "digest": found.digest, "at": found.at},
             "note": note,
         }),
-        signer: Some(me.key.clone()),
+        signer: me.key.clone(),
     }]);
     let receipt = match receipt {
         Ok(receipts) => receipts[0],

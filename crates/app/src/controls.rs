@@ -46,7 +46,7 @@ pub(crate) fn streams(ws: &Workspace) -> Result<Vec<String>, AppError> {
     Ok(all)
 }
 
-/// Keeps a control as a record that who asks has signed.
+/// Keeps a control as a record that who asks has signed, or the server for a login.
 fn keep(
     ws: &Workspace,
     me: &Identity,
@@ -67,9 +67,9 @@ fn keep(
         time: ws.now()?,
         actor: me.name.clone(),
         body,
-        signer: Some(me.key.clone()),
+        signer: me.key.clone(),
     };
-    let receipts = ws.ledger.append(vec![draft])?;
+    let receipts = ws.ledger.append(me.vouched(vec![draft]))?;
     receipts
         .first()
         .map(|r| r.index)

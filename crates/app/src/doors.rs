@@ -45,8 +45,8 @@ pub use observing::{GatesDashboard, SloReport, Window};
 pub use openapi::{LEAST_TIMEOUT_MS, LONGEST_WAIT, document as openapi};
 pub use operations::{
     Accepted, ApplyChange, Handle, Mode, OpenEffect, OperationCancel, OperationDoc, OperationGet,
-    OperationList, Operations, RollbackChange, RollbackStatus, RolledBack, Status, Triage,
-    operation_doc,
+    OperationList, Operations, RollbackChange, RollbackStatus, RolledBack, Status, Triage, awaited,
+    caught_up, operation_doc,
 };
 pub use page::doors as page;
 pub use plans::{

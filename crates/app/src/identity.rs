@@ -1,4 +1,7 @@
-//! Who asks, and the key that proves it. On one machine each name has a key file in the project; a team gives its own.
+//! Who asks, and what proves it: a key, or a login at a server. On one machine each name has a key file in the project; a team gives its own.
+//!
+//! Who came in by a login and whose key is elsewhere acts without it: what they do is the server's word, signed with its key, and a record
+//! beside it says by which means they showed who they are. What takes a person's own signature is refused without a key.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,21 +10,36 @@ use std::sync::Arc;
 
 use gonogo_core::Reason;
 use gonogo_ledger::key::{Pkcs8, SigningKey};
-use gonogo_store::ledger::LedgerError;
+use gonogo_store::ledger::{Draft, LedgerError, RecordView};
+use serde_json::json;
 
 use crate::workspace::{make_dir, parent};
 use crate::{AppError, Workspace};
 
-/// A caller with a key.
+/// Kind of the record that says by which login somebody did what the record beside it says of them.
+pub(crate) const LOGIN: &str = "by-login";
+
+/// A caller who is proven.
 #[derive(Clone)]
 pub struct Identity {
     /// Name.
     pub name: String,
-    /// Signing key, enrolled in the ledger.
-    pub key: Arc<SigningKey>,
+    /// Signing key, enrolled in the ledger; none where a login alone proves the name.
+    pub key: Option<Arc<SigningKey>>,
+    /// By which login, where one alone proves the name.
+    login: Option<String>,
 }
 
 impl Identity {
+    /// Somebody with their key, of which nothing is known yet.
+    pub(crate) fn with(name: String, key: SigningKey) -> Self {
+        Self {
+            name,
+            key: Some(Arc::new(key)),
+            login: None,
+        }
+    }
+
     /// The name and the key's id that [`Self::of`] would give; no id if it would make a key. Nothing is made and nothing is enrolled.
     pub(crate) fn would_be(ws: &Workspace) -> Result<(String, String), AppError> {
         let name = caller_name(ws.caller.name.as_deref())?;
@@ -29,7 +47,13 @@ impl Identity {
             return Ok((name, String::new()));
         }
         let me = Self::claimed(ws)?;
-        Ok((name, me.key_id()))
+        let key = me.key_id();
+        let listed = || ws.config.people().filter(|(id, _)| *id == name);
+        let other = listed().next().is_some() && !listed().any(|(_, k)| k == key);
+        match ws.caller.login.is_some() && other {
+            true => Ok((name, String::new())),
+            false => Ok((name, key)),
+        }
     }
 
     /// The caller with the key that the configuration lists for the name. A name that it does not list gets a key of its own
@@ -43,6 +67,21 @@ impl Identity {
             .map(|(_, key)| key)
             .collect();
         let path = ws.key_file(&name);
+        if let Some(login) = &ws.caller.login {
+            let here = Self::claimed(ws).ok();
+            let theirs = |me: &Self| listed.contains(&me.key_id().as_str());
+            let elsewhere = match listed.is_empty() {
+                true => !path.exists() && has_a_key(ws, &name)?,
+                false => !here.as_ref().is_some_and(theirs),
+            };
+            if elsewhere {
+                return Ok(Self {
+                    name,
+                    key: None,
+                    login: Some(login.clone()),
+                });
+            }
+        }
         if listed.is_empty() && ws.caller.key.is_none() && !path.exists() {
             make_dir(parent(&path))?;
             create_key(&path)?;
@@ -80,9 +119,12 @@ impl Identity {
     /// A name that a key was enrolled under stays that key's, also after it was revoked: whoever comes with another key is
     /// somebody else, until the configuration lists the key or it was enrolled by name.
     fn take_no_name_of_others(&self, ws: &Workspace) -> Result<(), AppError> {
+        let Some(own) = &self.key else {
+            return Ok(());
+        };
         let all = ws.ledger.enrolled_keys()?;
         let mut of_name = all.iter().filter(|k| k.who == self.name).peekable();
-        if of_name.peek().is_none() || of_name.any(|k| k.key == *self.key.public()) {
+        if of_name.peek().is_none() || of_name.any(|k| k.key == *own.public()) {
             return Ok(());
         }
         let text = format!(
@@ -112,20 +154,19 @@ impl Identity {
                     "make one: `gonogo key new --out FILE`, and have its id listed in gonogo.toml",
                 ));
         }
-        let key = Arc::new(read_key(&path)?);
-        Ok(Self { name, key })
+        Ok(Self::with(name, read_key(&path)?))
     }
 
     /// Enrols the key under the name, so that it may sign records.
     pub(crate) fn enrol(&self, ws: &Workspace) -> Result<(), AppError> {
         let name = &self.name;
-        match ws.ledger.enrol(
-            *self.key.public(),
-            name,
-            "person",
-            name,
-            ws.clock.now().wall,
-        ) {
+        let Some(own) = &self.key else {
+            return Ok(());
+        };
+        match ws
+            .ledger
+            .enrol(*own.public(), name, "person", name, ws.clock.now().wall)
+        {
             Err(LedgerError::KeyReused { .. }) => {
                 let text = format!(
                     "key `{}` belongs to another name in the ledger, not to `{name}`",
@@ -142,10 +183,67 @@ impl Identity {
         }
     }
 
-    /// The key's name in records.
+    /// The key's name in records; empty where there is none.
     pub fn key_id(&self) -> String {
-        self.key.public().id().to_string()
+        let key = self.key.as_ref();
+        key.map_or_else(String::new, |key| key.public().id().to_string())
     }
+
+    /// The key, for what takes a person's own signature.
+    ///
+    /// # Errors
+    /// [`Reason::KeyUnreadable`] where a login alone proves the name.
+    pub(crate) fn own_key(&self) -> Result<&Arc<SigningKey>, AppError> {
+        self.key.as_ref().ok_or_else(|| {
+            let text = format!(
+                "this is signed with `{}`'s own key, which is not here",
+                self.name
+            );
+            AppError::new(Reason::KeyUnreadable, text)
+                .hint("sign it where the key is, with --key FILE, and bring it here")
+        })
+    }
+
+    /// Whether it is whom a list names, with this key; the name alone counts where a login proves that.
+    pub(crate) fn is(&self, name: &str, key: &str) -> bool {
+        self.name == name && (self.key.is_none() || self.key_id() == key)
+    }
+
+    /// Records, and beside each that the server signs in the name of a login the one that says so.
+    pub(crate) fn vouched(&self, drafts: Vec<Draft>) -> Vec<Draft> {
+        let Some(means) = &self.login else {
+            return drafts;
+        };
+        let beside = |of: &Draft| Draft {
+            key: format!("{}/login", of.key),
+            kind: LOGIN.into(),
+            body: json!({"by": self.name, "means": means, "of": of.key}),
+            ..of.clone()
+        };
+        let both = |draft: Draft| {
+            let login = beside(&draft);
+            [draft, login]
+        };
+        drafts.into_iter().flat_map(both).collect()
+    }
+}
+
+/// Whether the ledger knows a key under this name, which is not one of this project's.
+fn has_a_key(ws: &Workspace, name: &str) -> Result<bool, AppError> {
+    let all = ws.ledger.enrolled_keys()?;
+    Ok(all.iter().any(|k| k.who == name))
+}
+
+/// Whether a record that a server signed says beside it, by the same key, by which login it is its actor's.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub(crate) fn is_vouched(ws: &Workspace, record: &RecordView) -> Result<bool, AppError> {
+    let beside = ws.every(record.stream.clone(), LOGIN)?;
+    let says = |r: &RecordView, key: &str, word: &str| r.body[key] == word;
+    Ok(beside.iter().any(|r| {
+        r.signer == record.signer && says(r, "of", &record.key) && says(r, "by", &record.actor)
+    }))
 }
 
 /// Makes a new P-256 key, readable by its owner only. Never overwrites.

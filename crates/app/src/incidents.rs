@@ -185,7 +185,7 @@ pub fn break_glass(
             json!(Signed::sign_as(GLASS_TYPE, &said, me)?),
         );
     }
-    let signer = me.map(|m| m.key);
+    let signer = me.and_then(|m| m.key);
     let subject = || {
         vec![gonogo_ledger::Subject {
             name: plan.id.to_string(),
@@ -423,7 +423,7 @@ pub fn close(
         time: now,
         actor: principal.name.clone(),
         body: json!({"state": "closed", "incident": id, "by": principal.name, "review": review, "means": means}),
-        signer: me.map(|m| m.key),
+        signer: me.and_then(|m| m.key),
     };
     match ws.ledger.append(vec![draft]) {
         Err(LedgerError::KeyReused { .. }) => {

@@ -152,7 +152,8 @@ pub(crate) fn asker(ws: &Workspace, environment: &Environment) -> Result<Identit
         return Err(unlisted(&name, "does not know that name"));
     }
     let me = ws.identity()?;
-    if policy.may_ask(&me.name, &me.key_id()) {
+    // A login proves the name; with a key it is the key that does.
+    if me.key.is_none() || policy.may_ask(&me.name, &me.key_id()) {
         Ok(me)
     } else {
         Err(unlisted(&name, "knows that name with another key"))
@@ -166,7 +167,8 @@ pub(crate) fn keep(
     me: &Identity,
     now: gonogo_core::Timestamp,
 ) -> Result<Planned, AppError> {
-    let findings = findings(ws, &body, &me.name, &me.key_id())?;
+    let asks_with = asks_with(me, &body);
+    let findings = findings(ws, &body, &me.name, &asks_with)?;
     let errors: Vec<&FindingView> = findings.iter().filter(|f| f.severity == "error").collect();
     if let Some(first) = errors.first() {
         let listed: Vec<String> = errors
@@ -214,7 +216,7 @@ pub(crate) fn keep(
         time: now,
         actor: me.name.clone(),
         body,
-        signer: Some(me.key.clone()),
+        signer: me.key.clone(),
     };
     let mut drafts = Vec::new();
     // A plan that was superseded and is asked for again is recorded again: from then on it stands.
@@ -225,16 +227,14 @@ pub(crate) fn keep(
     }
     // Who asks for it later is one of those who asked, and nobody else's word takes that away.
     if !fresh {
-        let key = me.key_id();
         let person = ws.caller.acts_for.as_deref();
         let recorded = approving::recorded(ws, &plan)?;
         let first = plan.requester == me.name
-            && recorded.key == key
+            && recorded.key == asks_with
             && plan.on_behalf_of.as_deref() == person;
-        let known = recorded
-            .also
-            .iter()
-            .any(|a| a.id == me.name && a.key == key && a.on_behalf_of.as_deref() == person);
+        let known = recorded.also.iter().any(|a| {
+            a.id == me.name && a.key == me.key_id() && a.on_behalf_of.as_deref() == person
+        });
         if !first && !known {
             let mut body = json!({"plan": plan.id});
             if let (Some(person), Some(map)) = (person, body.as_object_mut()) {
@@ -244,7 +244,7 @@ pub(crate) fn keep(
         }
     }
     if !drafts.is_empty() {
-        ws.ledger.append(drafts)?;
+        ws.ledger.append(me.vouched(drafts))?;
     }
     ws.store.put_plan(&plan)?;
     superseding::supersede(ws, &plan, now)?;
@@ -253,6 +253,14 @@ pub(crate) fn keep(
         findings,
         fresh,
     })
+}
+
+/// The key that somebody asks with for this plan: their own, or the one that its policy lists for a login.
+fn asks_with(me: &Identity, body: &PlanBody) -> String {
+    match me.key {
+        Some(_) => me.key_id(),
+        None => approving::listed_key(body, &me.name),
+    }
 }
 
 /// The plan as whoever asked first had it recorded; none if nobody asked for it yet.

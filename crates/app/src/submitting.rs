@@ -96,7 +96,7 @@ pub fn submit(ws: &Workspace, submission: &Submission) -> Result<Vec<Submitted>,
             time: now,
             actor: me.name.clone(),
             body,
-            signer: Some(me.key.clone()),
+            signer: me.key.clone(),
         }])?[0];
         all.push(told(outside, receipt.index, receipt.fresh, about));
     }

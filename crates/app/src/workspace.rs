@@ -29,6 +29,8 @@ pub struct Caller {
     pub key: Option<PathBuf>,
     /// The person whom the caller, an agent, acts for.
     pub acts_for: Option<String>,
+    /// By which means they showed who they are, where they came in by a login and not as the user of this machine.
+    pub login: Option<String>,
 }
 
 /// An open project.

@@ -179,7 +179,7 @@ fn way_with(
     pick_up: bool,
     retreats: bool,
 ) -> Result<Way, AppError> {
-    if let Some(server) = server(select)? {
+    if let Some(server) = server(select, false)? {
         return Ok(Way::There(server, screen.trace()));
     }
     let mut ws = open_with(select, screen, pick_up, retreats)?;
@@ -190,13 +190,21 @@ fn way_with(
     Ok(Way::Here(Arc::new(ws), Box::new(principal), context))
 }
 
-/// The server that was named.
-fn server(select: &Select) -> Result<Option<Server>, AppError> {
+/// The way for what may be signed here and brought to a server: with a server, `--key` and `--as` say with what and as whom.
+fn way_to_sign(select: &Select, screen: &Screen) -> Result<Way, AppError> {
+    match server(select, select.key_said)? {
+        Some(server) => Ok(Way::There(server, screen.trace())),
+        None => way(select, screen, true),
+    }
+}
+
+/// The server that was named; `signs` says that something is signed here for it.
+fn server(select: &Select, signs: bool) -> Result<Option<Server>, AppError> {
     let Some(base) = &select.server else {
         return Ok(None);
     };
     let of_here = [("--as", select.name_said), ("--key", select.key_said)];
-    if let Some((flag, _)) = of_here.iter().find(|(_, said)| *said) {
+    if let Some((flag, _)) = of_here.iter().find(|(_, said)| *said && !signs) {
         let text =
             format!("`{flag}` is of the project here; with a server, its token says who asks");
         return Err(AppError::new(Reason::ArgumentInvalid, text)
@@ -286,7 +294,7 @@ fn open_quietly(select: &Select) -> Result<Workspace, AppError> {
     let caller = Caller {
         name: select.name.clone(),
         key: select.key.clone(),
-        acts_for: None,
+        ..Caller::default()
     };
     let mut ws = Workspace::open(&here, &overrides, caller, Arc::new(SystemClock::default()))?;
     ws.memory = memory();

@@ -96,6 +96,7 @@ impl Way {
                     workspace: ws,
                     principal,
                     base: "",
+                    patient: true,
                 };
                 tool.call(input, &desk)
             }),

@@ -27,6 +27,10 @@ mod identity;
 mod issuer;
 #[path = "served/judged.rs"]
 mod judged;
+#[path = "served/logins.rs"]
+mod logins;
+#[path = "served/matching.rs"]
+mod matching;
 #[path = "served/metered.rs"]
 mod metered;
 #[path = "served/people.rs"]
@@ -43,5 +47,7 @@ mod service;
 mod there;
 #[path = "served/traced.rs"]
 mod traced;
+#[path = "served/waiting.rs"]
+mod waiting;
 #[path = "served/webhooks.rs"]
 mod webhooks;

@@ -85,6 +85,14 @@ impl ApprovalPolicy {
             || self.approvers.iter().any(|a| a.id == id && a.key == key)
     }
 
+    /// The key that is listed for a name, where one is: whoever may only ask counts before whoever approves.
+    pub fn key_of(&self, id: &str) -> &str {
+        let asks = self.requesters.iter().map(|r| (&r.id, &r.key));
+        let all = asks.chain(self.approvers.iter().map(|a| (&a.id, &a.key)));
+        let mut named = all.filter(|(name, _)| *name == id);
+        named.next().map_or("", |(_, key)| key.as_str())
+    }
+
     /// Whether this asks for less than `before` did: fewer people, other people, the requester's own word, a longer time. Where the
     /// requester's word was enough before, nothing asks for less.
     pub fn weakens(&self, before: &Self) -> bool {

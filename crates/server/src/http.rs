@@ -11,6 +11,7 @@ mod sessions;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ use gonogo_telemetry::Context;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::lanes::{Call, Lanes};
+use crate::lanes::{Call, Lanes, Sight};
 use crate::seen::{Kept, Seen};
 pub(crate) use events::{Feed, look};
 use gonogo_app::project::Generation;
@@ -44,6 +45,9 @@ pub(crate) use request::{MOST, json as body_of, trace as trace_said};
 
 /// How often it is looked whether what somebody waits for has ended.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// How often it is looked again for a decision that others' records come before.
+const LOOKS: usize = 50;
 
 /// What every request is answered with.
 pub(crate) struct Door {
@@ -265,25 +269,28 @@ async fn resource(
         let principal = guard::enter(&door, &parts)?;
         request::trace(&parts.headers)?;
         let mut input = input(tool, &path, &parts, body).await?;
-        if let Some(changed) = Unless::of(tool, &route, &parts) {
+        let unless = Unless::of(tool, &route, &parts);
+        if unless.is_some() {
             // What would be refused anyway is told as that.
             tool.admit(&input, &principal)?;
-            changed.hold(&door, &path, &principal, &context).await?;
         }
         let until = request::wait(tool, &mut input)?.map(|wait| Instant::now() + wait);
-        let first = (input.clone(), principal.clone());
-        let mut done = carry_out(&door, tool, first.0, first.1, &context).await?;
+        let call = || Call {
+            tool,
+            input: input.clone(),
+            principal: principal.clone(),
+            trace: context.trace.clone(),
+            within: None,
+            seen: None,
+        };
+        let mut done = match unless {
+            Some(unless) => unless.carry_out(&door, &path, &context, &call).await?,
+            None => carried_out(&door, call(), &context).await?,
+        };
         while done.exit == Exit::Running && until.is_some_and(|until| Instant::now() < until) {
             // Who waits takes nobody's place meanwhile, and has asked once.
             tokio::time::sleep(LOOK).await;
-            let call = Call {
-                tool,
-                input: input.clone(),
-                principal: principal.clone(),
-                trace: context.trace.clone(),
-                within: None,
-            };
-            done = door.lanes.once_more(call).await?;
+            done = door.lanes.once_more(call()).await?;
         }
         Ok(done)
     };
@@ -346,6 +353,31 @@ impl<'a> Unless<'a> {
         Some(Self { given, look, of })
     }
 
+    /// Looks and decides in one step: what is decided is recorded only if nothing was since the look. Else it is looked again.
+    async fn carry_out(
+        &self,
+        door: &Door,
+        path: &RawPathParams,
+        context: &Context,
+        call: &impl Fn() -> Call,
+    ) -> Result<gonogo_app::doors::Done, AppError> {
+        for _ in 0..LOOKS {
+            let mut call = call();
+            let seen = Arc::new(Sight {
+                size: door.lanes.size().await?,
+                moved: AtomicBool::new(false),
+            });
+            self.hold(door, path, &call.principal, context).await?;
+            call.seen = Some(Arc::clone(&seen));
+            let done = carried_out(door, call, context).await;
+            if !seen.moved.load(Ordering::Relaxed) {
+                return done;
+            }
+        }
+        let text = format!("other records came in each of the {LOOKS} times that this was tried");
+        Err(AppError::new(Reason::Overloaded, text))
+    }
+
     /// Refuses if the resource is another now.
     async fn hold(
         &self,
@@ -401,18 +433,27 @@ async fn carry_out_within(
     context: &Context,
     within: Option<Duration>,
 ) -> Result<gonogo_app::doors::Done, AppError> {
-    // Before anything of the input is looked at, as the contract orders it.
-    if tool.facts.class == Class::Apply && !door.allow_apply {
-        let text = "this server was started without `--allow-apply`: it plans and reads";
-        return Err(AppError::new(Reason::ApplyDisabled, text));
-    }
     let call = Call {
         tool,
         input,
         principal,
         trace: context.trace.clone(),
         within,
+        seen: None,
     };
+    carried_out(door, call, context).await
+}
+
+async fn carried_out(
+    door: &Door,
+    call: Call,
+    context: &Context,
+) -> Result<gonogo_app::doors::Done, AppError> {
+    // Before anything of the input is looked at, as the contract orders it.
+    if call.tool.facts.class == Class::Apply && !door.allow_apply {
+        let text = "this server was started without `--allow-apply`: it plans and reads";
+        return Err(AppError::new(Reason::ApplyDisabled, text));
+    }
     door.lanes.call_in(call, context.clone()).await
 }
 

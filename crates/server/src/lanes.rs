@@ -1,27 +1,61 @@
 //! Carrying out use cases beside the network: each class has places of its own and a time for an answer.
 //!
 //! Use cases block, so each runs on a thread. A place is held until its thread is done, not until the caller is answered: a use case that
-//! hangs takes one of its class's places and nothing of the others'.
+//! hangs takes one of its class's places and nothing of the others'. What takes back or holds back has places of its own, which nothing
+//! that goes forward can fill; and who waits for the end of what was begun has given its place back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gonogo_app::AppError;
 use gonogo_app::access::Principal;
 use gonogo_app::calls::Meter;
-use gonogo_app::doors::{Desk, Done, Tool};
+use gonogo_app::doors::{self, Desk, Done, Tool};
 use gonogo_app::project::Project;
+use gonogo_app::workspace::Caller;
 use gonogo_core::Reason;
 use gonogo_core::envelope::Class;
 use gonogo_telemetry::Context;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
-/// Places of each class.
-const PLACES: [(Class, usize); 3] = [(Class::Read, 32), (Class::Plan, 8), (Class::Apply, 16)];
+/// Whose places a call takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    Read,
+    Plan,
+    Apply,
+    /// What takes back or holds back, of whatever class.
+    Urgent,
+}
+
+impl Lane {
+    fn of(tool: &Tool) -> Self {
+        match tool.facts.class {
+            _ if tool.facts.urgent => Self::Urgent,
+            Class::Read => Self::Read,
+            Class::Plan => Self::Plan,
+            Class::Apply => Self::Apply,
+        }
+    }
+}
+
+/// Places of each lane, in the order of [`Lane`].
+const PLACES: [usize; 4] = [32, 8, 16, 16];
+
+/// Those who wait for the end of what they began; more are answered at once, with what they hold of it.
+const WAITERS: usize = 256;
+
+/// Of those who wait, so many look at once whether it has ended.
+const LOOKERS: usize = 4;
+
+/// How often it is looked whether anything has happened.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Threads that all places together can need.
-pub(crate) const THREADS: usize = 32 + 8 + 16;
+pub(crate) const THREADS: usize = 32 + 8 + 16 + 16 + LOOKERS;
 
 /// A call of a use case.
 pub(crate) struct Call {
@@ -35,6 +69,16 @@ pub(crate) struct Call {
     pub(crate) trace: String,
     /// The time that the caller gives it, which its class admits; its class's own if absent.
     pub(crate) within: Option<Duration>,
+    /// What it decides on, where it decides only on that.
+    pub(crate) seen: Option<Arc<Sight>>,
+}
+
+/// The ledger as somebody saw it who decides on that.
+pub(crate) struct Sight {
+    /// Records that it had.
+    pub(crate) size: u64,
+    /// Whether it had others when the decision was to be recorded: then nothing was decided.
+    pub(crate) moved: AtomicBool,
 }
 
 /// The places.
@@ -42,19 +86,23 @@ pub struct Lanes {
     project: Arc<Project>,
     meter: Arc<Meter>,
     base: String,
-    places: [Arc<Semaphore>; 3],
+    places: [Arc<Semaphore>; 4],
+    waiters: Semaphore,
+    lookers: Semaphore,
 }
 
 impl Lanes {
     /// Lanes over a project; `base` is where the server is reached.
     pub fn new(project: Arc<Project>, base: String) -> Self {
-        let places = PLACES.map(|(_, n)| Arc::new(Semaphore::new(n)));
+        let places = PLACES.map(|n| Arc::new(Semaphore::new(n)));
         let root = project.root();
         Self {
             meter: Arc::new(Meter::of(&root.state, root.tracer.clone())),
             project,
             base,
             places,
+            waiters: Semaphore::new(WAITERS),
+            lookers: Semaphore::new(LOOKERS),
         }
     }
 
@@ -68,18 +116,22 @@ impl Lanes {
         &self.base
     }
 
+    /// How many records the ledger has.
+    pub(crate) async fn size(&self) -> Result<u64, AppError> {
+        let project = Arc::clone(&self.project);
+        let size = move || project.root().ledger.size();
+        let joined = tokio::task::spawn_blocking(size).await;
+        let size = joined.map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+        Ok(size?)
+    }
+
     /// What measures the calls.
     pub fn meter(&self) -> &Arc<Meter> {
         &self.meter
     }
 
-    async fn place(
-        &self,
-        class: Class,
-        within: Duration,
-    ) -> Result<OwnedSemaphorePermit, AppError> {
-        let at = PLACES.iter().position(|(c, _)| *c == class).unwrap_or(0);
-        let taken = Arc::clone(&self.places[at]).acquire_owned();
+    async fn place(&self, lane: Lane, within: Duration) -> Result<OwnedSemaphorePermit, AppError> {
+        let taken = Arc::clone(&self.places[lane as usize]).acquire_owned();
         let full = || {
             let text = "too many requests of this class are under way";
             AppError::new(Reason::Overloaded, text)
@@ -99,7 +151,13 @@ impl Lanes {
     /// As [`Self::call`], for a caller who says where in the trace that is.
     pub(crate) async fn call_in(&self, call: Call, context: Context) -> Result<Done, AppError> {
         let running = self.meter.begin(call.tool, context);
-        let done = self.carry_out(call, running.within()).await;
+        let own = Duration::from_millis(call.tool.facts.class.policy().default_timeout_ms);
+        // A tenth is left to say how it stands.
+        let until = Instant::now() + call.within.unwrap_or(own) / 10 * 9;
+        let done = match self.carry_out(call, running.within()).await {
+            Ok(done) if doors::awaited(&done) => Ok(self.ended(done, until).await),
+            done => done,
+        };
         running.end(done.as_ref().err());
         done
     }
@@ -109,11 +167,48 @@ impl Lanes {
         self.carry_out(call, None).await
     }
 
+    /// The answer when what was begun has ended, or when the time is over: then with where it stands. It takes nobody's place meanwhile.
+    async fn ended(&self, begun: Done, until: Instant) -> Done {
+        let Ok(_waits) = self.waiters.try_acquire() else {
+            return begun;
+        };
+        let (mut done, mut seen) = (begun, None);
+        loop {
+            let now = self.project.generation().ok().flatten();
+            if now.is_none() || now != seen {
+                done = self.caught_up(done).await;
+                seen = now;
+            }
+            if !doors::awaited(&done) || Instant::now() >= until {
+                return done;
+            }
+            tokio::time::sleep_until(until.min(Instant::now() + LOOK)).await;
+        }
+    }
+
+    /// The answer as it would be given now; as it was, where that cannot be told.
+    async fn caught_up(&self, done: Done) -> Done {
+        let _looks = self.lookers.acquire().await;
+        let (project, was) = (Arc::clone(&self.project), done.clone());
+        let work = move || {
+            let ws = project.workspace(Caller::default(), None)?;
+            doors::caught_up(&ws, was)
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(now)) => now,
+            _ => done,
+        }
+    }
+
     async fn carry_out(&self, call: Call, parent: Option<String>) -> Result<Done, AppError> {
         let class = call.tool.facts.class;
         let own = Duration::from_millis(class.policy().default_timeout_ms);
-        let within = call.within.unwrap_or(own);
-        let place = self.place(class, within).await?;
+        let within = match call.within {
+            // The time is for the wait: who gives little of it shall hold what was begun all the same.
+            Some(within) if call.input["mode"] == "await" => within.max(own),
+            given => given.unwrap_or(own),
+        };
+        let place = self.place(Lane::of(call.tool), within).await?;
         let (project, base) = (Arc::clone(&self.project), self.base.clone());
         let work = move || {
             let _place = place;
@@ -123,8 +218,14 @@ impl Lanes {
                 workspace: &ws,
                 principal: &call.principal,
                 base: &base,
+                patient: false,
             };
-            call.tool.call(call.input, &desk)
+            let Some(seen) = call.seen else {
+                return call.tool.call(call.input, &desk);
+            };
+            let (done, moved) = call.tool.call_unmoved(call.input, &desk, seen.size);
+            seen.moved.store(moved, Ordering::Relaxed);
+            done
         };
         match tokio::time::timeout(within, tokio::task::spawn_blocking(work)).await {
             Ok(Ok(done)) => done,
@@ -134,5 +235,40 @@ impl Lanes {
                 Err(AppError::new(Reason::DeadlineExceeded, text))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_back_or_holds_back_has_places_that_nothing_else_takes() {
+        let urgent: Vec<&str> = doors::TOOLS
+            .iter()
+            .filter(|tool| Lane::of(tool) == Lane::Urgent)
+            .map(|tool| tool.facts.name)
+            .collect();
+        assert_eq!(
+            urgent,
+            [
+                "freeze_declare",
+                "operation_cancel",
+                "operation_resume",
+                "pin_set",
+                "rollback_change",
+                "rollback_posture"
+            ]
+        );
+        for tool in &doors::TOOLS {
+            let going_forward = matches!(tool.facts.name, "apply_change" | "operation_dispatch");
+            assert_eq!(
+                Lane::of(tool) == Lane::Apply,
+                going_forward,
+                "{}",
+                tool.facts.name
+            );
+        }
+        assert_eq!(THREADS, PLACES.iter().sum::<usize>() + LOOKERS);
     }
 }

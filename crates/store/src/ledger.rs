@@ -39,6 +39,7 @@ mod record;
 mod recover;
 mod sequencer;
 pub mod simulated;
+pub mod since;
 #[cfg(test)]
 mod tests;
 pub mod trace;

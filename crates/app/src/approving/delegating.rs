@@ -110,7 +110,7 @@ pub fn give(
         time: now,
         actor: from.to_owned(),
         body,
-        signer: me.map(|m| m.key),
+        signer: me.and_then(|m| m.key),
     }])?;
     Ok(DelegationView {
         delegation,
@@ -272,7 +272,7 @@ pub fn withdraw(
     let signer = match me {
         Some(me) => {
             me.enrol(ws)?;
-            Some(me.key)
+            me.key
         }
         None => None,
     };

@@ -38,7 +38,8 @@ pub fn decide(
     let (plan, recorded) = planning::read_recorded(ws, id)?;
     let asked =
         plan.requester == principal.name || recorded.also.iter().any(|a| a.id == principal.name);
-    if means.is_empty() || plan.body.approval.own && asked {
+    let signs = plan.body.approval.own && asked && ws.key_file(&principal.name).exists();
+    if means.is_empty() || signs {
         return super::approve(ws, id, say);
     }
     if !say.reject {
@@ -114,9 +115,12 @@ fn key_required(plan: &Plan) -> AppError {
     );
     AppError::new(Reason::ApprovalKeyRequired, text)
         .hint(format!(
-            "sign it where your key is: `gonogo approve {} --key FILE --out FILE`",
+            "sign it where your key is, and bring it here: `gonogo approve {} --server URL --key FILE`",
             plan.id
         ))
-        .hint("then bring it here: `gonogo approval submit FILE`")
+        .hint(format!(
+            "or beside the project: `gonogo approve {} --key FILE --out FILE`, then `gonogo approval submit FILE`",
+            plan.id
+        ))
         .with("missingFields", json!(["approval.login.allowed"]))
 }

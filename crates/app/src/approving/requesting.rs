@@ -126,7 +126,7 @@ pub fn request(ws: &Workspace, id: &PlanId, ask: &Ask) -> Result<Request, AppErr
     };
     // A webhook that was not known before hears of this.
     notices::begin(ws)?;
-    ws.ledger.append(vec![Draft {
+    ws.ledger.append(me.vouched(vec![Draft {
         stream: planning::stream(id),
         key: format!("request/{}", gonogo_core::id::ApprovalId::mint(random())),
         kind: KIND.into(),
@@ -137,8 +137,8 @@ pub fn request(ws: &Workspace, id: &PlanId, ask: &Ask) -> Result<Request, AppErr
         time: now,
         actor: me.name.clone(),
         body: json!({ "request": request }),
-        signer: Some(me.key),
-    }])?;
+        signer: me.key.clone(),
+    }]))?;
     Ok(request)
 }
 

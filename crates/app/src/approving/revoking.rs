@@ -83,7 +83,7 @@ pub fn revoke(
     let signer = match me {
         Some(me) => {
             me.enrol(ws)?;
-            Some(me.key.clone())
+            me.key.clone()
         }
         None => None,
     };

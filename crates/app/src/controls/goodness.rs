@@ -2,6 +2,7 @@
 
 use gonogo_core::id::OperationId;
 use gonogo_core::{Digest, Reason, Timestamp};
+use gonogo_ledger::key_event::CONTROLLER;
 use gonogo_release::approval::ApprovalPolicy;
 use gonogo_release::effects;
 use gonogo_release::known_good::{Good, Ran, may_promote};
@@ -15,7 +16,7 @@ use serde_json::json;
 use super::{force, keep};
 use crate::config::Environment;
 use crate::doors::effects_of;
-use crate::identity::nonce;
+use crate::identity::{self, nonce};
 use crate::{AppError, Workspace, applying, approving, hosting, planning};
 
 /// Where people's words about versions are recorded.
@@ -136,8 +137,14 @@ pub(crate) fn shown(ws: &Workspace, environment: &str) -> Result<Vec<Good>, AppE
 /// under the policy that was in force then. The file is not asked, for it may say something else today.
 fn holds(ws: &Workspace, record: &RecordView, said: &Said) -> Result<bool, AppError> {
     let keys = ws.ledger.enrolled_keys()?;
-    let own = |k: &EnrolledKey| k.key.id() == record.signer && k.who == said.by;
-    if record.actor != said.by || !keys.iter().any(own) {
+    let of = |k: &&EnrolledKey| k.key.id() == record.signer;
+    // A login has no key here: the server signs, and says beside it by which login.
+    let by_login = keys.iter().filter(of).any(|k| k.role == CONTROLLER);
+    let theirs = match by_login {
+        true => identity::is_vouched(ws, record)?,
+        false => keys.iter().filter(of).any(|k| k.who == said.by),
+    };
+    if record.actor != said.by || !theirs {
         return Ok(false);
     }
     let operation = ws.store.operation(&said.operation)?;
@@ -157,11 +164,14 @@ fn holds(ws: &Workspace, record: &RecordView, said: &Said) -> Result<bool, AppEr
         return Ok(false);
     };
     let judged_by = force::digest(&policy)?;
-    let key = record.signer.to_string();
+    let key = match by_login {
+        true => String::new(),
+        false => record.signer.to_string(),
+    };
+    let is = |id: &str, of: &str| id == said.by && (by_login || of == key);
     let asked = approving::asked_before(ws, &plan, record.index, &said.by, &key)?
         || operation.requester == said.by;
-    Ok(said.policy.is_none_or(|p| p == judged_by)
-        && may_say(&policy, &said.by, &key, asked).is_ok())
+    Ok(said.policy.is_none_or(|p| p == judged_by) && may_say(&policy, is, asked).is_ok())
 }
 
 /// Why somebody may not call a version known-good under a policy.
@@ -172,11 +182,13 @@ enum May {
     Asked,
 }
 
-fn may_say(policy: &ApprovalPolicy, name: &str, key: &str, asked: bool) -> Result<(), May> {
-    let listed = policy
-        .approvers
-        .iter()
-        .any(|a| a.id == name && a.key == key);
+/// `is` says whether somebody who is listed, by name and key, is whom it is about.
+fn may_say(
+    policy: &ApprovalPolicy,
+    is: impl Fn(&str, &str) -> bool,
+    asked: bool,
+) -> Result<(), May> {
+    let listed = policy.approvers.iter().any(|a| is(&a.id, &a.key));
     match (policy.own, listed, asked) {
         (true, ..) | (false, true, false) => Ok(()),
         (false, false, _) => Err(May::NotListed),
@@ -271,7 +283,7 @@ pub fn promote(
     let in_force = force::policy(ws, &environment.name, None)?;
     let may = |asked: bool| {
         let all = std::iter::once(&environment.approval).chain(&in_force);
-        all.map(|policy| may_say(policy, &me.name, &me.key_id(), asked))
+        all.map(|policy| may_say(policy, |id, key| me.is(id, key), asked))
             .collect::<Result<Vec<()>, May>>()
             .map(drop)
     };

@@ -46,6 +46,7 @@ impl UseCase for FreezeDeclare {
         routes: &[Route::post("/v1/freezes", 201)],
         gives: &[("freeze", "/data/freeze")],
         examples: &[r#"{"why": "the database moves tonight", "environments": ["local"]}"#],
+        urgent: true,
         ..Facts::read(
             "freeze_declare",
             "Declare a freeze",
@@ -229,6 +230,7 @@ impl UseCase for PinSet {
         routes: &[Route::post("/v1/pins", 201)],
         not_mcp: FOR_PEOPLE,
         examples: &[r#"{"to": "1.0.0", "why": "2.0.0 loses orders"}"#],
+        urgent: true,
         ..Facts::read(
             "pin_set",
             "Pin an environment",

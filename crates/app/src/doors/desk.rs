@@ -15,6 +15,8 @@ pub struct Desk<'a> {
     pub principal: &'a Principal,
     /// Where this door is reached from outside, without a slash at its end; empty if nowhere.
     pub base: &'a str,
+    /// Whether a use case may keep its thread until what it began has ended; else whoever called it waits, and asks again.
+    pub patient: bool,
 }
 
 impl Desk<'_> {
@@ -46,7 +48,7 @@ impl<T> From<T> for Answered<T> {
 }
 
 /// An answer as JSON.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Done {
     /// The envelope's `data`.
     pub data: Value,

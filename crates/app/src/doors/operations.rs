@@ -11,7 +11,7 @@ use gonogo_store::Operation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::desk::{Answered, Desk};
+use super::desk::{Answered, Desk, Done};
 use super::tool::{Facts, Route, UseCase};
 use super::words::{BackTo, EnvironmentName, Key, Limit, OperationRef, PlanRef, Why};
 use crate::access::Scope;
@@ -485,7 +485,11 @@ impl UseCase for ApplyChange {
         let gone = ws.clock.now().mono_ms.saturating_sub(started);
         let wait = match mode {
             Mode::Start => None,
-            Mode::Await => Some(Span::from_millis(most.as_millis().saturating_sub(gone))),
+            Mode::Await if desk.patient => {
+                Some(Span::from_millis(most.as_millis().saturating_sub(gone)))
+            }
+            // Whoever called this waits, see [`awaited`].
+            Mode::Await => Some(Span::ZERO),
         };
         let known = ended_within(ws, &begun.operation_id, wait.unwrap_or(Span::ZERO))?;
         let operation = match wait {
@@ -505,6 +509,27 @@ impl UseCase for ApplyChange {
             },
         })
     }
+}
+
+/// Whether the caller of an application waits for the end of what it began, which goes on.
+pub fn awaited(done: &Done) -> bool {
+    let asked = done.data["accepted"] == true && done.data["operation"].is_object();
+    asked && done.exit == Exit::Running
+}
+
+/// The answer to an application as it would be given now.
+///
+/// # Errors
+/// The operation cannot be read.
+pub fn caught_up(ws: &Workspace, mut done: Done) -> Result<Done, AppError> {
+    if let Some(handle) = &done.handle {
+        let known = ws.store.operation(&handle.operation_id)?;
+        let doc = operation_doc(ws, &known)?;
+        done.data["operation"] = serde_json::to_value(doc)
+            .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+        done.exit = driving::exit_so_far(known.terminal.as_ref());
+    }
+    Ok(done)
 }
 
 /// A refusal for want of approval, with who rejected the plan, if somebody did.
@@ -585,6 +610,7 @@ impl UseCase for RollbackChange {
         open_world: true,
         routes: &[Route::post("/v1/rollbacks", 202)],
         examples: &[r#"{"why": "errors since the release"}"#],
+        urgent: true,
         ..Facts::read(
             "rollback_change",
             "Go back to known-good",
@@ -754,6 +780,7 @@ impl UseCase for OperationCancel {
             Route::post("/operations/{operation}/cancel", 202),
         ],
         examples: &[r#"{"operation": "{operation}", "why": "asked for by the owner"}"#],
+        urgent: true,
         ..Facts::read(
             "operation_cancel",
             "Cancel an operation",

@@ -38,6 +38,7 @@ impl UseCase for RollbackPosture {
         routes: &[Route::post("/v1/environments/{environment}/posture", 200)],
         not_mcp: "it ends by taking away what holds applications back, which is for people",
         examples: &[r#"{"environment": "local", "why": "2.0.0 loses orders"}"#],
+        urgent: true,
         ..Facts::read(
             "rollback_posture",
             "Take the rollback posture",

@@ -154,6 +154,7 @@ impl UseCase for OperationResume {
         open_world: true,
         routes: &[Route::post("/v1/operations/{operation}/resume", 202)],
         examples: &[r#"{"operation": "{operation}"}"#],
+        urgent: true,
         ..Facts::read(
             "operation_resume",
             "Go on with an operation",

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use gonogo_core::Reason;
 use gonogo_core::envelope::Class;
-use gonogo_store::ledger::trace;
+use gonogo_store::ledger::{since, trace};
 use jsonschema::Validator;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -59,6 +59,8 @@ pub struct Facts {
     pub not_mcp: &'static str,
     /// Whether a caller may wait for what goes on to end.
     pub waits: bool,
+    /// Whether it takes back or holds back: nothing that goes forward may keep it waiting.
+    pub urgent: bool,
     /// Whether its answer depends on its input and on the store alone, and not on who asks: then it is good until the store changes.
     pub of_store: bool,
     /// What its answer gives for inputs of others: the field's name, and where it stands in the envelope (RFC 6901).
@@ -84,6 +86,7 @@ impl Facts {
             routes: &[],
             not_mcp: "",
             waits: false,
+            urgent: false,
             of_store: false,
             gives: &[],
             examples: &["{}"],
@@ -230,6 +233,17 @@ impl Tool {
             "" => (self.run)(schema::whole(input), desk),
             said => trace::within(Some(said), || (self.run)(schema::whole(input), desk)),
         }
+    }
+
+    /// As [`Self::call`], for a caller who decides on what it saw when the ledger had `size` records. Says beside the answer whether it
+    /// had others by then: nothing was decided in that case.
+    pub fn call_unmoved(
+        &self,
+        input: Value,
+        desk: &Desk<'_>,
+        size: u64,
+    ) -> (Result<Done, AppError>, bool) {
+        since::unmoved(size, || self.call(input, desk))
     }
 }
 

@@ -603,7 +603,10 @@ fn check_approvals(report: &Report) -> Result<usize, String> {
         .find(|r| r.kind == elsewhere::ORIGIN && r.stream == planned.stream);
     let key = match origin {
         Some(origin) => elsewhere::origin_of(&plan, &origin.body)?,
-        None => planned.signer.key.to_string(),
+        None => {
+            let by_server = planned.signer.role == CONTROLLER;
+            approving::asked_with(&plan, &planned.signer.key.to_string(), by_server)
+        }
     };
     let recorded = channel::recorded(records, begin, planned, &plan, key);
     let demand = approving::demand(&plan, &recorded, begin.time);

@@ -151,7 +151,7 @@ pub fn approve(
         time,
         actor: me.name.clone(),
         body: json!({"over": over, "what": shown, "note": note, "also": also, "base": inputs.subject.base_commit, "tree": inputs.subject.tree}),
-        signer: Some(me.key.clone()),
+        signer: me.key.clone(),
     };
     let mut drafts = vec![draft(over, &shown)];
     if *what == What::Policy {

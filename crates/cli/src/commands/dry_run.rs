@@ -54,7 +54,7 @@ pub(super) fn home(select: &Select) -> Result<Home, AppError> {
     let caller = Caller {
         name: select.name.clone(),
         key: select.key.clone(),
-        acts_for: None,
+        ..Caller::default()
     };
     Home::find(
         super::here()?,

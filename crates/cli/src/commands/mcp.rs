@@ -26,7 +26,7 @@ pub fn mcp(select: &Select, a: &McpArgs, screen: &Screen) -> Answer {
     let name = a.agent.clone().unwrap_or_else(|| AGENT.into());
     let role: Role = a.role.as_deref().unwrap_or("operator").parse()?;
     let principal = Principal::agent(name, person, role)?;
-    let behind = match server(select)? {
+    let behind = match server(select, false)? {
         Some(server) => {
             if a.agent.is_some() || a.acts_for.is_some() || a.role.is_some() || a.allow_apply {
                 let text = "with a server, its token says who the agent is and what it may do";

@@ -1,21 +1,23 @@
 //! `plan`, `plan show|diff|lint`, `approve`.
 
 use gonogo_app::AppError;
-use gonogo_app::approving::{self, Say, Voices};
+use gonogo_app::approving::{self, Given, Say, Voices, away};
 use gonogo_app::doors::{
-    ApprovalDecide, ChangePlanned, Decision, PersonName, PlanChange, PlanDiff, PlanGet, PlanLint,
-    PlanRef, VersionName, Why,
+    ApprovalDecide, ApprovalSubmit, ChangePlanned, Decision, DelegationList, PersonName,
+    PlanChange, PlanDiff, PlanGet, PlanLint, PlanRef, VersionName, Why,
 };
 use gonogo_app::planning::FindingView;
+use gonogo_core::clock::SystemClock;
 use gonogo_core::{Exit, Reason};
 use gonogo_release::approval::ApprovalPolicy;
 use gonogo_release::plan::{Binding, DryRunGate, Gates, Plan, Step, StepKind};
 use serde_json::json;
 
 use super::releasing::say_given;
-use super::{Answer, live, way};
+use super::{Answer, live, way, way_to_sign};
 use crate::args::{self, PlanWhat, Select};
 use crate::screen::{Screen, Tone};
+use crate::way::Way;
 
 pub fn plan(select: &Select, a: &args::Plan, screen: &Screen) -> (&'static str, Answer) {
     match &a.what {
@@ -151,6 +153,30 @@ fn demanded(gate: &DryRunGate) -> String {
 
 /// What an approver judges besides the steps: what runs, what is checked, who must agree and who has.
 fn say_terms(screen: &Screen, plan: &Plan, voices: &Voices) {
+    say_policy(screen, plan);
+    for voice in &voices.given {
+        let until = voice
+            .until
+            .map_or(String::new(), |u| format!(" · until {u}"));
+        let note = if voice.note.is_empty() {
+            String::new()
+        } else {
+            format!(" · {}", voice.note)
+        };
+        screen.say(&format!(
+            "          {} by {}{until}{note}",
+            voice.decision, voice.approver
+        ));
+    }
+    if voices.missing.is_empty() {
+        screen.say("          approved");
+    } else {
+        screen.say(&format!("          missing: {}", voices.missing.join(", ")));
+    }
+}
+
+/// What runs, what is checked and who must agree.
+fn say_policy(screen: &Screen, plan: &Plan) {
     let body = &plan.body;
     screen.say(&format!("run       {}", body.to.run.join(" ")));
     let checks = &body.checks;
@@ -175,25 +201,6 @@ fn say_terms(screen: &Screen, plan: &Plan, voices: &Voices) {
             "          and, as it asked for more before: {}",
             who(before)
         ));
-    }
-    for voice in &voices.given {
-        let until = voice
-            .until
-            .map_or(String::new(), |u| format!(" · until {u}"));
-        let note = if voice.note.is_empty() {
-            String::new()
-        } else {
-            format!(" · {}", voice.note)
-        };
-        screen.say(&format!(
-            "          {} by {}{until}{note}",
-            voice.decision, voice.approver
-        ));
-    }
-    if voices.missing.is_empty() {
-        screen.say("          approved");
-    } else {
-        screen.say(&format!("          missing: {}", voices.missing.join(", ")));
     }
 }
 
@@ -304,7 +311,7 @@ fn lint(select: &Select, prefix: &str, screen: &Screen) -> Answer {
 }
 
 pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
-    let way = way(select, screen, true)?;
+    let way = way_to_sign(select, screen)?;
     let plan = way
         .ask(&PlanGet {
             plan: PlanRef(a.plan.clone()),
@@ -312,25 +319,28 @@ pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
         .data
         .plan;
     live::say_plan(screen, &plan);
-    let given = match way.here() {
-        Some(_) => {
-            let say = Say {
-                role: a.role.clone(),
-                sla_minutes: a.sla_minutes,
-                note: a.note.clone(),
-                reject: a.reject,
-                on_behalf_of: a.for_.clone(),
-                out: a.out.clone(),
-            };
-            way.measured("approval_decide", |ws| {
-                approving::approve(ws, &plan.id, &say)
-            })?
+    let say = || Say {
+        role: a.role.clone(),
+        sla_minutes: a.sla_minutes,
+        note: a.note.clone(),
+        reject: a.reject,
+        on_behalf_of: a.for_.clone(),
+        out: a.out.clone(),
+    };
+    let given = match (way.here(), &select.key) {
+        (Some(_), _) => way.measured("approval_decide", |ws| {
+            approving::approve(ws, &plan.id, &say())
+        })?,
+        (None, Some(key)) if select.key_said => {
+            signed_here(&way, select, (a, &say()), (&plan, key), screen)?
         }
-        None if a.out.is_some() => {
+        (None, _) if a.out.is_some() => {
             let text = "`--out` writes what the caller's own key has signed, and with a server the login decides";
-            return Err(AppError::new(Reason::ArgumentInvalid, text));
+            return Err(
+                AppError::new(Reason::ArgumentInvalid, text).hint("sign with your key: --key FILE")
+            );
         }
-        None => {
+        (None, _) => {
             let say = ApprovalDecide {
                 plan: PlanRef(plan.id.to_string()),
                 plan_fingerprint: plan.fingerprint,
@@ -352,4 +362,29 @@ pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
     }
     screen.answer("approval_decide", json!(given));
     Ok(Exit::Done)
+}
+
+/// Signs a decision about a server's plan with the key that is here, and brings it there. What is signed is what was shown.
+fn signed_here(
+    way: &Way,
+    select: &Select,
+    (a, say): (&args::Approve, &Say),
+    (plan, key): (&Plan, &std::path::Path),
+    screen: &Screen,
+) -> Result<Given, AppError> {
+    away::check(plan, &a.plan)?;
+    say_steps(screen, plan);
+    say_policy(screen, plan);
+    screen.say(&format!("print     {}, computed here", plan.fingerprint));
+    let lent = match &say.on_behalf_of {
+        Some(_) => way.ask(&DelegationList {})?.data.delegations,
+        None => Vec::new(),
+    };
+    let name = select.name.as_deref();
+    let approval = away::sign(plan, name, key, say, &lent, &SystemClock::default())?;
+    let brought = way.ask(&ApprovalSubmit {
+        plan: PlanRef(plan.id.to_string()),
+        approval,
+    })?;
+    Ok(brought.data)
 }

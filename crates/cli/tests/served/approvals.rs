@@ -8,7 +8,7 @@ use crate::project::{CONFIG, Project};
 use crate::there::there;
 
 /// A project where you ask and dana, erin and finn approve; `words` are in the policy, too.
-fn project(required: u32, words: &str) -> Project {
+pub(crate) fn project(required: u32, words: &str) -> Project {
     let project = Project::new();
     std::fs::create_dir_all(project.path("people")).unwrap();
     let key = |name: &str| {

@@ -9,7 +9,7 @@ use crate::project::{CONFIG, Project, wait};
 use crate::traced::controllers;
 
 #[track_caller]
-fn planned(server: &Server<'_>, version: &str) -> (String, String) {
+pub(crate) fn planned(server: &Server<'_>, version: &str) -> (String, String) {
     let made = server.invoke("plan_change", json!({"version": version}));
     let data = made.data();
     let text = |v: &Value| v.as_str().unwrap().to_owned();
@@ -20,7 +20,7 @@ fn planned(server: &Server<'_>, version: &str) -> (String, String) {
 }
 
 #[track_caller]
-fn approve(server: &Server<'_>, plan: &str, fingerprint: &str) {
+pub(crate) fn approve(server: &Server<'_>, plan: &str, fingerprint: &str) {
     let yes = json!({"planFingerprint": fingerprint, "decision": "approved"});
     let answer = server.post(&format!("/v1/plans/{plan}/approvals"), &yes);
     assert_eq!(answer.status, 201, "{answer:#?}");

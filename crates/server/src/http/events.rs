@@ -234,6 +234,7 @@ impl Reading {
             principal: guard::who(door, &self.parts)?,
             trace: self.trace.clone(),
             within: None,
+            seen: None,
         };
         let mut done = door.lanes.call(call).await?;
         let records = match done.data["records"].take() {

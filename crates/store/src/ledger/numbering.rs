@@ -68,10 +68,21 @@ impl Context<'_> {
     }
 
     fn records(&self, change: &Savepoint<'_>, batch: &mut Batch, job: Job) -> Outcome {
-        let (drafts, trace) = match job {
+        let (drafts, trace, size) = match job {
             Job::Signed(envelope) => return Ok(vec![self.signed(change, batch, *envelope)?]),
-            Job::Drafts { drafts, trace } => (drafts, trace),
+            Job::Drafts {
+                drafts,
+                trace,
+                size,
+            } => (drafts, trace, size),
         };
+        let now = batch.state.frontier.size();
+        if size.is_some_and(|size| size != now) {
+            return Err(LedgerError::Moved {
+                stream: drafts[0].stream.clone(),
+                text: format!("the ledger has {now} records now"),
+            });
+        }
         if drafts.len() > CALL {
             return Err(refused(
                 &drafts[0].stream,

@@ -9,7 +9,7 @@ use gonogo_ledger::Envelope;
 use super::error::LedgerError;
 use super::record::{Draft, Receipt};
 use super::sequencer::Sequencer;
-use super::{Ledger, lock, trace};
+use super::{Ledger, lock, since, trace};
 
 /// How many records a batch takes, unless one call alone brings more.
 const BATCH: usize = 256;
@@ -20,16 +20,19 @@ pub(super) enum Job {
     Drafts {
         drafts: Vec<Draft>,
         trace: Option<Arc<str>>,
+        /// How many records the ledger must have before them; none if any number will do.
+        size: Option<u64>,
     },
     Signed(Box<Envelope>),
 }
 
 impl Job {
     /// A call of this thread, which belongs to the trace that the thread works for.
-    pub(super) fn of(drafts: Vec<Draft>) -> Self {
+    pub(super) fn of(drafts: Vec<Draft>, size: Option<u64>) -> Self {
         Self::Drafts {
             drafts,
             trace: trace::current(),
+            size,
         }
     }
 
@@ -138,6 +141,7 @@ impl Ledger {
     /// already is not recorded again: the same kind, subject and body give the first record's receipt with `fresh` false.
     ///
     /// # Errors
+    /// [`LedgerError::Moved`] if this thread decides on what it saw ([`since::unmoved`]) and the ledger has grown since;
     /// [`LedgerError::KeyReused`] for the same key with another content; [`LedgerError::Full`], after which the ledger is as
     /// before; [`LedgerError::Sync`], after which **the process must end**; [`LedgerError::Corrupt`]; [`LedgerError::Signer`];
     /// [`LedgerError::Refused`].
@@ -145,7 +149,10 @@ impl Ledger {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
-        let receipts = self.queue.run(Job::of(drafts), self.sequencer()?)?;
+        let size = since::expected(&drafts)?;
+        let outcome = self.queue.run(Job::of(drafts, size), self.sequencer()?);
+        since::told(size.is_some(), &outcome);
+        let receipts = outcome?;
         self.publish_if_due();
         Ok(receipts)
     }

@@ -117,7 +117,7 @@ impl Sequencer {
         self.with_batch(|sequencer, change, batch| {
             if batch.state.frontier.size() == 0 {
                 let draft = key_event_draft(&event, founding);
-                sequencer.call(change, batch, Job::of(vec![draft]))?;
+                sequencer.call(change, batch, Job::of(vec![draft], None))?;
             }
             Ok(())
         })
