@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::identity::{Identity, random};
-use crate::{AppError, Workspace, elsewhere, planning};
+use crate::{AppError, Workspace, elsewhere, planning, secrets};
 
 /// Kind of the record that holds an approval.
 pub const KIND: &str = "approval";
@@ -78,6 +78,7 @@ pub struct Say {
 /// # Errors
 /// The plan cannot be read; the approval would break a rule (every broken rule is listed; the refusal is recorded).
 pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError> {
+    secrets::refuse(say.note.as_deref().unwrap_or_default(), "$.note")?;
     let now = ws.now()?;
     let me = Identity::claimed(ws)?;
     let (plan, recorded) = planning::read_recorded(ws, id)?;

@@ -32,7 +32,7 @@ mod policy;
 mod reader;
 mod record;
 mod reference;
-mod secret;
+pub(crate) mod secret;
 mod stress;
 mod suites;
 mod sweep;

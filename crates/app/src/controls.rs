@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::identity::Identity;
-use crate::{AppError, Workspace};
+use crate::{AppError, Workspace, secrets};
 
 /// The streams of controls.
 pub(crate) const STREAMS: [&str; 4] = [
@@ -89,6 +89,7 @@ fn read<T: DeserializeOwned>(index: u64, body: Value) -> Result<T, AppError> {
 /// A reason in one line, as somebody gave it.
 fn said(why: &str) -> Result<String, AppError> {
     let why = why.trim();
+    secrets::refuse(why, "$.why")?;
     let sound = (1..=500).contains(&why.chars().count()) && !why.chars().any(char::is_control);
     match sound {
         true => Ok(why.to_owned()),

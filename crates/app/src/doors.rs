@@ -51,7 +51,7 @@ pub use operations::{
 pub use page::doors as page;
 pub use plans::{
     ChangePlanned, PlanChange, PlanDiff, PlanGet, PlanLint, PlanList, PlanShown, PlanStatus,
-    ValidatePlan,
+    ValidatePlan, made_nothing,
 };
 pub use posture::{PostureShown, RollbackPosture, RollbackPostureGet};
 pub use registry::{TOOLS, find, guarded};

@@ -9,6 +9,8 @@ use gonogo_core::envelope::{Code, Failure, Retry};
 use gonogo_core::{Exit, Reason};
 use serde_json::{Value, json};
 
+use crate::secrets;
+
 /// Why a use case refused or failed.
 #[derive(Debug, Clone)]
 pub struct AppError {
@@ -25,12 +27,13 @@ pub struct AppError {
 }
 
 impl AppError {
-    /// Makes an error. The catalogue's next action becomes its hint until a better one is given.
+    /// Makes an error. The catalogue's next action becomes its hint until a better one is given. What looks like a secret in its words is
+    /// masked: they are told, logged and kept.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self {
             reason,
             others: Vec::new(),
-            message: message.into(),
+            message: secrets::masked(message.into()),
             hints: Vec::new(),
             details: json!({}),
         }
@@ -39,7 +42,7 @@ impl AppError {
     /// Adds a hint.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         if self.hints.len() < 3 {
-            self.hints.push(hint.into());
+            self.hints.push(secrets::masked(hint.into()));
         }
         self
     }
@@ -47,7 +50,7 @@ impl AppError {
     /// Adds machine-readable details.
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         if let Some(map) = self.details.as_object_mut() {
-            map.insert(key.into(), value.into());
+            map.insert(key.into(), secrets::masked_in(value.into()));
         }
         self
     }

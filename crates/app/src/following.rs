@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::elsewhere::LastSaid;
 use crate::reserve::{self, space_left};
-use crate::{AppError, Workspace, applying, elsewhere, hosting};
+use crate::{AppError, Workspace, applying, elsewhere, hosting, secrets};
 
 /// With less than this left, in bytes, a step and its evidence may not fit.
 pub(crate) const SPACE_NEEDED: u64 = 256 << 10;
@@ -294,6 +294,7 @@ pub fn cancel(ws: &Workspace, prefix: &str, why: &str) -> Result<OperationId, Ap
 }
 
 fn ask_to_cancel(ws: &Workspace, prefix: &str, why: &str) -> Result<OperationId, AppError> {
+    secrets::refuse(why, "$.why")?;
     let now = ws.now()?;
     let me = ws.identity()?;
     let known = find(ws, prefix)?;

@@ -39,6 +39,7 @@ pub mod reference;
 mod reserve;
 pub mod rolling_back;
 pub mod runbook;
+mod secrets;
 pub mod slo;
 pub mod submitting;
 pub mod suite;

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use gonogo_core::Clock;
+use gonogo_core::{Clock, Reason};
 pub use gonogo_store::Generation;
 
 use gonogo_telemetry::Tracer;
@@ -102,7 +102,7 @@ impl Project {
     /// The configuration that is on disk now.
     ///
     /// # Errors
-    /// Configuration faults.
+    /// [`Reason::ServerMisconfigured`], with the faults' own reasons behind it.
     pub fn config(&self) -> Result<Arc<Config>, AppError> {
         let path: &PathBuf = &self.root.config.path;
         let now = Stamp::of(path);
@@ -112,11 +112,24 @@ impl Project {
                 return Ok(Arc::clone(&read.config));
             }
         }
-        let config = Arc::new(Config::read(path)?);
+        let config = Arc::new(Config::read(path).map_err(|e| misconfigured(&e.into()))?);
         let mut read = self.read.write().unwrap_or_else(PoisonError::into_inner);
         // A file that was written while it was read is read again by the next caller.
         read.of = now.filter(|_| Stamp::of(path) == now);
         read.config = Arc::clone(&config);
         Ok(config)
     }
+}
+
+/// The detail of [`Reason::ServerMisconfigured`] that names the file and the line: not for everybody.
+pub const FAULT: &str = "configuration";
+
+/// A file that cannot be read is no fault of whoever asks.
+fn misconfigured(fault: &AppError) -> AppError {
+    let text =
+        "this server's configuration was changed and cannot be read, so nothing is answered by it";
+    AppError::new(Reason::ServerMisconfigured, text)
+        .and(&[fault.reason])
+        .and(&fault.others)
+        .with(FAULT, fault.message.as_str())
 }

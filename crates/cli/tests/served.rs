@@ -19,6 +19,8 @@ mod collector;
 mod contract;
 #[path = "served/controls.rs"]
 mod controls;
+#[path = "served/edges.rs"]
+mod edges;
 #[path = "served/events.rs"]
 mod events;
 #[path = "served/identity.rs"]

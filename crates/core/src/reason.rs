@@ -196,6 +196,7 @@ catalogue! {
     VersionUnknown "VERSION_UNKNOWN" Invalid Usage "No version has this name." "Use one of the names listed, or describe it in gonogo.toml.";
     SecretInConfig "SECRET_IN_CONFIG" Invalid Config "A value looks like a secret." "Pass it by `env_from` and keep it out of the file.";
     InputMalformed "INPUT_MALFORMED" Invalid Input "An input file cannot be understood." "Correct it as the text says.";
+    SecretInInput "SECRET_IN_INPUT" Invalid Usage "A text that would be kept looks as if a token or another secret were in it." "Leave it out; revoke a token that others have seen: `gonogo token revoke`.";
     InputNotFound "INPUT_NOT_FOUND" Invalid NotFound "An input does not exist." "Correct its path or id.";
     ArgumentInvalid "ARGUMENT_INVALID" Invalid Usage "An argument cannot be used." "Correct it as the text says.";
     KeyUnreadable "KEY_UNREADABLE" Invalid Permission "A key cannot be read or is not a P-256 key in PKCS#8." "Check the path and permissions.";
@@ -218,11 +219,14 @@ catalogue! {
     NotAcceptable "NOT_ACCEPTABLE" Invalid Usage "The caller accepts no type that can be answered with." "Accept `application/json`.";
     BodyLate "BODY_LATE" Invalid Usage "The body did not come in time." "Send it at once.";
     BodyTooLarge "BODY_TOO_LARGE" Invalid Usage "The body is larger than what is read." "Send less.";
+    UriTooLong "URI_TOO_LONG" Invalid Usage "The address that is asked for is longer than what is read." "Ask for less at once; what is long belongs into a body.";
+    HeadTooLarge "HEAD_TOO_LARGE" Invalid Usage "The request has more or larger headers than what is read." "Send fewer; no header that is read here is long.";
     HostRefused "HOST_REFUSED" Hold Permission "The request names another host, or comes from a page of another origin." "Use the address that the server prints, or name the host in `[server]`.";
     FingerprintMismatch "FINGERPRINT_MISMATCH" Hold Hold "The fingerprint that was given is not the plan's." "Plan again, and have that plan approved.";
     Overloaded "OVERLOADED" Hold Unavailable "Too many requests of this class are under way." "Try again after the time in `Retry-After`.";
     RateLimited "RATE_LIMITED" Hold Unavailable "Too much was asked in a short time, in one name or from one address." "Try again after the time in `Retry-After`.";
     IssuerKeysStale "ISSUER_KEYS_STALE" Hold Unavailable "The issuer's keys cannot be read, or were last read too long ago: no token of its can be checked." "See whether `[oidc] jwks` can be read from the server's machine.";
+    ServerMisconfigured "SERVER_MISCONFIGURED" Hold Unavailable "The server's configuration was changed and cannot be read." "Have whoever runs the server correct its gonogo.toml; `gonogo status` beside it and the server's log say what is wrong.";
     DeadlineExceeded "DEADLINE_EXCEEDED" Hold Unavailable "The answer did not come within the time of its class." "Try again; what was begun goes on and is found by its key.";
     ServerUnreachable "SERVER_UNREACHABLE" Hold Unavailable "The gonogo server does not answer." "Check its address and that it runs: `gonogo serve`.";
     ResourceChanged "RESOURCE_CHANGED" Hold Hold "The resource is not what `If-Match` says: it has changed since it was looked at." "Look again and decide on what is there now.";

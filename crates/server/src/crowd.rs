@@ -26,6 +26,9 @@ const MOST: u64 = 8192;
 /// How long a caller may take to say the head of a request, from the connection's begin or the last answer on.
 const SILENT: Duration = Duration::from_secs(15);
 
+/// Headers that are read before a request is looked at: more than it may have, so that it is told what is wrong.
+const MOST_HEADERS: usize = 512;
+
 /// How long to wait when nobody can be accepted, as when another part of the process has taken the last file.
 const AGAIN: Duration = Duration::from_millis(50);
 
@@ -75,6 +78,7 @@ pub(crate) async fn answer(
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(SILENT)
+            .max_headers(MOST_HEADERS)
             .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {

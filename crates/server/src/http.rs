@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::Method;
 use axum::http::header::IF_MATCH;
@@ -24,8 +25,8 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use gonogo_app::AppError;
-use gonogo_app::access::Principal;
 use gonogo_app::access::admission::Admission;
+use gonogo_app::access::{Principal, Scope};
 use gonogo_app::config::ServerFile;
 use gonogo_app::doors::{self, Route, TOOLS, Tool};
 use gonogo_core::envelope::Class;
@@ -37,11 +38,14 @@ use tokio::time::Instant;
 use crate::lanes::{Call, Lanes, Sight};
 use crate::seen::{Kept, Seen};
 pub(crate) use events::{Feed, look};
-use gonogo_app::project::Generation;
+use gonogo_app::project::{FAULT, Generation};
 pub(crate) use guard::{enter, host};
 pub(crate) use observed::Looking;
 pub(crate) use reply::{Reply, short, traced};
 pub(crate) use request::{MOST, json as body_of, trace as trace_said};
+
+/// The fields that stand in a path, or that they cannot be read.
+type Fields = Result<RawPathParams, RawPathParamsRejection>;
 
 /// How often it is looked whether what somebody waits for has ended.
 const LOOK: Duration = Duration::from_millis(100);
@@ -128,10 +132,9 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
                 doors::Method::Get => MethodFilter::GET,
                 doors::Method::Post => MethodFilter::POST,
             };
-            let answer =
-                move |State(door): State<Arc<Door>>, path: RawPathParams, request: Request| {
-                    resource(door, tool, *route, path, request)
-                };
+            let answer = move |State(door): State<Arc<Door>>, path: Fields, request: Request| {
+                resource(door, tool, *route, path, request)
+            };
             router = router.route(route.path, on(filter, answer));
         }
     }
@@ -142,7 +145,9 @@ pub(crate) fn router(door: Arc<Door>) -> Router {
         router = router.layer(from_fn_with_state(Arc::clone(&door), guard::prepared));
     }
     let watch = from_fn_with_state(Arc::clone(&door), observed::watch);
-    router.layer(watch).with_state(door)
+    // What is too large is counted, too, and nothing else looks at it.
+    let bounded = axum::middleware::from_fn(request::bounded);
+    router.layer(bounded).layer(watch).with_state(door)
 }
 
 /// The one address of the listener that is for metrics alone.
@@ -165,8 +170,9 @@ async fn openapi(State(door): State<Arc<Door>>) -> Response {
     reply::plain(200, DOCUMENT.get_or_init(|| doors::openapi(anybody)))
 }
 
-/// Whether requests can be answered: the configuration can be read, and the store.
-async fn readyz(State(door): State<Arc<Door>>) -> Response {
+/// Whether requests can be answered: the configuration can be read, and the store. Why not is told with its words to whoever may look, and
+/// to everybody else by its reason: the words name files.
+async fn readyz(State(door): State<Arc<Door>>, request: Request) -> Response {
     let project = door.lanes.project();
     let ready = project.config().map(drop).and_then(|()| {
         let open = project.root().store.open_operations();
@@ -177,13 +183,19 @@ async fn readyz(State(door): State<Arc<Door>>) -> Response {
         Some(_) => "localhost-dev",
         None => "authenticated",
     };
-    match ready {
-        Ok(()) => reply::plain(200, &json!({"status": "ok", "mode": mode})),
-        Err(e) => reply::plain(
-            503,
-            &json!({"status": "not ready", "mode": mode, "reason": e.reason, "text": e.message}),
-        ),
+    let Err(e) = ready else {
+        return reply::plain(200, &json!({"status": "ok", "mode": mode}));
+    };
+    door.lanes.warn(&e);
+    let reason = e.others.first().unwrap_or(&e.reason);
+    let mut told = json!({"status": "not ready", "mode": mode, "reason": reason});
+    let (parts, _) = request.into_parts();
+    let may = guard::who(&door, &parts).and_then(|who| who.must_have(Scope::Read));
+    if may.is_ok() {
+        let words = e.details[FAULT].as_str().unwrap_or(&e.message);
+        told["text"] = json!(words);
     }
+    reply::plain(503, &told)
 }
 
 async fn nowhere(request: Request) -> Response {
@@ -212,7 +224,9 @@ async fn invoke(State(door): State<Arc<Door>>, request: Request) -> Response {
         Ok(principal) => principal,
         Err(e) => return reply.wrapped_fail(&e),
     };
-    if let Err(e) = request::trace(&parts.headers) {
+    let sound = request::trace(&parts.headers)
+        .and_then(|()| request::acceptable(&parts.headers, "application/json"));
+    if let Err(e) = sound {
         return reply.wrapped_fail(&e);
     }
     let asked = match request::json(&parts.headers, body).await {
@@ -253,12 +267,17 @@ async fn resource(
     door: Arc<Door>,
     tool: &'static Tool,
     route: Route,
-    path: RawPathParams,
+    path: Fields,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
     let mut reply = Reply::to(&parts.headers, tool.facts.name, tool.facts.class);
     reply.of(tool);
+    let Ok(path) = path else {
+        let text = "the path is not UTF-8 once its `%` are read";
+        let error = AppError::new(Reason::InputMalformed, text).with("path", "$");
+        return reply.fail(&error);
+    };
     let context = observed::context(&parts, &reply.trace);
     let known = known(&door, tool, &parts);
     if let Known::Answered(kept) = &known {
@@ -268,6 +287,7 @@ async fn resource(
     let answered = async {
         let principal = guard::enter(&door, &parts)?;
         request::trace(&parts.headers)?;
+        request::acceptable(&parts.headers, "application/json")?;
         let mut input = input(tool, &path, &parts, body).await?;
         let unless = Unless::of(tool, &route, &parts);
         if unless.is_some() {
@@ -302,7 +322,15 @@ async fn resource(
             }
             reply.found(&parts.headers, done)
         }
-        Ok(done) => reply.done(route.status, done),
+        Ok(done) => {
+            // Where nothing was made, nothing is said to have been.
+            let status = if doors::made_nothing(&done) {
+                200
+            } else {
+                route.status
+            };
+            reply.done(status, done)
+        }
         Err(e) => reply.fail(&e),
     }
 }
@@ -330,7 +358,11 @@ fn known(door: &Door, tool: &Tool, parts: &axum::http::request::Parts) -> Known 
         return Known::Since(now);
     };
     let may = guard::enter(door, parts).and_then(|who| who.must_have(tool.facts.scope));
-    match may.and_then(|()| request::trace(&parts.headers)) {
+    let sound = || {
+        request::trace(&parts.headers)?;
+        request::acceptable(&parts.headers, "application/json")
+    };
+    match may.and_then(|()| sound()) {
         Ok(()) => Known::Answered(kept),
         Err(_) => Known::Nothing,
     }
@@ -391,7 +423,7 @@ impl<'a> Unless<'a> {
         request::with_path(&mut input, path.iter().filter(|(n, _)| wanted.contains(n)))?;
         let seen = carry_out(door, self.look, input, principal.clone(), context).await?;
         let tag = reply::tag(&seen);
-        if reply::names(self.given.iter(), &tag) {
+        if reply::is(self.given.iter(), &tag) {
             return Ok(());
         }
         let text = format!("what is at `{}` has the tag {tag} now", self.of.path);

@@ -4,15 +4,16 @@
 //! hangs takes one of its class's places and nothing of the others'. What takes back or holds back has places of its own, which nothing
 //! that goes forward can fill; and who waits for the end of what was begun has given its place back.
 
-use std::sync::Arc;
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gonogo_app::AppError;
-use gonogo_app::access::Principal;
+use gonogo_app::access::{Principal, Scope};
 use gonogo_app::calls::Meter;
 use gonogo_app::doors::{self, Desk, Done, Tool};
-use gonogo_app::project::Project;
+use gonogo_app::project::{FAULT, Project};
 use gonogo_app::workspace::Caller;
 use gonogo_core::Reason;
 use gonogo_core::envelope::Class;
@@ -89,6 +90,8 @@ pub struct Lanes {
     places: [Arc<Semaphore>; 4],
     waiters: Semaphore,
     lookers: Semaphore,
+    /// What whoever runs the server was told last of a configuration that cannot be read.
+    warned: Mutex<String>,
 }
 
 impl Lanes {
@@ -103,6 +106,7 @@ impl Lanes {
             places,
             waiters: Semaphore::new(WAITERS),
             lookers: Semaphore::new(LOOKERS),
+            warned: Mutex::default(),
         }
     }
 
@@ -128,6 +132,22 @@ impl Lanes {
     /// What measures the calls.
     pub fn meter(&self) -> &Arc<Meter> {
         &self.meter
+    }
+
+    /// Tells whoever runs the server of a configuration that cannot be read, once for each fault.
+    pub(crate) fn warn(&self, error: &AppError) {
+        let Some(fault) = error.details[FAULT].as_str() else {
+            return;
+        };
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if *warned != fault {
+            fault.clone_into(&mut warned);
+            drop(writeln!(
+                std::io::stderr(),
+                "warning[{}]: {fault}",
+                error.reason
+            ));
+        }
     }
 
     async fn place(&self, lane: Lane, within: Duration) -> Result<OwnedSemaphorePermit, AppError> {
@@ -210,6 +230,7 @@ impl Lanes {
         };
         let place = self.place(Lane::of(call.tool), within).await?;
         let (project, base) = (Arc::clone(&self.project), self.base.clone());
+        let may_look = call.principal.must_have(Scope::Read).is_ok();
         let work = move || {
             let _place = place;
             let mut ws = project.workspace(call.principal.caller(), Some(call.trace))?;
@@ -228,6 +249,13 @@ impl Lanes {
             done
         };
         match tokio::time::timeout(within, tokio::task::spawn_blocking(work)).await {
+            Ok(Ok(Err(mut e))) if e.reason == Reason::ServerMisconfigured => {
+                self.warn(&e);
+                if let (false, Some(details)) = (may_look, e.details.as_object_mut()) {
+                    details.remove(FAULT);
+                }
+                Err(e)
+            }
             Ok(Ok(done)) => done,
             Ok(Err(e)) => Err(AppError::new(Reason::Internal, e.to_string())),
             Err(_) => {

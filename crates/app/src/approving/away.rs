@@ -11,8 +11,8 @@ use gonogo_release::plan::Plan;
 
 use super::delegating::DelegationView;
 use super::{Say, Signed, role_of};
-use crate::AppError;
 use crate::identity::{Identity, caller_name, random};
+use crate::{AppError, secrets};
 
 /// Refuses a plan that is not what its fingerprint says, or not the one that was asked for.
 ///
@@ -76,6 +76,7 @@ fn words(
     lent: &[DelegationView],
     now: Timestamp,
 ) -> Result<Approval, AppError> {
+    secrets::refuse(say.note.as_deref().unwrap_or_default(), "$.note")?;
     let role = |of: &str| say.role.clone().unwrap_or_else(|| role_of(plan, of));
     let approval = Approval {
         approval_id: ApprovalId::mint(random()).to_string(),

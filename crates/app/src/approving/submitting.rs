@@ -8,7 +8,7 @@ use super::{
     Given, Signed, Untaken, demand, facts, presented, refused, superseding, take_in, told,
 };
 use crate::access::Principal;
-use crate::{AppError, Workspace, planning};
+use crate::{AppError, Workspace, planning, secrets};
 
 /// Takes a signed approval in, if it breaks no rule by itself.
 ///
@@ -30,6 +30,7 @@ pub fn submit(
             .hint("it is what `gonogo approve PLAN --out FILE` wrote, unchanged")
     };
     let (approval, key) = signed.open().map_err(none)?;
+    secrets::refuse(&approval.note, "$.approval.note")?;
     if approval.decision != "rejected" {
         superseding::refuse(ws, &plan, &principal.name)?;
     }

@@ -33,7 +33,7 @@ pub(super) fn is_secret_name(name: &str) -> bool {
 }
 
 /// Whether a value is a secret by its shape: a private key, a URL with a password, a key id of a cloud.
-pub(super) fn is_secret_value(value: &str) -> bool {
+pub(crate) fn is_secret_value(value: &str) -> bool {
     let private = value.contains("-----BEGIN ") && value.contains("PRIVATE KEY");
     let login = value.split_once("://").is_some_and(|(_, rest)| {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::{Answered, Desk, Done};
 use super::tool::{Facts, Route, UseCase};
-use super::words::{BackTo, EnvironmentName, Key, Limit, OperationRef, PlanRef, Why};
+use super::words::{BackTo, EnvironmentName, Key, Limit, OperationRef, PlanRef, Why, no_page};
 use crate::access::Scope;
 use crate::applying::{self, Apply};
 use crate::elsewhere::{self, Elsewhere};
@@ -734,7 +734,8 @@ impl UseCase for OperationList {
         }
         let limit = self.limit.unwrap_or_default().0;
         let results = self.status.map(Status::results);
-        let after = self.page_token.map(|t| t.find(ws)).transpose()?;
+        let after = self.page_token.map(|t| t.find(ws).map_err(no_page));
+        let after = after.transpose()?;
         let after = after.map(|o| o.id);
         let mut known =
             ws.store

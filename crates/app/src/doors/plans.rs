@@ -7,9 +7,9 @@ use gonogo_release::plan::{Plan, PlanKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::desk::{Answered, Desk};
+use super::desk::{Answered, Desk, Done};
 use super::tool::{Facts, Route, UseCase};
-use super::words::{EnvironmentName, Limit, PlanRef, VersionName};
+use super::words::{EnvironmentName, Limit, PlanRef, VersionName, no_page};
 use crate::access::Scope;
 use crate::approving::{self, Voices};
 use crate::planning::{self, Difference, FindingView};
@@ -131,6 +131,11 @@ pub struct ChangePlanned {
     pub findings: Vec<FindingView>,
     /// What is missing to apply it, as `approval.…` tokens; empty if it is approved.
     pub missing: Vec<String>,
+}
+
+/// Whether an answer says that there was nothing to make.
+pub fn made_nothing(done: &Done) -> bool {
+    done.data["status"] == "nothing_to_do"
 }
 
 impl UseCase for PlanChange {
@@ -290,7 +295,8 @@ impl UseCase for PlanList {
         if let Some(name) = environment {
             ws.config.environment(Some(name))?;
         }
-        let after = self.page_token.map(|t| t.find(ws)).transpose()?;
+        let after = self.page_token.map(|t| t.find(ws).map_err(no_page));
+        let after = after.transpose()?;
         let limit = self.limit.unwrap_or_default().0;
         let mut plans = ws.store.plans(environment, after.as_ref(), limit + 1)?;
         let more = plans.len() > limit as usize;

@@ -11,6 +11,9 @@ use crate::AppError;
 /// Faults that are listed at once.
 const LISTED: usize = 8;
 
+/// The longest value that a fault repeats, in bytes.
+const ECHOED: usize = 80;
+
 /// Schema of what a type is read from.
 pub(super) fn of_input<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().for_deserialize();
@@ -49,8 +52,12 @@ pub(super) fn check(validator: &Validator, input: &Value) -> Result<(), AppError
     let mut told = Vec::new();
     for fault in validator.iter_errors(input).take(LISTED) {
         let path = dotted(&fault.instance_path().to_string());
-        let mut text = fault.to_string();
-        // A foreign value may be long.
+        // A foreign value may be long, and what is long is nothing that anybody needs to read again.
+        let long = fault.instance().as_str().is_some_and(|t| t.len() > ECHOED);
+        let mut text = match long {
+            true => fault.masked().to_string(),
+            false => fault.to_string(),
+        };
         if let Some((at, _)) = text.char_indices().nth(300) {
             text.truncate(at);
             text.push('…');

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use super::desk::{Answered, Desk, Done};
 use super::schema;
-use crate::AppError;
 use crate::access::{Principal, Scope};
+use crate::{AppError, secrets};
 
 /// An input type that is a use case: what is asked for, and how it is done.
 pub trait UseCase: Serialize + DeserializeOwned + JsonSchema {
@@ -211,7 +211,7 @@ impl Tool {
     /// Asks whether the caller may, and holds `input` against the schema.
     ///
     /// # Errors
-    /// What the scopes do not allow; [`Reason::InputMalformed`] with every fault and its place.
+    /// What the scopes do not allow; [`Reason::InputMalformed`] with every fault and its place; [`Reason::SecretInInput`].
     pub fn admit(&self, input: &Value, principal: &Principal) -> Result<(), AppError> {
         principal.must_have(self.facts.scope)?;
         if self.facts.people_only {
@@ -219,7 +219,9 @@ impl Tool {
         }
         let validator = self.held().validator.as_ref();
         let validator = validator.map_err(|e| AppError::new(Reason::Internal, e.clone()))?;
-        schema::check(validator, input)
+        schema::check(validator, input)?;
+        // What is asked is kept, in one record or another.
+        secrets::refuse_in(input, "$")
     }
 
     /// Does it, if the caller and the input are admitted.

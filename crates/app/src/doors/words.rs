@@ -157,3 +157,16 @@ impl Default for Limit {
         Self(50)
     }
 }
+
+/// Where a list was to go on is named by what is none of its entries.
+pub(super) fn no_page(error: AppError) -> AppError {
+    match error.reason {
+        Reason::OperationNotFound | Reason::PlanNotFound | Reason::IdAmbiguous => {
+            let text = format!("`pageToken` is none that a list has answered with: {error}");
+            AppError::new(Reason::InputMalformed, text)
+                .hint("give the `nextPageToken` of the answer before")
+                .with("path", "$.pageToken")
+        }
+        _ => error,
+    }
+}

@@ -117,6 +117,7 @@ pub(super) async fn events(State(door): State<Arc<Door>>, request: Request) -> R
 async fn begin(door: &Arc<Door>, parts: Parts, trace: String) -> Result<Response, AppError> {
     guard::enter(door, &parts)?;
     request::trace(&parts.headers)?;
+    request::acceptable(&parts.headers, "text/event-stream")?;
     let tool = doors::find("evidence_search")
         .ok_or_else(|| AppError::new(Reason::Internal, "no use case reads records"))?;
     let place = Arc::clone(&door.feed.places).try_acquire_owned();

@@ -187,10 +187,46 @@ pub(crate) fn tag(done: &Done) -> String {
     format!("\"{}\"", &digest[..32])
 }
 
-/// Whether one of a header's tags is `tag` (RFC 9110, section 13.1).
+/// The tags of a header, which are strong or weak (RFC 9110, section 8.8.3): whether it is weak, and the tag in its quotes. What is no tag
+/// is none. Commas within quotes part nothing.
+fn tags<'a>(given: impl Iterator<Item = &'a HeaderValue>) -> impl Iterator<Item = (bool, &'a str)> {
+    given.flat_map(|value| {
+        let mut rest = value.to_str().unwrap_or_default();
+        std::iter::from_fn(move || {
+            loop {
+                rest = rest.trim_start_matches([' ', '\t', ',']);
+                let opaque = rest.strip_prefix("W/");
+                let (weak, text) = (opaque.is_some(), opaque.unwrap_or(rest));
+                let closed = text.strip_prefix('"').and_then(|t| t.find('"'));
+                if let Some(at) = closed {
+                    let (tag, behind) = text.split_at(at + 2);
+                    rest = behind;
+                    return Some((weak, tag));
+                }
+                // Up to the next comma it is no tag.
+                rest = rest.split_once(',')?.1;
+            }
+        })
+    })
+}
+
+/// Whether a header has the tag, weak or strong, or `*` alone: for `If-None-Match` (RFC 9110, section 13.1.2).
 pub(crate) fn names<'a>(given: impl Iterator<Item = &'a HeaderValue>, tag: &str) -> bool {
-    let mut all = given.flat_map(|v| v.to_str().unwrap_or_default().split(','));
-    all.any(|t| matches!(t.trim(), t if t == tag || t == "*"))
+    has(given, |_, t| t == tag)
+}
+
+/// Whether a header has the tag, and it is strong, or `*` alone: for `If-Match` (RFC 9110, section 13.1.1).
+pub(crate) fn is<'a>(given: impl Iterator<Item = &'a HeaderValue>, tag: &str) -> bool {
+    has(given, |weak, t| !weak && t == tag)
+}
+
+fn has<'a>(
+    given: impl Iterator<Item = &'a HeaderValue>,
+    fits: impl Fn(bool, &str) -> bool,
+) -> bool {
+    let given: Vec<&HeaderValue> = given.collect();
+    let any = given.len() == 1 && given[0].as_bytes().trim_ascii() == b"*";
+    any || tags(given.into_iter()).any(|(weak, tag)| fits(weak, tag))
 }
 
 /// JSON with a status.
@@ -212,8 +248,11 @@ fn status(error: &AppError) -> u16 {
         Reason::ResourceChanged => 412,
         Reason::BodyLate => 408,
         Reason::BodyTooLarge => 413,
+        Reason::UriTooLong => 414,
         Reason::MediaTypeRefused => 415,
+        Reason::HeadTooLarge => 431,
         Reason::InputMalformed
+        | Reason::SecretInInput
         | Reason::ArgumentInvalid
         | Reason::PinMoves
         | Reason::ToolUnknown => 400,
@@ -257,4 +296,38 @@ pub(crate) fn traced(parent: &str) -> Option<&str> {
 /// A foreign text, short enough to be told.
 pub(crate) fn short(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_compared_as_the_rule_says() {
+        let tag = "\"ab,c\"";
+        for (given, found, same) in [
+            ("\"ab,c\"", true, true),
+            ("W/\"ab,c\"", true, false),
+            ("\"x\", W/\"y\" ,\t\"ab,c\"", true, true),
+            ("*", true, true),
+            ("\"x\", *", false, false),
+            ("w/\"ab,c\"", false, false),
+            ("ab,c", false, false),
+            ("\"ab\", \"c\"", false, false),
+            ("\"ab,c", false, false),
+            ("", false, false),
+        ] {
+            let value = HeaderValue::from_str(given).expect("a header");
+            let all = [value];
+            assert_eq!(names(all.iter(), tag), found, "{given}");
+            assert_eq!(is(all.iter(), tag), same, "{given}");
+        }
+        let two = [
+            HeaderValue::from_static("\"x\""),
+            HeaderValue::from_static("W/\"ab,c\""),
+        ];
+        assert!(names(two.iter(), tag));
+        let stars = [HeaderValue::from_static("*"), HeaderValue::from_static("*")];
+        assert!(!names(stars.iter(), tag));
+    }
 }

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
+use axum::middleware::Next;
+use axum::response::Response;
 use gonogo_app::AppError;
 use gonogo_app::doors::{self, LEAST_TIMEOUT_MS, LONGEST_WAIT, Tool};
 use gonogo_core::envelope::Class;
@@ -13,13 +16,66 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::reply::short;
+use super::reply::{Reply, short};
 
 /// Time for a whole body: whoever sends none keeps no place of others.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 
 /// The most that a body may have, in bytes.
 pub(crate) const MOST: usize = 1 << 20;
+
+/// The longest target of a request, in bytes.
+const TARGET: usize = 8 << 10;
+
+/// The most headers of a request.
+const HEADERS: usize = 64;
+
+/// The most that all headers of a request may have, in bytes.
+const HEAD: usize = 32 << 10;
+
+/// Before anything else: refuses a head that is larger than anything that is asked here. The limits of what reads the connection are wider
+/// (`crowd`), and what is beyond those has no envelope.
+pub(super) async fn bounded(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let size = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
+        name.as_str().len() + value.len()
+    };
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |p| p.as_str().len());
+    let error = if target > TARGET {
+        let text = format!("the address has {target} bytes, and at most {TARGET} are read");
+        AppError::new(Reason::UriTooLong, text)
+    } else if headers.len() > HEADERS || headers.iter().map(size).sum::<usize>() > HEAD {
+        let text = format!("at most {HEADERS} headers with {HEAD} bytes together are read");
+        AppError::new(Reason::HeadTooLarge, text)
+    } else {
+        return next.run(request).await;
+    };
+    Reply::to(headers, "http", Class::Read).fail(&error)
+}
+
+/// Refuses who cannot read an answer of this kind.
+pub(super) fn acceptable(headers: &HeaderMap, kind: &str) -> Result<(), AppError> {
+    let mut all = headers.get_all(ACCEPT).iter().peekable();
+    if all.peek().is_none() {
+        return Ok(());
+    }
+    let family = kind.split('/').next().unwrap_or_default();
+    let takes = |range: &str| {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let fits = name == kind || name == "*/*" || name.strip_suffix("/*") == Some(family);
+        let weight = parts.find_map(|p| p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")));
+        fits && weight.is_none_or(|q| q.parse().is_ok_and(|q: f32| q > 0.0))
+    };
+    if all.any(|v| v.to_str().unwrap_or_default().split(',').any(takes)) {
+        return Ok(());
+    }
+    let text = format!("this is answered as `{kind}`, which the header `Accept` does not name");
+    Err(AppError::new(Reason::NotAcceptable, text).hint(format!("accept `{kind}`")))
+}
 
 fn malformed(text: impl Into<String>) -> AppError {
     AppError::new(Reason::InputMalformed, text)
@@ -56,6 +112,13 @@ pub(crate) async fn json(headers: &HeaderMap, body: Body) -> Result<Value, AppEr
 
 fn content_type(headers: &HeaderMap) -> Result<(), AppError> {
     let refuse = |text: String| Err(AppError::new(Reason::MediaTypeRefused, text));
+    if headers.get_all(CONTENT_TYPE).iter().nth(1).is_some() {
+        return Err(malformed("the request has two headers `Content-Type`"));
+    }
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    if !codings.all(|c| c.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")) {
+        return refuse("the body has a `Content-Encoding`, and is read as it is".into());
+    }
     let Some(given) = headers.get(CONTENT_TYPE) else {
         return refuse("the request says no `Content-Type`".into());
     };
@@ -241,6 +304,23 @@ pub(super) fn with_path<'a>(
     Ok(())
 }
 
+/// The key of the header `Idempotency-Key`, if there is one.
+pub(super) fn key(headers: &HeaderMap) -> Result<Option<&str>, AppError> {
+    let mut all = headers.get_all("idempotency-key").iter();
+    let (first, second) = (all.next(), all.next());
+    if second.is_some() {
+        return Err(malformed("the request has two headers `Idempotency-Key`"));
+    }
+    let sound =
+        |text: &&str| (1..=200).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    first
+        .map(|value| {
+            let text = value.to_str().ok().filter(sound);
+            text.ok_or_else(|| malformed("`Idempotency-Key` must be 1 to 200 printable characters"))
+        })
+        .transpose()
+}
+
 /// Adds the key of the header `Idempotency-Key`, where the use case takes one.
 pub(super) fn with_key(
     tool: &Tool,
@@ -248,12 +328,9 @@ pub(super) fn with_key(
     headers: &HeaderMap,
 ) -> Result<(), AppError> {
     const FIELD: &str = "idempotencyKey";
-    let Some(given) = headers.get("idempotency-key") else {
+    let Some(given) = key(headers)? else {
         return Ok(());
     };
-    let given = given
-        .to_str()
-        .map_err(|_| malformed("`Idempotency-Key` is no printable text"))?;
     let takes = tool.input()["properties"].get(FIELD).is_some();
     let Some(map) = input.as_object_mut().filter(|_| takes) else {
         return Ok(());

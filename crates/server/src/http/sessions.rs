@@ -101,7 +101,13 @@ async fn log_in(
             name: Some(name.clone()),
             ..Caller::default()
         };
-        let ws = at.lanes.project().workspace(caller, Some(trace))?;
+        let ws = at.lanes.project().workspace(caller, Some(trace));
+        let ws = ws.map_err(|mut e| {
+            at.lanes.warn(&e);
+            // Nobody has shown yet who asks.
+            e.details = json!({});
+            e
+        })?;
         sessions::begin(&ws, &name, &password, at.admission.lives)
     };
     let begun = tokio::task::spawn_blocking(work).await;
