@@ -148,6 +148,9 @@ fn a_listed_person_steers_a_release_by_login_and_approves_with_the_key_at_home()
     let good = json!({"version": "1.0.0", "why": "it runs well"});
     let path = "/v1/environments/local/known-good";
     post(&server, &dana, path, good, 201);
+    // What she said counts, for the server says by which login.
+    let listed = project.data(&["known-good", "list"]);
+    assert_eq!(listed["versions"][0]["saidBy"], "dana", "{listed:#}");
     // Who asked does not say that it is good.
     let good = json!({"version": "1.0.0", "why": "it runs well"});
     server
