@@ -1,6 +1,8 @@
 //! Breaking the glass, and the incidents that this opens. An incident is a stream `incident/<id>`: opened by who broke the glass, closed with
 //! a review by an approver who had no part in it. What was reviewed is over: a glass that was not used by then is none. Until then every operation of the environment names it in its first record, and its packet holds it.
 
+pub(crate) mod paging;
+
 use gonogo_core::id::{IncidentId, PlanId};
 use gonogo_core::{Reason, Span, Timestamp};
 use gonogo_release::approval::{self, Break, Broken};
@@ -10,6 +12,8 @@ use gonogo_store::ledger::{Draft, Filter, LedgerError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+pub use paging::{PAGE, Paged};
 
 use crate::access::Principal;
 use crate::approving::{self, Signed, facts, login, superseding};
@@ -27,6 +31,14 @@ pub(crate) const GLASS_TYPE: &str = "application/vnd.gonogo.break-glass.v1+json"
 
 /// How bad an incident is that breaking the glass opens.
 const SEVERITY: &str = "high";
+
+/// Kind of the record that a use of a policy is counted by.
+const USE: &str = "break-glass-use";
+
+/// Stream of a policy's uses.
+fn uses(policy: &str) -> String {
+    format!("break-glass/{policy}")
+}
 
 /// Stream of an incident.
 pub(crate) fn stream(id: &str) -> String {
@@ -63,6 +75,9 @@ pub struct Incident {
     /// Where its first record stands in the ledger.
     #[serde(default)]
     pub opened_index: u64,
+    /// What came of the page; none where nobody is known to have been paged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paged: Option<Paged>,
 }
 
 /// How an incident was closed.
@@ -132,10 +147,13 @@ pub fn break_glass(
         at: now.to_string(),
         means,
     };
+    let incidents = list(ws, false)?;
+    // Whoever counted the same earlier uses takes the same place in the ledger, and one of the two gets it.
+    let earlier = incidents.iter().filter(|i| i.policy == policy).count();
     let broken = Broken {
         key: me.as_ref().map(Identity::key_id),
         by_server: me.is_none(),
-        open: counting(&list(ws, false)?, within(&plan, policy), &said, u64::MAX),
+        open: counting(&incidents, within(&plan, policy), &said, u64::MAX),
         said: said.clone(),
         ..Broken::default()
     };
@@ -176,6 +194,7 @@ pub fn break_glass(
         review_by: now.after(named.review_within),
         closed: None,
         opened_index: 0,
+        paged: None,
     };
     let mut body = json!({ "breakGlass": said, "incident": incident, "pages": named.pages });
     if let (Some(me), Some(map)) = (&me, body.as_object_mut()) {
@@ -206,7 +225,9 @@ pub fn break_glass(
     let about = json!({"state": "open", "incident": opened});
     // A webhook that was not known before hears of this.
     notices::begin(ws)?;
-    ws.ledger.append(vec![
+    let used = json!({"policy": policy, "incident": incident});
+    let appended = ws.ledger.append(vec![
+        draft(uses(policy), format!("use/{earlier}"), USE, used),
         draft(stream(incident.as_str()), "opened".into(), KIND, about),
         draft(
             plan_stream.clone(),
@@ -214,11 +235,25 @@ pub fn break_glass(
             GLASS,
             body,
         ),
-    ])?;
+    ]);
+    match appended {
+        Err(LedgerError::KeyReused { .. }) => {
+            let text = format!(
+                "somebody else broke the glass by `{policy}` just now, and this one was not counted with it; nothing was changed"
+            );
+            return Err(refuse(
+                AppError::new(Reason::BreakGlassRefused, text)
+                    .hint("look at what they did: `gonogo incident list`")
+                    .hint("if the policy admits another use, ask again"),
+            ));
+        }
+        other => other?,
+    };
+    paging::begin(ws, incident.as_str(), &opened.pages)?;
     Ok(Glass {
         plan: id.clone(),
         until: now.after(named.lasts),
-        incident: opened,
+        incident: find(ws, incident.as_str())?,
     })
 }
 
@@ -294,10 +329,14 @@ fn refused(plan: &Plan, policy: &str, refusal: &approval::Refusal) -> AppError {
 /// # Errors
 /// The ledger cannot be read.
 pub fn list(ws: &Workspace, open: bool) -> Result<Vec<Incident>, AppError> {
-    let records = ws.ledger.every(Filter {
-        kind: Some(KIND.into()),
-        ..Filter::default()
-    })?;
+    let mut records = Vec::new();
+    for kind in [KIND, PAGE] {
+        records.extend(ws.ledger.every(Filter {
+            kind: Some(kind.into()),
+            ..Filter::default()
+        })?);
+    }
+    records.sort_by_key(|r| r.index);
     let said = records
         .iter()
         .map(|r| (r.index, r.stream.as_str(), r.time, &r.body));
@@ -326,9 +365,16 @@ pub(crate) fn read<'a>(
                     all.push(Incident {
                         closed: None,
                         opened_index: index,
+                        paged: None,
                         ..opened
                     });
                 }
+            }
+            // A page that was taken stays taken.
+            (Some(known), "paged" | "not-paged")
+                if known.paged.as_ref().is_none_or(|p| !p.taken) =>
+            {
+                known.paged = Some(Paged::read(body, time));
             }
             // Who opened it does not close it, whatever a record says.
             (Some(known), "closed") if facts::text(body, "by") != known.opened_by => {
@@ -539,6 +585,7 @@ mod tests {
                 review: "fine".into(),
             }),
             opened_index: 7,
+            paged: None,
         };
         let said = |policy: &str, time: &str| Break {
             policy: policy.into(),

@@ -22,6 +22,7 @@ pub use kept::{GivenUp, Stopped, Waiting};
 pub use sign::{new_secret, signature};
 
 use crate::config::WebhookFile;
+use crate::incidents::paging;
 use crate::{AppError, Workspace};
 use kept::{Kept, Lock};
 
@@ -64,6 +65,8 @@ pub struct Passed {
     pub next: Option<Timestamp>,
     /// What went wrong, a line a webhook.
     pub troubles: Vec<String>,
+    /// Webhooks for which notices wait, and that nothing is sent to any more until somebody lets them go on.
+    pub stopped: Vec<String>,
     /// Whether another process sends now; then this one did nothing.
     pub busy: bool,
 }
@@ -105,6 +108,7 @@ pub fn pass(ws: &Workspace) -> Result<Passed, AppError> {
         sum.waiting += one.waiting;
         sum.next = sum.next.into_iter().chain(one.next).min();
         sum.troubles.extend(one.troubles);
+        sum.stopped.extend(one.stopped);
         sum.busy |= one.busy;
     }
     Ok(sum)
@@ -157,7 +161,11 @@ pub fn pass_one(ws: &Workspace, name: &str) -> Result<Passed, AppError> {
     }
     passed.waiting = kept.waiting.len() as u64;
     passed.next = match &kept.stopped {
-        Some(_) => None,
+        Some(_) if kept.waiting.is_empty() => None,
+        Some(_) => {
+            passed.stopped.push(name.to_owned());
+            None
+        }
         None => kept.waiting.iter().map(|w| w.due).min(),
     };
     Ok(passed)
@@ -189,14 +197,35 @@ fn send(
             }
         }
         let taken = said == sending::Said::Taken;
+        let why = match &said {
+            sending::Said::Taken => None,
+            sending::Said::Gone(text) | sending::Said::Failed { text, .. } => Some(text.clone()),
+        };
         kept.note(at, said, ws.clock.now().wall);
         kept.write(ws, name)?;
+        // Who was paged for an emergency, and who was not, stands beside it.
+        if let Err(e) = paging::sent(ws, name, waiting.index, why.as_deref()) {
+            passed.troubles.push(format!("{name}: {}", e.message));
+        }
         if !taken {
             // Whoever does not take this one is left alone for a moment; the rest is due in the next pass.
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// Why a webhook would send nothing now; none if it would.
+///
+/// # Errors
+/// The state directory; [`Reason::WebhookUnknown`].
+pub(crate) fn silent(ws: &Workspace, name: &str) -> Result<Option<String>, AppError> {
+    let webhook = find(ws, name)?;
+    let stopped = Kept::read(ws, name)?.and_then(|kept| kept.stopped);
+    Ok(match stopped {
+        Some(stopped) => Some(format!("stopped since {}: {}", stopped.at, stopped.why)),
+        None => sending::secrets(ws, webhook).err().map(|e| e.message),
+    })
 }
 
 /// Every webhook, and how it stands.
@@ -252,7 +281,12 @@ pub fn test(ws: &Workspace, name: &str) -> Result<(), AppError> {
     let notice = event::test(ws, now);
     match sending::deliver(webhook, &secrets, &notice, now) {
         sending::Said::Taken => Ok(()),
-        sending::Said::Gone(text) | sending::Said::Failed { text, .. } => Err(AppError::new(
+        sending::Said::Gone(text) => Err(AppError::new(
+            Reason::WebhookFailed,
+            format!("webhook `{name}`: {text}"),
+        )
+        .hint("a receiver that answers so is sent nothing more: give another address, or take the webhook out")),
+        sending::Said::Failed { text, .. } => Err(AppError::new(
             Reason::WebhookFailed,
             format!("webhook `{name}`: {text}"),
         )),

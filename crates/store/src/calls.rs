@@ -220,8 +220,12 @@ impl CallLog {
     }
 }
 
-/// Files of earlier versions did not note when they began: their oldest slot says it.
+/// Files of earlier versions did not note when they began: their oldest slot says it. Nothing is written where it is noted.
 fn begin(connection: &Connection, at: Timestamp) -> rusqlite::Result<()> {
+    let noted = "SELECT EXISTS (SELECT 1 FROM begun)";
+    if connection.query_row(noted, [], |row| row.get(0))? {
+        return Ok(());
+    }
     let mut note = connection.prepare_cached(
         "INSERT INTO begun(at) SELECT COALESCE((SELECT MIN(slot) FROM calls), ?1)
          WHERE NOT EXISTS (SELECT 1 FROM begun)",

@@ -264,9 +264,14 @@ fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
         .as_ref()
         .is_none_or(|a| table.is_whole_list("approvers", a.value.len()));
     let people = approvers.map_or_else(Vec::new, |a| read_approvers(&a.value, &roles));
-    let requesters = table
-        .tables("requesters", &REQUESTER)
+    let askers = table.tables("requesters", &REQUESTER);
+    let requesters = askers
+        .as_ref()
         .map_or_else(Vec::new, |r| read_requesters(&r.value, &people));
+    let askers_known = match &askers {
+        Some(all) => all.value.len() == requesters.len(),
+        None => !table.has("requesters"),
+    };
     if !own {
         for role in roles
             .iter()
@@ -282,8 +287,8 @@ fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
     let outsider = requesters
         .iter()
         .any(|r| people.iter().all(|p| p.id != r.id));
-    if !own && !outsider && !table.has("requesters") {
-        // Whoever asks is one of the approvers.
+    if !own && !outsider && askers_known {
+        // Whoever asks is one of the approvers, listed among the requesters too or not.
         voices = voices.saturating_sub(1);
     }
     let required = table.count("required");
@@ -301,7 +306,7 @@ fn read_approval(table: &Table<'_, '_>) -> Option<ApprovalPolicy> {
         } else if outsider {
             "the requester left out"
         } else {
-            "one of them asks, as there are no `requesters`"
+            "one of them asks, as there are no other `requesters`"
         };
         n.refuse(
             table.faults,

@@ -19,13 +19,14 @@ use crate::incidents::{self, Incident};
 use crate::{AppError, Workspace, planning};
 
 /// Kinds of records that approvals are checked by, beside the approvals themselves.
-pub(super) const CHANNEL: [&str; 7] = [
+pub(super) const CHANNEL: [&str; 8] = [
     planning::ASKED,
     revoking::KIND,
     superseding::KIND,
     delegating::KIND,
     delegating::WITHDRAWN,
     incidents::KIND,
+    incidents::PAGE,
     incidents::GLASS,
 ];
 
@@ -47,7 +48,8 @@ fn begin(report: &Report) -> Option<&VerifiedRecord> {
 }
 
 fn of_incidents(records: &[VerifiedRecord]) -> Vec<Incident> {
-    let all = records.iter().filter(|r| r.kind == incidents::KIND);
+    let kinds = [incidents::KIND, incidents::PAGE];
+    let all = records.iter().filter(|r| kinds.contains(&r.kind.as_str()));
     incidents::read(all.map(|r| (r.index, r.stream.as_str(), r.time, &r.body)))
 }
 

@@ -426,7 +426,7 @@ pub fn break_glass(select: &Select, a: &BreakGlassArgs, screen: &Screen) -> Answ
         })?
         .data
         .plan;
-    let glass = way
+    let mut glass = way
         .ask(&GlassBreak {
             plan: PlanRef(plan.id.to_string()),
             plan_fingerprint: plan.fingerprint,
@@ -434,7 +434,7 @@ pub fn break_glass(select: &Select, a: &BreakGlassArgs, screen: &Screen) -> Answ
             reason: Why(a.reason.clone()),
         })?
         .data;
-    let id = &glass.incident.incident;
+    let id = glass.incident.incident.clone();
     screen.say(&screen.paint(
         Tone::Wait,
         &format!(
@@ -442,12 +442,20 @@ pub fn break_glass(select: &Select, a: &BreakGlassArgs, screen: &Screen) -> Answ
             glass.plan, glass.until
         ),
     ));
+    super::webhook::tell(&way, screen);
+    // Whether somebody was paged is known only now.
+    let told = way.ask(&IncidentShow {
+        incident: IncidentRef(id.to_string()),
+    });
+    if let Ok(told) = told {
+        glass.incident = told.data;
+    }
     say_incident(screen, &glass.incident);
     screen.frame(&format!("next      gonogo apply {}", glass.plan));
     screen.frame(&format!(
-        "then      somebody else: gonogo incident close {id} --review TEXT"
+        "then      somebody else: gonogo incident close {} --review TEXT",
+        glass.incident.incident
     ));
-    super::webhook::tell(&way, screen);
     screen.answer("break_glass", json!(glass));
     Ok(Exit::Done)
 }
@@ -469,6 +477,27 @@ pub fn say_incident(screen: &Screen, one: &Incident) {
         one.policy,
         quoted(&one.reason)
     ));
+    match &one.paged {
+        Some(paged) if paged.taken => screen.say(&format!(
+            "          paged by {} at {}",
+            paged.webhook, paged.at
+        )),
+        Some(paged) => {
+            let said = paged.said.as_deref().unwrap_or("not taken");
+            let text = format!(
+                "          NOBODY WAS PAGED: {}: {said}; tell somebody yourself",
+                paged.webhook
+            );
+            screen.say(&screen.paint(Tone::Bad, &text));
+        }
+        None => {
+            let text = format!(
+                "          nobody is known to have been paged: {} is not recorded as taken",
+                one.pages
+            );
+            screen.say(&screen.paint(Tone::Wait, &text));
+        }
+    }
     match &one.closed {
         None => screen.say(&format!(
             "          to be reviewed by somebody else until {}",

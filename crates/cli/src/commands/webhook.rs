@@ -1,7 +1,7 @@
 //! `webhook deliver|events|list|resend|secret|test`.
 
 use gonogo_app::AppError;
-use gonogo_app::notices::{self, EVENTS, Standing};
+use gonogo_app::notices::{self, EVENTS, Passed, Standing};
 use gonogo_core::{Exit, Timestamp};
 use serde_json::json;
 
@@ -24,7 +24,19 @@ pub fn webhook(select: &Select, a: &WebhookArgs, screen: &Screen) -> (&'static s
 
 fn deliver(select: &Select, screen: &Screen) -> Answer {
     let ws = open(select, screen, false)?;
-    let passed = notices::pass(&ws)?;
+    let mut passed = notices::pass(&ws)?;
+    // A pass sends so many to each; what is due is sent before this ends.
+    let due = |next: Option<Timestamp>| next.is_some_and(|at| at <= ws.clock.now().wall);
+    while passed.troubles.is_empty() && due(passed.next) {
+        let more = notices::pass(&ws)?;
+        if more.delivered == 0 {
+            break;
+        }
+        passed = Passed {
+            delivered: passed.delivered + more.delivered,
+            ..more
+        };
+    }
     if ws.config.webhooks.is_empty() {
         screen.say("the configuration names no webhook");
     } else {
@@ -41,13 +53,25 @@ fn deliver(select: &Select, screen: &Screen) -> Answer {
     for trouble in &passed.troubles {
         screen.talk(&screen.paint(Tone::Wait, trouble));
     }
-    // What could not be delivered now is not done.
-    let exit = match passed.troubles.is_empty() {
+    say_stopped(&passed, screen);
+    // What could not be delivered now, or is not known to be, is not done.
+    let done = passed.troubles.is_empty() && passed.waiting == 0 && !passed.busy;
+    let exit = match done {
         true => Exit::Done,
         false => Exit::Unavailable,
     };
     screen.answer("webhook_deliver", json!(passed));
     Ok(exit)
+}
+
+/// What waits for a webhook that is stopped is sent by nobody until somebody lets it go on.
+fn say_stopped(passed: &Passed, screen: &Screen) {
+    for name in &passed.stopped {
+        let text = format!(
+            "`{name}` is stopped, and nothing is sent to it; once its receiver takes notices again: gonogo webhook resend {name}"
+        );
+        screen.talk(&screen.paint(Tone::Wait, &text));
+    }
 }
 
 fn until(next: Option<Timestamp>) -> String {
@@ -89,7 +113,10 @@ fn say(one: &Standing, screen: &Screen) {
     ));
     screen.say(&format!("  tells {}", one.events.join(", ")));
     if let Some(stopped) = &one.stopped {
-        let text = format!("  stopped {}: {}", stopped.at, stopped.why);
+        let text = format!(
+            "  stopped {}: {}; nothing is sent until: gonogo webhook resend {}",
+            stopped.at, stopped.why, one.name
+        );
         screen.say(&screen.paint(Tone::Bad, &text));
     }
     if let Some(next) = one.waiting.first() {
@@ -157,7 +184,8 @@ pub fn tell(way: &Way, screen: &Screen) {
             for trouble in &passed.troubles {
                 screen.talk(&screen.paint(Tone::Wait, &format!("not told  {trouble}")));
             }
-            if passed.waiting > 0 {
+            say_stopped(&passed, screen);
+            if passed.next.is_some() {
                 let text = "what waits is sent by `gonogo serve`, or `gonogo webhook deliver`";
                 screen.talk(text);
             }

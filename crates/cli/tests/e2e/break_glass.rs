@@ -54,6 +54,18 @@ fn the_glass_is_broken_by_a_policy_and_the_incident_stays_until_it_is_reviewed()
         incident
     );
     assert_eq!(broken["incident"]["pages"], "on-call");
+    // Nothing pages anybody here, for there is no secret to sign with; that stands beside it, in words too.
+    let paged = &broken["incident"]["paged"];
+    assert_eq!(
+        (&paged["taken"], &paged["webhook"]),
+        (&json!(false), &json!("on-call"))
+    );
+    let told = project.run(&["incident", "show", incident]);
+    assert!(
+        told.expect(0).out.contains("NOBODY WAS PAGED: on-call"),
+        "{}",
+        told.out
+    );
     // One use: before the review there is no other.
     let again = refused(&project, "finn", &glass("again"), 77, "BREAK_GLASS_REFUSED");
     assert_eq!(
@@ -91,6 +103,8 @@ fn the_glass_is_broken_by_a_policy_and_the_incident_stays_until_it_is_reviewed()
         (&seen["breakGlass"], &seen["incidents"][0]["incident"]),
         (&json!(incident), &json!(incident))
     );
+
+    assert_eq!(seen["incidents"][0]["paged"]["taken"], false, "{seen:#}");
 
     // Every later packet tells of it, until it is closed.
     let next = crate::approvals::plan(&project, "2.0.0");
@@ -171,6 +185,35 @@ fn the_glass_is_broken_by_a_policy_and_the_incident_stays_until_it_is_reviewed()
         again["details"]["missingFields"],
         json!(["breakGlass.uses"])
     );
+}
+
+#[test]
+fn who_break_it_at_once_get_as_many_uses_as_there_are() {
+    let project = project();
+    let plan = plan(&project, "1.0.0");
+    let glass = [
+        "break-glass",
+        "--policy",
+        "outage",
+        "--reason",
+        "down",
+        id(&plan),
+        "--as",
+        "finn",
+        "--key",
+        "people/finn.pem",
+        "--json",
+    ];
+    let all: Vec<_> = (0..8).map(|_| project.start(&glass)).collect();
+    let ended: Vec<_> = all.into_iter().map(crate::project::Running::join).collect();
+    let won = ended.iter().filter(|ran| ran.status == 0).count();
+    let told: Vec<&String> = ended.iter().map(|ran| &ran.out).collect();
+    assert_eq!(won, 1, "{told:#?}");
+    assert_eq!(project.records("break-glass").len(), 1);
+    assert_eq!(project.records("incident").len(), 1);
+    for lost in ended.iter().filter(|ran| ran.status != 0) {
+        lost.refusal(77, &["BREAK_GLASS_REFUSED"]);
+    }
 }
 
 #[test]

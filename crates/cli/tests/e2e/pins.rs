@@ -509,6 +509,12 @@ fn the_rollback_posture_proves_each_step_and_goes_on_where_it_stands() {
     assert_eq!(project.data(&["freeze", "list"])["active"], json!([]));
     let shown = project.data(&["rollback-posture", "--show"]);
     assert_eq!(shown["last"]["posture"], first["posture"]);
+    // That is what a board of gates begins with as evidence that going back works.
+    project.run(&["gates", "init"]).expect(0);
+    let board = project.data(&["gates", "dashboard"]);
+    let mut rows = board["rows"].as_array().unwrap().iter();
+    let row = rows.find(|r| r["gate"] == "Canary + Rollback Pin").unwrap();
+    assert_eq!(row["status"], "pass", "{row:#}");
     // The pin stays.
     project.refuses(&["plan", "--to", "2.0.0"], 78, &["PLAN_LINT", "PIN_ACTIVE"]);
 }

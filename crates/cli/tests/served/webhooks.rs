@@ -196,7 +196,9 @@ fn what_was_not_taken_is_sent_again_with_the_same_id() {
         assert_eq!(waiting["attempts"], 1);
         // It is not due yet: nothing is sent.
         let before = receiver.told().len();
-        let quiet = project.data(&["webhook", "deliver"]);
+        let quiet = project.run(&["webhook", "deliver", "--json"]);
+        quiet.expect(69);
+        let quiet = quiet.envelope()["data"].take();
         assert_eq!(
             (&quiet["delivered"], &quiet["waiting"]),
             (&0.into(), &1.into())
@@ -235,12 +237,15 @@ fn a_receiver_that_is_gone_is_asked_no_more_until_somebody_says_so() {
     project.plan("1.0.0");
     project.plan("2.0.0");
     assert_eq!(project.run(&["webhook", "deliver"]).status, 69);
+    // Nothing is sent, and what waits is not done; what is to be done is said.
     let quiet = project.run(&["webhook", "deliver"]);
-    assert_eq!(quiet.status, 0, "{quiet:?}");
+    let next = "gonogo webhook resend ops";
+    assert_eq!(quiet.status, 69, "{quiet:?}");
+    assert!((quiet.out.clone() + &quiet.err).contains(next), "{quiet:?}");
     assert_eq!(receiver.told().len(), 1);
     let list = project.run(&["webhook", "list"]);
     assert!(
-        list.out.contains("stopped") && list.out.contains("410"),
+        list.out.contains("stopped") && list.out.contains("410") && list.out.contains(next),
         "{list:?}"
     );
     project.data(&["webhook", "resend", "ops"]);
@@ -248,6 +253,58 @@ fn a_receiver_that_is_gone_is_asked_no_more_until_somebody_says_so() {
     let told = receiver.told();
     assert!(told.len() >= 3, "{}", told.len());
     assert_eq!(told[0].header("webhook-id"), told[1].header("webhook-id"));
+}
+
+#[test]
+fn whether_anybody_was_paged_stands_beside_the_emergency() {
+    let receiver = Receiver::start(&["500 Oops", "200 OK"]);
+    let project = Project::new();
+    project
+        .run(&["webhook", "secret", "--out", "hook.secret"])
+        .expect(0);
+    let mut listed = Vec::new();
+    for name in ["you", "dana", "finn"] {
+        let file = format!("{name}.pem");
+        let key = project.data(&["key", "new", "--out", &file])["key"].take();
+        listed.push(format!(
+            "{{ id = \"{name}\", role = \"sre\", key = {key} }}"
+        ));
+    }
+    let approval = format!("approval = {{ approvers = [{}] }}", listed.join(", "));
+    let glass = "\n[break_glass.outage]\nwho = [\"finn\"]\nenvironments = [\"local\"]\npages = \"on-call\"\n";
+    let config = CONFIG.replace("approval = \"self\"", &approval);
+    let section = receiver.section("on-call", "[\"break_glass.used\"]");
+    project.configure(&format!("{config}{glass}{section}"));
+    let as_person = |name: &str, args: &[&str]| {
+        let key = format!("{name}.pem");
+        let ran = project.run(&[args, &["--as", name, "--key", &key, "--json"]].concat());
+        ran.expect(0);
+        ran.envelope()["data"].take()
+    };
+    let plan = as_person("you", &["plan", "--to", "1.0.0"])["plan"]["id"].take();
+    let plan = plan.as_str().unwrap();
+    let broken = as_person(
+        "finn",
+        &[
+            "break-glass",
+            "--policy",
+            "outage",
+            "--reason",
+            "down",
+            plan,
+        ],
+    );
+    let incident = broken["incident"]["incident"].as_str().unwrap();
+    let paged = &broken["incident"]["paged"];
+    assert_eq!(paged["taken"], false, "{broken:#}");
+    assert!(paged["said"].as_str().unwrap().contains("500"), "{paged}");
+    project.data(&["webhook", "resend", "on-call"]);
+    project.run(&["webhook", "deliver"]).expect(0);
+    let shown = project.data(&["incident", "show", incident]);
+    assert_eq!(shown["paged"]["taken"], true, "{shown:#}");
+    assert_eq!(project.records("incident-page").len(), 2);
+    // No other notice that the same receiver takes is a page.
+    assert!(shown["paged"].get("said").is_none());
 }
 
 #[test]
