@@ -355,6 +355,12 @@ fn what_is_done_on_this_machine_takes_no_server() {
     let mut command = project.command(&["token", "list"]);
     command.env("GONOGO_SERVER", "http://127.0.0.1:1");
     finish(command, &["token", "list"]).expect(0);
+    // Where it is not in the project here, that is said.
+    let mut command = project.command(&["packet", "op_zzzz", "--json"]);
+    command.env("GONOGO_SERVER", "http://127.0.0.1:1");
+    let error = finish(command, &["packet"]).refusal(66, &["OPERATION_NOT_FOUND"]);
+    let hints = error["details"]["hints"].to_string();
+    assert!(hints.contains("was not asked"), "{error:#}");
     // Secrets have no place in an address.
     let args = [
         "history",
