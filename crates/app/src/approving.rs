@@ -141,10 +141,10 @@ fn told(
         .map(|v| v.approval.approver_id.clone())
         .collect();
     rejected_by.dedup();
+    // It holds since it was decided, whenever it was brought.
+    let decided = approval.decided_at.parse().unwrap_or(demanded.now);
     Ok(Given {
-        expires: demanded
-            .now
-            .after(Span::from_secs(approval.sla_minutes.saturating_mul(60))),
+        expires: decided.after(Span::from_secs(approval.sla_minutes.saturating_mul(60))),
         own,
         key,
         rejected_by,

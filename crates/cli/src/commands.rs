@@ -147,7 +147,17 @@ fn run_in_trace(args: &Args, screen: &Screen) -> Exit {
         Command::Controller(a) => ("controller_run", hosting::controller(select, a, screen)),
         Command::Reference(a) => ("reference", topics::reference(a, screen)),
     };
-    let exit = answer.unwrap_or_else(|e| screen.fail(name, &e));
+    let exit = answer.unwrap_or_else(|mut e| {
+        let meant = select.server.is_some() && is_of_this_machine(&args.command);
+        if meant {
+            // Where somebody thought that the server would answer.
+            e.hints = e.shown_hints();
+            e = e.hint(
+                "`GONOGO_SERVER` was not asked: this is done on this machine, in the project here",
+            );
+        }
+        screen.fail(name, &e)
+    });
     telling::farewell();
     screen.ended(exit)
 }

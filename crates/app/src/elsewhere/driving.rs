@@ -109,6 +109,11 @@ fn under(
                 continue;
             }
             Todo::Send | Todo::Cancel => {
+                // Made before the intent: what cannot be made was not sent.
+                let order = match todo {
+                    Todo::Send => Some(document(ws, &known, &plan, &state)?),
+                    _ => None,
+                };
                 let intent = state.begin(todo, now(ws));
                 commit(ws, &lease, &known, &state, now(ws), intent, None)?;
                 known = ws.store.operation(&known.id)?;
@@ -117,8 +122,8 @@ fn under(
                     state: &state,
                     trace: &trace,
                 };
-                if todo == Todo::Send {
-                    let heard = service.dispatch(&document(ws, &known, &plan, &state)?);
+                if let Some(order) = &order {
+                    let heard = service.dispatch(order);
                     entries.extend(state.dispatched(now(ws), heard));
                 } else {
                     let why = state.cancel.as_ref().map_or("", |c| c.why.as_str());

@@ -191,6 +191,17 @@ fn a_plan_dies_when_a_newer_one_is_made_and_its_approvals_stay_dead() {
     let error = refused(&project, "you", &["apply", older], 2, &["PLAN_SUPERSEDED"]);
     assert_eq!(error["code"], "CONFLICT");
     assert!(error["message"].as_str().unwrap().contains(id(&newer)));
+    // At the doors that ask for approvals before anything else, too.
+    let print = said(&project, "you", &["plan", "show", older])["plan"]["fingerprint"].clone();
+    let input = json!({"planFingerprint": print, "idempotencyKey": "k"}).to_string();
+    let call = ["call", "apply_change", &input];
+    let error = refused(&project, "you", &call, 2, &["PLAN_SUPERSEDED"]);
+    let message = error["message"].as_str().unwrap();
+    let hint = error["details"]["hints"][0].as_str().unwrap();
+    assert!(
+        message.contains(id(&newer)) && hint.contains(id(&newer)),
+        "{error:#}"
+    );
     assert_eq!(
         said(&project, "dana", &["approval", "show", older])["supersededBy"],
         newer["id"]

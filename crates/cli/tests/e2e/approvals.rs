@@ -621,6 +621,53 @@ fn a_forged_approval_does_not_keep_the_true_one_out() {
 }
 
 #[test]
+fn an_id_names_one_approval() {
+    let project = strict(1);
+    let first = plan(&project, "1.0.0");
+    let approval = good(&first);
+    let file = write(&project, "a.json", &sign(&project, "dana", &approval));
+    let submit = |file: &str| project.run(&["approval", "submit", file, "--json"]);
+    let given = submit(&file);
+    given.expect(0);
+    // The same again is the same, also under another signature of the same key.
+    let again = write(&project, "again.json", &sign(&project, "dana", &approval));
+    for file in [&file, &again] {
+        let told = submit(file);
+        told.expect(0);
+        assert_eq!(told.envelope()["data"], given.envelope()["data"]);
+    }
+    assert_eq!(project.records("approval").len(), 1);
+    // Others under that id: of other words, of another person, of another plan.
+    let mut words = approval.clone();
+    words["note"] = json!("another");
+    let mut person = approval.clone();
+    person["approverId"] = json!("erin");
+    let second = plan(&project, "2.0.0");
+    let mut other = good(&second);
+    other["approvalId"] = approval["approvalId"].clone();
+    for (what, who, body) in [
+        ("words", "dana", &words),
+        ("person", "erin", &person),
+        ("plan", "dana", &other),
+    ] {
+        let file = write(&project, what, &sign(&project, who, body));
+        let refused = submit(&file);
+        assert_ne!(refused.status, 0, "{what}: {}", refused.out);
+    }
+    let file = write(&project, "plan", &sign(&project, "dana", &other));
+    let error = submit(&file).refusal(77, &["APPROVAL_INVALID"]);
+    assert!(
+        error["message"].as_str().unwrap().contains(id(&first)),
+        "{error:#}"
+    );
+    assert_eq!(project.records("approval").len(), 1);
+    // So it can be taken back by it.
+    let named = approval["approvalId"].as_str().unwrap();
+    let back = ["approval", "revoke", named, "--why", "x", "--json"];
+    as_person(&project, "dana", &back).expect(0);
+}
+
+#[test]
 fn an_output_that_cannot_be_written_is_said_and_nothing_is_lost() {
     let project = strict(1);
     let plan = plan(&project, "1.0.0");

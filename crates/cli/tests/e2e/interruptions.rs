@@ -181,6 +181,70 @@ fn a_controller_that_was_killed_is_replaced_by_the_next_look() {
     sound(&project, &operation);
 }
 
+/// Ends every controller of the project, and waits until the operation is seen to have none; looking picks nothing up.
+#[track_caller]
+fn orphaned(project: &Project, operation: &str) -> Value {
+    let input = serde_json::json!({"operation": operation}).to_string();
+    wait("an orphan", Duration::from_secs(20), || {
+        for pid in project.processes() {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            if line.split(|b| *b == 0).any(|word| word == b"controller") {
+                let pid = rustix::process::Pid::from_raw(pid).unwrap();
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+            }
+        }
+        let ran = project.run(&["call", "operation_show", &input]);
+        let body: Value = serde_json::from_str(&ran.out).unwrap();
+        let shown = body["envelope"]["data"].clone();
+        let gone = shown["triage"]["meaning"].as_str()?.contains("is gone");
+        gone.then_some(shown)
+    })
+}
+
+#[test]
+fn the_same_request_goes_on_with_what_nobody_drives() {
+    let project = Project::serving_with(&long("4s"));
+    let load = project.load(RATE);
+    let plan = project.approved("2.0.0");
+    let print = project.data(&["plan", "show", &plan])["plan"]["fingerprint"].clone();
+    let follower = project.start(&["apply", &plan, "--idempotency-key", "k"]);
+    let operation = under_way(&project);
+    follower.signal(Signal::KILL);
+    follower.join().expect(-1);
+    // What is said of it agrees with itself, and the next command works.
+    let shown = orphaned(&project, &operation);
+    assert_eq!(
+        (&shown["status"], &shown["driven"]),
+        (&"running".into(), &false.into())
+    );
+    let next = shown["triage"]["next"][0].as_str().unwrap();
+    assert!(
+        next.contains(&format!("`gonogo ops resume {operation}`")),
+        "{next}"
+    );
+    project.run(&["ops", "resume", &operation]).expect(75);
+    // Whoever looks with a command that picks it up sees it driven.
+    orphaned(&project, &operation);
+    let seen = project.run(&["ops", "show", &operation]);
+    assert!(seen.err.contains("a new one goes on"), "{}", seen.err);
+    for text in ["no controller", "is gone"] {
+        assert!(!seen.out.contains(text), "{}", seen.out);
+    }
+    // The same request.
+    orphaned(&project, &operation);
+    let input = serde_json::json!({"planFingerprint": print, "idempotencyKey": "k"}).to_string();
+    let again = project.run(&["call", "apply_change", &input]);
+    again.expect(75);
+    let body: Value = serde_json::from_str(&again.out).unwrap();
+    assert_eq!(body["handle"]["operationId"], operation.as_str());
+    assert_eq!(body["envelope"]["data"]["fresh"], false);
+    // Nobody looks: it ends by itself.
+    let packet = project.path(&format!(".gonogo/packets/{operation}.tar"));
+    wait("the packet", END, || packet.is_file().then_some(()));
+    drop(load);
+    sound(&project, &operation);
+}
+
 #[test]
 fn a_killed_controller_of_a_bad_version_still_goes_back() {
     let strict = long("10s").replace(

@@ -118,6 +118,31 @@ fn a_release_goes_through_two_gonogos_and_back() {
 }
 
 #[test]
+fn whoever_asked_here_is_known_there_as_one_who_asked() {
+    let two = Two::new(CONFIG);
+    let token = two.token("operator");
+    let server = Server::start(&two.there, &["--allow-apply"]);
+    let run = |args: &[&str]| two.run(server.port, &token, args);
+    let made = run(&["plan", "--to", "1.0.0", "--json"]).envelope();
+    let plan = made["data"]["plan"]["id"].as_str().unwrap().to_owned();
+    // Somebody else asks for the same.
+    let mut later = two.command(server.port, &token, &["plan", "--to", "1.0.0"]);
+    later.env("GONOGO_ACTOR", "zoe");
+    finish(later, &["plan"]).expect(0);
+    run(&["approve", &plan]).expect(0);
+    run(&["apply", &plan, "--detach"]).expect(75);
+    let shown = two.there.data(&["approval", "show", &plan]);
+    assert_eq!(
+        shown["alsoAsked"],
+        json!([{"requester": "zoe"}]),
+        "{shown:#}"
+    );
+    let asked = two.there.records("plan-asked");
+    assert_eq!(asked.len(), 1, "{asked:#?}");
+    assert_ne!(asked[0]["body"]["there"]["key"], "");
+}
+
+#[test]
 fn a_release_that_fails_there_fails_here_for_the_same_reasons() {
     let two = Two::new(CONFIG);
     let token = two.token("operator");

@@ -73,14 +73,180 @@ fn a_command_answers_and_ends_the_same_here_and_there() {
         assert_eq!(told(&here), told(&away), "{args:?}");
         assert_eq!(here.status, away.status, "{args:?}");
     }
-    // And for people.
+    // And for people; what can be done on the server's machine alone is told as that.
     for args in [
         vec!["ops", "show", operation],
         vec!["plan", "show", &plan],
         vec!["history"],
     ] {
-        assert_eq!(project.run(&args).out, there(&server, &[], &args).out);
+        let away = there(&server, &[], &args).out;
+        let away = away.replace(" (on the server's machine)", "");
+        assert_eq!(project.run(&args).out, away);
     }
+}
+
+#[test]
+fn what_is_proposed_works_from_where_it_is_proposed() {
+    let project = Project::serving();
+    let operation = project.data(&["history"])["operations"][0]["id"].clone();
+    let operation = operation.as_str().unwrap();
+    let plan = project.plan("2.0.0");
+    let server = Server::start(&project, &["--dev", "--allow-apply"]);
+    let base = format!("http://127.0.0.1:{}", server.port);
+    let away = |args: &[&str]| {
+        let args = [args, &["--server", &base]].concat();
+        let mut command = project.command(&args);
+        command.current_dir(std::env::temp_dir());
+        finish(command, &args)
+    };
+    let shown = away(&["ops", "show", operation]);
+    for text in [
+        format!("`gonogo packet {operation}` (on the server's machine)"),
+        format!("`gonogo status --env local --server {base}`"),
+    ] {
+        assert!(shown.out.contains(&text), "{text}: {}", shown.out);
+    }
+    let given = away(&["approve", &plan]);
+    assert!(
+        given
+            .out
+            .contains(&format!("gonogo apply {plan} --server {base}")),
+        "{}",
+        given.out
+    );
+    let load = project.load(300.0);
+    let ran = away(&["apply", &plan]);
+    ran.expect(0);
+    drop(load);
+    assert!(
+        ran.out.contains(".tar on the server's machine"),
+        "{}",
+        ran.out
+    );
+    assert!(!ran.out.contains("gonogo verify /"), "{}", ran.out);
+    // Named by the environment, a command needs no more.
+    let shown = there(&server, &[], &["ops", "show", operation]);
+    assert!(!shown.out.contains("--server"), "{}", shown.out);
+}
+
+#[test]
+fn what_says_who_asks_here_is_refused_beside_a_server_and_so_are_two_tokens() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev"]);
+    let base = format!("http://127.0.0.1:{}", server.port);
+    for who in [["--as", "dana"], ["--key", "dana.pem"]] {
+        for args in [
+            &["history", who[0], who[1], "--json"][..],
+            &[who[0], who[1], "history", "--json"],
+            &["plan", "--to", "1.0.0", who[0], who[1], "--json"],
+        ] {
+            let error = there(&server, &[], args).refusal(64, &["ARGUMENT_INVALID"]);
+            assert!(
+                error["message"].as_str().unwrap().contains(who[0]),
+                "{error:#}"
+            );
+        }
+        let named = ["history", "--server", &base, who[0], who[1]];
+        project.run(&named).expect(64);
+        // Without a server they are what they were.
+        let ran = project.run(&["history", who[0], who[1]]);
+        assert_ne!(ran.status, 64, "{}", ran.err);
+    }
+    let file = project.path("a.token");
+    std::fs::write(&file, "gng_a\n").unwrap();
+    let file = file.to_str().unwrap();
+    let set = [("GONOGO_TOKEN", "gng_b")];
+    let both = [set[0], ("GONOGO_TOKEN_FILE", file)];
+    let args = ["history", "--json"];
+    let error = there(&server, &both, &args).refusal(64, &["ARGUMENT_INVALID"]);
+    assert!(!error.to_string().contains("gng_"), "{error:#}");
+    let flag = ["history", "--json", "--token-file", file];
+    there(&server, &set, &flag).refusal(64, &["ARGUMENT_INVALID"]);
+    // One that is empty is none.
+    let empty = [("GONOGO_TOKEN", ""), ("GONOGO_TOKEN_FILE", file)];
+    assert_ne!(there(&server, &empty, &args).status, 64);
+}
+
+/// Something that stands before a server and answers in its stead, with the status lines and headers that are left; how many it was asked for.
+fn before(
+    answers: &'static [&'static str],
+) -> (u16, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let count = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let asked = std::sync::Arc::clone(&count);
+    std::thread::spawn(move || {
+        for (stream, n) in listener.incoming().flatten().zip(0..) {
+            let mut reader = BufReader::new(&stream);
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                if let Some(text) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
+                    length = text.trim().parse().unwrap();
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+            }
+            reader.read_exact(&mut vec![0; length]).unwrap();
+            asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let head = answers[std::cmp::min(n, answers.len() - 1)];
+            let text =
+                format!("HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: 2\r\n\r\nno");
+            (&stream).write_all(text.as_bytes()).unwrap();
+        }
+    });
+    (port, count)
+}
+
+#[test]
+fn what_stands_before_a_server_refuses_and_fails_in_its_stead() {
+    let project = Project::new();
+    let ask = |port: u16, args: &[&str]| {
+        let base = format!("http://127.0.0.1:{port}");
+        project.run(&[args, &["--json", "--server", &base]].concat())
+    };
+    let table: [(&'static [&'static str], &str, &str); 5] = [
+        (&["502 Bad Gateway"], "SERVER_FAILED", "upstream_5xx"),
+        (&["500 Oh"], "SERVER_FAILED", "upstream_5xx"),
+        (&["504 Late"], "DEADLINE_EXCEEDED", "upstream_timeout"),
+        (&["429 Slow down"], "RATE_LIMITED", "rate_limit"),
+        (
+            &["429 Slow down\r\nretry-after: 600"],
+            "RATE_LIMITED",
+            "rate_limit",
+        ),
+    ];
+    for (answers, reason, retry) in table {
+        let (port, count) = before(answers);
+        let read = ask(port, &["history"]).refusal(69, &[reason]);
+        assert_eq!(
+            (&read["retriable"], &read["retriableReason"]),
+            (&json!(true), &json!(retry)),
+            "{answers:?}"
+        );
+        // A read is tried a second time, unless that would have to wait for longer than anybody does.
+        let long = answers[0].contains("600");
+        let reads = if long { 1 } else { 2 };
+        assert_eq!(count.load(std::sync::atomic::Ordering::Relaxed), reads);
+        assert_eq!(
+            read["details"]["retryAfterSeconds"],
+            if long { json!(600) } else { Value::Null }
+        );
+        // A plan is not: it may have been made.
+        let plan = ask(port, &["plan", "--to", "1.0.0"]).refusal(69, &[reason]);
+        assert_eq!(plan["retriable"], true);
+        assert_eq!(count.load(std::sync::atomic::Ordering::Relaxed), reads + 1);
+    }
+    // The second try comes not before the time that the first answer names.
+    let (port, count) = before(&["503 Away\r\nretry-after: 3", "404 None"]);
+    let begin = crate::project::now();
+    let read = ask(port, &["history"]).refusal(69, &["SERVER_ANSWER"]);
+    assert_eq!(read["retriable"], false);
+    assert!(begin.elapsed() >= std::time::Duration::from_secs(3));
+    assert_eq!(count.load(std::sync::atomic::Ordering::Relaxed), 2);
 }
 
 #[test]
@@ -189,6 +355,12 @@ fn what_is_done_on_this_machine_takes_no_server() {
     let mut command = project.command(&["token", "list"]);
     command.env("GONOGO_SERVER", "http://127.0.0.1:1");
     finish(command, &["token", "list"]).expect(0);
+    // Where it is not in the project here, that is said.
+    let mut command = project.command(&["packet", "op_zzzz", "--json"]);
+    command.env("GONOGO_SERVER", "http://127.0.0.1:1");
+    let error = finish(command, &["packet"]).refusal(66, &["OPERATION_NOT_FOUND"]);
+    let hints = error["details"]["hints"].to_string();
+    assert!(hints.contains("was not asked"), "{error:#}");
     // Secrets have no place in an address.
     let args = [
         "history",
