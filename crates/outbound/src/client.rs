@@ -190,18 +190,44 @@ pub fn exchange_within(
     exchange_by(|| Client::within(reach), request, limit, deadline)
 }
 
+/// As [`exchange_within`], for the status and the headers alone: how the answer goes on is not waited for.
+///
+/// # Errors
+/// [`NoAnswer`]; a status of any kind is an answer.
+pub fn head_within(
+    reach: Reach,
+    request: Request<Bytes>,
+    deadline: Duration,
+) -> Result<Response<()>, NoAnswer> {
+    blocking(async move {
+        let client = Client::within(reach);
+        let begun = client.begin(request.map(Full::new));
+        let begun = tokio::time::timeout(deadline, begun).await;
+        begun
+            .unwrap_or(Err(NoAnswer::TimedOut(deadline)))
+            .map(|answer| answer.map(drop))
+    })
+}
+
 fn exchange_by(
     client: impl FnOnce() -> Client + Send,
     request: Request<Bytes>,
     limit: usize,
     deadline: Duration,
 ) -> Result<Response<Bytes>, NoAnswer> {
+    blocking(async move { client().send(request, limit, deadline).await })
+}
+
+/// Waits for an exchange on a thread of its own.
+fn blocking<T: Send>(
+    exchange: impl Future<Output = Result<T, NoAnswer>> + Send,
+) -> Result<T, NoAnswer> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|e| NoAnswer::Unsupported(e.to_string()))?;
-        runtime.block_on(async { client().send(request, limit, deadline).await })
+        runtime.block_on(exchange)
     };
     std::thread::scope(|scope| match scope.spawn(run).join() {
         Ok(answer) => answer,

@@ -8,5 +8,5 @@ mod client;
 mod reach;
 
 pub use body::collect;
-pub use client::{Client, NoAnswer, exchange, exchange_within, post};
+pub use client::{Client, NoAnswer, exchange, exchange_within, head_within, post};
 pub use reach::Reach;
