@@ -35,6 +35,8 @@ pub struct Meter {
     /// Where spans go.
     pub tracer: Tracer,
     log: CallLog,
+    /// Calls that could not be kept when that was last tried, and wait.
+    unkept: AtomicU64,
     cells: Vec<[OnceLock<Box<Cell>>; OUTCOMES.len()]>,
 }
 
@@ -115,6 +117,7 @@ impl Meter {
             metrics: Metrics::new(&tools, env!("CARGO_PKG_VERSION")),
             tracer,
             log,
+            unkept: AtomicU64::new(0),
             cells: tools
                 .iter()
                 .map(|_| [const { OnceLock::new() }; OUTCOMES.len()])
@@ -171,10 +174,15 @@ impl Meter {
             }
         }
         if self.log.add(now, &all).is_ok() {
+            self.unkept.store(0, Ordering::Relaxed);
             return 0;
         }
         from.iter().for_each(|(cell, calls)| cell.put_back(calls));
-        all.values().map(|c| c.count).sum()
+        let waiting = all.values().map(|c| c.count).sum();
+        // Each is told once, however often it is tried again.
+        let before = self.unkept.swap(waiting, Ordering::Relaxed);
+        self.metrics.unwritten(waiting.saturating_sub(before));
+        waiting
     }
 }
 
@@ -300,6 +308,9 @@ mod tests {
         let tool = doors::find("plan_get").unwrap();
         meter.begin(tool, Context::of("")).end(None);
         assert_eq!(meter.keep(at()), 1);
+        assert_eq!(meter.keep(at()), 1);
+        let told = "gonogo_calls_unwritten_total 1";
+        assert!(meter.metrics.text().lines().any(|l| l == told));
         std::fs::remove_dir(&file).unwrap();
         meter.begin(tool, Context::of("t")).end(None);
         assert_eq!(meter.keep(at()), 0);

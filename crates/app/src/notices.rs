@@ -77,7 +77,9 @@ pub struct Passed {
 /// The ledger or the state directory.
 pub fn begin(ws: &Workspace) -> Result<(), AppError> {
     for name in ws.config.webhooks.keys() {
-        if let Some(_lock) = Lock::take(ws, name)?
+        // Whoever is known is left alone, and whoever sends to them.
+        if Kept::read(ws, name)?.is_none()
+            && let Some(_lock) = Lock::take(ws, name)?
             && Kept::read(ws, name)?.is_none()
         {
             Kept::at_the_end(ws.ledger.size()?).write(ws, name)?;

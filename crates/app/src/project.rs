@@ -113,6 +113,11 @@ impl Project {
             }
         }
         let config = Arc::new(Config::read(path).map_err(|e| misconfigured(&e.into()))?);
+        // A webhook that is new hears of whatever is recorded from now on, whoever sends it, and however late.
+        let new = self
+            .root
+            .seen_by(Caller::default(), Arc::clone(&config), None);
+        drop(crate::notices::begin(&new));
         let mut read = self.read.write().unwrap_or_else(PoisonError::into_inner);
         // A file that was written while it was read is read again by the next caller.
         read.of = now.filter(|_| Stamp::of(path) == now);

@@ -268,6 +268,10 @@ fn open_with(
     for notice in ws.ledger.notices() {
         screen.talk(&screen.paint(Tone::Wait, &format!("{}: {}", notice.reason, notice.text)));
     }
+    // A webhook that is new hears of whatever this command records.
+    if let Err(e) = gonogo_app::notices::begin(&ws) {
+        screen.talk(&screen.paint(Tone::Wait, &format!("{}: {e}", e.reason)));
+    }
     if pick_up {
         let picked = driving::pick_up(&ws)?;
         for id in &picked {

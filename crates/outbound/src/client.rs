@@ -219,6 +219,25 @@ pub fn exchange_within(
     exchange_by(|| Client::within(reach), request, limit, deadline)
 }
 
+/// As [`exchange_within`], for the status and the headers alone: how the answer goes on is not waited for.
+///
+/// # Errors
+/// [`NoAnswer`]; a status of any kind is an answer.
+pub fn head_within(
+    reach: Reach,
+    request: Request<Bytes>,
+    deadline: Duration,
+) -> Result<Response<()>, NoAnswer> {
+    on_a_thread(async move || {
+        let client = Client::within(reach);
+        let begun = client.begin(request.map(Full::new));
+        let begun = tokio::time::timeout(deadline, begun).await;
+        begun
+            .unwrap_or(Err(NoAnswer::TimedOut(deadline)))
+            .map(|answer| answer.map(drop))
+    })
+}
+
 fn exchange_by(
     client: impl FnOnce() -> Client + Send,
     request: Request<Bytes>,
@@ -228,6 +247,7 @@ fn exchange_by(
     on_a_thread(async || client().send(request, limit, deadline).await)
 }
 
+/// Waits for an exchange on a thread of its own.
 fn on_a_thread<T: Send>(
     run: impl AsyncFnOnce() -> Result<T, NoAnswer> + Send,
 ) -> Result<T, NoAnswer> {

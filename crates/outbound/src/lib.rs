@@ -8,5 +8,7 @@ mod client;
 mod reach;
 
 pub use body::collect;
-pub use client::{Client, Headed, NoAnswer, exchange, exchange_for_head, exchange_within, post};
+pub use client::{
+    Client, Headed, NoAnswer, exchange, exchange_for_head, exchange_within, head_within, post,
+};
 pub use reach::Reach;

@@ -28,7 +28,7 @@ use gonogo_app::AppError;
 use gonogo_app::access::admission::Admission;
 use gonogo_app::access::{Principal, Scope};
 use gonogo_app::config::ServerFile;
-use gonogo_app::doors::{self, Route, TOOLS, Tool};
+use gonogo_app::doors::{self, Once, Route, TOOLS, Tool};
 use gonogo_core::envelope::Class;
 use gonogo_core::{Exit, Reason};
 use gonogo_telemetry::Context;
@@ -290,9 +290,19 @@ async fn resource(
         request::acceptable(&parts.headers, "application/json")?;
         let mut input = input(tool, &path, &parts, body).await?;
         let unless = Unless::of(tool, &route, &parts);
-        if unless.is_some() {
+        let once = match request::key(&parts.headers)? {
+            Some(key) => Once::of(tool, &principal.name, key, &input)?,
+            None => None,
+        };
+        if unless.is_some() || once.is_some() {
             // What would be refused anyway is told as that.
             tool.admit(&input, &principal)?;
+        }
+        // What the request itself has changed since is no reason to refuse it now.
+        if let Some(once) = &once
+            && let Some(done) = door.lanes.answered(once).await?
+        {
+            return Ok(done);
         }
         let until = request::wait(tool, &mut input)?.map(|wait| Instant::now() + wait);
         let call = || Call {
@@ -302,6 +312,7 @@ async fn resource(
             trace: context.trace.clone(),
             within: None,
             seen: None,
+            once: once.clone(),
         };
         let mut done = match unless {
             Some(unless) => unless.carry_out(&door, &path, &context, &call).await?,
@@ -472,6 +483,7 @@ async fn carry_out_within(
         trace: context.trace.clone(),
         within,
         seen: None,
+        once: None,
     };
     carried_out(door, call, context).await
 }

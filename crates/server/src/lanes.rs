@@ -12,7 +12,7 @@ use std::time::Duration;
 use gonogo_app::AppError;
 use gonogo_app::access::{Principal, Scope};
 use gonogo_app::calls::Meter;
-use gonogo_app::doors::{self, Desk, Done, Tool};
+use gonogo_app::doors::{self, Desk, Done, Once, Tool};
 use gonogo_app::project::{FAULT, Project};
 use gonogo_app::workspace::Caller;
 use gonogo_core::Reason;
@@ -72,6 +72,8 @@ pub(crate) struct Call {
     pub(crate) within: Option<Duration>,
     /// What it decides on, where it decides only on that.
     pub(crate) seen: Option<Arc<Sight>>,
+    /// The key under which it is carried out once, if it came with one.
+    pub(crate) once: Option<Once>,
 }
 
 /// The ledger as somebody saw it who decides on that.
@@ -118,6 +120,14 @@ impl Lanes {
     /// Where the server is reached; empty if nowhere.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// The answer that a request with a key was given before, if it was.
+    pub(crate) async fn answered(&self, once: &Once) -> Result<Option<Done>, AppError> {
+        let (project, once) = (Arc::clone(&self.project), once.clone());
+        let look = move || once.known(project.root());
+        let joined = tokio::task::spawn_blocking(look).await;
+        joined.map_err(|e| AppError::new(Reason::Internal, e.to_string()))?
     }
 
     /// How many records the ledger has.
@@ -241,12 +251,19 @@ impl Lanes {
                 base: &base,
                 patient: false,
             };
-            let Some(seen) = call.seen else {
-                return call.tool.call(call.input, &desk);
+            let (tool, input, seen) = (call.tool, call.input, call.seen);
+            let run = || match seen {
+                None => tool.call(input, &desk),
+                Some(seen) => {
+                    let (done, moved) = tool.call_unmoved(input, &desk, seen.size);
+                    seen.moved.store(moved, Ordering::Relaxed);
+                    done
+                }
             };
-            let (done, moved) = call.tool.call_unmoved(call.input, &desk, seen.size);
-            seen.moved.store(moved, Ordering::Relaxed);
-            done
+            match &call.once {
+                Some(once) => once.carry_out(&ws, run),
+                None => run(),
+            }
         };
         match tokio::time::timeout(within, tokio::task::spawn_blocking(work)).await {
             Ok(Ok(Err(mut e))) if e.reason == Reason::ServerMisconfigured => {

@@ -6,6 +6,7 @@
 //! because SQLite itself would happily accept the next commit on top of a lost one.
 
 mod access;
+pub mod answers;
 mod backlog;
 mod bond;
 mod boot;

@@ -233,3 +233,50 @@ fn a_configuration_that_breaks_is_the_servers_fault() {
     std::fs::write(project.path("gonogo.toml"), config).unwrap();
     assert_eq!(server.get("/readyz").status, 200);
 }
+
+#[test]
+fn a_request_with_a_key_is_carried_out_once() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev", "--allow-apply"]);
+    let keyed = |server: &Server<'_>, key: &str, why: &str| {
+        let headers = [JSON, ("idempotency-key", key)];
+        post(server, "/v1/freezes", &headers, &json!({"why": why}))
+    };
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..12)
+            .map(|_| scope.spawn(|| keyed(&server, "k", "moving")))
+            .collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    for answer in &answers {
+        assert_eq!(
+            (answer.status, answer.data()),
+            (201, answers[0].data()),
+            "{answer:#?}"
+        );
+    }
+    keyed(&server, "k", "something else").refuses(409, "CONFLICT", "IDEMPOTENCY_CONFLICT");
+    // What was refused decides nothing, and the key is free.
+    let bad = json!({"why": "x", "environments": ["nowhere"]});
+    let headers = [JSON, ("idempotency-key", "other")];
+    assert!(post(&server, "/v1/freezes", &headers, &bad).status >= 400);
+    assert_eq!(project.records("freeze").len(), 1);
+    drop(server);
+    let server = Server::start(&project, &["--dev", "--allow-apply"]);
+    assert_eq!(keyed(&server, "k", "moving").data(), answers[0].data());
+    assert_eq!(keyed(&server, "other", "again").status, 201);
+    assert_eq!(project.records("freeze").len(), 2);
+    // The resource has changed by the request itself; its repetition is no other decision.
+    let plan = project.plan("1.0.0");
+    let path = format!("/v1/plans/{plan}/approvals");
+    let tag = server.get(&path).header("etag").unwrap().to_owned();
+    let seen = server.get(&format!("/v1/plans/{plan}"));
+    let yes =
+        json!({"planFingerprint": seen.data()["plan"]["fingerprint"], "decision": "approved"});
+    let headers = [JSON, ("idempotency-key", "yes"), ("if-match", tag.as_str())];
+    let first = post(&server, &path, &headers, &yes);
+    let second = post(&server, &path, &headers, &yes);
+    assert_eq!((first.status, second.status), (201, 201), "{second:#?}");
+    assert_eq!(first.data(), second.data());
+    assert_eq!(project.records("approval").len(), 1);
+}

@@ -300,3 +300,22 @@ fn promtool_finds_nothing_to_say_and_prometheus_scrapes() {
         (status == 200 && body.contains("\"plan_change\"") && body.contains("\"1\"")).then_some(())
     });
 }
+
+#[test]
+fn calls_that_cannot_be_kept_are_counted() {
+    let project = Project::new();
+    let server = Server::start(&project, &["--dev"]);
+    let file = project.path(".gonogo/calls.db");
+    // Nothing can be written where a directory lies.
+    drop(std::fs::remove_file(&file));
+    std::fs::create_dir_all(&file).unwrap();
+    let counted = || -> Option<f64> {
+        server.get("/v1/plans");
+        let (_, _, text) = fetch(server.port, "/metrics", "");
+        let line = text
+            .lines()
+            .find_map(|l| l.strip_prefix("gonogo_calls_unwritten_total "));
+        line.unwrap().parse().ok().filter(|n| *n > 0.0)
+    };
+    wait("the count", Duration::from_secs(20), counted);
+}

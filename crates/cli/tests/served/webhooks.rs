@@ -175,9 +175,11 @@ fn what_was_not_taken_is_sent_again_with_the_same_id() {
         "302 Found\r\nlocation: http://127.0.0.1:1/",
         "200 OK",
     ]);
-    let (project, _) = project(&[receiver.section("ops", "[\"plan.created\"]")]);
-    // The first look is the begin: what was there before is not told.
+    let (project, _) = project(&[]);
+    // What was there before the webhook was is not told.
     let plan = project.plan("1.0.0");
+    let section = receiver.section("ops", "[\"plan.created\"]");
+    project.configure(&format!("{CONFIG}{section}"));
     let nothing = project.data(&["webhook", "deliver"]);
     assert_eq!(
         (&nothing["delivered"], &nothing["waiting"]),
@@ -498,4 +500,46 @@ fn the_standards_own_library_takes_a_notice_and_refuses_a_changed_one() {
         String::from_utf8_lossy(&said.stdout),
         "plan.created\nrefused\n"
     );
+}
+
+#[test]
+fn what_happens_before_anything_was_sent_is_told() {
+    let receiver = Receiver::start(&["204 No Content"]);
+    let (project, _) = project(&[]);
+    let section = receiver.section("ops", "[\"plan.created\"]");
+    project.configure(&format!("{CONFIG}{section}"));
+    // Nobody sends yet, and nothing has looked for this webhook.
+    let plan = project.plan("1.0.0");
+    let done = project.data(&["webhook", "deliver"]);
+    assert_eq!(done["delivered"], 1, "{done:#}");
+    assert_eq!(receiver.told()[0].json()["data"]["plan"], plan.as_str());
+}
+
+#[test]
+fn a_notice_is_taken_by_the_status_however_the_answer_goes_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&told);
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            kept.lock().unwrap().extend(hear(&mut stream));
+            // One byte of ten, and never another.
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n1";
+            let _ = stream.write_all(head.as_bytes());
+            open.push(stream);
+        }
+    });
+    let receiver = Receiver { port, told };
+    let (project, _) = project(&[receiver.section("ops", "[\"plan.created\"]")]);
+    project.plan("1.0.0");
+    let done = project.data(&["webhook", "deliver"]);
+    assert_eq!(
+        (&done["delivered"], &done["waiting"]),
+        (&1.into(), &0.into()),
+        "{done:#}"
+    );
+    assert_eq!(receiver.told().len(), 1);
 }

@@ -236,6 +236,7 @@ impl Reading {
             trace: self.trace.clone(),
             within: None,
             seen: None,
+            once: None,
         };
         let mut done = door.lanes.call(call).await?;
         let records = match done.data["records"].take() {

@@ -1,0 +1,137 @@
+//! A request that came with a key of its caller's is carried out once: the same again has the same answer, and another one under the same
+//! key is a conflict. For use cases that take no such key in their input; those that do keep it themselves.
+
+use std::time::Duration;
+
+use gonogo_core::envelope::Class;
+use gonogo_core::{Digest, Exit, Reason, canonical};
+use gonogo_store::answers::{Answers, AnswersError, Stands};
+use serde_json::{Value, json};
+
+use super::desk::Done;
+use super::tool::Tool;
+use crate::{AppError, Workspace};
+
+/// How often it is looked whether somebody else has answered.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long somebody waits for whoever carries the same request out.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A request with its key.
+#[derive(Debug, Clone)]
+pub struct Once {
+    who: String,
+    key: String,
+    digest: String,
+}
+
+impl Once {
+    /// The request of `who` under `key`; none for what keeps nothing, or takes the key itself.
+    ///
+    /// # Errors
+    /// The input cannot be written.
+    pub fn of(tool: &Tool, who: &str, key: &str, input: &Value) -> Result<Option<Self>, AppError> {
+        let facts = &tool.facts;
+        let takes = tool.input()["properties"].get("idempotencyKey").is_some();
+        if facts.class == Class::Read || facts.keeps_nothing || takes {
+            return Ok(None);
+        }
+        let all = canonical::to_vec(&json!([facts.name, input]))?;
+        Ok(Some(Self {
+            who: who.to_owned(),
+            key: key.to_owned(),
+            digest: Digest::of(&all).hex(),
+        }))
+    }
+
+    /// The answer that it was given before, if it was.
+    ///
+    /// # Errors
+    /// [`Reason::IdempotencyConflict`]; what is kept cannot be read.
+    pub fn known(&self, ws: &Workspace) -> Result<Option<Done>, AppError> {
+        let answers = Answers::of(&ws.state);
+        let stands = answers.look(&self.who, &self.key, &self.digest);
+        match stands.map_err(unkept)? {
+            Some(Stands::Answered(text)) => read(&text).map(Some),
+            Some(Stands::Another) => Err(self.conflict("belongs to another request")),
+            _ => Ok(None),
+        }
+    }
+
+    /// Carries it out, unless it was: then the answer is the one that was given.
+    ///
+    /// # Errors
+    /// As `work`, which may be asked again then; [`Reason::IdempotencyConflict`].
+    pub fn carry_out(
+        &self,
+        ws: &Workspace,
+        work: impl FnOnce() -> Result<Done, AppError>,
+    ) -> Result<Done, AppError> {
+        let answers = Answers::of(&ws.state);
+        let begin = ws.clock.now().mono_ms;
+        loop {
+            let now = ws.clock.now();
+            let stands = answers.begin(&self.who, &self.key, &self.digest, now.wall);
+            match stands.map_err(unkept)? {
+                Stands::Begun => break,
+                Stands::Answered(text) => return read(&text),
+                Stands::Another => return Err(self.conflict("belongs to another request")),
+                Stands::UnderWay
+                    if now.mono_ms.saturating_sub(begin) < PATIENCE.as_millis() as u64 =>
+                {
+                    std::thread::sleep(LOOK);
+                }
+                Stands::UnderWay => {
+                    let error =
+                        self.conflict("belongs to this request, which nobody has answered yet");
+                    return Err(error.hint(
+                        "ask again; one that its server left is taken up after ten minutes",
+                    ));
+                }
+            }
+        }
+        let done = work();
+        let text = done.as_ref().ok().map(written);
+        let kept = answers.end(&self.who, &self.key, text.as_deref());
+        match done {
+            // It is done either way; that it may not be known again is for whoever asks again.
+            Ok(done) => Ok(done),
+            Err(e) => Err(match kept {
+                Ok(()) => e,
+                Err(fault) => e.hint(format!("the key stays taken for a while: {fault}")),
+            }),
+        }
+    }
+
+    fn conflict(&self, what: &str) -> AppError {
+        let text = format!("key `{}` {what}", self.key);
+        AppError::new(Reason::IdempotencyConflict, text)
+    }
+}
+
+fn unkept(e: AnswersError) -> AppError {
+    AppError::new(Reason::StoreFailed, e.to_string())
+}
+
+fn written(done: &Done) -> String {
+    json!({"data": done.data, "handle": done.handle, "exit": done.exit.code()}).to_string()
+}
+
+fn read(text: &str) -> Result<Done, AppError> {
+    let unreadable = |why: String| {
+        AppError::new(
+            Reason::StoreFailed,
+            format!("an answer that was kept: {why}"),
+        )
+    };
+    let mut kept: Value = serde_json::from_str(text).map_err(|e| unreadable(e.to_string()))?;
+    let exit = kept["exit"].as_u64().and_then(|n| u8::try_from(n).ok());
+    let exit = exit.and_then(Exit::of_code);
+    Ok(Done {
+        handle: serde_json::from_value(kept["handle"].take())
+            .map_err(|e| unreadable(e.to_string()))?,
+        exit: exit.ok_or_else(|| unreadable("it ended as nothing does".into()))?,
+        data: kept["data"].take(),
+    })
+}
