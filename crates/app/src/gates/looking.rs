@@ -265,7 +265,7 @@ mod tests {
         let caller = Caller {
             name: Some("ana".into()),
             key: None,
-            acts_for: None,
+            ..Caller::default()
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let dir = dir.to_owned();
