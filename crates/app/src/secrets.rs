@@ -48,7 +48,7 @@ fn behind_blanks(text: &str, at: usize) -> usize {
 /// Places in a text that look like secrets, in order, none within another.
 fn places(text: &str) -> Vec<Range<usize>> {
     if let Some(at) = text.find("-----BEGIN ").filter(|_| is_secret_value(text)) {
-        return vec![at..text.len()];
+        return std::iter::once(at..text.len()).collect();
     }
     let lower = text.to_ascii_lowercase();
     let mut found: Vec<Range<usize>> = Vec::new();

@@ -24,6 +24,8 @@ pub struct Once {
     who: String,
     key: String,
     digest: String,
+    /// Whether it goes on though the key cannot be noted: what takes back or holds back must work on a full disk.
+    urgent: bool,
 }
 
 impl Once {
@@ -42,6 +44,7 @@ impl Once {
             who: who.to_owned(),
             key: key.to_owned(),
             digest: Digest::of(&all).hex(),
+            urgent: facts.urgent,
         }))
     }
 
@@ -52,7 +55,11 @@ impl Once {
     pub fn known(&self, ws: &Workspace) -> Result<Option<Done>, AppError> {
         let answers = Answers::of(&ws.state);
         let stands = answers.look(&self.who, &self.key, &self.digest);
-        match stands.map_err(unkept)? {
+        let stands = match stands {
+            Err(_) if self.urgent => None,
+            other => other.map_err(unkept)?,
+        };
+        match stands {
             Some(Stands::Answered(text)) => read(&text).map(Some),
             Some(Stands::Another) => Err(self.conflict("belongs to another request")),
             _ => Ok(None),
@@ -73,7 +80,11 @@ impl Once {
         loop {
             let now = ws.clock.now();
             let stands = answers.begin(&self.who, &self.key, &self.digest, now.wall);
-            match stands.map_err(unkept)? {
+            let stands = match stands {
+                Err(_) if self.urgent => return work(),
+                other => other.map_err(unkept)?,
+            };
+            match stands {
                 Stands::Begun => break,
                 Stands::Answered(text) => return read(&text),
                 Stands::Another => return Err(self.conflict("belongs to another request")),
