@@ -62,7 +62,7 @@ impl Screen {
         self.there.is_some()
     }
 
-    fn from_here<'a>(&self, line: &'a str) -> Cow<'a, str> {
+    fn addressed<'a>(&self, line: &'a str) -> Cow<'a, str> {
         match &self.there {
             Some(there) => there.tell(line),
             None => Cow::Borrowed(line),
@@ -109,7 +109,7 @@ impl Screen {
     /// Writes one line of the answer. A reader that went away ends the talking quietly.
     pub fn say(&self, line: &str) {
         if !self.json {
-            self.put(&self.from_here(line));
+            self.put(&self.addressed(line));
         }
     }
 
@@ -132,7 +132,7 @@ impl Screen {
     /// Writes one line of talk.
     pub fn talk(&self, line: &str) {
         if !self.quiet {
-            write_line(&mut std::io::stderr().lock(), &self.from_here(line));
+            write_line(&mut std::io::stderr().lock(), &self.addressed(line));
         }
     }
 
@@ -169,7 +169,7 @@ impl Screen {
             self.put(&json_text(&frame(use_case).failure(&error.failure())));
         } else {
             let text = told(error);
-            write_line(&mut std::io::stderr().lock(), &self.from_here(&text));
+            write_line(&mut std::io::stderr().lock(), &self.addressed(&text));
         }
         error.exit()
     }
