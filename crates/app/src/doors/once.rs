@@ -35,13 +35,16 @@ impl Once {
     /// The input cannot be written.
     pub fn of(tool: &Tool, who: &str, key: &str, input: &Value) -> Result<Option<Self>, AppError> {
         let facts = &tool.facts;
-        let takes = tool.input()["properties"].get("idempotencyKey").is_some();
+        let has = |fields: &Value| fields["properties"].get("idempotencyKey").is_some();
+        // Of a dispatch it stands one deeper.
+        let takes = has(tool.input()) || has(&tool.input()["properties"]["input"]);
         if facts.class == Class::Read || facts.keeps_nothing || takes {
             return Ok(None);
         }
         let all = canonical::to_vec(&json!([facts.name, input]))?;
         Ok(Some(Self {
-            who: who.to_owned(),
+            // The key of what was begun may come with everything that is asked of it: each use case has keys of its own.
+            who: format!("{who} {}", facts.name),
             key: key.to_owned(),
             digest: Digest::of(&all).hex(),
             urgent: facts.urgent,
