@@ -1,6 +1,5 @@
 //! The server as a service of systemd: a socket that was opened for it, and who is told that it is ready.
 
-use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -16,16 +15,16 @@ fn activated(project: &Project, sockets: u32, notify: &str) -> (Running, u16) {
     let elsewhere = format!("127.0.0.1:{}", free_port());
     let wanted = project.command(&["serve", "--dev", "--listen", &elsewhere]);
     let script = format!(
-        "exec 3<&{}; LISTEN_PID=$$ LISTEN_FDS={sockets} NOTIFY_SOCKET={notify} exec \"$0\" \"$@\"",
-        listener.as_raw_fd()
+        "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS={sockets} NOTIFY_SOCKET={notify} exec \"$0\" \"$@\""
     );
-    rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::empty()).unwrap();
     let mut command = Command::new("sh");
     command
         .args(["-c", &script])
         .arg(wanted.get_program())
         .args(wanted.get_args())
         .current_dir(wanted.get_current_dir().unwrap())
+        // A shell copies files with one digit only, and this one is the socket.
+        .stdin(std::os::fd::OwnedFd::from(listener))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     for (name, value) in wanted.get_envs() {
