@@ -5,6 +5,7 @@
 //! and a file that cannot be read is said so. It is not `state.db`, because answers that depend on that one are kept until it changes.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -94,7 +95,15 @@ pub struct CallsError {
 /// The file.
 pub struct CallLog {
     path: PathBuf,
-    connection: Mutex<Option<Connection>>,
+    connection: Mutex<Option<(Connection, Which)>>,
+}
+
+/// Which file lies at a path: its device and its number; none where there is none.
+type Which = Option<(u64, u64)>;
+
+fn which(path: &Path) -> Which {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.dev(), meta.ino()))
 }
 
 impl CallLog {
@@ -115,9 +124,14 @@ impl CallLog {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let done = (|| {
-            let connection = match held.as_mut() {
+            // What is written to a file that was taken away is lost without a word.
+            held.take_if(|(_, opened)| *opened != which(&self.path));
+            let (connection, _) = match held.as_mut() {
                 Some(open) => open,
-                None => held.insert(open(&self.path)?),
+                None => {
+                    let opened = open(&self.path)?;
+                    held.insert((opened, which(&self.path)))
+                }
             };
             work(connection)
         })();
@@ -304,6 +318,23 @@ mod tests {
 
     fn at(minutes: i64) -> Timestamp {
         Timestamp::from_millis(1_700_000_000_000 / SLOT * SLOT + minutes * 60_000)
+    }
+
+    #[test]
+    fn what_is_kept_after_the_file_was_taken_away_is_in_the_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = CallLog::of(dir.path());
+        log.add(at(0), &one(3)).unwrap();
+        std::fs::remove_file(dir.path().join(FILE)).unwrap();
+        log.add(at(20), &one(5)).unwrap();
+        let other = CallLog::of(dir.path()).window(at(0), at(29)).unwrap();
+        let counts: Vec<u64> = other.calls.values().map(|c| c.count).collect();
+        assert_eq!(counts, [1]);
+        assert!(other.begun > Some(at(9)), "{:?}", other.begun);
+        // Where nothing can be kept, that is said.
+        std::fs::remove_file(dir.path().join(FILE)).unwrap();
+        std::fs::create_dir(dir.path().join(FILE)).unwrap();
+        assert!(log.add(at(30), &one(5)).is_err());
     }
 
     #[test]
