@@ -68,6 +68,6 @@ pub use shown::{
 pub use tool::{Facts, Method, Route, Tool, UseCase};
 pub use whoami::{Whoami, WhoamiDoc};
 pub use words::{
-    ApprovalRef, BackTo, EnvironmentName, FreezeRef, IncidentRef, Key, Limit, Moment, OperationRef,
-    PersonName, PinTarget, PlanRef, RoleName, VersionName, Why,
+    ApprovalRef, BackTo, EnvironmentName, FreezeRef, IncidentRef, Key, Limit, Moment,
+    OperationPage, OperationRef, PersonName, PinTarget, PlanRef, RoleName, VersionName, Why,
 };

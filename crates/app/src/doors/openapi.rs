@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::examples;
 use super::operations::Handle;
+use super::plans::may_make_nothing;
 use super::registry::TOOLS;
 use super::schema;
 use super::tool::{Method, Route, Tool};
@@ -174,6 +175,11 @@ fn operation(tool: &Tool, route: Route, n: usize, all: &mut SchemaGenerator) -> 
     let links = links(tool);
     if !links.is_empty() {
         good["links"] = links.into();
+    }
+    if may_make_nothing(tool) {
+        let mut nothing = good.clone();
+        nothing["description"] = "There is nothing to make.".into();
+        responses.insert("200".into(), nothing);
     }
     responses.insert(route.status.to_string(), good);
     failures(&mut responses, "GonogoFailure");

@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::{Answered, Desk, Done};
 use super::tool::{Facts, Route, UseCase};
-use super::words::{BackTo, EnvironmentName, Key, Limit, OperationRef, PlanRef, Why, no_page};
+use super::words::{
+    BackTo, EnvironmentName, Key, Limit, OperationPage, OperationRef, PlanRef, Why,
+};
 use crate::access::Scope;
 use crate::applying::{self, Apply};
 use crate::elsewhere::{self, Elsewhere};
@@ -556,7 +558,7 @@ pub struct OperationList {
     pub status: Option<Status>,
     /// Where an earlier answer ended: its `nextPageToken`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub page_token: Option<OperationRef>,
+    pub page_token: Option<OperationPage>,
 }
 
 /// A page of operations, newest first.
@@ -591,7 +593,7 @@ impl UseCase for OperationList {
         }
         let limit = self.limit.unwrap_or_default().0;
         let results = self.status.map(Status::results);
-        let after = self.page_token.map(|t| t.find(ws).map_err(no_page));
+        let after = self.page_token.map(|t| t.find(ws));
         let after = after.transpose()?;
         let after = after.map(|o| o.id);
         let mut known =

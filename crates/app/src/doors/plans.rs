@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::desk::{Answered, Desk, Done};
-use super::tool::{Facts, Route, UseCase};
-use super::words::{EnvironmentName, Limit, PlanRef, VersionName, no_page};
+use super::tool::{Facts, Route, Tool, UseCase};
+use super::words::{EnvironmentName, Limit, PlanPage, PlanRef, VersionName};
 use crate::access::Scope;
 use crate::approving::{self, Voices};
 use crate::planning::{self, Difference, FindingView};
@@ -133,6 +133,11 @@ pub struct ChangePlanned {
     pub missing: Vec<String>,
 }
 
+/// Whether a use case may find that there is nothing to make.
+pub(super) fn may_make_nothing(tool: &Tool) -> bool {
+    tool.facts.name == PlanChange::FACTS.name
+}
+
 /// Whether an answer says that there was nothing to make.
 pub fn made_nothing(done: &Done) -> bool {
     done.data["status"] == "nothing_to_do"
@@ -241,7 +246,7 @@ pub struct PlanList {
     pub limit: Option<Limit>,
     /// Where an earlier answer ended: its `nextPageToken`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub page_token: Option<PlanRef>,
+    pub page_token: Option<PlanPage>,
 }
 
 /// A page of plans, newest first.
@@ -295,7 +300,7 @@ impl UseCase for PlanList {
         if let Some(name) = environment {
             ws.config.environment(Some(name))?;
         }
-        let after = self.page_token.map(|t| t.find(ws).map_err(no_page));
+        let after = self.page_token.map(|t| t.find(ws));
         let after = after.transpose()?;
         let limit = self.limit.unwrap_or_default().0;
         let mut plans = ws.store.plans(environment, after.as_ref(), limit + 1)?;

@@ -158,15 +158,41 @@ impl Default for Limit {
     }
 }
 
-/// Where a list was to go on is named by what is none of its entries.
-pub(super) fn no_page(error: AppError) -> AppError {
-    match error.reason {
-        Reason::OperationNotFound | Reason::PlanNotFound | Reason::IdAmbiguous => {
-            let text = format!("`pageToken` is none that a list has answered with: {error}");
-            AppError::new(Reason::InputMalformed, text)
-                .hint("give the `nextPageToken` of the answer before")
-                .with("path", "$.pageToken")
-        }
-        _ => error,
+/// Where a list of plans goes on: the whole id of a plan.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct PlanPage(#[schemars(regex(pattern = r"^pln_[0-9a-hjkmnp-tv-z]{12}$"))] pub String);
+
+impl PlanPage {
+    /// The plan after which it goes on.
+    pub(super) fn find(self, ws: &Workspace) -> Result<PlanId, AppError> {
+        PlanRef(self.0).find(ws).map_err(no_page)
     }
+}
+
+/// Where a list of operations goes on: the whole id of an operation.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct OperationPage(#[schemars(regex(pattern = r"^op_[0-9a-hjkmnp-tv-z]{12}$"))] pub String);
+
+impl OperationPage {
+    /// The operation after which it goes on.
+    pub(super) fn find(self, ws: &Workspace) -> Result<gonogo_store::Operation, AppError> {
+        OperationRef(self.0).find(ws).map_err(no_page)
+    }
+}
+
+/// Where a list was to go on is named by what is none of its entries.
+fn no_page(mut error: AppError) -> AppError {
+    if matches!(
+        error.reason,
+        Reason::OperationNotFound | Reason::PlanNotFound
+    ) {
+        error.message = format!(
+            "`pageToken` is none that a list has answered with: {}",
+            error.message
+        );
+        error = error
+            .hint("give the `nextPageToken` of the answer before")
+            .with("path", "$.pageToken");
+    }
+    error
 }

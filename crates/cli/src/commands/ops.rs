@@ -2,8 +2,8 @@
 
 use gonogo_app::AppError;
 use gonogo_app::doors::{
-    OperationDoc, OperationList, OperationRef, OperationResume, OperationShow, OperationShown,
-    OperationTriage, Status,
+    OperationDoc, OperationList, OperationPage, OperationRef, OperationResume, OperationShow,
+    OperationShown, OperationTriage, Status,
 };
 use gonogo_app::elsewhere::Elsewhere;
 use gonogo_core::id::OperationId;
@@ -38,7 +38,7 @@ pub fn ops(select: &Select, a: &OpsArgs, screen: &Screen) -> (&'static str, Answ
                     Stands::Cancelled => Status::Cancelled,
                     Stands::TimedOut => Status::TimedOut,
                 }),
-                page_token: after.clone().map(OperationRef),
+                page_token: after.clone().map(OperationPage),
             };
             ("operation_list", list(select, &wanted, *limit, screen))
         }
@@ -96,7 +96,7 @@ pub fn pages(
         left = left.saturating_sub(u32::try_from(page.operations.len()).unwrap_or(left));
         all.extend(page.operations);
         match page.next_page_token {
-            Some(next) if left > 0 => wanted.page_token = Some(OperationRef(next.to_string())),
+            Some(next) if left > 0 => wanted.page_token = Some(OperationPage(next.to_string())),
             next => return Ok((all, next)),
         }
     }

@@ -117,12 +117,34 @@ fn a_tag_is_known_however_it_is_said() {
 fn a_page_that_is_none_is_a_fault_of_its_field() {
     let project = Project::new();
     let server = Server::start(&project, &["--dev"]);
-    for path in [
-        "/v1/plans?pageToken=zzzzzzzzzzzz",
-        "/v1/operations?pageToken=op_zzzzzzzzzzzz",
+    for (path, status, code, reason) in [
+        (
+            "/v1/plans?pageToken=0",
+            400,
+            "INPUT_VALIDATION_FAILED",
+            "INPUT_MALFORMED",
+        ),
+        (
+            "/v1/operations?pageToken=op_0",
+            400,
+            "INPUT_VALIDATION_FAILED",
+            "INPUT_MALFORMED",
+        ),
+        (
+            "/v1/plans?pageToken=pln_zzzzzzzzzzzz",
+            404,
+            "NOT_FOUND",
+            "PLAN_NOT_FOUND",
+        ),
+        (
+            "/v1/operations?pageToken=op_zzzzzzzzzzzz",
+            404,
+            "NOT_FOUND",
+            "OPERATION_NOT_FOUND",
+        ),
     ] {
         let answer = server.get(path);
-        answer.refuses(400, "INPUT_VALIDATION_FAILED", "INPUT_MALFORMED");
+        answer.refuses(status, code, reason);
         assert_eq!(answer.envelope()["error"]["details"]["path"], "$.pageToken");
     }
 }
