@@ -117,34 +117,22 @@ fn a_tag_is_known_however_it_is_said() {
 fn a_page_that_is_none_is_a_fault_of_its_field() {
     let project = Project::new();
     let server = Server::start(&project, &["--dev"]);
-    for (path, status, code, reason) in [
-        (
-            "/v1/plans?pageToken=0",
-            400,
-            "INPUT_VALIDATION_FAILED",
-            "INPUT_MALFORMED",
-        ),
-        (
-            "/v1/operations?pageToken=op_0",
-            400,
-            "INPUT_VALIDATION_FAILED",
-            "INPUT_MALFORMED",
-        ),
+    for (path, status, reason) in [
+        ("/v1/plans?pageToken=0", 400, "INPUT_MALFORMED"),
+        ("/v1/operations?pageToken=op_0", 400, "INPUT_MALFORMED"),
         (
             "/v1/plans?pageToken=pln_zzzzzzzzzzzz",
             404,
-            "NOT_FOUND",
             "PLAN_NOT_FOUND",
         ),
         (
             "/v1/operations?pageToken=op_zzzzzzzzzzzz",
             404,
-            "NOT_FOUND",
             "OPERATION_NOT_FOUND",
         ),
     ] {
         let answer = server.get(path);
-        answer.refuses(status, code, reason);
+        answer.refuses(status, "INPUT_VALIDATION_FAILED", reason);
         assert_eq!(answer.envelope()["error"]["details"]["path"], "$.pageToken");
     }
 }
