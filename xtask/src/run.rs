@@ -11,9 +11,16 @@ pub fn root() -> PathBuf {
     here.parent().map_or(here.clone(), PathBuf::from)
 }
 
-/// Cargo, as it runs this program.
+/// Cargo, as it runs this program. It does not hear what cargo told this program of its own package: build scripts that look at that
+/// would run again, and everything above them would be built again, whenever a build is asked for by hand and then from here.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let told = name.to_str();
+        if told.is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
     command.current_dir(root());
     command
 }

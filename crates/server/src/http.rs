@@ -19,8 +19,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
-use axum::http::Method;
 use axum::http::header::IF_MATCH;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
@@ -28,7 +28,7 @@ use gonogo_app::AppError;
 use gonogo_app::access::admission::Admission;
 use gonogo_app::access::{Principal, Scope};
 use gonogo_app::config::ServerFile;
-use gonogo_app::doors::{self, Once, Route, TOOLS, Tool};
+use gonogo_app::doors::{self, Done, Once, Route, TOOLS, Tool};
 use gonogo_core::envelope::Class;
 use gonogo_core::{Exit, Reason};
 use gonogo_telemetry::Context;
@@ -256,11 +256,59 @@ async fn invoke(State(door): State<Arc<Door>>, request: Request) -> Response {
         Err(e) => return reply.wrapped_fail(&e),
     };
     let context = observed::context(&parts, &reply.trace);
-    let answered = carry_out_within(&door, tool, input, principal, &context, within).await;
-    match answered {
+    let answered = async {
+        let mut input = input;
+        request::with_key(tool, &mut input, &parts.headers)?;
+        let once = once(&door, tool, &input, &principal, &parts.headers).await?;
+        let once = match once {
+            Before::Answered(done) => return Ok(done),
+            Before::Not(once) => once,
+        };
+        let call = Call {
+            tool,
+            input,
+            principal,
+            trace: context.trace.clone(),
+            within,
+            seen: None,
+            once,
+        };
+        carried_out(&door, call, &context).await
+    };
+    match answered.await {
         Ok(done) => reply.wrapped(200, done),
         Err(e) => reply.wrapped_fail(&e),
     }
+}
+
+/// What came of the same request before.
+enum Before {
+    /// This.
+    Answered(Done),
+    /// Nothing: what is done now is kept under the key, if there is one.
+    Not(Option<Once>),
+}
+
+/// Whether the request was answered before, under the key of its header.
+async fn once(
+    door: &Door,
+    tool: &Tool,
+    input: &Value,
+    principal: &Principal,
+    headers: &HeaderMap,
+) -> Result<Before, AppError> {
+    let once = match request::key(headers)? {
+        Some(key) => Once::of(tool, &principal.name, key, input)?,
+        None => None,
+    };
+    if let Some(once) = &once {
+        // What would be refused anyway is told as that.
+        tool.admit(input, principal)?;
+        if let Some(done) = door.lanes.answered(once).await? {
+            return Ok(Before::Answered(done));
+        }
+    }
+    Ok(Before::Not(once))
 }
 
 async fn resource(
@@ -290,20 +338,14 @@ async fn resource(
         request::acceptable(&parts.headers, "application/json")?;
         let mut input = input(tool, &path, &parts, body).await?;
         let unless = Unless::of(tool, &route, &parts);
-        let once = match request::key(&parts.headers)? {
-            Some(key) => Once::of(tool, &principal.name, key, &input)?,
-            None => None,
-        };
-        if unless.is_some() || once.is_some() {
-            // What would be refused anyway is told as that.
+        if unless.is_some() {
             tool.admit(&input, &principal)?;
         }
         // What the request itself has changed since is no reason to refuse it now.
-        if let Some(once) = &once
-            && let Some(done) = door.lanes.answered(once).await?
-        {
-            return Ok(done);
-        }
+        let once = match once(&door, tool, &input, &principal, &parts.headers).await? {
+            Before::Answered(done) => return Ok(done),
+            Before::Not(once) => once,
+        };
         let until = request::wait(tool, &mut input)?.map(|wait| Instant::now() + wait);
         let call = || Call {
             tool,
@@ -403,7 +445,7 @@ impl<'a> Unless<'a> {
         path: &RawPathParams,
         context: &Context,
         call: &impl Fn() -> Call,
-    ) -> Result<gonogo_app::doors::Done, AppError> {
+    ) -> Result<Done, AppError> {
         for _ in 0..LOOKS {
             let mut call = call();
             let seen = Arc::new(Sight {
@@ -464,35 +506,20 @@ pub(crate) async fn carry_out(
     input: Value,
     principal: Principal,
     context: &Context,
-) -> Result<gonogo_app::doors::Done, AppError> {
-    carry_out_within(door, tool, input, principal, context, None).await
-}
-
-async fn carry_out_within(
-    door: &Door,
-    tool: &'static Tool,
-    input: Value,
-    principal: Principal,
-    context: &Context,
-    within: Option<Duration>,
-) -> Result<gonogo_app::doors::Done, AppError> {
+) -> Result<Done, AppError> {
     let call = Call {
         tool,
         input,
         principal,
         trace: context.trace.clone(),
-        within,
+        within: None,
         seen: None,
         once: None,
     };
     carried_out(door, call, context).await
 }
 
-async fn carried_out(
-    door: &Door,
-    call: Call,
-    context: &Context,
-) -> Result<gonogo_app::doors::Done, AppError> {
+async fn carried_out(door: &Door, call: Call, context: &Context) -> Result<Done, AppError> {
     // Before anything of the input is looked at, as the contract orders it.
     if call.tool.facts.class == Class::Apply && !door.allow_apply {
         let text = "this server was started without `--allow-apply`: it plans and reads";

@@ -483,8 +483,9 @@ fn killed(runs: u32) -> Result<Killed> {
         };
         let key = format!("run-{run}");
         let apply = lab.ready(&environment, version, &key)?;
-        // From before the request is read to well into the operation.
-        let after = Duration::from_micros(random.u64(0..60_000));
+        // From before the request is read to what has just begun; and at any moment of what was begun, to its end.
+        let latest = if run % 2 == 0 { 60_000 } else { 1_500_000 };
+        let after = Duration::from_micros(random.u64(0..latest));
         let server = lab.server.take().context("no server")?;
         let first = std::thread::scope(|scope| {
             let caller = scope.spawn(|| lab.say("POST", "/v1/operations", Some(&apply)));

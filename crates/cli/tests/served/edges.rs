@@ -266,6 +266,20 @@ fn a_request_with_a_key_is_carried_out_once() {
         );
     }
     keyed(&server, "k", "something else").refuses(409, "CONFLICT", "IDEMPOTENCY_CONFLICT");
+    // The other door to the same use case knows what was asked with the key.
+    let called = |key: &str, input: &Value| {
+        let body = json!({"toolId": "freeze_declare", "input": input});
+        post(
+            &server,
+            "/tools/invoke",
+            &[JSON, ("idempotency-key", key)],
+            &body,
+        )
+    };
+    let same = called("k", &json!({"why": "moving"}));
+    assert_eq!((same.status, same.data()), (200, answers[0].data()));
+    let another = called("k", &json!({"why": "something else"}));
+    another.refuses(409, "CONFLICT", "IDEMPOTENCY_CONFLICT");
     // What was refused decides nothing, and the key is free.
     let bad = json!({"why": "x", "environments": ["nowhere"]});
     let headers = [JSON, ("idempotency-key", "other")];
