@@ -397,23 +397,32 @@ pub(crate) fn recorded(ws: &Workspace, plan: &Plan) -> Result<Recorded, AppError
     }
 }
 
-/// Whether somebody had asked for a plan, first or later, by the place `before` in the ledger.
-pub(crate) fn asked_before(
-    ws: &Workspace,
-    plan: &Plan,
-    before: u64,
-    name: &str,
-    key: &str,
-) -> Result<bool, AppError> {
-    let first = recorded(ws, plan)?.key;
-    let live = facts::Live::of(ws, plan)?;
-    let mut said = live.said();
-    said.retain(|s| s.index < before);
-    let by_then = Recorded {
-        also: facts::askers(&said, plan, &first),
-        key: first,
-    };
-    Ok(by_then.asked(plan, name, key))
+/// Everybody who asked for a plan, and where in the ledger.
+pub(crate) struct AskedBy {
+    first: String,
+    live: facts::Live,
+}
+
+impl AskedBy {
+    /// # Errors
+    /// As [`recorded`].
+    pub(crate) fn of(ws: &Workspace, plan: &Plan) -> Result<Self, AppError> {
+        Ok(Self {
+            first: recorded(ws, plan)?.key,
+            live: facts::Live::of(ws, plan)?,
+        })
+    }
+
+    /// Whether somebody had asked for it, first or later, by the place `before` in the ledger.
+    pub(crate) fn before(&self, plan: &Plan, before: u64, name: &str, key: &str) -> bool {
+        let mut said = self.live.said();
+        said.retain(|s| s.index < before);
+        let by_then = Recorded {
+            also: facts::askers(&said, plan, &self.first),
+            key: self.first.clone(),
+        };
+        by_then.asked(plan, name, key)
+    }
 }
 
 /// The key of who asked for a plan: the one that signed its record. Where a login asked the server signed, and the key is the one that the
@@ -553,14 +562,13 @@ pub(crate) fn import_sent(
     by: &str,
     now: Timestamp,
 ) -> Result<(), AppError> {
-    let malformed = |why: String| {
-        let text = format!("an approval that was sent: {why}");
-        AppError::new(Reason::InputMalformed, text)
+    let refused = |reason: Reason, why: String| {
+        AppError::new(reason, format!("an approval that was sent: {why}"))
     };
-    let signed: Signed =
-        serde_json::from_value(signed.clone()).map_err(|e| malformed(e.to_string()))?;
+    let signed: Signed = serde_json::from_value(signed.clone())
+        .map_err(|e| refused(Reason::InputMalformed, e.to_string()))?;
     take_in(ws, plan, &signed, by, now).map_err(|why| match why {
-        Untaken::Malformed(why) => malformed(why),
+        Untaken::Malformed(why) => refused(Reason::ApprovalInvalid, why),
         Untaken::Failed(e) => *e,
     })
 }
@@ -625,6 +633,7 @@ pub(crate) fn read_record(body: &Value) -> (Approval, Option<String>) {
 pub struct Signed {
     payload_type: String,
     payload: String,
+    #[schemars(length(min = 1, max = 1))]
     signatures: Vec<Signature>,
     public_key: String,
 }

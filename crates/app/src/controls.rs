@@ -11,6 +11,7 @@ pub mod goodness;
 mod guarding;
 pub mod pinning;
 pub mod posture;
+mod words;
 
 pub(crate) use guarding::{Guard, may_apply};
 

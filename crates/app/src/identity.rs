@@ -3,13 +3,14 @@
 //! Who came in by a login and whose key is elsewhere acts without it: what they do is the server's word, signed with its key, and a record
 //! beside it says by which means they showed who they are. What takes a person's own signature is refused without a key.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gonogo_core::Reason;
-use gonogo_ledger::key::{Pkcs8, SigningKey};
+use gonogo_ledger::key::{KeyId, Pkcs8, SigningKey};
 use gonogo_store::ledger::{Draft, LedgerError, RecordView};
 use serde_json::json;
 
@@ -234,16 +235,40 @@ fn has_a_key(ws: &Workspace, name: &str) -> Result<bool, AppError> {
     Ok(all.iter().any(|k| k.who == name))
 }
 
-/// Whether a record that a server signed says beside it, by the same key, by which login it is its actor's.
+/// A record that a server signed in somebody's name, and whose it is by a login.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Vouched {
+    signer: KeyId,
+    key: String,
+    by: String,
+}
+
+impl Vouched {
+    /// What has to be said beside a record.
+    pub(crate) fn of(record: &RecordView) -> Self {
+        Self {
+            signer: record.signer,
+            key: record.key.clone(),
+            by: record.actor.clone(),
+        }
+    }
+}
+
+/// All of a stream of which it is said beside them, by the same key, by which login they are their actor's.
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub(crate) fn is_vouched(ws: &Workspace, record: &RecordView) -> Result<bool, AppError> {
-    let beside = ws.every(record.stream.clone(), LOGIN)?;
-    let says = |r: &RecordView, key: &str, word: &str| r.body[key] == word;
-    Ok(beside.iter().any(|r| {
-        r.signer == record.signer && says(r, "of", &record.key) && says(r, "by", &record.actor)
-    }))
+pub(crate) fn vouched(ws: &Workspace, stream: String) -> Result<HashSet<Vouched>, AppError> {
+    let beside = ws.every(stream, LOGIN)?;
+    let word = |r: &RecordView, key: &str| r.body[key].as_str().map(str::to_owned);
+    let all = beside.iter().filter_map(|r| {
+        Some(Vouched {
+            signer: r.signer,
+            key: word(r, "of")?,
+            by: word(r, "by")?,
+        })
+    });
+    Ok(all.collect())
 }
 
 /// Makes a new P-256 key, readable by its owner only. Never overwrites.

@@ -406,7 +406,7 @@ pub(crate) fn assemble(
             PlanKind::Release => crate::witnessing::demanded(ws, environment)?,
             PlanKind::Rollback => None,
         },
-        approval_before: force::policy(ws, &environment.name, None)?
+        approval_before: force::policy(ws, &environment.name)?
             .filter(|before| approval.weakens(before)),
         approval,
         steps,

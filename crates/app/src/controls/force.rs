@@ -5,10 +5,11 @@
 //! that was made with the file as it is.
 
 use gonogo_core::id::{OperationId, PlanId};
-use gonogo_core::{Digest, Reason, Timestamp, canonical};
+use gonogo_core::{Digest, Reason, canonical};
 use gonogo_gate::inputs::FileState;
 use gonogo_release::approval::ApprovalPolicy;
 use gonogo_release::plan::{Gates, PlanKind};
+use gonogo_store::Operation;
 use serde_json::Value;
 
 use crate::approving::superseding;
@@ -21,20 +22,21 @@ const LOOKED_AT: u32 = 500;
 /// Most plans of an environment that are looked at, newest first.
 const PLANS: u32 = 50;
 
-/// The approval policy that the environment's newest operation was held to; the newest one at `at`, if that is given. None before the
-/// first.
+/// The approval policy that the environment's newest operation was held to. None before the first.
 pub(crate) fn policy(
     ws: &Workspace,
     environment: &str,
-    at: Option<Timestamp>,
 ) -> Result<Option<ApprovalPolicy>, AppError> {
-    let most = if at.is_some() { LOOKED_AT } else { 1 };
-    let all = ws.store.operations("", Some(environment), most)?;
-    let by_then = |created: Timestamp| at.is_none_or(|at| created <= at);
-    match all.into_iter().find(|o| by_then(o.created)) {
+    let newest = ws.store.operations("", Some(environment), 1)?;
+    match newest.first() {
         Some(last) => Ok(Some(applying::plan_of(ws, &last.plan)?.body.approval)),
         None => Ok(None),
     }
+}
+
+/// The environment's operations by which it is told what was in force at a moment, newest first.
+pub(super) fn operations(ws: &Workspace, environment: &str) -> Result<Vec<Operation>, AppError> {
+    Ok(ws.store.operations("", Some(environment), LOOKED_AT)?)
 }
 
 /// A policy's digest, as records name it.
@@ -54,7 +56,7 @@ pub(crate) struct Held {
 
 /// The gates in force in an environment beside those of the file; none before the first release, and none where `accepts` names a plan.
 pub(crate) fn gates(ws: &Workspace, environment: &str) -> Result<Option<Held>, AppError> {
-    for operation in ws.store.operations("", Some(environment), LOOKED_AT)? {
+    for operation in operations(ws, environment)? {
         let plan = applying::plan_of(ws, &operation.plan)?;
         if plan.body.kind != PlanKind::Release {
             continue;

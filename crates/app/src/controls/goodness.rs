@@ -2,21 +2,20 @@
 
 use gonogo_core::id::OperationId;
 use gonogo_core::{Digest, Reason, Timestamp};
-use gonogo_ledger::key_event::CONTROLLER;
 use gonogo_release::approval::ApprovalPolicy;
 use gonogo_release::effects;
 use gonogo_release::known_good::{Good, Ran, may_promote};
 use gonogo_release::machine::Ending;
 use gonogo_release::plan::{PlanKind, VersionSpec};
-use gonogo_store::ledger::{EnrolledKey, RecordView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::words::Words;
 use super::{force, keep};
 use crate::config::Environment;
 use crate::doors::effects_of;
-use crate::identity::{self, nonce};
+use crate::identity::nonce;
 use crate::{AppError, Workspace, applying, approving, hosting, planning};
 
 /// Where people's words about versions are recorded.
@@ -102,10 +101,11 @@ pub struct FileDoc {
 /// Store or ledger cannot be read.
 pub(crate) fn shown(ws: &Workspace, environment: &str) -> Result<Vec<Good>, AppError> {
     let mut all = Vec::new();
+    let mut words = Words::of(ws, environment)?;
     for known in ws.store.known_good(environment, LOOKED_AT)? {
         let ran = ws.store.operation(&known.operation)?;
         all.push(Good {
-            back: applying::plan_of(ws, &ran.plan)?.body.kind == PlanKind::Rollback,
+            back: words.plan(&ran.plan)?.body.kind == PlanKind::Rollback,
             version: known.version,
             content: known.content,
             operation: known.operation,
@@ -118,7 +118,7 @@ pub(crate) fn shown(ws: &Workspace, environment: &str) -> Result<Vec<Good>, AppE
         // A word that cannot be understood, or judged again, makes nothing known-good, and keeps nobody from going back to what is.
         let said = serde_json::from_value::<Said>(record.body.clone()).ok();
         let said = said.filter(|s| s.environment == environment);
-        if let Some(said) = said.filter(|s| holds(ws, &record, s).unwrap_or(false)) {
+        if let Some(said) = said.filter(|s| words.hold(&record, s).unwrap_or(false)) {
             all.push(Good {
                 version: said.version,
                 content: said.content,
@@ -133,49 +133,8 @@ pub(crate) fn shown(ws: &Workspace, environment: &str) -> Result<Vec<Good>, AppE
     Ok(all)
 }
 
-/// Whether a person's word counts: it is theirs, the version was given requests in the operation that it names, and they might say so
-/// under the policy that was in force then. The file is not asked, for it may say something else today.
-fn holds(ws: &Workspace, record: &RecordView, said: &Said) -> Result<bool, AppError> {
-    let keys = ws.ledger.enrolled_keys()?;
-    let of = |k: &&EnrolledKey| k.key.id() == record.signer;
-    // A login has no key here: the server signs, and says beside it by which login.
-    let by_login = keys.iter().filter(of).any(|k| k.role == CONTROLLER);
-    let theirs = match by_login {
-        true => identity::is_vouched(ws, record)?,
-        false => keys.iter().filter(of).any(|k| k.who == said.by),
-    };
-    if record.actor != said.by || !theirs {
-        return Ok(false);
-    }
-    let operation = ws.store.operation(&said.operation)?;
-    let plan = applying::plan_of(ws, &operation.plan)?;
-    let same = operation.environment == said.environment
-        && plan.body.to.version == said.version
-        && plan.body.to.content()? == said.content;
-    let ran = match operation.terminal.as_ref().map(|t| t.result) {
-        None | Some(Ending::Refused) => false,
-        Some(Ending::Promoted) => true,
-        Some(_) => effects::served(&effects_of(ws, &operation)?, said.content),
-    };
-    if !same || !ran {
-        return Ok(false);
-    }
-    let Some(policy) = force::policy(ws, &said.environment, Some(record.time))? else {
-        return Ok(false);
-    };
-    let judged_by = force::digest(&policy)?;
-    let key = match by_login {
-        true => String::new(),
-        false => record.signer.to_string(),
-    };
-    let is = |id: &str, of: &str| id == said.by && (by_login || of == key);
-    let asked = approving::asked_before(ws, &plan, record.index, &said.by, &key)?
-        || operation.requester == said.by;
-    Ok(said.policy.is_none_or(|p| p == judged_by) && may_say(&policy, is, asked).is_ok())
-}
-
 /// Why somebody may not call a version known-good under a policy.
-enum May {
+pub(super) enum May {
     /// They may not approve there.
     NotListed,
     /// They asked for it, or applied it.
@@ -183,7 +142,7 @@ enum May {
 }
 
 /// `is` says whether somebody who is listed, by name and key, is whom it is about.
-fn may_say(
+pub(super) fn may_say(
     policy: &ApprovalPolicy,
     is: impl Fn(&str, &str) -> bool,
     asked: bool,
@@ -280,7 +239,7 @@ pub fn promote(
         Err(ws.refused(STREAM, &me.name, AppError::new(reason, text)))
     };
     // The file's policy, and the one in force: whoever names or edits a file does not choose who may say so.
-    let in_force = force::policy(ws, &environment.name, None)?;
+    let in_force = force::policy(ws, &environment.name)?;
     let may = |asked: bool| {
         let all = std::iter::once(&environment.approval).chain(&in_force);
         all.map(|policy| may_say(policy, |id, key| me.is(id, key), asked))

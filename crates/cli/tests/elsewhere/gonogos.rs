@@ -275,16 +275,16 @@ fn nothing_of_what_is_sent_is_believed() {
         (
             "an approval with another signature",
             forged("/signatures/0/sig", json!("AAAA")),
-            400,
-            "INPUT_VALIDATION_FAILED",
-            "INPUT_MALFORMED",
+            403,
+            "APPROVAL_REQUIRED",
+            "APPROVAL_INVALID",
         ),
         (
             "an approval of other words",
             forged("/payload", json!("e30=")),
-            400,
-            "INPUT_VALIDATION_FAILED",
-            "INPUT_MALFORMED",
+            403,
+            "APPROVAL_REQUIRED",
+            "APPROVAL_INVALID",
         ),
         (
             "no approval",
