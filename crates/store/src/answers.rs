@@ -2,7 +2,7 @@
 //!
 //! A request is noted before it is carried out and its answer is kept beside it, so that the same request again has the same answer, also
 //! after a restart and from another process. Whoever finds a request that is noted and not answered waits for whoever carries it out; one
-//! that nobody answers any more is given up after a time. It is not `state.db`, because answers that depend on that one are kept until it
+//! whose process has ended is given up at once, one of a process that cannot be seen from here after a time. It is not `state.db`, because answers that depend on that one are kept until it
 //! changes.
 
 use std::path::{Path, PathBuf};
@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 use gonogo_core::{Span, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+use crate::Process;
+
 /// Name of the file in the state directory.
 const FILE: &str = "answers.db";
 /// How long answers are kept.
 pub const KEPT: Span = Span::from_secs(7 * 86_400);
-/// After so long a request that is not answered was left by a process that has ended.
+/// After so long a request that is not answered is given up, whoever carries it out.
 pub const LEFT: Span = Span::from_secs(600);
 /// How long to wait for another process that writes.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(2);
@@ -74,7 +76,7 @@ impl Answers {
         if !self.path.exists() {
             return Ok(None);
         }
-        self.with(|connection| Ok(known(connection, who, key, digest)?.map(|(stands, _)| stands)))
+        self.with(|connection| Ok(known(connection, who, key, digest)?.map(|(stands, ..)| stands)))
     }
 
     /// Notes a request, unless it is known.
@@ -90,17 +92,30 @@ impl Answers {
     ) -> Result<Stands, AnswersError> {
         let before =
             |span: Span| now.as_millis() - i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        let me = Process::this();
         self.with(|connection| {
             let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            change.execute("DELETE FROM asked WHERE at < ?1", [before(KEPT)])?;
+            change.execute("DELETE FROM request WHERE at < ?1", [before(KEPT)])?;
             let stands = match known(&change, who, key, digest)? {
-                Some((Stands::UnderWay, at)) if at < before(LEFT) => Stands::Begun,
-                Some((stands, _)) => return Ok(stands),
+                Some((Stands::UnderWay, at, by)) if at < before(LEFT) || by.is_dead() => {
+                    Stands::Begun
+                }
+                Some((stands, ..)) => return Ok(stands),
                 None => Stands::Begun,
             };
             change.execute(
-                "INSERT OR REPLACE INTO asked(who, key, digest, at, answer) VALUES (?1, ?2, ?3, ?4, NULL)",
-                params![who, key, digest, now.as_millis()],
+                "INSERT OR REPLACE INTO request(who, key, digest, at, pid, start, namespace, boot)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                params![
+                    who,
+                    key,
+                    digest,
+                    now.as_millis(),
+                    me.pid,
+                    me.start.cast_signed(),
+                    me.namespace,
+                    me.boot
+                ],
             )?;
             change.commit()?;
             Ok(stands)
@@ -115,11 +130,11 @@ impl Answers {
         self.with(|connection| {
             match answer {
                 Some(answer) => connection.execute(
-                    "UPDATE asked SET answer = ?3 WHERE who = ?1 AND key = ?2",
+                    "UPDATE request SET answer = ?3 WHERE who = ?1 AND key = ?2",
                     params![who, key, answer],
                 )?,
                 None => connection.execute(
-                    "DELETE FROM asked WHERE who = ?1 AND key = ?2",
+                    "DELETE FROM request WHERE who = ?1 AND key = ?2",
                     params![who, key],
                 )?,
             };
@@ -133,9 +148,10 @@ fn known(
     who: &str,
     key: &str,
     digest: &str,
-) -> rusqlite::Result<Option<(Stands, i64)>> {
-    let mut query =
-        connection.prepare("SELECT digest, answer, at FROM asked WHERE who = ?1 AND key = ?2")?;
+) -> rusqlite::Result<Option<(Stands, i64, Process)>> {
+    let mut query = connection.prepare(
+        "SELECT digest, answer, at, pid, start, namespace, boot FROM request WHERE who = ?1 AND key = ?2",
+    )?;
     let row = query.query_row([who, key], |row| {
         let (of, answer): (String, Option<String>) = (row.get(0)?, row.get(1)?);
         let stands = match answer {
@@ -143,7 +159,13 @@ fn known(
             Some(answer) => Stands::Answered(answer),
             None => Stands::UnderWay,
         };
-        Ok((stands, row.get(2)?))
+        let by = Process {
+            pid: row.get(3)?,
+            start: row.get::<_, i64>(4)?.cast_unsigned(),
+            namespace: row.get(5)?,
+            boot: row.get(6)?,
+        };
+        Ok((stands, row.get(2)?, by))
     });
     row.optional()
 }
@@ -162,8 +184,9 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.execute_batch(
-        "CREATE TABLE IF NOT EXISTS asked(
+        "CREATE TABLE IF NOT EXISTS request(
             who TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL, at INTEGER NOT NULL, answer TEXT,
+            pid INTEGER NOT NULL, start INTEGER NOT NULL, namespace TEXT NOT NULL, boot TEXT NOT NULL,
             PRIMARY KEY(who, key)
         ) STRICT, WITHOUT ROWID;",
     )?;
@@ -200,5 +223,24 @@ mod tests {
             a.begin("ann", "k", "d9", at(8 * 86_400)).unwrap(),
             Stands::Begun
         );
+    }
+
+    #[test]
+    fn what_a_process_left_that_has_ended_may_be_asked_again_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let answers = Answers::of(dir.path());
+        answers.begin("ann", "k", "d1", at(0)).unwrap();
+        answers.begin("ann", "kept", "d1", at(0)).unwrap();
+        answers.end("ann", "kept", Some("yes")).unwrap();
+        // As if another process had begun both.
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        let db = Connection::open(dir.path().join(FILE)).unwrap();
+        db.execute("UPDATE request SET pid = ?1, start = 1", [ended.id()])
+            .unwrap();
+        let begin = |key: &str| answers.begin("ann", key, "d1", at(1)).unwrap();
+        assert_eq!(begin("k"), Stands::Begun);
+        assert_eq!(begin("k"), Stands::UnderWay);
+        assert_eq!(begin("kept"), Stands::Answered("yes".into()));
     }
 }

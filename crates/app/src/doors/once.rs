@@ -100,7 +100,7 @@ impl Once {
                     let error =
                         self.conflict("belongs to this request, which nobody has answered yet");
                     return Err(error.hint(
-                        "ask again; one that its server left is taken up after ten minutes",
+                        "ask again; what nobody carries out any more is taken up, at the latest after ten minutes",
                     ));
                 }
             }
