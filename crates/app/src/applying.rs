@@ -146,6 +146,10 @@ fn begin(
 ) -> Result<Handle, AppError> {
     // Before everything else, so that the answer does not depend on what else is wrong with the plan.
     controls::may_apply(ws, &plan.body, now)?;
+    // No approval helps a plan that a newer one has replaced.
+    superseding::check(ws, plan)?;
+    // The contract's order, at every door: approval first, then whether what was approved is still so.
+    let approved = approving::approved(ws, plan, &how.approvals, actor, now)?;
     planning::staleness(ws, plan)?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;
     // While another operation moves the target, its state says nothing about this plan.
@@ -171,9 +175,7 @@ fn begin(
             format!("`{}`: {text}", plan.body.environment),
         ));
     }
-    superseding::check(ws, plan)?;
     let gate = gating::judge(ws, plan, now)?;
-    let approved = approving::approved(ws, plan, &how.approvals, actor, now)?;
     let service = elsewhere::wired(ws, environment)?;
     if let Some(witnesses) = witnessing::of_plan(ws, plan)? {
         // The plan and its approvals: nobody may later show others.
@@ -301,7 +303,8 @@ fn spend(
             let text = format!(
                 "an approval was used for another request, says record {index}; nothing was changed"
             );
-            Err(AppError::new(Reason::ApprovalInvalid, text)
+            Err(AppError::new(Reason::ApprovalReused, text)
+                .with("missingFields", json!(["approval.singleUse"]))
                 .hint(format!("approve again: `gonogo approve {}`", plan.id)))
         }
         other => Ok(other.map(drop)?),

@@ -27,6 +27,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::access::tokens;
 use crate::identity::{Identity, random};
 use crate::{AppError, Workspace, elsewhere, planning, secrets};
 
@@ -82,6 +83,8 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
     let now = ws.now()?;
     let me = Identity::claimed(ws)?;
     let (plan, recorded) = planning::read_recorded(ws, id)?;
+    tokens::must_be_a_person(ws, &me.name)
+        .map_err(|e| ws.refused(&planning::stream(id), &me.name, e))?;
     let proved = proven(ws, &plan, &recorded, &me);
     if !say.reject {
         superseding::refuse(ws, &plan, &proved)?;
@@ -500,7 +503,8 @@ pub(crate) fn approved(
 /// What somebody has to decide about, and who may: for whoever has to ask them.
 fn wanted(plan: &Plan) -> Value {
     let policy = &plan.body.approval;
-    let approvers: Vec<&str> = policy.approvers.iter().map(|a| a.id.as_str()).collect();
+    let listed = policy.approvers.iter().map(|a| a.id.as_str());
+    let approvers: Vec<&str> = listed.chain(asked_by_an_agent_alone(plan)).collect();
     json!({
         "planId": plan.id,
         "planFingerprint": plan.fingerprint,
@@ -508,8 +512,27 @@ fn wanted(plan: &Plan) -> Value {
         "requester": plan.requester,
         "approvalsRequired": policy.required,
         "approvers": approvers,
-        "command": format!("gonogo approve {}", plan.id),
+        "command": how(plan),
     })
+}
+
+/// The person for whom an agent asked where nobody approves but who asks: no agent does, and the person has not asked yet.
+pub(crate) fn asked_by_an_agent_alone(plan: &Plan) -> Option<&str> {
+    let policy = &plan.body.approval;
+    let alone = policy.own && policy.approvers.is_empty();
+    plan.on_behalf_of.as_deref().filter(|_| alone)
+}
+
+/// The command of whoever approves.
+fn how(plan: &Plan) -> String {
+    let approve = format!("gonogo approve {}", plan.id);
+    match asked_by_an_agent_alone(plan) {
+        None => approve,
+        Some(_) => format!(
+            "gonogo plan --env {} --to {} && {approve}",
+            plan.body.environment, plan.body.to.version
+        ),
+    }
 }
 
 /// Takes in an approval that was signed elsewhere. Whether it counts is decided later, with all the others.
@@ -582,6 +605,7 @@ fn take_in(
 ) -> Result<(), Untaken> {
     let (approval, key) = signed.open().map_err(Untaken::Malformed)?;
     let failed = |e| Untaken::Failed(Box::new(e));
+    tokens::must_be_a_person(ws, &approval.approver_id).map_err(failed)?;
     // The same words under another signature are another approval: else a forged one would keep the true one out.
     let known = presented(ws, plan)
         .map_err(failed)?
@@ -744,7 +768,13 @@ pub(crate) fn refused(plan: &Plan, refusal: &approval::Refusal) -> AppError {
     }
     AppError::new(reason, text)
         .and(&refusal.reasons)
-        .hint(format!("an approver runs `gonogo approve {}`", plan.id))
+        .hint(match asked_by_an_agent_alone(plan) {
+            Some(person) => format!(
+                "people approve here what they ask for: `{person}` asks for it as well and approves it then: `{}`",
+                how(plan)
+            ),
+            None => format!("an approver runs `{}`", how(plan)),
+        })
         .with("approvalRequired", wanted(plan))
         .with("missingFields", json!(refusal.missing_fields))
         .with(

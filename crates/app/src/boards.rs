@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::access::tokens;
 use crate::workspace::write_atomic;
 use crate::{AppError, Workspace};
 
@@ -320,6 +321,7 @@ pub fn sign_off(ws: &Workspace, gate: &str, note: Option<&str>) -> Result<Signed
     };
     let time = ws.now()?;
     let me = ws.identity()?;
+    tokens::must_be_a_person(ws, &me.name)?;
     if !row.sign_off.contains(&me.name) {
         let text = format!("`{}` asks for no sign-off of `{}`", row.name, me.name);
         return Err(

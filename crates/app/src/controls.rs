@@ -9,6 +9,7 @@ pub(crate) mod force;
 pub mod freezing;
 pub mod goodness;
 mod guarding;
+mod passing;
 pub mod pinning;
 pub mod posture;
 mod words;
@@ -75,6 +76,22 @@ fn keep(
         .first()
         .map(|r| r.index)
         .ok_or_else(|| AppError::new(Reason::Internal, "the ledger gave no receipt"))
+}
+
+/// As [`keep`], where the key says what there is one of: none if somebody else has written that one.
+fn kept_once(
+    ws: &Workspace,
+    me: &Identity,
+    stream: &str,
+    key: String,
+    kind: &str,
+    subject: Option<(String, gonogo_core::Digest)>,
+    body: Value,
+) -> Result<Option<u64>, AppError> {
+    match keep(ws, me, stream, key, kind, subject, body) {
+        Err(e) if e.reason == Reason::IdempotencyConflict => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 /// A control out of its record. One that cannot be understood is no absent one.

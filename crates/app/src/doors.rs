@@ -28,6 +28,7 @@ mod tool;
 mod whoami;
 mod words;
 
+pub use crate::secrets::is_secret;
 pub use approvals::{ApprovalDecide, ApprovalList, Decision};
 pub use channel::{
     ApprovalQueue, ApprovalRequest, ApprovalRevoke, ApprovalShow, ApprovalSubmit, DelegationGive,
@@ -59,11 +60,11 @@ pub use posture::{PostureShown, RollbackPosture, RollbackPostureGet};
 pub use registry::{TOOLS, find, guarded};
 pub use schema::whole;
 pub use server::{EXIT, Server, class_of};
-pub(crate) use shown::effects_of;
 pub use shown::{
     Attention, Decided, OperationResume, OperationShow, OperationShown, OperationTriage, Resumed,
     operation_shown,
 };
+pub(crate) use shown::{answered, effects_of};
 
 pub use tool::{Facts, Method, Route, Tool, UseCase};
 pub use whoami::{Whoami, WhoamiDoc};

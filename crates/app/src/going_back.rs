@@ -3,16 +3,21 @@
 use gonogo_core::{Digest, Reason};
 use gonogo_release::effect::Observed;
 use gonogo_release::known_good::{Good, line};
+use gonogo_release::machine::Ending;
 use gonogo_release::pin::{self, Pin};
-use gonogo_release::plan::{PlanKind, VersionSpec};
+use gonogo_release::plan::{Plan, PlanKind, VersionSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Environment;
 use crate::controls::goodness::{self, FileDoc};
 use crate::controls::pinning;
+use crate::doors::answered;
 use crate::planning::{self, Difference};
 use crate::{AppError, Workspace, hosting};
+
+/// Operations that are looked at, newest first.
+const LOOKED_AT: u32 = 100;
 
 /// The version to go back to.
 pub(crate) struct Chosen {
@@ -56,26 +61,22 @@ pub struct GoesBack {
     pub past_pin: Option<Pin>,
 }
 
-/// Chooses among known-good versions, oldest first: the one that is named, else the pinned one, else the newest on the line before the
-/// serving one. A pin to what is not known-good here, or serves, is gone past.
+/// Chooses on the line of known-good versions (`known` is oldest first): the one that is named, else the pinned one, else the newest
+/// before the serving one. A pin to what is not on the line, or serves, is gone past. What was left by a rollback is not on the line: going
+/// there again is going forward, which is a release.
 pub(crate) fn choose<'a>(
     known: &'a [Good],
     serving: Option<Digest>,
     pin: Option<&Pin>,
     wanted: Option<&dyn Fn(&Good) -> bool>,
 ) -> Option<&'a Good> {
-    let other = |g: &&Good| Some(g.content) != serving;
+    let mut line = line(known);
+    line.retain(|g| Some(g.content) != serving);
     if let Some(wanted) = wanted {
-        return known.iter().rev().filter(other).find(|g| wanted(g));
+        return line.into_iter().find(|g| wanted(g));
     }
-    let pinned = pin.and_then(|p| {
-        known
-            .iter()
-            .rev()
-            .filter(other)
-            .find(|g| g.content == p.content)
-    });
-    pinned.or_else(|| line(known).into_iter().find(other))
+    let pinned = pin.and_then(|p| line.iter().find(|g| g.content == p.content));
+    pinned.or(line.first()).copied()
 }
 
 /// The version to go back to from what `base` reports. `to` names it: a known-good version, or a plan that went to one.
@@ -96,14 +97,25 @@ pub(crate) fn target(
     let planned = match named.filter(|to| to.starts_with("pln_")) {
         Some(plan) => {
             let plan = planning::read(ws, &planning::find(ws, plan)?)?;
-            Some(plan.body.to.content()?)
+            let content = plan.body.to.content()?;
+            if !went(ws, environment, &plan, content)? {
+                let text = format!(
+                    "plan `{}` never went to a version that is known-good in `{}`",
+                    plan.id, environment.name
+                );
+                return Err(AppError::new(Reason::NoKnownGood, text).hint(
+                    "name a plan that was carried out, or a version of `gonogo known-good list`",
+                ));
+            }
+            Some((content, plan.body.to.version))
         }
         None => None,
     };
-    let fits = |g: &Good| match (planned, to) {
-        (Some(content), _) => g.content == content,
+    let fits = |g: &Good| match (&planned, to) {
+        (Some((content, _)), _) => g.content == *content,
         (None, to) => to == Some(g.version.as_str()),
     };
+    let to = planned.as_ref().map(|(_, version)| version.as_str()).or(to);
     let wanted: Option<&dyn Fn(&Good) -> bool> = to.is_some().then_some(&fits);
     let Some(good) = choose(&known, serving, pin.as_ref(), wanted) else {
         return Err(nothing_good(&environment.name, &known, serving, to));
@@ -123,6 +135,29 @@ pub(crate) fn target(
         spec,
         files,
     })
+}
+
+/// Whether a plan was carried out here, and its version came to serve.
+fn went(
+    ws: &Workspace,
+    environment: &Environment,
+    plan: &Plan,
+    content: Digest,
+) -> Result<bool, AppError> {
+    if plan.body.environment != environment.name {
+        return Ok(false);
+    }
+    for operation in ws
+        .store
+        .operations("", Some(&environment.name), LOOKED_AT)?
+    {
+        let is = operation.plan == plan.id;
+        let promoted = operation.terminal.as_ref().map(|t| t.result) == Some(Ending::Promoted);
+        if is && (promoted || answered(ws, &operation, content)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Says what a rollback would do. Nothing is kept and nothing is changed.
@@ -171,8 +206,6 @@ fn running(
     environment: &Environment,
     content: Digest,
 ) -> Result<Option<VersionSpec>, AppError> {
-    /// Operations that are looked at, newest first.
-    const LOOKED_AT: u32 = 100;
     for operation in ws
         .store
         .operations("", Some(&environment.name), LOOKED_AT)?
@@ -208,14 +241,31 @@ fn nothing_good(
     serving: Option<Digest>,
     to: Option<&str>,
 ) -> AppError {
+    let line = line(known);
     let mut names: Vec<&str> = Vec::new();
-    for one in known.iter().rev().filter(|k| Some(k.content) != serving) {
+    for one in line.iter().filter(|k| Some(k.content) != serving) {
         if !names.contains(&one.version.as_str()) {
             names.push(&one.version);
         }
     }
+    let left = |name: &str| {
+        let mut of_name = known.iter().rev().filter(|k| k.version == name);
+        of_name.find(|k| Some(k.content) != serving)
+    };
     let text = match (to, names.as_slice()) {
-        (Some(version), []) => match known.iter().rev().find(|k| Some(k.content) == serving) {
+        (Some(version), _) if left(version).is_some() => {
+            let text = format!(
+                "`{version}` was known-good in `{environment}` and was left by a rollback, so going there is going forward: a release, which is approved, gated and frozen like any other"
+            );
+            return AppError::new(Reason::NoKnownGood, text)
+                .hint(format!(
+                    "release it: `gonogo release --env {environment} --to {version}`"
+                ))
+                .hint(format!(
+                    "or have somebody who may approve there say that it is good: `gonogo known-good promote {version} --env {environment} --why TEXT`"
+                ));
+        }
+        (Some(version), []) => match line.iter().find(|k| Some(k.content) == serving) {
             Some(one) => format!(
                 "`{version}` is not known-good in `{environment}`, or serves already; known-good there is `{}` alone, which serves",
                 one.version
@@ -228,17 +278,30 @@ fn nothing_good(
             "`{version}` is not known-good in `{environment}`, or serves already; known-good besides the serving one: {}",
             names.join(", ")
         ),
-        (None, []) => format!("no known-good version to go back to in `{environment}`"),
-        (None, names) => format!(
-            "no known-good version came before the serving one in `{environment}`; after it came {}",
-            names.join(", ")
-        ),
+        (None, _) => match left_names(known, serving).as_slice() {
+            [] => format!("no known-good version to go back to in `{environment}`"),
+            left => format!(
+                "no known-good version came before the serving one in `{environment}`; left by a rollback: {}; going there again is a release",
+                left.join(", ")
+            ),
+        },
     };
     let error = AppError::new(Reason::NoKnownGood, text);
     match names.first() {
         Some(name) => error.hint(format!(
-            "name the version: `gonogo rollback --to {name} --yes`"
+            "name the version: `gonogo rollback --env {environment} --to {name} --yes`"
         )),
         None => error,
     }
+}
+
+/// Names of known-good versions that do not serve, the newest first.
+fn left_names(known: &[Good], serving: Option<Digest>) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for one in known.iter().rev().filter(|k| Some(k.content) != serving) {
+        if !names.contains(&one.version.as_str()) {
+            names.push(&one.version);
+        }
+    }
+    names
 }

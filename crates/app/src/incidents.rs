@@ -7,7 +7,6 @@ use gonogo_core::id::{IncidentId, PlanId};
 use gonogo_core::{Reason, Span, Timestamp};
 use gonogo_release::approval::{self, Break, Broken};
 use gonogo_release::plan::Plan;
-use gonogo_store::TokenKind;
 use gonogo_store::ledger::{Draft, Filter, LedgerError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 
 pub use paging::{PAGE, Paged};
 
-use crate::access::Principal;
+use crate::access::{Principal, tokens};
 use crate::approving::{self, Signed, facts, login, superseding};
 use crate::identity::{Identity, random};
 use crate::{AppError, Workspace, applying, notices, planning};
@@ -492,11 +491,7 @@ fn may_review(
     me: Option<&Identity>,
 ) -> Result<(), AppError> {
     let id = &incident.incident;
-    let mut tokens = ws.store.tokens()?.into_iter();
-    if tokens.any(|t| t.kind == TokenKind::Agent && t.name == name) {
-        let text = format!("`{name}` is an agent, and a review is a person's");
-        return Err(AppError::new(Reason::AgentMayNotDecide, text));
-    }
+    tokens::must_be_a_person(ws, name)?;
     let key = me.map(Identity::key_id);
     let plan = applying::plan_of(ws, &incident.plan)?;
     let recorded = approving::recorded(ws, &plan)?;

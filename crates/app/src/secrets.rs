@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::AppError;
 use crate::access::{sessions, tokens};
-use crate::config::secret::is_secret_value;
+use crate::config::secret::{is_secret_name, is_secret_value};
 
 /// The shortest run of characters that is taken for a credential.
 const SHORTEST: usize = 16;
@@ -61,6 +61,24 @@ fn places(text: &str) -> Vec<Range<usize>> {
     for (word, whole) in [
         (tokens::PREFIX, true),
         ("whsec_", true),
+        ("xoxa-", true),
+        ("xoxb-", true),
+        ("xoxp-", true),
+        ("xapp-", true),
+        ("ghp_", true),
+        ("gho_", true),
+        ("ghu_", true),
+        ("ghs_", true),
+        ("ghr_", true),
+        ("github_pat_", true),
+        ("glpat-", true),
+        ("sk-ant-", true),
+        ("sk-proj-", true),
+        ("sk_live_", true),
+        ("rk_live_", true),
+        ("npm_", true),
+        ("pypi-", true),
+        ("aizasy", true),
         ("eyj", true),
         (cookie.as_str(), true),
         ("bearer", false),
@@ -82,6 +100,27 @@ fn places(text: &str) -> Vec<Range<usize>> {
             }
         }
     }
+    for (at, sign) in text.match_indices(['=', ':']) {
+        // The name before it, without blanks and quotes.
+        let before = text[..at].trim_end_matches([' ', '"', '\'']);
+        let named = |b: char| b.is_ascii_alphanumeric() || matches!(b, '_' | '-' | '.');
+        let name = &before[before.trim_end_matches(named).len()..];
+        if name.is_empty() || !is_secret_name(name) {
+            continue;
+        }
+        let from = behind_blanks(text, at + 1);
+        let to = from + run(text, from);
+        let value = &text[from..to];
+        let digit = value.bytes().any(|b| b.is_ascii_digit());
+        // `token: expired` is a sentence, `token=expired1` is a setting.
+        let fits = match sign {
+            "=" => value.len() >= 6 && digit,
+            _ => is_random(value),
+        };
+        if fits {
+            take(from, to);
+        }
+    }
     let mut at = 0;
     for part in text.split_inclusive(char::is_whitespace) {
         let word = part.trim_end();
@@ -92,6 +131,11 @@ fn places(text: &str) -> Vec<Range<usize>> {
     }
     found.sort_by_key(|f| f.start);
     found
+}
+
+/// Whether a text looks as if a secret were in it.
+pub fn is_secret(text: &str) -> bool {
+    !places(text).is_empty()
 }
 
 /// The text with a mask in the place of each secret.
@@ -186,6 +230,23 @@ mod tests {
                 "[a secret] ok",
             ),
             (
+                "with password=hunter2hunter2, and so on".into(),
+                "with password=[a secret], and so on",
+            ),
+            (
+                "api_key: 9f8e7d6c5b4a39281706f5e4d3c2b1a0".into(),
+                "api_key: [a secret]",
+            ),
+            (
+                "a ghp_0123456789abcdefghijABCDEFGHIJ012345 b".into(),
+                "a [a secret] b",
+            ),
+            ("xoxb-123456789012-abcdefghijklmnop".into(), "[a secret]"),
+            (
+                "sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789".into(),
+                "[a secret]",
+            ),
+            (
                 "a whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw b".into(),
                 "a [a secret] b",
             ),
@@ -202,6 +263,9 @@ mod tests {
         for text in [
             "the bearer of bad news: basic authentication is broken",
             "basic internationalization of the login page",
+            "token: expired; password: see the vault; the secret: none",
+            "token_count=128000, secret_name=prod2/db1, password=$PASSWORD1",
+            "the npm_config_cache is full",
             "authorization: pending, see gng_ in the docs",
             "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
             "pln_0k3tq9zz4w1x supersedes https://tracker.example/issues/4711?view=all",

@@ -178,6 +178,8 @@ impl Screen {
 /// One trace a command: the caller's, or a new one.
 static TRACE: LazyLock<String> = LazyLock::new(|| {
     let said = std::env::var("GONOGO_TRACE_ID").ok();
+    // It stands in everything that the command begins.
+    let said = said.filter(|t| !gonogo_app::doors::is_secret(t));
     said.or_else(|| parent().map(|c| c.trace))
         .unwrap_or_else(gonogo_app::identity::new_trace)
 });

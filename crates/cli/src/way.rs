@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gonogo_app::access::Principal;
 use gonogo_app::calls::{Context, Meter};
 use gonogo_app::doors::{Answered, Desk, Done, Server, UseCase, find};
+use gonogo_app::identity::read_key;
 use gonogo_app::{AppError, Workspace};
 use gonogo_core::Reason;
 use gonogo_core::envelope::Class;
@@ -74,6 +75,10 @@ impl Way {
         };
         let tool = find(name)
             .ok_or_else(|| AppError::new(Reason::ToolUnknown, format!("no use case `{name}`")))?;
+        // Whoever names a key that is none has not asked yet, and no call of theirs has failed.
+        if let Some(key) = &ws.caller.key {
+            read_key(key)?;
+        }
         let meter = Meter::of(&ws.state, ws.tracer.clone());
         let done = meter.measure(tool, context.clone(), |within| work(&ws.within(within)));
         // A command is a process of its own: what it measured is kept now or never, and fails nothing.

@@ -55,3 +55,5 @@ mod stamps;
 mod surroundings;
 #[path = "e2e/verdicts.rs"]
 mod verdicts;
+#[path = "e2e/ways_around.rs"]
+mod ways_around;

@@ -321,6 +321,9 @@ pub fn over(row: &Row, found: &Found) -> Option<Digest> {
     Some(Digest::of(&bytes))
 }
 
+/// The owner of the template's rows, which is nobody.
+const NOBODY: &str = "OWNER";
+
 /// Says how a row stands at `now`.
 pub fn judge(
     row: &Row,
@@ -330,6 +333,11 @@ pub fn judge(
     now: Timestamp,
 ) -> Standing {
     let mut standing = shown(row, looked, signed, now);
+    if standing.status == Status::Pass && row.owner == NOBODY {
+        standing.status = Status::Blocked;
+        let text = format!("nobody answers for it: its owner is still the template's `{NOBODY}`");
+        standing.why.push(text);
+    }
     if standing.status == Status::Pass {
         return standing;
     }

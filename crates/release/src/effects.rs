@@ -78,7 +78,7 @@ pub fn seen<'a>(records: impl Iterator<Item = (&'a str, &'a Value)>) -> Vec<Effe
     all
 }
 
-/// Whether a version was ready, and was given requests afterwards. What is not known to have happened has not.
+/// Whether a version was ready, and was given a share of requests afterwards; whether any came, [`counted`] says. What is not known to have happened has not.
 pub fn served(all: &[EffectSeen], content: Digest) -> bool {
     let mut ready: Option<&str> = None;
     for effect in all.iter().filter(|e| e.standing == Standing::Applied) {
@@ -96,6 +96,14 @@ pub fn served(all: &[EffectSeen], content: Digest) -> bool {
         }
     }
     false
+}
+
+/// How many requests the new version answered, as the way back counted them when it measured that nothing serves it any more; `records`
+/// are kind and body of the operation's records. 0 if nobody counted.
+pub fn counted<'a>(records: impl Iterator<Item = (&'a str, &'a Value)>) -> u64 {
+    let decided = records.filter(|(kind, _)| *kind == "decision");
+    let counts = decided.filter_map(|(_, body)| body.pointer("/decision/numbers/served")?.as_u64());
+    counts.max().unwrap_or(0)
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &Value, key: &str) -> Option<T> {

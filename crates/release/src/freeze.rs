@@ -4,11 +4,13 @@
 //! for every plan, and nothing else decides it. A window of the calendar errs towards frozen where a clock is set: it begins at the
 //! earlier and ends at the later of two times that a local clock could mean.
 
+use std::collections::BTreeMap;
+
 use gonogo_core::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::PlanKind;
+use crate::plan::{Gates, PlanKind};
 
 mod window;
 
@@ -50,6 +52,9 @@ pub struct Declared {
     /// The rollback posture that it is a step of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub posture: Option<String>,
+    /// The gates that the file demanded then, by environment; an environment without any is left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub demanded: BTreeMap<String, Gates>,
 }
 
 /// A freeze that holds now.

@@ -259,6 +259,9 @@ async fn invoke(State(door): State<Arc<Door>>, request: Request) -> Response {
     let answered = async {
         let mut input = input;
         request::with_key(tool, &mut input, &parts.headers)?;
+        if parts.headers.contains_key(IF_MATCH) {
+            return Err(untagged());
+        }
         let once = once(&door, tool, &input, &principal, &parts.headers).await?;
         let once = match once {
             Before::Answered(done) => return Ok(done),
@@ -337,7 +340,7 @@ async fn resource(
         request::trace(&parts.headers)?;
         request::acceptable(&parts.headers, "application/json")?;
         let mut input = input(tool, &path, &parts, body).await?;
-        let unless = Unless::of(tool, &route, &parts);
+        let unless = Unless::of(tool, &route, &parts)?;
         if unless.is_some() {
             tool.admit(&input, &principal)?;
         }
@@ -429,13 +432,18 @@ struct Unless<'a> {
 }
 
 impl<'a> Unless<'a> {
-    fn of(tool: &Tool, route: &Route, parts: &'a axum::http::request::Parts) -> Option<Self> {
-        if !parts.headers.contains_key(IF_MATCH) {
-            return None;
+    fn of(
+        tool: &Tool,
+        route: &Route,
+        parts: &'a axum::http::request::Parts,
+    ) -> Result<Option<Self>, AppError> {
+        if route.method == doors::Method::Get || !parts.headers.contains_key(IF_MATCH) {
+            return Ok(None);
         }
-        let (look, of) = doors::guarded(tool, route)?;
+        // What nobody can look at has no tag, so none that is given is its own.
+        let (look, of) = doors::guarded(tool, route).ok_or_else(untagged)?;
         let given = parts.headers.get_all(IF_MATCH);
-        Some(Self { given, look, of })
+        Ok(Some(Self { given, look, of }))
     }
 
     /// Looks and decides in one step: what is decided is recorded only if nothing was since the look. Else it is looked again.
@@ -482,6 +490,12 @@ impl<'a> Unless<'a> {
         let text = format!("what is at `{}` has the tag {tag} now", self.of.path);
         Err(AppError::new(Reason::ResourceChanged, text))
     }
+}
+
+/// `If-Match` where nothing has a tag.
+fn untagged() -> AppError {
+    let text = "nothing at this address has a tag that `If-Match` could name";
+    AppError::new(Reason::ResourceChanged, text)
 }
 
 async fn input(

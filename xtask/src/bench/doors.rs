@@ -261,7 +261,8 @@ impl Lab {
         config.push_str(more);
         std::fs::write(home.join("gonogo.toml"), config)?;
         for version in ["1.0.0", "2.0.0"] {
-            std::fs::write(home.join(format!("{version}.toml")), "")?;
+            let behaviour = format!("version = \"{version}\"\n");
+            std::fs::write(home.join(format!("{version}.toml")), behaviour)?;
         }
         let mut lab = Self {
             home,

@@ -14,6 +14,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::{Means, Principal, Scope};
+use crate::config::Environment;
 use crate::identity::random;
 use crate::{AppError, Workspace};
 
@@ -108,6 +109,7 @@ pub fn issue(ws: &Workspace, wanted: &Wanted) -> Result<Issued, AppError> {
     let now = ws.now()?;
     let me = ws.identity()?;
     check(wanted)?;
+    unmistakable(ws, wanted)?;
     let id = TokenId::mint(random());
     let secret = URL_SAFE_NO_PAD.encode([random(), random(), random(), random()].concat());
     let token = Token {
@@ -175,6 +177,51 @@ fn check(wanted: &Wanted) -> Result<(), AppError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses an agent under a person's name, and a person under an agent's.
+fn unmistakable(ws: &Workspace, wanted: &Wanted) -> Result<(), AppError> {
+    let name = wanted.name.as_str();
+    let taken = if wanted.agent {
+        let approves = |e: &Environment| e.approval.approvers.iter().any(|a| a.id == name);
+        let a_person = ws
+            .store
+            .tokens()?
+            .iter()
+            .any(|t| t.kind == TokenKind::Person && t.name == name && t.revoked.is_none());
+        a_person || ws.store.user(name)?.is_some() || ws.config.environments.values().any(approves)
+    } else {
+        is_agent(ws, name)?
+    };
+    if !taken {
+        return Ok(());
+    }
+    let (is, wants) = match wanted.agent {
+        true => ("a person", "an agent"),
+        false => ("an agent", "a person"),
+    };
+    let text = format!("`{name}` is the name of {is} here, and {wants} needs another");
+    Err(AppError::new(Reason::ArgumentInvalid, text))
+}
+
+/// Whether a token that nobody took back makes this the name of an agent.
+fn is_agent(ws: &Workspace, name: &str) -> Result<bool, AppError> {
+    let all = ws.store.tokens()?;
+    let is = |t: &Token| t.kind == TokenKind::Agent && t.name == name && t.revoked.is_none();
+    Ok(all.iter().any(is))
+}
+
+/// Refuses a decision in the name of an agent, whichever door and key it came by.
+///
+/// # Errors
+/// [`Reason::AgentMayNotDecide`].
+pub(crate) fn must_be_a_person(ws: &Workspace, name: &str) -> Result<(), AppError> {
+    if !is_agent(ws, name)? {
+        return Ok(());
+    }
+    let text = format!("`{name}` is an agent, and this is for people to decide");
+    Err(AppError::new(Reason::AgentMayNotDecide, text)
+        .hint("whose name it is by mistake: take the token back, `gonogo token list`"))
 }
 
 /// Every token, newest first, without secrets.

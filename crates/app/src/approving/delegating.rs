@@ -5,14 +5,13 @@ use gonogo_core::id::{ApprovalId, DelegationId};
 use gonogo_core::{Reason, Timestamp};
 use gonogo_release::approval::{Approval, Delegated, Delegation};
 use gonogo_release::plan::Plan;
-use gonogo_store::TokenKind;
 use gonogo_store::ledger::{Draft, Filter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{KIND as GIVEN, Say, Signed, facts, login, revoking, role_of};
-use crate::access::{Principal, Scope};
+use crate::access::{Principal, Scope, tokens};
 use crate::identity::random;
 use crate::{AppError, Workspace, planning};
 
@@ -133,13 +132,8 @@ fn check(
         let text = format!("`{from}` cannot delegate to `{}`", to.escape_debug());
         return Err(refuse(text).hint("name another person"));
     }
-    let agents = ws.store.tokens()?;
-    if agents
-        .iter()
-        .any(|t| t.kind == TokenKind::Agent && t.name == to)
-    {
-        let text = format!("`{to}` is an agent, and nobody delegates a decision to an agent");
-        return Err(AppError::new(Reason::AgentMayNotDecide, text));
+    for name in [from, to] {
+        tokens::must_be_a_person(ws, name)?;
     }
     if wanted.until <= now {
         return Err(refuse(format!("`{}` is over already", wanted.until)));

@@ -160,9 +160,11 @@ pub(crate) fn may_decide(plan: &Plan, recorded: &Recorded) -> Vec<(String, Strin
             }
         }
         if policy.own {
-            add((plan.requester.clone(), "owner".into()));
+            // Where an agent asked it is the person for whom it did, who asks for it first.
+            let person = |of: &Option<String>, id: &str| of.clone().unwrap_or(id.to_owned());
+            add((person(&plan.on_behalf_of, &plan.requester), "owner".into()));
             for asker in &recorded.also {
-                add((asker.id.clone(), "owner".into()));
+                add((person(&asker.on_behalf_of, &asker.id), "owner".into()));
             }
         }
     }

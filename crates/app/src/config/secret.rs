@@ -23,7 +23,7 @@ const HARMLESS_ENDS: [&str; 14] = [
 ];
 
 /// Whether a value under this name is likely to be a secret.
-pub(super) fn is_secret_name(name: &str) -> bool {
+pub(crate) fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase().replace(['-', '.'], "_");
     let words: Vec<&str> = name.split('_').filter(|w| !w.is_empty()).collect();
     if words.last().is_some_and(|w| HARMLESS_ENDS.contains(w)) {

@@ -8,7 +8,7 @@ use gonogo_core::id::{OperationId, PlanId};
 use gonogo_core::{Digest, Reason, canonical};
 use gonogo_gate::inputs::FileState;
 use gonogo_release::approval::ApprovalPolicy;
-use gonogo_release::plan::{Gates, PlanKind};
+use gonogo_release::plan::{Gates, Plan, PlanKind};
 use gonogo_store::Operation;
 use serde_json::Value;
 
@@ -72,22 +72,29 @@ pub(crate) fn gates(ws: &Workspace, environment: &str) -> Result<Option<Held>, A
     Ok(None)
 }
 
-/// The plan by which people have accepted the file as it is: it stands, was made with it, and is approved.
-pub(crate) fn accepts(
-    ws: &Workspace,
-    environment: &Environment,
-) -> Result<Option<PlanId>, AppError> {
-    for plan in ws.store.plans(Some(&environment.name), None, PLANS)? {
-        if plan.body.kind != PlanKind::Release || plan.body.config != ws.config.digest {
-            continue;
-        }
-        let approved = || approving::voices(ws, &plan).is_ok_and(|v| v.missing.is_empty());
-        let now = gating::demanded(&ws.config, environment.gates);
-        if plan.body.gates == now && superseding::by(ws, &plan)?.is_none() && approved() {
-            return Ok(Some(plan.id));
+/// The plan that people have approved for what comes next: it stands, and was not carried out yet.
+pub(super) fn approved(ws: &Workspace, environment: &str) -> Result<Option<Plan>, AppError> {
+    let last = ws.store.operations("", Some(environment), LOOKED_AT)?;
+    for plan in ws.store.plans(Some(environment), None, PLANS)? {
+        let stands = plan.body.kind == PlanKind::Release
+            && superseding::by(ws, &plan)?.is_none()
+            && !last.iter().any(|o| o.plan == plan.id);
+        if stands && approving::voices(ws, &plan).is_ok_and(|v| v.missing.is_empty()) {
+            return Ok(Some(plan));
         }
     }
     Ok(None)
+}
+
+/// That plan, if it was made with the file as it is: by it people have accepted the file.
+pub(super) fn accepts(
+    ws: &Workspace,
+    environment: &Environment,
+) -> Result<Option<PlanId>, AppError> {
+    let now = gating::demanded(&ws.config, environment.gates);
+    let plan = approved(ws, &environment.name)?;
+    let plan = plan.filter(|p| p.body.config == ws.config.digest && p.body.gates == now);
+    Ok(plan.map(|p| p.id))
 }
 
 /// Refuses a verdict that was judged by another policy, or of another declaration, than the project has now, or than the environment's

@@ -1,19 +1,20 @@
 //! Freezes: declared, listed, ended. Ended only when the gates that `apply` asks pass again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use gonogo_core::id::{FreezeId, OperationId, PlanId};
-use gonogo_core::{Digest, Reason, Timestamp};
+use gonogo_core::id::FreezeId;
+use gonogo_core::{Reason, Timestamp};
 use gonogo_release::freeze::{self, Active, Declared, Window};
-use gonogo_release::plan::{Gates, VersionSpec};
+use gonogo_release::plan::Gates;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{force, keep, read, said};
-use crate::config::Environment;
+pub use super::passing::{Beside, GatePassed, HeldTo};
+use super::{keep, kept_once, passing, read, said};
+use crate::access::tokens;
 use crate::identity::random;
-use crate::{AppError, Workspace, applying, gating, planning};
+use crate::{AppError, Workspace, gating};
 
 /// Where freezes are recorded.
 pub const STREAM: &str = "control/freezes";
@@ -51,44 +52,6 @@ pub struct Ended {
     pub gates: Vec<GatePassed>,
 }
 
-/// That an environment's gates pass. A stored format.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct GatePassed {
-    /// Where.
-    pub environment: String,
-    /// The version that they were judged for; none where no gate is demanded and nothing serves.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// What is demanded: `none`, `dry-run` or `verdict`.
-    pub demanded: String,
-    /// The records of the ledger that they rest on; null where no gate is demanded.
-    pub evidence: Value,
-    /// Digest of what the file demands of this environment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub judged_by: Option<Digest>,
-    /// The gates that were asked beside those of the file, where the last release was held to others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held_to: Option<HeldTo>,
-    /// The approved plan by which people accepted the file as it is, so that its gates counted alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accepted_by: Option<PlanId>,
-}
-
-/// Gates that an environment's last release was held to. A stored format.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct HeldTo {
-    /// The operation.
-    pub operation: OperationId,
-    /// What it demanded.
-    pub demanded: String,
-    /// Digest of that.
-    pub judged_by: Digest,
-    /// The records that they rest on.
-    pub evidence: Value,
-}
-
 impl Ended {
     /// Whether it ends this freeze: who ends it looked at the gates of every environment that it names.
     pub(crate) fn ends(&self, declared: &Declared) -> bool {
@@ -117,8 +80,14 @@ pub fn declare(ws: &Workspace, wanted: &Wanted) -> Result<Declared, AppError> {
     let mut environments = wanted.environments.clone();
     environments.sort_unstable();
     environments.dedup();
+    let holds_for = |name: &String| environments.is_empty() || environments.contains(name);
+    let known = ws.config.environments.iter();
+    let demanded = known
+        .filter(|(name, e)| holds_for(name) && e.gates != Gates::None)
+        .map(|(name, e)| (name.clone(), gating::demanded(&ws.config, e.gates)));
     let declared = Declared {
         freeze: FreezeId::mint(random()),
+        demanded: demanded.collect(),
         environments,
         reason,
         by: me.name.clone(),
@@ -178,12 +147,15 @@ pub fn end(
     version: Option<&str>,
     why: &str,
 ) -> Result<Ended, AppError> {
+    /// How often it is looked again for an end that others' records come before.
+    const LOOKS: u32 = 8;
     let now = ws.now()?;
     let reason = said(why)?;
     let declared = find(ws, name, now)?;
     let me = ws.identity()?;
     let refused = |e: AppError| ws.refused(STREAM, &me.name, e);
-    let gates = passed(ws, &declared, version, now).map_err(refused)?;
+    tokens::must_be_a_person(ws, &me.name).map_err(refused)?;
+    let gates = passing::all(ws, &declared, version, now).map_err(refused)?;
     let ended = Ended {
         freeze: declared.freeze.clone(),
         by: me.name.clone(),
@@ -191,15 +163,29 @@ pub fn end(
         at: now,
         gates,
     };
-    // One record ends it, whoever writes at once; what did not end it leaves room for another.
-    let void = ws.every(STREAM.into(), ENDED)?.into_iter();
-    let void = void.filter(|r| r.body.get("freeze") == Some(&json!(declared.freeze)));
-    let key = match void.count() {
-        0 => format!("end/{}", declared.freeze),
-        n => format!("end/{}/{n}", declared.freeze),
-    };
-    keep(ws, &me, STREAM, key, ENDED, None, json!(ended))?;
-    Ok(ended)
+    for _ in 0..LOOKS {
+        // One record ends it, whoever writes at once; what did not end it leaves room for another.
+        let void = ws.every(STREAM.into(), ENDED)?.into_iter();
+        let void = void.filter(|r| {
+            let end = serde_json::from_value::<Ended>(r.body.clone());
+            r.body.get("freeze") == Some(&json!(declared.freeze))
+                && !end.is_ok_and(|end| end.ends(&declared))
+        });
+        let key = match void.count() {
+            0 => format!("end/{}", declared.freeze),
+            n => format!("end/{}/{n}", declared.freeze),
+        };
+        match kept_once(ws, &me, STREAM, key, ENDED, None, json!(ended))? {
+            Some(_) => return Ok(ended),
+            // Somebody else wrote that one: they ended it, or it is looked again.
+            None => drop(find(ws, name, now)?),
+        }
+    }
+    let text = format!(
+        "other records came for `{}` in each of the {LOOKS} times that this was tried",
+        declared.freeze
+    );
+    Err(AppError::new(Reason::Overloaded, text))
 }
 
 /// The one open freeze that is meant.
@@ -241,145 +227,4 @@ fn of_config(window: &Window, now: Timestamp) -> AppError {
     );
     let text = format!("`{}` is a window of gonogo.toml and {until}", window.name);
     AppError::new(Reason::FreezeOfConfig, text)
-}
-
-fn passed(
-    ws: &Workspace,
-    declared: &Declared,
-    version: Option<&str>,
-    now: Timestamp,
-) -> Result<Vec<GatePassed>, AppError> {
-    let stays = |name: &str, mut e: AppError| {
-        e.message = format!(
-            "freeze `{}` stays, for the gates of `{name}` do not pass: {}",
-            declared.freeze, e.message
-        );
-        e.and(&[Reason::FreezeActive])
-    };
-    let mut passed = Vec::new();
-    for name in covered(ws, declared)? {
-        // Of what the file does not know nobody can say what its gates are, and leaving it out would ask nothing.
-        let environment = ws.config.environments.get(&name).ok_or_else(|| {
-            let text = format!(
-                "`{}` does not know that environment",
-                ws.config.path.display()
-            );
-            let error = AppError::new(Reason::EnvironmentUnknown, text).hint(
-                "use the project's own file, or put the environment back into it until the freeze is ended",
-            );
-            stays(&name, error)
-        })?;
-        passed.push(gates_pass(ws, environment, version, now).map_err(|e| stays(&name, e))?);
-    }
-    Ok(passed)
-}
-
-/// The environments whose gates are asked: those that the freeze names; else all of the file, and all that something was applied to.
-fn covered(ws: &Workspace, declared: &Declared) -> Result<BTreeSet<String>, AppError> {
-    let mut all: BTreeSet<String> = declared.environments.iter().cloned().collect();
-    if all.is_empty() {
-        all.extend(ws.config.environments.keys().cloned());
-        let operations = ws.store.operations("", None, u32::MAX)?;
-        all.extend(operations.into_iter().map(|o| o.environment));
-    }
-    Ok(all)
-}
-
-/// Judges an environment's gates by what `apply` asks, on recorded evidence: those of the file, and those that the last release was held
-/// to, unless people have approved a plan that was made with the file as it is.
-///
-/// # Errors
-/// The gate's reason.
-pub(crate) fn gates_pass(
-    ws: &Workspace,
-    environment: &Environment,
-    version: Option<&str>,
-    now: Timestamp,
-) -> Result<GatePassed, AppError> {
-    let gates = gating::demanded(&ws.config, environment.gates);
-    let judged = candidate(ws, environment, version)?;
-    let wanted: Option<Vec<Digest>> = judged
-        .as_ref()
-        .map(|spec| spec.artifacts.iter().map(|a| a.sha256).collect());
-    let held = force::gates(ws, &environment.name)?;
-    let accepted_by = match &held {
-        Some(_) => force::accepts(ws, environment)?,
-        None => None,
-    };
-    let held = held.filter(|_| accepted_by.is_none());
-    let judge = |gates: Gates| match (gates, &wanted) {
-        (Gates::None, _) => Ok(Value::Null),
-        (gates, Some(wanted)) => {
-            let evidence = gating::judge_of(ws, gates, wanted, now)?;
-            force::same_rules(ws, &environment.name, &evidence, held.as_ref())?;
-            Ok(evidence)
-        }
-        (_, None) => {
-            let text = format!(
-                "no version is known-good in `{}`, and none was named to judge",
-                environment.name
-            );
-            Err(AppError::new(Reason::GateEvidenceMissing, text)
-                .hint("name the version that is to be released: `--to VERSION`"))
-        }
-    };
-    let evidence = judge(gates)?;
-    let other = held
-        .as_ref()
-        .filter(|h| h.gates != gates && h.gates != Gates::None);
-    let held_to = match other {
-        None => None,
-        Some(held) => {
-            let evidence = judge(held.gates).map_err(|mut e| {
-                e.message = format!(
-                    "`{}`, its last release, was held to other gates (`{}`) than the file demands, and they do not pass: {}",
-                    held.operation,
-                    word(held.gates),
-                    e.message
-                );
-                e.hint("to go by the file as it is, have a plan approved that was made with it")
-            })?;
-            Some(HeldTo {
-                operation: held.operation.clone(),
-                demanded: word(held.gates).into(),
-                judged_by: force::digest(&held.gates)?,
-                evidence,
-            })
-        }
-    };
-    Ok(GatePassed {
-        environment: environment.name.clone(),
-        version: judged.map(|spec| spec.version),
-        demanded: word(gates).into(),
-        evidence,
-        judged_by: Some(force::digest(&gates)?),
-        held_to,
-        accepted_by,
-    })
-}
-
-/// What gates are judged for.
-fn candidate(
-    ws: &Workspace,
-    environment: &Environment,
-    version: Option<&str>,
-) -> Result<Option<VersionSpec>, AppError> {
-    if let Some(version) = version {
-        let template = ws.config.version(version)?;
-        return planning::pinned(ws.config.root(), template).map(Some);
-    }
-    let known = super::goodness::shown(ws, &environment.name)?;
-    let newest = known.last().map(|good| {
-        let ran = ws.store.operation(&good.operation)?;
-        Ok(applying::plan_of(ws, &ran.plan)?.body.to)
-    });
-    newest.transpose()
-}
-
-fn word(gates: Gates) -> &'static str {
-    match gates {
-        Gates::None => "none",
-        Gates::DryRun(_) => "dry-run",
-        Gates::Verdict(_) => "verdict",
-    }
 }

@@ -3,7 +3,6 @@
 use gonogo_core::id::OperationId;
 use gonogo_core::{Digest, Reason, Timestamp};
 use gonogo_release::approval::ApprovalPolicy;
-use gonogo_release::effects;
 use gonogo_release::known_good::{Good, Ran, may_promote};
 use gonogo_release::machine::Ending;
 use gonogo_release::plan::{PlanKind, VersionSpec};
@@ -13,8 +12,9 @@ use serde_json::json;
 
 use super::words::Words;
 use super::{force, keep};
+use crate::access::tokens;
 use crate::config::Environment;
-use crate::doors::effects_of;
+use crate::doors::{answered, effects_of};
 use crate::identity::nonce;
 use crate::{AppError, Workspace, applying, approving, hosting, planning};
 
@@ -235,6 +235,7 @@ pub fn promote(
     let environment = ws.config.environment(environment)?;
     let why = why.map(super::said).transpose()?;
     let me = ws.identity()?;
+    tokens::must_be_a_person(ws, &me.name)?;
     let refused = |reason: Reason, text: String| {
         Err(ws.refused(STREAM, &me.name, AppError::new(reason, text)))
     };
@@ -275,10 +276,9 @@ pub fn promote(
             | Ending::NeedsPerson
             | Ending::Failed
             | Ending::TimedOut => {
-                let effects = effects_of(ws, &operation)?;
-                if !effects::served(&effects, plan.body.to.content()?) {
+                if !answered(ws, &operation, plan.body.to.content()?)? {
                     // What changed nothing says nothing of the version.
-                    ran.failed += u32::from(!effects.is_empty());
+                    ran.failed += u32::from(!effects_of(ws, &operation)?.is_empty());
                     continue;
                 }
                 ran.taken_back += 1;

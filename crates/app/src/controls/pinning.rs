@@ -1,5 +1,6 @@
 //! Pins: set, listed, removed.
 
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use gonogo_core::{Digest, Reason};
@@ -9,7 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{goodness, keep, read, said};
+use super::{goodness, keep, kept_once, read, said};
+use crate::access::tokens;
 use crate::config::Environment;
 use crate::identity::nonce;
 use crate::{AppError, Workspace, planning};
@@ -55,6 +57,7 @@ pub fn set(
     let environment = ws.config.environment(environment)?;
     let (version, content, named) = resolve(ws, environment, target)?;
     let me = ws.identity()?;
+    tokens::must_be_a_person(ws, &me.name)?;
     let pin = Pin {
         environment: environment.name.clone(),
         version,
@@ -83,20 +86,30 @@ pub fn set(
 /// # Errors
 /// The ledger cannot be read.
 pub fn all(ws: &Workspace) -> Result<Vec<Pin>, AppError> {
+    Ok(recorded(ws)?.into_values().map(|(_, pin)| pin).collect())
+}
+
+/// Every environment's pin with the place of its record, by environment.
+fn recorded(ws: &Workspace) -> Result<BTreeMap<String, (u64, Pin)>, AppError> {
     let mut set = ws.every(STREAM.into(), SET)?;
     set.extend(ws.every(STREAM.into(), REMOVED)?);
     set.sort_by_key(|r| r.index);
-    let mut pins = std::collections::BTreeMap::new();
+    let mut pins = BTreeMap::new();
     for record in set {
         if record.kind == SET {
             let pin: Pin = read(record.index, record.body)?;
-            pins.insert(pin.environment.clone(), pin);
+            pins.insert(pin.environment.clone(), (record.index, pin));
         } else {
             let removed: Removed = read(record.index, record.body)?;
-            pins.remove(&removed.environment);
+            // It removes the pin that was seen, and none that was set meanwhile.
+            let of = record.key.strip_prefix("unpin/").map(str::parse::<u64>);
+            let seen = pins.get(&removed.environment).map(|(index, _)| *index);
+            if of.is_none_or(|of| of.is_err() || of.ok() == seen) {
+                pins.remove(&removed.environment);
+            }
         }
     }
-    Ok(pins.into_values().collect())
+    Ok(pins)
 }
 
 /// What an environment's service is pinned to.
@@ -139,11 +152,13 @@ pub fn remove(ws: &Workspace, environment: Option<&str>, why: &str) -> Result<Re
     let now = ws.now()?;
     let reason = said(why)?;
     let environment = ws.config.environment(environment)?;
-    let pin = current(ws, &environment.name)?.ok_or_else(|| {
+    let none = || {
         let text = format!("`{}` is not pinned", environment.name);
         AppError::new(Reason::PinUnknown, text)
-    })?;
+    };
+    let (index, pin) = recorded(ws)?.remove(&environment.name).ok_or_else(none)?;
     let me = ws.identity()?;
+    tokens::must_be_a_person(ws, &me.name)?;
     let removed = Removed {
         environment: pin.environment,
         version: pin.version.clone(),
@@ -152,9 +167,10 @@ pub fn remove(ws: &Workspace, environment: Option<&str>, why: &str) -> Result<Re
         at: now,
     };
     let subject = Some((pin.version, pin.content));
-    let key = format!("unpin/{}", nonce());
-    keep(ws, &me, STREAM, key, REMOVED, subject, json!(removed))?;
-    Ok(removed)
+    // One record removes it, whoever writes at once.
+    let key = format!("unpin/{index}");
+    let kept = kept_once(ws, &me, STREAM, key, REMOVED, subject, json!(removed))?;
+    kept.map(|_| removed).ok_or_else(none)
 }
 
 /// The version that a text names, and its content: what was known-good under that name before, else what the configuration and its

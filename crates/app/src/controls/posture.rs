@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{freezing, goodness, keep, pinning, read, said};
+use crate::access::tokens;
 use crate::applying::{self, Apply};
 use crate::config::Environment;
 use crate::identity::nonce;
@@ -188,7 +189,12 @@ pub fn run(ws: &Workspace, wanted: &Wanted, call: Call<'_>) -> Result<PostureDoc
                 true => "not asked for: `--reopen` opens the environment again".to_owned(),
                 false => "waits for the step before it".to_owned(),
             };
-            let next = go_on.then(|| "gonogo rollback-posture --reopen --why TEXT".to_owned());
+            let next = go_on.then(|| {
+                format!(
+                    "gonogo rollback-posture --env {} --reopen --why TEXT",
+                    environment.name
+                )
+            });
             steps.push(StepDoc {
                 step,
                 state: Stands::Waiting,
@@ -275,13 +281,16 @@ fn begin(
     call: Call<'_>,
 ) -> Result<Begun, AppError> {
     let reason = said(&wanted.why)?;
+    tokens::must_be_a_person(ws, &ws.identity()?.name)?;
     if wanted.reopen {
         let text = format!(
             "`{}` is in no posture that could be ended",
             environment.name
         );
-        return Err(AppError::new(Reason::PostureUnproven, text)
-            .hint("begin one: `gonogo rollback-posture --why TEXT`"));
+        return Err(AppError::new(Reason::PostureUnproven, text).hint(format!(
+            "begin one: `gonogo rollback-posture --env {} --why TEXT`",
+            environment.name
+        )));
     }
     let good = known_good(ws, environment, wanted.to.as_deref())?;
     let me = ws.identity()?;

@@ -9,7 +9,6 @@ use gonogo_core::Timestamp;
 use gonogo_core::id::{OperationId, PlanId};
 use gonogo_ledger::key_event::CONTROLLER;
 use gonogo_release::approval::ApprovalPolicy;
-use gonogo_release::effects;
 use gonogo_release::machine::Ending;
 use gonogo_release::plan::Plan;
 use gonogo_store::Operation;
@@ -17,7 +16,7 @@ use gonogo_store::ledger::{EnrolledKey, RecordView};
 
 use super::force;
 use super::goodness::{STREAM, Said, may_say};
-use crate::doors::effects_of;
+use crate::doors::answered;
 use crate::{AppError, Workspace, applying, approving, identity};
 
 /// What judging words about the versions of one environment needs.
@@ -120,7 +119,7 @@ impl<'a> Words<'a> {
             Some(Ending::Promoted) => true,
             Some(_) => {
                 let content = self.plan(&operation.plan)?.body.to.content()?;
-                effects::served(&effects_of(self.ws, &operation)?, content)
+                answered(self.ws, &operation, content)?
             }
         };
         let ran = Ran {

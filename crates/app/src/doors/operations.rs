@@ -20,6 +20,7 @@ use super::words::{
 };
 use crate::access::Scope;
 use crate::applying::{self, Apply};
+use crate::approving::superseding;
 use crate::elsewhere::{self, Elsewhere};
 use crate::rolling_back::{self, Way};
 use crate::{AppError, Workspace, approving, controls, driving, following, planning};
@@ -303,6 +304,7 @@ impl UseCase for ApplyChange {
             let now = ws.now()?;
             // As if applications were switched off: before everything that the plan itself could lack.
             controls::may_apply(ws, &plan.body, now)
+                .and_then(|()| superseding::check(ws, &plan))
                 .map_err(|e| ws.refused(&planning::stream(&id), &desk.principal.name, e))?;
             // The contract's order: approval first, then whether it is this plan's.
             let approved = approving::approved(ws, &plan, &[], &desk.principal.name, now);

@@ -64,10 +64,10 @@ pub static TOOLS: [Tool; 48] = [
     Tool::of::<Whoami>(),
 ];
 
-/// What `If-Match` of a request to `route` is held against: the resource at the same address, else the one that it is part of. Only
-/// addresses that name a resource have one.
+/// What `If-Match` of a request to `route` is held against: the resource at the same address, else the one, or the list, that it is part
+/// of.
 pub fn guarded(tool: &Tool, route: &Route) -> Option<(&'static Tool, Route)> {
-    if route.method != Method::Post || route.fields().next().is_none() {
+    if route.method != Method::Post {
         return None;
     }
     debug_assert!(tool.facts.routes.contains(route));
@@ -76,7 +76,7 @@ pub fn guarded(tool: &Tool, route: &Route) -> Option<(&'static Tool, Route)> {
         routes.map(move |route| (tool, *route))
     });
     looks
-        .filter(|(_, of)| of.method == Method::Get && of.fields().next().is_some())
+        .filter(|(_, of)| of.method == Method::Get)
         .filter(|(_, of)| {
             let rest = route.path.strip_prefix(of.path);
             rest.is_some_and(|r| r.is_empty() || r.starts_with('/'))

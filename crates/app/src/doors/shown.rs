@@ -98,6 +98,19 @@ pub(crate) fn effects_of(ws: &Workspace, known: &Operation) -> Result<Vec<Effect
     ))
 }
 
+/// Whether the version of an operation that was taken back was ready, and answered requests that were counted.
+pub(crate) fn answered(
+    ws: &Workspace,
+    known: &Operation,
+    content: gonogo_core::Digest,
+) -> Result<bool, AppError> {
+    if !effects::served(&effects_of(ws, known)?, content) {
+        return Ok(false);
+    }
+    let decided = ws.every(format!("operation/{}", known.id), "decision")?;
+    Ok(effects::counted(decided.iter().map(|r| (r.kind.as_str(), &r.body))) > 0)
+}
+
 /// Input of `operation_show`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

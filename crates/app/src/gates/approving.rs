@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::gathering::{self, APPROVAL, APPROVALS, Asked, Place};
 use crate::AppError;
+use crate::access::tokens;
 use crate::home::Home;
 use crate::identity::Identity;
 
@@ -134,6 +135,7 @@ pub fn approve(
             .hint("ask somebody else; they sign with their own key: --as NAME --key FILE"));
     }
     let me = ws.identity()?;
+    tokens::must_be_a_person(ws, &me.name)?;
     let draft = |over: Digest, shown: &str| Draft {
         stream: APPROVALS.to_owned(),
         // Another change, another approval; another word to the same is none.

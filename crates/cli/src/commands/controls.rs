@@ -329,7 +329,10 @@ pub fn show_rollback(way: &Way, env: Option<&str>, to: Option<&str>, screen: &Sc
         "to be approved as every plan"
     };
     screen.say(&format!("approval  {approval}"));
-    screen.talk("nothing was changed; to go: `gonogo rollback --yes`");
+    screen.talk(&format!(
+        "nothing was changed; to go: `gonogo rollback --env {} --to {} --yes`",
+        back.environment, back.to
+    ));
     screen.answer("rollback_preview", json!(back));
     Ok(Exit::Done)
 }

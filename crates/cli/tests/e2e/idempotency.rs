@@ -113,7 +113,6 @@ fn a_key_belongs_to_its_plan() {
 #[test]
 fn one_operation_at_a_time_in_an_environment() {
     let project = Project::new();
-    let early = project.approved("2.0.0");
     let plan = project.approved("1.0.0");
     let ran = project.run(&["apply", &plan, "--detach", "--json"]);
     ran.expect(75);
@@ -124,6 +123,7 @@ fn one_operation_at_a_time_in_an_environment() {
     wait("the version's start", Duration::from_secs(20), || {
         (!project.serves().is_empty()).then_some(())
     });
+    let early = project.approved("2.0.0");
     let before = project.data(&["history"])["operations"]
         .as_array()
         .unwrap()

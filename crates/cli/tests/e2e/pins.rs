@@ -53,6 +53,13 @@ fn a_pin_lets_one_version_through_and_nothing_else() {
     // Back to the pinned version, though another one would be next otherwise.
     back(&project, &[]);
     assert_eq!(project.serves(), ["1.0.0:10000"]);
+    // What was left is not behind: going there again is a release, until somebody says that it is good.
+    project.refuses(
+        &["rollback", "--yes", "--to", "2.0.0"],
+        1,
+        &["NO_KNOWN_GOOD"],
+    );
+    project.data(&["known-good", "promote", "2.0.0", "--why", "it lost none"]);
     // Back is never in its way: it goes past the pin, says so, and leaves it.
     let shown = project.data(&["rollback", "--show", "--to", "2.0.0"]);
     assert_eq!(shown["pastPin"]["version"], "1.0.0", "{shown:#}");
@@ -235,6 +242,13 @@ fn a_person_can_call_a_version_known_good_and_needs_a_reason_where_it_was_taken_
     let two = plans.iter().find(|p| p["to"] == "2.0.0").unwrap()["id"]
         .as_str()
         .unwrap();
+    // It was left by a rollback, and goes by the same rule under either name.
+    let error = project.refuses(&["rollback", "--yes", "--to", two], 1, &["NO_KNOWN_GOOD"]);
+    assert!(
+        error.to_string().contains("left by a rollback"),
+        "{error:#}"
+    );
+    project.data(&["known-good", "promote", "2.0.0", "--why", "so it was"]);
     back(&project, &["--to", two, "--why", "it was the other one"]);
     assert_eq!(project.serves(), ["2.0.0:10000"]);
     let asked = project.records("rollback");
@@ -511,6 +525,9 @@ fn the_rollback_posture_proves_each_step_and_goes_on_where_it_stands() {
     assert_eq!(shown["last"]["posture"], first["posture"]);
     // That is what a board of gates begins with as evidence that going back works.
     project.run(&["gates", "init"]).expect(0);
+    let template = project.text("release-gates.toml");
+    let owned = template.replace("\"OWNER\"", "\"ada\"");
+    std::fs::write(project.path("release-gates.toml"), owned).unwrap();
     let board = project.data(&["gates", "dashboard"]);
     let mut rows = board["rows"].as_array().unwrap().iter();
     let row = rows.find(|r| r["gate"] == "Canary + Rollback Pin").unwrap();

@@ -315,16 +315,20 @@ fn a_plan_that_was_only_copied_in_is_refused() {
 #[test]
 fn a_target_that_moved_since_planning_is_refused() {
     let project = Project::serving();
-    let early = project.approved("2.0.0");
     let load = project.load(300.0);
     project.behave("1.1.0", "version = \"1.1.0\"\n");
     project.run(&["release", "--to", "1.1.0"]).expect(0);
+    let early = project.approved("2.0.0");
+    // Going back makes no plan that would replace it.
+    project.run(&["rollback", "--yes"]).expect(0);
     load.stop();
     load.join();
-    // Nobody approves it now: a newer plan was made, and it would be of no use.
-    project.refuses(&["approve", &early], 2, &["PLAN_SUPERSEDED"]);
     let error = project.refuses(&["apply", &early], 2, &["BASE_STATE_MOVED"]);
     assert_eq!(error["code"], "CONFLICT");
     project.run(&["apply", &early]).matches("base-moved");
-    assert_eq!(project.serves(), ["1.1.0:10000"]);
+    assert_eq!(project.serves(), ["1.0.0:10000"]);
+    // Nobody's yes is asked before that is told, and no yes at all is told first.
+    let never = project.plan("2.0.0");
+    project.refuses(&["apply", &early], 2, &["PLAN_SUPERSEDED"]);
+    project.refuses(&["apply", &never], 77, &["APPROVAL_MISSING"]);
 }

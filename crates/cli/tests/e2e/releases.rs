@@ -411,9 +411,18 @@ fn a_rollback_goes_further_back_each_time_and_never_to_what_was_left() {
     };
     back("1.1.0");
     back("1.0.0");
-    // Nothing came before it; what came after it is offered by name and not taken.
+    // Nothing came before it; what was left is named and not taken, and no plan that went there makes it a way back.
     let error = project.refuses(&["rollback", "--yes"], 1, &["NO_KNOWN_GOOD"]);
-    assert!(error.to_string().contains("rollback --to 1."), "{error:#}");
+    assert!(error.to_string().contains("1.1.0, 1.2.0"), "{error:#}");
+    let forward = ["rollback", "--to", "1.2.0", "--yes"];
+    let error = project.refuses(&forward, 1, &["NO_KNOWN_GOOD"]);
+    assert!(
+        error
+            .to_string()
+            .contains("gonogo release --env local --to 1.2.0"),
+        "{error:#}"
+    );
+    assert_eq!(project.serves(), ["1.0.0:10000"]);
     let error = project.refuses(&["rollback", "--to", "9.9", "--yes"], 1, &["NO_KNOWN_GOOD"]);
     assert!(
         error["message"]
@@ -422,10 +431,9 @@ fn a_rollback_goes_further_back_each_time_and_never_to_what_was_left() {
             .contains("`9.9` is not known-good"),
         "{error:#}"
     );
-    // By name it goes forward again, and from there back.
-    project
-        .run(&["rollback", "--to", "1.2.0", "--yes"])
-        .expect(0);
+    // Once somebody has said that it is good it is on the line again.
+    project.data(&["known-good", "promote", "1.2.0", "--why", "it was not that"]);
+    project.run(&forward).expect(0);
     assert_eq!(project.serves(), ["1.2.0:10000"]);
     back("1.0.0");
     let history = project.data(&["history"]);

@@ -87,6 +87,18 @@ fn what_cannot_be_understood_is_neither_shown_nor_refuted() {
 }
 
 #[test]
+fn a_row_that_nobody_answers_for_does_not_pass() {
+    let nobody = Row {
+        owner: "OWNER".into(),
+        ..row()
+    };
+    let standing = judge(&nobody, 1, &good(), &[], at(1));
+    assert_eq!(standing.status, Status::Blocked);
+    assert!(standing.why.iter().any(|w| w.contains("answers for it")));
+    assert_eq!(decide([&standing].into_iter()), Decision::NoGo);
+}
+
+#[test]
 fn an_excuse_ends_and_is_no_pass() {
     let mut row = row();
     row.conditional = Some(Conditional {

@@ -32,6 +32,7 @@ fn declared(environments: &[&str], until: Option<&str>) -> Declared {
         since: at("2026-03-03T00:00:00Z"),
         until: until.map(at),
         posture: None,
+        demanded: Default::default(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::approval::ApprovalPolicy;
 use crate::plan::PlanBody;
 
 pub(super) fn lint(body: &PlanBody, facts: &Facts<'_>, found: &mut Findings) {
-    policy(body, &body.approval, facts, found);
+    policy(body, &body.approval, "", facts, found);
     if let Some(before) = &body.approval_before {
         found.add(
             Reason::ApprovalWeakened,
@@ -20,20 +20,32 @@ pub(super) fn lint(body: &PlanBody, facts: &Facts<'_>, found: &mut Findings) {
             ),
             "have those approve who had to before; `gonogo plan show` lists them",
         );
-        policy(body, before, facts, found);
+        policy(body, before, BEFORE, facts, found);
     }
 }
 
-fn policy(body: &PlanBody, policy: &ApprovalPolicy, facts: &Facts<'_>, found: &mut Findings) {
+/// Which policy is meant that the file no longer says.
+const BEFORE: &str = ", by the policy that its last operation was held to";
+
+fn policy(
+    body: &PlanBody,
+    policy: &ApprovalPolicy,
+    which: &str,
+    facts: &Facts<'_>,
+    found: &mut Findings,
+) {
     if !facts.requester_key.is_empty() && !policy.may_ask(facts.requester, facts.requester_key) {
         found.add(
             Reason::RequesterUnlisted,
             Severity::Error,
             format!(
-                "`{}` asks, and environment `{}` does not know the name with this key",
+                "`{}` asks, and environment `{}` does not know the name with this key{which}",
                 facts.requester, body.environment
             ),
-            "ask under a listed name, or list the name and its key in `requesters`",
+            match which {
+                "" => "ask under a listed name, or list the name and its key in `requesters`",
+                _ => "let somebody ask whom both policies list; the file's counts alone once an operation was held to it",
+            },
         );
     }
     let role_counts = |role: &String| policy.roles.is_empty() || policy.roles.contains(role);

@@ -176,6 +176,9 @@ pub(super) fn invocation(asked: Value) -> Result<Invocation, AppError> {
     let trace = match asked.remove("traceId") {
         None => None,
         Some(Value::String(trace)) if is_trace(&trace) => Some(trace),
+        Some(Value::String(trace)) if doors::is_secret(&trace) => {
+            return Err(secret_in("$.traceId"));
+        }
         Some(_) => {
             let text = "`traceId` must be 1 to 128 of `A-Z a-z 0-9 . _ : -`";
             return Err(malformed(text).with("path", "$.traceId"));
@@ -214,7 +217,14 @@ pub(super) fn invocation(asked: Value) -> Result<Invocation, AppError> {
 /// Whether a text can be a trace's id.
 pub(super) fn is_trace(text: &str) -> bool {
     let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
-    (1..=128).contains(&text.len()) && text.bytes().all(inner)
+    (1..=128).contains(&text.len()) && text.bytes().all(inner) && !doors::is_secret(text)
+}
+
+/// It would be kept with everything that the call begins.
+fn secret_in(place: &str) -> AppError {
+    let text =
+        format!("`{place}` holds what looks like a token or another secret, and would be kept");
+    AppError::new(Reason::SecretInInput, text).with("path", place)
 }
 
 /// The fields that a query gives, each as the type that the schema has for it.
@@ -279,9 +289,12 @@ pub(super) fn wait(tool: &Tool, input: &mut Value) -> Result<Option<Duration>, A
 
 /// Refuses a trace that cannot be one: the caller would look for it in vain.
 pub(crate) fn trace(headers: &HeaderMap) -> Result<(), AppError> {
-    let mut all = headers.get_all("x-trace-id").iter();
-    if all.all(|v| v.to_str().is_ok_and(is_trace)) {
+    let all = headers.get_all("x-trace-id");
+    if all.iter().all(|v| v.to_str().is_ok_and(is_trace)) {
         return Ok(());
+    }
+    if all.iter().any(|v| v.to_str().is_ok_and(doors::is_secret)) {
+        return Err(secret_in("X-Trace-Id"));
     }
     let text = "`X-Trace-Id` must be 1 to 128 of `A-Z a-z 0-9 . _ : -`";
     Err(malformed(text))
@@ -316,7 +329,13 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<&str>, AppError> {
     first
         .map(|value| {
             let text = value.to_str().ok().filter(sound);
-            text.ok_or_else(|| malformed("`Idempotency-Key` must be 1 to 200 printable characters"))
+            let text = text.ok_or_else(|| {
+                malformed("`Idempotency-Key` must be 1 to 200 printable characters")
+            })?;
+            match doors::is_secret(text) {
+                true => Err(secret_in("Idempotency-Key")),
+                false => Ok(text),
+            }
         })
         .transpose()
 }

@@ -1,12 +1,13 @@
 //! What an operation's state means: what is left open on the target, and what to do, in order.
 
 use gonogo_core::{Reason, Timestamp};
-use gonogo_release::machine::{Ending, Machine, State};
+use gonogo_release::machine::{Ending, Machine, Phase, State};
 use gonogo_release::plan::{Plan, PlanKind};
 use gonogo_store::Operation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::controls::freezing;
 use crate::{AppError, Workspace, driving, elsewhere};
 
 /// What to do about an operation that has ended, or goes on.
@@ -33,6 +34,13 @@ pub struct OpenEffect {
     pub key: String,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// Whether a freeze holds an operation that goes forward.
+fn held(ws: &Workspace, known: &Operation, of: &Plan) -> Result<bool, AppError> {
+    let forward = of.body.kind == PlanKind::Release && known.phase != Phase::RollingBack;
+    let frozen = || freezing::active(ws, &known.environment, ws.clock.now().wall);
+    Ok(forward && !frozen()?.is_empty())
 }
 
 /// What its state means, and what to do about it.
@@ -74,6 +82,15 @@ pub(super) fn of(ws: &Workspace, known: &Operation, of: &Plan) -> Result<Triage,
                 format!(
                     "go on with it: `gonogo ops resume {id}`, or the same request with the same key"
                 ),
+                format!("or take it back: `gonogo cancel {id} --yes`"),
+            ],
+        ),
+        None if held(ws, known, of)? => told(
+            "A freeze holds it where it stands: it is watched, goes back if it does badly, and goes no further until the freeze ends.",
+            false,
+            vec![
+                "see the freeze: `gonogo freeze list`; end it: `gonogo unfreeze FREEZE --why TEXT`"
+                    .into(),
                 format!("or take it back: `gonogo cancel {id} --yes`"),
             ],
         ),
