@@ -44,7 +44,7 @@ pub use entities::{EnvironmentStatus, ReadActivity, ReadEntities, ServiceStatus,
 pub use evidence::{Code, EvidenceGet, EvidenceSearch, RecordDoc, Records};
 pub use incidents::{GlassBreak, IncidentClose, IncidentList, IncidentShow};
 pub use observing::{GatesDashboard, SloReport, Window};
-pub use once::Once;
+pub use once::{Once, Reads};
 pub use openapi::{LEAST_TIMEOUT_MS, LONGEST_WAIT, document as openapi};
 pub use operations::{
     Accepted, ApplyChange, Handle, Mode, OpenEffect, OperationCancel, OperationDoc, OperationGet,

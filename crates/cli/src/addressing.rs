@@ -27,6 +27,9 @@ enum Place {
 /// What a command that is done on the server's machine alone is told with.
 const THERE: &str = " (on the server's machine)";
 
+/// How a hint goes on behind a command that is run there.
+const ELSEWHERE: &str = " on the server's machine";
+
 impl Asked {
     pub fn new(base: &str, said: bool) -> Self {
         Self {
@@ -61,7 +64,10 @@ impl Asked {
             };
             told.push_str(&rest[..at + end]);
             let mut tail = &command[end..];
+            // A hint that says itself where its command is run is told as it is.
+            let said = tail.strip_prefix('`').unwrap_or(tail);
             match place(&command[..end]) {
+                _ if said.starts_with(ELSEWHERE) => {}
                 Place::Server if self.said => told.push_str(&format!(" --server {}", self.base)),
                 Place::Machine => {
                     if let Some(behind) = tail.strip_prefix('`') {
@@ -90,7 +96,7 @@ fn place(command: &str) -> Place {
             _ => Place::Machine,
         },
         ("gates", what) => match what {
-            Some("dashboard") => Place::Server,
+            Some("dashboard" | "check") => Place::Server,
             _ => Place::Machine,
         },
         (
@@ -151,6 +157,7 @@ mod tests {
             "means     gonogo could not find out, and does not guess",
             "`gonogo explain FROZEN`",
             "`gonogo help server`",
+            "correct it; `gonogo status` on the server's machine, and its log say what is wrong",
             "what answers is no gonogo server",
             "a `gonogo watch that nothing ends",
             "nothing",

@@ -156,7 +156,10 @@ fn run_in_trace(args: &Args, screen: &Screen) -> Exit {
                 "`GONOGO_SERVER` was not asked: this is done on this machine, in the project here",
             );
         }
-        screen.fail(name, &e)
+        match &args.command {
+            Command::Call(_) => screen.wrapped_fail(name, &e),
+            _ => screen.fail(name, &e),
+        }
     });
     telling::farewell();
     screen.ended(exit)

@@ -152,6 +152,15 @@ impl Screen {
         self.put(&json_text(&body));
     }
 
+    /// Ends a call of a use case with an error: the envelope on stdout, as it is where the call goes well, and the words for people on stderr.
+    pub fn wrapped_fail(&self, use_case: &str, error: &AppError) -> Exit {
+        if !self.json {
+            let failure = frame(use_case).failure(&error.failure());
+            self.put(&json_text(&json!({ "envelope": failure })));
+        }
+        self.fail(use_case, error)
+    }
+
     /// The trace that this command belongs to.
     pub fn trace(&self) -> String {
         TRACE.clone()

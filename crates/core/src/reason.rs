@@ -226,7 +226,7 @@ catalogue! {
     Overloaded "OVERLOADED" Hold Unavailable "Too many requests of this class are under way." "Try again after the time in `Retry-After`.";
     RateLimited "RATE_LIMITED" Hold Unavailable "Too much was asked in a short time, in one name or from one address." "Try again after the time in `Retry-After`.";
     IssuerKeysStale "ISSUER_KEYS_STALE" Hold Unavailable "The issuer's keys cannot be read, or were last read too long ago: no token of its can be checked." "See whether `[oidc] jwks` can be read from the server's machine.";
-    ServerMisconfigured "SERVER_MISCONFIGURED" Hold Unavailable "The server's configuration was changed and cannot be read." "Have whoever runs the server correct its gonogo.toml; `gonogo status` beside it and the server's log say what is wrong.";
+    ServerMisconfigured "SERVER_MISCONFIGURED" Hold Unavailable "The server's configuration was changed and cannot be read." "Have whoever runs the server correct its gonogo.toml; `gonogo status` on the server's machine, in the directory of that file, and the server's log say what is wrong.";
     DeadlineExceeded "DEADLINE_EXCEEDED" Hold Unavailable "The answer did not come within the time of its class." "Try again; what was begun goes on and is found by its key.";
     ServerUnreachable "SERVER_UNREACHABLE" Hold Unavailable "The gonogo server does not answer." "Check its address and that it runs: `gonogo serve`.";
     ResourceChanged "RESOURCE_CHANGED" Hold Hold "The resource is not what `If-Match` says: it has changed since it was looked at." "Look again and decide on what is there now.";

@@ -9,7 +9,7 @@ mod machine;
 mod wiring;
 
 pub use answer::{
-    Asked, Dispatched, Ended, Heard, LONGEST, Receipt, Silence, Status, Told, Trouble, asked,
+    Asked, Dispatched, Ended, Heard, LONGEST, Ours, Receipt, Silence, Status, Told, Trouble, asked,
     cancelled, dispatched,
 };
 pub use machine::{Cancel, Entry, Stage, State, Telling, Todo, after};

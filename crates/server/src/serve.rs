@@ -72,7 +72,8 @@ pub struct Bound {
 /// Binds the address.
 ///
 /// # Errors
-/// [`Reason::ArgumentInvalid`] for development beyond loopback; [`Reason::PortTaken`].
+/// [`Reason::ArgumentInvalid`] for development beyond loopback, and for sockets given by a service manager that are not one of TCP;
+/// [`Reason::PortTaken`].
 pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -80,9 +81,10 @@ pub fn bind(project: Arc<Project>, settings: Settings) -> Result<Bound, AppError
         .enable_all()
         .build()
         .map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
+    let given = service::socket()?;
     let listener = runtime
         .block_on(async {
-            match service::socket()? {
+            match given {
                 Some(given) => TcpListener::from_std(given),
                 None => listen(settings.listen),
             }

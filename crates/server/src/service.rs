@@ -1,27 +1,39 @@
 //! Being a service of systemd, where the server is one: a socket that it opened, and telling it how things stand (`sd_listen_fds(3)`,
 //! `sd_notify(3)`). Elsewhere none of this does anything.
 
-use std::io;
 use std::net::TcpListener;
 
+use gonogo_app::AppError;
+use gonogo_core::Reason;
 use sd_notify::NotifyState;
 
 /// The socket that this process was given to listen on, if it was given one.
 ///
 /// # Errors
 /// It was given several, or one that is no TCP socket: to listen elsewhere instead would be a surprise.
-pub(crate) fn socket() -> io::Result<Option<TcpListener>> {
+pub(crate) fn socket() -> Result<Option<TcpListener>, AppError> {
+    let unusable = |text: String| {
+        AppError::new(Reason::ArgumentInvalid, text)
+            .hint("mend the `.socket` unit that starts this service: exactly one `ListenStream=` with a TCP address; then `systemctl daemon-reload`, and restart both units")
+            .hint("without one, stop and disable the `.socket` unit: `--listen` says where it listens")
+    };
     let mut given = listenfd::ListenFd::from_env();
     match given.len() {
         0 => Ok(None),
         1 => {
-            let socket = given.take_tcp_listener(0)?;
-            let socket = socket.ok_or_else(|| io::Error::other("the given socket is gone"))?;
-            socket.set_nonblocking(true)?;
+            let refused = |e: std::io::Error| {
+                unusable(format!(
+                    "the socket that was given (`LISTEN_FDS`) cannot be listened on: {e}"
+                ))
+            };
+            let gone = || std::io::Error::other("it is gone");
+            let socket = given.take_tcp_listener(0).map_err(refused)?;
+            let socket = socket.ok_or_else(gone).map_err(refused)?;
+            socket.set_nonblocking(true).map_err(refused)?;
             Ok(Some(socket))
         }
-        n => Err(io::Error::other(format!(
-            "{n} sockets were given, and one is listened on"
+        n => Err(unusable(format!(
+            "{n} sockets were given (`LISTEN_FDS`), and one is listened on"
         ))),
     }
 }

@@ -18,6 +18,32 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long somebody waits for whoever carries the same request out.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What a use case does with the header `Idempotency-Key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// Nothing: it keeps nothing, or the key stands in what it carries.
+    Nothing,
+    /// The request is carried out once under it.
+    Request,
+    /// It is the key of its input: `idempotencyKey`.
+    Input,
+}
+
+impl Reads {
+    /// What this one does with it.
+    pub fn of(tool: &Tool) -> Self {
+        let facts = &tool.facts;
+        let has = |fields: &Value| fields["properties"].get("idempotencyKey").is_some();
+        // Of a dispatch it stands one deeper.
+        let deeper = || has(&tool.input()["properties"]["input"]);
+        match has(tool.input()) {
+            true => Self::Input,
+            false if facts.class == Class::Read || facts.keeps_nothing || deeper() => Self::Nothing,
+            false => Self::Request,
+        }
+    }
+}
+
 /// A request with its key.
 #[derive(Debug, Clone)]
 pub struct Once {
@@ -35,10 +61,7 @@ impl Once {
     /// The input cannot be written.
     pub fn of(tool: &Tool, who: &str, key: &str, input: &Value) -> Result<Option<Self>, AppError> {
         let facts = &tool.facts;
-        let has = |fields: &Value| fields["properties"].get("idempotencyKey").is_some();
-        // Of a dispatch it stands one deeper.
-        let takes = has(tool.input()) || has(&tool.input()["properties"]["input"]);
-        if facts.class == Class::Read || facts.keeps_nothing || takes {
+        if Reads::of(tool) != Reads::Request {
             return Ok(None);
         }
         let all = canonical::to_vec(&json!([facts.name, input]))?;

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::examples;
+use super::once::Reads;
 use super::operations::Handle;
 use super::plans::may_make_nothing;
 use super::registry::TOOLS;
@@ -14,7 +15,7 @@ use super::schema;
 use super::tool::{Method, Route, Tool};
 
 /// Errors that every address can answer with, by status.
-const FAILURES: [(u16, &str); 14] = [
+const FAILURES: [(u16, &str); 16] = [
     (400, "The input is not what the schema says."),
     (401, "Nobody is shown to be asking."),
     (403, "Who asks may not do this, or an approval is missing."),
@@ -24,12 +25,17 @@ const FAILURES: [(u16, &str); 14] = [
     (408, "The body did not come in time."),
     (409, "What is asked for does not fit what is."),
     (413, "The body is too large."),
+    (414, "The address is too long."),
     (415, "The body is no JSON in UTF-8."),
     (429, "Too much was asked at once."),
+    (431, "The headers are too many or too large."),
     (500, "gonogo failed."),
     (503, "What gonogo needs is not there."),
     (504, "The answer did not come in time."),
 ];
+
+/// Those of them that are told before anybody looks what the address is for: they have the plain envelope everywhere.
+const BEFORE: [u16; 3] = [405, 414, 431];
 
 /// The longest that a caller can wait for an end, in seconds: within the time that reads have at most.
 pub const LONGEST_WAIT: u64 = 10;
@@ -56,6 +62,9 @@ pub fn document(anybody: bool) -> Value {
     ] {
         let id = path.trim_matches('/').replace('.', "_");
         let mut responses = json!({"200": {"description": about, "content": {"application/json": {"schema": {"type": "object"}}}}});
+        for (status, about) in FAILURES.iter().filter(|(s, _)| BEFORE.contains(s)) {
+            responses[status.to_string()] = json!({"description": about, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/GonogoFailure"}}}});
+        }
         if path == "/readyz" {
             responses["503"] = json!({"description": "They cannot.", "content": {"application/json": {"schema": {"type": "object"}}}});
         }
@@ -128,6 +137,15 @@ fn operation(tool: &Tool, route: Route, n: usize, all: &mut SchemaGenerator) -> 
         "description": "Ties the reply, and what it begins, to the caller's trace; W3C `traceparent` comes first.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
     }));
+    match Reads::of(tool) {
+        Reads::Nothing => {}
+        Reads::Request => parameters.push(key(
+            "The same request under the same key has the same answer, for seven days; another one is a conflict.",
+        )),
+        Reads::Input => parameters.push(key(
+            "The `idempotencyKey` of the body, which may stay out then; two different ones are refused.",
+        )),
+    }
     if facts.waits {
         parameters.push(json!({
             "name": "wait",
@@ -206,6 +224,16 @@ fn operation(tool: &Tool, route: Route, n: usize, all: &mut SchemaGenerator) -> 
         operation["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": body, "examples": examples}}});
     }
     operation
+}
+
+/// The header that a caller's key comes in.
+fn key(about: &str) -> Value {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": about,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]{1,200}$"},
+    })
 }
 
 /// Where an answer leads: to every address that takes something which it gives.
@@ -316,7 +344,7 @@ fn failures(responses: &mut Map<String, Value>, name: &str) {
     for (status, about) in FAILURES {
         let mut response = json!({
             "description": about,
-            "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{}", if status == 405 { "GonogoFailure" } else { name })}}},
+            "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{}", if BEFORE.contains(&status) { "GonogoFailure" } else { name })}}},
         });
         if matches!(status, 429 | 503) {
             response["headers"] =
@@ -433,6 +461,7 @@ fn invoke() -> Value {
         "summary": "Call a use case by its name",
         "description": "The restricted path of agents: `{toolId, traceId?, timeoutMs?, input}`, answered with `{envelope, handle?}`.",
         "tags": ["tools"],
+        "parameters": [key("As the use case's own address takes it; those that keep nothing do not look at it.")],
         "requestBody": {"required": true, "content": {"application/json": {"schema": {"oneOf": tools}, "examples": examples}}},
         "responses": responses,
     })

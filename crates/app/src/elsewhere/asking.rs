@@ -4,14 +4,16 @@ use bytes::Bytes;
 use gonogo_core::{Digest, Span};
 use gonogo_outbound::{NoAnswer, exchange_for_head};
 use gonogo_release::effect::Observed;
+use gonogo_release::plan::Plan;
 use gonogo_release::remote::{
-    Asked, Dispatched, Ended, Heard, LONGEST, Silence, State, asked, cancelled, dispatched,
+    Asked, Dispatched, Ended, Heard, LONGEST, Ours, Silence, State, asked, cancelled, dispatched,
 };
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{Method, Request};
 use serde_json::{Value, json};
 
 use super::wiring;
+use crate::Workspace;
 
 /// The service, as one operation asks it.
 pub(super) struct Service<'a> {
@@ -76,12 +78,19 @@ impl Service<'_> {
     }
 
     /// Asks where it stands.
-    pub(super) fn ask(&self) -> Asked {
+    pub(super) fn ask(&self, ws: &Workspace, plan: &Plan) -> Asked {
         let endpoint = &self.state.endpoint;
         let id = self.state.there();
         let within = endpoint.limits.status;
         let back = self.once(Method::GET, &endpoint.status_url(id), None, within);
-        asked(back.heard(), id)
+        let ours = Ours {
+            operation: id,
+            fingerprint: &plan.fingerprint.to_string(),
+            environment: &plan.body.environment,
+            version: &plan.body.to.version,
+            now: ws.clock.now().wall,
+        };
+        asked(back.heard(), &ours)
     }
 
     /// Tells it that somebody wants it to end.

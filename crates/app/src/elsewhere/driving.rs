@@ -137,7 +137,7 @@ fn under(
                     trace: &trace,
                 };
                 let doubt = state.stage == Stage::InDoubt;
-                let heard = service.ask();
+                let heard = service.ask(ws, &plan);
                 entries.extend(state.asked(now(ws), heard));
                 let long = match (kept, state.seen) {
                     (Some(kept), Some(seen)) => seen.since(kept) >= SEEN,

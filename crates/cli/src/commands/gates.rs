@@ -150,7 +150,7 @@ fn report(select: &Select, since: Option<&str>, record: bool, screen: &Screen) -
     if record && way.here().is_none() {
         let text = "a server's report is kept on its own machine";
         return Err(AppError::new(Reason::ArgumentInvalid, text)
-            .hint("run `gonogo slo report --record` there, without --server"));
+            .hint("run `gonogo slo report --record` on the server's machine, without --server"));
     }
     let wanted = SloReport {
         window: since.map(|s| Window(s.to_owned())),

@@ -64,7 +64,9 @@ fn begin_here(
         let id = &begun.operation_id;
         let known = ws.store.operation(id)?;
         say_begun(screen, id, begun.fresh, known.terminal.is_some());
-        elsewhere::sent(ws, id, begun.fresh, Span::from_secs(27))?;
+        let most = Span::from_secs(27);
+        let within = waiting.timeout.map_or(most, |timeout| timeout.min(most));
+        elsewhere::sent(ws, id, begun.fresh, within)?;
         Ok((begun, known))
     })?;
     let id = begun.operation_id.clone();

@@ -342,3 +342,38 @@ fn a_rejected_application_names_who_rejected() {
     let error = reply.get("envelope").unwrap_or(&reply)["error"].clone();
     assert_eq!(error["details"]["rejectedBy"], json!(["dana"]), "{error:#}");
 }
+
+#[test]
+fn a_call_that_fails_prints_its_envelope_where_one_that_goes_well_does() {
+    let project = Project::new();
+    let good = project.run(&["call", "read_entities"]);
+    let good: Value = serde_json::from_str(&good.expect(0).out).unwrap();
+    assert_eq!(good["envelope"]["success"], true);
+    for (args, exit, reason) in [
+        (
+            vec![
+                "call",
+                "operation_get",
+                r#"{"operation": "op_000000000000"}"#,
+            ],
+            66,
+            "OPERATION_NOT_FOUND",
+        ),
+        (vec!["call", "status_get", "{"], 65, "INPUT_MALFORMED"),
+        (vec!["call", "status_got"], 64, "TOOL_UNKNOWN"),
+        (
+            vec!["call", "status_get", "--server", "http://127.0.0.1:1"],
+            69,
+            "SERVER_UNREACHABLE",
+        ),
+    ] {
+        let ran = project.run(&args);
+        ran.expect(exit);
+        let told: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(told["envelope"]["success"], false, "{told:#}");
+        let codes = &told["envelope"]["error"]["details"]["reasonCodes"];
+        assert_eq!(codes[0], reason, "{told:#}");
+        // For people the words stay where they were.
+        assert!(ran.err.contains(&format!("error[{reason}]")), "{}", ran.err);
+    }
+}

@@ -337,6 +337,13 @@ fn what_nobody_ever_knows_ends_with_a_person_also_when_somebody_wanted_it_to_end
     assert_eq!(flow.dispatches().len(), 1);
 }
 
+/// A record of a success in which one thing is said otherwise.
+fn with(key: &str, said: Value) -> Value {
+    let mut record = record("succeeded");
+    record[key] = said;
+    record
+}
+
 #[test]
 fn no_word_but_the_five_is_a_state_and_none_of_it_is_green() {
     for (what, say) in [
@@ -351,6 +358,24 @@ fn no_word_but_the_five_is_a_state_and_none_of_it_is_green() {
             let mut both = record("succeeded");
             both["error"] = json!({"message": "it broke"});
             Say::Json(200, both)
+        }),
+        ("an end before its begin", {
+            Say::Json(200, with("completedAt", json!("2025-12-31T00:00:00Z")))
+        }),
+        ("an end that has not come", {
+            Say::Json(200, with("completedAt", json!("2099-01-01T00:00:00Z")))
+        }),
+        ("no success", Say::Json(200, with("success", json!(false)))),
+        (
+            "another version",
+            Say::Json(200, with("to", json!("9.9.9"))),
+        ),
+        ("another place", {
+            Say::Json(200, with("environment", json!("elsewhere")))
+        }),
+        ("another plan", {
+            let none = format!("v2:sha256:{}", "0".repeat(64));
+            Say::Json(200, with("planFingerprint", json!(none)))
         }),
         ("a page", text(200, "succeeded")),
         (

@@ -226,3 +226,37 @@ fn who_gives_an_answer_less_time_gets_less_and_nobody_gets_more_than_the_class_h
     assert!(begin.elapsed() < Duration::from_secs(10));
     answer.refuses(504, "UPSTREAM_TIMEOUT", "DEADLINE_EXCEEDED");
 }
+
+#[test]
+fn no_header_of_the_service_decides_how_long_a_caller_waits() {
+    let flow = Flow::start(|asked| match asked.is_dispatch() {
+        true => Say::Raw(503, vec![("retry-after", "3600".into())], b"later".to_vec()),
+        false => Say::Json(404, json!({})),
+    });
+    let project = wired(flow.port);
+    let plan = project.approved("1.0.0");
+    let fingerprint = project.data(&["plan", "show", &plan])["plan"]["fingerprint"].clone();
+    let ran = quick("apply", || project.run(&["apply", &plan, "--json"]));
+    let error = ran.refusal(69, &["WORKFLOW_FAILED"]);
+    assert_eq!(error["retriableReason"], "upstream_5xx", "{error:#}");
+    assert_eq!(error["details"]["retryAfterSeconds"], 3_600, "{error:#}");
+    // It may have arrived: it is in doubt, whatever the header says.
+    assert_eq!(error["details"]["stage"], "in-doubt", "{error:#}");
+    assert_eq!(flow.dispatches().len(), 1);
+    let server = Server::start(&project, &["--dev", "--allow-apply"]);
+    let apply = json!({"planFingerprint": fingerprint, "idempotencyKey": plan});
+    let answer = quick("the same request over the network", || {
+        server.post("/v1/operations", &apply)
+    });
+    answer.refuses(503, "DEPENDENCY_UNAVAILABLE", "WORKFLOW_FAILED");
+    // Who has less time waits less, also where the service says nothing at all.
+    let flow = Flow::start(|_| Say::Hang);
+    let config =
+        config(flow.port, "").replace("dispatch_within = \"1s\"", "dispatch_within = \"20s\"");
+    let project = Project::with(&config);
+    let plan = project.approved("1.0.0");
+    let ran = quick("apply --timeout", || {
+        project.run(&["apply", &plan, "--timeout", "1s", "--json"])
+    });
+    ran.refusal(69, &["WORKFLOW_TIMEOUT"]);
+}

@@ -117,6 +117,37 @@ fn a_text_says_the_point_of_its_answer() {
     let told = text(&agent.call("status_get", json!({}))).to_owned();
     assert!(told.contains("local: 1 version(s) serve"), "{told}");
     assert!(told.contains("100.00 % ready: 1.0.0"), "{told}");
+    let operation = project.data(&["ops", "list"])["operations"][0]["operationId"].clone();
+    for (tool, input) in [
+        ("operation_show", json!({"operation": operation})),
+        ("operation_get", json!({"operation": operation})),
+        ("operation_list", json!({})),
+        ("validate_plan", json!({"version": "1.0.0"})),
+    ] {
+        let answer = agent.call(tool, input);
+        let told = text(&answer);
+        let data = &answer["structuredContent"]["data"];
+        let data = match tool {
+            "operation_list" => &data["operations"][0],
+            _ => data,
+        };
+        let from = data["from"].as_str().unwrap_or("nothing");
+        let way = format!("from → to: {from} → 1.0.0");
+        for point in ["environment: local", &way] {
+            assert!(told.contains(point), "{tool} lacks `{point}`: {told}");
+        }
+        // What is planned and what became of it are two counts with two names.
+        if tool == "operation_show" {
+            let done = data["effects"].as_array().unwrap().len();
+            let planned = data["plan"]["body"]["steps"].as_array().unwrap().len();
+            let point = format!("\nplanned effects: {planned} in all: 1 preflight");
+            assert!(told.contains(&point), "`{point}`: {told}");
+            let mut counts = told.lines().filter(|line| line.starts_with("effects: "));
+            let count = counts.next().expect("what became of them");
+            assert!(count.starts_with(&format!("effects: {done}")), "{told}");
+            assert_eq!(counts.next(), None, "{told}");
+        }
+    }
     let (plan, _) = agent.planned("2.0.0");
     for (tool, input) in [
         ("plan_change", json!({"version": "2.0.0"})),

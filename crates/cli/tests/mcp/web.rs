@@ -194,11 +194,14 @@ fn what_is_no_message_is_refused_in_the_contracts_form() {
         "INPUT_VALIDATION_FAILED",
         "MEDIA_TYPE_REFUSED",
     );
-    said(&[("accept", "application/json")]).refuses(
-        406,
-        "INPUT_VALIDATION_FAILED",
-        "NOT_ACCEPTABLE",
-    );
+    for accepted in ["application/json", "text/event-stream", "*/*"] {
+        let answer = said(&[("accept", accepted)]);
+        answer.refuses(406, "INPUT_VALIDATION_FAILED", "NOT_ACCEPTABLE");
+        let hints = &answer.envelope()["error"]["details"]["hints"];
+        let hint = hints[0].as_str().unwrap();
+        let both = "`Accept: application/json, text/event-stream`";
+        assert!(hint.contains(both), "{accepted}: {hint}");
+    }
     let long =
         json!({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": "y".repeat(2 << 20)}});
     post(&server, &[], &long).refuses(413, "INPUT_VALIDATION_FAILED", "BODY_TOO_LARGE");

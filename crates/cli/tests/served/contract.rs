@@ -261,6 +261,57 @@ fn the_document_lists_every_address_and_its_schemas_hold() {
             );
         }
     }
+    // What is told before anybody looks what the address is for can be told everywhere; the page says what the document leaves out.
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/server.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for path in [
+        "/v1/events",
+        "/mcp",
+        "/metrics",
+        "/.well-known/oauth-protected-resource",
+    ] {
+        assert!(document["paths"].get(path).is_none(), "{path}");
+        assert!(page.contains(&format!("`{path}`")), "{path}");
+        let there = server.say("PATCH", path, &[], "").unwrap();
+        there.refuses(405, "INPUT_VALIDATION_FAILED", "METHOD_REFUSED");
+    }
+    let long = "x".repeat(9 << 10);
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            for status in ["405", "414", "431"] {
+                let told = &operation["responses"][status]["content"]["application/json"];
+                let schema = &told["schema"]["$ref"];
+                assert_eq!(
+                    schema, "#/components/schemas/GonogoFailure",
+                    "{method} {path} {status}"
+                );
+            }
+        }
+        let far = server.say("GET", &format!("{path}?x={long}"), &[], "");
+        far.unwrap()
+            .refuses(414, "INPUT_VALIDATION_FAILED", "URI_TOO_LONG");
+        let full = server.say("GET", path, &[("x-long", &"x".repeat(33 << 10))], "");
+        full.unwrap()
+            .refuses(431, "INPUT_VALIDATION_FAILED", "HEAD_TOO_LARGE");
+    }
+    // Whoever reads the key says so, and nobody else.
+    let takes = |path: &str, method: &str| {
+        let all = &document["paths"][path][method]["parameters"];
+        let mut all = all.as_array().into_iter().flatten();
+        all.any(|p| p["name"] == "Idempotency-Key" && p["in"] == "header")
+    };
+    for (path, method, reads) in [
+        ("/tools/invoke", "post", true),
+        ("/v1/operations", "post", true),
+        ("/v1/plans", "post", true),
+        ("/v1/plans/{plan}/approvals", "post", true),
+        ("/v1/freezes", "post", true),
+        ("/v1/plans/validate", "post", false),
+        ("/v1/plans", "get", false),
+        ("/operations/dispatch", "post", false),
+    ] {
+        assert_eq!(takes(path, method), reads, "{method} {path}");
+    }
     for tool in [
         "plan_change",
         "apply_change",

@@ -217,6 +217,20 @@ fn a_configuration_that_breaks_is_the_servers_fault() {
         details.contains("gonogo.toml"),
         "who may look is told where: {details}"
     );
+    // What is to be run on the server's machine is told as that, and does not name the server that fails.
+    let base = format!("http://127.0.0.1:{}", server.port);
+    let args = ["status", "--server", &base];
+    let mut command = project.command(&args);
+    command.current_dir(std::env::temp_dir());
+    command.env("GONOGO_TOKEN", &vera);
+    let ran = crate::project::finish(command, &args);
+    ran.expect(69);
+    assert!(
+        ran.err.contains("`gonogo status` on the server's machine"),
+        "{}",
+        ran.err
+    );
+    assert!(!ran.err.contains("--server"), "{}", ran.err);
     // Nobody else learns what files there are.
     let told = server.get("/readyz");
     assert_eq!(

@@ -170,6 +170,16 @@ fn what_cannot_be_a_place_in_the_ledger_is_refused() {
     answer
         .unwrap()
         .refuses(400, "INPUT_VALIDATION_FAILED", "INPUT_MALFORMED");
+    // A record that is not there yet is no place to go on behind: such a reader would wait for nothing, or miss what comes.
+    let size = project.data(&["ledger", "status"])["size"].as_u64();
+    let size = size.expect("the ledger's length");
+    for beyond in [size, size + 1, (1 << 53) - 1] {
+        let answer = server.get(&format!("/v1/events?after={beyond}"));
+        answer.refuses(404, "INPUT_VALIDATION_FAILED", "INPUT_NOT_FOUND");
+        let last = [("last-event-id", &*beyond.to_string())];
+        let answer = server.say("GET", "/v1/events", &last, "").unwrap();
+        answer.refuses(404, "INPUT_VALIDATION_FAILED", "INPUT_NOT_FOUND");
+    }
     let answer = server.say("POST", "/v1/events", &[], "").unwrap();
     answer.refuses(405, "INPUT_VALIDATION_FAILED", "METHOD_REFUSED");
 }

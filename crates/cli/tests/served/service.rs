@@ -67,6 +67,13 @@ fn several_given_sockets_are_not_chosen_from() {
     let project = Project::new();
     let (running, _) = activated(&project, 2, "");
     let ran = running.join();
-    ran.expect(69);
-    assert!(ran.err.contains("2 sockets were given"), "{}", ran.err);
+    ran.expect(64);
+    for told in [
+        "error[ARGUMENT_INVALID]",
+        "2 sockets were given",
+        "`.socket` unit",
+        "one `ListenStream=`",
+    ] {
+        assert!(ran.err.contains(told), "{told}: {}", ran.err);
+    }
 }

@@ -372,3 +372,108 @@ fn what_is_done_on_this_machine_takes_no_server() {
     refused.expect(64);
     assert!(!refused.out.contains("hunter2") && !refused.err.contains("hunter2"));
 }
+
+/// A command line of each command, and of each part of those of which only some parts take a server.
+const EACH: &[&str] = &[
+    "plan --to 1.0.0",
+    "approve pln_000000000000",
+    "approval list",
+    "approval show pln_000000000000",
+    "approval request pln_000000000000",
+    "approval approve pln_000000000000",
+    "approval revoke apr_000000000000 --why x",
+    "approval delegations",
+    "approval undelegate dlg_000000000000 --why x",
+    "break-glass pln_000000000000 --policy p --reason r",
+    "incident list",
+    "incident show inc_000000000000",
+    "incident close inc_000000000000 --review r",
+    "apply pln_000000000000",
+    "release --to 1.0.0",
+    "status",
+    "watch op_000000000000",
+    "cancel op_000000000000 --yes",
+    "rollback --yes",
+    "freeze list",
+    "unfreeze frz_000000000000 --why x",
+    "pin list",
+    "unpin --why x",
+    "known-good list",
+    "rollback-posture",
+    "history",
+    "ops list",
+    "ops triage",
+    "dry-run watch --progress x",
+    "suite list",
+    "perf history x",
+    "gate policy",
+    "gates init",
+    "gates dashboard",
+    "gates check",
+    "gates sign-off x",
+    "slo report",
+    "record lint x",
+    "runbook list",
+    "init",
+    "evidence list",
+    "evidence show 0",
+    "evidence submit x",
+    "packet op_000000000000",
+    "verify x",
+    "ledger status",
+    "witness init --dir x --name x",
+    "explain FROZEN",
+    "serve",
+    "mcp",
+    "token list",
+    "webhook list",
+    "user list",
+    "whoami",
+    "call status_get",
+    "agent --env local",
+    "demo",
+    "key show x",
+    "help",
+    "completions bash",
+    "man --out x",
+];
+
+#[test]
+fn the_page_lists_exactly_the_commands_that_take_a_server() {
+    let project = Project::new();
+    let page = project.run(&["help", "server"]).expect(0).out.clone();
+    let (_, list) = page.split_once("These take a server:").unwrap();
+    let (list, _) = list.split_once('.').unwrap();
+    let listed: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+    assert!(listed.len() > 20, "{listed:?}");
+    let known = |command: &str| {
+        let of = |line: &&&str| **line == command || line.starts_with(&format!("{command} "));
+        EACH.iter().any(|line| of(&line))
+    };
+    for listed in &listed {
+        assert!(known(listed), "no command is called `{listed}`");
+    }
+    // No command is left out of the table above.
+    let help = project.run(&["--help"]).expect(0).out.clone();
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let (commands, _) = commands.split_once("\n\n").unwrap();
+    for line in commands.lines().filter(|l| !l.starts_with("   ")) {
+        let name = line.split_whitespace().next().unwrap();
+        assert!(known(name), "`{name}` is not tried");
+    }
+    let nobody = format!("http://127.0.0.1:{}", crate::project::free_port());
+    for line in EACH {
+        let words: Vec<&str> = line.split(' ').collect();
+        let args = [&words[..], &["--server", &nobody, "--json"]].concat();
+        let mut command = project.command(&args);
+        command.stdin(std::process::Stdio::null());
+        let ran = finish(command, &args);
+        let refused = ran.out.contains("this is done on this machine");
+        // What reaches for it does not get there; an agent's relay ends with its input.
+        let reaches = ran.out.contains("SERVER_UNREACHABLE") || *line == "mcp" && !refused;
+        assert!(refused != reaches, "{line}: {} {}", ran.out, ran.err);
+        let two = words.get(1).map(|second| format!("{} {second}", words[0]));
+        let told = listed.contains(&words[0]) || two.is_some_and(|two| listed.contains(&&*two));
+        assert_eq!(told, reaches, "`{line}`, and the page");
+    }
+}

@@ -4,7 +4,7 @@
 //! told as what it is, and never as a state.
 
 use gonogo_core::envelope::Retry;
-use gonogo_core::{Exit, Reason, Timestamp, canonical};
+use gonogo_core::{Exit, Reason, Span, Timestamp, canonical};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -14,6 +14,9 @@ pub const LONGEST: usize = 1 << 20;
 
 /// So much of a foreign text is told.
 const QUOTED: usize = 200;
+
+/// So far may a service's clock go before ours.
+const SKEW: Span = Span::from_secs(300);
 
 /// What came back of a request.
 #[derive(Debug, Clone, Copy)]
@@ -244,8 +247,23 @@ pub enum Asked {
     Trouble(Trouble),
 }
 
-/// Reads the answer to a question about the operation that the service calls `operation`.
-pub fn asked(heard: Heard<'_>, operation: &str) -> Asked {
+/// What a record must be about, and when it is heard.
+#[derive(Debug, Clone, Copy)]
+pub struct Ours<'a> {
+    /// The operation, by the service's id.
+    pub operation: &'a str,
+    /// The fingerprint of the plan that it applies.
+    pub fingerprint: &'a str,
+    /// Where.
+    pub environment: &'a str,
+    /// The version that it leads to.
+    pub version: &'a str,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Reads the answer to a question about an operation.
+pub fn asked(heard: Heard<'_>, ours: &Ours<'_>) -> Asked {
     let (status, body) = match heard {
         Heard::Answer { status, body, .. } => (status, Ok(body)),
         Heard::Cut {
@@ -257,7 +275,7 @@ pub fn asked(heard: Heard<'_>, operation: &str) -> Asked {
         Heard::Silent { silence, text } => return Asked::Trouble(silent(silence, text)),
     };
     match status {
-        200..=299 => match body.map(|body| told(body, operation)) {
+        200..=299 => match body.map(|body| told(body, ours)) {
             Ok(Ok(told)) => Asked::Told(told),
             Ok(Err(why)) => Asked::Trouble(Trouble::new(
                 Reason::WorkflowAnswer,
@@ -270,7 +288,7 @@ pub fn asked(heard: Heard<'_>, operation: &str) -> Asked {
     }
 }
 
-fn told(body: &[u8], operation: &str) -> Result<Told, String> {
+fn told(body: &[u8], ours: &Ours<'_>) -> Result<Told, String> {
     let document = document(body)?;
     let status = match document.get("status") {
         Some(Value::String(word)) => word_of(word)?,
@@ -285,22 +303,8 @@ fn told(body: &[u8], operation: &str) -> Result<Told, String> {
         }
     }
     let text = |key: &str| document.get(key).and_then(Value::as_str);
-    for key in ["startedAt", "completedAt"] {
-        let is_time = |v: &Value| v.as_str().is_some_and(|t| t.parse::<Timestamp>().is_ok());
-        if !document.get(key).is_none_or(|v| v.is_null() || is_time(v)) {
-            return Err(format!("its `{key}` is no time of RFC 3339"));
-        }
-    }
-    match document.get("operationId") {
-        None => {}
-        Some(Value::String(id)) if id == operation => {}
-        Some(other) => {
-            return Err(format!(
-                "it is about operation `{}` and not `{operation}`",
-                short(other.as_str().unwrap_or("?"))
-            ));
-        }
-    }
+    let completed = times(&document, ours.now)?;
+    is_ours(&document, ours)?;
     let error = match document.get("error") {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(short(text)),
@@ -318,15 +322,63 @@ fn told(body: &[u8], operation: &str) -> Result<Told, String> {
         result: text("result").map(str::to_owned),
         reasons: reasons.filter_map(|r| r.parse().ok()).collect(),
     };
-    let completed = text("completedAt").is_some();
-    match contradiction(&told, completed) {
+    let success = match document.get("success") {
+        None | Some(Value::Null) => None,
+        Some(Value::Bool(success)) => Some(*success),
+        Some(_) => return Err("its `success` is neither true nor false".into()),
+    };
+    match contradiction(&told, completed, success) {
         Some(why) => Err(why),
         None => Ok(told),
     }
 }
 
+/// Reads the times; says whether it is completed. Where a clock may go wrong a little, only what no clock explains is a contradiction:
+/// both are the service's own, so their order holds, and neither lies ahead.
+fn times(document: &Map<String, Value>, now: Timestamp) -> Result<bool, String> {
+    let time = |key: &str| match document.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match value.as_str().map(str::parse::<Timestamp>) {
+            Some(Ok(time)) if time > now.after(SKEW) => Err(format!(
+                "its `{key}` is {time}, which has not come: it is {now}"
+            )),
+            Some(Ok(time)) => Ok(Some(time)),
+            _ => Err(format!("its `{key}` is no time of RFC 3339")),
+        },
+    };
+    match (time("startedAt")?, time("completedAt")?) {
+        (Some(started), Some(completed)) if completed < started => Err(format!(
+            "its `completedAt` {completed} lies before its `startedAt` {started}"
+        )),
+        (_, completed) => Ok(completed.is_some()),
+    }
+}
+
+/// What it says that it is about must be ours; it need not say it.
+fn is_ours(document: &Map<String, Value>, ours: &Ours<'_>) -> Result<(), String> {
+    for (key, what, own) in [
+        ("operationId", "operation", ours.operation),
+        ("planFingerprint", "the plan", ours.fingerprint),
+        ("environment", "environment", ours.environment),
+        ("version", "version", ours.version),
+        ("to", "version", ours.version),
+    ] {
+        match document.get(key) {
+            None => {}
+            Some(Value::String(said)) if said == own => {}
+            Some(Value::Null) if key != "operationId" => {}
+            Some(other) => {
+                let said = other.as_str().map_or_else(|| other.to_string(), short);
+                let said = short(&said);
+                return Err(format!("it is about {what} `{said}` and not `{own}`"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// What of a status record says the opposite of its state.
-fn contradiction(told: &Told, completed: bool) -> Option<String> {
+fn contradiction(told: &Told, completed: bool, success: Option<bool>) -> Option<String> {
     let beside = |what: &str| Some(format!("its `status` stands beside {what}"));
     let result = told.result.as_deref();
     // A foreign service's `result` may be anything; these words are ends.
@@ -349,6 +401,13 @@ fn contradiction(told: &Told, completed: bool) -> Option<String> {
     match result {
         Some(result) if ends.contains(&result) && !own.contains(&result) => {
             return beside(&format!("the `result` `{result}`, which is another end"));
+        }
+        _ => {}
+    }
+    match (told.status, success) {
+        (Status::Succeeded, Some(false)) => return beside("a `success` that is false"),
+        (Status::Failed | Status::Cancelled | Status::TimedOut, Some(true)) => {
+            return beside("a `success` that is true");
         }
         _ => {}
     }

@@ -263,10 +263,16 @@ impl State {
     pub fn is_told(&self) -> bool {
         match self.stage {
             Stage::Waiting | Stage::Sending => false,
-            // What was asked afterwards did not help either.
-            Stage::InDoubt => self.asked > 0 && !self.anew,
+            // What was asked afterwards did not help either; or it is asked when the service wants that, and nobody waits so long here.
+            Stage::InDoubt => self.asked > 0 && !self.anew || self.is_put_off(),
             Stage::Held | Stage::Taken | Stage::Ended => true,
         }
+    }
+
+    /// Whether the service named a time before which it wants no question.
+    fn is_put_off(&self) -> bool {
+        let lasting = self.lasting.as_ref();
+        lasting.is_some_and(|l| l.trouble.after.is_some_and(|after| after > 0))
     }
 
     /// What to do at `now`.
@@ -307,6 +313,10 @@ impl State {
             Stage::InDoubt => {
                 self.anew = true;
                 self.useless = None;
+                // It is asked at once, whenever it wanted that; what it says now counts.
+                if let Some(lasting) = &mut self.lasting {
+                    lasting.trouble.after = None;
+                }
             }
             _ => {
                 self.stage = Stage::Waiting;

@@ -131,6 +131,9 @@ async fn begin(door: &Arc<Door>, parts: Parts, trace: String) -> Result<Response
     let grown = door.feed.size.subscribe();
     let mut reading = wanted(door, tool, parts, trace).await?;
     let first = reading.page(door).await?;
+    if first.is_empty() {
+        is_there(door, reading.after).await?;
+    }
     if first.is_empty() && has_ended(door, &reading).await? {
         // Nothing will come: a browser asks again and again unless it is told so.
         let mut nothing = Response::new(Body::empty());
@@ -198,13 +201,7 @@ async fn wanted(
     let after = match (last.or(after), begin) {
         (Some(after), _) => Some(after),
         (None, true) => None,
-        (None, false) => {
-            let at = Arc::clone(door);
-            let size = move || at.lanes.project().root().ledger.size();
-            let size = tokio::task::spawn_blocking(size).await;
-            let size = size.map_err(|e| AppError::new(Reason::Internal, e.to_string()))?;
-            size?.checked_sub(1)
-        }
+        (None, false) => size(door).await?.checked_sub(1),
     };
     Ok(Reading {
         tool,
@@ -214,6 +211,29 @@ async fn wanted(
         kind,
         after,
     })
+}
+
+/// Refuses a place that the ledger does not have yet: what is told behind it would not be what the reader has not seen.
+async fn is_there(door: &Arc<Door>, after: Option<u64>) -> Result<(), AppError> {
+    let size = size(door).await?;
+    match after.filter(|after| *after >= size) {
+        None => Ok(()),
+        Some(after) => {
+            let text =
+                format!("the ledger has no record {after}: it has {size} of them, from 0 on");
+            Err(AppError::new(Reason::InputNotFound, text).hint(
+                "begin anew, with `from=begin` or `from=now` and without it: the id is of another ledger",
+            ))
+        }
+    }
+}
+
+/// How many records there are.
+async fn size(door: &Arc<Door>) -> Result<u64, AppError> {
+    let at = Arc::clone(door);
+    let size = move || at.lanes.project().root().ledger.size();
+    let size = tokio::task::spawn_blocking(size).await;
+    Ok(size.map_err(|e| AppError::new(Reason::Internal, e.to_string()))??)
 }
 
 impl Reading {

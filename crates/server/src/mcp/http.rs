@@ -201,7 +201,8 @@ fn acceptable(headers: &HeaderMap) -> Result<(), AppError> {
         return Ok(());
     }
     let text = "a client of MCP accepts `application/json, text/event-stream`";
-    Err(AppError::new(Reason::NotAcceptable, text))
+    Err(AppError::new(Reason::NotAcceptable, text)
+        .hint("send `Accept: application/json, text/event-stream`: both, each by its name"))
 }
 
 /// Refuses a tool's call that the caller's scopes do not admit, before the protocol has answered with 200.

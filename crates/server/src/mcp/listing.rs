@@ -166,6 +166,28 @@ mod tests {
     }
 
     #[test]
+    fn the_page_says_of_each_scope_which_tools_it_brings() {
+        let page = include_str!("../../../../docs/mcp.md");
+        let (_, table) = page.split_once("| scope | tools that it brings |").unwrap();
+        let rows = table.lines().skip(2).take_while(|l| l.starts_with('|'));
+        let told: Vec<(Vec<&str>, bool)> = rows
+            .map(|row| {
+                let words = row.split('`').skip(1).step_by(2).collect();
+                (words, row.contains("everything that looks"))
+            })
+            .collect();
+        for tool in TOOLS.iter().filter(|t| is_offered(t)) {
+            let (scope, name) = (tool.facts.scope.name(), tool.facts.name);
+            let row = told.iter().find(|(words, _)| words.first() == Some(&scope));
+            let (words, all) = row.unwrap_or_else(|| panic!("no row has `{scope}`"));
+            assert!(*all || words.contains(&name), "`{scope}` brings `{name}`");
+        }
+        for name in told.iter().flat_map(|(words, _)| &words[1..]) {
+            assert!(offered(name).is_some(), "`{name}` is no tool of agents");
+        }
+    }
+
+    #[test]
     fn every_tool_has_a_schema_of_its_answer_and_all_four_annotations() {
         for tool in TOOLS.iter().filter(|t| is_offered(t)) {
             let told = serde_json::to_value(described(tool)).unwrap();

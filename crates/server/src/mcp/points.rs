@@ -29,9 +29,10 @@ pub(super) fn say(text: &mut Text, tool: &str, data: &Value) -> Told {
             &["planResult"]
         }
         "operation_show" if data["plan"].is_object() => {
-            way(text, "", &data["operation"]);
-            effects(text, &data["plan"]["body"]["steps"]);
-            &["plan"]
+            way(text, "", data);
+            // Its own key `effects` tells what became of those that were begun.
+            effects(text, "planned effects", &data["plan"]["body"]["steps"]);
+            &["plan", "from", "to", "environment"]
         }
         "validate_plan" => {
             way(text, "", data);
@@ -39,7 +40,7 @@ pub(super) fn say(text: &mut Text, tool: &str, data: &Value) -> Told {
         }
         "approval_show" => {
             way(text, "", data);
-            effects(text, &data["effects"]);
+            effects(text, "effects", &data["effects"]);
             let missing = list(&data["voices"]["missing"]).filter_map(Value::as_str);
             let missing: Vec<&str> = missing.filter(|m| is_token(m)).collect();
             text.say(match missing.is_empty() {
@@ -57,7 +58,7 @@ pub(super) fn say(text: &mut Text, tool: &str, data: &Value) -> Told {
             way(text, "", data);
             &["from", "to", "environment"]
         }
-        "operation_list" | "operation_triage" | "read_activity" => {
+        "operation_list" | "operation_triage" => {
             for (n, one) in list(&data["operations"])
                 .take(super::text::ENTRIES)
                 .enumerate()
@@ -145,7 +146,7 @@ fn plan(text: &mut Text, plan: &Value) {
     text.say(format!("environment: {}", plain(&body["environment"])));
     text.say(format!("kind: {}", plain(&body["kind"])));
     from_to(text, "", &body["from"]["version"], &body["to"]["version"]);
-    effects(text, &body["steps"]);
+    effects(text, "effects", &body["steps"]);
     text.say(format!("planFingerprint: {}", plain(&plan["fingerprint"])));
     text.say(format!("requester: {}", plain(&plan["requester"])));
     text.left_out();
@@ -164,7 +165,7 @@ fn from_to(text: &mut Text, at: &str, from: &Value, to: &Value) {
 }
 
 /// Each effect in a few words.
-fn effects(text: &mut Text, steps: &Value) {
+fn effects(text: &mut Text, label: &str, steps: &Value) {
     let all: Vec<&Value> = list(steps).collect();
     let told = all.iter().map(|step| {
         let kind = &step["kind"];
@@ -178,7 +179,7 @@ fn effects(text: &mut Text, steps: &Value) {
     });
     let told: Vec<String> = told.collect();
     text.say(format!(
-        "effects: {} in all: {}",
+        "{label}: {} in all: {}",
         all.len(),
         told.join("; ")
     ));

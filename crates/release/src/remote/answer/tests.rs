@@ -10,6 +10,18 @@ fn answer(status: u16, body: &str) -> Heard<'_> {
     }
 }
 
+/// What is heard of a status record at a fixed time.
+fn heard(heard: Heard<'_>) -> Asked {
+    let ours = Ours {
+        operation: "w-1",
+        fingerprint: "v2:sha256:11",
+        environment: "prod",
+        version: "2.0.0",
+        now: "2026-01-01T12:00:00Z".parse().unwrap(),
+    };
+    asked(heard, &ours)
+}
+
 const RECEIPT: &str = r#"{"operationId":"w-1","workflowId":"release-w-1","submittedAt":"2026-01-01T00:00:00Z","statusUrl":"http://flow/operations/w-1"}"#;
 
 #[test]
@@ -155,7 +167,7 @@ fn a_record_that_is_not_whole_or_contradicts_itself_is_no_state() {
         "succeeded",
         r#","completedAt":"2026-01-01T00:00:01.5+00:00","error":null,"result":"done","reasons":["PROMOTED","NEW_ONE"]"#,
     );
-    assert!(matches!(asked(answer(200, &whole), "w-1"), Asked::Told(_)));
+    assert!(matches!(heard(answer(200, &whole)), Asked::Told(_)));
     let words = ["running", "succeeded", "failed", "cancelled", "timed_out"];
     let mut bad: Vec<(String, &str)> = Vec::new();
     for word in words {
@@ -172,7 +184,7 @@ fn a_record_that_is_not_whole_or_contradicts_itself_is_no_state() {
                     Some(value) => all.insert(key.into(), value),
                 };
                 let body = Value::Object(all.clone()).to_string();
-                let Asked::Trouble(t) = asked(answer(200, &body), "w-1") else {
+                let Asked::Trouble(t) = heard(answer(200, &body)) else {
                     panic!("{body}");
                 };
                 assert_eq!(t.reason, Reason::WorkflowAnswer, "{body}");
@@ -214,7 +226,7 @@ fn a_record_that_is_not_whole_or_contradicts_itself_is_no_state() {
         "ERROR_RATE_WORSE",
     ));
     for (body, why) in bad {
-        let Asked::Trouble(t) = asked(answer(200, &body), "w-1") else {
+        let Asked::Trouble(t) = heard(answer(200, &body)) else {
             panic!("{body}");
         };
         assert_eq!(
@@ -222,6 +234,70 @@ fn a_record_that_is_not_whole_or_contradicts_itself_is_no_state() {
             (Reason::WorkflowAnswer, None),
             "{body}"
         );
+        assert!(t.text.contains(why), "{body}: {}", t.text);
+    }
+}
+
+#[test]
+fn a_record_of_something_else_or_of_no_possible_time_is_no_state() {
+    let good = [
+        r#","operationId":"w-1","planFingerprint":"v2:sha256:11","environment":"prod","to":"2.0.0","version":"2.0.0","success":true"#,
+        r#","planFingerprint":null,"environment":null,"to":null,"success":null,"completedAt":null"#,
+        // Clocks differ a little; what began before it was sent is one of them.
+        r#","completedAt":"2026-01-01T12:04:59Z""#,
+        r#","completedAt":"2026-01-01T00:00:00Z""#,
+    ];
+    for more in good {
+        let body = record("succeeded", more);
+        let told = heard(answer(200, &body));
+        assert!(matches!(told, Asked::Told(_)), "{more}: {told:?}");
+    }
+    let going = record("running", r#","success":false"#);
+    assert!(matches!(heard(answer(200, &going)), Asked::Told(_)));
+    for (word, more, why) in [
+        (
+            "succeeded",
+            r#","completedAt":"2025-12-31T23:59:59Z""#,
+            "lies before its `startedAt`",
+        ),
+        (
+            "failed",
+            r#","completedAt":"2025-12-31T23:59:59Z""#,
+            "lies before its `startedAt`",
+        ),
+        (
+            "succeeded",
+            r#","completedAt":"2036-01-01T00:00:00Z""#,
+            "has not come",
+        ),
+        (
+            "succeeded",
+            r#","completedAt":"2026-01-01T12:05:01Z""#,
+            "has not come",
+        ),
+        ("succeeded", r#","operationId":"w-2""#, "operation `w-2`"),
+        (
+            "succeeded",
+            r#","planFingerprint":"v2:sha256:00""#,
+            "the plan `v2:sha256:00`",
+        ),
+        (
+            "running",
+            r#","environment":"elsewhere""#,
+            "environment `elsewhere`",
+        ),
+        ("succeeded", r#","to":"9.9.9""#, "version `9.9.9`"),
+        ("succeeded", r#","version":"9.9.9""#, "version `9.9.9`"),
+        ("succeeded", r#","version":2"#, "version `2`"),
+        ("succeeded", r#","success":false"#, "`success`"),
+        ("succeeded", r#","success":"true""#, "`success`"),
+        ("failed", r#","success":true"#, "`success`"),
+    ] {
+        let body = record(word, more);
+        let Asked::Trouble(t) = heard(answer(200, &body)) else {
+            panic!("{body}");
+        };
+        assert_eq!(t.reason, Reason::WorkflowAnswer, "{body}");
         assert!(t.text.contains(why), "{body}: {}", t.text);
     }
 }
@@ -242,10 +318,7 @@ fn a_status_whose_body_stays_out_is_heard_all_the_same() {
             // It said yes: nothing sends it again.
             assert_eq!((t.reason, t.retry()), (Reason::WorkflowAnswer, None));
             assert!(t.text.contains(&status.to_string()), "{}", t.text);
-            assert!(matches!(
-                asked(cut(status, silence), "w"),
-                Asked::Trouble(_)
-            ));
+            assert!(matches!(heard(cut(status, silence)), Asked::Trouble(_)));
             assert_eq!(cancelled(cut(status, silence)), Ended::Taken);
         }
         for (status, reason) in [
@@ -262,7 +335,7 @@ fn a_status_whose_body_stays_out_is_heard_all_the_same() {
             panic!("{silence:?}");
         };
         assert_eq!(t.reason, Reason::WorkflowFailed);
-        assert_eq!(asked(cut(404, silence), "w"), Asked::Missing);
+        assert_eq!(heard(cut(404, silence)), Asked::Missing);
     }
 }
 
@@ -271,7 +344,7 @@ fn a_state_is_one_of_five_words_and_nothing_else() {
     let words = ["running", "succeeded", "failed", "cancelled", "timed_out"];
     for word in words {
         let body = record(word, "");
-        let Asked::Told(told) = asked(answer(200, &body), "w-1") else {
+        let Asked::Told(told) = heard(answer(200, &body)) else {
             panic!("{word}");
         };
         assert_eq!(serde_json::to_value(told.status).unwrap(), word);
@@ -292,19 +365,19 @@ fn a_state_is_one_of_five_words_and_nothing_else() {
         r#"{"success":false,"metadata":{},"data":{"status":"succeeded"}}"#,
         r#"[{"status":"succeeded"}]"#,
     ] {
-        let Asked::Trouble(t) = asked(answer(200, body), "w-1") else {
+        let Asked::Trouble(t) = heard(answer(200, body)) else {
             panic!("{body}");
         };
         assert_eq!(t.reason, Reason::WorkflowAnswer, "{body}");
     }
-    assert_eq!(asked(answer(404, "x"), "w-1"), Asked::Missing);
+    assert_eq!(heard(answer(404, "x")), Asked::Missing);
     for (status, reason) in [
         (302, Reason::WorkflowRefused),
         (401, Reason::WorkflowDenied),
         (429, Reason::WorkflowBusy),
         (500, Reason::WorkflowFailed),
     ] {
-        let Asked::Trouble(t) = asked(answer(status, r#"{"status":"succeeded"}"#), "w-1") else {
+        let Asked::Trouble(t) = heard(answer(status, r#"{"status":"succeeded"}"#)) else {
             panic!("{status}");
         };
         assert_eq!(t.reason, reason);
@@ -314,7 +387,7 @@ fn a_state_is_one_of_five_words_and_nothing_else() {
 #[test]
 fn a_gonogos_document_is_read_out_of_its_envelope() {
     let body = r#"{"success":true,"metadata":{},"policy":{},"data":{"operationId":"w-1","status":"failed","traceId":"t","toolId":"x","startedAt":"2026-01-01T00:00:00Z","result":"rolled_back","reasons":["ERROR_RATE_WORSE"],"error":{"reasonCodes":["ERROR_RATE_WORSE"],"message":"worse"}}}"#;
-    let Asked::Told(told) = asked(answer(200, body), "w-1") else {
+    let Asked::Told(told) = heard(answer(200, body)) else {
         panic!();
     };
     assert_eq!(told.result.as_deref(), Some("rolled_back"));

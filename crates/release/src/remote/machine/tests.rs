@@ -354,3 +354,30 @@ fn questions_become_rarer_and_never_stop() {
     assert!(waits.is_sorted(), "{waits:?}");
     assert_eq!(waits.last(), Some(&2_000));
 }
+
+#[test]
+fn a_service_that_wants_no_question_for_long_lets_nobody_wait() {
+    let put_off = |after| Trouble {
+        after: Some(after),
+        ..trouble(Reason::WorkflowFailed)
+    };
+    let mut s = sending();
+    s.dispatched(at(1), Dispatched::Unknown(put_off(3_600)));
+    // It may have arrived: it stays in doubt, and is asked later.
+    assert_eq!((s.stage, s.is_told()), (Stage::InDoubt, true));
+    assert!(matches!(s.todo(at(2)), Todo::Wait(due) if due > at(50_000)));
+    assert_eq!(s.trouble().unwrap().0.after, Some(3_600));
+    // Whoever asks again has it asked at once, and waits for no other header either.
+    s.again(at(10));
+    assert_eq!((s.is_told(), s.todo(at(10))), (false, Todo::Ask));
+    s.asked(at(11), Asked::Trouble(put_off(3_600)));
+    assert_eq!((s.stage, s.is_told()), (Stage::InDoubt, true));
+    // Without a time, or with none to wait for, the first question is waited for.
+    for trouble in [trouble(Reason::WorkflowFailed), put_off(0)] {
+        let mut s = sending();
+        s.dispatched(at(1), Dispatched::Unknown(trouble));
+        assert!(!s.is_told());
+        s.asked(at(2), Asked::Missing);
+        assert!(s.is_told());
+    }
+}
