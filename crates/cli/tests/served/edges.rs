@@ -318,3 +318,37 @@ fn a_request_with_a_key_is_carried_out_once() {
     assert_eq!(first.data(), second.data());
     assert_eq!(project.records("approval").len(), 1);
 }
+
+#[test]
+fn a_token_is_no_name_of_a_trace_and_no_key() {
+    let project = Project::new();
+    let (token, _) = token(&project, &["--name", "vera", "--role", "viewer"]);
+    let server = Server::start(&project, &["--dev", "--allow-apply"]);
+    let why = json!({"why": "x"});
+    for secret in [token.as_str(), "ghp_0123456789abcdefghijABCDEFGHIJ012345"] {
+        for header in ["x-trace-id", "idempotency-key"] {
+            let answer = post(&server, "/v1/freezes", &[JSON, (header, secret)], &why);
+            answer.refuses(400, "INPUT_VALIDATION_FAILED", "SECRET_IN_INPUT");
+            assert!(!answer.body.to_string().contains(secret), "{answer:#?}");
+        }
+        let call = json!({"toolId": "freeze_declare", "traceId": secret, "input": why});
+        let answer = server.post("/tools/invoke", &call);
+        answer.refuses(400, "INPUT_VALIDATION_FAILED", "SECRET_IN_INPUT");
+        let mut command = project.command(&["freeze", "--why", "y", "--json"]);
+        let ran = command.env("GONOGO_TRACE_ID", secret).output().unwrap();
+        assert!(ran.status.success());
+        assert!(!String::from_utf8_lossy(&ran.stdout).contains(secret));
+    }
+    assert_eq!(project.records("freeze").len(), 2);
+    for record in project.records("freeze") {
+        assert!(!record.to_string().contains("ghp_"), "{record:#}");
+        assert!(!record.to_string().contains(&token), "{record:#}");
+    }
+    for (path, bytes) in files(&project.path(".gonogo")) {
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(
+            !text.contains(&token) && !text.contains("ghp_0123"),
+            "{path:?}"
+        );
+    }
+}
