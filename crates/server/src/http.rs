@@ -374,7 +374,9 @@ async fn resource(
         Ok(done) if route.method == doors::Method::Get => {
             if let Known::Since(generation) = known {
                 let tag = reply::tag(&done);
-                door.seen.keep(generation, parts.uri.path(), &done, &tag);
+                let around = reply.around();
+                door.seen
+                    .keep(generation, parts.uri.path(), &done, &tag, around);
             }
             reply.found(&parts.headers, done)
         }
@@ -413,7 +415,8 @@ fn known(door: &Door, tool: &Tool, parts: &axum::http::request::Parts) -> Known 
     let Some(kept) = door.seen.get(now, parts.uri.path()) else {
         return Known::Since(now);
     };
-    let may = guard::enter(door, parts).and_then(|who| who.must_have(tool.facts.scope));
+    let may =
+        guard::entered(door, parts, Some(now)).and_then(|who| who.must_have(tool.facts.scope));
     let sound = || {
         request::trace(&parts.headers)?;
         request::acceptable(&parts.headers, "application/json")

@@ -20,8 +20,20 @@ pub(crate) struct Kept {
     pub(crate) data: std::sync::Arc<str>,
     /// Its tag.
     pub(crate) tag: std::sync::Arc<str>,
+    /// What stands around it.
+    pub(crate) around: std::sync::Arc<Around>,
     /// Exit code of a command that ends with it.
     pub(crate) exit: gonogo_core::Exit,
+}
+
+/// The envelope's text around an answer, without what differs from request to request.
+pub(crate) struct Around {
+    /// Between the answer and the time.
+    pub(crate) before: String,
+    /// Between the time and the trace.
+    pub(crate) between: String,
+    /// Behind the trace.
+    pub(crate) behind: String,
 }
 
 /// What was answered since the store last changed.
@@ -43,7 +55,15 @@ impl Seen {
     }
 
     /// Keeps an answer that was made from the store as it was at `at`, or later.
-    pub(crate) fn keep(&self, at: Generation, address: &str, done: &Done, tag: &str) {
+    pub(crate) fn keep(
+        &self,
+        at: Generation,
+        address: &str,
+        done: &Done,
+        tag: &str,
+        around: Option<Around>,
+    ) {
+        let Some(around) = around else { return };
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if answers.of != Some(at) || answers.by_address.len() >= MOST {
             answers.by_address.clear();
@@ -52,6 +72,7 @@ impl Seen {
         let kept = Kept {
             data: done.data.to_string().into(),
             tag: tag.into(),
+            around: around.into(),
             exit: done.exit,
         };
         answers.by_address.insert(address.to_owned(), kept);

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gonogo_core::clock::Now;
 use gonogo_core::digest::Hasher;
@@ -51,7 +51,7 @@ pub enum Shown<'r> {
 #[derive(Debug)]
 pub struct Admitted {
     /// In whose name the request is.
-    pub principal: Principal,
+    pub principal: Arc<Principal>,
     /// A session of which the store should note that it was used.
     pub note: Option<SessionId>,
 }
@@ -70,7 +70,7 @@ pub struct Admission {
 }
 
 struct Known {
-    principal: Principal,
+    principal: Arc<Principal>,
     of: Of,
     /// In monotonic milliseconds.
     remembered_until: u64,
@@ -103,7 +103,7 @@ impl Admission {
         }
     }
 
-    /// Lets in whoever shows something good.
+    /// Lets in whoever shows something good. `looked` is the store's generation, if the request has asked for it already.
     ///
     /// # Errors
     /// [`Reason::Unauthenticated`], [`Reason::TokenAudience`], [`Reason::CsrfMissing`], [`Reason::RateLimited`],
@@ -112,6 +112,7 @@ impl Admission {
         &self,
         store: &Store,
         shown: Shown<'_>,
+        looked: Option<Generation>,
         from: IpAddr,
         now: Now,
     ) -> Result<Admitted, AppError> {
@@ -127,7 +128,10 @@ impl Admission {
             }
         };
         // Before the store is asked: what is remembered may be older than what is found, never younger.
-        let generation = store.generation()?;
+        let generation = match looked {
+            Some(looked) => Some(looked),
+            None => store.generation()?,
+        };
         let admitted = match self.remembered(&digest, generation, now)? {
             Remembered::Holds(admitted) => Ok(*admitted),
             other => {
@@ -184,7 +188,7 @@ impl Admission {
             _ => None,
         };
         Ok(Remembered::Holds(Box::new(Admitted {
-            principal: found.principal.clone(),
+            principal: Arc::clone(&found.principal),
             note,
         })))
     }
@@ -216,6 +220,7 @@ impl Admission {
             }
             Shown::Nothing => return Err(AppError::new(Reason::Unauthenticated, "nothing")),
         };
+        let principal = Arc::new(principal);
         let note = session.clone().filter(|(_, from)| *from <= now.wall);
         if let Some(of) = of {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -227,7 +232,7 @@ impl Admission {
                 None => (id, from),
             });
             let entry = Known {
-                principal: principal.clone(),
+                principal: Arc::clone(&principal),
                 of,
                 remembered_until: now.mono_ms + REMEMBERED,
                 session,

@@ -13,6 +13,7 @@ use gonogo_app::AppError;
 use gonogo_app::access::admission::Shown;
 use gonogo_app::access::oidc::{Issuer, Wants};
 use gonogo_app::access::{Principal, sessions};
+use gonogo_app::project::Generation;
 use gonogo_core::Reason;
 use gonogo_core::clock::Now;
 
@@ -24,20 +25,39 @@ const CSRF: &str = "x-csrf-token";
 
 /// Lets a request in, says in whose name it is, and counts it in that name. Every door of the network goes through here.
 pub(crate) fn enter(door: &Door, parts: &Parts) -> Result<Principal, AppError> {
-    let who = who(door, parts)?;
+    entered(door, parts, None).map(|who| (*who).clone())
+}
+
+/// As [`enter`], where the store's generation was asked for already.
+pub(super) fn entered(
+    door: &Door,
+    parts: &Parts,
+    looked: Option<Generation>,
+) -> Result<Arc<Principal>, AppError> {
+    let who = seen(door, parts, looked)?;
     door.admission.count(&who, now(door))?;
     Ok(who)
 }
 
 /// Says in whose name a request is, as things are now, and counts nothing: for what goes on in a request that was let in.
 pub(crate) fn who(door: &Door, parts: &Parts) -> Result<Principal, AppError> {
+    seen(door, parts, None).map(|who| (*who).clone())
+}
+
+fn seen(
+    door: &Door,
+    parts: &Parts,
+    looked: Option<Generation>,
+) -> Result<Arc<Principal>, AppError> {
     host(door, parts)?;
     let shown = shown(parts)?;
     if let (Shown::Nothing, Some(dev)) = (&shown, &door.dev) {
-        return Ok(dev.clone());
+        return Ok(Arc::new(dev.clone()));
     }
     let (root, now) = (door.lanes.project().root(), now(door));
-    let admitted = door.admission.admit(&root.store, shown, peer(parts), now)?;
+    let admitted = door
+        .admission
+        .admit(&root.store, shown, looked, peer(parts), now)?;
     if let Some(session) = admitted.note {
         let store = Arc::clone(&root.store);
         // Where that cannot be noted, the session ends a little earlier.

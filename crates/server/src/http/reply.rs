@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::challenge;
 use super::request::is_trace;
-use crate::seen::Kept;
+use crate::seen::{Around, Kept};
 
 /// Seconds after which it is worth to come again.
 const COME_AGAIN: HeaderValue = HeaderValue::from_static("1");
@@ -28,6 +28,9 @@ pub(crate) struct Reply {
     /// The trace that the reply belongs to.
     pub(crate) trace: String,
 }
+
+/// How an envelope begins: keys are in the order of the alphabet.
+const BEGIN: &str = r#"{"data":"#;
 
 impl Reply {
     /// A reply to a request with these headers.
@@ -100,21 +103,18 @@ impl Reply {
             tagged(&mut response, &kept.tag);
             return response;
         }
-        /// How an envelope begins: keys are in the order of the alphabet.
-        const BEGIN: &str = r#"{"data":null"#;
-        let around = self.frame().success(Value::Null).to_string();
-        let mut body = String::with_capacity(around.len() + kept.data.len());
-        match around.strip_prefix(BEGIN) {
-            Some(rest) => {
-                body.push_str(&BEGIN[..BEGIN.len() - "null".len()]);
-                body.push_str(&kept.data);
-                body.push_str(rest);
-            }
-            None => {
-                let data = serde_json::from_str(&kept.data).unwrap_or_default();
-                body = self.frame().success(data).to_string();
-            }
-        }
+        let time = SystemClock::default().now().wall.to_string();
+        let around = &*kept.around;
+        let body = [
+            BEGIN,
+            &kept.data,
+            &around.before,
+            &time,
+            &around.between,
+            &self.trace,
+            &around.behind,
+        ]
+        .concat();
         let mut response = Response::new(Body::from(body));
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, json);
@@ -124,6 +124,24 @@ impl Reply {
         self.mark(&mut response);
         tagged(&mut response, &kept.tag);
         response
+    }
+
+    /// What stands around an answer; none if the envelope has another form than is known here.
+    pub(crate) fn around(&self) -> Option<Around> {
+        // A trace that nobody chose, so that it stands in one place.
+        let frame = Frame {
+            trace_id: gonogo_app::identity::new_trace(),
+            ..self.frame()
+        };
+        let text = frame.success(Value::Null).to_string();
+        let rest = text.strip_prefix(BEGIN)?.strip_prefix("null")?;
+        let (before, rest) = rest.split_once(&frame.timestamp.to_string())?;
+        let (between, behind) = rest.split_once(&frame.trace_id)?;
+        Some(Around {
+            before: before.to_owned(),
+            between: between.to_owned(),
+            behind: behind.to_owned(),
+        })
     }
 
     /// The answer of `POST /tools/invoke`: `{envelope, handle?}`.
@@ -301,6 +319,22 @@ pub(crate) fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_around_a_kept_answer_is_the_envelope() {
+        // A trace that occurs in the envelope's own words.
+        let reply = Reply {
+            tool: "operation_get",
+            class: Class::Read,
+            trace: "t".into(),
+        };
+        let (frame, around) = (reply.frame(), reply.around().unwrap());
+        let data = json!({"status": "succeeded", "timestamp": "t"});
+        let (text, time) = (data.to_string(), frame.timestamp.to_string());
+        let around = [&around.before, &time, &around.between, "t", &around.behind];
+        let kept = [BEGIN, &text, &around.concat()].concat();
+        assert_eq!(kept, frame.success(data).to_string());
+    }
 
     #[test]
     fn tags_are_compared_as_the_rule_says() {

@@ -98,7 +98,7 @@ impl Lab {
 
     fn admit(&self, shown: Shown<'_>, from: &str, now: Now) -> Result<Admitted, Reason> {
         let from = from.parse().unwrap();
-        let admitted = self.admission.admit(&self.store, shown, from, now);
+        let admitted = self.admission.admit(&self.store, shown, None, from, now);
         admitted.map_err(|e| e.reason)
     }
 }
