@@ -1,4 +1,5 @@
-//! Figures, as measured, beside their peers: `cargo xtask bench [NAME…] [--out FILE] [--quick] [--write-docs]`.
+//! Figures, as measured, beside their peers: `cargo xtask bench [NAME…] [--out FILE] [--quick] [--write-docs]`, or
+//! `--write-docs-kept`, which measures nothing.
 //!
 //! Each bench is a program of this workspace (an example, mostly) that measures and prints; here they are built, run, held
 //! against their bars, and shown. Invariants: a figure comes from a run, never from text; what could not be measured says
@@ -128,6 +129,9 @@ static BENCHES: [Bench; 16] = [
 /// # Errors
 /// A bench that does not exist; a bar that was not met; a bench that could not be measured.
 pub fn bench(args: &[&str]) -> Result<()> {
+    if args == ["--write-docs-kept"] {
+        return report::write_docs(&BENCHES);
+    }
     let wanted = Wanted::parse(args)?;
     let settings = Settings {
         quick: wanted.quick,
@@ -199,7 +203,7 @@ impl Wanted {
                     if benches.len() == before {
                         bail!(
                             "no bench or option is called `{name}`. Benches: {}; `suite` is all of `suite-…`. \
-                             Options: --out FILE, --quick, --write-docs",
+                             Options: --out FILE, --quick, --write-docs; --write-docs-kept alone",
                             names.join(", ")
                         );
                     }

@@ -144,12 +144,11 @@ fn nobody_there_is_told_as_that_and_can_be_taken_back() {
     assert_eq!(error["details"]["stage"], "held");
     let triage = project.run(&["ops", "triage"]);
     assert!(triage.out.contains("did not take it"), "{}", triage.out);
-    // Another plan waits for it.
-    project.refuses(
-        &["apply", &plan, "--idempotency-key", "other"],
-        1,
-        &["OPERATION_OPEN"],
-    );
+    // Its approval is used, and another plan waits for it.
+    let again = ["apply", &plan, "--idempotency-key", "other"];
+    project.refuses(&again, 77, &["APPROVAL_REUSED"]);
+    let other = project.approved("2.0.0");
+    project.refuses(&["apply", &other], 1, &["OPERATION_OPEN"]);
     let id = error["details"]["operationId"].as_str().unwrap();
     project.run(&["cancel", id, "--yes"]).expect(0);
     let doc = operation_when(&project, "its end", |o| o["status"] != "running");
