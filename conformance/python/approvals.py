@@ -77,12 +77,14 @@ def edited(project):
 def moved(project, early):
     with Load(project.port):
         project.run("apply", early).expect(0)
-        late = approved(project, "2.0.0")
         (project.dir / "versions/1.1.0.toml").write_text('version = "1.1.0"\n')
         project.run("release", "--to", "1.1.0", "--env", "local").expect(0)
-    refuse(project, ["apply", early, "--idempotency-key", "again"], 2, "BASE_STATE_MOVED", "a plan applied again, over what it made")
+        late = approved(project, "2.0.0")
+        # Going back replaces no plan, and moves what the plan was made against.
+        project.run("rollback", "--yes", "--env", "local").expect(0)
+    refuse(project, ["apply", early, "--idempotency-key", "again"], 2, "PLAN_SUPERSEDED", "a plan applied again, over what it made")
     refuse(project, ["apply", late], 2, "BASE_STATE_MOVED", "the target moved between plan and apply")
-    check(serving(project) == ["1.1.0"], f"{serving(project)}")
+    check(serving(project) == ["1.0.0"], f"{serving(project)}")
 
 
 def main():
