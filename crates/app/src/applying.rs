@@ -96,6 +96,7 @@ fn submit(
             "an idempotency key has 1 to 200 printable characters",
         ));
     }
+    crate::secrets::refuse(&key, "$.idempotencyKey")?;
     // The same request again is answered before anything is compared: by now the world has moved because of it.
     if let Some(known) = ws.store.by_key(&plan.body.environment, &key)? {
         if known.fingerprint != plan.fingerprint {

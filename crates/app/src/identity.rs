@@ -85,7 +85,8 @@ impl Identity {
         }
         if listed.is_empty() && ws.caller.key.is_none() && !path.exists() {
             make_dir(parent(&path))?;
-            create_key(&path)?;
+            // Who asks at the same time has made the same person's key.
+            create_key(&path).or_else(|e| if path.exists() { Ok(()) } else { Err(e) })?;
         }
         let me = Self::claimed(ws)?;
         let id = me.key_id();
@@ -277,27 +278,38 @@ pub(crate) fn vouched(ws: &Workspace, stream: String) -> Result<HashSet<Vouched>
 /// The directory does not exist, the path cannot be written, or something is there already.
 pub fn create_key(path: &Path) -> Result<(), AppError> {
     let pem = SigningKey::generate()?.pem();
+    let failed = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            let text = format!(
+                "`{}` is there already, and a key is never overwritten",
+                path.display()
+            );
+            AppError::new(Reason::OutputFailed, text).hint("give another path")
+        }
+        _ => AppError::new(
+            Reason::OutputFailed,
+            format!("cannot create `{}`: {e}", path.display()),
+        ),
+    };
+    if path.symlink_metadata().is_ok() {
+        return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+    }
+    // It gets its name when it is whole: whoever reads, and whatever ends this process, there is no half of a key.
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.new", nonce()));
+    let beside = PathBuf::from(beside);
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(path)
-        .map_err(|e| match e.kind() {
-            std::io::ErrorKind::AlreadyExists => {
-                let text = format!(
-                    "`{}` is there already, and a key is never overwritten",
-                    path.display()
-                );
-                AppError::new(Reason::OutputFailed, text).hint("give another path")
-            }
-            _ => AppError::new(
-                Reason::OutputFailed,
-                format!("cannot create `{}`: {e}", path.display()),
-            ),
-        })?;
-    file.write_all(pem.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(|e| AppError::io("write", path, &e))
+        .open(&beside)
+        .map_err(failed)?;
+    let written = file
+        .write_all(pem.as_bytes())
+        .and_then(|()| file.sync_all());
+    let named = written.and_then(|()| std::fs::hard_link(&beside, path));
+    drop(std::fs::remove_file(&beside));
+    named.map_err(failed)
 }
 
 /// Reads a P-256 key in PKCS#8 PEM.

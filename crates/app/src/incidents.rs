@@ -115,6 +115,7 @@ pub fn break_glass(
     principal: &Principal,
 ) -> Result<Glass, AppError> {
     principal.must_be_a_person()?;
+    tokens::must_be_a_person(ws, &principal.name)?;
     let now = ws.now()?;
     let (plan, recorded) = planning::read_recorded(ws, id)?;
     let plan_stream = planning::stream(id);

@@ -33,6 +33,7 @@ pub fn roll_back(
     to: Option<&str>,
     why: &str,
 ) -> Result<Way, AppError> {
+    crate::secrets::refuse(why, "$.why")?;
     match way_back(ws, environment, to, why) {
         Err(e) if e.reason == Reason::StoreFull && reserve::give_up(ws) => {
             way_back(ws, environment, to, why)

@@ -30,6 +30,8 @@ pub fn line(shown: &[Good]) -> Vec<&Good> {
     for one in shown {
         match line.iter().rposition(|k| k.content == one.content) {
             Some(at) if one.back => line.truncate(at + 1),
+            // It came before all that is shown, so all of it came after and is left.
+            None if one.back => line = vec![one],
             _ => line.push(one),
         }
     }
@@ -109,9 +111,9 @@ mod tests {
         assert_eq!(names(&shown), ["2", "1"]);
         shown.push(good("3", 5, false, Some("ann")));
         assert_eq!(names(&shown), ["3", "2", "1"]);
-        // Back to what is not in the line: a record of it was lost, and it counts from now on.
+        // Back to what came before all that is shown: nothing of that is behind it.
         shown.push(good("0", 6, true, None));
-        assert_eq!(names(&shown), ["0", "3", "2", "1"]);
+        assert_eq!(names(&shown), ["0"]);
     }
 
     #[test]

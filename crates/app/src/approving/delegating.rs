@@ -238,6 +238,7 @@ pub fn withdraw(
     principal: &Principal,
 ) -> Result<DelegationView, AppError> {
     principal.must_be_a_person()?;
+    tokens::must_be_a_person(ws, &principal.name)?;
     let now = ws.now()?;
     let known = of(ws, id.as_str())?.ok_or_else(|| {
         let text = format!("no delegation has the id `{id}`");

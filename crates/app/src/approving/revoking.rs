@@ -47,6 +47,7 @@ pub fn revoke(
     principal: &Principal,
 ) -> Result<Revoked, AppError> {
     principal.must_be_a_person()?;
+    crate::access::tokens::must_be_a_person(ws, &principal.name)?;
     let now = ws.now()?;
     let (id, plan) = find(ws, wanted)?;
     let stream = planning::stream(&plan.id);

@@ -4,7 +4,7 @@
 //! to was approved by people. So a control asks both, as an approval does (`approvalBefore` of a plan), until people have approved a plan
 //! that was made with the file as it is.
 
-use gonogo_core::id::{OperationId, PlanId};
+use gonogo_core::id::OperationId;
 use gonogo_core::{Digest, Reason, canonical};
 use gonogo_gate::inputs::FileState;
 use gonogo_release::approval::ApprovalPolicy;
@@ -87,14 +87,10 @@ pub(super) fn approved(ws: &Workspace, environment: &str) -> Result<Option<Plan>
 }
 
 /// That plan, if it was made with the file as it is: by it people have accepted the file.
-pub(super) fn accepts(
-    ws: &Workspace,
-    environment: &Environment,
-) -> Result<Option<PlanId>, AppError> {
+pub(super) fn accepts(ws: &Workspace, environment: &Environment) -> Result<Option<Plan>, AppError> {
     let now = gating::demanded(&ws.config, environment.gates);
     let plan = approved(ws, &environment.name)?;
-    let plan = plan.filter(|p| p.body.config == ws.config.digest && p.body.gates == now);
-    Ok(plan.map(|p| p.id))
+    Ok(plan.filter(|p| p.body.config == ws.config.digest && p.body.gates == now))
 }
 
 /// Refuses a verdict that was judged by another policy, or of another declaration, than the project has now, or than the environment's

@@ -4,6 +4,7 @@
 //! file, by the freeze when it was declared, by the plan that people approved last. Only an approved plan makes a file count alone.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use gonogo_core::id::{OperationId, PlanId};
 use gonogo_core::{Digest, Reason, Timestamp};
@@ -132,7 +133,12 @@ fn gates_pass(
         .as_ref()
         .map(|spec| spec.artifacts.iter().map(|a| a.sha256).collect());
     let held = force::gates(ws, &environment.name)?;
-    let accepted_by = force::accepts(ws, environment)?;
+    // People accepted the project's own file since it was frozen; not one of before, and none beside it.
+    let own = ws.config.root().join(FILE);
+    let own = !own.exists() || is_same(&own, &ws.config.path);
+    let accepted_by = force::accepts(ws, environment)?
+        .filter(|plan| own && plan.created_at >= declared.since)
+        .map(|plan| plan.id);
     let held = held.filter(|_| accepted_by.is_none());
     let judge = |gates: Gates| match (gates, &wanted) {
         (Gates::None, _) => Ok(Value::Null),
@@ -223,7 +229,7 @@ fn known_besides(
 ) -> Result<Vec<(String, Gates)>, AppError> {
     let mut all = Vec::new();
     let own = ws.config.root().join(FILE);
-    let is_named = own.canonicalize().ok() == ws.config.path.canonicalize().ok();
+    let is_named = is_same(&own, &ws.config.path);
     // One that is there and cannot be read may demand anything.
     if !is_named && own.exists() {
         let own = Config::read(&own)?;
@@ -240,6 +246,10 @@ fn known_besides(
         all.push((format!("approved plan `{}`", plan.id), plan.body.gates));
     }
     Ok(all)
+}
+
+fn is_same(a: &Path, b: &Path) -> bool {
+    a.canonicalize().ok() == b.canonicalize().ok()
 }
 
 /// What gates are judged for.

@@ -60,15 +60,11 @@ fn a_file_of_before_ends_no_freeze() {
     // Released while no gate was demanded, and so never under the one that is demanded now.
     let project = Project::new();
     release(&project, "1.0.0");
+    std::fs::copy(project.path("gonogo.toml"), project.path("old.toml")).unwrap();
+    // A plan by which people accepted the file of then.
+    let then = project.plan("2.0.0");
+    project.data(&["approve", &then]);
     project.configure(&strict);
-    std::fs::write(
-        project.path("old.toml"),
-        project.text("gonogo.toml").replace(
-            "gates = { dry_run = { max_age = \"7d\", binding = \"mentioned\" } }",
-            "gates = \"none\"",
-        ),
-    )
-    .unwrap();
     let freeze = project.data(&["freeze", "--why", "x"])["freeze"].take();
     let freeze = freeze.as_str().unwrap();
     let missing = ["GATE_EVIDENCE_MISSING", "FREEZE_ACTIVE"];
@@ -134,7 +130,25 @@ fn no_agent_decides_at_the_command_line_either() {
     ] {
         as_bot(decision).refusal(77, &["AGENT_MAY_NOT_DECIDE"]);
     }
-    for kind in ["approval", "freeze-end", "pin", "known-good", "posture"] {
+    // Nor does it take back what people said, or say things that nobody should read.
+    let plan = plan.as_str().unwrap();
+    project.data(&["plan", "--to", "2.0.0"]);
+    let given = project.data(&["approve", plan])["approval"]["approvalId"].take();
+    let given = given.as_str().unwrap();
+    let revoke = ["approval", "revoke", given, "--why", "x", "--as-admin"];
+    as_bot(&revoke).refusal(77, &["AGENT_MAY_NOT_DECIDE"]);
+    let secret = "gng_psqdqjxybfqn_26jWtMlqpLeDk7ijuDLsbKflp85fB0aZ1";
+    let back = ["rollback", "--yes", "--why", secret];
+    project.refuses(&back, 64, &["SECRET_IN_INPUT"]);
+    let keyed = ["apply", plan, "--idempotency-key", secret];
+    project.refuses(&keyed, 64, &["SECRET_IN_INPUT"]);
+    for kind in [
+        "approval-revoked",
+        "freeze-end",
+        "pin",
+        "known-good",
+        "posture",
+    ] {
         let made = project.records(kind).into_iter();
         let by_bot = made.filter(|r| r["actor"] == "bot").count();
         assert_eq!(by_bot, 0, "{kind}");
