@@ -377,7 +377,7 @@ pub fn new_trace() -> String {
             }
             *used = 0;
         }
-        let own = bytes.get(*used..*used + 16).unwrap_or_default();
+        let own = &bytes[*used..*used + 16];
         *used += 16;
         let digits = own.iter().flat_map(|b| [b >> 4, b & 15]);
         digits.map(|d| char::from(HEX[usize::from(d)])).collect()

@@ -135,7 +135,7 @@ fn gates_pass(
     let held = force::gates(ws, &environment.name)?;
     // People accepted the project's own file since it was frozen; not one of before, and none beside it.
     let own = ws.config.root().join(FILE);
-    let own = !own.exists() || is_same(&own, &ws.config.path);
+    let own = !is_there(&own) || is_same(&own, &ws.config.path);
     let accepted_by = force::accepts(ws, environment)?
         .filter(|plan| own && plan.created_at >= declared.since)
         .map(|plan| plan.id);
@@ -231,7 +231,7 @@ fn known_besides(
     let own = ws.config.root().join(FILE);
     let is_named = is_same(&own, &ws.config.path);
     // One that is there and cannot be read may demand anything.
-    if !is_named && own.exists() {
+    if !is_named && is_there(&own) {
         let own = Config::read(&own)?;
         if let Some(there) = own.environments.get(&environment.name) {
             let gates = gating::demanded(&own, there.gates);
@@ -248,8 +248,15 @@ fn known_besides(
     Ok(all)
 }
 
+/// Whether both name one file. What cannot be looked at is no other's.
 fn is_same(a: &Path, b: &Path) -> bool {
-    a.canonicalize().ok() == b.canonicalize().ok()
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Whether a file is there; what cannot be looked at is.
+fn is_there(path: &Path) -> bool {
+    let seen = path.symlink_metadata();
+    !seen.is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// What gates are judged for.
