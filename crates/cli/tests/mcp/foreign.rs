@@ -353,6 +353,7 @@ fn the_conformance_suite_finds_nothing_that_is_not_expected() {
             .lines()
             .find(|l| l.starts_with("Total: "))
             .unwrap_or_else(|| panic!("{told}"));
+        println!("{revision}: {line}");
         let passed = line
             .trim_start_matches("Total: ")
             .split(' ')
