@@ -6,6 +6,7 @@
 pub mod away;
 pub mod delegating;
 pub(crate) mod facts;
+mod given;
 pub mod login;
 pub mod requesting;
 pub mod revoking;
@@ -27,6 +28,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use given::Given;
+use given::{left, told};
+
 use crate::access::tokens;
 use crate::identity::{Identity, random};
 use crate::{AppError, Workspace, elsewhere, planning, secrets};
@@ -36,25 +40,6 @@ pub const KIND: &str = "approval";
 
 /// Kind of the record that an approval is used up by.
 pub const USE_KIND: &str = "approval-use";
-
-/// An approval just given.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Given {
-    /// The approval.
-    pub approval: Approval,
-    /// Key id of the signer; empty where a login decided.
-    pub key: String,
-    /// When it stops counting.
-    pub expires: Timestamp,
-    /// Whether the approver is also the requester.
-    pub own: bool,
-    /// Whose rejections stand against the plan now; while there is one it cannot be applied.
-    pub rejected_by: Vec<String>,
-    /// Why the plan could not be applied now though it is approved; none if it could.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stale: Option<String>,
-}
 
 /// What an approver says.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +68,9 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
     let now = ws.now()?;
     let me = Identity::claimed(ws)?;
     let (plan, recorded) = planning::read_recorded(ws, id)?;
+    if let Some(given) = left(ws, &plan, &recorded, now)? {
+        return Ok(given);
+    }
     tokens::must_be_a_person(ws, &me.name)
         .map_err(|e| ws.refused(&planning::stream(id), &me.name, e))?;
     let proved = proven(ws, &plan, &recorded, &me);
@@ -126,34 +114,6 @@ pub fn approve(ws: &Workspace, id: &PlanId, say: &Say) -> Result<Given, AppError
     keep(ws, &plan, &me, &approval, now, say.out.as_deref())?;
     let own = recorded.asked(&plan, &me.name, &me.key_id());
     told(ws, &plan, approval, me.key_id(), own, &demanded)
-}
-
-/// What a decision that was just recorded comes to.
-fn told(
-    ws: &Workspace,
-    plan: &Plan,
-    approval: Approval,
-    key: String,
-    own: bool,
-    demanded: &Demand<'_>,
-) -> Result<Given, AppError> {
-    let all = presented(ws, plan)?;
-    let vetoes = approval::vetoes(&all, demanded);
-    let mut rejected_by: Vec<String> = vetoes
-        .iter()
-        .map(|v| v.approval.approver_id.clone())
-        .collect();
-    rejected_by.dedup();
-    // It holds since it was decided, whenever it was brought.
-    let decided = approval.decided_at.parse().unwrap_or(demanded.now);
-    Ok(Given {
-        expires: decided.after(Span::from_secs(approval.sla_minutes.saturating_mul(60))),
-        own,
-        key,
-        rejected_by,
-        stale: planning::standing(ws, plan).err().map(|e| e.message),
-        approval,
-    })
 }
 
 /// The role that a plan's policies list for a name.
@@ -312,7 +272,7 @@ fn record(
         body: json!({ "approval": approval, "signed": signed }),
         signer: signer.and_then(|me| me.key.clone()),
     };
-    ws.ledger.append(vec![draft])?;
+    ws.append(vec![draft])?;
     Ok(())
 }
 

@@ -71,7 +71,7 @@ fn keep(
         body,
         signer: me.key.clone(),
     };
-    let receipts = ws.ledger.append(me.vouched(vec![draft]))?;
+    let receipts = ws.append(me.vouched(vec![draft]))?;
     receipts
         .first()
         .map(|r| r.index)

@@ -5,7 +5,7 @@ pub(crate) mod paging;
 
 use gonogo_core::id::{IncidentId, PlanId};
 use gonogo_core::{Reason, Span, Timestamp};
-use gonogo_release::approval::{self, Break, Broken};
+use gonogo_release::approval::{self, Break, BreakGlass, Broken};
 use gonogo_release::plan::Plan;
 use gonogo_store::ledger::{Draft, Filter, LedgerError};
 use schemars::JsonSchema;
@@ -119,6 +119,16 @@ pub fn break_glass(
     let now = ws.now()?;
     let (plan, recorded) = planning::read_recorded(ws, id)?;
     let plan_stream = planning::stream(id);
+    if let Some(opened) = ws.left_as::<String>(GLASS, "/incident")? {
+        let opened = find(ws, &opened)?;
+        paging::begin(ws, opened.incident.as_str(), &opened.pages)?;
+        let lasts = glass_of(&plan, policy)?.lasts;
+        return Ok(Glass {
+            plan: id.clone(),
+            until: opened.opened_at.after(lasts),
+            incident: opened,
+        });
+    }
     let means = login::means(principal);
     let me = match means.is_empty() {
         true => Some(Identity::claimed(ws)?),
@@ -174,13 +184,7 @@ pub fn break_glass(
         }
         Err(refusal) => return Err(refuse(approving::refused(&plan, &refusal))),
     }
-    let named = plan
-        .body
-        .approval
-        .break_glass
-        .iter()
-        .find(|g| g.name == policy);
-    let named = named.ok_or_else(|| AppError::new(Reason::BreakGlassRefused, "no such policy"))?;
+    let named = glass_of(&plan, policy)?;
     let opened = Incident {
         incident: incident.clone(),
         severity: SEVERITY.into(),
@@ -226,7 +230,7 @@ pub fn break_glass(
     // A webhook that was not known before hears of this.
     notices::begin(ws)?;
     let used = json!({"policy": policy, "incident": incident});
-    let appended = ws.ledger.append(vec![
+    let appended = ws.append(vec![
         draft(uses(policy), format!("use/{earlier}"), USE, used),
         draft(stream(incident.as_str()), "opened".into(), KIND, about),
         draft(
@@ -255,6 +259,12 @@ pub fn break_glass(
         until: now.after(named.lasts),
         incident: find(ws, incident.as_str())?,
     })
+}
+
+fn glass_of<'a>(plan: &'a Plan, policy: &str) -> Result<&'a BreakGlass, AppError> {
+    let mut all = plan.body.approval.break_glass.iter();
+    all.find(|g| g.name == policy)
+        .ok_or_else(|| AppError::new(Reason::BreakGlassRefused, "no such policy"))
 }
 
 /// How many other incidents count against the uses of a policy where a glass is broken: those of it that are open, and those that were
@@ -435,6 +445,9 @@ pub fn close(
     principal: &Principal,
 ) -> Result<Incident, AppError> {
     principal.must_be_a_person()?;
+    if let Some(id) = ws.left_as::<String>(KIND, "/incident")? {
+        return find(ws, &id);
+    }
     let now = ws.now()?;
     let known = find(ws, wanted)?;
     let id = &known.incident;
@@ -471,7 +484,7 @@ pub fn close(
         body: json!({"state": "closed", "incident": id, "by": principal.name, "review": review, "means": means}),
         signer: me.and_then(|m| m.key),
     };
-    match ws.ledger.append(vec![draft]) {
+    match ws.append(vec![draft]) {
         Err(LedgerError::KeyReused { .. }) => {
             let text = format!("incident `{id}` was closed by somebody else just now");
             Err(AppError::new(Reason::IncidentClosed, text))

@@ -28,6 +28,7 @@ pub mod identity;
 pub mod incidents;
 pub mod keys;
 pub mod log;
+mod marks;
 pub mod memory;
 pub mod notices;
 pub mod perf;

@@ -167,6 +167,9 @@ pub(crate) fn keep(
     me: &Identity,
     now: gonogo_core::Timestamp,
 ) -> Result<Planned, AppError> {
+    // What this request has recorded before it was cut off is what it asked for, whatever moved since.
+    let left = ws.left_as::<Plan>("plan", "")?;
+    let body = left.as_ref().map_or(body, |plan| plan.body.clone());
     let asks_with = asks_with(me, &body);
     let findings = findings(ws, &body, &me.name, &asks_with)?;
     let errors: Vec<&FindingView> = findings.iter().filter(|f| f.severity == "error").collect();
@@ -194,8 +197,9 @@ pub(crate) fn keep(
     plan.on_behalf_of.clone_from(&ws.caller.acts_for);
     // The same intent over the same content is the same plan: who asked first, and when, stays, whatever became of the file.
     let earlier = first_recorded(ws, &plan)?;
-    let fresh = earlier.is_none();
+    let fresh = earlier.is_none() || left.is_some();
     let stands = match &earlier {
+        Some(_) if left.is_some() => true,
         Some(known) => superseding::by(ws, known)?.is_none(),
         None => false,
     };
@@ -244,10 +248,12 @@ pub(crate) fn keep(
         }
     }
     if !drafts.is_empty() {
-        ws.ledger.append(me.vouched(drafts))?;
+        ws.append(me.vouched(drafts))?;
     }
     ws.store.put_plan(&plan)?;
-    superseding::supersede(ws, &plan, now)?;
+    if left.is_none() || superseding::by(ws, &plan)?.is_none() {
+        superseding::supersede(ws, &plan, now)?;
+    }
     Ok(Planned {
         plan,
         findings,
@@ -283,7 +289,7 @@ pub(crate) fn keep_sent(
     let path = ws.plan_path(&plan.id);
     make_dir(parent(&path))?;
     write_atomic(&path, &pretty(plan)?)?;
-    ws.ledger.append(vec![gonogo_store::ledger::Draft {
+    ws.append(vec![gonogo_store::ledger::Draft {
         stream: stream(&plan.id),
         key: format!("plan/sent/{now}"),
         kind: "plan".into(),

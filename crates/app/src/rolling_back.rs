@@ -2,14 +2,18 @@
 
 use gonogo_core::Reason;
 use gonogo_core::id::OperationId;
-use gonogo_release::machine::Phase;
+use gonogo_release::machine::{Ending, Phase};
 use gonogo_release::plan::PlanKind;
+use gonogo_store::ledger::Draft;
 
 use crate::planning::Planned;
 use crate::{AppError, Workspace, applying, following, going_back, hosting, planning, reserve};
 
 /// Kind of the record that says who asked for a way back, and why.
 pub const ASKED: &str = "rollback";
+
+/// What a request notes where it takes an operation back.
+const CANCEL: &str = "cancel";
 
 /// What a rollback leads to.
 #[derive(Debug)]
@@ -61,8 +65,20 @@ fn way_back(
         if kind == PlanKind::Rollback || open.operation.phase == Phase::RollingBack {
             return Ok(Way::Running(id));
         }
+        ws.intend(CANCEL, id.as_str())?;
         following::cancel(ws, id.as_str(), why)?;
         return Ok(Way::Cancelled(id));
+    }
+    // What this request took back before it was cut off has gone back meanwhile: it is not gone back from there.
+    for id in ws.intended(CANCEL) {
+        let taken_back = following::find(ws, &id)?;
+        if taken_back
+            .terminal
+            .as_ref()
+            .is_some_and(|t| t.result != Ending::Promoted)
+        {
+            return Ok(Way::Running(taken_back.id));
+        }
     }
     let me = planning::asker(ws, environment)?;
     hosting::ensure_agent(ws, environment)?;
@@ -80,9 +96,20 @@ fn way_back(
         asked["pastPin"] = serde_json::json!(pin);
     }
     let plan = &planned.plan;
-    let subject = Some((plan.id.to_string(), plan.fingerprint.digest()));
-    let stream = planning::stream(&plan.id);
-    let key = format!("rollback/{}", crate::identity::nonce());
-    ws.record(&stream, &key, ASKED, now, &me.name, subject, asked)?;
+    if ws.left(ASKED)?.is_none() {
+        ws.append(vec![Draft {
+            stream: planning::stream(&plan.id),
+            key: format!("rollback/{}", crate::identity::nonce()),
+            kind: ASKED.into(),
+            subject: vec![gonogo_ledger::Subject {
+                name: plan.id.to_string(),
+                digest: plan.fingerprint.digest(),
+            }],
+            time: now,
+            actor: me.name.clone(),
+            body: asked,
+            signer: None,
+        }])?;
+    }
     Ok(Way::Planned(Box::new(planned)))
 }

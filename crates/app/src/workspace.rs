@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::config::{Config, Overrides};
 use crate::identity::Identity;
+use crate::marks::Marks;
 use crate::memory::Memory;
 use crate::{AppError, bond};
 
@@ -61,6 +62,8 @@ pub struct Workspace {
     pub within: Option<String>,
     /// Where spans of what goes on here go.
     pub tracer: Tracer,
+    /// Where what is asked writes, if it came with a key of its caller's.
+    pub(crate) marks: Option<Marks>,
 }
 
 impl Drop for Workspace {
@@ -111,6 +114,7 @@ impl Workspace {
             trace: None,
             within: None,
             tracer: Tracer::off(),
+            marks: None,
         })
     }
 
@@ -136,6 +140,7 @@ impl Workspace {
             trace,
             within: None,
             tracer: self.tracer.clone(),
+            marks: None,
         }
     }
 

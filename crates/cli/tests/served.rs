@@ -19,6 +19,8 @@ mod collector;
 mod contract;
 #[path = "served/controls.rs"]
 mod controls;
+#[path = "served/cut_off.rs"]
+mod cut_off;
 #[path = "served/edges.rs"]
 mod edges;
 #[path = "served/events.rs"]

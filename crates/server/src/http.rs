@@ -314,6 +314,14 @@ async fn once(
     Ok(Before::Not(once))
 }
 
+/// Whether something of the request is recorded already.
+async fn begun(door: &Door, once: &Option<Once>) -> Result<bool, AppError> {
+    match once {
+        Some(once) => door.lanes.is_begun(once).await,
+        None => Ok(false),
+    }
+}
+
 async fn resource(
     door: Arc<Door>,
     tool: &'static Tool,
@@ -360,7 +368,13 @@ async fn resource(
             once: once.clone(),
         };
         let mut done = match unless {
-            Some(unless) => unless.carry_out(&door, &path, &context, &call).await?,
+            Some(unless) => match unless.carry_out(&door, &path, &context, &call).await {
+                // Nor is what it changed before it was cut off.
+                Err(e) if e.reason == Reason::ResourceChanged && begun(&door, &once).await? => {
+                    carried_out(&door, call(), &context).await?
+                }
+                done => done?,
+            },
             None => carried_out(&door, call(), &context).await?,
         };
         while done.exit == Exit::Running && until.is_some_and(|until| Instant::now() < until) {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gonogo_app::AppError;
+use gonogo_app::Workspace;
 use gonogo_app::access::{Principal, Scope};
 use gonogo_app::calls::Meter;
 use gonogo_app::doors::{self, Desk, Done, Once, Tool};
@@ -130,6 +131,14 @@ impl Lanes {
         joined.map_err(|e| AppError::new(Reason::Internal, e.to_string()))?
     }
 
+    /// Whether something of a request with a key is recorded already.
+    pub(crate) async fn is_begun(&self, once: &Once) -> Result<bool, AppError> {
+        let (project, once) = (Arc::clone(&self.project), once.clone());
+        let look = move || once.is_begun(project.root());
+        let joined = tokio::task::spawn_blocking(look).await;
+        joined.map_err(|e| AppError::new(Reason::Internal, e.to_string()))?
+    }
+
     /// How many records the ledger has.
     pub(crate) async fn size(&self) -> Result<u64, AppError> {
         let project = Arc::clone(&self.project);
@@ -245,24 +254,26 @@ impl Lanes {
             let _place = place;
             let mut ws = project.workspace(call.principal.caller(), Some(call.trace))?;
             ws.within = parent;
-            let desk = Desk {
-                workspace: &ws,
-                principal: &call.principal,
-                base: &base,
-                patient: false,
-            };
             let (tool, input, seen) = (call.tool, call.input, call.seen);
-            let run = || match seen {
-                None => tool.call(input, &desk),
-                Some(seen) => {
-                    let (done, moved) = tool.call_unmoved(input, &desk, seen.size);
-                    seen.moved.store(moved, Ordering::Relaxed);
-                    done
+            let run = |ws: &Workspace| {
+                let desk = Desk {
+                    workspace: ws,
+                    principal: &call.principal,
+                    base: &base,
+                    patient: false,
+                };
+                match seen {
+                    None => tool.call(input, &desk),
+                    Some(seen) => {
+                        let (done, moved) = tool.call_unmoved(input, &desk, seen.size);
+                        seen.moved.store(moved, Ordering::Relaxed);
+                        done
+                    }
                 }
             };
             match &call.once {
-                Some(once) => once.carry_out(&ws, run),
-                None => run(),
+                Some(once) => once.carry_out(&mut ws, run),
+                None => run(&ws),
             }
         };
         match tokio::time::timeout(within, tokio::task::spawn_blocking(work)).await {

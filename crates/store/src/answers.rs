@@ -4,6 +4,9 @@
 //! after a restart and from another process. Whoever finds a request that is noted and not answered waits for whoever carries it out; one
 //! whose process has ended is given up at once, one of a process that cannot be seen from here after a time. It is not `state.db`, because answers that depend on that one are kept until it
 //! changes.
+//!
+//! Where in the ledger a request is about to write is noted before it writes: whoever takes up one that was cut off finds what it left there,
+//! and does not do it again.
 
 use std::path::{Path, PathBuf};
 
@@ -32,6 +35,17 @@ pub enum Stands {
     Answered(String),
     /// The key is another request's.
     Another,
+}
+
+/// Where a request was about to write, and what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The stream.
+    pub stream: String,
+    /// The record's key.
+    pub key: String,
+    /// SHA-256 of the record's body in canonical form, in hexadecimal digits: the place may be somebody else's by now.
+    pub content: String,
 }
 
 /// Why requests cannot be noted.
@@ -96,6 +110,10 @@ impl Answers {
         self.with(|connection| {
             let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             change.execute("DELETE FROM request WHERE at < ?1", [before(KEPT)])?;
+            change.execute(
+                "DELETE FROM place WHERE NOT EXISTS (SELECT 1 FROM request WHERE request.who = place.who AND request.key = place.request)",
+                [],
+            )?;
             let stands = match known(&change, who, key, digest)? {
                 Some((Stands::UnderWay, at, by)) if at < before(LEFT) || by.is_dead() => {
                     Stands::Begun
@@ -122,6 +140,60 @@ impl Answers {
         })
     }
 
+    /// Notes where a request that was begun is about to write.
+    ///
+    /// # Errors
+    /// [`AnswersError`]; then it must not write.
+    pub fn note(&self, who: &str, key: &str, places: &[Place]) -> Result<(), AnswersError> {
+        self.with(|connection| {
+            let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for place in places {
+                change.execute(
+                    "INSERT OR REPLACE INTO place(who, request, stream, key, content) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![who, key, place.stream, place.key, place.content],
+                )?;
+            }
+            change.commit()
+        })
+    }
+
+    /// Where a request was about to write, as often as it was begun.
+    ///
+    /// # Errors
+    /// [`AnswersError`]. A file that is absent holds nothing.
+    pub fn places(&self, who: &str, key: &str) -> Result<Vec<Place>, AnswersError> {
+        if !self.path.exists() {
+            return Ok(Vec::new());
+        }
+        self.with(|connection| {
+            let mut query = connection.prepare(
+                "SELECT stream, key, content FROM place WHERE who = ?1 AND request = ?2 ORDER BY rowid",
+            )?;
+            let rows = query.query_map([who, key], |row| {
+                Ok(Place {
+                    stream: row.get(0)?,
+                    key: row.get(1)?,
+                    content: row.get(2)?,
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// Leaves a request that was begun to whoever asks for it again: they find what it wrote.
+    ///
+    /// # Errors
+    /// [`AnswersError`]; it stays under way then, until it is given up.
+    pub fn leave(&self, who: &str, key: &str) -> Result<(), AnswersError> {
+        self.with(|connection| {
+            connection.execute(
+                "UPDATE request SET boot = '' WHERE who = ?1 AND key = ?2",
+                params![who, key],
+            )?;
+            Ok(())
+        })
+    }
+
     /// Says how a request ended that was begun: with an answer, or so that it may be asked again.
     ///
     /// # Errors
@@ -138,6 +210,10 @@ impl Answers {
                     params![who, key],
                 )?,
             };
+            connection.execute(
+                "DELETE FROM place WHERE who = ?1 AND request = ?2",
+                params![who, key],
+            )?;
             Ok(())
         })
     }
@@ -188,7 +264,11 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
             who TEXT NOT NULL, key TEXT NOT NULL, digest TEXT NOT NULL, at INTEGER NOT NULL, answer TEXT,
             pid INTEGER NOT NULL, start INTEGER NOT NULL, namespace TEXT NOT NULL, boot TEXT NOT NULL,
             PRIMARY KEY(who, key)
-        ) STRICT, WITHOUT ROWID;",
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS place(
+            who TEXT NOT NULL, request TEXT NOT NULL, stream TEXT NOT NULL, key TEXT NOT NULL, content TEXT NOT NULL,
+            PRIMARY KEY(who, request, stream, key)
+        ) STRICT;",
     )?;
     Ok(connection)
 }
@@ -223,6 +303,40 @@ mod tests {
             a.begin("ann", "k", "d9", at(8 * 86_400)).unwrap(),
             Stands::Begun
         );
+    }
+
+    #[test]
+    fn where_a_request_wrote_is_known_until_it_is_answered() {
+        let dir = tempfile::tempdir().unwrap();
+        let answers = Answers::of(dir.path());
+        let place = |key: &str| Place {
+            stream: "control/freezes".into(),
+            key: key.into(),
+            content: "00".into(),
+        };
+        assert_eq!(answers.places("ann", "k").unwrap(), []);
+        answers.begin("ann", "k", "d1", at(0)).unwrap();
+        answers
+            .note("ann", "k", &[place("freeze/1"), place("freeze/2")])
+            .unwrap();
+        answers.leave("ann", "k").unwrap();
+        // Whoever asks again is given it at once, and what was noted with it, also where others come and go meanwhile.
+        answers.begin("ben", "k", "d1", at(1)).unwrap();
+        answers.end("ben", "k", None).unwrap();
+        assert_eq!(
+            answers.begin("ann", "k", "d1", at(1)).unwrap(),
+            Stands::Begun
+        );
+        answers.note("ann", "k", &[place("freeze/3")]).unwrap();
+        let noted = answers.places("ann", "k").unwrap();
+        assert_eq!(noted, ["freeze/1", "freeze/2", "freeze/3"].map(place));
+        assert_eq!(answers.places("ben", "k").unwrap(), []);
+        assert_eq!(
+            answers.begin("ann", "k", "d2", at(2)).unwrap(),
+            Stands::Another
+        );
+        answers.end("ann", "k", Some("yes")).unwrap();
+        assert_eq!(answers.places("ann", "k").unwrap(), []);
     }
 
     #[test]

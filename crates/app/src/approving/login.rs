@@ -42,10 +42,13 @@ pub fn decide(
     if means.is_empty() || signs {
         return super::approve(ws, id, say);
     }
+    let now = ws.now()?;
+    if let Some(given) = super::left(ws, &plan, &recorded, now)? {
+        return Ok(given);
+    }
     if !say.reject {
         superseding::refuse(ws, &plan, &principal.name)?;
     }
-    let now = ws.now()?;
     let name = principal.name.as_str();
     let stream = planning::stream(id);
     let max = plan.body.approval.max_sla.as_millis() / 60_000;
@@ -91,7 +94,7 @@ pub fn decide(
         body: json!({ "approval": approval }),
         signer: None,
     };
-    ws.ledger.append(vec![draft])?;
+    ws.append(vec![draft])?;
     told(
         ws,
         &plan,

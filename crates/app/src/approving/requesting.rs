@@ -67,6 +67,9 @@ pub struct Request {
 /// # Errors
 /// The plan does not stand any more; somebody who is named could not approve it; a time that is over or too far away.
 pub fn request(ws: &Workspace, id: &PlanId, ask: &Ask) -> Result<Request, AppError> {
+    if let Some(request) = ws.left_as(KIND, "/request")? {
+        return Ok(request);
+    }
     let now = ws.now()?;
     let (plan, recorded) = planning::read_recorded(ws, id)?;
     superseding::check(ws, &plan)?;
@@ -126,7 +129,7 @@ pub fn request(ws: &Workspace, id: &PlanId, ask: &Ask) -> Result<Request, AppErr
     };
     // A webhook that was not known before hears of this.
     notices::begin(ws)?;
-    ws.ledger.append(me.vouched(vec![Draft {
+    ws.append(me.vouched(vec![Draft {
         stream: planning::stream(id),
         key: format!("request/{}", gonogo_core::id::ApprovalId::mint(random())),
         kind: KIND.into(),

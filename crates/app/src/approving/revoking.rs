@@ -48,6 +48,9 @@ pub fn revoke(
 ) -> Result<Revoked, AppError> {
     principal.must_be_a_person()?;
     crate::access::tokens::must_be_a_person(ws, &principal.name)?;
+    if let Some(revoked) = ws.left_as(KIND, "")? {
+        return Ok(revoked);
+    }
     let now = ws.now()?;
     let (id, plan) = find(ws, wanted)?;
     let stream = planning::stream(&plan.id);
@@ -137,7 +140,7 @@ pub(super) fn append(
     if ws.store.approval_user(id)?.is_some() {
         return Err(taken(true));
     }
-    match ws.ledger.append(vec![draft]) {
+    match ws.append(vec![draft]) {
         Err(LedgerError::KeyReused { index, .. }) => {
             Err(taken(ws.ledger.record_at(index)?.kind != KIND))
         }

@@ -24,6 +24,9 @@ pub fn submit(
     principal.must_be_a_person()?;
     let now = ws.now()?;
     let (plan, recorded) = planning::read_recorded(ws, id)?;
+    if let Some(given) = super::left(ws, &plan, &recorded, now)? {
+        return Ok(given);
+    }
     let stream = planning::stream(id);
     let none = |why: String| {
         AppError::new(Reason::ApprovalInvalid, format!("the approval: {why}"))

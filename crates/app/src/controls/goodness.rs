@@ -231,6 +231,9 @@ pub fn promote(
     version: &str,
     why: Option<&str>,
 ) -> Result<Said, AppError> {
+    if let Some(said) = ws.left_as(SAID, "")? {
+        return Ok(said);
+    }
     let now = ws.now()?;
     let environment = ws.config.environment(environment)?;
     let why = why.map(super::said).transpose()?;

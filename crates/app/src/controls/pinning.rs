@@ -52,6 +52,9 @@ pub fn set(
     target: &str,
     why: &str,
 ) -> Result<Pin, AppError> {
+    if let Some(pin) = ws.left_as(SET, "")? {
+        return Ok(pin);
+    }
     let now = ws.now()?;
     let reason = said(why)?;
     let environment = ws.config.environment(environment)?;
@@ -149,6 +152,9 @@ pub(crate) fn against(
 /// # Errors
 /// [`Reason::PinUnknown`].
 pub fn remove(ws: &Workspace, environment: Option<&str>, why: &str) -> Result<Removed, AppError> {
+    if let Some(removed) = ws.left_as(REMOVED, "")? {
+        return Ok(removed);
+    }
     let now = ws.now()?;
     let reason = said(why)?;
     let environment = ws.config.environment(environment)?;

@@ -166,6 +166,9 @@ type Proof = Result<(String, Value), Not>;
 /// # Errors
 /// Nothing is known-good; the ledger cannot be read or written. A step that is not proven is an answer and no error.
 pub fn run(ws: &Workspace, wanted: &Wanted, call: Call<'_>) -> Result<PostureDoc, AppError> {
+    if let Some(doc) = ws.left_as(RAN, "")? {
+        return Ok(doc);
+    }
     let environment = ws.config.environment(wanted.environment.as_deref())?;
     let begun = match open(ws, &environment.name)? {
         Some(begun) => {

@@ -1,5 +1,8 @@
 //! A request that came with a key of its caller's is carried out once: the same again has the same answer, and another one under the same
 //! key is a conflict. For use cases that take no such key in their input; those that do keep it themselves.
+//!
+//! Also where a process ended between its record and its answer: where a request is about to write is noted before it does (`Marks`), and a
+//! use case that is carried out again asks first what it left (`Workspace::left`).
 
 use std::time::Duration;
 
@@ -10,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::desk::Done;
 use super::tool::Tool;
+use crate::marks::Marks;
 use crate::{AppError, Workspace};
 
 /// How often it is looked whether somebody else has answered.
@@ -92,14 +96,33 @@ impl Once {
         }
     }
 
+    /// Whether something of it stands in the ledger already, or all of it was answered: what it changed itself is no reason to refuse it.
+    ///
+    /// # Errors
+    /// What is kept cannot be read.
+    pub fn is_begun(&self, ws: &Workspace) -> Result<bool, AppError> {
+        let answers = Answers::of(&ws.state);
+        match answers.look(&self.who, &self.key, &self.digest) {
+            Ok(Some(Stands::Answered(_))) => Ok(true),
+            Ok(Some(Stands::UnderWay)) => Ok(!self.marks(ws)?.left(ws)?.is_empty()),
+            Ok(_) => Ok(false),
+            Err(_) if self.urgent => Ok(false),
+            Err(e) => Err(unkept(e)),
+        }
+    }
+
+    fn marks(&self, ws: &Workspace) -> Result<Marks, AppError> {
+        Marks::of(&ws.state, &self.who, &self.key, self.urgent).map_err(unkept)
+    }
+
     /// Carries it out, unless it was: then the answer is the one that was given.
     ///
     /// # Errors
     /// As `work`, which may be asked again then; [`Reason::IdempotencyConflict`].
     pub fn carry_out(
         &self,
-        ws: &Workspace,
-        work: impl FnOnce() -> Result<Done, AppError>,
+        ws: &mut Workspace,
+        work: impl FnOnce(&Workspace) -> Result<Done, AppError>,
     ) -> Result<Done, AppError> {
         let answers = Answers::of(&ws.state);
         let begin = ws.clock.now().mono_ms;
@@ -107,7 +130,7 @@ impl Once {
             let now = ws.clock.now();
             let stands = answers.begin(&self.who, &self.key, &self.digest, now.wall);
             let stands = match stands {
-                Err(_) if self.urgent => return work(),
+                Err(_) if self.urgent => return work(ws),
                 other => other.map_err(unkept)?,
             };
             match stands {
@@ -128,9 +151,23 @@ impl Once {
                 }
             }
         }
-        let done = work();
-        let text = done.as_ref().ok().map(written);
-        let kept = answers.end(&self.who, &self.key, text.as_deref());
+        ws.marks = match self.marks(ws) {
+            Ok(marks) => Some(marks),
+            Err(_) if self.urgent => None,
+            Err(e) => {
+                drop(answers.end(&self.who, &self.key, None));
+                return Err(e);
+            }
+        };
+        let done = work(ws);
+        let kept = match &done {
+            Ok(done) => answers.end(&self.who, &self.key, Some(&written(done))),
+            // Of what failed something may be recorded: that stays its.
+            Err(_) if ws.marks.take().is_some_and(|m| m.may_be_recorded(ws)) => {
+                answers.leave(&self.who, &self.key)
+            }
+            Err(_) => answers.end(&self.who, &self.key, None),
+        };
         match done {
             // It is done either way; that it may not be known again is for whoever asks again.
             Ok(done) => Ok(done),

@@ -58,7 +58,7 @@ fn plan(project: &Project) -> Value {
     project.data(&["plan", "--to", "1.0.0"])["plan"].clone()
 }
 
-fn until() -> String {
+pub(crate) fn until() -> String {
     use gonogo_core::clock::{Clock, SystemClock};
     let now = SystemClock::default().now().wall;
     gonogo_core::Timestamp::from_millis(now.as_millis() + 3_600_000).to_string()

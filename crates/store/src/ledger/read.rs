@@ -164,6 +164,15 @@ impl Ledger {
             .is_some())
     }
 
+    /// Returns the stream's record under this idempotency key, if there is one.
+    ///
+    /// # Errors
+    /// [`LedgerError::Index`], and as [`Self::record_at`].
+    pub fn record_of(&self, stream: &str, key: &str) -> Result<Option<RecordView>, LedgerError> {
+        let found = self.query(|connection| index::by_key(connection, stream, key))?;
+        found.map(|entry| Ok(self.view(&entry)?.0)).transpose()
+    }
+
     /// Returns whether reading goes on an index of this handle's own, in memory, because the one on disk did not fit when the
     /// ledger was opened. What others append is not seen then.
     pub fn is_detached(&self) -> bool {
