@@ -90,10 +90,10 @@ fn submit(
 ) -> Result<Handle, AppError> {
     let plan = planning::read(ws, id)?;
     let mut key = how.key.clone().unwrap_or_else(|| plan.id.to_string());
-    if key.is_empty() || key.len() > 200 || key.chars().any(char::is_control) {
+    if !(1..=200).contains(&key.len()) || !key.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(AppError::new(
             Reason::ArgumentInvalid,
-            "an idempotency key has 1 to 200 printable characters",
+            "an idempotency key has 1 to 200 characters of ASCII that can be seen",
         ));
     }
     crate::secrets::refuse(&key, "$.idempotencyKey")?;

@@ -5,7 +5,7 @@ use gonogo_core::{Reason, Timestamp};
 use gonogo_release::effect::{Input, Observed};
 use gonogo_release::machine::{Ending, Machine, Phase, State, Terminal};
 use gonogo_release::plan::{Plan, PlanKind};
-use gonogo_store::{Liveness, Operation};
+use gonogo_store::{Liveness, Operation, StoreError};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -298,6 +298,26 @@ fn ask_to_cancel(ws: &Workspace, prefix: &str, why: &str) -> Result<OperationId,
     let now = ws.now()?;
     let me = ws.identity()?;
     let known = find(ws, prefix)?;
+    let input = Input::Cancel {
+        by: me.name,
+        why: why.into(),
+    };
+    let taken = match known.terminal {
+        None => ws.store.post(&known.id, &input, now),
+        Some(_) => Err(StoreError::OperationEnded(known.id.clone())),
+    };
+    match taken {
+        // It may have ended since it was looked at.
+        Err(StoreError::OperationEnded(id)) => ended(ws.store.operation(&id)?),
+        other => {
+            other?;
+            Ok(known.id)
+        }
+    }
+}
+
+/// A wish to end what has ended.
+fn ended(known: Operation) -> Result<OperationId, AppError> {
     if let Some(terminal) = &known.terminal {
         // The same wish twice is the wish once: it came true.
         if terminal.result == Ending::Cancelled {
@@ -310,10 +330,5 @@ fn ask_to_cancel(ws: &Workspace, prefix: &str, why: &str) -> Result<OperationId,
         );
         return Err(AppError::new(Reason::OperationEnded, text));
     }
-    let input = Input::Cancel {
-        by: me.name,
-        why: why.into(),
-    };
-    ws.store.post(&known.id, &input, now)?;
     Ok(known.id)
 }

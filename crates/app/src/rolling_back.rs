@@ -39,6 +39,8 @@ pub fn roll_back(
 ) -> Result<Way, AppError> {
     crate::secrets::refuse(why, "$.why")?;
     match way_back(ws, environment, to, why) {
+        // What ran has ended since it was looked at: now it is gone back from there.
+        Err(e) if e.reason == Reason::OperationEnded => way_back(ws, environment, to, why),
         Err(e) if e.reason == Reason::StoreFull && reserve::give_up(ws) => {
             way_back(ws, environment, to, why)
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gonogo_app::access::Principal;
 use gonogo_app::calls::{Context, Meter};
-use gonogo_app::doors::{Answered, Desk, Done, Server, UseCase, find};
+use gonogo_app::doors::{Answered, Desk, Done, Server, Tool, UseCase, find};
 use gonogo_app::identity::read_key;
 use gonogo_app::{AppError, Workspace};
 use gonogo_core::Reason;
@@ -38,13 +38,7 @@ impl Way {
             Self::There(server, trace) => server.ask(input, trace),
             Self::Here(..) => self.ask_here(input),
         };
-        answered.map_err(|mut e| {
-            // What the schema refuses came from the command line.
-            if e.reason == Reason::InputMalformed && e.details.get("faults").is_some() {
-                e.reason = Reason::ArgumentInvalid;
-            }
-            e
-        })
+        answered.map_err(of_the_command_line)
     }
 
     fn ask_here<U: UseCase>(&self, input: &U) -> Result<Answered<U::Answer>, AppError> {
@@ -55,6 +49,33 @@ impl Way {
             handle: done.handle,
             exit: done.exit,
         })
+    }
+
+    /// As [`Self::measured`], for a use case whose input is `input`: what a server would refuse of it is refused here, too.
+    ///
+    /// # Errors
+    /// As `work`, and as the use case's schema and scopes say.
+    pub fn held<U: UseCase, T>(
+        &self,
+        input: &U,
+        work: impl FnOnce(&Workspace) -> Result<T, AppError>,
+    ) -> Result<T, AppError> {
+        self.admit(input)?;
+        self.measured(U::FACTS.name, work)
+    }
+
+    /// Holds an input against its use case's schema, where it is done in the project here and not by the registry.
+    ///
+    /// # Errors
+    /// As the use case's schema and scopes say.
+    pub fn admit<U: UseCase>(&self, input: &U) -> Result<(), AppError> {
+        let Self::Here(_, principal, _) = self else {
+            return Ok(());
+        };
+        let input = serde_json::to_value(input).map_err(internal)?;
+        tool(U::FACTS.name)?
+            .admit(&input, principal)
+            .map_err(of_the_command_line)
     }
 
     /// Does in the project here what is done for the use case `name`, and measures it as a call of that; what is waited for afterwards is no
@@ -73,8 +94,7 @@ impl Way {
                 format!("`{name}` is for the project here"),
             ));
         };
-        let tool = find(name)
-            .ok_or_else(|| AppError::new(Reason::ToolUnknown, format!("no use case `{name}`")))?;
+        let tool = tool(name)?;
         // Whoever names a key that is none has not asked yet, and no call of theirs has failed.
         if let Some(key) = &ws.caller.key {
             read_key(key)?;
@@ -94,9 +114,7 @@ impl Way {
         match self {
             Self::There(server, trace) => server.call(name, class, input, trace),
             Self::Here(_, principal, _) => self.measured(name, |ws| {
-                let tool = find(name).ok_or_else(|| {
-                    AppError::new(Reason::ToolUnknown, format!("no use case `{name}`"))
-                })?;
+                let tool = tool(name)?;
                 let desk = Desk {
                     workspace: ws,
                     principal,
@@ -107,6 +125,18 @@ impl Way {
             }),
         }
     }
+}
+
+fn tool(name: &str) -> Result<&'static Tool, AppError> {
+    find(name).ok_or_else(|| AppError::new(Reason::ToolUnknown, format!("no use case `{name}`")))
+}
+
+/// What the schema refuses came from the command line.
+fn of_the_command_line(mut e: AppError) -> AppError {
+    if e.reason == Reason::InputMalformed && e.details.get("faults").is_some() {
+        e.reason = Reason::ArgumentInvalid;
+    }
+    e
 }
 
 fn internal(e: serde_json::Error) -> AppError {

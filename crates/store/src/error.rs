@@ -168,7 +168,7 @@ impl StoreError {
             Self::OperationOpen { .. } => Reason::OperationOpen,
             Self::ApprovalReused { .. } => Reason::ApprovalReused,
             Self::Unknown { .. } => Reason::InputNotFound,
-            Self::OperationEnded(_) => Reason::ArgumentInvalid,
+            Self::OperationEnded(_) => Reason::OperationEnded,
             Self::LeaseHeld { .. } => Reason::LeaseHeld,
             Self::LeaseLost { .. } | Self::SeqMoved { .. } => Reason::LeaseLost,
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {

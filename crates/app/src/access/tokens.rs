@@ -8,14 +8,18 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gonogo_core::id::TokenId;
 use gonogo_core::{Digest, Reason, Span, Timestamp};
+use gonogo_store::ledger::{Filter, RecordView};
 use gonogo_store::{Store, Token, TokenKind};
 use serde::Serialize;
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::{Means, Principal, Scope};
+use crate::approving::{self, delegating, revoking};
 use crate::config::Environment;
+use crate::controls::{freezing, goodness, pinning};
 use crate::identity::random;
+use crate::incidents;
 use crate::{AppError, Workspace};
 
 /// What every token begins with, so that scanners know one.
@@ -23,6 +27,19 @@ pub const PREFIX: &str = "gng_";
 
 /// Stream of the records about tokens.
 pub const STREAM: &str = "system";
+
+/// Kinds of records that only people's decisions have.
+const DECIDED: [&str; 9] = [
+    approving::KIND,
+    revoking::KIND,
+    delegating::KIND,
+    delegating::WITHDRAWN,
+    incidents::GLASS,
+    freezing::ENDED,
+    pinning::SET,
+    pinning::REMOVED,
+    goodness::SAID,
+];
 
 /// The longest that a token may live.
 pub const LONGEST: Span = Span::from_secs(366 * 86_400);
@@ -108,8 +125,9 @@ fn view(token: Token, now: Timestamp) -> TokenView {
 pub fn issue(ws: &Workspace, wanted: &Wanted) -> Result<Issued, AppError> {
     let now = ws.now()?;
     let me = ws.identity()?;
+    must_be_a_person(ws, &me.name)?;
     check(wanted)?;
-    unmistakable(ws, wanted)?;
+    unmistakable(ws, wanted, &me.name)?;
     let id = TokenId::mint(random());
     let secret = URL_SAFE_NO_PAD.encode([random(), random(), random(), random()].concat());
     let token = Token {
@@ -179,36 +197,76 @@ fn check(wanted: &Wanted) -> Result<(), AppError> {
     }
 }
 
-/// Refuses an agent under a person's name, and a person under an agent's.
-fn unmistakable(ws: &Workspace, wanted: &Wanted) -> Result<(), AppError> {
+/// Refuses an agent under a person's name, and a person under an agent's. `issuer` makes the token, and is a person.
+fn unmistakable(ws: &Workspace, wanted: &Wanted, issuer: &str) -> Result<(), AppError> {
+    if let Some(person) = &wanted.acts_for {
+        must_be_no_agents(ws, person)?;
+    }
     let name = wanted.name.as_str();
-    let taken = if wanted.agent {
-        let approves = |e: &Environment| e.approval.approvers.iter().any(|a| a.id == name);
-        let a_person = ws
-            .store
-            .tokens()?
-            .iter()
-            .any(|t| t.kind == TokenKind::Person && t.name == name && t.revoked.is_none());
-        a_person || ws.store.user(name)?.is_some() || ws.config.environments.values().any(approves)
-    } else {
-        is_agent(ws, name)?
-    };
-    if !taken {
+    if !wanted.agent {
+        return must_be_no_agents(ws, name);
+    }
+    if !same(name, issuer) && !is_persons(ws, name)? {
         return Ok(());
     }
-    let (is, wants) = match wanted.agent {
-        true => ("a person", "an agent"),
-        false => ("an agent", "a person"),
-    };
-    let text = format!("`{name}` is the name of {is} here, and {wants} needs another");
+    let text = format!("`{name}` is the name of a person here, and an agent needs another");
     Err(AppError::new(Reason::ArgumentInvalid, text))
+}
+
+/// Whether two names are one to whoever reads them.
+const fn same(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b)
+}
+
+/// Whether somebody with this name has shown to be a person: by a login, as an approver, as whom an agent acts for, or by what no agent
+/// may do.
+fn is_persons(ws: &Workspace, name: &str) -> Result<bool, AppError> {
+    let approves = |e: &Environment| e.approval.approvers.iter().any(|a| same(&a.id, name));
+    let token = |t: &Token| {
+        let own = t.kind == TokenKind::Person && same(&t.name, name);
+        t.revoked.is_none() && (own || t.acts_for.as_deref().is_some_and(|p| same(p, name)))
+    };
+    if ws.config.environments.values().any(approves)
+        || ws.store.tokens()?.iter().any(token)
+        || ws.store.users()?.iter().any(|u| same(&u.name, name))
+    {
+        return Ok(true);
+    }
+    for kind in DECIDED {
+        let all = ws.ledger.every(Filter {
+            kind: Some(kind.into()),
+            ..Filter::default()
+        })?;
+        // Who brings an approval in is not who gave it.
+        let given = |r: &RecordView| approving::read_record(&r.body).0.approver_id;
+        let by = |r: &RecordView| match kind {
+            approving::KIND => same(&given(r), name),
+            _ => same(&r.actor, name),
+        };
+        if all.iter().any(by) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether a token that nobody took back makes this the name of an agent.
 fn is_agent(ws: &Workspace, name: &str) -> Result<bool, AppError> {
     let all = ws.store.tokens()?;
-    let is = |t: &Token| t.kind == TokenKind::Agent && t.name == name && t.revoked.is_none();
+    let is = |t: &Token| t.kind == TokenKind::Agent && same(&t.name, name) && t.revoked.is_none();
     Ok(all.iter().any(is))
+}
+
+/// Refuses an agent's name where a person's is wanted.
+///
+/// # Errors
+/// [`Reason::ArgumentInvalid`].
+pub(crate) fn must_be_no_agents(ws: &Workspace, name: &str) -> Result<(), AppError> {
+    if !is_agent(ws, name)? {
+        return Ok(());
+    }
+    let text = format!("`{name}` is the name of an agent here, and a person needs another");
+    Err(AppError::new(Reason::ArgumentInvalid, text))
 }
 
 /// Refuses a decision in the name of an agent, whichever door and key it came by.
@@ -245,6 +303,8 @@ pub fn list(ws: &Workspace) -> Result<Vec<TokenView>, AppError> {
 pub fn revoke(ws: &Workspace, id: &TokenId, why: &str) -> Result<TokenView, AppError> {
     let now = ws.now()?;
     let me = ws.identity()?;
+    // Without its token an agent's name would be anybody's.
+    must_be_a_person(ws, &me.name)?;
     let known = ws.store.token(id)?.ok_or_else(|| {
         AppError::new(Reason::InputNotFound, format!("no token has the id `{id}`"))
             .hint("`gonogo token list` shows them")

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::Role;
 use super::passwords::Password;
-use super::tokens::STREAM;
+use super::tokens::{self, STREAM};
+use crate::identity::Identity;
 use crate::{AppError, Workspace};
 
 /// A user without what is kept of the password.
@@ -55,7 +56,7 @@ pub fn add(
     password: &Password,
 ) -> Result<UserView, AppError> {
     let now = ws.now()?;
-    let me = ws.identity()?;
+    let me = asker(ws)?;
     if !crate::config::is_person_name(name) {
         let name: String = name.escape_debug().take(80).collect();
         let text = format!(
@@ -63,6 +64,7 @@ pub fn add(
         );
         return Err(AppError::new(Reason::ArgumentInvalid, text));
     }
+    tokens::must_be_no_agents(ws, name)?;
     if roles.is_empty() {
         let text = "a user needs at least one role";
         return Err(AppError::new(Reason::ArgumentInvalid, text)
@@ -103,7 +105,7 @@ pub fn list(ws: &Workspace) -> Result<Vec<UserView>, AppError> {
 /// No such user; a password that is too easily guessed.
 pub fn set_password(ws: &Workspace, name: &str, password: &Password) -> Result<usize, AppError> {
     let now = ws.now()?;
-    let me = ws.identity()?;
+    let me = asker(ws)?;
     password.must_be_good(name)?;
     let kept = password.hash()?;
     let ended = ws.store.set_password(name, &kept, now).map_err(unknown)?;
@@ -118,7 +120,7 @@ pub fn set_password(ws: &Workspace, name: &str, password: &Password) -> Result<u
 /// No such user.
 pub fn disable(ws: &Workspace, name: &str, why: &str) -> Result<usize, AppError> {
     let now = ws.now()?;
-    let me = ws.identity()?;
+    let me = asker(ws)?;
     let ended = ws.store.set_disabled(name, Some(now)).map_err(unknown)?;
     let body = json!({"user": name, "why": why, "sessionsEnded": ended});
     record(ws, "user-disabled", name, now, &me.name, body)?;
@@ -131,7 +133,7 @@ pub fn disable(ws: &Workspace, name: &str, why: &str) -> Result<usize, AppError>
 /// No such user.
 pub fn enable(ws: &Workspace, name: &str, why: &str) -> Result<(), AppError> {
     let now = ws.now()?;
-    let me = ws.identity()?;
+    let me = asker(ws)?;
     ws.store.set_disabled(name, None).map_err(unknown)?;
     let body = json!({"user": name, "why": why});
     record(ws, "user-enabled", name, now, &me.name, body)
@@ -143,11 +145,18 @@ pub fn enable(ws: &Workspace, name: &str, why: &str) -> Result<(), AppError> {
 /// No such user.
 pub fn remove(ws: &Workspace, name: &str, why: &str) -> Result<usize, AppError> {
     let now = ws.now()?;
-    let me = ws.identity()?;
+    let me = asker(ws)?;
     let ended = ws.store.remove_user(name).map_err(unknown)?;
     let body = json!({"user": name, "why": why, "sessionsEnded": ended});
     record(ws, "user-removed", name, now, &me.name, body)?;
     Ok(ended)
+}
+
+/// Who asks; people's names are people's affair.
+fn asker(ws: &Workspace) -> Result<Identity, AppError> {
+    let me = ws.identity()?;
+    tokens::must_be_a_person(ws, &me.name)?;
+    Ok(me)
 }
 
 fn record(

@@ -70,11 +70,11 @@ impl Back {
 
 impl Service<'_> {
     /// Sends the operation.
-    pub(super) fn dispatch(&self, document: &Value) -> Dispatched {
+    pub(super) fn dispatch(&self, ws: &Workspace, document: &Value) -> Dispatched {
         let endpoint = &self.state.endpoint;
         let within = endpoint.limits.dispatch;
         let back = self.once(Method::POST, &endpoint.dispatch_url, Some(document), within);
-        dispatched(back.heard())
+        dispatched(back.heard(), ws.clock.now().wall)
     }
 
     /// Asks where it stands.
@@ -88,6 +88,7 @@ impl Service<'_> {
             fingerprint: &plan.fingerprint.to_string(),
             environment: &plan.body.environment,
             version: &plan.body.to.version,
+            workflow: self.state.receipt.as_ref().map(|r| &*r.workflow_id),
             now: ws.clock.now().wall,
         };
         asked(back.heard(), &ours)

@@ -123,7 +123,7 @@ fn under(
                     trace: &trace,
                 };
                 if let Some(order) = &order {
-                    let heard = service.dispatch(order);
+                    let heard = service.dispatch(ws, order);
                     entries.extend(state.dispatched(now(ws), heard));
                 } else {
                     let why = state.cancel.as_ref().map_or("", |c| c.why.as_str());

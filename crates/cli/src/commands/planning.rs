@@ -327,10 +327,20 @@ pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
         on_behalf_of: a.for_.clone(),
         out: a.out.clone(),
     };
+    let decide = ApprovalDecide {
+        plan: PlanRef(plan.id.to_string()),
+        plan_fingerprint: plan.fingerprint,
+        decision: match a.reject {
+            true => Decision::Rejected,
+            false => Decision::Approved,
+        },
+        role: a.role.clone(),
+        sla_minutes: a.sla_minutes,
+        note: a.note.clone().map(Why),
+        on_behalf_of: a.for_.clone().map(PersonName),
+    };
     let given = match (way.here(), &select.key) {
-        (Some(_), _) => way.measured("approval_decide", |ws| {
-            approving::approve(ws, &plan.id, &say())
-        })?,
+        (Some(_), _) => way.held(&decide, |ws| approving::approve(ws, &plan.id, &say()))?,
         (None, Some(key)) if select.key_said => {
             signed_here(&way, select, (a, &say()), (&plan, key), screen)?
         }
@@ -340,21 +350,7 @@ pub fn approve(select: &Select, a: &args::Approve, screen: &Screen) -> Answer {
                 AppError::new(Reason::ArgumentInvalid, text).hint("sign with your key: --key FILE")
             );
         }
-        (None, _) => {
-            let say = ApprovalDecide {
-                plan: PlanRef(plan.id.to_string()),
-                plan_fingerprint: plan.fingerprint,
-                decision: match a.reject {
-                    true => Decision::Rejected,
-                    false => Decision::Approved,
-                },
-                role: a.role.clone(),
-                sla_minutes: a.sla_minutes,
-                note: a.note.clone().map(Why),
-                on_behalf_of: a.for_.clone().map(PersonName),
-            };
-            way.ask(&say)?.data
-        }
+        (None, _) => way.ask(&decide)?.data,
     };
     say_given(screen, &plan, &given);
     if !a.reject && given.rejected_by.is_empty() && given.stale.is_none() {

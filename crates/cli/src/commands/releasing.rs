@@ -22,24 +22,29 @@ use crate::way::Way;
 
 pub fn apply(select: &Select, a: &args::Apply, screen: &Screen) -> Answer {
     let way = way(select, screen, false)?;
+    let wanted = PlanGet {
+        plan: PlanRef(a.plan.clone()),
+    };
+    way.admit(&wanted)?;
     let Some(ws) = way.here() else {
         if !a.approval.is_empty() {
             let text = "`--approval` reads files of this machine, and the server has none of them";
             return Err(AppError::new(Reason::ArgumentInvalid, text)
                 .hint("give the approval to the server first: `gonogo approval submit FILE`"));
         }
-        let wanted = PlanGet {
-            plan: PlanRef(a.plan.clone()),
-        };
         let plan = way.ask(&wanted)?.data.plan;
         live::say_plan(screen, &plan);
         let key = a.idempotency_key.clone();
         return begin_there(&way, &plan, key, &a.waiting, "apply_change", screen);
     };
     let id = gonogo_app::planning::find(ws, &a.plan)?;
-    let plan = gonogo_app::planning::read(ws, &id);
-    if let Ok(plan) = &plan {
-        live::say_plan(screen, plan);
+    // One that cannot be read is refused where it is applied, and that is recorded.
+    if let Ok(plan) = gonogo_app::planning::read(ws, &id) {
+        way.admit(&there(&plan, a.idempotency_key.clone()))?;
+        live::say_plan(screen, &plan);
+    }
+    for file in &a.approval {
+        approving::read_file(file)?;
     }
     let how = Apply {
         key: a.idempotency_key.clone(),
@@ -87,6 +92,17 @@ fn begin_here(
     live::finish(screen, use_case, seen, &more)
 }
 
+/// What a server is asked to apply.
+fn there(plan: &Plan, key: Option<String>) -> ApplyChange {
+    ApplyChange {
+        plan_fingerprint: plan.fingerprint,
+        plan: Some(PlanRef(plan.id.to_string())),
+        // The plan's own key: what the project itself takes where a caller has none.
+        idempotency_key: Key(key.unwrap_or_else(|| plan.id.to_string())),
+        mode: None,
+    }
+}
+
 fn begin_there(
     way: &Way,
     plan: &Plan,
@@ -95,13 +111,7 @@ fn begin_there(
     use_case: &str,
     screen: &Screen,
 ) -> Answer {
-    let begun = way.ask(&ApplyChange {
-        plan_fingerprint: plan.fingerprint,
-        plan: Some(PlanRef(plan.id.to_string())),
-        // The plan's own key: what the project itself takes where a caller has none.
-        idempotency_key: Key(key.unwrap_or_else(|| plan.id.to_string())),
-        mode: None,
-    })?;
+    let begun = way.ask(&there(plan, key))?;
     let more = accepted(
         use_case,
         begun.data.fresh,
@@ -311,17 +321,13 @@ pub fn cancel(select: &Select, a: &args::Cancel, screen: &Screen) -> Answer {
         &format!("`cancel` takes back what `{}` has done so far", a.operation),
     )?;
     let way = way_back(select, screen)?;
+    let wanted = OperationCancel {
+        operation: OperationRef(a.operation.clone()),
+        why: Why(a.why.clone()),
+    };
     let id = match way.here() {
-        Some(_) => way.measured("operation_cancel", |ws| {
-            following::cancel(ws, &a.operation, &a.why)
-        })?,
-        None => {
-            let wanted = OperationCancel {
-                operation: OperationRef(a.operation.clone()),
-                why: Why(a.why.clone()),
-            };
-            way.ask(&wanted)?.data.operation_id
-        }
+        Some(_) => way.held(&wanted, |ws| following::cancel(ws, &a.operation, &a.why))?,
+        None => way.ask(&wanted)?.data.operation_id,
     };
     screen.talk(&format!("asked {id} to go back"));
     follow_back(&way, &id, &a.waiting, "operation_cancel", screen)
@@ -363,10 +369,15 @@ pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer 
         "`rollback` moves all traffic to another version at once",
     )?;
     let way = way_back(select, screen)?;
+    let wanted = RollbackChange {
+        environment: a.env.clone().map(Into::into),
+        to: a.to.clone().map(BackTo),
+        why: Why(a.why.clone()),
+    };
     if way.here().is_none() {
-        return rollback_there(&way, a, screen);
+        return rollback_there(&way, &wanted, a, screen);
     }
-    let back = way.measured("rollback_change", |ws| {
+    let back = way.held(&wanted, |ws| {
         rolling_back::roll_back(ws, a.env.as_deref(), a.to.as_deref(), &a.why)
     })?;
     match back {
@@ -388,12 +399,13 @@ pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer 
     }
 }
 
-fn rollback_there(way: &Way, a: &args::Rollback, screen: &Screen) -> Answer {
-    let answered = way.ask(&RollbackChange {
-        environment: a.env.clone().map(Into::into),
-        to: a.to.clone().map(BackTo),
-        why: Why(a.why.clone()),
-    })?;
+fn rollback_there(
+    way: &Way,
+    wanted: &RollbackChange,
+    a: &args::Rollback,
+    screen: &Screen,
+) -> Answer {
+    let answered = way.ask(wanted)?;
     if let Some(handle) = &answered.handle {
         let id = &handle.operation_id;
         screen.talk(&format!("{id} goes back"));

@@ -231,19 +231,19 @@ fn what_was_taken_back_is_not_gone_back_from_once_more() {
     project.behave("2.0.0", "version = \"2.0.0\"\n");
     let args = ["--dev", "--allow-apply"];
     let mut server = Server::start(&project, &args);
+    let headers = [
+        ("content-type", "application/json"),
+        ("idempotency-key", "the-same"),
+    ];
+    let first = json!({"version": "2.0.0"}).to_string();
+    server.say("POST", "/v1/plans", &headers, &first).unwrap();
+    let cut = keep_no_answers(&project);
     let (plan, fingerprint) = planned(&server, "2.0.0");
     approve(&server, &plan, &fingerprint);
     // Nobody sends requests, so it goes on.
     let apply = json!({"planFingerprint": fingerprint, "idempotencyKey": "one"});
     let begun = server.invoke("apply_change", apply);
     let operation = begun.body["handle"]["operationId"].clone();
-    let first = json!({"why": "before"}).to_string();
-    let headers = [
-        ("content-type", "application/json"),
-        ("idempotency-key", "first"),
-    ];
-    server.say("POST", "/v1/freezes", &headers, &first).unwrap();
-    let cut = keep_no_answers(&project);
     let back = json!({"why": "errors rise"}).to_string();
     let ask = |server: &Server<'_>| {
         server

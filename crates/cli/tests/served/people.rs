@@ -120,6 +120,58 @@ fn no_scope_lets_an_agent_approve() {
 }
 
 #[test]
+fn agents_and_people_have_no_name_in_common_and_people_alone_give_names() {
+    let project = crate::approvals::project(1, "");
+    let (_, bot) = token(
+        &project,
+        &["--name", "bot", "--agent-for", "you", "--role", "viewer"],
+    );
+    // Until they decide something, whoever asks may be either.
+    project.data(&["pin", "1.0.0", "--why", "2.0.0 loses orders"]);
+    let password = project.path("password");
+    std::fs::write(&password, "a long and winding word\n").unwrap();
+    let password = password.to_str().unwrap();
+    let add = |name: &'static str| {
+        let args = ["user", "add", name, "--role", "viewer"];
+        [&args[..], &["--password-file", password]].concat()
+    };
+    let agent = |name: &'static str, person: &'static str| {
+        let args = ["token", "create", "--name", name, "--agent-for", person];
+        [&args[..], &["--role", "viewer"]].concat()
+    };
+    for args in [
+        agent("you", "dana"),
+        agent("You", "dana"),
+        agent("Dana", "erin"),
+        agent("other", "bot"),
+        agent("other", "BOT"),
+        vec!["token", "create", "--name", "BOT", "--role", "admin"],
+        add("bot"),
+        add("Bot"),
+    ] {
+        let error = project.refuses(&args, 64, &["ARGUMENT_INVALID"]);
+        assert!(error["message"].as_str().unwrap().contains("needs another"));
+    }
+    project.data(&add("zoe"));
+    project.refuses(&agent("Zoe", "dana"), 64, &["ARGUMENT_INVALID"]);
+    // The name of an agent makes nobody, and stays an agent's, also with its key.
+    for args in [
+        vec!["token", "create", "--name", "x", "--role", "admin"],
+        agent("x", "dana"),
+        vec!["token", "revoke", &bot, "--why", "x"],
+        add("x"),
+        vec!["user", "disable", "zoe", "--why", "x"],
+        vec!["user", "remove", "zoe", "--why", "x", "--yes"],
+    ] {
+        let ran = project.run_as("bot", &[&args[..], &["--json"]].concat());
+        ran.refusal(77, &["AGENT_MAY_NOT_DECIDE"]);
+    }
+    // Another token for the same agent is another token.
+    project.data(&agent("bot", "dana"));
+    project.data(&["token", "revoke", &bot, "--why", "lost"]);
+}
+
+#[test]
 fn a_page_of_somebody_else_gets_nothing() {
     let project = Project::new();
     let server = Server::start(&project, &["--dev"]);

@@ -86,6 +86,67 @@ fn a_command_answers_and_ends_the_same_here_and_there() {
 }
 
 #[test]
+fn what_is_no_input_is_refused_the_same_here_and_there() {
+    let project = Project::serving();
+    let operation = project.data(&["history"])["operations"][0]["id"].clone();
+    let operation = operation.as_str().unwrap();
+    let plan = project.plan("2.0.0");
+    let server = Server::start(&project, &["--dev", "--allow-apply"]);
+    let (long, spoken) = ("x".repeat(501), "a\u{7}b");
+    let key = "k".repeat(201);
+    let world = project.world();
+    for frozen in [false, true] {
+        for args in [
+            &["apply", "../x"][..],
+            &["apply", "pln_"],
+            &["apply", ""],
+            &["apply", "pln_é"],
+            &["apply", &plan, "--idempotency-key", "é"],
+            &["apply", &plan, "--idempotency-key", "a b"],
+            &["apply", &plan, "--idempotency-key", ""],
+            &["apply", &plan, "--idempotency-key", &key],
+            &[
+                "apply",
+                &plan,
+                "--idempotency-key",
+                "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+            ],
+            &["approve", "../x"],
+            &["approve", &plan, "--note", spoken],
+            &["approve", &plan, "--for", "a b"],
+            &["cancel", "../x", "--yes"],
+            &["cancel", "", "--yes"],
+            &["cancel", operation, "--yes", "--why", ""],
+            &["cancel", operation, "--yes", "--why", &long],
+            &["rollback", "--yes", "--why", spoken],
+            &["rollback", "--yes", "--to", "../x"],
+            &["rollback", "--yes", "--env", "../x"],
+            &["plan", "--to", "../x"],
+            &["watch", "../x"],
+            &["pin", "", "--why", "x"],
+            &["known-good", "promote", "../x"],
+        ] {
+            let args = [args, &["--json"]].concat();
+            let (here, away) = (project.run(&args), there(&server, &[], &args));
+            assert_eq!(told(&here), told(&away), "{args:?}");
+            assert_eq!(
+                (here.status, away.status),
+                (64, 64),
+                "{args:?}: {}",
+                here.out
+            );
+        }
+        // A file that is not there is looked for before anything else is.
+        let missing = ["apply", &plan, "--approval", "none.json"];
+        assert_ne!(project.run(&missing).status, 1);
+        if !frozen {
+            assert_eq!(project.world(), world, "nothing was changed");
+            project.data(&["freeze", "--why", "x"]);
+        }
+    }
+}
+
+#[test]
 fn what_is_proposed_works_from_where_it_is_proposed() {
     let project = Project::serving();
     let operation = project.data(&["history"])["operations"][0]["id"].clone();

@@ -129,10 +129,21 @@ pub enum Dispatched {
     Unknown(Trouble),
 }
 
+/// Reads a time that the service says. How far its clock is behind nobody knows; ahead of ours by more than a little is none.
+fn time(key: &str, text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    match text.parse::<Timestamp>() {
+        Ok(time) if time > now.after(SKEW) => Err(format!(
+            "its `{key}` is {time}, which has not come: it is {now}"
+        )),
+        Ok(time) => Ok(time),
+        Err(_) => Err(format!("its `{key}` is no time of RFC 3339")),
+    }
+}
+
 /// Reads the answer to a dispatch.
-pub fn dispatched(heard: Heard<'_>) -> Dispatched {
+pub fn dispatched(heard: Heard<'_>, now: Timestamp) -> Dispatched {
     let (status, read) = match heard {
-        Heard::Answer { status, body, .. } => (status, receipt(body)),
+        Heard::Answer { status, body, .. } => (status, receipt(body, now)),
         Heard::Cut { status, text, .. } => (status, Err(cut(text))),
         Heard::Silent { silence, text } => {
             let trouble = silent(silence, text);
@@ -161,8 +172,16 @@ fn cut(text: &str) -> String {
     format!("the rest of its answer did not come: {}", short(text))
 }
 
-fn receipt(body: &[u8]) -> Result<Receipt, String> {
+fn receipt(body: &[u8], now: Timestamp) -> Result<Receipt, String> {
     let mut document = document(body)?;
+    match document.get("success") {
+        None | Some(Value::Null | Value::Bool(true)) => {}
+        Some(Value::Bool(false)) => return Err("its `success` is false".into()),
+        Some(_) => return Err("its `success` is neither true nor false".into()),
+    }
+    if let Some(error) = error(&document)? {
+        return Err(format!("it tells an `error`: {error}"));
+    }
     // An envelope's data say what was accepted; what began is beside them.
     if let Some(Value::Object(handle)) = document.remove("handle") {
         document = handle;
@@ -199,7 +218,37 @@ fn receipt(body: &[u8]) -> Result<Receipt, String> {
             return Err(format!("its `{key}` is none that can be kept"));
         }
     }
-    Ok(receipt)
+    time("submittedAt", &receipt.submitted_at, now)?;
+    let urls = [
+        ("statusUrl", Some(&receipt.status_url)),
+        ("cancelUrl", receipt.cancel_url.as_ref()),
+    ];
+    match urls.iter().find(|(_, url)| url.is_some_and(|u| !is_url(u))) {
+        Some((key, _)) => Err(format!("its `{key}` is no address")),
+        None => Ok(receipt),
+    }
+}
+
+/// Whether a text can be an address: of HTTP, or of a path at the same place.
+fn is_url(text: &str) -> bool {
+    let rest = ["http://", "https://", "/"].iter();
+    let mut rest = rest.filter_map(|begin| text.strip_prefix(begin));
+    let visible = text.bytes().all(|b| b.is_ascii_graphic());
+    visible && rest.next().is_some_and(|rest| !rest.is_empty())
+}
+
+/// What a document says went wrong, in one line.
+fn error(document: &Map<String, Value>) -> Result<Option<String>, String> {
+    match document.get("error") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(short(text))),
+        Some(Value::Object(error)) => {
+            let text = error.get("message").and_then(Value::as_str);
+            let whole = || short(&Value::Object(error.clone()).to_string());
+            Ok(Some(text.map_or_else(whole, short)))
+        }
+        Some(_) => Err("its `error` is neither a text nor an object".into()),
+    }
 }
 
 fn is_id(text: &str) -> bool {
@@ -258,6 +307,8 @@ pub struct Ours<'a> {
     pub environment: &'a str,
     /// The version that it leads to.
     pub version: &'a str,
+    /// The workflow, by the service's id, where it said one.
+    pub workflow: Option<&'a str>,
     /// Now.
     pub now: Timestamp,
 }
@@ -302,25 +353,25 @@ fn told(body: &[u8], ours: &Ours<'_>) -> Result<Told, String> {
             None => return Err(format!("it has no `{key}`")),
         }
     }
-    let text = |key: &str| document.get(key).and_then(Value::as_str);
     let completed = times(&document, ours.now)?;
     is_ours(&document, ours)?;
-    let error = match document.get("error") {
+    let result = match document.get("result") {
         None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(short(text)),
-        Some(Value::Object(error)) => {
-            let text = error.get("message").and_then(Value::as_str);
-            Some(text.map_or_else(|| short(&Value::Object(error.clone()).to_string()), short))
-        }
-        Some(_) => return Err("its `error` is neither a text nor an object".into()),
+        Some(Value::String(result)) => Some(result.clone()),
+        Some(_) => return Err("its `result` is no text".into()),
     };
-    let reasons = document.get("reasons").and_then(Value::as_array);
-    let reasons = reasons.into_iter().flatten().filter_map(Value::as_str);
+    let mut error = error(&document)?;
+    // No word of the contract, and no success stands beside some.
+    let errors = document.get("errors").filter(|e| !is_nothing(e));
+    if let (None, Some(errors)) = (&error, errors) {
+        error = Some(short(&errors.to_string()));
+    }
+    let reasons = texts(&document, "reasons")?;
     let told = Told {
         status,
         error,
-        result: text("result").map(str::to_owned),
-        reasons: reasons.filter_map(|r| r.parse().ok()).collect(),
+        result,
+        reasons: reasons.iter().filter_map(|r| r.parse().ok()).collect(),
     };
     let success = match document.get("success") {
         None | Some(Value::Null) => None,
@@ -333,18 +384,36 @@ fn told(body: &[u8], ours: &Ours<'_>) -> Result<Told, String> {
     }
 }
 
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Number(n) => n.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(all) => all.is_empty(),
+        Value::Object(all) => all.is_empty(),
+        Value::Bool(true) => false,
+    }
+}
+
+/// The texts of a list; an empty one where there is none.
+fn texts<'a>(document: &'a Map<String, Value>, key: &str) -> Result<Vec<&'a str>, String> {
+    let none = || format!("its `{key}` is no list of texts");
+    match document.get(key) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Array(all)) => {
+            let all = all.iter().map(|one| one.as_str().ok_or_else(none));
+            all.collect()
+        }
+        Some(_) => Err(none()),
+    }
+}
+
 /// Reads the times; says whether it is completed. Where a clock may go wrong a little, only what no clock explains is a contradiction:
 /// both are the service's own, so their order holds, and neither lies ahead.
 fn times(document: &Map<String, Value>, now: Timestamp) -> Result<bool, String> {
     let time = |key: &str| match document.get(key) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => match value.as_str().map(str::parse::<Timestamp>) {
-            Some(Ok(time)) if time > now.after(SKEW) => Err(format!(
-                "its `{key}` is {time}, which has not come: it is {now}"
-            )),
-            Some(Ok(time)) => Ok(Some(time)),
-            _ => Err(format!("its `{key}` is no time of RFC 3339")),
-        },
+        Some(value) => time(key, value.as_str().unwrap_or_default(), now).map(Some),
     };
     match (time("startedAt")?, time("completedAt")?) {
         (Some(started), Some(completed)) if completed < started => Err(format!(
@@ -354,9 +423,31 @@ fn times(document: &Map<String, Value>, now: Timestamp) -> Result<bool, String> 
     }
 }
 
+/// Use cases of the contract that are none of an application. A service may have words of its own for that one.
+const OTHERS: [&str; 7] = [
+    "validate_plan",
+    "plan_change",
+    "rollback_change",
+    "read_entities",
+    "read_activity",
+    "operation_get",
+    "operation_cancel",
+];
+
 /// What it says that it is about must be ours; it need not say it.
 fn is_ours(document: &Map<String, Value>, ours: &Ours<'_>) -> Result<(), String> {
+    if let Some(Value::String(tool)) = document.get("toolId")
+        && OTHERS.contains(&tool.as_str())
+    {
+        return Err(format!(
+            "it is about `{tool}`, and what was sent is to be applied"
+        ));
+    }
+    // Which workflow it is the service has said itself, if its answer came.
+    let said = |key: &str| document.get(key).and_then(Value::as_str);
+    let workflow = ours.workflow.or_else(|| said("workflowId"));
     for (key, what, own) in [
+        ("workflowId", "workflow", workflow.unwrap_or_default()),
         ("operationId", "operation", ours.operation),
         ("planFingerprint", "the plan", ours.fingerprint),
         ("environment", "environment", ours.environment),

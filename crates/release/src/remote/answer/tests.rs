@@ -17,9 +17,18 @@ fn heard(heard: Heard<'_>) -> Asked {
         fingerprint: "v2:sha256:11",
         environment: "prod",
         version: "2.0.0",
-        now: "2026-01-01T12:00:00Z".parse().unwrap(),
+        workflow: Some("release-w-1"),
+        now: noon(),
     };
     asked(heard, &ours)
+}
+
+fn noon() -> Timestamp {
+    "2026-01-01T12:00:00Z".parse().unwrap()
+}
+
+fn sent(heard: Heard<'_>) -> Dispatched {
+    dispatched(heard, noon())
 }
 
 const RECEIPT: &str = r#"{"operationId":"w-1","workflowId":"release-w-1","submittedAt":"2026-01-01T00:00:00Z","statusUrl":"http://flow/operations/w-1"}"#;
@@ -31,7 +40,7 @@ fn a_dispatch_is_taken_not_taken_or_unknown() {
     );
     for body in [RECEIPT, &envelope] {
         for status in [200, 201, 202] {
-            let Dispatched::Accepted(receipt) = dispatched(answer(status, body)) else {
+            let Dispatched::Accepted(receipt) = sent(answer(status, body)) else {
                 panic!("{status} {body}");
             };
             assert_eq!(receipt.operation_id, "w-1");
@@ -97,7 +106,7 @@ fn a_dispatch_is_taken_not_taken_or_unknown() {
         (302, "", true, Reason::WorkflowRefused),
     ];
     for (status, body, certain, reason) in table {
-        let (trouble, found) = match dispatched(answer(status, body)) {
+        let (trouble, found) = match sent(answer(status, body)) {
             Dispatched::NotAccepted(t) => (t, true),
             Dispatched::Unknown(t) => (t, false),
             Dispatched::Accepted(r) => panic!("{status} {body}: {r:?}"),
@@ -111,8 +120,73 @@ fn a_dispatch_is_taken_not_taken_or_unknown() {
 }
 
 #[test]
+fn a_receipt_that_says_no_or_nonsense_is_none() {
+    let with = |key: &str, value: Value| {
+        let mut all: Map<String, Value> = serde_json::from_str(RECEIPT).unwrap();
+        all.insert(key.into(), value);
+        Value::Object(all).to_string()
+    };
+    for (key, value) in [
+        ("success", true.into()),
+        ("success", Value::Null),
+        ("error", Value::Null),
+        ("submittedAt", "2016-01-01T00:00:00Z".into()),
+        ("submittedAt", "2026-01-01T13:05:00+01:00".into()),
+        ("statusUrl", "/operations/w-1".into()),
+        ("statusUrl", "https://flow.example.org/a?b=c".into()),
+        ("cancelUrl", "https://flow.example.org/end".into()),
+    ] {
+        let body = with(key, value);
+        let taken = sent(answer(202, &body));
+        assert!(
+            matches!(taken, Dispatched::Accepted(_)),
+            "{body}: {taken:?}"
+        );
+    }
+    for (key, value, why) in [
+        ("success", false.into(), "`success` is false"),
+        ("success", "true".into(), "neither true nor false"),
+        ("success", 1.into(), "neither true nor false"),
+        ("error", "it broke".into(), "it broke"),
+        (
+            "error",
+            serde_json::json!({"message": "it broke"}),
+            "it broke",
+        ),
+        ("error", 7.into(), "`error`"),
+        ("submittedAt", "just now".into(), "no time of RFC 3339"),
+        ("submittedAt", "2026-01-01".into(), "no time of RFC 3339"),
+        ("submittedAt", "2026-01-01T12:05:01Z".into(), "has not come"),
+        ("statusUrl", "u".into(), "`statusUrl` is no address"),
+        (
+            "statusUrl",
+            "javascript:alert(1)".into(),
+            "`statusUrl` is no address",
+        ),
+        ("statusUrl", "http://".into(), "`statusUrl` is no address"),
+        (
+            "statusUrl",
+            "http://a b".into(),
+            "`statusUrl` is no address",
+        ),
+        (
+            "cancelUrl",
+            "ftp://flow/end".into(),
+            "`cancelUrl` is no address",
+        ),
+    ] {
+        let body = with(key, value);
+        let Dispatched::Unknown(t) = sent(answer(202, &body)) else {
+            panic!("{body}");
+        };
+        assert_eq!(t.reason, Reason::WorkflowAnswer, "{body}");
+        assert!(t.text.contains(why), "{body}: {}", t.text);
+    }
+}
+
+#[test]
 fn only_what_may_pass_is_retriable_and_says_why() {
-    let retry = |heard| match dispatched(heard) {
+    let retry = |heard| match sent(heard) {
         Dispatched::NotAccepted(t) | Dispatched::Unknown(t) => t.retry(),
         Dispatched::Accepted(_) => panic!("accepted"),
     };
@@ -134,7 +208,7 @@ fn only_what_may_pass_is_retriable_and_says_why() {
         (Silence::TooLarge, false, None),
     ] {
         assert_eq!(retry(silent(silence)), wanted, "{silence:?}");
-        let not = matches!(dispatched(silent(silence)), Dispatched::NotAccepted(_));
+        let not = matches!(sent(silent(silence)), Dispatched::NotAccepted(_));
         assert_eq!(not, certain, "{silence:?}");
     }
 }
@@ -142,13 +216,13 @@ fn only_what_may_pass_is_retriable_and_says_why() {
 #[test]
 fn a_refusal_of_a_gonogo_is_told_with_its_reasons() {
     let body = r#"{"success":false,"metadata":{},"policy":{},"error":{"code":"CONFLICT","message":"moved","details":{"reasonCodes":["BASE_STATE_MOVED","NEW_ONE"]}}}"#;
-    let Dispatched::NotAccepted(t) = dispatched(answer(409, body)) else {
+    let Dispatched::NotAccepted(t) = sent(answer(409, body)) else {
         panic!("taken");
     };
     assert_eq!(t.told, [Reason::BaseStateMoved]);
     assert_eq!(t.text, "it answered 409: CONFLICT: moved");
     let long = "x".repeat(5_000);
-    let Dispatched::NotAccepted(t) = dispatched(answer(400, &long)) else {
+    let Dispatched::NotAccepted(t) = sent(answer(400, &long)) else {
         panic!("taken");
     };
     assert!(t.text.len() < 300);
@@ -156,9 +230,17 @@ fn a_refusal_of_a_gonogo_is_told_with_its_reasons() {
 
 /// A status record with `more` in it.
 fn record(word: &str, more: &str) -> String {
-    format!(
-        r#"{{"status":"{word}","traceId":"t","toolId":"x","startedAt":"2026-01-01T00:00:00Z"{more}}}"#
-    )
+    let mut whole = format!(r#""status":"{word}""#);
+    for (key, value) in [
+        ("traceId", "t"),
+        ("toolId", "x"),
+        ("startedAt", "2026-01-01T00:00:00Z"),
+    ] {
+        if !more.contains(&format!(r#""{key}""#)) {
+            whole.push_str(&format!(r#","{key}":"{value}""#));
+        }
+    }
+    format!("{{{whole}{more}}}")
 }
 
 #[test]
@@ -246,6 +328,10 @@ fn a_record_of_something_else_or_of_no_possible_time_is_no_state() {
         // Clocks differ a little; what began before it was sent is one of them.
         r#","completedAt":"2026-01-01T12:04:59Z""#,
         r#","completedAt":"2026-01-01T00:00:00Z""#,
+        r#","startedAt":"2016-01-01T00:00:00Z""#,
+        r#","workflowId":"release-w-1","toolId":"apply_change","traceId":"of its own""#,
+        r#","workflowId":null,"result":null,"reasons":null,"errors":[]"#,
+        r#","reasons":[],"errors":0"#,
     ];
     for more in good {
         let body = record("succeeded", more);
@@ -289,6 +375,24 @@ fn a_record_of_something_else_or_of_no_possible_time_is_no_state() {
         ("succeeded", r#","to":"9.9.9""#, "version `9.9.9`"),
         ("succeeded", r#","version":"9.9.9""#, "version `9.9.9`"),
         ("succeeded", r#","version":2"#, "version `2`"),
+        ("succeeded", r#","workflowId":"w-2""#, "workflow `w-2`"),
+        ("failed", r#","workflowId":7"#, "workflow `7`"),
+        (
+            "succeeded",
+            r#","toolId":"rollback_change""#,
+            "`rollback_change`",
+        ),
+        ("failed", r#","toolId":"plan_change""#, "`plan_change`"),
+        ("succeeded", r#","result":7"#, "`result`"),
+        ("succeeded", r#","result":{"a":1}"#, "`result`"),
+        ("succeeded", r#","reasons":"PROMOTED""#, "`reasons`"),
+        ("failed", r#","reasons":[7]"#, "`reasons`"),
+        ("succeeded", r#","errors":["it broke"]"#, "it broke"),
+        (
+            "succeeded",
+            r#","errors":[{"message":"it broke"}]"#,
+            "it broke",
+        ),
         ("succeeded", r#","success":false"#, "`success`"),
         ("succeeded", r#","success":"true""#, "`success`"),
         ("failed", r#","success":true"#, "`success`"),
@@ -312,7 +416,7 @@ fn a_status_whose_body_stays_out_is_heard_all_the_same() {
     };
     for silence in [Silence::TimedOut, Silence::Broken, Silence::TooLarge] {
         for status in [200, 202] {
-            let Dispatched::Unknown(t) = dispatched(cut(status, silence)) else {
+            let Dispatched::Unknown(t) = sent(cut(status, silence)) else {
                 panic!("{status} {silence:?}");
             };
             // It said yes: nothing sends it again.
@@ -326,12 +430,12 @@ fn a_status_whose_body_stays_out_is_heard_all_the_same() {
             (400, Reason::WorkflowRefused),
             (429, Reason::WorkflowBusy),
         ] {
-            let Dispatched::NotAccepted(t) = dispatched(cut(status, silence)) else {
+            let Dispatched::NotAccepted(t) = sent(cut(status, silence)) else {
                 panic!("{status} {silence:?}");
             };
             assert_eq!((t.reason, t.after), (reason, Some(7)));
         }
-        let Dispatched::Unknown(t) = dispatched(cut(503, silence)) else {
+        let Dispatched::Unknown(t) = sent(cut(503, silence)) else {
             panic!("{silence:?}");
         };
         assert_eq!(t.reason, Reason::WorkflowFailed);
