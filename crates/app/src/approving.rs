@@ -460,6 +460,18 @@ pub(crate) fn approved(
     })
 }
 
+/// Who has rejected a plan, and has not approved it since.
+pub(crate) fn rejected_by(
+    ws: &Workspace,
+    plan: &Plan,
+    now: Timestamp,
+) -> Result<Vec<String>, AppError> {
+    let recorded = recorded(ws, plan)?;
+    let presented = presented(ws, plan)?;
+    let standing = approval::vetoes(&presented, &demand(plan, &recorded, now)).into_iter();
+    Ok(standing.map(|no| no.approval.approver_id.clone()).collect())
+}
+
 /// What somebody has to decide about, and who may: for whoever has to ask them.
 fn wanted(plan: &Plan) -> Value {
     let policy = &plan.body.approval;

@@ -21,7 +21,9 @@ use gonogo_store::{Operation, Owner};
 use serde_json::json;
 
 use crate::config::Environment;
-use crate::{AppError, Workspace, applying, driving as controllers, following};
+use crate::{
+    AppError, Workspace, applying, approving, controls, driving as controllers, following,
+};
 
 pub(crate) use driving::drive;
 pub use showing::{Elsewhere, LastSaid, SaidSlot, Upstream};
@@ -116,6 +118,7 @@ fn as_approved(
     known: &Operation,
     now: gonogo_core::Timestamp,
 ) -> Result<(), AppError> {
+    may_go(ws, plan, now)?;
     crate::planning::staleness(ws, plan)?;
     let longest = plan.body.approval.max_sla;
     if now.since(known.created) <= longest {
@@ -128,6 +131,16 @@ fn as_approved(
     Err(AppError::new(Reason::ApprovalExpired, text)
         .hint(format!("end it: `gonogo cancel {} --yes`", known.id))
         .hint(format!("then approve again: `gonogo approve {}`", plan.id)))
+}
+
+/// Refuses what must not be sent by now, whoever approved it before: a freeze or a pin keeps it, or somebody has rejected it since.
+fn may_go(ws: &Workspace, plan: &Plan, now: gonogo_core::Timestamp) -> Result<(), AppError> {
+    controls::may_apply(ws, &plan.body, now)?;
+    let Some(no) = approving::rejected_by(ws, plan, now)?.into_iter().next() else {
+        return Ok(());
+    };
+    let text = format!("`{no}` has rejected plan `{}`; nothing was changed", plan.id);
+    Err(AppError::new(Reason::ApprovalRejected, text))
 }
 
 /// Whether somebody's wish to send it again waits to be taken up.
@@ -264,6 +277,7 @@ pub(crate) fn last_said(
 ) -> Result<Option<LastSaid>, AppError> {
     let word = last_word(ws, environment)?;
     Ok(word.map(|(told, by)| LastSaid {
+        unknown: by.as_ref().and_then(state_of).is_some_and(|s| remote::is_unknown(&s)),
         operation: by.as_ref().map(|known| known.id.clone()),
         at: by.map(|known| known.updated),
         slots: told.slots.into_iter().map(SaidSlot::from).collect(),

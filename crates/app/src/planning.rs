@@ -24,7 +24,7 @@ use crate::config::{Environment, VersionTemplate};
 use crate::controls::{force, pinning};
 use crate::identity::{Identity, nonce};
 use crate::workspace::{make_dir, parent, write_atomic};
-use crate::{AppError, Workspace, approving, hosting};
+use crate::{AppError, Workspace, approving, elsewhere, hosting};
 
 /// Name and version of the tool, as plans and records carry it.
 pub const TOOL: &str = concat!("gonogo ", env!("CARGO_PKG_VERSION"));
@@ -86,13 +86,18 @@ pub fn plan(ws: &Workspace, environment: Option<&str>, version: &str) -> Result<
     let now = ws.now()?;
     let environment = ws.config.environment(environment)?;
     let me = asker(ws, environment)?;
+    if let Some(left) = ws.left_as::<Plan>("plan", "")? {
+        return keep(ws, left.body, &me, now);
+    }
     let template = ws.config.version(version)?;
     let to = pinned(ws.config.root(), template)?;
     hosting::ensure_agent(ws, environment)?;
     let base = hosting::observe(ws, environment)?;
     let body = assemble(ws, environment, to, base, PlanKind::Release)?;
+    // What serves elsewhere nobody sees from here, so there may be something to do.
     if let Some(from) = &body.from
         && Ok(from.content) == body.to.content()
+        && !elsewhere::is_elsewhere(environment)?
     {
         let text = format!(
             "{} {version} serves all traffic in `{}` already",

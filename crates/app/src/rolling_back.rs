@@ -1,11 +1,16 @@
 //! Rollback: of the operation that runs, or to the last known-good version before the one that serves.
 
-use gonogo_core::Reason;
+use std::time::Duration;
+
 use gonogo_core::id::OperationId;
+use gonogo_core::{Reason, Span, Timestamp};
 use gonogo_release::machine::{Ending, Phase};
-use gonogo_release::plan::PlanKind;
+use gonogo_release::plan::{Plan, PlanKind};
+use gonogo_store::Operation;
 use gonogo_store::ledger::Draft;
 
+use crate::config::Environment;
+use crate::identity::Identity;
 use crate::planning::Planned;
 use crate::{AppError, Workspace, applying, following, going_back, hosting, planning, reserve};
 
@@ -14,6 +19,11 @@ pub const ASKED: &str = "rollback";
 
 /// What a request notes where it takes an operation back.
 const CANCEL: &str = "cancel";
+
+/// So long it is waited for what a controller makes of the wish to take its operation back.
+const SETTLES: Span = Span::from_millis(1_500);
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What a rollback leads to.
 #[derive(Debug)]
@@ -56,31 +66,15 @@ fn way_back(
 ) -> Result<Way, AppError> {
     let now = ws.now()?;
     let environment = ws.config.environment(environment)?;
-    let open = ws.store.open_operations()?;
-    if let Some(open) = open
-        .iter()
-        .find(|o| o.operation.environment == environment.name)
-    {
-        let id = open.operation.id.clone();
-        // To take a rollback back is another wish, and has its own command: `cancel`.
-        let kind = applying::plan_of(ws, &open.operation.plan)?.body.kind;
-        if kind == PlanKind::Rollback || open.operation.phase == Phase::RollingBack {
-            return Ok(Way::Running(id));
-        }
-        ws.intend(CANCEL, id.as_str())?;
-        following::cancel(ws, id.as_str(), why)?;
-        return Ok(Way::Cancelled(id));
+    if let Some(way) = before(ws, environment, why, now)? {
+        return Ok(way);
     }
-    // What this request took back before it was cut off has gone back meanwhile: it is not gone back from there.
-    for id in ws.intended(CANCEL) {
-        let taken_back = following::find(ws, &id)?;
-        if taken_back
-            .terminal
-            .as_ref()
-            .is_some_and(|t| t.result != Ending::Promoted)
-        {
-            return Ok(Way::Running(taken_back.id));
-        }
+    let open = ws.store.open_operations()?;
+    let mut open = open.into_iter().map(|o| o.operation);
+    if let Some(open) = open.find(|o| o.environment == environment.name)
+        && let Some(way) = take_back(ws, &open, to, why)?
+    {
+        return Ok(way);
     }
     let me = planning::asker(ws, environment)?;
     hosting::ensure_agent(ws, environment)?;
@@ -97,21 +91,133 @@ fn way_back(
     if let Some(pin) = &chosen.past {
         asked["pastPin"] = serde_json::json!(pin);
     }
-    let plan = &planned.plan;
-    if ws.left(ASKED)?.is_none() {
-        ws.append(vec![Draft {
-            stream: planning::stream(&plan.id),
-            key: format!("rollback/{}", crate::identity::nonce()),
-            kind: ASKED.into(),
-            subject: vec![gonogo_ledger::Subject {
-                name: plan.id.to_string(),
-                digest: plan.fingerprint.digest(),
-            }],
-            time: now,
-            actor: me.name.clone(),
-            body: asked,
-            signer: None,
-        }])?;
-    }
+    ask(ws, &planned.plan, &me, asked, now)?;
     Ok(Way::Planned(Box::new(planned)))
+}
+
+/// Says who asked for a way back, and why.
+fn ask(
+    ws: &Workspace,
+    plan: &Plan,
+    me: &Identity,
+    asked: serde_json::Value,
+    now: Timestamp,
+) -> Result<(), AppError> {
+    ws.append(vec![Draft {
+        stream: planning::stream(&plan.id),
+        key: format!("rollback/{}", crate::identity::nonce()),
+        kind: ASKED.into(),
+        subject: vec![gonogo_ledger::Subject {
+            name: plan.id.to_string(),
+            digest: plan.fingerprint.digest(),
+        }],
+        time: now,
+        actor: me.name.clone(),
+        body: asked,
+        signer: None,
+    }])?;
+    Ok(())
+}
+
+/// What this request has begun before it was cut off: what came since is nothing of its own, and is left alone.
+fn before(
+    ws: &Workspace,
+    environment: &Environment,
+    why: &str,
+    now: Timestamp,
+) -> Result<Option<Way>, AppError> {
+    if let Some(plan) = ws.left_as::<Plan>("plan", "")? {
+        let me = planning::asker(ws, environment)?;
+        let to = &plan.body.to;
+        let asked = serde_json::json!({"why": why, "to": to.version, "content": to.content()?});
+        let planned = planning::keep(ws, plan.body.clone(), &me, now)?;
+        if ws.left(ASKED)?.is_none() {
+            ask(ws, &planned.plan, &me, asked, now)?;
+        }
+        return Ok(Some(Way::Planned(Box::new(planned))));
+    }
+    let Some(id) = ws.intended(CANCEL).pop() else {
+        return Ok(None);
+    };
+    let known = following::find(ws, &id)?;
+    match known.terminal.as_ref().map(|t| t.result) {
+        None => following::cancel(ws, &id, why).map(|id| Some(Way::Cancelled(id))),
+        Some(Ending::Promoted) => {
+            let text = format!("operation `{id}`, which this was to take back, ended as promoted");
+            Err(AppError::new(Reason::OperationEnded, text)
+                .hint("to go back from what serves now, ask with another key"))
+        }
+        Some(_) => Ok(Some(Way::Running(known.id))),
+    }
+}
+
+/// Takes back what runs; none if it has ended as promoted meanwhile, so that it is gone back from there.
+fn take_back(
+    ws: &Workspace,
+    open: &Operation,
+    to: Option<&str>,
+    why: &str,
+) -> Result<Option<Way>, AppError> {
+    let id = &open.id;
+    let plan = applying::plan_of(ws, &open.plan)?;
+    let back = plan.body.kind == PlanKind::Rollback;
+    // Where it leads to: a way back to its version, anything else to what served before.
+    let leads = match back {
+        true => Some(plan.body.to.version.as_str()),
+        false => plan.body.from.as_ref().map(|from| from.version.as_str()),
+    };
+    if let Some(to) = to
+        && leads != Some(to)
+        && !(back && plan.id.as_str() == to)
+    {
+        let text = format!(
+            "operation `{id}` runs in `{}`, and going back from it leads to {}, not to `{}`; nothing was changed",
+            open.environment,
+            leads.map_or("nothing that served".to_owned(), |v| format!("`{v}`")),
+            to.escape_debug()
+        );
+        return Err(AppError::new(Reason::OperationOpen, text)
+            .hint(format!("end it first: `gonogo cancel {id} --yes`"))
+            .hint(format!("then: `gonogo rollback --to {} --yes`", to.escape_debug())));
+    }
+    // To take a rollback back is another wish, and has its own command: `cancel`.
+    if back || open.phase == Phase::RollingBack {
+        return Ok(Some(Way::Running(id.clone())));
+    }
+    if open.phase == Phase::Retire {
+        return Err(past_return(id));
+    }
+    ws.intend(CANCEL, id.as_str())?;
+    following::cancel(ws, id.as_str(), why)?;
+    settled(ws, id)
+}
+
+/// It retires what served before, and nothing takes it back any more.
+fn past_return(id: &OperationId) -> AppError {
+    let text = format!(
+        "operation `{id}` is retiring what served before and cannot be taken back any more; once it has ended, it is gone back from it"
+    );
+    AppError::new(Reason::OperationOpen, text)
+        .hint(format!(
+            "follow it to its end: `gonogo watch {id}`; then: `gonogo rollback --yes`"
+        ))
+        .with("operationId", id.as_str())
+        .with("pastReturn", true)
+}
+
+/// What became of the wish to take an operation back, as far as that is settled soon: its controller may have been past that point.
+fn settled(ws: &Workspace, id: &OperationId) -> Result<Option<Way>, AppError> {
+    let begin = ws.clock.now().mono_ms;
+    while following::driven(ws, id)? {
+        let known = ws.store.operation(id)?;
+        match known.terminal.as_ref().map(|t| t.result) {
+            Some(Ending::Promoted) => return Ok(None),
+            Some(_) => break,
+            None if known.phase == Phase::Retire => return Err(past_return(id)),
+            None if known.phase == Phase::RollingBack || known.phase == Phase::Elsewhere => break,
+            None if ws.clock.now().mono_ms.saturating_sub(begin) > SETTLES.as_millis() => break,
+            None => std::thread::sleep(LOOK),
+        }
+    }
+    Ok(Some(Way::Cancelled(id.clone())))
 }

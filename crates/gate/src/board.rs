@@ -321,8 +321,16 @@ pub fn over(row: &Row, found: &Found) -> Option<Digest> {
     Some(Digest::of(&bytes))
 }
 
-/// The owner of the template's rows, which is nobody.
-const NOBODY: &str = "OWNER";
+/// Words that stand where a name is to come: the template's own first.
+const NOBODY: [&str; 9] = [
+    "owner", "tbd", "todo", "nobody", "none", "n/a", "na", "unknown", "x",
+];
+
+/// Whether an owner is nobody's name.
+fn is_nobody(owner: &str) -> bool {
+    let name = owner.trim_matches(|c: char| c.is_whitespace() || "<>[]{}()?.-_".contains(c));
+    name.is_empty() || NOBODY.iter().any(|word| word.eq_ignore_ascii_case(name))
+}
 
 /// Says how a row stands at `now`.
 pub fn judge(
@@ -333,9 +341,9 @@ pub fn judge(
     now: Timestamp,
 ) -> Standing {
     let mut standing = shown(row, looked, signed, now);
-    if standing.status == Status::Pass && row.owner == NOBODY {
+    if standing.status == Status::Pass && is_nobody(&row.owner) {
         standing.status = Status::Blocked;
-        let text = format!("nobody answers for it: its owner is still the template's `{NOBODY}`");
+        let text = format!("nobody answers for it: its owner is `{}`", row.owner);
         standing.why.push(text);
     }
     if standing.status == Status::Pass {

@@ -375,7 +375,20 @@ fn check_under(
         .policy
         .may_ask(demand.requester, demand.requester_key);
     let vetoed = !vetoes(presented, demand).is_empty();
+    let at = |p: &Presented| p.approval.decided_at.parse::<Timestamp>().ok();
     for one in presented {
+        // A yes that its giver took back by a no is none again by a later yes: that one is another.
+        let taken_back = presented.iter().any(|no| {
+            no.approval.decision == "rejected"
+                && one.approval.decision == "approved"
+                && no.approval.plan_fingerprint == one.approval.plan_fingerprint
+                && check_rejection(no, demand).is_ok()
+                && is_same_voice(one, no, demand)
+                && at(no) > at(one)
+        });
+        if taken_back {
+            continue;
+        }
         let broken = broken_rules(one, demand);
         if let ([], Ok(id)) = (
             broken.as_slice(),

@@ -12,5 +12,5 @@ pub use answer::{
     Asked, Dispatched, Ended, Heard, LONGEST, Ours, Receipt, Silence, Status, Told, Trouble, asked,
     cancelled, dispatched,
 };
-pub use machine::{Cancel, Entry, Stage, State, Telling, Todo, after};
+pub use machine::{Cancel, Entry, Stage, State, Telling, Todo, after, is_unknown};
 pub use wiring::{Endpoint, Limits, TokenFrom, Wiring, same_origin};

@@ -301,7 +301,7 @@ async fn once(
     headers: &HeaderMap,
 ) -> Result<Before, AppError> {
     let once = match request::key(headers)? {
-        Some(key) => Once::of(tool, &principal.name, key, input)?,
+        Some(key) => Once::of(tool, principal, key, input)?,
         None => None,
     };
     if let Some(once) = &once {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use gonogo_app::AppError;
 use gonogo_app::Workspace;
-use gonogo_app::access::{Principal, Scope};
+use gonogo_app::access::{Means, Principal, Scope, tokens};
 use gonogo_app::calls::Meter;
 use gonogo_app::doors::{self, Desk, Done, Once, Tool};
 use gonogo_app::project::{FAULT, Project};
@@ -254,6 +254,9 @@ impl Lanes {
             let _place = place;
             let mut ws = project.workspace(call.principal.caller(), Some(call.trace))?;
             ws.within = parent;
+            if matches!(call.principal.means, Means::Issuer(_)) {
+                tokens::must_fit(&ws, &call.principal)?;
+            }
             let (tool, input, seen) = (call.tool, call.input, call.seen);
             let run = |ws: &Workspace| {
                 let desk = Desk {

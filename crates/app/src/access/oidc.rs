@@ -222,7 +222,7 @@ impl Issuer {
             other => other,
         };
         let agent = named(claim, agent)?;
-        if agent == person {
+        if agent.eq_ignore_ascii_case(&person) {
             let text = format!("the token's `{claim}` names the person that it acts for");
             return Err(refused(text));
         }

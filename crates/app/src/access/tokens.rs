@@ -14,10 +14,11 @@ use serde::Serialize;
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::{Means, Principal, Scope};
+use super::{Means, Principal, Scope, users};
 use crate::approving::{self, delegating, revoking};
+use crate::boards;
 use crate::config::Environment;
-use crate::controls::{freezing, goodness, pinning};
+use crate::controls::{freezing, goodness, pinning, posture};
 use crate::identity::random;
 use crate::incidents;
 use crate::{AppError, Workspace};
@@ -29,7 +30,7 @@ pub const PREFIX: &str = "gng_";
 pub const STREAM: &str = "system";
 
 /// Kinds of records that only people's decisions have.
-const DECIDED: [&str; 9] = [
+const DECIDED: [&str; 15] = [
     approving::KIND,
     revoking::KIND,
     delegating::KIND,
@@ -39,7 +40,18 @@ const DECIDED: [&str; 9] = [
     pinning::SET,
     pinning::REMOVED,
     goodness::SAID,
+    posture::RAN,
+    boards::SIGN_OFF,
+    ISSUED,
+    REVOKED,
+    users::ADDED,
+    users::REMOVED,
 ];
+
+/// Kind of the record that a token was made by.
+const ISSUED: &str = "token-issued";
+/// Kind of the record that one was taken back by.
+const REVOKED: &str = "token-revoked";
 
 /// The longest that a token may live.
 pub const LONGEST: Span = Span::from_secs(366 * 86_400);
@@ -155,8 +167,13 @@ pub fn issue(ws: &Workspace, wanted: &Wanted) -> Result<Issued, AppError> {
         "expires": token.expires,
     });
     let key = format!("token/{id}");
-    ws.record(STREAM, &key, "token-issued", now, &me.name, None, body)?;
+    ws.record(STREAM, &key, ISSUED, now, &me.name, None, body)?;
     ws.store.put_token(&token)?;
+    // Somebody may have given the name to the other kind in the same moment: then neither has it.
+    if let Err(e) = unmistakable(ws, wanted, &me.name) {
+        revoke(ws, &id, "its name was given to somebody else at the same time")?;
+        return Err(e);
+    }
     let secret_id = id.as_str().trim_start_matches(TokenId::PREFIX);
     Ok(Issued {
         token: format!("{PREFIX}{secret_id}_{secret}"),
@@ -182,7 +199,7 @@ fn check(wanted: &Wanted) -> Result<(), AppError> {
     }
     match (wanted.agent, &wanted.acts_for) {
         (true, None) => refuse("an agent acts for somebody: name the person".into()),
-        (true, Some(person)) if *person == wanted.name => refuse(
+        (true, Some(person)) if same(person, &wanted.name) => refuse(
             "an agent has a name of its own, other than the person's that it acts for".into(),
         ),
         (false, Some(_)) => refuse("only an agent acts for somebody else".into()),
@@ -218,18 +235,38 @@ const fn same(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b)
 }
 
+/// Refuses somebody whom an issuer names as an agent by a person's name here, or the other way round.
+///
+/// # Errors
+/// [`Reason::Unauthenticated`].
+pub fn must_fit(ws: &Workspace, who: &Principal) -> Result<(), AppError> {
+    let other = match who.agent {
+        true if has_a_persons_name(ws, &who.name)? => "a person",
+        false if is_agent(ws, &who.name)? => "an agent",
+        _ => return Ok(()),
+    };
+    let text = format!("`{}` is the name of {other} here", who.name);
+    Err(AppError::new(Reason::Unauthenticated, text)
+        .hint("the issuer names agents and people; nobody here has a name of both"))
+}
+
+/// Refuses an agent under a name that a person has here.
+///
+/// # Errors
+/// [`Reason::ArgumentInvalid`].
+pub fn must_be_free_for_agents(ws: &Workspace, name: &str, person: &str) -> Result<(), AppError> {
+    must_be_no_agents(ws, person)?;
+    if !is_persons(ws, name)? {
+        return Ok(());
+    }
+    let text = format!("`{name}` is the name of a person here, and an agent needs another");
+    Err(AppError::new(Reason::ArgumentInvalid, text))
+}
+
 /// Whether somebody with this name has shown to be a person: by a login, as an approver, as whom an agent acts for, or by what no agent
 /// may do.
 fn is_persons(ws: &Workspace, name: &str) -> Result<bool, AppError> {
-    let approves = |e: &Environment| e.approval.approvers.iter().any(|a| same(&a.id, name));
-    let token = |t: &Token| {
-        let own = t.kind == TokenKind::Person && same(&t.name, name);
-        t.revoked.is_none() && (own || t.acts_for.as_deref().is_some_and(|p| same(p, name)))
-    };
-    if ws.config.environments.values().any(approves)
-        || ws.store.tokens()?.iter().any(token)
-        || ws.store.users()?.iter().any(|u| same(&u.name, name))
-    {
+    if has_a_persons_name(ws, name)? {
         return Ok(true);
     }
     for kind in DECIDED {
@@ -248,6 +285,18 @@ fn is_persons(ws: &Workspace, name: &str) -> Result<bool, AppError> {
         }
     }
     Ok(false)
+}
+
+/// Whether a password, a token, the right to approve or an agent that acts for them makes this a person's name.
+fn has_a_persons_name(ws: &Workspace, name: &str) -> Result<bool, AppError> {
+    let approves = |e: &Environment| e.approval.approvers.iter().any(|a| same(&a.id, name));
+    let token = |t: &Token| {
+        let own = t.kind == TokenKind::Person && same(&t.name, name);
+        t.revoked.is_none() && (own || t.acts_for.as_deref().is_some_and(|p| same(p, name)))
+    };
+    Ok(ws.config.environments.values().any(approves)
+        || ws.store.tokens()?.iter().any(token)
+        || ws.store.users()?.iter().any(|u| same(&u.name, name)))
 }
 
 /// Whether a token that nobody took back makes this the name of an agent.
@@ -313,7 +362,7 @@ pub fn revoke(ws: &Workspace, id: &TokenId, why: &str) -> Result<TokenView, AppE
     let since = ws.store.revoke_token(id, now)?;
     let body = json!({"token": id, "name": known.name, "why": why});
     let key = format!("token/{id}/revoked");
-    ws.record(STREAM, &key, "token-revoked", since, &me.name, None, body)?;
+    ws.record(STREAM, &key, REVOKED, since, &me.name, None, body)?;
     let revoked = Some(since);
     Ok(view(Token { revoked, ..known }, now))
 }

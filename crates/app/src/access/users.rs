@@ -13,6 +13,11 @@ use super::tokens::{self, STREAM};
 use crate::identity::Identity;
 use crate::{AppError, Workspace};
 
+/// Kind of the record that a user was made by.
+pub(super) const ADDED: &str = "user-added";
+/// Kind of the record that one was removed by.
+pub(super) const REMOVED: &str = "user-removed";
+
 /// A user without what is kept of the password.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -86,8 +91,13 @@ pub fn add(
         return Err(AppError::new(Reason::ArgumentInvalid, text)
             .hint("another password: `gonogo user passwd NAME`"));
     }
+    // An agent may have been given the name in the same moment: then neither has it.
+    if let Err(e) = tokens::must_be_no_agents(ws, name) {
+        ws.store.remove_user(name).map_err(unknown)?;
+        return Err(e);
+    }
     let body = json!({"user": name, "roles": user.roles});
-    record(ws, "user-added", name, now, &me.name, body)?;
+    record(ws, ADDED, name, now, &me.name, body)?;
     Ok(user.into())
 }
 
@@ -148,7 +158,7 @@ pub fn remove(ws: &Workspace, name: &str, why: &str) -> Result<usize, AppError> 
     let me = asker(ws)?;
     let ended = ws.store.remove_user(name).map_err(unknown)?;
     let body = json!({"user": name, "why": why, "sessionsEnded": ended});
-    record(ws, "user-removed", name, now, &me.name, body)?;
+    record(ws, REMOVED, name, now, &me.name, body)?;
     Ok(ended)
 }
 

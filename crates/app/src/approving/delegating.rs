@@ -319,7 +319,7 @@ pub fn withdraw(
     Ok(DelegationView {
         delegation: known.delegation,
         state: "withdrawn".into(),
-        withdrawn_by: Some(principal.name.clone()),
+        withdrawn_by: known.withdrawn_by.or_else(|| Some(principal.name.clone())),
         revoked,
     })
 }

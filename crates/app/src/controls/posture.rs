@@ -9,8 +9,10 @@
 //! this run is never called proven, and nothing behind it is tried.
 
 use gonogo_core::{Digest, Reason};
-use gonogo_release::freeze::Active;
+use gonogo_release::effect::Observed;
+use gonogo_release::freeze::{Active, Declared};
 use gonogo_release::known_good::Good;
+use gonogo_release::pin::Pin;
 use gonogo_release::plan::{Plan, PlanKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,7 +23,7 @@ use crate::access::tokens;
 use crate::applying::{self, Apply};
 use crate::config::Environment;
 use crate::identity::nonce;
-use crate::{AppError, Workspace, approving, going_back, hosting, planning};
+use crate::{AppError, Workspace, approving, elsewhere, going_back, hosting, planning};
 
 /// Where postures are recorded.
 pub const STREAM: &str = "control/postures";
@@ -184,6 +186,9 @@ pub fn run(ws: &Workspace, wanted: &Wanted, call: Call<'_>) -> Result<PostureDoc
         }
         None => begin(ws, environment, wanted, call)?,
     };
+    if let Some(ended) = ws.left_as::<freezing::Ended>(freezing::ENDED, "")? {
+        return ended_before(ws, begun, &ended);
+    }
     let mut steps: Vec<StepDoc> = Vec::new();
     let mut go_on = true;
     for step in [Step::Freeze, Step::Pin, Step::Plan, Step::Reopen] {
@@ -243,11 +248,50 @@ pub fn run(ws: &Workspace, wanted: &Wanted, call: Call<'_>) -> Result<PostureDoc
         reopened: steps.iter().all(|s| s.state == Stands::Proven),
         steps,
     };
+    ran(ws, doc)
+}
+
+fn ran(ws: &Workspace, doc: PostureDoc) -> Result<PostureDoc, AppError> {
     let me = ws.identity()?;
     let key = format!("run/{}", nonce());
     let subject = Some((doc.version.clone(), doc.content));
     keep(ws, &me, STREAM, key, RAN, subject, json!(doc))?;
     Ok(doc)
+}
+
+/// The run of this request that was cut off when it had opened the environment again: every step was proven by then, and what has come
+/// since is nothing of its own.
+fn ended_before(
+    ws: &Workspace,
+    begun: Begun,
+    ended: &freezing::Ended,
+) -> Result<PostureDoc, AppError> {
+    let steps = [Step::Freeze, Step::Pin, Step::Plan, Step::Reopen].map(|step| {
+        let text = match step {
+            Step::Reopen => format!(
+                "the gates passed, and `{}` was opened again at {}",
+                begun.environment, ended.at
+            ),
+            _ => format!("proven before freeze `{}` was ended", ended.freeze),
+        };
+        StepDoc {
+            step,
+            state: Stands::Proven,
+            text,
+            proof: json!({"ended": [ended]}),
+            reason: None,
+            next: None,
+        }
+    });
+    let doc = PostureDoc {
+        posture: begun.posture,
+        environment: begun.environment,
+        version: begun.version,
+        content: begun.content,
+        reopened: true,
+        steps: steps.into(),
+    };
+    ran(ws, doc)
 }
 
 /// What the last run of an environment's posture proved; none if there was none. Nothing is tried.
@@ -362,6 +406,12 @@ fn frozen(ws: &Workspace, environment: &Environment, begun: &Begun) -> Proof {
     let freeze = match holds(&freezing::active(ws, name, now)?) {
         Some(freeze) => freeze.freeze,
         None => {
+            if let Some(own) = ws.left_as::<Declared>(freezing::BEGUN, "")? {
+                return Err(Not::new(
+                    format!("freeze `{}`, which this began, was ended since", own.freeze),
+                    "run it again with another key",
+                ));
+            }
             let reason: String = format!("{OWN}{}", begun.reason).chars().take(500).collect();
             let wanted = freezing::Wanted {
                 environments: vec![name.clone()],
@@ -425,6 +475,19 @@ fn tryable(ws: &Workspace, environment: &Environment) -> Result<Plan, Not> {
     ))
 }
 
+/// What is seen to serve. A workflow service's word is not that.
+fn observed(ws: &Workspace, environment: &Environment) -> Result<Observed, AppError> {
+    if elsewhere::is_elsewhere(environment)? {
+        let text = format!(
+            "nobody here sees what serves in `{}`: a workflow service looks after it, and its last word may be outdated",
+            environment.name
+        );
+        return Err(AppError::new(Reason::PostureUnproven, text)
+            .hint("run the posture where the service is, if it is a gonogo"));
+    }
+    hosting::observe(ws, environment)
+}
+
 /// Step 2.
 fn pinned(ws: &Workspace, environment: &Environment, begun: &Begun) -> Proof {
     let name = &environment.name;
@@ -432,6 +495,12 @@ fn pinned(ws: &Workspace, environment: &Environment, begun: &Begun) -> Proof {
     let pin = match pinning::current(ws, name)?.filter(holds) {
         Some(pin) => pin,
         None => {
+            if let Some(own) = ws.left_as::<Pin>(pinning::SET, "")? {
+                return Err(Not::new(
+                    format!("the pin to `{}`, which this set, was removed since", own.version),
+                    "run it again with another key",
+                ));
+            }
             let reason: String = format!("{OWN}{}", begun.reason).chars().take(500).collect();
             pinning::set(ws, Some(name), &begun.content.to_string(), &reason)?
         }
@@ -462,7 +531,7 @@ fn pinned(ws: &Workspace, environment: &Environment, begun: &Begun) -> Proof {
             )
         });
     }
-    let seen = hosting::observe(ws, environment)?;
+    let seen = observed(ws, environment)?;
     let serves: Vec<String> = seen
         .slots
         .iter()
@@ -689,7 +758,7 @@ fn looked(ws: &Workspace, environment: &Environment) -> Result<PostureNow, AppEr
         let why = format!("frozen, and not pinned to `{}`", begun.version);
         return told(IsNow::HalfClosed, why);
     }
-    let seen = match hosting::observe(ws, environment) {
+    let seen = match observed(ws, environment) {
         Ok(seen) => seen,
         Err(e) => {
             let why = format!("frozen and pinned; nobody knows what serves: {}", e.message);

@@ -1,6 +1,6 @@
 //! What another gonogo, or any caller of the dispatch contract, sends to be carried out here.
 
-use gonogo_core::Fingerprint;
+use gonogo_core::{Fingerprint, Reason};
 use gonogo_core::envelope::Class;
 use gonogo_core::id::OperationId;
 use gonogo_release::approval::Asker;
@@ -164,7 +164,18 @@ impl UseCase for OperationDispatch {
 
     fn run(self, desk: &Desk<'_>) -> Result<Answered<Taken>, AppError> {
         let input = self.input;
+        let tool = input.tool_id.as_ref().map(|t| t.0.as_str());
+        // A name may have its owner's before it: `golden.shinobi.apply_change`.
+        if let Some(tool) = tool.filter(|t| t.rsplit('.').next() != Some("apply_change")) {
+            let text = format!(
+                "what is dispatched here is applied, and `toolId` says `{}`",
+                tool.escape_debug()
+            );
+            return Err(AppError::new(Reason::InputMalformed, text).with("path", "$.input.toolId"));
+        }
         let order = Order {
+            environment: input.environment.map(|e| e.0),
+            version: input.version.map(|v| v.0),
             operation: self.operation_id,
             fingerprint: input.plan_fingerprint,
             key: input.idempotency_key.0,

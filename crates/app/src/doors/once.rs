@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::desk::Done;
 use super::tool::Tool;
+use crate::access::Principal;
 use crate::marks::Marks;
 use crate::{AppError, Workspace};
 
@@ -59,11 +60,16 @@ pub struct Once {
 }
 
 impl Once {
-    /// The request of `who` under `key`; none for what keeps nothing, or takes the key itself.
+    /// The request of who asks, and for whom, under `key`; none for what keeps nothing, or takes the key itself.
     ///
     /// # Errors
     /// The input cannot be written.
-    pub fn of(tool: &Tool, who: &str, key: &str, input: &Value) -> Result<Option<Self>, AppError> {
+    pub fn of(
+        tool: &Tool,
+        who: &Principal,
+        key: &str,
+        input: &Value,
+    ) -> Result<Option<Self>, AppError> {
         let facts = &tool.facts;
         if Reads::of(tool) != Reads::Request {
             return Ok(None);
@@ -71,7 +77,11 @@ impl Once {
         let all = canonical::to_vec(&json!([facts.name, input]))?;
         Ok(Some(Self {
             // The key of what was begun may come with everything that is asked of it: each use case has keys of its own.
-            who: format!("{who} {}", facts.name),
+            // An agent that asks for somebody else asks something else.
+            who: match &who.acts_for {
+                None => format!("{} {}", who.name, facts.name),
+                Some(person) => format!("{} for {person} {}", who.name, facts.name),
+            },
             key: key.to_owned(),
             digest: Digest::of(&all).hex(),
             urgent: facts.urgent,

@@ -260,5 +260,7 @@ impl UseCase for OperationTriage {
 
 /// Whether somebody must still look at an operation that ended: it left an effect open, and nothing ended well there since.
 fn needs_look(doc: &OperationDoc) -> bool {
-    doc.result.as_deref() == Some("needs_person") && !doc.triage.overtaken
+    let unsettled =
+        doc.result.as_deref() == Some("needs_person") || !doc.triage.open_effects.is_empty();
+    unsettled && !doc.triage.overtaken
 }

@@ -70,11 +70,11 @@ impl Back {
 
 impl Service<'_> {
     /// Sends the operation.
-    pub(super) fn dispatch(&self, ws: &Workspace, document: &Value) -> Dispatched {
+    pub(super) fn dispatch(&self, ws: &Workspace, plan: &Plan, document: &Value) -> Dispatched {
         let endpoint = &self.state.endpoint;
         let within = endpoint.limits.dispatch;
         let back = self.once(Method::POST, &endpoint.dispatch_url, Some(document), within);
-        dispatched(back.heard(), ws.clock.now().wall)
+        self.ours(ws, plan, |ours| dispatched(back.heard(), ours))
     }
 
     /// Asks where it stands.
@@ -83,26 +83,36 @@ impl Service<'_> {
         let id = self.state.there();
         let within = endpoint.limits.status;
         let back = self.once(Method::GET, &endpoint.status_url(id), None, within);
-        let ours = Ours {
-            operation: id,
+        self.ours(ws, plan, |ours| asked(back.heard(), ours))
+    }
+
+    /// What its answers must be about.
+    fn ours<T>(&self, ws: &Workspace, plan: &Plan, read: impl FnOnce(&Ours<'_>) -> T) -> T {
+        let names = crate::doors::TOOLS.iter().map(|tool| tool.facts.name);
+        let others: Vec<&str> = names
+            .filter(|name| !matches!(*name, "apply_change" | "operation_dispatch"))
+            .collect();
+        read(&Ours {
+            operation: self.state.there(),
+            key: &self.state.key,
             fingerprint: &plan.fingerprint.to_string(),
             environment: &plan.body.environment,
             version: &plan.body.to.version,
+            others: &others,
             workflow: self.state.receipt.as_ref().map(|r| &*r.workflow_id),
             now: ws.clock.now().wall,
-        };
-        asked(back.heard(), &ours)
+        })
     }
 
     /// Tells it that somebody wants it to end.
-    pub(super) fn cancel(&self, why: &str) -> Ended {
+    pub(super) fn cancel(&self, ws: &Workspace, plan: &Plan, why: &str) -> Ended {
         let endpoint = &self.state.endpoint;
         let said = self.state.receipt.as_ref();
         let said = said.and_then(|r| r.cancel_url.as_deref());
         let url = endpoint.cancel_url(self.state.there(), said);
         let body = json!({"why": why});
         let back = self.once(Method::POST, &url, Some(&body), endpoint.limits.dispatch);
-        cancelled(back.heard())
+        self.ours(ws, plan, |ours| cancelled(back.heard(), ours))
     }
 
     /// What the target serves, where the service is a gonogo that shows it.

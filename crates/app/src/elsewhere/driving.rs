@@ -108,6 +108,12 @@ fn under(
                 std::thread::sleep(left.min(LOOK));
                 continue;
             }
+            // What was declared since somebody asked for it counts.
+            Todo::Send
+                if let Err(e) = super::may_go(ws, &plan, now(ws)) =>
+            {
+                entries.extend(state.forbid(now(ws), e.reason, e.message));
+            }
             Todo::Send | Todo::Cancel => {
                 // Made before the intent: what cannot be made was not sent.
                 let order = match todo {
@@ -123,11 +129,11 @@ fn under(
                     trace: &trace,
                 };
                 if let Some(order) = &order {
-                    let heard = service.dispatch(ws, order);
+                    let heard = service.dispatch(ws, &plan, order);
                     entries.extend(state.dispatched(now(ws), heard));
                 } else {
                     let why = state.cancel.as_ref().map_or("", |c| c.why.as_str());
-                    let heard = service.cancel(why);
+                    let heard = service.cancel(ws, &plan, why);
                     entries.extend(state.cancel_told(now(ws), heard));
                 }
             }

@@ -52,6 +52,9 @@ pub struct LastSaid {
     /// When.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
+    /// Whether that operation ended so that nobody knows what serves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
     /// The slots that were in use then.
     pub slots: Vec<SaidSlot>,
 }

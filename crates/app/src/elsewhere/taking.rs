@@ -39,6 +39,24 @@ pub(crate) struct Order {
     pub(crate) also: Vec<Asker>,
     /// Approvals as they were signed.
     pub(crate) approvals: Vec<Value>,
+    /// Where, if the sender says it beside the plan.
+    pub(crate) environment: Option<String>,
+    /// Which version, if the sender says it beside the plan.
+    pub(crate) version: Option<String>,
+}
+
+/// What is said beside a plan must be what the plan says.
+fn agrees(order: &Order, environment: &Value, version: &Value) -> Result<(), AppError> {
+    for (path, said, planned) in [
+        ("$.input.environment", &order.environment, environment),
+        ("$.input.version", &order.version, version),
+    ] {
+        if let Some(said) = said.as_deref().filter(|said| planned.as_str() != Some(said)) {
+            let text = format!("it says `{said}`, and the plan {planned}; nothing was changed");
+            return Err(AppError::new(Reason::FingerprintMismatch, text).with("path", path));
+        }
+    }
+    Ok(())
 }
 
 /// Begins what was sent, or returns what the same order began before.
@@ -48,6 +66,9 @@ pub(crate) struct Order {
 pub(crate) fn take(ws: &Workspace, order: &Order, by: &str) -> Result<Handle, AppError> {
     let now = ws.now()?;
     let id = plan_id(order.fingerprint);
+    if let Some(sent) = &order.plan {
+        agrees(order, &sent["body"]["environment"], &sent["body"]["to"]["version"])?;
+    }
     let plan = match planning::read(ws, &id) {
         Ok(plan) => plan,
         Err(e) if e.reason == Reason::PlanNotFound => match &order.plan {
@@ -56,6 +77,7 @@ pub(crate) fn take(ws: &Workspace, order: &Order, by: &str) -> Result<Handle, Ap
         },
         Err(e) => return Err(e),
     };
+    agrees(order, &json!(plan.body.environment), &json!(plan.body.to.version))?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;
     if is_elsewhere(environment)? {
         let text = format!(

@@ -93,10 +93,14 @@ fn freezes(select: &Select, env: Option<&str>, screen: &Screen) -> Answer {
             (None, None) => String::new(),
         };
         screen.say(&format!(
-            "over      {}  {}  by {}  {how}",
+            "over      {}  {}  by {}{}  {how}",
             declared.freeze,
             covered(&declared.environments),
-            declared.by
+            declared.by,
+            declared
+                .on_behalf_of
+                .as_ref()
+                .map_or(String::new(), |person| format!(" for {person}"))
         ));
     }
     screen.answer("freeze_list", json!(all));

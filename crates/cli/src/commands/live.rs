@@ -295,6 +295,11 @@ pub fn upstream(there: &Elsewhere) -> String {
         }
         Stage::Held => format!("the same request again: {who} did not take it"),
         Stage::Taken | Stage::Ended => match &there.cancel {
+            Some(cancel) if cancel.telling == Telling::Refused => format!(
+                "{who}, which does not end it as {} asked: {}",
+                cancel.by,
+                cancel.text.as_deref().unwrap_or_default()
+            ),
             Some(cancel) => format!("{who}, asked by {} to end it", cancel.by),
             None => who,
         },

@@ -103,7 +103,12 @@ fn say_last_word(screen: &Screen, said: &LastSaid) {
         Tone::Wait,
         &format!("  not seen  the workflow service's last word, of {of} at {at}; it may have changed since"),
     ));
-    if said.slots.is_empty() {
+    if said.unknown {
+        screen.say(&screen.paint(
+            Tone::Bad,
+            "  not known that operation ended without a word about what it left",
+        ));
+    } else if said.slots.is_empty() {
         screen.say("  said      nothing serves");
     }
     for slot in &said.slots {

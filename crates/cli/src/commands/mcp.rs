@@ -54,6 +54,7 @@ fn project(select: &Select, principal: &Principal, screen: &Screen) -> Result<Pr
         screen.talk(&screen.paint(Tone::Wait, &text));
     }
     let person = principal.acts_for.as_deref().unwrap_or_default();
+    tokens::must_be_free_for_agents(project.root(), &principal.name, person)?;
     screen.talk(&format!("tools for `{}`, for {person}", principal.name));
     Ok(project)
 }

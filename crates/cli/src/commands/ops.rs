@@ -205,10 +205,12 @@ fn say_elsewhere(screen: &Screen, there: &Elsewhere) {
             Telling::Taken => "the service took that",
             Telling::Refused => "the service does not end it",
         };
-        let said = cancel.text.as_deref().unwrap_or_default();
+        let said = cancel.text.as_ref().map(|text| format!(": {text}"));
         screen.say(&format!(
-            "cancel    asked for by {}: {} · {told} {said}",
-            cancel.by, cancel.why
+            "cancel    asked for by {}: {} · {told}{}",
+            cancel.by,
+            cancel.why,
+            said.unwrap_or_default()
         ));
     }
 }

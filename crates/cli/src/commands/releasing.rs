@@ -7,11 +7,12 @@ use gonogo_app::doors::{
     OperationRef, OperationShow, PlanChange, PlanGet, PlanRef, RollbackChange, RollbackStatus,
     VersionName, Why,
 };
-use gonogo_app::rolling_back::{self, Way as Back};
+use gonogo_app::rolling_back;
 use gonogo_app::{AppError, Workspace, driving, elsewhere, following};
 use gonogo_core::id::{OperationId, PlanId};
 use gonogo_core::{Exit, Fingerprint, Reason, Span};
-use gonogo_release::plan::Plan;
+use gonogo_release::machine::Ending;
+use gonogo_release::plan::{Plan, PlanKind};
 use serde_json::{Value, json};
 
 use super::{Answer, controls, live, way, way_back};
@@ -325,39 +326,98 @@ pub fn cancel(select: &Select, a: &args::Cancel, screen: &Screen) -> Answer {
         operation: OperationRef(a.operation.clone()),
         why: Why(a.why.clone()),
     };
-    let id = match way.here() {
-        Some(_) => way.held(&wanted, |ws| following::cancel(ws, &a.operation, &a.why))?,
-        None => way.ask(&wanted)?.data.operation_id,
+    let (id, handle) = match way.here() {
+        Some(_) => way.held(&wanted, |ws| {
+            let id = following::cancel(ws, &a.operation, &a.why)?;
+            let handle = Handle::of(&ws.store.operation(&id)?, "");
+            Ok((id, Some(handle)))
+        })?,
+        None => {
+            let asked = way.ask(&wanted)?;
+            (asked.data.operation_id, asked.handle)
+        }
     };
-    screen.talk(&format!("asked {id} to go back"));
-    follow_back(&way, &id, &a.waiting, "operation_cancel", screen)
+    let ended = way.ask(&OperationGet {
+        operation: OperationRef(id.to_string()),
+    })?;
+    match &ended.data.result {
+        None => screen.talk(&format!("asked {id} to go back")),
+        Some(_) => screen.talk(&format!("{id} was cancelled before and has ended")),
+    }
+    let seen = match follow_back(
+        &way,
+        (&id, handle.as_ref()),
+        &a.waiting,
+        "operation_cancel",
+        screen,
+    )? {
+        Back::Left(exit) => return Ok(exit),
+        Back::Seen(seen) => seen,
+    };
+    let result = ending(&seen);
+    let exit = live::finish(screen, "operation_cancel", seen, &Value::Null)?;
+    Ok(match result {
+        // The request was to end it: a cancelled operation is that request done, and one that came to its end is not.
+        Some(Ending::Cancelled) => Exit::Done,
+        Some(Ending::Promoted) => {
+            screen.talk(&format!(
+                "{id} came to its end all the same; to go back: `gonogo rollback --yes`"
+            ));
+            Exit::Hold
+        }
+        _ => exit,
+    })
+}
+
+fn ending(seen: &live::Seen) -> Option<Ending> {
+    match seen {
+        live::Seen::Ended(_, terminal) => Some(terminal.result),
+        live::Seen::Left(_) => None,
+    }
+}
+
+/// An operation that goes back, as far as it was followed.
+enum Back {
+    /// Nobody waits for it.
+    Left(Exit),
+    Seen(live::Seen),
 }
 
 fn follow_back(
     way: &Way,
-    id: &OperationId,
+    (id, handle): (&OperationId, Option<&Handle>),
     waiting: &Waiting,
     use_case: &str,
     screen: &Screen,
-) -> Answer {
+) -> Result<Back, AppError> {
+    if !waiting.detach {
+        return live::see_through(way, id, screen, waiting.timeout).map(Back::Seen);
+    }
+    if let Some(ws) = way.here() {
+        driving::pick_up(ws)?;
+    }
     let more = match use_case {
         "rollback_change" => going_back(),
         _ => Value::Null,
     };
-    if waiting.detach {
-        if let Some(ws) = way.here() {
-            driving::pick_up(ws)?;
-        }
-        let data = json!({"operationId": id, "status": "running"});
-        screen.answer(use_case, live::with(data, &more));
-        return Ok(Exit::Running);
-    }
-    let seen = live::see_through(way, id, screen, waiting.timeout)?;
-    // The request was to end it: a cancelled operation is that request done.
-    let cancelled = matches!(&seen, live::Seen::Ended(_, t) if t.result == gonogo_release::machine::Ending::Cancelled);
-    let exit = live::finish(screen, use_case, seen, &more)?;
-    Ok(if cancelled { Exit::Done } else { exit })
+    let stands = way.ask(&OperationShow {
+        operation: OperationRef(id.to_string()),
+    })?;
+    let (plan, doc) = (&stands.data.plan.id, &stands.data.operation);
+    let Some(handle) = handle else {
+        let text = "the server asked it to go back and gave no handle";
+        return Err(AppError::new(Reason::ServerAnswer, text));
+    };
+    let exit = detached(way, screen, use_case, plan, handle, &more)?;
+    // As where it is waited for.
+    Ok(Back::Left(match doc.result.as_deref() {
+        Some("cancelled") if use_case == "operation_cancel" => Exit::Done,
+        _ => exit,
+    }))
 }
+
+/// So often it is gone back again where what ran came to its end all the same.
+const TRIES: u32 = 3;
 
 pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer {
     if a.show {
@@ -374,42 +434,108 @@ pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer 
         to: a.to.clone().map(BackTo),
         why: Why(a.why.clone()),
     };
-    if way.here().is_none() {
-        return rollback_there(&way, &wanted, a, screen);
+    for left in (0..TRIES).rev() {
+        let (id, handle) = match ask_back(&way, &wanted, screen) {
+            Err(e) if left > 0 && !a.waiting.detach && e.details["pastReturn"] == true => {
+                let id = e.details["operationId"].as_str().unwrap_or_default();
+                let id: OperationId = id.parse().map_err(|_| e.clone())?;
+                screen.talk(&format!("{}; waiting for its end", e.message));
+                let seen = live::see_through(&way, &id, screen, a.waiting.timeout)?;
+                if let live::Seen::Left(_) = seen {
+                    return live::finish(screen, "rollback_change", seen, &going_back());
+                }
+                continue;
+            }
+            Err(e) => return Err(e),
+            Ok(Asked::Plan(plan)) => {
+                return approve_and_begin(&way, &plan, &a.waiting, "rollback_change", screen);
+            }
+            Ok(Asked::Operation(id, handle)) => (id, handle),
+        };
+        let seen = match follow_back(
+            &way,
+            (&id, Some(&handle)),
+            &a.waiting,
+            "rollback_change",
+            screen,
+        )? {
+            Back::Left(exit) => return Ok(exit),
+            Back::Seen(seen) => seen,
+        };
+        let release = matches!(&seen, live::Seen::Ended(shown, _) if shown.plan.body.kind == PlanKind::Release);
+        let promoted = release && ending(&seen) == Some(Ending::Promoted);
+        if promoted && left > 0 {
+            screen.talk(&format!(
+                "{id} came to its end all the same; going back from there"
+            ));
+            continue;
+        }
+        let cancelled = ending(&seen) == Some(Ending::Cancelled);
+        let exit = live::finish(screen, "rollback_change", seen, &going_back())?;
+        return Ok(match (cancelled, promoted) {
+            (true, _) => Exit::Done,
+            (_, true) => Exit::Hold,
+            _ => exit,
+        });
     }
-    let back = way.held(&wanted, |ws| {
-        rolling_back::roll_back(ws, a.env.as_deref(), a.to.as_deref(), &a.why)
+    let text = "what ran came to its end each time before it could be taken back";
+    Err(AppError::new(Reason::OperationEnded, text))
+}
+
+/// What goes back.
+enum Asked {
+    /// This operation, already or because of this.
+    Operation(OperationId, Box<Handle>),
+    /// This plan, once it is applied.
+    Plan(Box<Plan>),
+}
+
+fn ask_back(way: &Way, wanted: &RollbackChange, screen: &Screen) -> Result<Asked, AppError> {
+    if way.here().is_none() {
+        return ask_back_there(way, wanted, screen);
+    }
+    let (environment, to) = (wanted.environment.as_ref(), wanted.to.as_ref());
+    let (back, handle) = way.held(wanted, |ws| {
+        let environment = environment.map(|e| e.0.as_str());
+        let to = to.map(|t| t.0.as_str());
+        let back = rolling_back::roll_back(ws, environment, to, &wanted.why.0)?;
+        let handle = match &back {
+            rolling_back::Way::Running(id) | rolling_back::Way::Cancelled(id) => {
+                Some(Handle::of(&ws.store.operation(id)?, ""))
+            }
+            rolling_back::Way::Planned(_) => None,
+        };
+        Ok((back, handle))
     })?;
+    let operation = |id: OperationId| match handle {
+        Some(handle) => Ok(Asked::Operation(id, Box::new(handle))),
+        None => Err(AppError::new(Reason::Internal, "an operation without a handle")),
+    };
     match back {
-        Back::Running(id) => {
+        rolling_back::Way::Running(id) => {
             screen.talk(&format!(
                 "{id} goes back already; following it (to stop it: `gonogo cancel {id} --yes`)"
             ));
-            follow_back(&way, &id, &a.waiting, "rollback_change", screen)
+            operation(id)
         }
-        Back::Cancelled(id) => {
+        rolling_back::Way::Cancelled(id) => {
             screen.talk(&format!("{id} was running; asked it to go back"));
-            follow_back(&way, &id, &a.waiting, "rollback_change", screen)
+            operation(id)
         }
-        Back::Planned(planned) => {
+        rolling_back::Way::Planned(planned) => {
             super::planning::say_warnings(screen, &planned.findings);
             live::say_plan(screen, &planned.plan);
-            approve_and_begin(&way, &planned.plan, &a.waiting, "rollback_change", screen)
+            Ok(Asked::Plan(Box::new(planned.plan)))
         }
     }
 }
 
-fn rollback_there(
-    way: &Way,
-    wanted: &RollbackChange,
-    a: &args::Rollback,
-    screen: &Screen,
-) -> Answer {
+fn ask_back_there(way: &Way, wanted: &RollbackChange, screen: &Screen) -> Result<Asked, AppError> {
     let answered = way.ask(wanted)?;
     if let Some(handle) = &answered.handle {
         let id = &handle.operation_id;
         screen.talk(&format!("{id} goes back"));
-        return follow_back(way, id, &a.waiting, "rollback_change", screen);
+        return Ok(Asked::Operation(id.clone(), Box::new(handle.clone())));
     }
     let Some(id) = &answered.data.plan_id else {
         let text = "the server goes back neither now nor by a plan";
@@ -420,7 +546,7 @@ fn rollback_there(
     };
     let plan = way.ask(&wanted)?.data.plan;
     live::say_plan(screen, &plan);
-    approve_and_begin(way, &plan, &a.waiting, "rollback_change", screen)
+    Ok(Asked::Plan(Box::new(plan)))
 }
 
 fn confirmed(yes: bool, what: &str) -> Result<(), AppError> {

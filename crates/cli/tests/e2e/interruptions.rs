@@ -113,6 +113,55 @@ fn rollback_while_an_operation_runs_takes_it_back() {
 }
 
 #[test]
+fn what_runs_is_taken_back_only_to_where_that_leads() {
+    let project = Project::serving_with(&long("15s"));
+    let load = project.load(RATE);
+    let follower = project.start(&["release", "--to", "2.0.0"]);
+    let operation = under_way(&project);
+    for to in ["2.0.0", "77.0.0"] {
+        let error = project.refuses(&["rollback", "--yes", "--to", to], 1, &["OPERATION_OPEN"]);
+        let hints = error["details"]["hints"].to_string();
+        assert!(hints.contains(&format!("gonogo rollback --to {to} --yes")));
+    }
+    assert_eq!(project.data(&["status", &operation])["status"], "running");
+    project.run(&["rollback", "--yes", "--to", "1.0.0"]).expect(0);
+    follower.join().expect(1);
+    assert_eq!(project.serves(), ["1.0.0:10000"]);
+    load.stop();
+    load.join();
+}
+
+#[test]
+fn what_cannot_be_taken_back_any_more_is_gone_back_from_once_it_has_ended() {
+    let patient = CONFIG
+        .replace("within = \"2s\" }", "within = \"4s\" }")
+        .replace("over = \"1s\"", "over = \"5s\"");
+    let project = Project::serving_with(&patient);
+    let slow = "version = \"1.1.0\"\np50_ms = 200\np99_ms = 20000\n";
+    project.behave("1.1.0", slow);
+    project.behave("1.2.0", "version = \"1.2.0\"\n");
+    let load = project.load(300.0);
+    project.run(&["release", "--to", "1.1.0"]).expect(0);
+    let follower = project.start(&["release", "--to", "1.2.0"]);
+    let operation = wait("the old version's end", Duration::from_secs(60), || {
+        let open = project.data(&["ops", "list"])["operations"][0].clone();
+        (open["phase"] == "retire").then(|| open["operationId"].as_str().unwrap().to_owned())
+    });
+    // Whoever ends it is told that it came to its end, and whoever goes back goes back.
+    let cancel = project.start(&["cancel", &operation, "--yes"]);
+    let back = project.run(&["rollback", "--yes", "--json"]);
+    back.expect(0);
+    let data = back.envelope()["data"].clone();
+    assert_eq!(data["result"], "promoted", "{data:#}");
+    assert_ne!(data["operationId"], operation.as_str());
+    assert_eq!(project.serves(), ["1.1.0:10000"]);
+    follower.join().expect(0);
+    cancel.join().expect(1);
+    load.stop();
+    load.join();
+}
+
+#[test]
 fn a_time_limit_ends_the_following_and_not_the_operation() {
     let project = Project::serving_with(&long("1s"));
     let load = project.load(RATE);

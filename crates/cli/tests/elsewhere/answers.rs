@@ -132,6 +132,108 @@ fn what_may_pass_is_held_and_sent_again_by_the_same_request_under_the_same_ids()
 }
 
 #[test]
+fn what_was_not_taken_is_not_sent_again_against_a_freeze_a_pin_or_a_no() {
+    let flow = Flow::start(missing);
+    for (forbid, allow, reason, exit) in [
+        (&["freeze", "--why", "x"][..], None, "FREEZE_ACTIVE", 1),
+        (
+            &["pin", "2.0.0", "--why", "x"],
+            Some(&["unpin", "--why", "y"][..]),
+            "PIN_ACTIVE",
+            1,
+        ),
+        (&["approve", "PLAN", "--reject"], None, "APPROVAL_REJECTED", 77),
+    ] {
+        for (say, stage) in [(Say::Json(429, json!({})), "held"), (text(503, "x"), "in-doubt")] {
+            let project = patient(flow.port);
+            flow.forget();
+            flow.now(only(say));
+            let plan = project.approved("1.0.0");
+            let refused = project.run(&["apply", &plan, "--json"]);
+            refused.expect(69);
+            let error = refused.envelope()["error"].clone();
+            assert_eq!(error["details"]["stage"], stage);
+            let id = error["details"]["operationId"].as_str().unwrap().to_owned();
+            let named = |args: &[&str]| -> Vec<String> {
+                args.iter().map(|a| a.replace("PLAN", &plan)).collect()
+            };
+            let forbid = named(forbid);
+            let forbid: Vec<&str> = forbid.iter().map(String::as_str).collect();
+            project.run(&forbid).expect(0);
+            let sent = flow.dispatches().len();
+            for again in [&["apply", &plan][..], &["ops", "resume", &id]] {
+                let ran = project.run(&[again, &["--json"]].concat());
+                assert_ne!(ran.status, 0, "{reason} {stage}: {}", ran.out);
+                if stage == "held" {
+                    ran.refusal(exit, &[reason]);
+                }
+            }
+            assert_eq!(flow.dispatches().len(), sent, "{reason} {stage}");
+            let Some(allow) = allow.filter(|_| stage == "held") else {
+                continue;
+            };
+            // Once nothing keeps it, the same request sends it.
+            project.run(allow).expect(0);
+            flow.now(good("succeeded"));
+            project.run(&["apply", &plan]).expect(0);
+            assert_eq!(flow.dispatches().len(), sent + 1);
+        }
+    }
+}
+
+#[test]
+fn what_certainly_was_not_taken_stays_so_however_often_it_is_tried() {
+    let project = wired(free_port());
+    let plan = project.approved("1.0.0");
+    let mut id = String::new();
+    for _ in 0..3 {
+        let refused = refused(
+            &project,
+            &plan,
+            "WORKFLOW_UNREACHABLE",
+            Some("transport_unavailable"),
+        );
+        assert_eq!(refused["details"]["stage"], "held", "{refused:#}");
+        id = refused["details"]["operationId"].as_str().unwrap().into();
+    }
+    project.run(&["cancel", &id, "--yes"]).expect(0);
+    // Again, it was so already.
+    let again = project.run(&["cancel", &id, "--yes", "--detach", "--json"]);
+    again.expect(0);
+    assert_eq!(again.envelope()["data"]["status"], "cancelled");
+    assert!(again.envelope()["data"]["handle"].is_object());
+}
+
+#[test]
+fn what_a_service_left_behind_is_not_known_and_not_what_was_before() {
+    let flow = Flow::start(good("succeeded"));
+    let project = wired(flow.port);
+    for version in ["1.0.0", "2.0.0"] {
+        let plan = project.approved(version);
+        project.run(&["apply", &plan]).expect(0);
+    }
+    flow.now(good("timed_out"));
+    let plan = project.approved("crash-at-start");
+    project.run(&["apply", &plan]).expect(2);
+    let status = project.data(&["status"])["environments"][0].clone();
+    assert_eq!(status["lastSaid"]["unknown"], true, "{status:#}");
+    assert_eq!(status["lastSaid"]["slots"], json!([]));
+    let shown = project.run(&["status"]);
+    assert!(shown.out.contains("not known"), "{}", shown.out);
+    let triage = project.data(&["ops", "triage"]);
+    let open = &triage["operations"][0]["triage"]["openEffects"];
+    assert_eq!(open.as_array().unwrap().len(), 1, "{triage:#}");
+    // Back is where it was good last, and there is something to do to be there.
+    let back = project.data(&["rollback", "--show"]);
+    assert_eq!(back["to"], "2.0.0");
+    project.approved("2.0.0");
+    // A word is no proof of what serves.
+    let posture = project.run(&["rollback-posture", "--why", "x", "--json"]);
+    assert_ne!(posture.status, 0, "{}", posture.out);
+    assert!(posture.out.contains("nobody here sees"), "{}", posture.out);
+}
+
+#[test]
 fn nobody_there_is_told_as_that_and_can_be_taken_back() {
     let project = wired(free_port());
     let plan = project.approved("1.0.0");

@@ -226,6 +226,72 @@ fn what_a_version_is_called_and_a_posture_proves_is_kept_once() {
 }
 
 #[test]
+fn what_others_do_meanwhile_is_left_alone_by_a_rollback_and_a_posture_that_were_cut_off() {
+    let project = Project::serving();
+    project.behave("2.0.0", "version = \"2.0.0\"\n");
+    let load = project.load(300.0);
+    project.run(&["release", "--to", "2.0.0"]).expect(0);
+    load.stop();
+    load.join();
+    let args = ["--dev", "--allow-apply"];
+    let mut server = Server::start(&project, &args);
+    let headers = [
+        ("content-type", "application/json"),
+        ("idempotency-key", "the-same"),
+    ];
+    let first = json!({"version": "1.0.0"}).to_string();
+    server.say("POST", "/v1/plans", &headers, &first).unwrap();
+    let posture = |server: &Server<'_>, more: Value| {
+        let mut body = json!({"why": "errors"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let path = "/v1/environments/local/posture";
+        server.say("POST", path, &headers[..1], &body.to_string()).unwrap()
+    };
+    let closed = posture(&server, json!({"to": "2.0.0"}));
+    assert_eq!(closed.status, 200, "{closed:#?}");
+    let cut = keep_no_answers(&project);
+    let back = json!({"why": "errors rise"}).to_string();
+    let ask = |server: &Server<'_>| server.say("POST", "/v1/rollbacks", &headers, &back).unwrap();
+    let asked = ask(&server);
+    let plan = asked.data()["planId"].clone();
+    assert!(plan.is_string(), "{asked:#?}");
+    // Cut off between the freeze's end and the posture's own record.
+    cut.execute_batch(
+        "CREATE TRIGGER early BEFORE INSERT ON place WHEN NEW.key LIKE 'run/%' BEGIN SELECT RAISE(FAIL, 'cut off'); END;",
+    )
+    .unwrap();
+    let reopen = json!({"why": "errors", "reopen": true}).to_string();
+    let path = "/v1/environments/local/posture";
+    let open = |server: &Server<'_>| server.say("POST", path, &headers, &reopen).unwrap();
+    assert_eq!(open(&server).status, 500);
+    assert_eq!(project.records("freeze-end").len(), 1);
+    let running = server.running.take().unwrap();
+    running.signal(Signal::KILL);
+    drop(running.join());
+    cut.execute_batch("DROP TRIGGER cut; DROP TRIGGER early").unwrap();
+    let server = Server::start(&project, &args);
+    let opened = open(&server);
+    assert_eq!(opened.data()["reopened"], true, "{opened:#?}");
+    assert_eq!(project.records("freeze").len(), 1);
+    assert_eq!(project.records("posture-run").len(), 2);
+    project.data(&["unpin", "--why", "mended"]);
+    // Somebody releases something else meanwhile.
+    project.behave("3.0.0", "version = \"3.0.0\"\n");
+    let (other, fingerprint) = planned(&server, "3.0.0");
+    approve(&server, &other, &fingerprint);
+    let apply = json!({"planFingerprint": fingerprint, "idempotencyKey": "other"});
+    let begun = server.invoke("apply_change", apply);
+    let operation = text(&begun.body["handle"]["operationId"]).to_owned();
+    let again = ask(&server);
+    assert_eq!(again.data()["planId"], plan, "{again:#?}");
+    let known = server.get(&format!("/operations/{operation}"));
+    assert_eq!(known.data()["status"], "running", "{known:#?}");
+    let path = format!("/v1/operations/{operation}/cancel");
+    server.post(&path, &json!({"why": "of a test"}));
+    server.ended(&operation);
+}
+
+#[test]
 fn what_was_taken_back_is_not_gone_back_from_once_more() {
     let project = Project::serving();
     project.behave("2.0.0", "version = \"2.0.0\"\n");

@@ -141,9 +141,9 @@ fn time(key: &str, text: &str, now: Timestamp) -> Result<Timestamp, String> {
 }
 
 /// Reads the answer to a dispatch.
-pub fn dispatched(heard: Heard<'_>, now: Timestamp) -> Dispatched {
+pub fn dispatched(heard: Heard<'_>, ours: &Ours<'_>) -> Dispatched {
     let (status, read) = match heard {
-        Heard::Answer { status, body, .. } => (status, receipt(body, now)),
+        Heard::Answer { status, body, .. } => (status, receipt(body, ours)),
         Heard::Cut { status, text, .. } => (status, Err(cut(text))),
         Heard::Silent { silence, text } => {
             let trouble = silent(silence, text);
@@ -172,18 +172,12 @@ fn cut(text: &str) -> String {
     format!("the rest of its answer did not come: {}", short(text))
 }
 
-fn receipt(body: &[u8], now: Timestamp) -> Result<Receipt, String> {
+fn receipt(body: &[u8], ours: &Ours<'_>) -> Result<Receipt, String> {
     let mut document = document(body)?;
-    match document.get("success") {
-        None | Some(Value::Null | Value::Bool(true)) => {}
-        Some(Value::Bool(false)) => return Err("its `success` is false".into()),
-        Some(_) => return Err("its `success` is neither true nor false".into()),
-    }
-    if let Some(error) = error(&document)? {
-        return Err(format!("it tells an `error`: {error}"));
-    }
+    says_yes(&document, ours)?;
     // An envelope's data say what was accepted; what began is beside them.
     if let Some(Value::Object(handle)) = document.remove("handle") {
+        says_yes(&handle, ours)?;
         document = handle;
     }
     let mut text = |key: &str| match document.remove(key) {
@@ -218,7 +212,7 @@ fn receipt(body: &[u8], now: Timestamp) -> Result<Receipt, String> {
             return Err(format!("its `{key}` is none that can be kept"));
         }
     }
-    time("submittedAt", &receipt.submitted_at, now)?;
+    time("submittedAt", &receipt.submitted_at, ours.now)?;
     let urls = [
         ("statusUrl", Some(&receipt.status_url)),
         ("cancelUrl", receipt.cancel_url.as_ref()),
@@ -227,6 +221,28 @@ fn receipt(body: &[u8], now: Timestamp) -> Result<Receipt, String> {
         Some((key, _)) => Err(format!("its `{key}` is no address")),
         None => Ok(receipt),
     }
+}
+
+/// Whether what a service says of a request is a yes to it, as far as it says anything.
+fn says_yes(document: &Map<String, Value>, ours: &Ours<'_>) -> Result<(), String> {
+    for key in ["success", "accepted"] {
+        match document.get(key) {
+            None | Some(Value::Null | Value::Bool(true)) => {}
+            Some(Value::Bool(false)) => return Err(format!("its `{key}` is false")),
+            Some(_) => return Err(format!("its `{key}` is neither true nor false")),
+        }
+    }
+    if let Some(error) = error(document)? {
+        return Err(format!("it tells an `error`: {error}"));
+    }
+    // A service may say how it stands at once, in words of its own; these are a no.
+    let no = ["failed", "rejected", "refused", "denied", "error", "cancelled", "timed_out"];
+    if let Some(Value::String(status)) = document.get("status")
+        && no.contains(&status.to_ascii_lowercase().as_str())
+    {
+        return Err(format!("its `status` is `{status}`"));
+    }
+    agrees(document, ours, &["operationId", "workflowId"])
 }
 
 /// Whether a text can be an address: of HTTP, or of a path at the same place.
@@ -296,17 +312,21 @@ pub enum Asked {
     Trouble(Trouble),
 }
 
-/// What a record must be about, and when it is heard.
+/// What an answer must be about, and when it is heard.
 #[derive(Debug, Clone, Copy)]
 pub struct Ours<'a> {
     /// The operation, by the service's id.
     pub operation: &'a str,
+    /// The caller's key.
+    pub key: &'a str,
     /// The fingerprint of the plan that it applies.
     pub fingerprint: &'a str,
     /// Where.
     pub environment: &'a str,
     /// The version that it leads to.
     pub version: &'a str,
+    /// Names of use cases that apply nothing.
+    pub others: &'a [&'a str],
     /// The workflow, by the service's id, where it said one.
     pub workflow: Option<&'a str>,
     /// Now.
@@ -423,25 +443,26 @@ fn times(document: &Map<String, Value>, now: Timestamp) -> Result<bool, String> 
     }
 }
 
-/// Use cases of the contract that are none of an application. A service may have words of its own for that one.
-const OTHERS: [&str; 7] = [
-    "validate_plan",
-    "plan_change",
-    "rollback_change",
-    "read_entities",
-    "read_activity",
-    "operation_get",
-    "operation_cancel",
-];
-
 /// What it says that it is about must be ours; it need not say it.
 fn is_ours(document: &Map<String, Value>, ours: &Ours<'_>) -> Result<(), String> {
-    if let Some(Value::String(tool)) = document.get("toolId")
-        && OTHERS.contains(&tool.as_str())
-    {
-        return Err(format!(
-            "it is about `{tool}`, and what was sent is to be applied"
-        ));
+    agrees(document, ours, &[])
+}
+
+/// As [`is_ours`], without what a service says first in this answer.
+fn agrees(
+    document: &Map<String, Value>,
+    ours: &Ours<'_>,
+    first_said: &[&str],
+) -> Result<(), String> {
+    if let Some(Value::String(tool)) = document.get("toolId") {
+        // A name may have its owner's before it, and a service may have words of its own.
+        let name = tool.rsplit('.').next().unwrap_or_default();
+        if ours.others.iter().any(|o| o.eq_ignore_ascii_case(name)) {
+            return Err(format!(
+                "it is about `{}`, and what was sent is to be applied",
+                short(tool)
+            ));
+        }
     }
     // Which workflow it is the service has said itself, if its answer came.
     let said = |key: &str| document.get(key).and_then(Value::as_str);
@@ -449,11 +470,15 @@ fn is_ours(document: &Map<String, Value>, ours: &Ours<'_>) -> Result<(), String>
     for (key, what, own) in [
         ("workflowId", "workflow", workflow.unwrap_or_default()),
         ("operationId", "operation", ours.operation),
+        ("idempotencyKey", "the key", ours.key),
         ("planFingerprint", "the plan", ours.fingerprint),
         ("environment", "environment", ours.environment),
         ("version", "version", ours.version),
         ("to", "version", ours.version),
     ] {
+        if first_said.contains(&key) {
+            continue;
+        }
         match document.get(key) {
             None => {}
             Some(Value::String(said)) if said == own => {}
@@ -540,18 +565,53 @@ pub enum Ended {
     Unknown(Trouble),
 }
 
-/// Reads the answer to a wish to end an operation.
-pub fn cancelled(heard: Heard<'_>) -> Ended {
+/// Reads the answer to a wish to end an operation. A yes needs no body; one that says something else is none.
+pub fn cancelled(heard: Heard<'_>, ours: &Ours<'_>) -> Ended {
     let status = match heard {
         Heard::Answer { status, .. } | Heard::Cut { status, .. } => status,
         Heard::Silent { silence, text } => return Ended::Unknown(silent(silence, text)),
     };
-    match status {
-        200..=299 => Ended::Taken,
+    match (status, heard) {
+        (200..=299, Heard::Answer { body, .. }) => match no_to_a_cancel(body, ours) {
+            None => Ended::Taken,
+            Some(why) => Ended::Unknown(Trouble::new(
+                Reason::WorkflowAnswer,
+                format!("it answered {status}, and {why}"),
+            )),
+        },
+        (200..=299, _) => Ended::Taken,
         // It was taken, so a service that does not know it may know it a little later.
-        404 | 429 | 500.. => Ended::Unknown(refusal(heard)),
+        (404 | 429 | 500.., _) => Ended::Unknown(refusal(heard)),
         _ => Ended::Refused(refusal(heard)),
     }
+}
+
+/// What in a body says that the wish was not taken.
+fn no_to_a_cancel(body: &[u8], ours: &Ours<'_>) -> Option<String> {
+    // A page is what somebody before the service shows.
+    if body.trim_ascii_start().starts_with(b"<") {
+        return Some("what it said is a page".into());
+    }
+    let Ok(Value::Object(whole)) = canonical::parse(body) else {
+        return None;
+    };
+    let ours = Ours {
+        // What ends may be told in its use case's own name.
+        others: &[],
+        ..*ours
+    };
+    let of = |key: &str| whole.get(key).and_then(Value::as_object);
+    let parts = [Some(&whole), of("data"), of("handle")];
+    parts.into_iter().flatten().find_map(|part| {
+        // That it is cancelled is what was asked for.
+        let mut part = part.clone();
+        part.remove("status");
+        says_yes(&part, &ours).err().or_else(|| {
+            let said = part.get("operationId").and_then(Value::as_str);
+            let other = said.filter(|said| *said != ours.operation)?;
+            Some(format!("it is about operation `{}` and not `{}`", short(other), ours.operation))
+        })
+    })
 }
 
 fn silent(silence: Silence, text: &str) -> Trouble {

@@ -121,6 +121,9 @@ pub struct State {
     interrupted: bool,
     /// Whether the service said yes to the dispatch in a form that cannot be used.
     said_yes: bool,
+    /// Whether a doubt is kept where there is one: earlier versions kept none.
+    #[serde(default)]
+    doubts: bool,
     /// Why nobody knows whether a request arrived; none where none is in doubt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     doubt: Option<Trouble>,
@@ -185,6 +188,7 @@ impl State {
             terminal: None,
             interrupted: false,
             said_yes: false,
+            doubts: true,
             doubt: None,
             anew: false,
             tell: None,
@@ -205,6 +209,7 @@ impl State {
         // Earlier versions kept no doubt: what was sent without an answer, or is to go out a second time, may have arrived.
         let lasting = state.lasting.as_ref().map(|l| l.trouble.clone());
         let doubted = match state.stage {
+            _ if state.doubts => false,
             Stage::InDoubt => true,
             Stage::Waiting => state.sent > 0,
             Stage::Held => lasting.as_ref().is_some_and(|t| {
@@ -215,6 +220,7 @@ impl State {
         if doubted && state.doubt.is_none() {
             state.doubt = Some(lasting.unwrap_or_else(interrupted));
         }
+        state.doubts = true;
         Some(state)
     }
 
@@ -350,6 +356,21 @@ impl State {
             )],
             _ => Vec::new(),
         }
+    }
+
+    /// Keeps it from being sent: something forbids that by now. What may have arrived is asked about, and not sent again.
+    pub fn forbid(&mut self, now: Timestamp, reason: Reason, text: String) -> Vec<Entry> {
+        if self.stage != Stage::Waiting {
+            return Vec::new();
+        }
+        if self.doubt.is_none() {
+            return self.end(now, Ending::Refused, vec![reason], text);
+        }
+        self.stage = Stage::InDoubt;
+        self.anew = false;
+        let mut trouble = self.doubt.clone().unwrap_or_else(interrupted);
+        trouble.text = format!("{}; it is not sent again: {text}", trouble.text);
+        self.troubled(now, trouble)
     }
 
     /// Brings the answer to a dispatch.
@@ -735,8 +756,24 @@ pub fn after(plan: &PlanBody, state: &State) -> Observed {
                 ready: true,
             }],
         },
+        _ if is_unknown(state) => Observed {
+            generation: plan.base.generation + 1,
+            slots: Vec::new(),
+        },
         _ => plan.base.clone(),
     }
+}
+
+/// Whether nobody knows what an operation that ended has left there: it was taken, and the service said no more than that it did not do
+/// what was planned.
+pub fn is_unknown(state: &State) -> bool {
+    let ended = state.terminal.as_ref().map(|t| t.result);
+    let nothing_left = matches!(
+        ended,
+        None | Some(Ending::Promoted | Ending::RolledBack | Ending::Refused)
+    );
+    let taken = state.receipt.is_some() || state.doubt.is_some() || state.seen.is_some();
+    state.observed.is_none() && taken && !nothing_left
 }
 
 #[cfg(test)]

@@ -350,6 +350,12 @@ pub(super) fn with_key(
     let Some(given) = key(headers)? else {
         return Ok(());
     };
+    // A dispatch has it one deeper.
+    let deeper = input.pointer("/input/idempotencyKey").and_then(Value::as_str);
+    if deeper.is_some_and(|other| other != given) {
+        let text = "`Idempotency-Key` and `idempotencyKey` are two keys";
+        return Err(malformed(text).with("path", format!("$.input.{FIELD}")));
+    }
     let takes = tool.input()["properties"].get(FIELD).is_some();
     let Some(map) = input.as_object_mut().filter(|_| takes) else {
         return Ok(());

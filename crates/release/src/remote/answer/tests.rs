@@ -12,15 +12,20 @@ fn answer(status: u16, body: &str) -> Heard<'_> {
 
 /// What is heard of a status record at a fixed time.
 fn heard(heard: Heard<'_>) -> Asked {
-    let ours = Ours {
+    asked(heard, &ours())
+}
+
+fn ours() -> Ours<'static> {
+    Ours {
         operation: "w-1",
         fingerprint: "v2:sha256:11",
         environment: "prod",
         version: "2.0.0",
+        key: "k-1",
+        others: &["plan_change", "rollback_change", "operation_show"],
         workflow: Some("release-w-1"),
         now: noon(),
-    };
-    asked(heard, &ours)
+    }
 }
 
 fn noon() -> Timestamp {
@@ -28,7 +33,7 @@ fn noon() -> Timestamp {
 }
 
 fn sent(heard: Heard<'_>) -> Dispatched {
-    dispatched(heard, noon())
+    dispatched(heard, &ours())
 }
 
 const RECEIPT: &str = r#"{"operationId":"w-1","workflowId":"release-w-1","submittedAt":"2026-01-01T00:00:00Z","statusUrl":"http://flow/operations/w-1"}"#;
@@ -135,6 +140,13 @@ fn a_receipt_that_says_no_or_nonsense_is_none() {
         ("statusUrl", "/operations/w-1".into()),
         ("statusUrl", "https://flow.example.org/a?b=c".into()),
         ("cancelUrl", "https://flow.example.org/end".into()),
+        ("accepted", true.into()),
+        ("status", "accepted".into()),
+        ("status", "running".into()),
+        ("planFingerprint", "v2:sha256:11".into()),
+        ("environment", "prod".into()),
+        ("idempotencyKey", "k-1".into()),
+        ("toolId", "golden.shinobi.apply_change".into()),
     ] {
         let body = with(key, value);
         let taken = sent(answer(202, &body));
@@ -147,6 +159,14 @@ fn a_receipt_that_says_no_or_nonsense_is_none() {
         ("success", false.into(), "`success` is false"),
         ("success", "true".into(), "neither true nor false"),
         ("success", 1.into(), "neither true nor false"),
+        ("accepted", false.into(), "`accepted` is false"),
+        ("status", "failed".into(), "`status` is `failed`"),
+        ("status", "Rejected".into(), "`status` is `Rejected`"),
+        ("planFingerprint", "v2:sha256:00".into(), "the plan `v2:sha256:00`"),
+        ("environment", "dev".into(), "environment `dev`"),
+        ("idempotencyKey", "other".into(), "the key `other`"),
+        ("version", "9.9.9".into(), "version `9.9.9`"),
+        ("toolId", "golden.shinobi.Plan_Change".into(), "Plan_Change"),
         ("error", "it broke".into(), "it broke"),
         (
             "error",
@@ -383,6 +403,12 @@ fn a_record_of_something_else_or_of_no_possible_time_is_no_state() {
             "`rollback_change`",
         ),
         ("failed", r#","toolId":"plan_change""#, "`plan_change`"),
+        (
+            "succeeded",
+            r#","toolId":"golden.shinobi.Operation_Show""#,
+            "Operation_Show",
+        ),
+        ("succeeded", r#","idempotencyKey":"k-2""#, "the key `k-2`"),
         ("succeeded", r#","result":7"#, "`result`"),
         ("succeeded", r#","result":{"a":1}"#, "`result`"),
         ("succeeded", r#","reasons":"PROMOTED""#, "`reasons`"),
@@ -423,7 +449,7 @@ fn a_status_whose_body_stays_out_is_heard_all_the_same() {
             assert_eq!((t.reason, t.retry()), (Reason::WorkflowAnswer, None));
             assert!(t.text.contains(&status.to_string()), "{}", t.text);
             assert!(matches!(heard(cut(status, silence)), Asked::Trouble(_)));
-            assert_eq!(cancelled(cut(status, silence)), Ended::Taken);
+            assert_eq!(cancelled(cut(status, silence), &ours()), Ended::Taken);
         }
         for (status, reason) in [
             (401, Reason::WorkflowDenied),
@@ -501,12 +527,33 @@ fn a_gonogos_document_is_read_out_of_its_envelope() {
 
 #[test]
 fn a_cancel_is_taken_refused_or_unknown() {
-    assert_eq!(cancelled(answer(202, "whatever")), Ended::Taken);
+    for body in [
+        "",
+        "whatever",
+        "{}",
+        r#"{"operationId":"w-1","status":"cancelled","toolId":"operation_cancel"}"#,
+        r#"{"success":true,"metadata":{},"data":{"operationId":"w-1","status":"running"},"handle":{"operationId":"w-1"}}"#,
+    ] {
+        assert_eq!(cancelled(answer(202, body), &ours()), Ended::Taken, "{body}");
+    }
+    for body in [
+        "<!doctype html><title>Log in</title>",
+        r#"{"success":false}"#,
+        r#"{"error":"no"}"#,
+        r#"{"operationId":"w-2"}"#,
+        r#"{"success":true,"metadata":{},"data":{"operationId":"w-2"}}"#,
+        r#"{"success":true,"metadata":{},"data":{"accepted":false}}"#,
+    ] {
+        let Ended::Unknown(t) = cancelled(answer(200, body), &ours()) else {
+            panic!("{body}");
+        };
+        assert_eq!(t.reason, Reason::WorkflowAnswer, "{body}");
+    }
     for status in [301, 400, 409] {
-        assert!(matches!(cancelled(answer(status, "")), Ended::Refused(_)));
+        assert!(matches!(cancelled(answer(status, ""), &ours()), Ended::Refused(_)));
     }
     // What was taken a moment ago may be known a moment later.
     for status in [404, 429, 500, 503] {
-        assert!(matches!(cancelled(answer(status, "")), Ended::Unknown(_)));
+        assert!(matches!(cancelled(answer(status, ""), &ours()), Ended::Unknown(_)));
     }
 }

@@ -337,6 +337,78 @@ fn a_wish_to_end_it_is_told_and_its_outcome_known() {
     assert_eq!(s.stage, Stage::Taken);
 }
 
+/// As the store keeps it.
+fn stored(state: &State) -> State {
+    State::read(&serde_json::to_string(state).unwrap()).unwrap()
+}
+
+#[test]
+fn what_was_certainly_not_taken_is_certain_however_often_it_is_sent() {
+    let mut s = stored(&state());
+    for n in 1..=3 {
+        s.begin(Todo::Send, at(n));
+        s = stored(&s);
+        s.dispatched(
+            at(n),
+            Dispatched::NotAccepted(trouble(Reason::WorkflowUnreachable)),
+        );
+        s = stored(&s);
+        assert_eq!(s.stage, Stage::Held, "{n}");
+        assert!(!s.may_be_there());
+        s.again(at(n));
+        s = stored(&s);
+        assert_eq!(s.todo(at(n)), Todo::Send);
+    }
+    // A refusal that is none of the moment ends it.
+    s.begin(Todo::Send, at(9));
+    let denied = Dispatched::NotAccepted(trouble(Reason::WorkflowDenied));
+    stored(&s).dispatched(at(9), denied.clone());
+    s.dispatched(at(9), denied);
+    assert_eq!(s.terminal.unwrap().result, Ending::Refused);
+    // What an earlier version kept may have arrived.
+    let mut old: Value = serde_json::to_value(state()).unwrap();
+    old["sent"] = 1.into();
+    old.as_object_mut().unwrap().remove("doubts");
+    assert!(State::read(&old.to_string()).unwrap().may_be_there());
+}
+
+#[test]
+fn what_is_forbidden_is_not_sent() {
+    let mut s = state();
+    s.forbid(at(1), Reason::FreezeActive, "frozen".into());
+    let terminal = s.terminal.clone().unwrap();
+    assert_eq!(terminal.result, Ending::Refused);
+    assert_eq!(terminal.reasons, [Reason::FreezeActive]);
+    // What may have arrived is asked about, and goes on not to be sent.
+    let mut s = sending();
+    s.dispatched(at(1), Dispatched::Unknown(trouble(Reason::WorkflowTimeout)));
+    s.again(at(2));
+    s.asked(at(3), Asked::Missing);
+    assert_eq!(s.todo(at(3)), Todo::Send);
+    s.forbid(at(3), Reason::FreezeActive, "frozen".into());
+    assert_eq!(s.stage, Stage::InDoubt);
+    assert!(s.terminal.is_none() && s.may_be_there());
+    assert!(matches!(s.todo(at(4)), Todo::Wait(_)));
+    assert_eq!(s.todo(at(60_000)), Todo::Ask);
+}
+
+#[test]
+fn what_nobody_knows_is_not_what_was_before() {
+    let mut s = taken();
+    s.asked(at(2), says(Status::TimedOut));
+    assert!(is_unknown(&s));
+    let mut s = taken();
+    s.asked(at(2), says(Status::Succeeded));
+    assert!(!is_unknown(&s));
+    let mut s = sending();
+    s.dispatched(
+        at(1),
+        Dispatched::NotAccepted(trouble(Reason::WorkflowRefused)),
+    );
+    assert_eq!(s.terminal.as_ref().unwrap().result, Ending::Refused);
+    assert!(!is_unknown(&s));
+}
+
 #[test]
 fn questions_become_rarer_and_never_stop() {
     let mut s = taken();
