@@ -139,7 +139,10 @@ fn may_go(ws: &Workspace, plan: &Plan, now: gonogo_core::Timestamp) -> Result<()
     let Some(no) = approving::rejected_by(ws, plan, now)?.into_iter().next() else {
         return Ok(());
     };
-    let text = format!("`{no}` has rejected plan `{}`; nothing was changed", plan.id);
+    let text = format!(
+        "`{no}` has rejected plan `{}`; nothing was changed",
+        plan.id
+    );
     Err(AppError::new(Reason::ApprovalRejected, text))
 }
 
@@ -277,7 +280,10 @@ pub(crate) fn last_said(
 ) -> Result<Option<LastSaid>, AppError> {
     let word = last_word(ws, environment)?;
     Ok(word.map(|(told, by)| LastSaid {
-        unknown: by.as_ref().and_then(state_of).is_some_and(|s| remote::is_unknown(&s)),
+        unknown: by
+            .as_ref()
+            .and_then(state_of)
+            .is_some_and(|s| remote::is_unknown(&s)),
         operation: by.as_ref().map(|known| known.id.clone()),
         at: by.map(|known| known.updated),
         slots: told.slots.into_iter().map(SaidSlot::from).collect(),

@@ -178,7 +178,10 @@ fn take_back(
         );
         return Err(AppError::new(Reason::OperationOpen, text)
             .hint(format!("end it first: `gonogo cancel {id} --yes`"))
-            .hint(format!("then: `gonogo rollback --to {} --yes`", to.escape_debug())));
+            .hint(format!(
+                "then: `gonogo rollback --to {} --yes`",
+                to.escape_debug()
+            )));
     }
     // To take a rollback back is another wish, and has its own command: `cancel`.
     if back || open.phase == Phase::RollingBack {

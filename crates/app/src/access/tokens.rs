@@ -171,7 +171,11 @@ pub fn issue(ws: &Workspace, wanted: &Wanted) -> Result<Issued, AppError> {
     ws.store.put_token(&token)?;
     // Somebody may have given the name to the other kind in the same moment: then neither has it.
     if let Err(e) = unmistakable(ws, wanted, &me.name) {
-        revoke(ws, &id, "its name was given to somebody else at the same time")?;
+        revoke(
+            ws,
+            &id,
+            "its name was given to somebody else at the same time",
+        )?;
         return Err(e);
     }
     let secret_id = id.as_str().trim_start_matches(TokenId::PREFIX);

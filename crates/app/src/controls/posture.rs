@@ -497,7 +497,10 @@ fn pinned(ws: &Workspace, environment: &Environment, begun: &Begun) -> Proof {
         None => {
             if let Some(own) = ws.left_as::<Pin>(pinning::SET, "")? {
                 return Err(Not::new(
-                    format!("the pin to `{}`, which this set, was removed since", own.version),
+                    format!(
+                        "the pin to `{}`, which this set, was removed since",
+                        own.version
+                    ),
                     "run it again with another key",
                 ));
             }

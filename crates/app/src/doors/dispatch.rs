@@ -1,8 +1,8 @@
 //! What another gonogo, or any caller of the dispatch contract, sends to be carried out here.
 
-use gonogo_core::{Fingerprint, Reason};
 use gonogo_core::envelope::Class;
 use gonogo_core::id::OperationId;
+use gonogo_core::{Fingerprint, Reason};
 use gonogo_release::approval::Asker;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -109,9 +109,7 @@ fn under(
                 continue;
             }
             // What was declared since somebody asked for it counts.
-            Todo::Send
-                if let Err(e) = super::may_go(ws, &plan, now(ws)) =>
-            {
+            Todo::Send if let Err(e) = super::may_go(ws, &plan, now(ws)) => {
                 entries.extend(state.forbid(now(ws), e.reason, e.message));
             }
             Todo::Send | Todo::Cancel => {

@@ -46,13 +46,14 @@ pub(crate) struct Order {
 }
 
 /// What is said beside a plan must be what the plan says.
-fn agrees(order: &Order, environment: &Value, version: &Value) -> Result<(), AppError> {
+fn agrees(order: &Order, plan: &Plan) -> Result<(), AppError> {
+    let body = &plan.body;
     for (path, said, planned) in [
-        ("$.input.environment", &order.environment, environment),
-        ("$.input.version", &order.version, version),
+        ("$.input.environment", &order.environment, &body.environment),
+        ("$.input.version", &order.version, &body.to.version),
     ] {
-        if let Some(said) = said.as_deref().filter(|said| planned.as_str() != Some(said)) {
-            let text = format!("it says `{said}`, and the plan {planned}; nothing was changed");
+        if let Some(said) = said.as_ref().filter(|said| *said != planned) {
+            let text = format!("it says `{said}`, and the plan `{planned}`; nothing was changed");
             return Err(AppError::new(Reason::FingerprintMismatch, text).with("path", path));
         }
     }
@@ -66,8 +67,12 @@ fn agrees(order: &Order, environment: &Value, version: &Value) -> Result<(), App
 pub(crate) fn take(ws: &Workspace, order: &Order, by: &str) -> Result<Handle, AppError> {
     let now = ws.now()?;
     let id = plan_id(order.fingerprint);
-    if let Some(sent) = &order.plan {
-        agrees(order, &sent["body"]["environment"], &sent["body"]["to"]["version"])?;
+    // Before anything is kept; what is no plan is told as that.
+    let sent = order.plan.clone().map(serde_json::from_value::<Plan>);
+    if let Some(Ok(sent)) = sent
+        && sent.is_intact()
+    {
+        agrees(order, &sent)?;
     }
     let plan = match planning::read(ws, &id) {
         Ok(plan) => plan,
@@ -77,7 +82,7 @@ pub(crate) fn take(ws: &Workspace, order: &Order, by: &str) -> Result<Handle, Ap
         },
         Err(e) => return Err(e),
     };
-    agrees(order, &json!(plan.body.environment), &json!(plan.body.to.version))?;
+    agrees(order, &plan)?;
     let environment = ws.config.environment(Some(&plan.body.environment))?;
     if is_elsewhere(environment)? {
         let text = format!(

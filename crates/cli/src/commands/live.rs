@@ -14,7 +14,7 @@ use gonogo_core::id::OperationId;
 use gonogo_core::{Exit, Reason, Span};
 use gonogo_release::machine::{Ending, Terminal};
 use gonogo_release::plan::{Gates, Plan, PlanKind, TargetSpec};
-use gonogo_release::remote::Stage;
+use gonogo_release::remote::{Stage, Telling};
 use serde_json::{Value, json};
 
 use crate::screen::{Screen, Tone};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gonogo_app::AppError;
-use gonogo_app::access::{Principal, Role};
+use gonogo_app::access::{Principal, Role, tokens};
 use gonogo_app::identity::caller_name;
 use gonogo_app::project::Project;
 use gonogo_core::clock::SystemClock;

@@ -509,7 +509,10 @@ fn ask_back(way: &Way, wanted: &RollbackChange, screen: &Screen) -> Result<Asked
     })?;
     let operation = |id: OperationId| match handle {
         Some(handle) => Ok(Asked::Operation(id, Box::new(handle))),
-        None => Err(AppError::new(Reason::Internal, "an operation without a handle")),
+        None => Err(AppError::new(
+            Reason::Internal,
+            "an operation without a handle",
+        )),
     };
     match back {
         rolling_back::Way::Running(id) => {

@@ -124,7 +124,9 @@ fn what_runs_is_taken_back_only_to_where_that_leads() {
         assert!(hints.contains(&format!("gonogo rollback --to {to} --yes")));
     }
     assert_eq!(project.data(&["status", &operation])["status"], "running");
-    project.run(&["rollback", "--yes", "--to", "1.0.0"]).expect(0);
+    project
+        .run(&["rollback", "--yes", "--to", "1.0.0"])
+        .expect(0);
     follower.join().expect(1);
     assert_eq!(project.serves(), ["1.0.0:10000"]);
     load.stop();

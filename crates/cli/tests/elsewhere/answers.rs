@@ -142,9 +142,17 @@ fn what_was_not_taken_is_not_sent_again_against_a_freeze_a_pin_or_a_no() {
             "PIN_ACTIVE",
             1,
         ),
-        (&["approve", "PLAN", "--reject"], None, "APPROVAL_REJECTED", 77),
+        (
+            &["approve", "PLAN", "--reject"],
+            None,
+            "APPROVAL_REJECTED",
+            77,
+        ),
     ] {
-        for (say, stage) in [(Say::Json(429, json!({})), "held"), (text(503, "x"), "in-doubt")] {
+        for (say, stage) in [
+            (Say::Json(429, json!({})), "held"),
+            (text(503, "x"), "in-doubt"),
+        ] {
             let project = patient(flow.port);
             flow.forget();
             flow.now(only(say));

@@ -259,6 +259,27 @@ fn nothing_of_what_is_sent_is_believed() {
             "FINGERPRINT_MISMATCH",
         ),
         (
+            "another environment beside the plan",
+            changed("/input/environment", json!("dev")),
+            409,
+            "CONFLICT",
+            "FINGERPRINT_MISMATCH",
+        ),
+        (
+            "another version beside the plan",
+            changed("/input/version", json!("9.9.9")),
+            409,
+            "CONFLICT",
+            "FINGERPRINT_MISMATCH",
+        ),
+        (
+            "what is to be planned",
+            changed("/input/toolId", json!("plan_change")),
+            400,
+            "INPUT_VALIDATION_FAILED",
+            "INPUT_MALFORMED",
+        ),
+        (
             "no signature of the requester",
             dropped("planRecord"),
             400,

@@ -236,7 +236,15 @@ fn says_yes(document: &Map<String, Value>, ours: &Ours<'_>) -> Result<(), String
         return Err(format!("it tells an `error`: {error}"));
     }
     // A service may say how it stands at once, in words of its own; these are a no.
-    let no = ["failed", "rejected", "refused", "denied", "error", "cancelled", "timed_out"];
+    let no = [
+        "failed",
+        "rejected",
+        "refused",
+        "denied",
+        "error",
+        "cancelled",
+        "timed_out",
+    ];
     if let Some(Value::String(status)) = document.get("status")
         && no.contains(&status.to_ascii_lowercase().as_str())
     {
@@ -609,7 +617,11 @@ fn no_to_a_cancel(body: &[u8], ours: &Ours<'_>) -> Option<String> {
         says_yes(&part, &ours).err().or_else(|| {
             let said = part.get("operationId").and_then(Value::as_str);
             let other = said.filter(|said| *said != ours.operation)?;
-            Some(format!("it is about operation `{}` and not `{}`", short(other), ours.operation))
+            Some(format!(
+                "it is about operation `{}` and not `{}`",
+                short(other),
+                ours.operation
+            ))
         })
     })
 }

@@ -351,7 +351,9 @@ pub(super) fn with_key(
         return Ok(());
     };
     // A dispatch has it one deeper.
-    let deeper = input.pointer("/input/idempotencyKey").and_then(Value::as_str);
+    let deeper = input
+        .pointer("/input/idempotencyKey")
+        .and_then(Value::as_str);
     if deeper.is_some_and(|other| other != given) {
         let text = "`Idempotency-Key` and `idempotencyKey` are two keys";
         return Err(malformed(text).with("path", format!("$.input.{FIELD}")));

@@ -162,7 +162,11 @@ fn a_receipt_that_says_no_or_nonsense_is_none() {
         ("accepted", false.into(), "`accepted` is false"),
         ("status", "failed".into(), "`status` is `failed`"),
         ("status", "Rejected".into(), "`status` is `Rejected`"),
-        ("planFingerprint", "v2:sha256:00".into(), "the plan `v2:sha256:00`"),
+        (
+            "planFingerprint",
+            "v2:sha256:00".into(),
+            "the plan `v2:sha256:00`",
+        ),
         ("environment", "dev".into(), "environment `dev`"),
         ("idempotencyKey", "other".into(), "the key `other`"),
         ("version", "9.9.9".into(), "version `9.9.9`"),
@@ -534,7 +538,11 @@ fn a_cancel_is_taken_refused_or_unknown() {
         r#"{"operationId":"w-1","status":"cancelled","toolId":"operation_cancel"}"#,
         r#"{"success":true,"metadata":{},"data":{"operationId":"w-1","status":"running"},"handle":{"operationId":"w-1"}}"#,
     ] {
-        assert_eq!(cancelled(answer(202, body), &ours()), Ended::Taken, "{body}");
+        assert_eq!(
+            cancelled(answer(202, body), &ours()),
+            Ended::Taken,
+            "{body}"
+        );
     }
     for body in [
         "<!doctype html><title>Log in</title>",
@@ -550,10 +558,16 @@ fn a_cancel_is_taken_refused_or_unknown() {
         assert_eq!(t.reason, Reason::WorkflowAnswer, "{body}");
     }
     for status in [301, 400, 409] {
-        assert!(matches!(cancelled(answer(status, ""), &ours()), Ended::Refused(_)));
+        assert!(matches!(
+            cancelled(answer(status, ""), &ours()),
+            Ended::Refused(_)
+        ));
     }
     // What was taken a moment ago may be known a moment later.
     for status in [404, 429, 500, 503] {
-        assert!(matches!(cancelled(answer(status, ""), &ours()), Ended::Unknown(_)));
+        assert!(matches!(
+            cancelled(answer(status, ""), &ours()),
+            Ended::Unknown(_)
+        ));
     }
 }
