@@ -187,12 +187,21 @@ fn take_back(
     if back || open.phase == Phase::RollingBack {
         return Ok(Some(Way::Running(id.clone())));
     }
-    if open.phase == Phase::Retire {
+    if is_past_return(open) {
         return Err(past_return(id));
     }
     ws.intend(CANCEL, id.as_str())?;
     following::cancel(ws, id.as_str(), why)?;
     settled(ws, id)
+}
+
+/// Whether what served before is being stopped already.
+fn is_past_return(open: &Operation) -> bool {
+    let state: Option<serde_json::Value> = open
+        .snapshot
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok());
+    open.phase == Phase::Retire && state.is_some_and(|s| s["pivoted"] == true)
 }
 
 /// It retires what served before, and nothing takes it back any more.
@@ -216,7 +225,7 @@ fn settled(ws: &Workspace, id: &OperationId) -> Result<Option<Way>, AppError> {
         match known.terminal.as_ref().map(|t| t.result) {
             Some(Ending::Promoted) => return Ok(None),
             Some(_) => break,
-            None if known.phase == Phase::Retire => return Err(past_return(id)),
+            None if is_past_return(&known) => return Err(past_return(id)),
             None if known.phase == Phase::RollingBack || known.phase == Phase::Elsewhere => break,
             None if ws.clock.now().mono_ms.saturating_sub(begin) > SETTLES.as_millis() => break,
             None => std::thread::sleep(LOOK),

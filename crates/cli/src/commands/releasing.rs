@@ -441,10 +441,11 @@ pub fn rollback(select: &Select, a: &args::Rollback, screen: &Screen) -> Answer 
                 let id: OperationId = id.parse().map_err(|_| e.clone())?;
                 screen.talk(&format!("{}; waiting for its end", e.message));
                 let seen = live::see_through(&way, &id, screen, a.waiting.timeout)?;
-                if let live::Seen::Left(_) = seen {
-                    return live::finish(screen, "rollback_change", seen, &going_back());
+                if ending(&seen) == Some(Ending::Promoted) {
+                    continue;
                 }
-                continue;
+                // Nobody waits any more; or it has gone back after all, and further back is nobody's wish.
+                return live::finish(screen, "rollback_change", seen, &going_back());
             }
             Err(e) => return Err(e),
             Ok(Asked::Plan(plan)) => {

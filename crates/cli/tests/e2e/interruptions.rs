@@ -119,7 +119,8 @@ fn what_runs_is_taken_back_only_to_where_that_leads() {
     let follower = project.start(&["release", "--to", "2.0.0"]);
     let operation = under_way(&project);
     for to in ["2.0.0", "77.0.0"] {
-        let error = project.refuses(&["rollback", "--yes", "--to", to], 1, &["OPERATION_OPEN"]);
+        let ran = project.run(&["rollback", "--yes", "--to", to, "--json"]);
+        let error = ran.refusal(1, &["OPERATION_OPEN"]);
         let hints = error["details"]["hints"].to_string();
         assert!(hints.contains(&format!("gonogo rollback --to {to} --yes")));
     }
@@ -139,15 +140,18 @@ fn what_cannot_be_taken_back_any_more_is_gone_back_from_once_it_has_ended() {
         .replace("within = \"2s\" }", "within = \"4s\" }")
         .replace("over = \"1s\"", "over = \"5s\"");
     let project = Project::serving_with(&patient);
-    let slow = "version = \"1.1.0\"\np50_ms = 200\np99_ms = 20000\n";
-    project.behave("1.1.0", slow);
+    let stubborn = "version = \"1.1.0\"\nhang_on_sigterm = true\n";
+    project.behave("1.1.0", stubborn);
     project.behave("1.2.0", "version = \"1.2.0\"\n");
     let load = project.load(300.0);
     project.run(&["release", "--to", "1.1.0"]).expect(0);
     let follower = project.start(&["release", "--to", "1.2.0"]);
     let operation = wait("the old version's end", Duration::from_secs(60), || {
         let open = project.data(&["ops", "list"])["operations"][0].clone();
-        (open["phase"] == "retire").then(|| open["operationId"].as_str().unwrap().to_owned())
+        let effects = open["triage"]["openEffects"].as_array()?;
+        let stops = |e: &Value| e["key"].as_str().is_some_and(|k| k.contains("/stop/"));
+        let stopping = effects.iter().any(stops);
+        stopping.then(|| open["operationId"].as_str().unwrap().to_owned())
     });
     // Whoever ends it is told that it came to its end, and whoever goes back goes back.
     let cancel = project.start(&["cancel", &operation, "--yes"]);
