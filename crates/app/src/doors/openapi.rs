@@ -184,11 +184,11 @@ fn operation(tool: &Tool, route: Route, n: usize, all: &mut SchemaGenerator) -> 
         "description": facts.title,
         "content": {"application/json": {"schema": success(tool.described(all))}},
     });
+    good["headers"] = json!({ "Gonogo-Exit": exit() });
     if facts.class == Class::Apply {
-        good["headers"] = json!({
-            "Location": {"description": "The operation, where one began.", "schema": {"type": "string"}},
-            "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
-        });
+        good["headers"]["Location"] =
+            json!({"description": "The operation, where one began.", "schema": {"type": "string"}});
+        good["headers"]["Retry-After"] = seconds();
     }
     let links = links(tool);
     if !links.is_empty() {
@@ -340,18 +340,28 @@ fn split(tool: &Tool, route: Route) -> (Vec<Value>, Option<Value>) {
     (parameters, Some(schema))
 }
 
+/// The header with the exit code.
+fn exit() -> Value {
+    json!({"description": "Exit code of the command that would answer so.", "schema": {"type": "integer", "minimum": 0, "maximum": 255}})
+}
+
+fn seconds() -> Value {
+    json!({"description": "Seconds.", "schema": {"type": "integer"}})
+}
+
 fn failures(responses: &mut Map<String, Value>, name: &str) {
     for (status, about) in FAILURES {
         let mut response = json!({
             "description": about,
             "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{}", if BEFORE.contains(&status) { "GonogoFailure" } else { name })}}},
         });
+        response["headers"] = json!({ "Gonogo-Exit": exit() });
         if matches!(status, 429 | 503) {
-            response["headers"] =
-                json!({"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}});
+            response["headers"]["Retry-After"] = seconds();
         }
         if status == 401 {
-            response["headers"] = json!({"WWW-Authenticate": {"description": "How to ask.", "schema": {"type": "string"}}});
+            response["headers"]["WWW-Authenticate"] =
+                json!({"description": "How to ask.", "schema": {"type": "string"}});
         }
         responses.insert(status.to_string(), response);
     }

@@ -230,6 +230,9 @@ fn without_leave_to_apply_its_tools_are_neither_told_nor_carried_out() {
 #[test]
 fn an_agent_is_nobody_that_decides() {
     let project = Project::new();
+    project.data(&["token", "create", "--name", "vera", "--role", "viewer"]);
+    let bot = ["token", "create", "--name", "bot", "--agent-for", "vera"];
+    project.data(&[&bot[..], &["--role", "viewer"]].concat());
     for (args, exit, reason) in [
         (
             &["--name", "you", "--for", "you"][..],
@@ -237,6 +240,9 @@ fn an_agent_is_nobody_that_decides() {
             "ARGUMENT_INVALID",
         ),
         (&["--name", "a b"], 64, "ARGUMENT_INVALID"),
+        (&["--name", "vera", "--for", "you"], 64, "ARGUMENT_INVALID"),
+        (&["--name", "VERA", "--for", "you"], 64, "ARGUMENT_INVALID"),
+        (&["--name", "kit", "--for", "bot"], 64, "ARGUMENT_INVALID"),
         (&["--role", "king"], 64, "ARGUMENT_INVALID"),
         (&["--role", "approver"], 77, "AGENT_MAY_NOT_DECIDE"),
         (&["--role", "admin"], 77, "AGENT_MAY_NOT_DECIDE"),

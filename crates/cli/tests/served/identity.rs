@@ -499,6 +499,18 @@ fn tokens_of_the_issuer_are_worth_what_their_claims_say() {
     let refused = server.post_as(Some(&agent), &path, &yes);
     refused.refuses(403, "UNAUTHORIZED", "SCOPE_MISSING");
     assert_eq!(with_token(&server, &agent).data()["mayDecide"], false);
+    // Nobody has an agent's and a person's name, whatever the issuer says.
+    project.data(&["token", "create", "--name", "vera", "--role", "viewer"]);
+    let bot = ["token", "create", "--name", "kit", "--agent-for", "vera"];
+    project.data(&[&bot[..], &["--role", "viewer"]].concat());
+    for mixed in [
+        claims(&[("act", json!({"sub": "Vera"})), roles.clone()]),
+        claims(&[("sub", json!("kit")), roles.clone()]),
+        claims(&[("act", json!({"sub": "ADA"})), roles.clone()]),
+    ] {
+        let refused = with_token(&server, &p256.token(&mixed));
+        refused.refuses(401, "UNAUTHORIZED", "UNAUTHENTICATED");
+    }
     // The people's own tokens are as good as before.
     let own = project.data(&["token", "create", "--name", "vera", "--role", "viewer"]);
     assert_eq!(

@@ -174,6 +174,7 @@ impl Reply {
         let mut response = plain(status, &body);
         self.mark(&mut response);
         let headers = response.headers_mut();
+        headers.insert(EXIT, u16::from(error.exit().code()).into());
         if let Some(challenge) = challenge::of(error, status) {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }

@@ -45,6 +45,24 @@ fn a_rejection_is_a_veto_that_no_quorum_outvotes_and_no_time_ends() {
 }
 
 #[test]
+fn a_yes_before_a_no_is_none_again_by_a_later_yes() {
+    let yes = |n: u8, ms: i64| {
+        let mut one = given(n, "noor", "sre");
+        one.approval.decided_at = at(NOW + ms).to_string();
+        one
+    };
+    let (first, last) = (yes(1, -40_000), yes(2, -20_000));
+    let all = [first, no(9, "noor", "sre", -30_000), last.clone()];
+    let counted = judge(&all, &policy()).unwrap();
+    let ids: Vec<String> = counted.approvals.iter().map(ToString::to_string).collect();
+    assert_eq!(ids, [last.approval.approval_id]);
+    // Used up, the later one leaves none.
+    let mut used = all;
+    used[2].used_by = Some(OperationId::mint([1; 8]));
+    assert!(judge(&used, &policy()).is_err());
+}
+
+#[test]
 fn only_the_rejecters_own_later_approval_takes_a_rejection_back() {
     let yes = |ms: i64| {
         let mut one = noor();
